@@ -1,0 +1,232 @@
+/**
+ * The document as the rest of the house sees it: validated, substituted, defaults filled in, units
+ * parsed. Plain data, so that it can be copied to workers. `at` keeps where an entry stands in the
+ * text, for diagnostics of the rooms that compile it further.
+ */
+export type Path = readonly (string | number)[];
+
+export interface Document {
+  readonly version: 1;
+  readonly listen: Listen;
+  /** Edge worker threads; 0 means by cores. */
+  readonly workers: number;
+  /** Re-read the file when it changes. */
+  readonly watch: boolean;
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'pretty' | 'auto' };
+  readonly providers: readonly Provider[];
+  readonly signIn: { readonly url: string | null; readonly branding: { readonly name: string } };
+  readonly session: SessionSettings;
+  readonly services: readonly Service[];
+  /** {map.NAME}: principal text -> value, per map. */
+  readonly maps: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** CIDRs whose X-Forwarded-* is believed; presets are already expanded. */
+  readonly trustedProxies: readonly string[];
+  readonly limits: GlobalLimits;
+  readonly tls: GlobalTls;
+  readonly hosts: readonly Host[];
+  /** Every other host. */
+  readonly fallback: Host | null;
+  readonly tests: readonly PolicyTest[];
+}
+
+export interface ListenAddress {
+  /** null: all addresses. */
+  readonly host: string | null;
+  readonly port: number;
+  /** False: plain HTTP that is served, not redirected (another TLS terminator is in front). */
+  readonly tls: boolean;
+  readonly at: Path;
+}
+
+export interface Listen {
+  /** Plain listeners that answer 308 to HTTPS, except for hosts with `tls: off` and ACME challenges. */
+  readonly http: readonly ListenAddress[];
+  readonly https: readonly ListenAddress[];
+  readonly health: ListenAddress | null;
+  /** What visitors type. Default: the first https listener's port. */
+  readonly publicHttpsPort: number;
+  /** CIDRs from which a PROXY header is mandatory; refused from all others. */
+  readonly proxyProtocol: readonly string[];
+}
+
+export type Provider = { readonly id: string; readonly type: 'local'; readonly at: Path };
+
+export interface SessionSettings {
+  readonly lifetimeMs: number;
+  readonly idleMs: number;
+  readonly staleForMs: number;
+  readonly insecureHttp: boolean;
+  /** ".example.com": one cookie for the domain instead of hand-offs. */
+  readonly cookieDomain: string | null;
+}
+
+export interface Service {
+  readonly name: string;
+  /** bcrypt ($2a$, $2b$, $2y$) or argon2id PHC strings. */
+  readonly passwordHashes: readonly string[];
+  readonly at: Path;
+}
+
+export interface GlobalLimits {
+  readonly headerBytes: number;
+  readonly headerCount: number;
+  readonly targetBytes: number;
+  readonly headTimeoutMs: number;
+  readonly keepAliveMs: number;
+  readonly connectionsPerAddress: number;
+  readonly connections: number;
+  readonly http2Streams: number;
+  readonly tlsHandshakeMs: number;
+  readonly drainMs: number;
+}
+
+/** Limits that a route may set for itself. Milliseconds and bytes; Infinity: unlimited. */
+export interface RouteLimits {
+  readonly maxBodyBytes: number;
+  /** Longest silence of the client while it sends a body. */
+  readonly bodyIdleMs: number;
+  /** Slowest sending that is borne, bytes a second over any 10 s of a body. */
+  readonly minBodyRate: number;
+  /** Longest that a client may take no byte of an answer. */
+  readonly writeIdleMs: number;
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  /** Longest silence of the app in the middle of an answer; Infinity for streams (SSE) by default. */
+  readonly upstreamIdleMs: number;
+  /** Longest silence of both ends of a tunnel; Infinity: it lives as long as both want. */
+  readonly tunnelIdleMs: number;
+}
+
+export interface GlobalTls {
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Certificates for whatever names they cover. */
+  readonly certificates: readonly CertificateFiles[];
+}
+
+export interface CertificateFiles {
+  readonly certificate: string;
+  readonly key: string;
+  readonly at: Path;
+}
+
+export type HostTls =
+  | { readonly kind: 'automatic' }
+  | { readonly kind: 'off' }
+  | { readonly kind: 'local' }
+  | { readonly kind: 'files'; readonly files: CertificateFiles };
+
+/** Client certificates for a host: which CA, and whether a connection without one is refused. */
+export interface ClientAuth {
+  readonly caFile: string;
+  readonly mode: 'request' | 'require';
+  readonly at: Path;
+}
+
+export interface Host {
+  /** "app.example.com", "*.example.com"; "*" for the fallback. Lower-case A-labels. */
+  readonly name: string;
+  readonly tls: HostTls;
+  readonly clientAuth: ClientAuth | null;
+  /** Comes before every route's `allow`. */
+  readonly deny: readonly Rule[];
+  readonly routes: readonly Route[];
+  readonly at: Path;
+}
+
+/** `"signed-in"`, `{ all: [...] }`, `{ when: "CEL" }`; parsed by policy. */
+export type Rule = { readonly rule: RuleText; readonly at: Path };
+export type RuleText = string | { readonly all: readonly RuleText[] } | { readonly when: string };
+
+export interface Route {
+  /** "/*" for a host without `paths`; "/x", "/x/*". */
+  readonly path: string;
+  /** Upper-case; empty: any. */
+  readonly methods: readonly string[];
+  /** Lower-case name -> exact value, or null for "is there". All must match. */
+  readonly matchHeaders: Readonly<Record<string, string | null>>;
+  readonly allow: readonly Rule[];
+  readonly deny: readonly Rule[];
+  readonly action: Action;
+  readonly stripPrefix: string | null;
+  /** New path with {path} as the canonical path after strip_prefix, or null. */
+  readonly rewrite: string | null;
+  readonly requestHeaders: HeaderEdits;
+  readonly responseHeaders: HeaderEdits;
+  readonly encodedSlash: 'reject' | 'keep';
+  /** Origins that may open WebSockets with a session, besides the host itself. "*" for any. */
+  readonly origins: readonly string[];
+  /** Lower-case Upgrade tokens that pass, "websocket" by default. Never "h2c". */
+  readonly upgrades: readonly string[];
+  readonly limits: RouteLimits;
+  readonly at: Path;
+}
+
+export interface HeaderEdits {
+  readonly add: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+export type Action =
+  | ProxyAction
+  | { readonly kind: 'files'; readonly root: string }
+  | { readonly kind: 'redirect'; readonly to: string; readonly status: 301 | 302 | 303 | 307 | 308 }
+  | { readonly kind: 'respond'; readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: 'whoami' };
+
+export interface ProxyAction {
+  readonly kind: 'proxy';
+  readonly servers: readonly UpstreamServer[];
+  readonly balance: 'round-robin' | 'least-connections' | 'first' | 'ip-hash';
+  /** Host field sent to the app: the visitor's, the server's own, or a fixed one. */
+  readonly hostHeader: 'keep' | 'upstream' | { readonly fixed: string };
+  readonly tls: UpstreamTls;
+  readonly health: HealthCheck | null;
+  /** Passive: this many connection failures within failMs put a server aside for failMs. */
+  readonly maxFails: number;
+  readonly failMs: number;
+  readonly maxConnections: number;
+  readonly at: Path;
+}
+
+export interface UpstreamServer {
+  readonly scheme: 'http' | 'https' | 'h2c' | 'unix';
+  /** Host name, IP, or template such as "ide-{user.name}"; the socket path for unix. */
+  readonly host: string;
+  /** A number, or a template such as "{map.port}". Ignored for unix. */
+  readonly port: number | string;
+  /** True where host, port or socket path hold a {template}. */
+  readonly isTemplate: boolean;
+  readonly weight: number;
+  readonly at: Path;
+}
+
+export interface UpstreamTls {
+  readonly verify: boolean;
+  readonly caFile: string | null;
+  /** PEM of caFile, read at load, so that workers need no disk. */
+  readonly caPem: string | null;
+  readonly serverName: string | null;
+  readonly certificatePem: string | null;
+  readonly keyPem: string | null;
+}
+
+export interface HealthCheck {
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Statuses that count as healthy, e.g. [200, 399]. */
+  readonly expect: readonly [from: number, to: number];
+  readonly passes: number;
+  readonly fails: number;
+}
+
+export interface PolicyTest {
+  /** "anonymous", "alice", "local:user:alice", "service:promtail". */
+  readonly as: string;
+  readonly groups: readonly string[];
+  readonly ip: string | null;
+  readonly method: string;
+  readonly url: string;
+  readonly expect: 'allow' | 'deny' | 'sign-in' | 'challenge';
+  readonly at: Path;
+}

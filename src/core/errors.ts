@@ -1,0 +1,52 @@
+/**
+ * Every failure an operator can meet has one stable code: logs, docs/errors.md and tests key on it.
+ * Expected outcomes are values; these exceptions are for the unexpected and for what ends a request.
+ */
+
+/** Code -> what it means and what to do. The table is the source of docs/errors.md. */
+export const ERRORS = {
+  CONFIG_INVALID: 'The configuration document has a problem. The running configuration stays.',
+  CONFIG_UNREADABLE: 'The configuration file or env file cannot be read. Check its path and permissions.',
+  DATA_DIR_UNUSABLE: 'The data folder cannot be created or written. Check its owner and free space.',
+  DATA_DIR_NEWER: 'The data folder was written by a newer version. Install that version, or use another folder.',
+  DATA_DIR_LOCKED: 'Another Postern uses this data folder. Stop it, or use another folder.',
+  STORE_UNAVAILABLE: 'The store did not answer. Nobody is logged out; nobody new is let in.',
+  LISTEN_FAILED: 'An address cannot be listened on. Another program has it, or the port needs a capability.',
+  TLS_NO_CERTIFICATE: 'No certificate covers the name that a client asked for; the handshake was refused.',
+  TLS_BAD_CERTIFICATE: 'A certificate or key file is unusable. The message says which check failed.',
+  BAD_REQUEST: 'The request breaks HTTP; it was refused before routing and never forwarded.',
+  PAYLOAD_TOO_LARGE: 'The request body is larger than the route takes. Raise max_body for that route.',
+  HEADER_TOO_LARGE: 'The request head is larger or has more fields than the limits allow.',
+  REQUEST_TIMEOUT: 'The client sent its request too slowly.',
+  CLIENT_CLOSED: 'The client went away before the answer was complete.',
+  NO_HOST: 'No host of the configuration has this name, and there is no default.',
+  NO_ROUTE: 'The host has no route for this path.',
+  MISDIRECTED: 'The request names a host that this connection may not be used for.',
+  ACCESS_DENIED: 'A rule denied the request. `postern explain` shows which.',
+  UPSTREAM_UNREACHABLE: 'The app cannot be reached: the connection was refused, reset or its name does not resolve.',
+  UPSTREAM_TIMEOUT: 'The app accepted the connection but did not answer in time.',
+  UPSTREAM_BAD_RESPONSE: 'The app answered something that is not valid HTTP; nothing of it was passed on.',
+  UPSTREAM_TRUNCATED: 'The app broke off in the middle of its answer.',
+  UPSTREAM_TLS: 'The TLS connection to the app failed its checks. See upstream_tls.',
+  UPSTREAM_BUSY: 'Every connection to the app is in use and the queue is full.',
+  UPSTREAM_UNHEALTHY: 'No server of this route is healthy.',
+  LOOP_DETECTED: 'The request has passed through this gateway already.',
+  OVERLOADED: 'A bounded queue is full. Try again later.',
+  CONTROL_UNAVAILABLE: 'The control socket does not answer. Is Postern running with this data folder?',
+  INTERNAL: 'A defect in Postern. The log has the request id and the cause.',
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class PosternError extends Error {
+  readonly code: ErrorCode;
+  /** Facts for the log. Never shown to the visitor, never holds a secret. */
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, facts: Record<string, unknown> = {}, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'PosternError';
+    this.code = code;
+    this.facts = facts;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Header fields in the order received. Names keep their spelling toward HTTP/1.1 apps; look-ups use
+ * the lower-case key. Three parallel arrays: nothing is allocated for a field but its strings.
+ * Duplicates stay separate: Set-Cookie and WWW-Authenticate must never be joined.
+ */
+export class HeaderBlock {
+  readonly names: string[] = [];
+  readonly keys: string[] = [];
+  readonly values: string[] = [];
+
+  get size(): number {
+    return this.keys.length;
+  }
+
+  static from(fields: Readonly<Record<string, string | readonly string[]>>): HeaderBlock {
+    const block = new HeaderBlock();
+    for (const [name, value] of Object.entries(fields)) {
+      if (typeof value === 'string') block.append(name, value);
+      else for (const one of value) block.append(name, one);
+    }
+    return block;
+  }
+
+  /** Adds a field whose name and value are already valid. */
+  append(name: string, value: string, key: string = name.toLowerCase()): void {
+    this.names.push(name);
+    this.keys.push(key);
+    this.values.push(value);
+  }
+
+  /** First value of a lower-case key. */
+  get(key: string): string | undefined {
+    const at = this.keys.indexOf(key);
+    return at === -1 ? undefined : this.values[at];
+  }
+
+  has(key: string): boolean {
+    return this.keys.includes(key);
+  }
+
+  count(key: string): number {
+    let count = 0;
+    for (const one of this.keys) if (one === key) count++;
+    return count;
+  }
+
+  getAll(key: string): string[] {
+    const found: string[] = [];
+    for (let i = 0; i < this.keys.length; i++) if (this.keys[i] === key) found.push(this.values[i] as string);
+    return found;
+  }
+
+  /** Removes every field of the key and answers whether there was one. */
+  remove(key: string): boolean {
+    return this.removeWhere((one) => one === key);
+  }
+
+  removeWhere(isUnwanted: (key: string, value: string) => boolean): boolean {
+    let kept = 0;
+    for (let i = 0; i < this.keys.length; i++) {
+      if (isUnwanted(this.keys[i] as string, this.values[i] as string)) continue;
+      if (kept !== i) this.#move(i, kept);
+      kept++;
+    }
+    const removed = kept !== this.keys.length;
+    this.names.length = kept;
+    this.keys.length = kept;
+    this.values.length = kept;
+    return removed;
+  }
+
+  /** Replaces every field of the name by one. */
+  set(name: string, value: string): void {
+    const key = name.toLowerCase();
+    this.remove(key);
+    this.append(name, value, key);
+  }
+
+  clone(): HeaderBlock {
+    const copy = new HeaderBlock();
+    for (let i = 0; i < this.keys.length; i++) {
+      copy.append(this.names[i] as string, this.values[i] as string, this.keys[i] as string);
+    }
+    return copy;
+  }
+
+  *[Symbol.iterator](): IterableIterator<[name: string, value: string, key: string]> {
+    for (let i = 0; i < this.keys.length; i++) {
+      yield [this.names[i] as string, this.values[i] as string, this.keys[i] as string];
+    }
+  }
+
+  #move(from: number, to: number): void {
+    this.names[to] = this.names[from] as string;
+    this.keys[to] = this.keys[from] as string;
+    this.values[to] = this.values[from] as string;
+  }
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve, sep } from 'node:path';
+import { test } from 'node:test';
+
+/** Rooms from the ground up. A file may import its own room and lower floors only. */
+const FLOORS: readonly (readonly string[])[] = [
+  ['core'],
+  ['wire'],
+  ['config', 'session', 'policy', 'certs', 'store', 'observe'],
+  ['route', 'upstream', 'gate', 'sign-in'],
+  ['edge'],
+  ['cli'],
+];
+const SRC = resolve(import.meta.dirname, '../src');
+const floorOf = new Map(FLOORS.flatMap((rooms, floor) => rooms.map((room) => [room, floor] as const)));
+const roomOf = (path: string): string => path.split(sep)[0] ?? '';
+
+test('imports only point to lower floors', () => {
+  const wrong: string[] = [];
+  for (const file of globSync('*/**/*.ts', { cwd: SRC })) {
+    const from = roomOf(file);
+    const text = readFileSync(resolve(SRC, file), 'utf8');
+    for (const [, specifier = ''] of text.matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
+      const to = roomOf(relative(SRC, resolve(SRC, dirname(file), specifier)));
+      const [a, b] = [floorOf.get(from), floorOf.get(to)];
+      if (a === undefined) wrong.push(`${file} is in a room without a floor`);
+      else if (from !== to && (b === undefined || b >= a)) wrong.push(`${file} -> ${to}/`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
