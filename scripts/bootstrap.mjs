@@ -1,0 +1,80 @@
+/**
+ * Brings what a fresh clone lacks, then runs one of the project's commands. Needs nothing but npm and
+ * the Node it runs on (18 or later), so it stays plain JavaScript without dependencies.
+ *
+ *   node scripts/bootstrap.mjs install | start [ARG…] | test [ARG…] | exec SCRIPT [ARG…] | tool NAME [ARG…]
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const NODE_VERSION = '24.21.0';
+
+function isNewEnough(version) {
+  const [major, minor] = version.replace(/^v/, '').split('.').map(Number);
+  return major > 24 || (major === 24 && minor >= 21);
+}
+
+/** The runtime comes from the npm registry, so that no second download site is needed. */
+function ensureNode() {
+  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  const own = join(root, '.node', 'node_modules', name, 'bin', 'node');
+  if (existsSync(own)) return own;
+  if (isNewEnough(process.version)) return process.execPath;
+  say(`This machine has Node ${process.version}; bringing Node ${NODE_VERSION} from npm (once)`);
+  mkdirSync(join(root, '.node'), { recursive: true });
+  npm(['install', '--no-save', '--prefix', join(root, '.node'), `${name}@${NODE_VERSION}`]);
+  if (!existsSync(own)) fail(`Cannot bring Node ${NODE_VERSION}: "${name}" has no bin/node. Install Node 24.21 or later and try again`);
+  return own;
+}
+
+function ensurePackages() {
+  if (!existsSync(join(root, 'package-lock.json'))) return;
+  const stamp = join(root, 'node_modules', '.postern-lock');
+  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say('Installing packages (once)');
+  // Not "npm ci": it refuses a lock file without the tools' binaries for other platforms, which are optional.
+  npm(['install', '--no-save', '--no-engine-strict']);
+  writeFileSync(stamp, wanted);
+}
+
+function npm(args) {
+  const quiet = ['--no-audit', '--no-fund', '--no-progress', '--loglevel=error'];
+  const result = spawnSync('npm', [...args, ...quiet], { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, NODE_ENV: '' } });
+  if (result.status !== 0) fail(`Cannot install: "npm ${args.join(' ')}" failed. Its message is above`);
+}
+
+function say(text) {
+  process.stderr.write(`postern: ${text}\n`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
+
+/** Runs to the end with this terminal; Ctrl-C goes to the child, whose exit code becomes ours. */
+function run(command, args, env = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal === 'SIGINT' || child.kill(signal));
+  child.on('error', (error) => fail(`Cannot run "${command}": ${error.message}`));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+}
+
+const [command = 'install', ...args] = process.argv.slice(2);
+const node = ensureNode();
+ensurePackages();
+const path = `${dirname(node)}:${join(root, 'node_modules', '.bin')}:${process.env.PATH}`;
+const runtime = { PATH: path, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'compile') };
+
+if (command === 'start') run(join(root, 'bin', 'postern'), ['run', ...args]);
+else if (command === 'test') {
+  const files = args.length > 0 ? args : ['src/**/*.test.ts', 'test/*.test.ts', 'test/suites/**/*.test.ts'];
+  run(node, ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files], runtime);
+} else if (command === 'exec') run(node, ['--disable-warning=ExperimentalWarning', ...args], runtime);
+else if (command === 'tool') run(join(root, 'node_modules', '.bin', args[0]), args.slice(1), runtime);
+else if (command !== 'install') fail(`Cannot run "${command}": known are install, start, test, exec, tool`);

