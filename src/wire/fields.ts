@@ -1,0 +1,132 @@
+/**
+ * Field lines of HTTP/1.1 (RFC 9110 section 5, RFC 9112 section 5), strict: CRLF only, token names,
+ * no folding, no control characters. Text is latin1, one character a byte.
+ * Refuses rather than repairs, and does not know what any field means.
+ */
+import type { HeaderBlock } from './header-block.ts';
+import { HttpSyntaxError } from './http-syntax-error.ts';
+import { hashStep, knownName } from './known-names.ts';
+
+const TOKEN = 1;
+const VALUE = 2;
+
+/** Bits for every byte: may it stand in a token, in a field value. */
+const CLASS = new Uint8Array(256);
+for (let code = 0; code < 256; code++) {
+  if (code === 9 || (code >= 0x20 && code !== 0x7f)) CLASS[code] = VALUE;
+}
+for (const letter of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+  CLASS[letter.charCodeAt(0)] = TOKEN | VALUE;
+}
+
+const HTAB = 9;
+const LF = 10;
+const CR = 13;
+const SP = 32;
+const COLON = 58;
+
+/** True for a token of RFC 9110 section 5.6.2: method, field name, upgrade protocol. */
+export function isToken(text: string): boolean {
+  if (text.length === 0) return false;
+  for (let i = 0; i < text.length; i++) if (!isTokenCode(text.charCodeAt(i))) return false;
+  return true;
+}
+
+export function isTokenCode(code: number): boolean {
+  return code < 256 && ((CLASS[code] as number) & TOKEN) !== 0;
+}
+
+/** True where the text can be sent as a field value: no controls but HTAB, nothing beyond latin1, trimmed. */
+export function isFieldValue(text: string): boolean {
+  const length = text.length;
+  if (length === 0) return true;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 255 || CLASS[code] === 0) return false;
+  }
+  return !isSpace(text.charCodeAt(0)) && !isSpace(text.charCodeAt(length - 1));
+}
+
+function isSpace(code: number): boolean {
+  return code === SP || code === HTAB;
+}
+
+/**
+ * Reads the lines text[from..to), each ended by CRLF, into the block. The empty line that ends a
+ * section is not part of the range.
+ */
+// oxlint-disable-next-line max-params -- the hot path takes no options object
+export function parseFields(text: string, from: number, to: number, into: HeaderBlock, maxFields: number): void {
+  let at = from;
+  while (at < to) {
+    if (into.size >= maxFields) throw new HttpSyntaxError('field-count', 431);
+    let hash = 0;
+    let colon = at;
+    let code = text.charCodeAt(colon);
+    while (code < 256 && ((CLASS[code] as number) & TOKEN) !== 0 && colon < to) {
+      hash = hashStep(hash, code);
+      code = text.charCodeAt(++colon);
+    }
+    if (code !== COLON || colon === at || colon >= to) throw nameError(text, at, colon, to);
+    at = parseLine(text, { from: at, colon, to, hash }, into);
+  }
+}
+
+/** Where one line's parts are. Escape analysis keeps it off the heap. */
+interface Line {
+  readonly from: number;
+  readonly colon: number;
+  readonly to: number;
+  readonly hash: number;
+}
+
+/** Takes the value behind the colon and answers where the next line begins. */
+function parseLine(text: string, line: Line, into: HeaderBlock): number {
+  const { to, colon } = line;
+  let start = colon + 1;
+  while (start < to && isSpace(text.charCodeAt(start))) start++;
+  let end = start;
+  let code = text.charCodeAt(end);
+  while (end < to && code < 256 && CLASS[code] !== 0) code = text.charCodeAt(++end);
+  if (end >= to || code !== CR || end + 1 >= to || text.charCodeAt(end + 1) !== LF) throw valueError(text, end, to);
+  const next = end + 2;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  const value = text.slice(start, end);
+  const known = knownName(text, line.from, colon, line.hash);
+  if (known === null) {
+    const name = text.slice(line.from, colon);
+    into.append(name, value, name.toLowerCase());
+  } else {
+    into.append(known.name, value, known.key);
+  }
+  return next;
+}
+
+function nameError(text: string, from: number, at: number, to: number): HttpSyntaxError {
+  const code = at < to ? text.charCodeAt(at) : -1;
+  if (at === from && (code === SP || code === HTAB)) return new HttpSyntaxError('obs-fold');
+  if (code === LF) return new HttpSyntaxError('bare-lf');
+  if (code === CR) return crError(text, at, to, 'field-without-colon');
+  if (code === COLON) return new HttpSyntaxError('field-name-empty');
+  return new HttpSyntaxError('field-name');
+}
+
+function valueError(text: string, at: number, to: number): HttpSyntaxError {
+  const code = at < to ? text.charCodeAt(at) : -1;
+  if (code === LF) return new HttpSyntaxError('bare-lf');
+  if (code === CR) return crError(text, at, to, 'bare-cr');
+  return new HttpSyntaxError('field-value');
+}
+
+function crError(text: string, at: number, to: number, rule: string): HttpSyntaxError {
+  const isLineEnd = at + 1 < to && text.charCodeAt(at + 1) === LF;
+  return new HttpSyntaxError(isLineEnd ? rule : 'bare-cr');
+}
+
+/** The lines of a block as they go on the wire. Names and values are valid by the block's contract. */
+export function printFields(block: HeaderBlock): string {
+  const { names, values } = block;
+  let text = '';
+  for (let i = 0; i < names.length; i++) text += `${names[i] as string}: ${values[i] as string}\r\n`;
+  return text;
+}
