@@ -6,7 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const DIR = process.env['POSTERN_PEERS'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'postern-peers');
+const DIR =
+  process.env['POSTERN_PEERS'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'postern-peers');
 const LIST = resolve(import.meta.dirname, '../peers-unavailable.json');
 
 /** The program's path, or null where it is not installed. */

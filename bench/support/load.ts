@@ -1,0 +1,107 @@
+/** Drives load from one core: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate (open loop). */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const exec = promisify(execFile);
+
+export interface LoadResult {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+  readonly failed: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface LoadOptions {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly core: number;
+  readonly dir: string;
+}
+
+const REPORT = `done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('RESULT {"requests":%d,"seconds":%f,"failed":%d,"p50":%f,"p99":%f}\\n', summary.requests,
+    summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
+`;
+
+export async function loadHttp1(options: LoadOptions): Promise<LoadResult> {
+  const script = join(options.dir, 'report.lua');
+  writeFileSync(script, REPORT);
+  const headers = Object.entries(options.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const args = [
+    '-c',
+    String(options.core),
+    'wrk',
+    '-t1',
+    `-c${options.connections}`,
+    `-d${options.seconds}s`,
+    '-s',
+    script,
+  ];
+  const { stdout } = await exec('taskset', [...args, ...headers, options.url]);
+  const line = /^RESULT (.*)$/m.exec(stdout)?.[1];
+  if (line === undefined) throw new Error(`Cannot read what wrk printed: ${stdout}`);
+  const result = JSON.parse(line) as Omit<LoadResult, 'perSecond'>;
+  return { ...result, perSecond: result.requests / result.seconds };
+}
+
+export interface Http2LoadOptions extends LoadOptions {
+  readonly streams: number;
+  /** Requests a second in all, for an open loop; null: as fast as it goes. */
+  readonly perSecond: number | null;
+  readonly http1?: boolean;
+}
+
+export async function loadHttp2(options: Http2LoadOptions): Promise<LoadResult> {
+  const log = join(options.dir, 'h2load.tsv');
+  writeFileSync(log, '');
+  const headers = Object.entries(options.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const shape = [
+    `-c${options.connections}`,
+    `-m${options.streams}`,
+    '-t1',
+    '-D',
+    String(options.seconds),
+    '--log-file',
+    log,
+  ];
+  if (options.perSecond !== null)
+    shape.push('--rps', String(Math.max(1, Math.round(options.perSecond / options.connections))));
+  if (options.http1 === true) shape.push('--h1');
+  const args = ['-c', String(options.core), 'h2load', ...shape, ...headers, options.url];
+  const { stdout } = await exec('taskset', args, { maxBuffer: 1 << 26 });
+  const counts = /requests: (\d+) total.* (\d+) done, (\d+) succeeded, (\d+) failed/.exec(stdout);
+  const rate = /finished in ([\d.]+)(m?s), ([\d.]+) req\/s/.exec(stdout);
+  if (counts === null || rate === null) throw new Error(`Cannot read what h2load printed: ${stdout}`);
+  const { p50, p99 } = await percentiles(log);
+  const non2xx = Number(/status codes: (\d+) 2xx/.exec(stdout)?.[1] ?? 0);
+  const done = Number(counts[3]);
+  return {
+    requests: done,
+    seconds: options.seconds,
+    perSecond: Number(rate[3]),
+    failed: Number(counts[4]) + Math.max(0, done - non2xx),
+    p50,
+    p99,
+  };
+}
+
+async function percentiles(log: string): Promise<{ p50: number; p99: number }> {
+  const { stdout } = await exec('bash', [
+    '-c',
+    `cut -f3 ${log} | sort -n | awk '{a[NR]=$1} END {print a[int(NR*0.5)+1], a[int(NR*0.99)+1]}'`,
+  ]);
+  const [p50 = 0, p99 = 0] = stdout
+    .trim()
+    .split(' ')
+    .map((microseconds) => Number(microseconds) / 1000);
+  return { p50, p99 };
+}
