@@ -1,0 +1,176 @@
+/**
+ * Compiles the allow and deny rules of a route into one policy: deny first, then allow, then the
+ * question what could still help a visitor who is refused. Rules that cannot be read are diagnostics,
+ * and fail closed. Nothing is interpreted per request.
+ */
+import { createHash } from 'node:crypto';
+import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
+import type { Path, Rule } from '../config/document.ts';
+import { NO_RULE, type Decision, type Facts, type RuleTrace } from './facts.ts';
+import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
+import { parsePrincipal, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
+
+export interface CompiledPolicy {
+  /** Hash of the content: identical rules share it. */
+  readonly id: string;
+  /** `public` without any deny: nobody's identity is needed. */
+  readonly isPublic: boolean;
+  /** No `ip:`, no `client-certificate:`, no `when:` on the request: a decision holds as long as the session. */
+  readonly dependsOnlyOnIdentity: boolean;
+  /** Some allow rule could match a service: its credentials are worth checking. */
+  readonly acceptsServices: boolean;
+  /** Some visitor could be helped by signing in. */
+  readonly couldSignIn: boolean;
+  readonly decide: (facts: Facts) => Decision;
+  /** Every rule in the order of judgement, deny first. Agrees with `decide`. */
+  readonly explain: (facts: Facts) => readonly RuleTrace[];
+}
+
+export interface PolicyInput {
+  readonly allow: readonly Rule[];
+  readonly routeDeny: readonly Rule[];
+  readonly hostDeny: readonly Rule[];
+  readonly providers: readonly ProviderRef[];
+  /** Names that `service:` may use; left out: any. */
+  readonly services?: readonly string[];
+}
+
+export interface PolicyResult {
+  readonly policy: CompiledPolicy;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function compilePolicy(input: PolicyInput): PolicyResult {
+  const diagnostics: Diagnostic[] = [];
+  const context: PrincipalContext = { providers: input.providers, services: input.services ?? null };
+  const deny = parseRules([...input.hostDeny, ...input.routeDeny], context, diagnostics);
+  const allow = parseRules(input.allow, context, diagnostics);
+  warnOfUseless(input.allow, diagnostics);
+  const rules = { deny: compileRules(deny, 'deny', diagnostics), allow: compileRules(allow, 'allow', diagnostics) };
+  return { policy: createPolicy(rules, hashOf(deny, allow)), diagnostics };
+}
+
+interface ParsedRule {
+  readonly principal: Principal;
+  readonly at: Path;
+}
+
+function parseRules(
+  rules: readonly Rule[],
+  context: PrincipalContext,
+  diagnostics: Diagnostic[],
+): readonly ParsedRule[] {
+  return rules.map(({ rule, at }) => {
+    const { principal, diagnostics: found } = parsePrincipal(rule, at, context);
+    diagnostics.push(...found);
+    return { principal, at };
+  });
+}
+
+function compileRules(rules: readonly ParsedRule[], list: List, diagnostics: Diagnostic[]): readonly Matcher[] {
+  return rules.map(({ principal, at }) => {
+    const { matcher, refusals } = compileMatcher(principal, list);
+    for (const reason of refusals) {
+      const remedy = 'Variables: user.name, user.email, user.groups, user.provider, service, ip, method, host, path';
+      diagnostics.push(problem(at, `Cannot compile expression of "when": ${reason}`, remedy));
+    }
+    return matcher;
+  });
+}
+
+function warnOfUseless(allow: readonly Rule[], diagnostics: Diagnostic[]): void {
+  if (!allow.some(({ rule }) => rule === 'public')) return;
+  for (const { rule, at } of allow) {
+    if (rule === 'public') continue;
+    const shown = typeof rule === 'string' ? rule : JSON.stringify(rule);
+    diagnostics.push(warning(at, `Rule "${shown}" has no effect beside "public"`, 'Remove it, or remove "public"'));
+  }
+}
+
+function createPolicy({ deny, allow }: Rules, id: string): CompiledPolicy {
+  const rules = [...deny, ...allow];
+  const isAdmitting = (who: Who): boolean => allow.some((rule) => rule.judge(who, null) !== 'no');
+  const allowed = new Map(allow.map((rule) => [rule, Object.freeze({ kind: 'allow', rule: rule.text } as const)]));
+  const decide = (facts: Facts): Decision => {
+    for (const rule of deny) if (rule.matches(facts)) return refuse({ deny, allow }, facts, rule);
+    for (const rule of allow) if (rule.matches(facts)) return allowed.get(rule) as Decision;
+    return refuse({ deny, allow }, facts, null);
+  };
+  return {
+    id,
+    isPublic: deny.length === 0 && allow.some((rule) => rule.text === 'public'),
+    dependsOnlyOnIdentity: rules.every((rule) => rule.isIdentityOnly),
+    acceptsServices: allow.some((rule) => rule.asks.includes('service') && rule.judge('service', null) !== 'no'),
+    couldSignIn: rules.some((rule) => rule.asks.includes('person')) && isAdmitting('person'),
+    decide,
+    explain: (facts) => explain({ deny, allow }, facts),
+  };
+}
+
+interface Rules {
+  readonly deny: readonly Matcher[];
+  readonly allow: readonly Matcher[];
+}
+
+/** What a refused request gets: whoever has proved an identity is refused, others may be asked for one. */
+function refuse(rules: Rules, facts: Facts, denied: Matcher | null): Decision {
+  if (facts.identity.kind === 'anonymous') {
+    const forPerson = helpful(rules, facts, 'person');
+    if (forPerson !== undefined) return { kind: 'sign-in', rule: forPerson.text };
+    const forService = helpful(rules, facts, 'service');
+    if (forService !== undefined) return { kind: 'challenge', rule: forService.text };
+  }
+  if (denied !== null) return { kind: 'deny', rule: denied.text, reason: denied.why(facts) };
+  return { kind: 'deny', rule: NO_RULE, reason: reasonOfNoRule(rules, facts) };
+}
+
+/** The first allow rule that could match such a visitor whom no deny would refuse for certain. */
+function helpful(rules: Rules, facts: Facts, who: Who): Matcher | undefined {
+  if (rules.deny.some((rule) => rule.judge(who, facts) === 'yes')) return undefined;
+  return rules.allow.find((rule) => rule.judge(who, facts) !== 'no');
+}
+
+function reasonOfNoRule({ allow }: Rules, facts: Facts): string {
+  const only = allow[0];
+  if (only === undefined) return 'no rule admits anyone';
+  return allow.length === 1
+    ? `"${only.text}" does not match: ${only.why(facts)}`
+    : `none of ${allow.length} allow rules matches`;
+}
+
+function explain(rules: Rules, facts: Facts): readonly RuleTrace[] {
+  const denied = rules.deny.find((rule) => rule.matches(facts));
+  const decisive = denied ?? rules.allow.find((rule) => rule.matches(facts));
+  const isRefused = denied !== undefined || decisive === undefined;
+  const canAsk = isRefused && facts.identity.kind === 'anonymous';
+  const help = (rule: Matcher): RuleTrace['couldHelp'] => {
+    if (!canAsk) return null;
+    if (canHelp(rules, rule, facts, 'person')) return 'sign-in';
+    return canHelp(rules, rule, facts, 'service') ? 'challenge' : null;
+  };
+  return [
+    ...rules.deny.map((rule) => trace(rule, 'deny', facts, decisive)),
+    ...rules.allow.map((rule) => ({ ...trace(rule, 'allow', facts, decisive), couldHelp: help(rule) })),
+  ];
+}
+
+function canHelp(rules: Rules, rule: Matcher, facts: Facts, who: Who): boolean {
+  return helpful({ deny: rules.deny, allow: [rule] }, facts, who) !== undefined;
+}
+
+function trace(rule: Matcher, list: List, facts: Facts, decisive: Matcher | undefined): RuleTrace {
+  return {
+    list,
+    rule: rule.text,
+    matched: rule.matches(facts),
+    reason: rule.why(facts),
+    decisive: rule === decisive,
+    couldHelp: null,
+    parts: rule.parts.map((part) => trace(part, list, facts, decisive)),
+  };
+}
+
+function hashOf(deny: readonly ParsedRule[], allow: readonly ParsedRule[]): string {
+  const content = JSON.stringify([deny.map(({ principal }) => principal), allow.map(({ principal }) => principal)]);
+  return createHash('sha256').update(content).digest('base64url').slice(0, 22);
+}

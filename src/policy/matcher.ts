@@ -1,0 +1,306 @@
+/**
+ * Compiles one principal into closures: does it match these facts, why, and could it match for some
+ * person or some service if the visitor proved to be one. Whatever cannot be decided is false in an
+ * allow and true in a deny, down to the parts of an `all`.
+ */
+import { assertNever } from '../core/assert-never.ts';
+import { createIpSet } from '../core/ip-address.ts';
+import type { Person } from '../core/person.ts';
+import { compileCel, type CelProgram, type CelVariables } from './cel.ts';
+import { isCertificateMeant } from './certificate-match.ts';
+import { parseEmailAddress } from './email-address.ts';
+import type { Facts } from './facts.ts';
+import { principalText, type PersonKind, type Principal } from './principal.ts';
+
+export type List = 'allow' | 'deny';
+/** Somebody whom the visitor may prove to be: any person, or any service. */
+export type Who = 'person' | 'service';
+export type Judgement = 'yes' | 'no' | 'maybe';
+
+export interface Matcher {
+  readonly text: string;
+  readonly matches: (facts: Facts) => boolean;
+  /** In words, for the same facts. Holds names, never secrets. */
+  readonly why: (facts: Facts) => string;
+  /** For all (yes), none (no) or some (maybe) of such visitors, all other facts staying the same. Null facts: for any. */
+  readonly judge: (who: Who, facts: Facts | null) => Judgement;
+  /** True where only the identity counts, so that the decision holds for a whole session. */
+  readonly isIdentityOnly: boolean;
+  /** Whose proof of identity the rule looks at. */
+  readonly asks: readonly Who[];
+  readonly parts: readonly Matcher[];
+}
+
+export interface MatcherResult {
+  readonly matcher: Matcher;
+  /** Why an expression in it is refused. */
+  readonly refusals: readonly string[];
+}
+
+export function compileMatcher(principal: Principal, list: List): MatcherResult {
+  const refusals: string[] = [];
+  const matcher = build(principal, list, refusals);
+  return { matcher, refusals };
+}
+
+function build(principal: Principal, list: List, refusals: string[]): Matcher {
+  const text = principalText(principal);
+  switch (principal.kind) {
+    case 'public':
+      return simple(text, { matches: () => true, why: () => 'everyone matches', judge: () => 'yes' });
+    case 'signed-in':
+      return signedIn(text, principal.provider);
+    case 'user':
+    case 'group':
+    case 'email':
+    case 'email-domain':
+      return ofPerson(text, principal, list);
+    case 'service':
+      return ofService(text, principal.value);
+    case 'ip':
+      return ofAddress(text, principal.cidrs, list);
+    case 'client-certificate':
+      return ofCertificate(text, principal);
+    case 'all':
+      return all(
+        text,
+        principal.parts.map((part) => build(part, list, refusals)),
+      );
+    case 'when': {
+      const compiled = compileCel(principal.expression);
+      if (compiled.kind === 'program') return when(text, compiled.program, list);
+      refusals.push(compiled.reason);
+      return undecidable(text, list);
+    }
+    case 'unreadable':
+      return undecidable(text, list);
+    default:
+      return assertNever(principal);
+  }
+}
+
+type Core = Pick<Matcher, 'matches' | 'why' | 'judge'>;
+
+function simple(text: string, core: Core, asks: readonly Who[] = [], isIdentityOnly = true): Matcher {
+  return { text, ...core, isIdentityOnly, asks, parts: [] };
+}
+
+/** A rule that cannot be read: nobody is let in by it, everybody is refused by it. */
+function undecidable(text: string, list: List): Matcher {
+  const matches = list === 'deny';
+  return simple(text, {
+    matches: () => matches,
+    why: () => 'the rule cannot be read',
+    judge: () => (matches ? 'yes' : 'no'),
+  });
+}
+
+function signedIn(text: string, provider: string | null): Matcher {
+  const core: Core = {
+    matches: ({ identity }) =>
+      identity.kind === 'person' && (provider === null || identity.person.provider === provider),
+    why: (facts) => {
+      const { identity } = facts;
+      if (identity.kind !== 'person') return absence(facts);
+      return `signed in by "${identity.person.provider}"${provider === null ? '' : `, wanted "${provider}"`}`;
+    },
+    judge: (who) => {
+      if (who !== 'person') return 'no';
+      return provider === null ? 'yes' : 'maybe';
+    },
+  };
+  return simple(text, core, ['person']);
+}
+
+function absence(facts: Facts): string {
+  return facts.identity.kind === 'service'
+    ? `a service ("${facts.identity.name}") is not a person`
+    : 'nobody is signed in';
+}
+
+interface PersonTest {
+  readonly kind: PersonKind;
+  readonly provider: string;
+  readonly value: string;
+}
+
+function ofPerson(text: string, test: PersonTest, list: List): Matcher {
+  const { value } = test;
+  const has = PERSON_TESTS[list][test.kind];
+  const core: Core = {
+    matches: ({ identity }) =>
+      identity.kind === 'person' && identity.person.provider === test.provider && has(identity.person, value),
+    why: (facts) => (facts.identity.kind === 'person' ? whyPerson(test, facts.identity.person) : absence(facts)),
+    judge: (who) => (who === 'person' ? 'maybe' : 'no'),
+  };
+  return simple(text, core, ['person']);
+}
+
+type PersonPredicate = (person: Person, value: string) => boolean;
+
+/**
+ * A deny ignores the case of names, and counts an e-mail that is not verified or not plainly an
+ * address: a spelling must not be a way around it.
+ */
+const PERSON_TESTS: Readonly<Record<List, Readonly<Record<PersonKind, PersonPredicate>>>> = {
+  allow: {
+    user: (person, value) => person.name === value,
+    group: (person, value) => person.groups.includes(value),
+    email: (person, value) => verifiedEmail(person)?.text === value,
+    'email-domain': (person, value) => verifiedEmail(person)?.domain === value,
+  },
+  deny: {
+    user: (person, value) => isSameIgnoringCase(person.name, value),
+    group: (person, value) => person.groups.some((group) => isSameIgnoringCase(group, value)),
+    email: (person, value) => isDeniedEmail(person, (address) => address.text === value),
+    'email-domain': (person, value) => isDeniedEmail(person, (address) => address.domain === value),
+  },
+};
+
+function isSameIgnoringCase(a: string, b: string): boolean {
+  return a === b || a.toLowerCase() === b.toLowerCase();
+}
+
+function verifiedEmail(person: Person): ReturnType<typeof parseEmailAddress> {
+  return person.emailVerified && person.email !== null ? parseEmailAddress(person.email) : null;
+}
+
+function isDeniedEmail(person: Person, isMeant: (address: { text: string; domain: string }) => boolean): boolean {
+  if (person.email === null) return false;
+  const address = parseEmailAddress(person.email);
+  return address === null || isMeant(address);
+}
+
+function whyPerson(test: PersonTest, person: Person): string {
+  if (person.provider !== test.provider) return `signed in by "${person.provider}", wanted "${test.provider}"`;
+  if (test.kind === 'user') return `user is "${person.name}", wanted "${test.value}"`;
+  if (test.kind === 'group') {
+    const shown = person.groups
+      .slice(0, 20)
+      .map((group) => `"${group}"`)
+      .join(', ');
+    const more = person.groups.length > 20 ? ` and ${person.groups.length - 20} more` : '';
+    return `groups are ${shown === '' ? 'none' : shown}${more}, wanted "${test.value}"`;
+  }
+  if (person.email === null) return 'the person has no e-mail address';
+  if (!person.emailVerified) return `e-mail "${person.email}" is not verified`;
+  if (parseEmailAddress(person.email) === null) return `e-mail ${JSON.stringify(person.email)} is not a plain address`;
+  return `e-mail is "${person.email}", wanted "${test.value}"`;
+}
+
+function ofService(text: string, name: string): Matcher {
+  const core: Core = {
+    matches: ({ identity }) => identity.kind === 'service' && identity.name === name,
+    why: ({ identity }) => {
+      if (identity.kind === 'service') return `service is "${identity.name}", wanted "${name}"`;
+      return identity.kind === 'person'
+        ? `a person ("${identity.person.name}") is not a service`
+        : 'no service gave its credentials';
+    },
+    judge: (who) => (who === 'service' ? 'maybe' : 'no'),
+  };
+  return simple(text, core, ['service']);
+}
+
+function ofAddress(text: string, cidrs: readonly string[], list: List): Matcher {
+  const set = createIpSet(cidrs);
+  const matches = (facts: Facts): boolean => (facts.ip === null ? list === 'deny' : set.contains(facts.ip));
+  return fixed(text, matches, ({ ip }) => {
+    if (ip === null)
+      return list === 'deny'
+        ? 'the client address is unknown, which every ip: deny matches'
+        : 'the client address is unknown';
+    return `client address is ${ip}`;
+  });
+}
+
+function ofCertificate(text: string, principal: Principal & { kind: 'client-certificate' }): Matcher {
+  const matches = ({ clientCertificate }: Facts): boolean =>
+    clientCertificate !== null && isCertificateMeant(principal.match, clientCertificate);
+  return fixed(text, matches, ({ clientCertificate }) => {
+    if (clientCertificate === null) return 'no client certificate';
+    return `client certificate ${JSON.stringify(clientCertificate.commonName ?? clientCertificate.subject)} (${clientCertificate.fingerprint.slice(0, 16)}...)`;
+  });
+}
+
+/** A rule on what the visitor cannot change by signing in. */
+function fixed(text: string, matches: (facts: Facts) => boolean, why: (facts: Facts) => string): Matcher {
+  const judge = (_who: Who, facts: Facts | null): Judgement => {
+    if (facts === null) return 'maybe';
+    return matches(facts) ? 'yes' : 'no';
+  };
+  return simple(text, { matches, why, judge }, [], false);
+}
+
+function all(text: string, parts: readonly Matcher[]): Matcher {
+  return {
+    text,
+    matches: (facts) => parts.every((part) => part.matches(facts)),
+    why: (facts) => {
+      const missing = parts.find((part) => !part.matches(facts));
+      return missing === undefined ? 'every part matches' : `"${missing.text}" does not match: ${missing.why(facts)}`;
+    },
+    judge: (who, facts) => {
+      const judged = parts.map((part) => part.judge(who, facts));
+      if (judged.includes('no')) return 'no';
+      return judged.includes('maybe') ? 'maybe' : 'yes';
+    },
+    isIdentityOnly: parts.every((part) => part.isIdentityOnly),
+    asks: [...new Set(parts.flatMap((part) => part.asks))],
+    parts,
+  };
+}
+
+function when(text: string, program: CelProgram, list: List): Matcher {
+  const isIdentityOnly = !['ip', 'method', 'host', 'path'].some((name) => program.reads.has(name));
+  const core: Core = {
+    matches: (facts) => {
+      const answer = program.evaluate(variablesOf(facts));
+      return typeof answer === 'string' ? list === 'deny' : answer;
+    },
+    why: (facts) => {
+      const answer = program.evaluate(variablesOf(facts));
+      return typeof answer === 'string' ? `the expression cannot be decided: ${answer}` : `the expression is ${answer}`;
+    },
+    judge: (who, facts) => judgeExpression(program, { who, facts, list }),
+  };
+  const asks: Who[] = [];
+  if (program.reads.has('user')) asks.push('person');
+  if (program.reads.has('service')) asks.push('service');
+  return simple(text, core, asks, isIdentityOnly);
+}
+
+/** Leaves out what the visitor could still become: what is decided without it, no credentials change. */
+function judgeExpression(program: CelProgram, asked: { who: Who; facts: Facts | null; list: List }): Judgement {
+  const { who, facts, list } = asked;
+  const isOpen = program.reads.has(who === 'person' ? 'user' : 'service');
+  if (facts === null) return isOpen || program.reads.size > 0 ? 'maybe' : judgementOf(program.evaluate({}), list);
+  const variables: CelVariables = { ...variablesOf(facts) };
+  delete variables.user;
+  if (who === 'person') variables.service = '';
+  else delete variables.service;
+  const answer = program.evaluate(variables);
+  if (typeof answer === 'string' && isOpen) return 'maybe';
+  return judgementOf(answer, list);
+}
+
+function judgementOf(answer: boolean | string, list: List): Judgement {
+  const holds = typeof answer === 'string' ? list === 'deny' : answer;
+  return holds ? 'yes' : 'no';
+}
+
+function variablesOf({ identity, ip, request }: Facts): CelVariables {
+  const variables: CelVariables = { service: identity.kind === 'service' ? identity.name : '' };
+  if (identity.kind === 'person') {
+    const { person } = identity;
+    const email = verifiedEmail(person)?.text ?? '';
+    variables.user = { name: person.name, email, groups: person.groups, provider: person.provider };
+  }
+  if (ip !== null) variables.ip = ip;
+  if (request !== null) {
+    variables.method = request.method;
+    variables.host = request.host;
+    variables.path = request.path;
+  }
+  return variables;
+}
