@@ -1,0 +1,234 @@
+/**
+ * A whole request head of HTTP/1.x, from latin1 text (RFC 9112). Decides target, host and framing
+ * once; whatever two readers could frame differently is refused: Content-Length beside
+ * Transfer-Encoding, repeated or odd lengths, any coding but one "chunked", duplicate Host.
+ */
+import { type Authority, parseAuthority } from './authority.ts';
+import type { RequestHead } from './exchange.ts';
+import { parseTokens } from './field-list.ts';
+import { isToken, isTokenCode, parseFields } from './fields.ts';
+import { HeaderBlock } from './header-block.ts';
+import { HttpSyntaxError } from './http-syntax-error.ts';
+import { parseRequestTarget, type RequestTarget } from './request-target.ts';
+
+export interface HeadLimits {
+  readonly headerCount: number;
+  readonly targetBytes: number;
+}
+
+/** `bodyLength` of a body that ends by its last chunk. */
+export const CHUNKED = -1;
+
+const MAX_METHOD = 32;
+const CR = 13;
+const SP = 32;
+
+/** A request head and what only its codec needs to know. */
+export class Http1RequestHead implements RequestHead {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly host: string;
+  readonly port: number | null;
+  readonly version: '1.0' | '1.1';
+  readonly headers: HeaderBlock;
+  readonly hasEncodedSlash: boolean;
+  readonly upgrade: string | null;
+  readonly expectsContinue: boolean;
+  /** Exact bytes, or CHUNKED. */
+  readonly bodyLength: number;
+  readonly keepAlive: boolean;
+
+  constructor(line: RequestLine, target: RequestTarget, authority: Authority, fields: FramingFields) {
+    this.method = line.method;
+    this.path = target.path;
+    this.query = target.query;
+    this.host = authority.host;
+    this.port = authority.port;
+    this.version = line.version;
+    this.headers = fields.headers;
+    this.hasEncodedSlash = target.hasEncodedSlash;
+    this.bodyLength = fields.bodyLength;
+    this.upgrade = fields.bodyLength === 0 ? fields.upgrade : null;
+    this.expectsContinue = fields.expectsContinue && fields.bodyLength !== 0;
+    this.keepAlive = fields.keepAlive;
+  }
+}
+
+interface RequestLine {
+  readonly method: string;
+  readonly version: '1.0' | '1.1';
+}
+
+/** HTTP/1.0 without Host: no host is asked for, and none is made up. */
+const NO_AUTHORITY: Authority = { host: '', port: null };
+
+/**
+ * Reads text[from..to): the request line and the field lines, each with its CRLF, without the empty
+ * line behind them.
+ */
+// oxlint-disable-next-line max-params -- the hot path takes no options object
+export function parseRequestHead(text: string, from: number, to: number, limits: HeadLimits): Http1RequestHead {
+  const lineEnd = text.indexOf('\n', from) - 1;
+  if (lineEnd < from || lineEnd + 2 > to) throw new HttpSyntaxError('request-line');
+  if (text.charCodeAt(lineEnd) !== CR) throw new HttpSyntaxError('bare-lf');
+  const methodEnd = endOfMethod(text, from, lineEnd);
+  const method = text.slice(from, methodEnd);
+  const targetEnd = text.lastIndexOf(' ', lineEnd - 1);
+  if (targetEnd <= methodEnd) throw new HttpSyntaxError('request-line');
+  if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
+  const line = { method, version: parseVersion(text, targetEnd + 1, lineEnd) };
+  const target = parseRequestTarget(method, text.slice(methodEnd + 1, targetEnd));
+  const headers = new HeaderBlock();
+  parseFields(text, lineEnd + 2, to, headers, limits.headerCount);
+  const fields = new FramingFields(headers, line.version === '1.0');
+  return new Http1RequestHead(line, target, authorityOf(target, fields), fields);
+}
+
+function endOfMethod(text: string, from: number, lineEnd: number): number {
+  let at = from;
+  while (at < lineEnd && isTokenCode(text.charCodeAt(at))) at++;
+  if (at === from || at - from > MAX_METHOD || at >= lineEnd) throw new HttpSyntaxError('method');
+  if (text.charCodeAt(at) !== SP) throw new HttpSyntaxError('method');
+  return at;
+}
+
+function parseVersion(text: string, from: number, to: number): '1.0' | '1.1' {
+  if (to - from === 8 && text.startsWith('HTTP/', from)) {
+    if (text.startsWith('1.1', from + 5)) return '1.1';
+    if (text.startsWith('1.0', from + 5)) return '1.0';
+    if (/^\d\.\d$/.test(text.slice(from + 5, to))) throw new HttpSyntaxError('version', 505);
+  }
+  throw new HttpSyntaxError('version');
+}
+
+function authorityOf(target: RequestTarget, fields: FramingFields): Authority {
+  if (fields.host === null) {
+    if (!fields.isOld) throw new HttpSyntaxError('host-missing');
+    return target.authority ?? NO_AUTHORITY;
+  }
+  const host = parseAuthority(fields.host);
+  const asked = target.authority;
+  if (asked === null) return host;
+  const isSamePort = (host.port ?? target.defaultPort) === (asked.port ?? target.defaultPort);
+  if (asked.host !== host.host || !isSamePort) throw new HttpSyntaxError('target-authority');
+  return host;
+}
+
+/** What the fields say about host, framing and connection. One pass; anything twice is refused. */
+class FramingFields {
+  readonly headers: HeaderBlock;
+  readonly isOld: boolean;
+  host: string | null = null;
+  bodyLength = 0;
+  expectsContinue = false;
+  keepAlive: boolean;
+  upgrade: string | null = null;
+
+  constructor(headers: HeaderBlock, isOld: boolean) {
+    this.headers = headers;
+    this.isOld = isOld;
+    this.keepAlive = !isOld;
+    let length: string | null = null;
+    let coding: string | null = null;
+    let connection: string | null = null;
+    let upgrade: string | null = null;
+    const { keys, values } = headers;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      const value = values[i] as string;
+      // By length first: most fields are none of these.
+      switch (key.length) {
+        case 4:
+          if (key === 'host') this.host = once(this.host, value, 'host-duplicate');
+          break;
+        case 6:
+          if (key === 'expect') this.#takeExpect(value);
+          break;
+        case 7:
+          if (key === 'upgrade') upgrade = upgrade === null ? value : `${upgrade},${value}`;
+          break;
+        case 10:
+          if (key === 'connection') connection = connection === null ? value : `${connection},${value}`;
+          break;
+        case 14:
+          if (key === 'content-length') length = once(length, value, 'content-length');
+          break;
+        case 17:
+          if (key === 'transfer-encoding') coding = once(coding, value, 'transfer-encoding');
+          break;
+        default:
+      }
+    }
+    if (length !== null || coding !== null) this.bodyLength = this.#lengthOf(length, coding);
+    if (connection !== null) this.#takeConnection(connection, upgrade);
+  }
+
+  #lengthOf(length: string | null, coding: string | null): number {
+    if (coding === null) return parseContentLength(length as string);
+    if (length !== null) throw new HttpSyntaxError('content-length-and-transfer-encoding');
+    // RFC 9112 section 6.1: faulty framing; whoever sends it may be half of a smuggling attempt.
+    if (this.isOld) throw new HttpSyntaxError('transfer-encoding-http-1.0');
+    checkCoding(coding);
+    return CHUNKED;
+  }
+
+  #takeExpect(value: string): void {
+    // RFC 9110 section 10.1.1: an HTTP/1.0 client never gets a 1xx, so its expectation is ignored.
+    if (this.isOld) return;
+    if (value.toLowerCase() !== '100-continue') throw new HttpSyntaxError('expect', 417);
+    this.expectsContinue = true;
+  }
+
+  #takeConnection(connection: string, upgrade: string | null): void {
+    if (connection === 'keep-alive') {
+      this.keepAlive = true;
+      return;
+    }
+    const tokens = parseTokens(connection);
+    if (tokens === null) throw new HttpSyntaxError('connection');
+    if (tokens.includes('keep-alive')) this.keepAlive = true;
+    if (tokens.includes('close')) this.keepAlive = false;
+    if (upgrade !== null && !this.isOld && tokens.includes('upgrade')) this.upgrade = parseUpgrade(upgrade);
+  }
+}
+
+function once(before: string | null, value: string, rule: string): string {
+  if (before !== null) throw new HttpSyntaxError(rule);
+  return value;
+}
+
+/** Digits only: no sign, no list, no blanks, nothing that loses precision. */
+function parseContentLength(text: string): number {
+  if (text.length === 0 || text.length > 16) throw new HttpSyntaxError('content-length');
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) throw new HttpSyntaxError('content-length');
+    length = length * 10 + digit;
+  }
+  if (length > Number.MAX_SAFE_INTEGER) throw new HttpSyntaxError('content-length');
+  return length;
+}
+
+function checkCoding(coding: string): void {
+  if (coding.length === 7 && coding.toLowerCase() === 'chunked') return;
+  const codings = parseTokens(coding);
+  const isUnknownFirst = codings !== null && codings.length > 1 && codings.indexOf('chunked') === codings.length - 1;
+  throw new HttpSyntaxError('transfer-encoding', isUnknownFirst ? 501 : 400);
+}
+
+/**
+ * The protocol asked for: websocket where it is among those offered, else the first. h2c is never
+ * offered on: a client would speak past us (the h2csmuggler class).
+ */
+function parseUpgrade(value: string): string | null {
+  const offered: string[] = [];
+  for (const element of value.toLowerCase().split(',')) {
+    const protocol = element.trim();
+    if (protocol === '') continue;
+    if (!protocol.split('/', 2).every(isToken) || protocol.split('/').length > 2) throw new HttpSyntaxError('upgrade');
+    if (protocol !== 'h2c' && protocol !== 'h2') offered.push(protocol);
+  }
+  return offered.includes('websocket') ? 'websocket' : (offered[0] ?? null);
+}
