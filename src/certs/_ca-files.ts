@@ -1,0 +1,71 @@
+/**
+ * Pairs of key and certificate in the CA's folder. A file appears whole or not at all, and the key before
+ * its certificate: whoever finds a certificate finds the key that belongs to it, also after a crash.
+ */
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PosternError } from '../core/errors.ts';
+
+export interface Pair {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
+}
+
+export type PairAnswer =
+  | { readonly kind: 'found'; readonly pair: Pair }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'broken'; readonly why: string };
+
+export function readPair(stem: string): PairAnswer {
+  const certificatePem = readIfThere(`${stem}.pem`);
+  if (certificatePem === null) return { kind: 'absent' };
+  const keyPem = readIfThere(`${stem}.key`);
+  if (keyPem === null) return { kind: 'broken', why: `"${stem}.key" is missing` };
+  try {
+    const certificate = new X509Certificate(certificatePem);
+    const key = createPrivateKey(keyPem);
+    if (!certificate.checkPrivateKey(key))
+      return { kind: 'broken', why: `"${stem}.key" belongs to another certificate` };
+    return { kind: 'found', pair: { certificatePem, keyPem, certificate, key } };
+  } catch (error) {
+    return { kind: 'broken', why: `"${stem}.pem" or its key does not parse: ${(error as Error).message}` };
+  }
+}
+
+export function writePair(stem: string, certificatePem: string, key: KeyObject): Pair {
+  const keyPem = key.export({ type: 'pkcs8', format: 'pem' });
+  try {
+    mkdirSync(dirname(stem), { recursive: true, mode: 0o700 });
+    writeWhole(`${stem}.key`, keyPem, 0o600);
+    writeWhole(`${stem}.pem`, certificatePem, 0o644);
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new PosternError('DATA_DIR_UNUSABLE', `Cannot write local certificate "${stem}.pem": ${why}`, {}, error);
+  }
+  return { certificatePem, keyPem: keyPem.toString(), certificate: new X509Certificate(certificatePem), key };
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    const why = (error as Error).message;
+    throw new PosternError('DATA_DIR_UNUSABLE', `Cannot read local certificate "${path}": ${why}`, {}, error);
+  }
+}
+
+function writeWhole(path: string, text: string | Buffer, mode: number): void {
+  const draft = join(dirname(path), `.${process.pid}.draft`);
+  const fd = openSync(draft, 'w', mode);
+  try {
+    writeSync(fd, text.toString());
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(draft, path);
+}

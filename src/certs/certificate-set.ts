@@ -1,0 +1,53 @@
+/**
+ * What the control thread posts to the edge workers: every certificate with its key, which of them
+ * serves which name, and whose client certificates are asked for. Plain data that can be cloned.
+ * Ids are made of the content, so an unchanged certificate keeps its id over reloads.
+ */
+
+export interface CertificateEntry {
+  /** Hash of the chain and the public key. */
+  readonly id: string;
+  /** DNS names (lower-case, wildcards as "*.example.com") and IP addresses it covers. */
+  readonly names: readonly string[];
+  /** Leaf first, then its issuers. */
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly keyType: 'ec' | 'rsa' | 'other';
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+  readonly source: 'file' | 'local';
+}
+
+export interface ClientAuthPolicy {
+  /** Hash of mode and CAs: another CA set is another policy, so no ticket of the old one counts. */
+  readonly policyId: string;
+  readonly ca: string[];
+  readonly mode: 'request' | 'require';
+}
+
+export interface CertificateSet {
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly certificates: readonly CertificateEntry[];
+  /** Host of the document, exact or wildcard -> ids, best first. Empty: no certificate, or `tls: off`. */
+  readonly hosts: ReadonlyMap<string, readonly string[]>;
+  /** Names that no host of the document has: certificate name -> ids, of tls.certificates and of `default`. */
+  readonly others: ReadonlyMap<string, readonly string[]>;
+  /** Served to clients that send no name (SNI): `default`'s certificate, or that of the one host that is an IP address. */
+  readonly withoutName: readonly string[];
+  readonly clientAuth: {
+    readonly policies: readonly ClientAuthPolicy[];
+    /** Host of the document -> policy id, or null where it asks for none. */
+    readonly hosts: ReadonlyMap<string, string | null>;
+    /** Policy of `default`. */
+    readonly others: string | null;
+  };
+}
+
+export const EMPTY_CERTIFICATE_SET: CertificateSet = {
+  minVersion: 'TLSv1.2',
+  certificates: [],
+  hosts: new Map(),
+  others: new Map(),
+  withoutName: [],
+  clientAuth: { policies: [], hosts: new Map(), others: null },
+};
