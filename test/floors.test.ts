@@ -10,6 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['config', 'session', 'policy', 'certs', 'store', 'observe'],
   ['route', 'upstream', 'gate', 'sign-in'],
   ['edge'],
+  ['control'],
   ['cli'],
 ];
 const SRC = resolve(import.meta.dirname, '../src');

@@ -32,6 +32,7 @@ export const ERRORS = {
   UPSTREAM_UNHEALTHY: 'No server of this route is healthy.',
   LOOP_DETECTED: 'The request has passed through this gateway already.',
   OVERLOADED: 'A bounded queue is full. Try again later.',
+  OPERATION_REFUSED: 'An operator asked for something that cannot be done. The message says why.',
   CONTROL_UNAVAILABLE: 'The control socket does not answer. Is Postern running with this data folder?',
   INTERNAL: 'A defect in Postern. The log has the request id and the cause.',
 } as const;

@@ -1,0 +1,53 @@
+/** `postern hash-password`: turns a password into what `services:` takes. Reads it without echo, or from stdin. */
+import type { Command } from 'commander';
+import { PosternError } from '../core/errors.ts';
+import { hashPassword } from '../session/password-hash.ts';
+import { print, printError } from './terminal.ts';
+
+export function addHashPasswordCommand(program: Command): void {
+  program
+    .command('hash-password')
+    .description('Prints the argon2id hash of a password, for "services:"; reads from the terminal or from stdin')
+    .action(async () => {
+      const password = process.stdin.isTTY ? await askTwice() : await readStdin();
+      if (password === '') throw new PosternError('OPERATION_REFUSED', 'Cannot hash: the password is empty');
+      print(hashPassword(password));
+    });
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8').replace(/\r?\n$/, '');
+}
+
+async function askTwice(): Promise<string> {
+  const first = await ask('Password: ');
+  const second = await ask('Again: ');
+  if (first !== second) throw new PosternError('OPERATION_REFUSED', 'Cannot hash: the two passwords differ');
+  return first;
+}
+
+function ask(prompt: string): Promise<string> {
+  process.stderr.write(prompt);
+  process.stdin.setRawMode(true);
+  process.stdin.resume();
+  return new Promise((resolve) => {
+    let typed = '';
+    const onData = (chunk: Buffer): void => {
+      for (const character of chunk.toString('utf8')) {
+        if (character === '\u0003') process.exit(130);
+        if (character === '\r' || character === '\n') {
+          process.stdin.off('data', onData);
+          process.stdin.setRawMode(false);
+          process.stdin.pause();
+          printError('');
+          resolve(typed);
+          return;
+        }
+        typed = character === '\u007f' ? typed.slice(0, -1) : typed + character;
+      }
+    };
+    process.stdin.on('data', onData);
+  });
+}

@@ -1,0 +1,28 @@
+/**
+ * Runs an operation on the Postern that uses a data folder: through its control socket where one runs,
+ * else in this process on the store itself.
+ */
+import { PosternError } from '../core/errors.ts';
+import { askControl } from '../control/control-socket.ts';
+import type { PeopleOperations } from '../control/people.ts';
+
+export async function runOperation<K extends keyof PeopleOperations & string>(
+  dataDir: string,
+  operation: K,
+  input: unknown,
+): Promise<Awaited<ReturnType<PeopleOperations[K]>>> {
+  type Answer = Awaited<ReturnType<PeopleOperations[K]>>;
+  try {
+    return (await askControl(dataDir, operation, input)) as Answer;
+  } catch (error) {
+    if (!(error instanceof PosternError) || error.code !== 'CONTROL_UNAVAILABLE' || error.facts['cause'] === 'EACCES') throw error;
+  }
+  const { openOffline } = await import('../control/offline.ts');
+  const offline = await openOffline(dataDir);
+  try {
+    const run = offline.operations[operation] as unknown as (value: unknown) => Promise<Answer>;
+    return await run(input);
+  } finally {
+    await offline.close();
+  }
+}

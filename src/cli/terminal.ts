@@ -1,0 +1,32 @@
+/** Everything that commands print goes through here, so that tests see it and machines can parse it. */
+import { writeSync } from 'node:fs';
+import { PosternError } from '../core/errors.ts';
+
+export function print(text: string): void {
+  writeSync(1, `${text}\n`);
+}
+
+export function printError(text: string): void {
+  writeSync(2, `${text}\n`);
+}
+
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}
+
+/** Columns padded to their widest cell; the first row is the head. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  for (const row of rows) print(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+}
+
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+}
+
+/** One clear line, and an exit code that scripts can see. */
+export function failWith(error: unknown): never {
+  if (error instanceof PosternError) printError(`postern: ${error.message} [${error.code}]`);
+  else printError(`postern: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  process.exit(1);
+}

@@ -1,0 +1,138 @@
+/**
+ * What an operator does with people and their sessions, as plain calls with plain answers: the control
+ * socket serves them, and the CLI runs them by itself while no Postern uses the data folder.
+ */
+import { PosternError } from '../core/errors.ts';
+import type { Account } from '../core/account-store.ts';
+import type { Accounts } from '../session/accounts.ts';
+import type { Sessions } from '../session/sessions.ts';
+
+export interface AccountSummary {
+  readonly name: string;
+  readonly displayName: string;
+  readonly email: string | null;
+  readonly groups: readonly string[];
+  readonly enabled: boolean;
+  readonly hasPassword: boolean;
+}
+
+export interface LinkAnswer {
+  readonly name: string;
+  readonly url: string;
+  readonly expiresAt: number;
+}
+
+export interface SessionLine {
+  readonly id: string;
+  readonly user: string;
+  readonly hosts: readonly string[];
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+  readonly expiresAt: number;
+}
+
+/** Names are what operators type; every call answers JSON. */
+export type PeopleOperations = {
+  'user.add': (input: { name: string; displayName?: string; email?: string; groups?: string[] }) => Promise<LinkAnswer>;
+  'user.list': () => Promise<readonly AccountSummary[]>;
+  'user.link': (input: { name: string }) => Promise<LinkAnswer>;
+  'user.disable': (input: { name: string }) => Promise<AccountSummary>;
+  'user.enable': (input: { name: string }) => Promise<AccountSummary>;
+  'user.delete': (input: { name: string }) => Promise<{ name: string }>;
+  'user.groups': (input: { name: string; groups: string[] }) => Promise<AccountSummary>;
+  'sessions.list': () => Promise<readonly SessionLine[]>;
+  'sessions.revoke': (input: { id?: string; user?: string }) => Promise<{ revoked: number }>;
+};
+
+export interface PeopleDeps {
+  readonly accounts: Accounts;
+  readonly sessions: Sessions;
+  /** Makes the page's address of a set-password token; null where no sign-in host is known. */
+  readonly linkUrl: (token: string) => string | null;
+}
+
+const ACTOR = 'cli';
+/** Session ids are shown shortened; a prefix of this length tells them apart. */
+const SHORT_ID = 12;
+
+export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
+  const { accounts } = deps;
+  return {
+    async 'user.add'(input) {
+      const added = await accounts.add(input, ACTOR);
+      if (added.kind === 'exists') throw refusal(`Cannot add user "${input.name}": there is one already`);
+      if (added.kind === 'invalid') throw refusal(added.message);
+      return linkFor(deps, added.account);
+    },
+    'user.list': async () => (await accounts.list()).map(summarise),
+    'user.link': async ({ name }) => linkFor(deps, await findAccount(accounts, name)),
+    'user.disable': async ({ name }) => changed(name, await accounts.disable((await findAccount(accounts, name)).subject, ACTOR)),
+    'user.enable': async ({ name }) => changed(name, await accounts.enable((await findAccount(accounts, name)).subject, ACTOR)),
+    async 'user.delete'({ name }) {
+      await accounts.delete((await findAccount(accounts, name)).subject, ACTOR);
+      return { name };
+    },
+    async 'user.groups'({ name, groups }) {
+      return changed(name, await accounts.setGroups((await findAccount(accounts, name)).subject, groups, ACTOR));
+    },
+    'sessions.list': async () =>
+      (await deps.sessions.list()).map((session) => ({
+        id: session.key.slice(0, SHORT_ID),
+        user: `${session.person.provider}:${session.person.name}`,
+        hosts: session.hosts,
+        createdAt: session.createdAt,
+        lastSeenAt: session.lastSeenAt,
+        expiresAt: session.expiresAt,
+      })),
+    'sessions.revoke': (input) => revoke(deps, input),
+  };
+}
+
+async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): Promise<{ revoked: number }> {
+  if (input.user !== undefined) {
+    const name = input.user.replace(/^local:(user:)?/, '');
+    const account = await findAccount(deps.accounts, name);
+    const { provider, subject } = deps.accounts.personOf(account, []);
+    return { revoked: await deps.sessions.revokeByPerson(provider, subject) };
+  }
+  const id = input.id ?? '';
+  const found = id.length < 4 ? [] : (await deps.sessions.list()).filter((session) => session.key.startsWith(id));
+  const [only] = found;
+  if (only === undefined) throw refusal(`Cannot revoke session "${id}": no session has this id; "postern sessions list" shows them`);
+  if (found.length > 1) throw refusal(`Cannot revoke session "${id}": ${found.length} sessions begin so; write more of the id`);
+  return { revoked: await deps.sessions.revoke(only.key) };
+}
+
+async function findAccount(accounts: Accounts, name: string): Promise<Account> {
+  const account = await accounts.findByName(name);
+  if (account === null) throw refusal(`Cannot find user "${name}": "postern user list" shows who there is`);
+  return account;
+}
+
+async function linkFor(deps: PeopleDeps, account: Account): Promise<LinkAnswer> {
+  const link = await deps.accounts.mintLink(account.subject, ACTOR);
+  if (link === null) throw refusal(`Cannot make a link for "${account.name}": the account is disabled; enable it first`);
+  const url = deps.linkUrl(link.token);
+  if (url === null) throw refusal('Cannot make a link: no sign-in host is known; start Postern with this data folder once, with sign_in.url set');
+  return { name: account.name, url, expiresAt: link.expiresAt };
+}
+
+function changed(name: string, account: Account | null): AccountSummary {
+  if (account === null) throw refusal(`Cannot change user "${name}": it was deleted meanwhile`);
+  return summarise(account);
+}
+
+function summarise(account: Account): AccountSummary {
+  return {
+    name: account.name,
+    displayName: account.displayName,
+    email: account.email,
+    groups: account.groups,
+    enabled: !account.disabled,
+    hasPassword: account.passwordHash !== null,
+  };
+}
+
+function refusal(message: string): PosternError {
+  return new PosternError('OPERATION_REFUSED', message);
+}

@@ -1,0 +1,52 @@
+/**
+ * What the control thread and an edge worker say to each other. Everything is plain data that a
+ * MessagePort can copy; `core/channel.ts` carries it. A worker knows nothing that is not in here.
+ */
+import type { CertificateSet } from '../certs/certificate-set.ts';
+import type { Document } from '../config/document.ts';
+import type { SessionAnswer, SessionChange } from '../gate/ports.ts';
+import type { MetricsSnapshot } from '../observe/metrics.ts';
+import type { InternalRequest, InternalResponse } from './control-port.ts';
+
+/** What a worker starts with and gets again at each reload. Swapped as one. */
+export interface WorkerSnapshot {
+  readonly revision: string;
+  readonly document: Document;
+  readonly certificates: CertificateSet;
+}
+
+export interface WorkerBoot {
+  readonly index: number;
+  /** Cookie names carry it, since cookies ignore ports. */
+  readonly instance: string;
+  readonly logFormat: 'json' | 'pretty';
+  readonly colours: boolean;
+  /** 48 bytes shared by all workers. */
+  readonly ticketKeys: Uint8Array;
+  /** Sockets that systemd opened: address text -> file descriptor. Only ever given to one worker. */
+  readonly inheritedSockets: Readonly<Record<string, number>>;
+}
+
+/** What the control thread serves. */
+export type ControlMethods = {
+  findSession: (key: string) => Promise<SessionAnswer>;
+  verifyPassword: (service: string, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;
+  handleInternal: (request: InternalRequest) => Promise<InternalResponse>;
+  beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;
+  touchSessions: (seen: readonly (readonly [key: string, at: number])[]) => void;
+};
+
+/** What a worker serves. */
+export type WorkerMethods = {
+  /** Compiles beside, swaps, decides every open exchange again. Rejects with LISTEN_FAILED at the first snapshot. */
+  apply: (snapshot: WorkerSnapshot) => Promise<void>;
+  /** New certificates for the same document. */
+  replaceCertificates: (certificates: CertificateSet) => void;
+  replaceTicketKeys: (keys: Uint8Array) => void;
+  /** Resolves when no request of these sessions is let through any more. */
+  sessionsChanged: (changes: readonly SessionChange[]) => Promise<void>;
+  heartbeat: () => void;
+  metrics: () => MetricsSnapshot;
+  /** Answers what runs, refuses nothing new until the deadline, then ends. */
+  drain: (deadlineMs: number) => Promise<void>;
+};
