@@ -3,6 +3,10 @@
  * name may be. Disabling, deleting and a new password end sessions; groups reach live ones at once.
  * Holds password hashes, never passwords; one-time links are kept as hashes.
  */
+import { randomBytes } from 'node:crypto';
+import { canonicaliseName, isGroupName } from './account-name.ts';
+import { isToken, keyOfToken, mintToken } from './token.ts';
+import type { Account, AccountChange, AccountStore } from '../core/account-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { OpenedSession } from './record.ts';
@@ -11,18 +15,12 @@ import type { Sessions } from './sessions.ts';
 /** Id of the provider in Person.provider for local accounts, unless the document names it otherwise. */
 export const LOCAL_PROVIDER = 'local';
 
-export interface Account {
-  readonly subject: string;
-  readonly name: string;
-  readonly displayName: string;
-  readonly email: string | null;
-  readonly groups: readonly string[];
-  readonly passwordHash: string | null;
-  readonly disabled: boolean;
-  readonly createdAt: number;
-  /** Grows with each change. */
-  readonly revision: number;
-}
+/** How long a one-time link to set a password works. */
+export const LINK_LIFETIME_MS = 3_600_000;
+
+const SUBJECT_BYTES = 15;
+const FIRST_ADMINISTRATOR = 'admin';
+const ADMINISTRATORS = 'admins';
 
 export interface NewAccount {
   readonly name: string;
@@ -42,40 +40,6 @@ export type AddAccount =
   | { readonly kind: 'exists'; readonly name: string }
   | { readonly kind: 'invalid'; readonly message: string };
 
-/** The durable store, as accounts need it. Every write resolves when it would survive a power cut. */
-export interface AccountStore {
-  /** False where the name is taken. */
-  insertAccount(account: Account): Promise<boolean>;
-  findAccountByName(name: string): Promise<Account | null>;
-  findAccount(subject: string): Promise<Account | null>;
-  listAccounts(): Promise<readonly Account[]>;
-  /** Applies the change in one step and answers the account after it; null where it is gone. */
-  updateAccount(subject: string, change: AccountChange): Promise<Account | null>;
-  deleteAccount(subject: string): Promise<boolean>;
-  putLink(tokenHash: string, subject: string, expiresAt: number): Promise<void>;
-  findLink(tokenHash: string): Promise<{ readonly subject: string; readonly expiresAt: number } | null>;
-  /** Sets the password and deletes every link of the account, if the link is still there; else null. */
-  consumeLink(tokenHash: string, now: number, passwordHash: string): Promise<Account | null>;
-  appendAudit(entry: AuditEntry): Promise<void>;
-  listAudit(limit: number): Promise<readonly AuditEntry[]>;
-}
-
-export interface AccountChange {
-  readonly groups?: readonly string[];
-  readonly disabled?: boolean;
-  readonly passwordHash?: string | null;
-  readonly displayName?: string;
-  readonly email?: string | null;
-}
-
-export interface AuditEntry {
-  readonly at: number;
-  /** Who did it: "cli", "local:<subject>", "link". */
-  readonly actor: string;
-  readonly action: string;
-  readonly target: string;
-}
-
 export interface AccountsDeps {
   readonly store: AccountStore;
   readonly sessions: Sessions;
@@ -85,6 +49,7 @@ export interface AccountsDeps {
 }
 
 export interface Accounts {
+  /** Refuses a name or group that no rule could name; a taken name is `exists`. */
   add(account: NewAccount, actor: string): Promise<AddAccount>;
   list(): Promise<readonly Account[]>;
   /** By any spelling of the name. */
@@ -97,6 +62,7 @@ export interface Accounts {
   disable(subject: string, actor: string): Promise<Account | null>;
   enable(subject: string, actor: string): Promise<Account | null>;
   delete(subject: string, actor: string): Promise<boolean>;
+  /** Null where the account is gone or a group has an impossible name. */
   setGroups(subject: string, groups: readonly string[], actor: string): Promise<Account | null>;
   /** Takes a hash (see hash-pool). Ends the account's sessions. */
   setPassword(subject: string, passwordHash: string, actor: string): Promise<Account | null>;
@@ -108,6 +74,180 @@ export interface Accounts {
   peekLink(token: string): Promise<Account | null>;
   /** For POST: sets the password once; null where the link is unknown, used or too old. Ends other sessions. */
   consumeLink(token: string, passwordHash: string): Promise<Account | null>;
+  /** At start: what a crash left between an account and its sessions is made good. */
+  reconcile(): Promise<void>;
   /** At first start, without any account: makes "admin" in group "admins" with a link. Null where accounts exist. */
   addFirstAdministrator(name?: string): Promise<{ readonly account: Account; readonly link: SetPasswordLink } | null>;
+}
+
+export function createAccounts(deps: AccountsDeps): Accounts {
+  const { store, sessions, clock } = deps;
+  const audit = (actor: string, action: string, target: string): Promise<void> =>
+    store.appendAudit({ at: clock.now(), actor, action, target });
+  const personOf = (account: Account, amr: readonly string[]): Person => personFrom(deps.provider, account, amr);
+  const links = createLinks(deps, audit);
+
+  /** The account first, its sessions second: whoever opens one in between looks at the account again. */
+  async function change(
+    subject: string,
+    what: AccountChange,
+    then: 'end-sessions' | 'refresh-sessions',
+  ): Promise<Account | null> {
+    const account = await store.updateAccount(subject, what);
+    if (account === null) return null;
+    if (then === 'end-sessions') await sessions.revokeByPerson(deps.provider, subject);
+    else await sessions.refreshPerson(personOf(account, []));
+    return account;
+  }
+
+  async function changeAs(
+    actor: string,
+    action: string,
+    subject: string,
+    changed: Promise<Account | null>,
+  ): Promise<Account | null> {
+    const account = await changed;
+    if (account !== null) await audit(actor, action, subject);
+    return account;
+  }
+
+  const self: Accounts = {
+    ...links,
+    personOf,
+    async add(fresh, actor) {
+      const account = accountFrom(fresh, clock.now());
+      if (typeof account === 'string') return { kind: 'invalid', message: account };
+      if (!(await store.insertAccount(account))) return { kind: 'exists', name: account.name };
+      await audit(actor, 'account.add', account.subject);
+      return { kind: 'added', account };
+    },
+    list: () => store.listAccounts(),
+    find: (subject) => store.findAccount(subject),
+    async findByName(name) {
+      const canonical = canonicaliseName(name);
+      return canonical === null ? null : store.findAccountByName(canonical);
+    },
+    openSignIn: (subject, host, amr) => openAccountSession(deps, subject, host, amr),
+    disable: (subject, actor) =>
+      changeAs(actor, 'account.disable', subject, change(subject, { disabled: true }, 'end-sessions')),
+    enable: (subject, actor) =>
+      changeAs(actor, 'account.enable', subject, change(subject, { disabled: false }, 'refresh-sessions')),
+    async delete(subject, actor) {
+      // Disabled first: a crash half way leaves nobody signed in.
+      if ((await change(subject, { disabled: true }, 'end-sessions')) === null) return false;
+      const deleted = await store.deleteAccount(subject);
+      await sessions.revokeByPerson(deps.provider, subject);
+      if (deleted) await audit(actor, 'account.delete', subject);
+      return deleted;
+    },
+    async setGroups(subject, groups, actor) {
+      if (!groups.every(isGroupName)) return null;
+      return changeAs(
+        actor,
+        'account.groups',
+        subject,
+        change(subject, { groups: [...new Set(groups)] }, 'refresh-sessions'),
+      );
+    },
+    setPassword: (subject, passwordHash, actor) =>
+      changeAs(actor, 'account.password', subject, change(subject, { passwordHash }, 'end-sessions')),
+    async rehash(subject, passwordHash) {
+      await store.updateAccount(subject, { passwordHash });
+    },
+    async reconcile() {
+      for (const account of await store.listAccounts()) {
+        if (account.disabled) await sessions.revokeByPerson(deps.provider, account.subject);
+        else await sessions.refreshPerson(personOf(account, []));
+      }
+    },
+    async addFirstAdministrator(name = FIRST_ADMINISTRATOR) {
+      if ((await store.listAccounts()).length > 0) return null;
+      const added = await self.add({ name, displayName: 'Administrator', groups: [ADMINISTRATORS] }, 'first-start');
+      if (added.kind !== 'added') return null;
+      const link = await links.mintLink(added.account.subject, 'first-start');
+      return link === null ? null : { account: added.account, link };
+    },
+  };
+  return self;
+}
+
+function createLinks(
+  deps: AccountsDeps,
+  audit: (actor: string, action: string, target: string) => Promise<void>,
+): Pick<Accounts, 'mintLink' | 'peekLink' | 'consumeLink'> {
+  const { store, sessions, clock } = deps;
+  const peekLink = async (token: string): Promise<Account | null> => {
+    if (!isToken(token)) return null;
+    const link = await store.findLink(keyOfToken(token));
+    if (link === null || clock.now() >= link.expiresAt) return null;
+    const account = await store.findAccount(link.subject);
+    return account === null || account.disabled ? null : account;
+  };
+  return {
+    peekLink,
+    async mintLink(subject, actor) {
+      const account = await store.findAccount(subject);
+      if (account === null || account.disabled) return null;
+      const token = mintToken();
+      const expiresAt = clock.now() + LINK_LIFETIME_MS;
+      await store.putLink(keyOfToken(token), subject, expiresAt);
+      await audit(actor, 'account.link', subject);
+      return { token, expiresAt };
+    },
+    async consumeLink(token, passwordHash) {
+      if ((await peekLink(token)) === null) return null;
+      const account = await store.consumeLink(keyOfToken(token), clock.now(), passwordHash);
+      if (account === null) return null;
+      await sessions.revokeByPerson(deps.provider, account.subject);
+      await audit('link', 'account.password', account.subject);
+      return account;
+    },
+  };
+}
+
+/** Looks at the account again after the session is written: disabling and group changes look at sessions after the account. */
+async function openAccountSession(
+  deps: AccountsDeps,
+  subject: string,
+  host: string,
+  amr: readonly string[],
+): Promise<OpenedSession | null> {
+  const { store, sessions, provider } = deps;
+  const before = await store.findAccount(subject);
+  if (before === null || before.disabled) return null;
+  const opened = await sessions.openSignIn(personFrom(provider, before, amr), host);
+  const after = await store.findAccount(subject);
+  if (after !== null && after.revision === before.revision) return opened;
+  await sessions.revoke(opened.view.key);
+  if (after === null || after.disabled || after.passwordHash !== before.passwordHash) return null;
+  return openAccountSession(deps, subject, host, amr);
+}
+
+function personFrom(provider: string, account: Account, amr: readonly string[]): Person {
+  const { subject, name, displayName, email, groups } = account;
+  // Whoever administers accounts vouches for their e-mail addresses; the person cannot set one.
+  return { provider, subject, name, displayName, email, emailVerified: email !== null, groups, roles: [], amr };
+}
+
+function accountFrom(fresh: NewAccount, now: number): Account | string {
+  const name = canonicaliseName(fresh.name);
+  if (name === null) {
+    return `Cannot add account "${fresh.name}": write 1 to 64 of a-z, 0-9, ".", "_", "-", or an e-mail address`;
+  }
+  const groups = [...new Set(fresh.groups ?? [])];
+  const odd = groups.find((group) => !isGroupName(group));
+  if (odd !== undefined)
+    return `Cannot add account "${name}": group ${JSON.stringify(odd)} is empty, too long, or has control characters`;
+  const email = fresh.email ?? (name.includes('@') ? name : null);
+  return {
+    subject: randomBytes(SUBJECT_BYTES).toString('base64url'),
+    name,
+    displayName: fresh.displayName ?? name,
+    email,
+    groups,
+    passwordHash: null,
+    disabled: false,
+    createdAt: now,
+    revision: 1,
+  };
 }

@@ -4,6 +4,8 @@
  * A person at an address that has not failed is only ever held back by the loose limits.
  * Memory is bounded: the least recently used counters go first.
  */
+import { canonicaliseName } from './account-name.ts';
+import { addressBucket } from './address-bucket.ts';
 import type { Clock } from '../core/clock.ts';
 
 export interface AttemptsDeps {
@@ -21,4 +23,119 @@ export interface Attempts {
   succeed(account: string, ip: string | null): void;
   /** Nothing was checked after all (busy): takes the try back. */
   cancel(account: string, ip: string | null): void;
+}
+
+interface Pace {
+  /** Tries that cost no wait. */
+  readonly free: number;
+  readonly maxDelayMs: number;
+}
+
+const FIRST_DELAY_MS = 1_000;
+/** A counter without a new failure for so long is forgotten. */
+const FADE_MS = 15 * 60_000;
+const MAX_ENTRIES = 20_000;
+const PAIR: Pace = { free: 5, maxDelayMs: 60_000 };
+const ACCOUNT: Pace = { free: 20, maxDelayMs: 30_000 };
+const ADDRESS: Pace = { free: 30, maxDelayMs: 60_000 };
+/** No account has this name, so all impossible names share one counter. */
+const IMPOSSIBLE = '(impossible name)';
+
+interface Counter {
+  failures: number;
+  lastAt: number;
+}
+
+export function createAttempts(deps: AttemptsDeps): Attempts {
+  const { clock } = deps;
+  const max = deps.maxEntries ?? MAX_ENTRIES;
+  const pairs = createCounters(max, PAIR, clock);
+  const accounts = createCounters(max, ACCOUNT, clock);
+  const addresses = createCounters(max, ADDRESS, clock);
+  /** (account, address) pairs that have signed in: crowds elsewhere do not hold them back. */
+  const known = createCounters(max, PAIR, clock);
+
+  const keysOf = (typed: string, ip: string | null): { account: string; address: string; pair: string } => {
+    const account = canonicaliseName(typed) ?? IMPOSSIBLE;
+    const address = addressBucket(ip);
+    return { account, address, pair: `${account} ${address}` };
+  };
+
+  return {
+    begin(typed, ip) {
+      const { account, address, pair } = keysOf(typed, ip);
+      const isKnown = known.has(pair);
+      // The first try from a fresh address is never held back for what others did to the account:
+      // else whoever keeps failing from many addresses would lock its owner out.
+      const waits = [
+        pairs.waitMs(pair),
+        isKnown ? 0 : addresses.waitMs(address),
+        isKnown || !pairs.has(pair) ? 0 : accounts.waitMs(account),
+      ];
+      const retryAfterMs = Math.max(...waits);
+      if (retryAfterMs > 0) return { kind: 'wait', retryAfterMs };
+      pairs.add(pair, 1);
+      accounts.add(account, 1);
+      addresses.add(address, 1);
+      return { kind: 'go' };
+    },
+    succeed(typed, ip) {
+      const { account, address, pair } = keysOf(typed, ip);
+      const own = pairs.failures(pair);
+      pairs.forget(pair);
+      // Only what this pair has failed is forgiven: a guesser's own account buys no new tries.
+      accounts.add(account, -own);
+      addresses.add(address, -own);
+      known.add(pair, 1);
+    },
+    cancel(typed, ip) {
+      const { account, address, pair } = keysOf(typed, ip);
+      pairs.add(pair, -1);
+      accounts.add(account, -1);
+      addresses.add(address, -1);
+    },
+  };
+}
+
+interface Counters {
+  has(key: string): boolean;
+  failures(key: string): number;
+  /** How long this key must wait now; 0: go. */
+  waitMs(key: string): number;
+  add(key: string, change: number): void;
+  forget(key: string): void;
+}
+
+function createCounters(max: number, pace: Pace, clock: Clock): Counters {
+  /** In the order of last use, oldest first. */
+  const counters = new Map<string, Counter>();
+  const live = (key: string): Counter | null => {
+    const counter = counters.get(key);
+    if (counter === undefined) return null;
+    if (clock.now() - counter.lastAt < FADE_MS) return counter;
+    counters.delete(key);
+    return null;
+  };
+  return {
+    has: (key) => live(key) !== null,
+    failures: (key) => live(key)?.failures ?? 0,
+    waitMs(key) {
+      const counter = live(key);
+      if (counter === null || counter.failures < pace.free) return 0;
+      const delayMs = Math.min(FIRST_DELAY_MS * 2 ** Math.min(counter.failures - pace.free, 20), pace.maxDelayMs);
+      return Math.max(0, counter.lastAt + delayMs - clock.now());
+    },
+    add(key, change) {
+      const counter = live(key);
+      const failures = (counter?.failures ?? 0) + change;
+      const lastAt = change > 0 ? clock.now() : (counter?.lastAt ?? 0);
+      counters.delete(key);
+      if (failures <= 0) return;
+      counters.set(key, { failures, lastAt });
+      if (counters.size > max) counters.delete(counters.keys().next().value as string);
+    },
+    forget(key) {
+      counters.delete(key);
+    },
+  };
 }

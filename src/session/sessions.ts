@@ -3,10 +3,18 @@
  * app host hangs on it, so revocation, lifetime and idle time flow through the parent.
  * Tokens leave here once; what is kept is their hash and sealed values.
  */
+import { createCodes } from './codes.ts';
+import { sealJson, unsealJson } from './seal.ts';
+import { keyOfToken, mintToken } from './token.ts';
+import { createTouches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
-import type { OpenedSession, SessionAnswer, SessionChange, SessionStore, SignInSummary } from './record.ts';
+import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
+import type { OpenedSession, SessionAnswer, SessionChange, SessionView, SignInSummary } from './record.ts';
 import type { SealKey } from './seal.ts';
+
+/** Lists are for people to read. */
+const LIST_LIMIT = 10_000;
 
 export interface SessionLimits {
   readonly lifetimeMs: number;
@@ -23,7 +31,11 @@ export interface SessionsDeps {
 
 export interface Sessions {
   /** A new sign-in on the sign-in host. Revoke the browser's old session first: ids never carry over. */
-  openSignIn(person: Person, host: string, options?: { readonly providerSession?: string | null }): Promise<OpenedSession>;
+  openSignIn(
+    person: Person,
+    host: string,
+    options?: { readonly providerSession?: string | null },
+  ): Promise<OpenedSession>;
   /** A cookie for an app host; null where the parent is gone. `parentKey` is the key of the sign-in session. */
   openChild(parentKey: string, host: string): Promise<OpenedSession | null>;
   /** Never rejects: a store that fails is `unavailable`. */
@@ -46,4 +58,159 @@ export interface Sessions {
   redeemCode(code: string): Promise<unknown>;
   /** Told of each change after it is durable and before its promise resolves. Returns the way to stop. */
   onChange(listener: (change: SessionChange) => void): () => void;
+}
+
+export function createSessions(deps: SessionsDeps): Sessions {
+  const { store, clock } = deps;
+  const listeners = new Set<(change: SessionChange) => void>();
+  const touches = createTouches(store);
+  const tell = (change: SessionChange): void => {
+    for (const listener of listeners) listener(change);
+  };
+  const end = async (selector: SignInSelector): Promise<number> => {
+    const keys = await store.deleteSignIns(selector);
+    if (keys.length > 0) tell({ kind: 'revoked', keys });
+    return keys.length;
+  };
+
+  return {
+    ...createCodes(deps),
+    openSignIn: (person, host, options) => openSignIn(deps, person, host, options?.providerSession ?? null),
+    openChild: (parentKey, host) => openChild(deps, parentKey, host, tell),
+    async find(key) {
+      try {
+        const found = await store.findSession(key);
+        const view = found === null ? null : viewOf(deps, found, touches.lastSeen(key));
+        return view === null ? { kind: 'absent' } : { kind: 'found', session: view };
+      } catch {
+        return { kind: 'unavailable' };
+      }
+    },
+    touch(seen) {
+      const now = clock.now();
+      for (const [key, at] of seen) touches.add(key, Math.min(at, now));
+    },
+    revoke: (key) => end({ by: 'cookie', key }),
+    revokeByPerson: (provider, subject) => end({ by: 'person', provider, subject }),
+    revokeByProviderSession: (provider, providerSession) => end({ by: 'provider-session', provider, providerSession }),
+    async list(person) {
+      const trees = await store.listSignIns(
+        person === undefined ? { by: 'everything' } : { by: 'person', ...person },
+        LIST_LIMIT,
+      );
+      return trees.flatMap((tree) => summaryOf(deps, tree) ?? []);
+    },
+    refreshPerson: (person) => refreshPerson(deps, person, tell),
+    async sweep() {
+      await touches.flush();
+      const now = clock.now();
+      await end({ by: 'expiry', expiredAt: now, idleSince: now - deps.limits().idleMs });
+      await store.deleteExpiredCodes(now);
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+async function openSignIn(
+  deps: SessionsDeps,
+  person: Person,
+  host: string,
+  providerSession: string | null,
+): Promise<OpenedSession> {
+  const token = mintToken();
+  const key = keyOfToken(token);
+  const now = deps.clock.now();
+  const { provider, subject } = person;
+  const value = sealJson(deps.sealKey, purposeOf(key), person);
+  const times = { createdAt: now, expiresAt: now + deps.limits().lifetimeMs, lastSeenAt: now };
+  await deps.store.putSignIn({ key, provider, subject, providerSession, value, ...times }, host);
+  const view = { key, parent: key, host, person, expiresAt: times.expiresAt, lastSeenAt: now };
+  return { token, view };
+}
+
+async function openChild(
+  deps: SessionsDeps,
+  parentKey: string,
+  host: string,
+  tell: (change: SessionChange) => void,
+): Promise<OpenedSession | null> {
+  const parent = await deps.store.findSession(parentKey);
+  // Only the sign-in's own cookie may have children: a child's key must never stand in for it.
+  if (parent === null || parent.signIn.key !== parentKey || viewOf(deps, parent, 0) === null) return null;
+  const token = mintToken();
+  const key = keyOfToken(token);
+  const { added, replaced } = await deps.store.putCookie(parentKey, key, host);
+  if (replaced.length > 0) tell({ kind: 'revoked', keys: replaced });
+  if (!added) return null;
+  // Read again: the person may have changed, or the sign-in ended, while the cookie was written.
+  const found = await deps.store.findSession(key);
+  const view = found === null ? null : viewOf(deps, found, 0);
+  return view === null ? null : { token, view };
+}
+
+async function refreshPerson(deps: SessionsDeps, person: Person, tell: (change: SessionChange) => void): Promise<void> {
+  const { provider, subject } = person;
+  const trees = await deps.store.listSignIns({ by: 'person', provider, subject }, Number.MAX_SAFE_INTEGER);
+  const changes = trees.flatMap((tree) => {
+    const old = personOf(deps, tree.signIn);
+    if (old === null) return [];
+    const fresh = { ...person, amr: old.amr };
+    return isSamePerson(old, fresh) ? [] : [{ tree, person: fresh }];
+  });
+  if (changes.length === 0) return;
+  await deps.store.replaceValues(
+    changes.map(({ tree: { signIn }, person }) => ({
+      key: signIn.key,
+      value: sealJson(deps.sealKey, purposeOf(signIn.key), person),
+    })),
+  );
+  for (const { tree, person } of changes) tell({ kind: 'person', keys: tree.cookies.map((it) => it.key), person });
+}
+
+/** The session as it may be used now; null where its lifetime or idle time is over, or its value is not ours. */
+function viewOf(deps: SessionsDeps, found: FoundSession, usedAt: number): SessionView | null {
+  const { signIn } = found;
+  const alive = lifeOf(deps, signIn, usedAt);
+  const person = alive === null ? null : personOf(deps, signIn);
+  if (alive === null || person === null) return null;
+  return { key: found.key, parent: signIn.key, host: found.host, person, ...alive };
+}
+
+function summaryOf(deps: SessionsDeps, tree: SignInTree): SignInSummary | null {
+  const alive = lifeOf(deps, tree.signIn, 0);
+  const person = alive === null ? null : personOf(deps, tree.signIn);
+  if (alive === null || person === null) return null;
+  const hosts = [...new Set(tree.cookies.map((it) => it.host))];
+  return { key: tree.signIn.key, person, createdAt: tree.signIn.createdAt, hosts, ...alive };
+}
+
+/** A lifetime that a reload has shortened counts for sessions that are open already. */
+function lifeOf(
+  deps: SessionsDeps,
+  signIn: StoredSignIn,
+  usedAt: number,
+): { readonly expiresAt: number; readonly lastSeenAt: number } | null {
+  const { lifetimeMs, idleMs } = deps.limits();
+  const now = deps.clock.now();
+  const expiresAt = Math.min(signIn.expiresAt, signIn.createdAt + lifetimeMs);
+  const lastSeenAt = Math.max(signIn.lastSeenAt, usedAt);
+  return now >= expiresAt || now - lastSeenAt >= idleMs ? null : { expiresAt, lastSeenAt };
+}
+
+function personOf(deps: SessionsDeps, signIn: StoredSignIn): Person | null {
+  return (unsealJson(deps.sealKey, purposeOf(signIn.key), signIn.value) ?? null) as Person | null;
+}
+
+/** Bound to its row: a value copied to another session does not open. */
+function purposeOf(key: string): string {
+  return `sign-in/${key}`;
+}
+
+function isSamePerson(a: Person, b: Person): boolean {
+  const texts = (it: Person): string =>
+    JSON.stringify([it.name, it.displayName, it.email, it.emailVerified, it.groups, it.roles, it.amr]);
+  return texts(a) === texts(b);
 }

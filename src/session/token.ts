@@ -48,7 +48,8 @@ export function createOwnCookieTest(instance: string): (name: string) => boolean
 }
 
 function baseName(instance: string): string {
-  if (!INSTANCE.test(instance)) throw new RangeError(`Cannot name cookies: instance "${instance}" is not 4 to 16 of a-z and 0-9`);
+  if (!INSTANCE.test(instance))
+    throw new RangeError(`Cannot name cookies: instance "${instance}" is not 4 to 16 of a-z and 0-9`);
   return `postern-${instance}`;
 }
 

@@ -1,0 +1,98 @@
+/**
+ * Opens DATA/postern.db and brings its tables up to date. Refuses, before anything is written, a file
+ * of a newer version, of another program, or damaged.
+ */
+import { randomInt } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { PosternError } from '../core/errors.ts';
+import { makePrivateFile } from './data-folder.ts';
+import { FIRST_TABLES } from './migrations/0001-first-tables.ts';
+import { storeError } from './sqlite-error.ts';
+
+/** In order, never edited once released. `user_version` counts those that a file has been through. */
+const MIGRATIONS: readonly string[] = [FIRST_TABLES];
+/** "Post": tells our files from those of other programs. */
+const APPLICATION_ID = 0x506f7374;
+const DATABASE_FILE = 'postern.db';
+const INSTANCE_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const INSTANCE_LENGTH = 8;
+
+export function openDatabase(folder: string): DatabaseSync {
+  const path = join(folder, DATABASE_FILE);
+  let db: DatabaseSync | null = null;
+  try {
+    checkVersion(path);
+    makePrivateFile(path);
+    db = new DatabaseSync(path, { timeout: 2_000 });
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA synchronous = FULL',
+    );
+    migrate(db);
+    return db;
+  } catch (error) {
+    if (db?.isOpen) db.close();
+    throw unusable(path, error);
+  }
+}
+
+/** Names this installation in cookies; the same for the life of the folder. */
+export function instanceOf(db: DatabaseSync): string {
+  const row = db.prepare(`SELECT value FROM meta WHERE name = 'instance'`).get();
+  return String(row?.['value']);
+}
+
+/** Through a connection that cannot write. */
+function checkVersion(path: string): void {
+  if (!existsSync(path) || statSync(path).size === 0) return;
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+  try {
+    const version = pragma(db, 'user_version');
+    const application = pragma(db, 'application_id');
+    const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'];
+    if (application !== APPLICATION_ID && (tables !== 0 || version !== 0)) throw foreign(path);
+    if (version > MIGRATIONS.length) throw newer(path, version);
+  } finally {
+    db.close();
+  }
+}
+
+function migrate(db: DatabaseSync): void {
+  const from = pragma(db, 'user_version');
+  if (from === MIGRATIONS.length) return;
+  db.exec('BEGIN IMMEDIATE');
+  for (const sql of MIGRATIONS.slice(from)) db.exec(sql);
+  db.prepare(`INSERT OR IGNORE INTO meta (name, value) VALUES ('instance', ?)`).run(mintInstance());
+  db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`);
+}
+
+function mintInstance(): string {
+  let text = '';
+  while (text.length < INSTANCE_LENGTH) text += INSTANCE_ALPHABET[randomInt(INSTANCE_ALPHABET.length)] ?? '';
+  return text;
+}
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+}
+
+function newer(path: string, version: number): PosternError {
+  const message = `Cannot open "${path}": it has schema version ${version}, this version of Postern knows ${MIGRATIONS.length}`;
+  return new PosternError('DATA_DIR_NEWER', `${message}; install the newer version, or name another folder`, {
+    version,
+  });
+}
+
+function foreign(path: string): PosternError {
+  return new PosternError(
+    'DATA_DIR_UNUSABLE',
+    `Cannot open "${path}": it is another program's database; name another folder`,
+  );
+}
+
+function unusable(path: string, error: unknown): unknown {
+  const named = storeError('DATA_DIR_UNUSABLE', `open "${path}"`, error);
+  if (named instanceof PosternError || !(error instanceof Error)) return named;
+  return new PosternError('DATA_DIR_UNUSABLE', `Cannot open "${path}": ${error.message}`, {}, error);
+}

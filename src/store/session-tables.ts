@@ -1,0 +1,193 @@
+/**
+ * The ephemeral store on SQLite: sign-ins, cookies, one-time codes. Statements are prepared once.
+ * Reads see what is committed and nothing else; see group-commit.ts for when a write resolves.
+ */
+import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
+import { storeError } from './sqlite-error.ts';
+import type { Writer } from './group-commit.ts';
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+
+/** Parallel tabs may each bring a cookie of one host home; the browser keeps whichever came last. */
+const COOKIES_PER_HOST = 4;
+const ALL_COLUMNS =
+  's.key, s.provider, s.subject, s.provider_session, s.value, s.created_at, s.expires_at, s.last_seen_at';
+
+type Row = Record<string, SQLOutputValue>;
+type Bind = Record<string, string | number>;
+
+/** SQL condition on sign_ins for each selector; binds by name. */
+const CONDITIONS: Readonly<Record<SignInSelector['by'], string>> = {
+  cookie: 's.key = (SELECT parent FROM cookies WHERE key = :key)',
+  person: 's.provider = :provider AND s.subject = :subject',
+  'provider-session': 's.provider = :provider AND s.provider_session = :providerSession',
+  expiry: '(s.expires_at <= :expiredAt OR s.last_seen_at <= :idleSince)',
+  everything: '1',
+};
+
+interface Selection {
+  readonly trees: StatementSync;
+  readonly keys: StatementSync;
+  readonly remove: StatementSync;
+}
+
+export function createSessionTables(db: DatabaseSync, writer: Writer): SessionStore {
+  const selections = prepareSelections(db);
+  const cookiesOf = db.prepare('SELECT key, host FROM cookies WHERE parent = ? ORDER BY ordinal');
+  const find = db.prepare(
+    `SELECT c.key AS cookie, c.host, ${ALL_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
+  );
+  const replaceValue = db.prepare('UPDATE sign_ins SET value = ? WHERE key = ?');
+  const touch = db.prepare(
+    'UPDATE sign_ins SET last_seen_at = max(last_seen_at, ?) WHERE key = (SELECT parent FROM cookies WHERE key = ?)',
+  );
+  const putSignIn = prepareSignIn(db);
+  const putCookie = prepareCookie(db);
+
+  return {
+    ...createCodeTable(db, writer),
+    putSignIn: (signIn, host) => writer.durable(() => putSignIn(signIn, host)),
+    putCookie: (parent, key, host) => writer.durable(() => putCookie(parent, key, host)),
+    findSession: (key) => read(() => foundOf(find.get(key))),
+    listSignIns: (selector, limit) =>
+      read(() => {
+        const rows = selections[selector.by].trees.all({ ...bindOf(selector), limit });
+        return rows.map((row) => treeOf(row, cookiesOf.all(String(row['key']))));
+      }),
+    deleteSignIns: (selector) =>
+      writer.durable(() => {
+        const { keys, remove } = selections[selector.by];
+        const dead = keys.all(bindOf(selector)).map((row) => String(row['key']));
+        if (dead.length > 0) remove.run(bindOf(selector));
+        return dead;
+      }),
+    replaceValues: (values) =>
+      writer.durable(() => {
+        for (const { key, value } of values) replaceValue.run(value, key);
+      }),
+    touch: (seen) =>
+      writer.relaxed(() => {
+        for (const [key, at] of seen) touch.run(at, key);
+      }),
+  };
+}
+
+/** Reads, with the store's own failures named. */
+export function read<T>(work: () => T): Promise<T> {
+  try {
+    return Promise.resolve(work());
+  } catch (error) {
+    return Promise.reject(storeError('STORE_UNAVAILABLE', 'read from the store', error));
+  }
+}
+
+function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by'], Selection>> {
+  const prepare = (condition: string): Selection => ({
+    trees: db.prepare(
+      `SELECT ${ALL_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY s.created_at DESC, s.key LIMIT :limit`,
+    ),
+    keys: db.prepare(
+      `SELECT c.key FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE ${condition} ORDER BY c.parent, c.ordinal`,
+    ),
+    remove: db.prepare(`DELETE FROM sign_ins AS s WHERE ${condition}`),
+  });
+  return {
+    cookie: prepare(CONDITIONS.cookie),
+    person: prepare(CONDITIONS.person),
+    'provider-session': prepare(CONDITIONS['provider-session']),
+    expiry: prepare(CONDITIONS.expiry),
+    everything: prepare(CONDITIONS.everything),
+  };
+}
+
+function prepareSignIn(db: DatabaseSync): (signIn: StoredSignIn, host: string) => void {
+  const insert = db.prepare(
+    `INSERT INTO sign_ins (key, provider, subject, provider_session, value, created_at, expires_at, last_seen_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const insertCookie = db.prepare('INSERT INTO cookies (key, parent, host, ordinal) VALUES (?, ?, ?, 0)');
+  return (it, host) => {
+    insert.run(
+      it.key,
+      it.provider,
+      it.subject,
+      it.providerSession,
+      it.value,
+      it.createdAt,
+      it.expiresAt,
+      it.lastSeenAt,
+    );
+    insertCookie.run(it.key, it.key, host);
+  };
+}
+
+function prepareCookie(
+  db: DatabaseSync,
+): (parent: string, key: string, host: string) => { added: boolean; replaced: string[] } {
+  const exists = db.prepare('SELECT 1 FROM sign_ins WHERE key = ?');
+  const insert = db.prepare(
+    `INSERT INTO cookies (key, parent, host, ordinal)
+     SELECT :key, :parent, :host, 1 + max(ordinal) FROM cookies WHERE parent = :parent`,
+  );
+  // The sign-in's own cookie (key = parent) is never replaced: the tree hangs on it.
+  const older = db.prepare(
+    `DELETE FROM cookies WHERE key IN (
+       SELECT key FROM cookies WHERE parent = ? AND host = ? AND key <> parent ORDER BY ordinal DESC LIMIT -1 OFFSET ${COOKIES_PER_HOST}
+     ) RETURNING key`,
+  );
+  return (parent, key, host) => {
+    if (exists.get(parent) === undefined) return { added: false, replaced: [] };
+    insert.run({ key, parent, host });
+    return { added: true, replaced: older.all(parent, host).map((row) => String(row['key'])) };
+  };
+}
+
+function createCodeTable(
+  db: DatabaseSync,
+  writer: Writer,
+): Pick<SessionStore, 'putCode' | 'takeCode' | 'deleteExpiredCodes'> {
+  const put = db.prepare('INSERT INTO codes (key, value, expires_at) VALUES (?, ?, ?)');
+  const take = db.prepare('DELETE FROM codes WHERE key = ? RETURNING value, expires_at');
+  const expire = db.prepare('DELETE FROM codes WHERE expires_at <= ?');
+  return {
+    putCode: (key, value, expiresAt) =>
+      writer.durable(() => {
+        put.run(key, value, expiresAt);
+      }),
+    takeCode: (key) =>
+      writer.durable(() => {
+        const row = take.get(key);
+        return row === undefined ? null : { value: String(row['value']), expiresAt: Number(row['expires_at']) };
+      }),
+    deleteExpiredCodes: (now) => writer.durable(() => Number(expire.run(now).changes)),
+  };
+}
+
+function bindOf(selector: SignInSelector): Bind {
+  const { by: _, ...bind } = selector;
+  return bind;
+}
+
+function signInOf(row: Row): StoredSignIn {
+  return {
+    key: String(row['key']),
+    provider: String(row['provider']),
+    subject: String(row['subject']),
+    providerSession: row['provider_session'] === null ? null : String(row['provider_session']),
+    value: String(row['value']),
+    createdAt: Number(row['created_at']),
+    expiresAt: Number(row['expires_at']),
+    lastSeenAt: Number(row['last_seen_at']),
+  };
+}
+
+function foundOf(row: Row | undefined): FoundSession | null {
+  if (row === undefined) return null;
+  return { key: String(row['cookie']), host: String(row['host']), signIn: signInOf(row) };
+}
+
+function treeOf(row: Row, cookies: readonly Row[]): SignInTree {
+  return {
+    signIn: signInOf(row),
+    cookies: cookies.map((it) => ({ key: String(it['key']), host: String(it['host']) })),
+  };
+}

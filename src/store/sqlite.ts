@@ -1,0 +1,48 @@
+/**
+ * The store on SQLite: one folder, one process. Only the control thread opens it.
+ * Order matters: the folder is locked before its database is looked at, and the database is known to
+ * be ours and not newer before anything is written.
+ */
+import { createAccountTables } from './account-tables.ts';
+import { lockDataFolder, makeDataFolder, openSealKeyFile } from './data-folder.ts';
+import { instanceOf, openDatabase } from './database.ts';
+import { createWriter } from './group-commit.ts';
+import { createSessionTables } from './session-tables.ts';
+import type { AccountStore } from '../core/account-store.ts';
+import type { SessionStore } from '../core/session-store.ts';
+
+export interface Store {
+  /** Names this installation in cookies. */
+  readonly instance: string;
+  /** 32 bytes for session/seal.ts. */
+  readonly sealKey: Buffer;
+  readonly sessions: SessionStore;
+  readonly accounts: AccountStore;
+  /** Commits what is queued, closes the files and lets the folder go. */
+  close(): void;
+}
+
+export function openStore(folder: string): Store {
+  makeDataFolder(folder);
+  const lock = lockDataFolder(folder);
+  try {
+    const db = openDatabase(folder);
+    const sealKey = openSealKeyFile(folder);
+    const writer = createWriter(db);
+    return {
+      instance: instanceOf(db),
+      sealKey,
+      sessions: createSessionTables(db, writer),
+      accounts: createAccountTables(db, writer),
+      close() {
+        if (!db.isOpen) return;
+        writer.close();
+        db.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
