@@ -1,0 +1,190 @@
+/**
+ * Compiles one route of the document: its policy, path edits, server addresses and header templates.
+ * What cannot be compiled is a diagnostic, and the route it leaves behind refuses every request.
+ */
+import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
+import type { Document, Host, Route, Rule, RuleText, UpstreamServer } from '../config/document.ts';
+import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
+import { parsePathPattern, type PathPattern } from './path-pattern.ts';
+import type { CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
+import { compileTargetPath } from './target-path.ts';
+import { compileTemplate, type Template, type TemplateUse } from './template.ts';
+
+const ABOUT_IDENTITY = /^(?:user|service|map)\./;
+const UNDECIDABLE: Template = () => null;
+
+export interface RouteResult {
+  readonly route: CompiledRoute;
+  readonly pattern: PathPattern;
+}
+
+/** Compiles the routes of one document; policies with the same rules are compiled once. */
+export class RouteCompiler {
+  readonly #document: Document;
+  readonly #services: readonly string[];
+  readonly #policies = new Map<string, CompiledPolicy>();
+  readonly #diagnostics: Diagnostic[];
+
+  constructor(document: Document, diagnostics: Diagnostic[]) {
+    this.#document = document;
+    this.#services = document.services.map((service) => service.name);
+    this.#diagnostics = diagnostics;
+  }
+
+  /** Null where the route's path is none; everything else compiles to something that fails closed. */
+  compile(host: Host, route: Route, id: string): RouteResult | null {
+    const parsed = parsePathPattern(route.path);
+    if (parsed.kind === 'refused') {
+      const remedy = 'Write a path such as "/app" or "/app/*"';
+      this.#diagnostics.push(problem(route.at, `Path "${route.path}" is not a path pattern: ${parsed.reason}`, remedy));
+      return null;
+    }
+    const names = new Set<string>();
+    const policy = this.#policy(host, route);
+    const servers =
+      route.action.kind === 'proxy' ? route.action.servers.map((server) => this.#server(server, names)) : [];
+    const requestHeaders = this.#headers(route, 'requestHeaders', names);
+    const responseHeaders = this.#headers(route, 'responseHeaders', names);
+    const isFilledByIdentity = [...names].some((name) => ABOUT_IDENTITY.test(name));
+    const compiled: CompiledRoute = {
+      id,
+      label: id,
+      host: host.name,
+      config: route,
+      policy,
+      needsIdentity: !policy.isPublic || isFilledByIdentity,
+      targetPath: this.#targetPath(route, parsed.pattern),
+      servers,
+      requestHeaders,
+      responseHeaders,
+      redirectTo: route.action.kind === 'redirect' ? this.#redirect(route, route.action.to) : null,
+    };
+    if (policy.isPublic && servers.some((server) => server.fixed === null)) this.#warnOfUnfillable(route);
+    return { route: compiled, pattern: parsed.pattern };
+  }
+
+  #policy(host: Host, route: Route): CompiledPolicy {
+    const texts = [route.allow, route.deny, host.deny].map((rules) => rules.map(({ rule }) => rule));
+    const key = JSON.stringify(texts);
+    const known = this.#policies.get(key);
+    if (known === undefined || texts.flat().some(isAboutCertificate)) return this.#compilePolicy(host, route, key);
+    return known;
+  }
+
+  #compilePolicy(host: Host, route: Route, key: string): CompiledPolicy {
+    const { policy, diagnostics } = compilePolicy({
+      allow: route.allow,
+      routeDeny: route.deny,
+      hostDeny: host.deny,
+      providers: this.#document.providers,
+      services: this.#services,
+    });
+    this.#diagnostics.push(...diagnostics);
+    if (host.clientAuth === null) this.#refuseCertificateRules([...host.deny, ...route.deny, ...route.allow]);
+    // With diagnostics it is compiled for each place again, so that each place is named.
+    if (diagnostics.length === 0) this.#policies.set(key, policy);
+    return policy;
+  }
+
+  #refuseCertificateRules(rules: readonly Rule[]): void {
+    for (const { rule, at } of rules) {
+      if (!isAboutCertificate(rule)) continue;
+      const message = 'Rule "client-certificate:" can never match: this host asks for no client certificate';
+      this.#diagnostics.push(problem(at, message, 'Name the CA of client certificates for this host'));
+    }
+  }
+
+  #targetPath(route: Route, pattern: PathPattern): CompiledRoute['targetPath'] {
+    const { stripPrefix, rewrite } = route;
+    const compiled = compileTargetPath({ stripPrefix, rewrite, routePrefix: pattern.key });
+    if (compiled.kind === 'function') return compiled.targetPath;
+    const value = compiled.field === 'rewrite' ? rewrite : stripPrefix;
+    const remedy =
+      compiled.field === 'rewrite'
+        ? 'Write for example "/api{path}"'
+        : `Write "${pattern.key || '/app'}", or remove it`;
+    this.#diagnostics.push(
+      problem([...route.at, compiled.field], `Cannot apply ${compiled.field} "${value}": ${compiled.reason}`, remedy),
+    );
+    return () => null;
+  }
+
+  #headers(route: Route, field: 'requestHeaders' | 'responseHeaders', names: Set<string>): readonly CompiledHeader[] {
+    return Object.entries(route[field].add).map(([name, text]) => {
+      const label = `Header "${name}"`;
+      const template = this.#template(text, { use: 'header', label, at: route.at }, names);
+      return { name, fixed: template.isFixed ? text : null, render: template.render };
+    });
+  }
+
+  #server(server: UpstreamServer, names: Set<string>): CompiledServer {
+    const { scheme } = server;
+    if (!server.isTemplate) {
+      const address =
+        scheme === 'unix' ? { scheme, host: server.host, port: 0 } : addressOf(scheme, server.host, `${server.port}`);
+      if (address === null)
+        this.#diagnostics.push(problem(server.at, `Port "${server.port}" is not a number from 1 to 65535`));
+      return { config: server, fixed: address, resolve: () => address };
+    }
+    const asked = { use: 'address' as const, label: 'Address of the app', at: server.at };
+    const host = this.#template(server.host, asked, names);
+    const port = scheme === 'unix' ? null : this.#template(`${server.port}`, asked, names);
+    const resolve: CompiledServer['resolve'] = (context) => {
+      const name = host.render(context);
+      if (name === null || port === null) return name === null ? null : { scheme, host: name, port: 0 };
+      const digits = port.render(context);
+      return digits === null ? null : addressOf(scheme, name, digits);
+    };
+    return { config: server, fixed: null, resolve };
+  }
+
+  #template(
+    text: string,
+    asked: { use: TemplateUse; label: string; at: Route['at'] },
+    names: Set<string>,
+  ): { render: Template; isFixed: boolean } {
+    const compiled = compileTemplate(text, asked.use, this.#document.maps);
+    if (compiled.kind === 'refused') {
+      this.#diagnostics.push(problem(asked.at, `${asked.label} "${text}" cannot be compiled: ${compiled.reason}`));
+      return { render: UNDECIDABLE, isFixed: false };
+    }
+    for (const name of compiled.names) names.add(name);
+    if (asked.use === 'address' && compiled.names.includes('user.name') && this.#document.providers.length > 1) {
+      const message = `${asked.label} "${text}" uses {user.name}, but two providers may both know a person of that name`;
+      this.#diagnostics.push(problem(asked.at, message, 'Use {map.NAME} with keys such as "local:user:alice"'));
+      return { render: UNDECIDABLE, isFixed: false };
+    }
+    return { render: compiled.render, isFixed: compiled.names.length === 0 };
+  }
+
+  #redirect(route: Route, to: string): Template {
+    const { render } = this.#template(to, { use: 'redirect', label: 'Redirect', at: route.at }, new Set());
+    const site = /^(?:https?:\/\/[^/?#{}]+(?=[/?#]|\{path\}|\{query\}|$)|\/)/.exec(to);
+    if (site === null) {
+      const message = `Redirect "${to}" does not begin with "/" or with a URL whose host is written out`;
+      this.#diagnostics.push(problem(route.at, message, 'Write for example "https://www.example.com{path}"'));
+      return UNDECIDABLE;
+    }
+    // "/{path}" would give "//evil.example", which a browser reads as another site.
+    return (context) => {
+      const target = render(context);
+      return target !== null && /^\/[/\\]/.test(target) ? null : target;
+    };
+  }
+
+  #warnOfUnfillable(route: Route): void {
+    const message =
+      'The address of the app depends on who is signed in, but the route is public: others get an error page';
+    this.#diagnostics.push(warning(route.at, message, 'Write "allow: [signed-in]"'));
+  }
+}
+
+function addressOf(scheme: ServerAddress['scheme'], host: string, digits: string): ServerAddress | null {
+  const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
+  return port > 0 && port < 65_536 ? { scheme, host, port } : null;
+}
+
+function isAboutCertificate(rule: RuleText): boolean {
+  if (typeof rule === 'string') return rule.startsWith('client-certificate:');
+  return 'all' in rule && rule.all.some(isAboutCertificate);
+}

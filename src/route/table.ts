@@ -1,0 +1,81 @@
+/**
+ * The routing table: immutable, compiled once for a document, swapped whole at a reload. Finding a host
+ * costs the same for one host and for ten thousand; finding a route costs by the depth of the patterns.
+ */
+import type { Host, Route, UpstreamServer } from '../config/document.ts';
+import type { ProviderRef } from '../policy/principal.ts';
+import type { CompiledPolicy } from '../policy/compile.ts';
+import type { HeaderBlock } from '../wire/header-block.ts';
+import type { HostRoutes } from './host-routes.ts';
+import type { Template, TemplateContext } from './template.ts';
+
+export interface RoutingTable {
+  /** Hash of the content: equal documents have equal revisions. */
+  readonly revision: string;
+  readonly hosts: readonly CompiledHost[];
+  readonly fallback: CompiledHost | null;
+  /** The host that serves Postern's own pages and nothing else: never found by `findHost`. */
+  readonly signInHost: string | null;
+  readonly providers: readonly ProviderRef[];
+  /**
+   * The exact name, else the nearest wildcard ("*.example.com" covers every name below example.com,
+   * the longest wins), else the fallback. Takes a host in the spelling of wire/authority.ts.
+   */
+  readonly findHost: (host: string) => CompiledHost | null;
+  /** Whether a name is listed, by a wildcard too, or is the sign-in host; the fallback does not count. */
+  readonly isKnownHost: (host: string) => boolean;
+  /** Null: no route takes the request, or it only reaches one by a spelling that evades a stricter one. */
+  readonly findRoute: (host: CompiledHost, path: string, method: string, headers: HeaderBlock) => CompiledRoute | null;
+}
+
+export interface CompiledHost {
+  /** As in the document: "app.example.com", "*.example.com", "*" for the fallback. */
+  readonly name: string;
+  readonly config: Host;
+  readonly routes: readonly CompiledRoute[];
+  readonly match: HostRoutes;
+}
+
+export interface CompiledRoute {
+  /** Stable over reloads while the route keeps its place: "grafana.example.com /lokiaws/*". */
+  readonly id: string;
+  /** What logs and people see; the same text as `id`. */
+  readonly label: string;
+  readonly host: string;
+  readonly config: Route;
+  readonly policy: CompiledPolicy;
+  /** True where somebody's identity is needed: for the policy, or to fill a template. */
+  readonly needsIdentity: boolean;
+  /** The path for the app, after strip_prefix and rewrite; null: refuse the request as ambiguous (400). */
+  readonly targetPath: (path: string) => string | null;
+  /** The servers of a proxy action in the order of the document; empty for other actions. */
+  readonly servers: readonly CompiledServer[];
+  readonly requestHeaders: readonly CompiledHeader[];
+  readonly responseHeaders: readonly CompiledHeader[];
+  /** Of a redirect action, else null. Renders null where the target would leave the site it names. */
+  readonly redirectTo: Template | null;
+}
+
+export interface ServerAddress {
+  readonly scheme: UpstreamServer['scheme'];
+  /** Host name or IP; the socket path for unix. */
+  readonly host: string;
+  /** 0 for unix. */
+  readonly port: number;
+}
+
+export interface CompiledServer {
+  readonly config: UpstreamServer;
+  /** The address where it is the same for all requests, else null. */
+  readonly fixed: ServerAddress | null;
+  /** Null: the address cannot be decided for this request; deny it, do not guess. */
+  readonly resolve: (context: TemplateContext) => ServerAddress | null;
+}
+
+/** A header to set. Remove what the client sent under the name first, also where `render` answers null. */
+export interface CompiledHeader {
+  readonly name: string;
+  /** The text where it is the same for all requests, else null. */
+  readonly fixed: string | null;
+  readonly render: Template;
+}

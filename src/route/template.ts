@@ -1,0 +1,104 @@
+/**
+ * Templates with {user.name}, {service.name}, {map.NAME}, {client.ip}, {request.id}, {path} and {query},
+ * compiled once. What would become part of an address must match [a-z0-9_-]{1,64}: anything else, or
+ * a value that is missing, makes the template undecidable (null), never a shortened or quoted value.
+ */
+import type { Identity } from '../core/person.ts';
+
+export interface TemplateContext {
+  readonly identity: Identity;
+  readonly ip: string | null;
+  readonly requestId: string;
+  /** The canonical path of the request. */
+  readonly path: string;
+  /** With its "?", or "". */
+  readonly query: string;
+}
+
+/** The text for one request, or null where it cannot be decided. */
+export type Template = (context: TemplateContext) => string | null;
+
+export type TemplateUse = 'address' | 'header' | 'redirect';
+export type Maps = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+export type TemplateResult =
+  | { readonly kind: 'template'; readonly render: Template; readonly names: readonly string[] }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const PLACEHOLDER = /\{([^{}]*)\}/g;
+const ADDRESS_VALUE = /^[a-z0-9_-]{1,64}$/;
+const HEADER_VALUE = /^[\x20-\x7e]{0,1024}$/;
+const IN_ADDRESS: readonly string[] = ['user.name', 'service.name'];
+const IN_TEXT: readonly string[] = [...IN_ADDRESS, 'client.ip', 'request.id', 'path', 'query'];
+
+/** Compiles a text, or says which placeholder is refused. Plain texts compile too. */
+export function compileTemplate(text: string, use: TemplateUse, maps: Maps): TemplateResult {
+  const names = [...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? '');
+  for (const name of names) {
+    const reason = refusalOf(name, use, maps);
+    if (reason !== null) return { kind: 'refused', reason };
+  }
+  const literals = text.split(/\{[^{}]*\}/);
+  if (literals.some((literal) => /[{}]/.test(literal))) return { kind: 'refused', reason: 'its braces do not match' };
+  const values = names.map((name) => compileValue(name, use, maps));
+  return { kind: 'template', names, render: (context) => render(literals, values, context) };
+}
+
+function render(literals: readonly string[], values: readonly Template[], context: TemplateContext): string | null {
+  let text = literals[0] ?? '';
+  for (let i = 0; i < values.length; i++) {
+    const value = (values[i] as Template)(context);
+    if (value === null) return null;
+    text += value + (literals[i + 1] ?? '');
+  }
+  return text;
+}
+
+function refusalOf(name: string, use: TemplateUse, maps: Maps): string | null {
+  if (name.startsWith('map.')) {
+    const map = name.slice(4);
+    return Object.hasOwn(maps, map) ? null : `{${name}} names a map that the document does not have under "maps"`;
+  }
+  const known = use === 'address' ? IN_ADDRESS : IN_TEXT;
+  if (known.includes(name)) return null;
+  const list = known.map((one) => `{${one}}`).join(', ');
+  return `{${name}} is not known here; there are ${list} and {map.NAME}`;
+}
+
+function compileValue(name: string, use: TemplateUse, maps: Maps): Template {
+  const read = readerOf(name, maps);
+  const isValid = use === 'address' ? ADDRESS_VALUE : HEADER_VALUE;
+  return (context) => {
+    const value = read(context);
+    return value !== null && isValid.test(value) ? value : null;
+  };
+}
+
+function readerOf(name: string, maps: Maps): Template {
+  switch (name) {
+    case 'user.name':
+      return ({ identity }) => (identity.kind === 'person' ? identity.person.name : null);
+    case 'service.name':
+      return ({ identity }) => (identity.kind === 'service' ? identity.name : null);
+    case 'client.ip':
+      return ({ ip }) => ip;
+    case 'request.id':
+      return ({ requestId }) => requestId;
+    case 'path':
+      return ({ path }) => path;
+    case 'query':
+      return ({ query }) => query;
+    default:
+      return mapReader(new Map(Object.entries(maps[name.slice(4)] ?? {})));
+  }
+}
+
+/** The full form "local:user:alice" wins over the short one. */
+function mapReader(map: ReadonlyMap<string, string>): Template {
+  return ({ identity }) => {
+    if (identity.kind === 'service') return map.get(`service:${identity.name}`) ?? null;
+    if (identity.kind === 'anonymous') return null;
+    const { provider, name } = identity.person;
+    return map.get(`${provider}:user:${name}`) ?? map.get(`user:${name}`) ?? null;
+  };
+}
