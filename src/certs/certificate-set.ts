@@ -40,6 +40,8 @@ export interface CertificateSet {
     readonly hosts: ReadonlyMap<string, string | null>;
     /** Policy of `default`. */
     readonly others: string | null;
+    /** Policy of whose certificate `withoutName` is. */
+    readonly withoutName: string | null;
   };
 }
 
@@ -49,5 +51,5 @@ export const EMPTY_CERTIFICATE_SET: CertificateSet = {
   hosts: new Map(),
   others: new Map(),
   withoutName: [],
-  clientAuth: { policies: [], hosts: new Map(), others: null },
+  clientAuth: { policies: [], hosts: new Map(), others: null, withoutName: null },
 };

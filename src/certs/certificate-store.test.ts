@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { after, before, test, type TestContext } from 'node:test';
+import { connect, createServer, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
+import { createFixture, type Fixture } from './_openssl-fixture.ts';
+import { EMPTY_CERTIFICATE_SET, type CertificateEntry, type CertificateSet } from './certificate-set.ts';
+import { createCertificateStore, TLS_CIPHERS, type CertificateStore } from './certificate-store.ts';
+import { createCertificateReader } from './files.ts';
+import type { AddressInfo } from 'node:net';
+
+let fixture: Fixture;
+const entries: Record<string, CertificateEntry> = {};
+
+before(() => {
+  fixture = createFixture();
+  const read = createCertificateReader();
+  const make = (name: string, names: string[], kind: 'ec' | 'rsa'): void => {
+    const { entry } = read({ ...fixture.make(name, { names, kind }), at: [] }, Date.now());
+    assert.ok(entry);
+    entries[name] = entry;
+  };
+  make('a', ['a.test'], 'ec');
+  make('a2', ['a.test'], 'ec');
+  make('rsa', ['a.test'], 'rsa');
+  make('wild', ['*.b.test'], 'ec');
+  make('rest', ['rest.test', '*.rest.test'], 'ec');
+  fixture.make('ca', { names: [], isCa: true });
+  fixture.make('client', { names: ['client'], issuer: 'ca', usage: 'clientAuth' });
+  fixture.make('foreign', { names: ['client'], usage: 'clientAuth' });
+});
+after(() => fixture.remove());
+
+function entry(name: string): CertificateEntry {
+  const found = entries[name];
+  assert.ok(found);
+  return found;
+}
+
+function setOf(part: Partial<CertificateSet>, ...names: string[]): CertificateSet {
+  return { ...EMPTY_CERTIFICATE_SET, certificates: names.map(entry), ...part };
+}
+
+function hosts(table: Record<string, string[]>): ReadonlyMap<string, readonly string[]> {
+  return new Map(Object.entries(table).map(([host, names]) => [host, names.map((name) => entry(name).id)]));
+}
+
+interface Rig {
+  readonly server: Server;
+  readonly port: number;
+  /** Fingerprint of what is served to a name. */
+  readonly ask: (servername: string | undefined, options?: ConnectionOptions) => Promise<TLSSocket>;
+}
+
+async function serve(t: TestContext, store: CertificateStore): Promise<Rig> {
+  const server = createServer({
+    ciphers: TLS_CIPHERS,
+    SNICallback: (name, done) => {
+      const context = store.contextFor(name);
+      if (context === null) done(new Error('unknown name'));
+      else done(null, context);
+    },
+  });
+  server.on('tlsClientError', () => {});
+  server.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', () => {});
+    socket.pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const sockets: TLSSocket[] = [];
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const ask: Rig['ask'] = async (servername, options) => {
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ...(servername === undefined ? {} : { servername }),
+      ...options,
+    });
+    sockets.push(socket);
+    await once(socket, 'secureConnect');
+    return socket;
+  };
+  return { server, port, ask };
+}
+
+function idOf(socket: TLSSocket): string {
+  const raw = socket.getPeerX509Certificate();
+  assert.ok(raw);
+  const found = Object.entries(entries).find(
+    ([, one]) => new X509Certificate(one.certificatePem).fingerprint256 === raw.fingerprint256,
+  );
+  return found?.[0] ?? 'unknown';
+}
+
+test('contextFor() serves exact names, one label of a wildcard, and nothing to unknown names', async (t) => {
+  const store = createCertificateStore(
+    setOf(
+      {
+        hosts: hosts({ 'a.test': ['a'], '*.b.test': ['wild'], 'off.rest.test': [] }),
+        others: hosts({ 'rest.test': ['rest'], '*.rest.test': ['rest'] }),
+      },
+      'a',
+      'wild',
+      'rest',
+    ),
+  );
+  const rig = await serve(t, store);
+  const served = async (name: string): Promise<string> => idOf(await rig.ask(name));
+  assert.equal(await served('a.test'), 'a');
+  assert.equal(await served('A.Test'), 'a');
+  assert.equal(await served('x.b.test'), 'wild');
+  assert.equal(await served('y.rest.test'), 'rest');
+  for (const name of [
+    'b.test',
+    'x.y.b.test',
+    'c.test',
+    'sub.a.test',
+    'off.rest.test',
+    'x.y.rest.test',
+    '',
+    '.b.test',
+  ]) {
+    assert.equal(store.contextFor(name), null, name);
+  }
+  assert.equal(store.contextFor(null), null);
+  await assert.rejects(rig.ask('c.test'));
+});
+
+test('contextFor() serves a client without a name only what the set says', async (t) => {
+  const { id } = entry('rest');
+  const store = createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['a'] }), withoutName: [id] }, 'a', 'rest'));
+  assert.notEqual(store.contextFor(null), null);
+  const server = createServer({ SNICallback: (_name, done) => done(null, store.contextFor(null) ?? undefined) });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const socket = connect({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    servername: 'any.test',
+    rejectUnauthorized: false,
+  });
+  await once(socket, 'secureConnect');
+  assert.equal(idOf(socket), 'rest');
+  socket.destroy();
+});
+
+test('ECDSA and RSA certificates of one name serve each client what it can verify', async (t) => {
+  const rig = await serve(t, createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['rsa', 'a'] }) }, 'a', 'rsa')));
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    assert.equal(idOf(await rig.ask('a.test', { maxVersion })), 'a', maxVersion);
+    assert.equal(
+      idOf(await rig.ask('a.test', { maxVersion, sigalgs: 'rsa_pss_rsae_sha256:RSA+SHA256' })),
+      'rsa',
+      maxVersion,
+    );
+  }
+});
+
+test('replace() serves the new certificate to new connections and leaves open ones alone', async (t) => {
+  const store = createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['a'], 'x.b.test': ['wild'] }) }, 'a', 'wild'));
+  const rig = await serve(t, store);
+  const open = await rig.ask('a.test');
+  const kept = store.contextFor('x.b.test');
+  store.replace(setOf({ hosts: hosts({ 'a.test': ['a2'], 'x.b.test': ['wild'] }) }, 'a2', 'wild'));
+  assert.equal(idOf(await rig.ask('a.test')), 'a2');
+  open.write('still here');
+  const [echo] = (await once(open, 'data')) as [Buffer];
+  assert.equal(echo.toString(), 'still here');
+  assert.equal(idOf(open), 'a');
+  assert.equal(store.contextFor('x.b.test'), kept);
+  store.replace(EMPTY_CERTIFICATE_SET);
+  assert.equal(store.contextFor('a.test'), null);
+});
+
+test('contexts are made once, when first asked for', () => {
+  const many = new Map(Array.from({ length: 10_000 }, (_, index) => [`h${index}.test`, [entry('a').id]] as const));
+  const names = Array.from({ length: 10_000 }, (_, index) => `h${index}.test`);
+  const certificates = [{ ...entry('a'), names }];
+  const startedAt = process.cpuUsage();
+  const store = createCertificateStore({ ...EMPTY_CERTIFICATE_SET, certificates, hosts: many });
+  const spent = process.cpuUsage(startedAt);
+  assert.ok(spent.user + spent.system < 500_000);
+  assert.equal(store.contextFor('h1.test'), store.contextFor('h9999.test'));
+});
+
+test('clientAuthFor() follows exact hosts, then wildcards, then the default', () => {
+  const policy = (policyId: string): CertificateSet['clientAuth']['policies'][number] => ({
+    policyId,
+    ca: [],
+    mode: 'require',
+  });
+  const store = createCertificateStore(
+    setOf({
+      clientAuth: {
+        policies: [policy('p1'), policy('p2')],
+        hosts: new Map([
+          ['open.b.test', null],
+          ['*.b.test', 'p1'],
+        ]),
+        others: 'p2',
+        withoutName: 'p2',
+      },
+    }),
+  );
+  const of = (name: string | null): string | null => store.clientAuthFor(name)?.policyId ?? null;
+  assert.equal(of('X.B.test'), 'p1');
+  assert.equal(of('open.b.test'), null);
+  assert.equal(of('deep.x.b.test'), 'p1');
+  assert.equal(of('z.test'), 'p2');
+  assert.equal(of(null), 'p2');
+});
+
+test('a context trusts the CAs of its policy and no others, public ones included', async (t) => {
+  const policies = [{ policyId: 'p', ca: [fixture.read('ca.pem')], mode: 'require' as const }];
+  const clientAuth = { policies, hosts: new Map([['a.test', 'p']]), others: null, withoutName: null };
+  const store = createCertificateStore(
+    setOf({ hosts: hosts({ 'a.test': ['a'], 'x.b.test': ['wild'] }), clientAuth }, 'a', 'wild'),
+  );
+  const seen: boolean[] = [];
+  // The server itself trusts the foreign certificate: only the context's own CAs may count.
+  const server = createServer({
+    requestCert: true,
+    rejectUnauthorized: false,
+    ca: [fixture.read('foreign.pem'), fixture.read('ca.pem')],
+    SNICallback: (name, done) => done(null, store.contextFor(name) ?? undefined),
+  });
+  server.on('secureConnection', (socket) => {
+    seen.push(socket.authorized);
+    socket.end('x');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const ask = async (servername: string, name: string): Promise<boolean | undefined> => {
+    const { port } = server.address() as AddressInfo;
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      servername,
+      rejectUnauthorized: false,
+      cert: fixture.read(`${name}.pem`),
+      key: fixture.read(`${name}.key`),
+    });
+    await once(socket.resume(), 'close');
+    return seen.pop();
+  };
+  assert.equal(await ask('a.test', 'client'), true);
+  assert.equal(await ask('a.test', 'foreign'), false);
+  assert.equal(await ask('x.b.test', 'client'), false);
+  assert.equal(await ask('x.b.test', 'foreign'), false);
+});

@@ -1,0 +1,137 @@
+/**
+ * The worker's side: a name from a ClientHello to the context that serves it. Contexts are made when a
+ * name is first asked for and kept by content, so neither 10 000 hosts nor a swap cost anything up front.
+ * An unknown name is null, and the edge refuses the handshake. Every context names its client CAs, if only
+ * as "none": without that Node would let any public CA vouch for a client.
+ */
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { bareHost, coversName, wildcardFor } from './names.ts';
+import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certificate-set.ts';
+
+/** About 40 kB each. */
+const CONTEXTS_MAX = 1000;
+/** Suites with forward secrecy and AEAD only. A `tls.Server` must be given the same. */
+export const TLS_CIPHERS: string = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+export interface CertificateStore {
+  /** The context for a name of the ClientHello, null for one without. Null: refuse the handshake. */
+  readonly contextFor: (serverName: string | null) => SecureContext | null;
+  /** Whose client certificates a name asks for. Null: nobody's. */
+  readonly clientAuthFor: (serverName: string | null) => ClientAuthPolicy | null;
+  /** Takes a new set at once. Connections that are open keep what they have. */
+  readonly replace: (set: CertificateSet) => void;
+}
+
+export function createCertificateStore(first: CertificateSet): CertificateStore {
+  let current = new Lookup(first, new Map());
+  return {
+    contextFor: (serverName) => current.contextFor(serverName),
+    clientAuthFor: (serverName) => current.clientAuthFor(serverName),
+    replace: (set) => {
+      current = new Lookup(set, current.contexts);
+    },
+  };
+}
+
+class Lookup {
+  readonly contexts: Map<string, SecureContext>;
+  readonly #set: CertificateSet;
+  readonly #entries: ReadonlyMap<string, CertificateEntry>;
+  readonly #policies: ReadonlyMap<string, ClientAuthPolicy>;
+
+  constructor(set: CertificateSet, before: ReadonlyMap<string, SecureContext>) {
+    this.#set = set;
+    this.#entries = new Map(set.certificates.map((entry) => [entry.id, entry]));
+    this.#policies = new Map(set.clientAuth.policies.map((policy) => [policy.policyId, policy]));
+    this.contexts = new Map([...before].filter(([key]) => this.#isStillUsed(key)));
+  }
+
+  contextFor(serverName: string | null): SecureContext | null {
+    const entries = this.#entriesFor(serverName);
+    return entries.length === 0 ? null : this.#context(entries, this.clientAuthFor(serverName));
+  }
+
+  clientAuthFor(serverName: string | null): ClientAuthPolicy | null {
+    const id = this.#policyIdFor(serverName);
+    if (id === null) return null;
+    const policy = this.#policies.get(id);
+    if (policy === undefined) throw new TypeError(`Cannot find client-auth policy "${id}" in the certificate set`);
+    return policy;
+  }
+
+  #policyIdFor(serverName: string | null): string | null {
+    const { hosts, others, withoutName } = this.#set.clientAuth;
+    if (serverName === null) return withoutName;
+    const host = nearestHost(bareHost(serverName), hosts);
+    return host === null ? others : (hosts.get(host) ?? null);
+  }
+
+  #entriesFor(serverName: string | null): readonly CertificateEntry[] {
+    const { hosts, others, withoutName } = this.#set;
+    if (serverName === null) return this.#byIds(withoutName);
+    const name = bareHost(serverName);
+    const host = nearestHost(name, hosts);
+    if (host !== null) return this.#covering(hosts.get(host), name);
+    return this.#covering(others.get(name) ?? others.get(wildcardFor(name) ?? ''), name);
+  }
+
+  #covering(ids: readonly string[] | undefined, name: string): readonly CertificateEntry[] {
+    return this.#byIds(ids ?? []).filter((entry) => coversName(entry.names, name));
+  }
+
+  #byIds(ids: readonly string[]): CertificateEntry[] {
+    return ids.map((id) => this.#entries.get(id)).filter((entry) => entry !== undefined);
+  }
+
+  #context(entries: readonly CertificateEntry[], policy: ClientAuthPolicy | null): SecureContext {
+    const key = contextKey(this.#set.minVersion, policy?.policyId ?? '', entries);
+    const known = this.contexts.get(key);
+    if (known !== undefined) {
+      // Moved to the end: the first ones are the longest unused.
+      this.contexts.delete(key);
+      this.contexts.set(key, known);
+      return known;
+    }
+    const context = createSecureContext({
+      cert: entries.map((entry) => entry.certificatePem),
+      key: entries.map((entry) => entry.keyPem),
+      ca: policy?.ca ?? [],
+      minVersion: this.#set.minVersion,
+      ciphers: TLS_CIPHERS,
+    });
+    this.contexts.set(key, context);
+    const [oldest] = this.contexts.keys();
+    if (this.contexts.size > CONTEXTS_MAX && oldest !== undefined) this.contexts.delete(oldest);
+    return context;
+  }
+
+  #isStillUsed(key: string): boolean {
+    const [minVersion = '', policyId = '', ...ids] = key.split(' ');
+    if (minVersion !== this.#set.minVersion || (policyId !== '' && !this.#policies.has(policyId))) return false;
+    return ids.every((id) => this.#entries.has(id));
+  }
+}
+
+function contextKey(minVersion: string, policyId: string, entries: readonly CertificateEntry[]): string {
+  return [minVersion, policyId, ...entries.map((entry) => entry.id)].join(' ');
+}
+
+/** The host of the document that a name belongs to: itself, else the nearest wildcard above it. */
+function nearestHost(name: string, hosts: ReadonlyMap<string, unknown>): string | null {
+  if (hosts.has(name)) return name;
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+    const wildcard = `*${name.slice(dot)}`;
+    if (hosts.has(wildcard)) return wildcard;
+  }
+  return null;
+}

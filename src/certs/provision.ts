@@ -1,0 +1,245 @@
+/**
+ * From the document to the certificates it needs: which one serves which host, and what is wrong.
+ * `tls: files` serves that pair and nothing else; an automatic host takes what `tls.certificates` has for
+ * it, then a local certificate where its name is private. A host without one is told of, and its
+ * handshakes are refused: never does a host get another host's certificate. ACME will fill the same set.
+ */
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { warning, type Diagnostic } from '../core/diagnostic.ts';
+import { certificateProblem, type PairOfFiles, type ReadCertificate } from './files.ts';
+import { bareHost, coversName, isLocalName } from './names.ts';
+import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certificate-set.ts';
+import type { CheckedClientAuth, ClientAuthSettings } from './client-auth.ts';
+import type { LocalCa } from './local-ca.ts';
+import type { PosternError } from '../core/errors.ts';
+
+type Place = readonly (string | number)[];
+
+/** What this room reads of the document. */
+export interface TlsDocument {
+  readonly tls: { readonly minVersion: CertificateSet['minVersion']; readonly certificates: readonly PairOfFiles[] };
+  readonly hosts: readonly TlsHost[];
+  readonly fallback: TlsHost | null;
+  readonly signIn: { readonly url: string | null };
+}
+
+export interface TlsHost {
+  readonly name: string;
+  readonly tls:
+    | { readonly kind: 'automatic' | 'off' | 'local' }
+    | { readonly kind: 'files'; readonly files: PairOfFiles };
+  readonly clientAuth: ClientAuthSettings | null;
+  readonly at: Place;
+}
+
+export interface Sources {
+  readonly readCertificate: ReadCertificate;
+  readonly readClientAuth: (settings: ClientAuthSettings) => CheckedClientAuth;
+  /** Null: only check, issue nothing. */
+  readonly localCa: LocalCa | null;
+  readonly now: number;
+  /** What a host served so far, for one that would have nothing now. Absent: a host with a problem has none. */
+  readonly keep?: (host: string) => readonly CertificateEntry[];
+}
+
+export interface Provisioned {
+  readonly document: TlsDocument;
+  readonly set: CertificateSet;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Every file that was read, for the watch. */
+  readonly files: readonly string[];
+}
+
+/** Hosts between two breaths, so that the thread stays responsive while 10 000 are provisioned. */
+const HOSTS_AT_ONCE = 100;
+
+export async function provisionCertificates(document: TlsDocument, sources: Sources): Promise<Provisioned> {
+  const run = new Provisioning(document, sources);
+  const hosts = withSignInHost(document);
+  for (const [index, host] of hosts.entries()) {
+    run.addHost(host);
+    if (index % HOSTS_AT_ONCE === HOSTS_AT_ONCE - 1) await setImmediate();
+  }
+  run.addFallback();
+  return run.finish(hosts);
+}
+
+/** The sign-in host need not be listed: it has Postern's own pages only. */
+function withSignInHost({ hosts, signIn, fallback }: TlsDocument): readonly TlsHost[] {
+  if (signIn.url === null || !URL.canParse(signIn.url)) return hosts;
+  const { protocol, hostname } = new URL(signIn.url);
+  const name = bareHost(hostname);
+  if (protocol !== 'https:' || hosts.some((host) => bareHost(host.name) === name)) return hosts;
+  const tls = fallback?.tls.kind === 'files' && isIP(name) === 0 ? fallback.tls : ({ kind: 'automatic' } as const);
+  return [...hosts, { name, tls, clientAuth: null, at: ['sign_in', 'url'] }];
+}
+
+class Provisioning {
+  readonly #document: TlsDocument;
+  readonly #sources: Sources;
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #files = new Set<string>();
+  readonly #entries = new Map<string, CertificateEntry>();
+  readonly #shared: readonly CertificateEntry[];
+  readonly #hosts = new Map<string, readonly string[]>();
+  readonly #others = new Map<string, readonly string[]>();
+  readonly #policies = new Map<string, ClientAuthPolicy>();
+  readonly #policyOfHost = new Map<string, string | null>();
+  #policyOfOthers: string | null = null;
+  #policyWithoutName: string | null = null;
+  #withoutName: readonly string[] = [];
+
+  constructor(document: TlsDocument, sources: Sources) {
+    this.#document = document;
+    this.#sources = sources;
+    this.#shared = document.tls.certificates.map((files) => this.#read(files)).filter((entry) => entry !== null);
+    for (const entry of this.#shared) this.#entries.set(entry.id, entry);
+  }
+
+  addHost(host: TlsHost): void {
+    const name = bareHost(host.name);
+    const found = this.#entriesFor(host, name);
+    const isKept = found.length === 0 && host.tls.kind !== 'off';
+    const entries = isKept ? (this.#sources.keep?.(name) ?? []) : found;
+    for (const entry of entries) this.#entries.set(entry.id, entry);
+    this.#hosts.set(
+      name,
+      entries.map((entry) => entry.id),
+    );
+    this.#policyOfHost.set(name, this.#policyFor(host));
+  }
+
+  addFallback(): void {
+    const { fallback } = this.#document;
+    if (fallback !== null) this.#policyOfOthers = this.#policyFor(fallback);
+    const entries = this.#entriesForOthers(fallback);
+    for (const entry of entries) this.#entries.set(entry.id, entry);
+    for (const name of new Set(entries.flatMap((entry) => entry.names))) {
+      this.#others.set(
+        name,
+        bestFor(name, entries).map((entry) => entry.id),
+      );
+    }
+    if (fallback?.tls.kind !== 'files') return;
+    this.#withoutName = entries.slice(0, 1).map((entry) => entry.id);
+    this.#policyWithoutName = this.#policyOfOthers;
+  }
+
+  finish(hosts: readonly TlsHost[]): Provisioned {
+    const addresses = hosts.map((host) => bareHost(host.name)).filter((name) => isIP(name) !== 0);
+    const [address] = addresses;
+    if (this.#withoutName.length === 0 && address !== undefined && addresses.length === 1) {
+      this.#withoutName = this.#hosts.get(address) ?? [];
+      this.#policyWithoutName = this.#policyOfHost.get(address) ?? null;
+    }
+    const set: CertificateSet = {
+      minVersion: this.#document.tls.minVersion,
+      certificates: [...this.#entries.values()],
+      hosts: this.#hosts,
+      others: this.#others,
+      withoutName: this.#withoutName,
+      clientAuth: {
+        policies: [...this.#policies.values()],
+        hosts: this.#policyOfHost,
+        others: this.#policyOfOthers,
+        withoutName: this.#policyWithoutName,
+      },
+    };
+    return { document: this.#document, set, diagnostics: this.#diagnostics, files: [...this.#files] };
+  }
+
+  #entriesFor(host: TlsHost, name: string): CertificateEntry[] {
+    const { tls } = host;
+    if (tls.kind === 'off') return [];
+    if (tls.kind === 'files') return this.#fromFiles(tls.files, name);
+    if (tls.kind === 'local') return this.#local(host, name);
+    const shared = bestFor(name, this.#shared);
+    if (shared.length > 0) return shared;
+    if (isLocalName(name)) return this.#local(host, name);
+    this.#diagnostics.push(
+      warning(
+        host.at,
+        `No certificate for "${name}": its visitors get a TLS error`,
+        'give tls.certificate and tls.key, or list a pair under tls.certificates; "tls: local" issues one that only your own machines trust; "tls: off" where another server in front has it',
+      ),
+    );
+    return [];
+  }
+
+  #fromFiles(files: PairOfFiles, name: string): CertificateEntry[] {
+    const entry = this.#read(files);
+    if (entry === null) return [];
+    if (coversName(entry.names, name)) return [entry];
+    const covered = entry.names
+      .slice(0, 8)
+      .map((one) => `"${one}"`)
+      .join(', ');
+    const message = `Certificate "${files.certificate}" covers ${covered}, but not host "${name}"`;
+    this.#diagnostics.push(
+      certificateProblem([...files.at, 'certificate'], message, 'use a certificate with that name'),
+    );
+    return [];
+  }
+
+  #local(host: TlsHost, name: string): CertificateEntry[] {
+    if (name.startsWith('*.') && !name.slice(2).includes('.')) {
+      const message = `Many programs refuse a certificate for "${name}": its wildcard stands right below a top-level name`;
+      this.#diagnostics.push(
+        warning(host.at, message, 'list the hosts one by one; each gets a certificate of its own'),
+      );
+    }
+    if (this.#sources.localCa === null) return [];
+    try {
+      const { certificatePem, keyPem, notAfter } = this.#sources.localCa.certificateFor(name);
+      const id = createHash('sha256').update(certificatePem).digest('hex').slice(0, 24);
+      return [{ id, names: [name], certificatePem, keyPem, keyType: 'ec', notAfter, source: 'local' }];
+    } catch (error) {
+      this.#diagnostics.push({
+        ...certificateProblem(host.at, (error as Error).message),
+        code: (error as PosternError).code,
+      });
+      return [];
+    }
+  }
+
+  /** `default` has no names of its own: it serves those of its pair, or of the shared ones. */
+  #entriesForOthers(fallback: TlsHost | null): readonly CertificateEntry[] {
+    if (fallback === null || fallback.tls.kind === 'automatic') return this.#shared;
+    if (fallback.tls.kind === 'files') return [this.#read(fallback.tls.files)].filter((entry) => entry !== null);
+    if (fallback.tls.kind === 'off') return [];
+    const message = '"tls: local" of the default host has no name to issue a certificate for';
+    this.#diagnostics.push(
+      warning(fallback.at, message, 'list the hosts by name, or give tls.certificate and tls.key'),
+    );
+    return this.#shared;
+  }
+
+  #policyFor({ clientAuth }: TlsHost): string | null {
+    if (clientAuth === null) return null;
+    this.#files.add(clientAuth.caFile);
+    const { policy, problem } = this.#sources.readClientAuth(clientAuth);
+    if (problem !== null) this.#diagnostics.push(problem);
+    this.#policies.set(policy.policyId, policy);
+    return policy.policyId;
+  }
+
+  #read(files: PairOfFiles): CertificateEntry | null {
+    this.#files.add(files.certificate).add(files.key);
+    const { entry, diagnostics } = this.#sources.readCertificate(files, this.#sources.now);
+    this.#diagnostics.push(...diagnostics);
+    return entry;
+  }
+}
+
+/** Of the certificates that cover a name: exact before wildcard, the longest good, one of each kind of key. */
+function bestFor(name: string, entries: readonly CertificateEntry[]): CertificateEntry[] {
+  const covering = entries.filter((entry) => coversName(entry.names, name));
+  const exact = covering.filter((entry) => entry.names.includes(name));
+  const best = new Map<string, CertificateEntry>();
+  for (const entry of (exact.length > 0 ? exact : covering).toSorted((a, b) => b.notAfter - a.notAfter)) {
+    if (!best.has(entry.keyType)) best.set(entry.keyType, entry);
+  }
+  return [...best.values()];
+}
