@@ -1,21 +1,20 @@
 /**
  * Whether an upgrade may use a session. Browsers open WebSockets across origins with cookies and ask
  * nobody (RFC 6455 section 10.2), so the Origin must be the request's own scheme, host and port, or
- * one that the route lists. No Origin, several, or "null" is not ours.
+ * one that the route lists. No Origin, or "null", is nobody's own.
  */
-import type { RequestHead } from '../wire/exchange.ts';
+const STANDARD_PORT = /^(?:(https:\/\/.+):443|(http:\/\/.+):80)$/;
 
-export function isOwnOrigin(request: RequestHead, secure: boolean, origins: readonly string[]): boolean {
-  if (request.headers.count('origin') !== 1) return false;
-  const origin = request.headers.get('origin') ?? '';
-  if (origins.includes('*')) return true;
-  const own = originOf(request, secure);
-  return origin.toLowerCase() === own || origins.includes(origin.toLowerCase()) || origins.includes(origin);
+/** `own`: scheme and authority that the request came to. `origins`: what the route lists; "*" for any. */
+export function isUpgradeOriginAllowed(origin: string | undefined, own: string, origins: readonly string[]): boolean {
+  if (origin === undefined || origin === '' || origin === 'null') return false;
+  const given = spell(origin);
+  return given === spell(own) || origins.some((listed) => listed === '*' || spell(listed) === given);
 }
 
-/** As browsers write it: no default port (RFC 6454 section 6.2). */
-function originOf(request: RequestHead, secure: boolean): string {
-  const standard = secure ? 443 : 80;
-  const port = request.port === null || request.port === standard ? '' : `:${request.port}`;
-  return `${secure ? 'https' : 'http'}://${request.host}${port}`;
+/** As browsers write it: lower-case, no default port, no trailing slash (RFC 6454 section 6.2). */
+function spell(origin: string): string {
+  const text = origin.toLowerCase().replace(/\/$/, '');
+  const match = STANDARD_PORT.exec(text);
+  return match?.[1] ?? match?.[2] ?? text;
 }
