@@ -1,0 +1,355 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { RuleText } from '../config/document.ts';
+import type { Identity, Person } from '../core/person.ts';
+import type { ClientCertificate } from '../wire/exchange.ts';
+import { compilePolicy, type CompiledPolicy } from './compile.ts';
+import { ANONYMOUS, NO_RULE, type Facts } from './facts.ts';
+
+interface Written {
+  readonly allow: readonly RuleText[];
+  readonly deny?: readonly RuleText[];
+  readonly hostDeny?: readonly RuleText[];
+  readonly providers?: readonly string[];
+}
+
+function compile(written: Written): ReturnType<typeof compilePolicy> {
+  const rules = (texts: readonly RuleText[] = []) => texts.map((rule, index) => ({ rule, at: [index] }));
+  return compilePolicy({
+    allow: rules(written.allow),
+    routeDeny: rules(written.deny),
+    hostDeny: rules(written.hostDeny),
+    providers: (written.providers ?? ['local']).map((id) => ({ id, type: 'local' })),
+  });
+}
+
+function policyOf(...allow: RuleText[]): CompiledPolicy {
+  return compile({ allow }).policy;
+}
+
+function person(name: string, changes: Partial<Person> = {}): Identity {
+  const base = { provider: 'local', subject: `s-${name}`, name, displayName: name, email: `${name}@example.com` };
+  return { kind: 'person', person: { ...base, emailVerified: true, groups: [], roles: [], amr: ['pwd'], ...changes } };
+}
+
+const ALICE = person('alice', { groups: ['/developers', 'x'] });
+const PROMTAIL: Identity = { kind: 'service', name: 'promtail' };
+const CERTIFICATE: ClientCertificate = {
+  fingerprint: 'ab'.repeat(32),
+  subject: 'CN=agent',
+  commonName: 'agent',
+  emails: ['CI@example.com'],
+  dnsNames: ['agent.example.com'],
+  policy: 'p1',
+};
+
+function facts(changes: Partial<Facts> = {}): Facts {
+  const request = { method: 'GET', host: 'app.example.com', path: '/', query: '' };
+  return { identity: ANONYMOUS, ip: '10.0.0.1', clientCertificate: null, request, ...changes };
+}
+
+function kindFor(policy: CompiledPolicy, changes: Partial<Facts> = {}): string {
+  return policy.decide(facts(changes)).kind;
+}
+
+/** What a request gets that no rule lets in. Rows: rules of the route; columns: who asks. The address is 10.0.0.1. */
+const REFUSED_REQUESTS: readonly [
+  allow: RuleText[],
+  deny: RuleText[],
+  anonymous: string,
+  bob: string,
+  other: string,
+][] = [
+  // allow                                            deny                     anonymous    bob      service:other
+  [['public'], [], 'allow', 'allow', 'allow'],
+  [['signed-in'], [], 'sign-in', 'allow', 'deny'],
+  [['user:alice'], [], 'sign-in', 'deny', 'deny'],
+  [['group:x'], [], 'sign-in', 'deny', 'deny'],
+  [['email:alice@example.com'], [], 'sign-in', 'deny', 'deny'],
+  [['email-domain:example.org'], [], 'sign-in', 'deny', 'deny'],
+  [['service:promtail'], [], 'challenge', 'deny', 'deny'],
+  [['ip:192.0.2.0/24'], [], 'deny', 'deny', 'deny'],
+  [['client-certificate:cn=agent'], [], 'deny', 'deny', 'deny'],
+  [[], [], 'deny', 'deny', 'deny'],
+  [['service:promtail', 'user:alice'], [], 'sign-in', 'deny', 'deny'],
+  [['ip:192.0.2.0/24', 'user:alice'], [], 'sign-in', 'deny', 'deny'],
+  [['ip:192.0.2.0/24', 'service:promtail'], [], 'challenge', 'deny', 'deny'],
+  [[{ all: ['ip:192.0.2.0/24', 'group:x'] }], [], 'deny', 'deny', 'deny'],
+  [[{ all: ['ip:10.0.0.0/8', 'group:x'] }], [], 'sign-in', 'deny', 'deny'],
+  [[{ all: ['ip:10.0.0.0/8', 'service:promtail'] }], [], 'challenge', 'deny', 'deny'],
+  [[{ all: ['ip:192.0.2.0/24', 'service:promtail'] }], [], 'deny', 'deny', 'deny'],
+  [[{ all: ['user:alice', 'service:promtail'] }], [], 'deny', 'deny', 'deny'],
+  [[{ all: ['ip:192.0.2.0/24', 'group:x'] }, 'service:promtail'], [], 'challenge', 'deny', 'deny'],
+  [['public'], ['ip:10.0.0.0/8'], 'deny', 'deny', 'deny'],
+  [['signed-in'], ['ip:10.0.0.0/8'], 'deny', 'deny', 'deny'],
+  [['signed-in'], ['ip:192.0.2.0/24'], 'sign-in', 'allow', 'deny'],
+  [['signed-in'], ['user:bob'], 'sign-in', 'deny', 'deny'],
+  [['signed-in', 'service:promtail'], ['signed-in'], 'challenge', 'deny', 'deny'],
+  [['public'], ['public'], 'deny', 'deny', 'deny'],
+  [[{ when: 'user.name == "alice"' }], [], 'sign-in', 'deny', 'deny'],
+  [[{ when: 'user.name == "alice" && method == "PUT"' }], [], 'deny', 'deny', 'deny'],
+  [[{ when: 'service == "promtail"' }], [], 'challenge', 'deny', 'deny'],
+  [[{ when: 'path == "/other"' }], [], 'deny', 'deny', 'deny'],
+  [['public'], [{ when: '!("/staff" in user.groups)' }], 'sign-in', 'deny', 'deny'],
+  [['public'], [{ when: 'method == "GET"' }], 'deny', 'deny', 'deny'],
+];
+
+test('decide() gives a refused request what could still help', () => {
+  const other: Identity = { kind: 'service', name: 'other' };
+  for (const [allow, deny, ...expected] of REFUSED_REQUESTS) {
+    const { policy, diagnostics } = compile({ allow, deny });
+    assert.ok(diagnostics.every(({ severity }) => severity === 'warning'));
+    const got = [ANONYMOUS, person('bob'), other].map((identity) => kindFor(policy, { identity }));
+    assert.deepEqual(got, expected, JSON.stringify({ allow, deny }));
+  }
+});
+
+test('decide() names the rule and the reason', () => {
+  const policy = compile({ allow: ['user:alice', 'service:promtail'], hostDeny: ['ip:192.0.2.0/24'] }).policy;
+  assert.deepEqual(policy.decide(facts({ identity: ALICE })), { kind: 'allow', rule: 'local:user:alice' });
+  assert.deepEqual(policy.decide(facts({ identity: PROMTAIL })), { kind: 'allow', rule: 'service:promtail' });
+  assert.deepEqual(policy.decide(facts()), { kind: 'sign-in', rule: 'local:user:alice' });
+  assert.deepEqual(policy.decide(facts({ identity: ALICE, ip: '192.0.2.9' })), {
+    kind: 'deny',
+    rule: 'ip:192.0.2.0/24',
+    reason: 'client address is 192.0.2.9',
+  });
+  const bob = policy.decide(facts({ identity: person('bob') }));
+  assert.deepEqual(bob, { kind: 'deny', rule: NO_RULE, reason: 'none of 2 allow rules matches' });
+});
+
+test('an unknown address is in no ip: allow and in every ip: deny', () => {
+  assert.equal(kindFor(policyOf('ip:0.0.0.0/0', 'ip:::/0'), { ip: null }), 'deny');
+  assert.equal(kindFor(compile({ allow: ['public'], deny: ['ip:192.0.2.1'] }).policy, { ip: null }), 'deny');
+  assert.equal(
+    kindFor(compile({ allow: ['public'], deny: [{ all: ['public', 'ip:192.0.2.1'] }] }).policy, { ip: null }),
+    'deny',
+  );
+});
+
+test('an e-mail admits only if it is verified and plainly an address', () => {
+  const policy = policyOf('email-domain:example.com', 'email:carol@example.org');
+  const kindOf = (email: string | null, emailVerified = true): string =>
+    kindFor(policy, { identity: person('carol', { email, emailVerified }) });
+  assert.equal(kindOf('carol@example.com'), 'allow');
+  assert.equal(kindOf('CAROL@EXAMPLE.ORG'), 'allow');
+  assert.equal(kindOf('carol@example.com', false), 'deny');
+  const tricks = [
+    'evil@evil.com@example.com',
+    'evil@example.com@evil.com',
+    'evil@example.com.',
+    'evil@sub.example.com',
+    'evil@evilexample.com',
+    'evil\uff20example.com',
+    'evil@ex\u0430mple.com',
+    'evil@example.com\n',
+    '"a@example.com"@evil.com',
+    '"a"@example.com',
+    '@example.com',
+    'evil@example.com ',
+    'evil@\u212aexample.com',
+    null,
+  ];
+  for (const email of tricks) assert.equal(kindOf(email), 'deny', JSON.stringify(email));
+});
+
+test('a deny is not evaded by the spelling of a name or an e-mail', () => {
+  const policy = compile({ allow: ['signed-in'], deny: ['user:bob', 'email-domain:evil.com', 'group:/banned'] }).policy;
+  assert.equal(kindFor(policy, { identity: ALICE }), 'allow');
+  assert.equal(kindFor(policy, { identity: person('BOB') }), 'deny');
+  assert.equal(kindFor(policy, { identity: person('c', { email: 'c@EVIL.com', emailVerified: false }) }), 'deny');
+  assert.equal(kindFor(policy, { identity: person('c', { email: 'c@evil.com@example.com' }) }), 'deny');
+  assert.equal(kindFor(policy, { identity: person('c', { groups: ['/Banned'] }) }), 'deny');
+});
+
+test('names and groups are those of the provider that is named', () => {
+  const policy = compile({
+    allow: ['keycloak:user:alice', 'keycloak:group:/developers'],
+    providers: ['local', 'keycloak'],
+  }).policy;
+  assert.equal(kindFor(policy, { identity: ALICE }), 'deny');
+  assert.equal(kindFor(policy, { identity: person('alice', { provider: 'keycloak' }) }), 'allow');
+  assert.equal(kindFor(policy, { identity: person('Alice', { provider: 'keycloak' }) }), 'deny');
+});
+
+test('client-certificate: compares fingerprint, name, e-mail and DNS name whole', () => {
+  const clientCertificate = CERTIFICATE;
+  for (const match of ['*', 'AB'.repeat(32), 'cn=agent', 'email=ci@example.com', 'dns=agent.example.com']) {
+    const policy = policyOf(`client-certificate:${match}`);
+    assert.equal(kindFor(policy, { clientCertificate }), 'allow', match);
+    assert.equal(kindFor(policy), 'deny', match);
+  }
+  for (const match of ['cd'.repeat(32), 'cn=agen', 'email=i@example.com', 'dns=example.com']) {
+    assert.equal(kindFor(policyOf(`client-certificate:${match}`), { clientCertificate }), 'deny', match);
+  }
+});
+
+test('compilePolicy() tells what a policy depends on', () => {
+  const flags = ({ isPublic, dependsOnlyOnIdentity, acceptsServices, couldSignIn }: CompiledPolicy) =>
+    [isPublic, dependsOnlyOnIdentity, acceptsServices, couldSignIn].map(Number).join('');
+  assert.equal(flags(policyOf('public')), '1100');
+  assert.equal(flags(compile({ allow: ['public'], deny: ['user:bob'] }).policy), '0101');
+  assert.equal(flags(policyOf('signed-in')), '0101');
+  assert.equal(flags(policyOf('service:a')), '0110');
+  assert.equal(flags(policyOf('ip:10.0.0.1')), '0000');
+  assert.equal(flags(policyOf({ all: ['ip:10.0.0.1', 'service:a'] })), '0010');
+  assert.equal(flags(policyOf({ all: ['user:a', 'service:a'] })), '0100');
+  assert.equal(flags(policyOf({ when: '"x" in user.groups' })), '0101');
+  assert.equal(flags(policyOf({ when: 'service == "a" && method == "GET"' })), '0010');
+  assert.equal(flags(policyOf('client-certificate:*')), '0000');
+});
+
+test('compilePolicy() gives identical rules one id', () => {
+  assert.equal(policyOf('user:alice').id, policyOf('local:user:alice').id);
+  assert.notEqual(policyOf('user:alice').id, policyOf('user:alicf').id);
+  assert.notEqual(policyOf('ip:10.0.0.1').id, compile({ allow: [], deny: ['ip:10.0.0.1'] }).policy.id);
+});
+
+test('a document with a bad rule would still fail closed', () => {
+  const bad = compile({ allow: ['nonsense', { when: 'nonsense(' }] });
+  assert.equal(bad.diagnostics.filter(({ severity }) => severity === 'error').length, 2);
+  assert.equal(kindFor(bad.policy, { identity: ALICE }), 'deny');
+  assert.equal(kindFor(compile({ allow: ['public'], deny: ['nonsense'] }).policy), 'deny');
+});
+
+const RULES: readonly RuleText[] = [
+  'public',
+  'signed-in',
+  'user:alice',
+  'user:bob',
+  'group:x',
+  'email-domain:example.com',
+  'service:promtail',
+  'ip:10.0.0.0/8',
+  'ip:192.0.2.0/24',
+  'client-certificate:cn=agent',
+  { when: 'user.name == "alice" || method == "GET"' },
+  { when: '!("x" in user.groups)' },
+  { when: 'service == "promtail" && ip == "10.0.0.1"' },
+  { when: 'path.startsWith("/a") && service != ""' },
+  'nonsense',
+];
+const IDENTITIES: readonly Identity[] = [
+  ANONYMOUS,
+  ALICE,
+  person('bob'),
+  person('carol', { emailVerified: false }),
+  PROMTAIL,
+  { kind: 'service', name: 'other' },
+];
+const anyRule: fc.Arbitrary<RuleText> = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...RULES) },
+  fc.array(fc.constantFrom(...RULES), { minLength: 1, maxLength: 3 }).map((all) => ({ all })),
+);
+const someRules = fc.array(anyRule, { maxLength: 4 });
+const anyFacts: fc.Arbitrary<Facts> = fc.record({
+  identity: fc.constantFrom(...IDENTITIES),
+  ip: fc.constantFrom('10.0.0.1', '192.0.2.1', '2001:db8::1', null),
+  clientCertificate: fc.constantFrom(CERTIFICATE, null),
+  request: fc.option(
+    fc.record({
+      method: fc.constantFrom('GET', 'PUT'),
+      host: fc.constant('a.example'),
+      path: fc.constantFrom('/', '/a/b'),
+      query: fc.constant(''),
+    }),
+  ),
+});
+
+test('adding an allow never refuses, and adding a deny never lets in', () => {
+  fc.assert(
+    fc.property(someRules, someRules, anyRule, anyFacts, (allow, deny, more, given) => {
+      const before = compile({ allow, deny }).policy.decide(given).kind;
+      const withAllow = compile({ allow: [...allow, more], deny }).policy.decide(given).kind;
+      const withDeny = compile({ allow, deny: [...deny, more] }).policy.decide(given).kind;
+      if (before === 'allow') assert.equal(withAllow, 'allow');
+      if (before !== 'allow') assert.notEqual(withDeny, 'allow');
+    }),
+  );
+});
+
+test('explain() agrees with decide()', () => {
+  fc.assert(
+    fc.property(someRules, someRules, anyFacts, (allow, deny, given) => {
+      const { policy } = compile({ allow, deny });
+      const decision = policy.decide(given);
+      const traces = policy.explain(given);
+      assert.equal(traces.length, allow.length + deny.length);
+      const decisive = traces.find((trace) => trace.decisive);
+      const denied = traces.find((trace) => trace.list === 'deny' && trace.matched);
+      if (decision.kind === 'allow')
+        assert.deepEqual([decisive?.list, decisive?.matched, decisive?.rule], ['allow', true, decision.rule]);
+      else assert.equal(decisive, denied);
+      const helpful = traces.find((trace) => trace.couldHelp === decision.kind);
+      if (decision.kind === 'sign-in' || decision.kind === 'challenge') assert.equal(helpful?.rule, decision.rule);
+      else assert.ok(traces.every((trace) => trace.couldHelp === null));
+    }),
+  );
+});
+
+test('a visitor is turned away for good only where no identity would be let in', () => {
+  fc.assert(
+    fc.property(someRules, someRules, anyFacts, (allow, deny, given) => {
+      const { policy } = compile({ allow, deny });
+      const asked = policy.decide({ ...given, identity: ANONYMOUS }).kind;
+      const admits = (kind: Identity['kind']): boolean =>
+        IDENTITIES.some((identity) => identity.kind === kind && policy.decide({ ...given, identity }).kind === 'allow');
+      if (asked === 'deny') assert.ok(!admits('person') && !admits('service'));
+      if (asked === 'challenge') assert.ok(!admits('person'));
+      if (asked === 'sign-in') assert.ok(policy.couldSignIn);
+      if (asked === 'challenge') assert.ok(policy.acceptsServices);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('what depends only on the identity is decided the same for every address and request', () => {
+  fc.assert(
+    fc.property(someRules, someRules, anyFacts, anyFacts, (allow, deny, one, two) => {
+      const { policy } = compile({ allow, deny });
+      if (!policy.dependsOnlyOnIdentity) return;
+      assert.equal(policy.decide(one).kind, policy.decide({ ...two, identity: one.identity }).kind);
+    }),
+  );
+});
+
+test('garbage for an expression never lets anybody in', () => {
+  const token = fc.constantFrom(
+    'user',
+    '.name',
+    '==',
+    '"alice"',
+    '&&',
+    '||',
+    '!',
+    '(',
+    ')',
+    'true',
+    '1',
+    'in',
+    '[',
+    ']',
+    ' ',
+    'x',
+    '?',
+    ':',
+    '.groups',
+  );
+  const garbage = fc.oneof(
+    fc.array(token, { maxLength: 12 }).map((tokens) => tokens.join('')),
+    fc.string({ maxLength: 30 }),
+  );
+  fc.assert(
+    fc.property(garbage, anyFacts, (when, given) => {
+      const allowed = compile({ allow: [{ when }] });
+      const denied = compile({ allow: ['public'], deny: [{ when }] });
+      const isRefused = allowed.diagnostics.length > 0;
+      const isLetIn = allowed.policy.decide(given).kind === 'allow';
+      assert.ok(!(isRefused && isLetIn));
+      if (isRefused) assert.notEqual(denied.policy.decide(given).kind, 'allow');
+      else assert.ok(!(isLetIn && denied.policy.decide(given).kind === 'allow'));
+    }),
+    { numRuns: 500 },
+  );
+});
