@@ -38,58 +38,10 @@ export function createFixture(): Fixture {
   const path = (name: string): string => join(folder, name);
   const openssl = (...parts: string[]): string =>
     execFileSync('openssl', parts, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const make = (name: string, options: FixtureCertificate): { certificate: string; key: string } => {
-    const { names, kind = 'ec', issuer, isCa = false, from = -1, days = 90, usage } = options;
-    openssl('genpkey', ...KEYS[kind], '-out', `${name}.key`);
-    openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
-    const san = names.map((one) => (/^[\d.]+$/.test(one) ? `IP:${one}` : `DNS:${one}`)).join(',');
-    const lines = [`basicConstraints=critical,CA:${isCa ? 'TRUE' : 'FALSE'}`];
-    if (san !== '') lines.push(`subjectAltName=${san}`);
-    if (usage !== undefined) lines.push(`extendedKeyUsage=${usage}`);
-    writeFileSync(path(`${name}.ext`), `${lines.join('\n')}\n`);
-    writeFileSync(path(`${name}.index`), '');
-    // `openssl ca` alone takes dates, and takes its database from a configuration only.
-    writeFileSync(
-      path(`${name}.cnf`),
-      `[d]\ndatabase=${name}.index\nunique_subject=no\nrand_serial=yes\npolicy=p\n[p]\ncommonName=supplied\n`,
-    );
-    const signer =
-      issuer === undefined
-        ? ['-selfsign', '-keyfile', `${name}.key`]
-        : ['-cert', `${issuer}.pem`, '-keyfile', `${issuer}.key`];
-    const stamp = (day: number): string =>
-      new Date(Date.now() + day * 86_400_000).toISOString().replaceAll(/[-:T]|\.\d+/g, '');
-    openssl(
-      'ca',
-      '-batch',
-      '-notext',
-      '-config',
-      `${name}.cnf`,
-      ...signer,
-      '-in',
-      `${name}.csr`,
-      '-out',
-      `${name}.pem`,
-      '-extfile',
-      `${name}.ext`,
-      '-startdate',
-      stamp(from),
-      '-enddate',
-      stamp(days),
-      '-outdir',
-      '.',
-      '-name',
-      'd',
-      '-md',
-      'sha256',
-      '-rand_serial',
-    );
-    return { certificate: path(`${name}.pem`), key: path(`${name}.key`) };
-  };
   return {
     folder,
     path,
-    make,
+    make: (name, options) => makeCertificate({ name, folder, openssl, ...options }),
     openssl,
     write: (name, text) => {
       writeFileSync(path(name), text);
@@ -98,4 +50,60 @@ export function createFixture(): Fixture {
     read: (name) => readFileSync(path(name), 'utf8'),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+interface Order extends FixtureCertificate {
+  readonly name: string;
+  readonly folder: string;
+  readonly openssl: Fixture['openssl'];
+}
+
+function makeCertificate(order: Order): { certificate: string; key: string } {
+  const path = (file: string): string => join(order.folder, file);
+  const { name, openssl, names, kind = 'ec', issuer, isCa = false, from = -1, days = 90, usage } = order;
+  openssl('genpkey', ...KEYS[kind], '-out', `${name}.key`);
+  openssl('req', '-new', '-key', `${name}.key`, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
+  const san = names.map((one) => (/^[\d.]+$/.test(one) ? `IP:${one}` : `DNS:${one}`)).join(',');
+  const lines = [`basicConstraints=critical,CA:${isCa ? 'TRUE' : 'FALSE'}`];
+  if (san !== '') lines.push(`subjectAltName=${san}`);
+  if (usage !== undefined) lines.push(`extendedKeyUsage=${usage}`);
+  writeFileSync(path(`${name}.ext`), `${lines.join('\n')}\n`);
+  writeFileSync(path(`${name}.index`), '');
+  // `openssl ca` alone takes dates, and takes its database from a configuration only.
+  writeFileSync(
+    path(`${name}.cnf`),
+    `[d]\ndatabase=${name}.index\nunique_subject=no\nrand_serial=yes\npolicy=p\n[p]\ncommonName=supplied\n`,
+  );
+  const signer =
+    issuer === undefined
+      ? ['-selfsign', '-keyfile', `${name}.key`]
+      : ['-cert', `${issuer}.pem`, '-keyfile', `${issuer}.key`];
+  const stamp = (day: number): string =>
+    new Date(Date.now() + day * 86_400_000).toISOString().replaceAll(/[-:T]|\.\d+/g, '');
+  openssl(
+    'ca',
+    '-batch',
+    '-notext',
+    '-config',
+    `${name}.cnf`,
+    ...signer,
+    '-in',
+    `${name}.csr`,
+    '-out',
+    `${name}.pem`,
+    '-extfile',
+    `${name}.ext`,
+    '-startdate',
+    stamp(from),
+    '-enddate',
+    stamp(days),
+    '-outdir',
+    '.',
+    '-name',
+    'd',
+    '-md',
+    'sha256',
+    '-rand_serial',
+  );
+  return { certificate: path(`${name}.pem`), key: path(`${name}.key`) };
 }

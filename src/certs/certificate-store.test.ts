@@ -152,14 +152,24 @@ test('contextFor() serves a client without a name only what the set says', async
 });
 
 test('ECDSA and RSA certificates of one name serve each client what it can verify', async (t) => {
-  const rig = await serve(t, createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['rsa', 'a'] }) }, 'a', 'rsa')));
+  const store = createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['rsa', 'a'] }) }, 'a', 'rsa'));
+  // As the edge does it: it has read the ClientHello before the handshake begins.
+  const offers: { schemes?: number[] } = {};
+  const rig = await serve(t, {
+    ...store,
+    contextFor: (name) => store.contextFor(name, offers.schemes),
+  });
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    offers.schemes = [0x0804, 0x0403];
     assert.equal(idOf(await rig.ask('a.test', { maxVersion })), 'a', maxVersion);
+    offers.schemes = [0x0804, 0x0401];
     assert.equal(
       idOf(await rig.ask('a.test', { maxVersion, sigalgs: 'rsa_pss_rsae_sha256:RSA+SHA256' })),
       'rsa',
       maxVersion,
     );
+    delete offers.schemes;
+    assert.equal(idOf(await rig.ask('a.test', { maxVersion })), 'a', maxVersion);
   }
 });
 

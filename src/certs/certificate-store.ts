@@ -10,6 +10,8 @@ import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certi
 
 /** About 40 kB each. */
 const CONTEXTS_MAX = 1000;
+/** ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512 and TLS 1.2's ECDSA with SHA-224. */
+const ECDSA_SCHEMES = new Set([0x0403, 0x0503, 0x0603, 0x0303]);
 /** Suites with forward secrecy and AEAD only. A `tls.Server` must be given the same. */
 export const TLS_CIPHERS: string = [
   'TLS_AES_128_GCM_SHA256',
@@ -24,8 +26,12 @@ export const TLS_CIPHERS: string = [
 ].join(':');
 
 export interface CertificateStore {
-  /** The context for a name of the ClientHello, null for one without. Null: refuse the handshake. */
-  readonly contextFor: (serverName: string | null) => SecureContext | null;
+  /**
+   * The context for a name of the ClientHello, null for one without. Null: refuse the handshake.
+   * Where a name has an ECDSA and an RSA certificate, `signatureSchemes` (RFC 8446 section 4.2.3) tells
+   * which one the client can verify; without it ECDSA is served.
+   */
+  readonly contextFor: (serverName: string | null, signatureSchemes?: readonly number[]) => SecureContext | null;
   /** Whose client certificates a name asks for. Null: nobody's. */
   readonly clientAuthFor: (serverName: string | null) => ClientAuthPolicy | null;
   /** Takes a new set at once. Connections that are open keep what they have. */
@@ -35,7 +41,7 @@ export interface CertificateStore {
 export function createCertificateStore(first: CertificateSet): CertificateStore {
   let current = new Lookup(first, new Map());
   return {
-    contextFor: (serverName) => current.contextFor(serverName),
+    contextFor: (serverName, signatureSchemes) => current.contextFor(serverName, signatureSchemes),
     clientAuthFor: (serverName) => current.clientAuthFor(serverName),
     replace: (set) => {
       current = new Lookup(set, current.contexts);
@@ -56,9 +62,10 @@ class Lookup {
     this.contexts = new Map([...before].filter(([key]) => this.#isStillUsed(key)));
   }
 
-  contextFor(serverName: string | null): SecureContext | null {
+  contextFor(serverName: string | null, signatureSchemes?: readonly number[]): SecureContext | null {
     const entries = this.#entriesFor(serverName);
-    return entries.length === 0 ? null : this.#context(entries, this.clientAuthFor(serverName));
+    if (entries.length === 0) return null;
+    return this.#context(inOrderFor(signatureSchemes, entries), this.clientAuthFor(serverName));
   }
 
   clientAuthFor(serverName: string | null): ClientAuthPolicy | null {
@@ -120,6 +127,20 @@ class Lookup {
     if (minVersion !== this.#set.minVersion || (policyId !== '' && !this.#policies.has(policyId))) return false;
     return ids.every((id) => this.#entries.has(id));
   }
+}
+
+/**
+ * The one to serve comes last: from a context that SNICallback gives, Node 24 takes the certificate that
+ * was added last and no other, although the context holds both.
+ */
+function inOrderFor(
+  signatureSchemes: readonly number[] | undefined,
+  entries: readonly CertificateEntry[],
+): readonly CertificateEntry[] {
+  if (entries.length === 1) return entries;
+  const isEcdsaFine = signatureSchemes === undefined || signatureSchemes.some((scheme) => ECDSA_SCHEMES.has(scheme));
+  const isServed = (entry: CertificateEntry): boolean => (entry.keyType === 'ec') === isEcdsaFine;
+  return entries.toSorted((a, b) => Number(isServed(a)) - Number(isServed(b)));
 }
 
 function contextKey(minVersion: string, policyId: string, entries: readonly CertificateEntry[]): string {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { connect, createServer, type TLSSocket } from 'node:tls';
+import { connect, createServer } from 'node:tls';
 import { createFixture, type Fixture } from './_openssl-fixture.ts';
 import { createLocalCa, LEAF_LIFE_MS, type LocalCa } from './local-ca.ts';
 import type { AddressInfo } from 'node:net';
@@ -70,7 +70,7 @@ test('certificateFor() issues leaves that openssl accepts strictly, for names, w
       .roots()
       .map((root) => root.onlyFor)
       .slice(1)
-      .sort(),
+      .toSorted((a, b) => String(a).localeCompare(String(b))),
     ['127.0.0.1', '::1', 'app.example.com'],
   );
 });
@@ -179,7 +179,7 @@ test('a TLS client that trusts the exported root completes a handshake, another 
   const { port } = server.address() as AddressInfo;
   const trusting = connect({ port, host: '127.0.0.1', servername: 'a.localhost', ca: ca.exportRootPem() ?? '' });
   await once(trusting, 'secureConnect');
-  assert.equal((trusting as TLSSocket).authorized, true);
+  assert.equal(trusting.authorized, true);
   trusting.destroy();
   const stranger = connect({ port, host: '127.0.0.1', servername: 'a.localhost' });
   await assert.rejects(once(stranger, 'secureConnect'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });

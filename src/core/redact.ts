@@ -12,22 +12,12 @@ const MAX_ITEMS = 200;
 /** Compared with names in lower case, without "-", "_", "." and spaces. */
 const SECRET_ENDINGS =
   /(?:cookies?|authori[sz]ation|passw(?:or)?ds?|passwd|passphrase|secrets?|tokens?|tickets?|ticketkeys?|privatekey|keypem|apikeys?|credentials?|otp|jwt|assertion|signature|recoverycodes?)$/;
-const SECRET_WORDS = new Set([
-  'code',
-  'codes',
-  'key',
-  'keys',
-  'pass',
-  'pwd',
-  'sig',
-  'nonce',
-  'state',
-  'session',
-  'samlresponse',
-]);
+const SECRET_WORDS = new Set(['code', 'codes', 'key', 'keys', 'pass', 'pwd', 'sig', 'nonce', 'samlresponse']);
+/** Harmless as facts of ours, not in a URL. */
+const SECRET_PARAMETERS = new Set(['state', 'session', 'sid', 'sessionid']);
 /** One look at a whole query, so that the usual one costs next to nothing. "%" may hide a name. */
 const MAYBE_SECRET =
-  /code|key|pass|pwd|sig|nonce|state|session|saml|cookie|auth|secret|token|ticket|credential|otp|jwt|assertion|%/i;
+  /code|key|pass|pwd|sig|nonce|state|session|sid|saml|cookie|auth|secret|token|ticket|credential|otp|jwt|assertion|%/i;
 /** Error codes of ours, of Node and of SQLite, in a field named "code". */
 const ERROR_CODE = /^(?:E[A-Z0-9]{2,}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)$/;
 const URL_QUERY = /\?[^\s"'<>#]*/g;
@@ -49,7 +39,8 @@ function redactParameter(part: string): string {
   const equals = part.indexOf('=');
   if (equals === -1 || equals === part.length - 1) return part;
   const name = part.slice(0, equals);
-  return isSecretName(decoded(name)) ? `${name}=${MASK}` : part;
+  const plain = decoded(name);
+  return isSecretName(plain) || SECRET_PARAMETERS.has(plain.toLowerCase()) ? `${name}=${MASK}` : part;
 }
 
 function decoded(name: string): string {
@@ -115,7 +106,7 @@ function redactList(list: readonly unknown[], depth: number, above: ReadonlySet<
 }
 
 function redactError(error: Error, depth: number, above: ReadonlySet<object>): Record<string, unknown> {
-  const own = redactObject({ ...error }, depth, above);
+  const own = redactObject(error, depth, above);
   const message = redactValue(error.message, depth, above);
   const cause = error.cause === undefined ? {} : { cause: redactValue(error.cause, depth + 1, above) };
   return { ...own, name: error.name, message, ...cause };
