@@ -65,14 +65,8 @@ test('certificateFor() issues leaves that openssl accepts strictly, for names, w
   }
   assert.equal(ca.roots().length, 4);
   assert.equal(ca.roots()[0]?.onlyFor, null);
-  assert.deepEqual(
-    ca
-      .roots()
-      .map((root) => root.onlyFor)
-      .slice(1)
-      .toSorted((a, b) => String(a).localeCompare(String(b))),
-    ['127.0.0.1', '::1', 'app.example.com'],
-  );
+  const extra = ca.roots().flatMap((root) => root.onlyFor ?? []);
+  assert.deepEqual(new Set(extra), new Set(['127.0.0.1', '::1', 'app.example.com']));
 });
 
 test('the root may not sign for public names or addresses, even with its key stolen', (t) => {
