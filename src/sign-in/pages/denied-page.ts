@@ -1,0 +1,54 @@
+/**
+ * The 403 of the rules: names the account, offers another, shows the request id. Does not say which
+ * rule; `postern explain` does. Imports nothing heavy: edge workers make it themselves.
+ */
+import { textsFor } from '../texts/texts.ts';
+import { formatFor, plainHeaders } from './error-page.ts';
+import { html } from './html.ts';
+import { pageAnswer, type PlainAnswer } from './page.ts';
+
+export interface DeniedFacts {
+  readonly host: string;
+  readonly requestId: string;
+  /** Who asked; null: nobody known, and signing in would not help. */
+  readonly account: { readonly name: string; readonly displayName: string } | null;
+  /** Where another account can sign in, e.g. "/.postern/start?switch=1"; null: nowhere. */
+  readonly switchUrl: string | null;
+  readonly brand?: string;
+  readonly accept?: string | null;
+  readonly acceptLanguage?: string | null;
+}
+
+export function deniedPage(facts: DeniedFacts): PlainAnswer {
+  const texts = textsFor(facts.acceptLanguage);
+  const { account } = facts;
+  const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
+  if (format !== 'html') {
+    const isJson = format === 'json';
+    const body = isJson
+      ? `${JSON.stringify({ error: 'access_denied', status: 403, message: texts.denied.title, request_id: facts.requestId })}\n`
+      : `403 ${texts.denied.title}\n${texts.requestId} ${facts.requestId}\n`;
+    return { status: 403, headers: plainHeaders(isJson), body };
+  }
+  const main = html`<h1>${texts.denied.title}</h1>
+    <p class="soft">${account === null ? texts.denied.anonymous(facts.host) : texts.denied.text(facts.host)}</p>
+    ${account !== null && personLine(texts.signedInAs, account)}
+    <p class="soft">${texts.denied.ask}</p>
+    ${facts.switchUrl !== null && html`<a class="button quiet" href="${facts.switchUrl}">${texts.useAnotherAccount}</a>`}`;
+  const brand = facts.brand === undefined ? {} : { brand: facts.brand };
+  return pageAnswer(403, { texts, title: texts.denied.title, main, requestId: facts.requestId, ...brand });
+}
+
+/** A person as a round initial, a name and a line below it. */
+export function personLine(
+  label: string,
+  person: { readonly name: string; readonly displayName: string },
+): ReturnType<typeof html> {
+  const shown = person.displayName === '' ? person.name : person.displayName;
+  const initial = Array.from(shown)[0]?.toUpperCase() ?? '?';
+  const below = shown === person.name ? label : `${label} ${person.name}`;
+  return html`<div class="who">
+    <span class="badge" aria-hidden="true">${initial}</span
+    ><span><span class="name">${shown}</span><small>${below}</small></span>
+  </div>`;
+}

@@ -1,0 +1,75 @@
+/** The start page of the sign-in host, and the pages around signing out. */
+import type { Texts } from '../texts/texts.ts';
+import { personLine } from './denied-page.ts';
+import { html, type Html } from './html.ts';
+
+export interface HomeFacts {
+  readonly texts: Texts;
+  readonly person: {
+    readonly name: string;
+    readonly displayName: string;
+    readonly email: string | null;
+    readonly groups: readonly string[];
+  };
+  readonly expiresAt: number;
+  readonly apps: readonly { readonly name: string; readonly url: string }[];
+  readonly formToken: string;
+  readonly notice: string | null;
+}
+
+export function homePage(facts: HomeFacts): Html {
+  const texts = facts.texts.home;
+  const { person } = facts;
+  return html`<h1>${texts.title}</h1>
+    ${facts.notice !== null && html`<p class="note" role="status">${facts.notice}</p>`}
+    ${personLine(person.email ?? facts.texts.signedInAs, person)}
+    <dl>
+      <dt>${texts.groups}</dt>
+      <dd>${groupTags(person.groups, texts.noGroups)}</dd>
+      <dt>${texts.until}</dt>
+      <dd>${moment(facts.expiresAt)}</dd>
+    </dl>
+    ${
+      facts.apps.length > 0 &&
+      html`<h2>${texts.apps}</h2>
+        <ul class="apps">
+          ${facts.apps.map((app) => html`<li><a href="${app.url}">${app.name}</a></li>`)}
+        </ul>`
+    }
+    ${signOutForm(facts.texts, facts.formToken)}`;
+}
+
+export function groupTags(groups: readonly string[], none: string): Html {
+  if (groups.length === 0) return html`<span class="soft">${none}</span>`;
+  return html`<span class="tags">${groups.map((group) => html`<span class="tag">${group}</span>`)}</span>`;
+}
+
+export function moment(at: number): Html {
+  const iso = new Date(at).toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')} UTC</time>`;
+}
+
+export function signOutPage(
+  texts: Texts,
+  person: { readonly name: string; readonly displayName: string },
+  formToken: string,
+): Html {
+  return html`<h1>${texts.signOut.title}</h1>
+    <p class="lead">${texts.signOut.text}</p>
+    ${personLine(texts.signedInAs, person)} ${signOutForm(texts, formToken)}
+    <p class="hint"><a href="/">${texts.signOut.stay}</a></p>`;
+}
+
+export function signOutForm(texts: Texts, formToken: string): Html {
+  return html`<form method="post" action="/.postern/sign-out">
+    <input type="hidden" name="form" value="${formToken}" />
+    <button type="submit">${texts.signOut.here}</button>
+    <button type="submit" class="quiet" name="everywhere" value="1">${texts.signOut.everywhere}</button>
+  </form>`;
+}
+
+export function signedOutPage(texts: Texts, isEverywhere: boolean): Html {
+  return html`<h1>${texts.signOut.doneTitle}</h1>
+    <p class="lead" role="status">${isEverywhere ? texts.signOut.doneEverywhere : texts.signOut.done}</p>
+    <a class="button quiet" href="/.postern/sign-in">${texts.signOut.signInAgain}</a>`;
+}

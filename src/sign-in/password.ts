@@ -1,0 +1,68 @@
+/**
+ * Checks a name and a password. Unknown names take the same steps and get the same words as wrong
+ * passwords. Whoever tries too often waits; a full hash queue is said, never waited for.
+ */
+import { canonicaliseName } from '../session/account-name.ts';
+import type { SignInAccount, SignInDeps } from './ports.ts';
+
+export const MAX_PASSWORD = 1_000;
+/** Attempts on names that nobody can have are counted together. */
+const NO_NAME = '?';
+const BUSY_RETRY_SECONDS = 3;
+
+export type PasswordAnswer =
+  | { readonly kind: 'ok'; readonly account: SignInAccount }
+  | { readonly kind: 'wrong' | 'disabled'; readonly name: string | null }
+  | { readonly kind: 'wait' | 'busy'; readonly name: string | null; readonly seconds: number };
+
+export async function checkPassword(
+  deps: SignInDeps,
+  typed: string,
+  password: string,
+  ip: string | null,
+): Promise<PasswordAnswer> {
+  const name = canonicaliseName(typed);
+  const counter = name ?? NO_NAME;
+  const attempt = deps.attempts.begin(counter, ip);
+  if (attempt.kind === 'wait')
+    return { kind: 'wait', name, seconds: Math.max(1, Math.ceil(attempt.retryAfterMs / 1_000)) };
+  const account = await lookUp(deps, name, counter, ip);
+  // A password longer than any that can be set is hashed cut off: it costs the same and is wrong.
+  const stored = password.length > MAX_PASSWORD ? null : (account?.passwordHash ?? null);
+  const verdict = await deps.hashPool.verify(stored, password.slice(0, MAX_PASSWORD), ip ?? 'unknown');
+  if (verdict === 'busy') {
+    deps.attempts.cancel(counter, ip);
+    return { kind: 'busy', name, seconds: BUSY_RETRY_SECONDS };
+  }
+  if (verdict !== 'ok' || account === null) return { kind: 'wrong', name };
+  deps.attempts.succeed(counter, ip);
+  if (account.disabled) return { kind: 'disabled', name };
+  await strengthen(deps, account, password, ip);
+  return { kind: 'ok', account };
+}
+
+async function lookUp(
+  deps: SignInDeps,
+  name: string | null,
+  counter: string,
+  ip: string | null,
+): Promise<SignInAccount | null> {
+  try {
+    return name === null ? null : await deps.accounts.findByName(name);
+  } catch (error) {
+    deps.attempts.cancel(counter, ip);
+    throw error;
+  }
+}
+
+/** A hash that came from elsewhere (bcrypt) becomes our own kind at the first sign-in. */
+async function strengthen(
+  deps: SignInDeps,
+  account: SignInAccount,
+  password: string,
+  ip: string | null,
+): Promise<void> {
+  if (account.passwordHash?.startsWith('$argon2id$') !== false) return;
+  const made = await deps.hashPool.hash(password, ip ?? 'unknown');
+  if (made.kind === 'hash') await deps.accounts.rehash(account.subject, made.hash);
+}

@@ -1,0 +1,149 @@
+/**
+ * What sign-in needs from elsewhere, as small interfaces. `session/` keeps the sessions, codes and
+ * accounts; the rules and the document come from main. Everything runs on the control thread.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Person } from '../core/person.ts';
+
+/** A request to one of Postern's own pages. */
+export interface SignInRequest {
+  readonly method: string;
+  /** Absolute URL as the visitor typed it: scheme, host, public port, canonical path, query byte for byte. */
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array | null;
+  readonly ip: string | null;
+  readonly requestId: string;
+  /** The session of this host that the gate found and validated; null without one. */
+  readonly session: SessionFacts | null;
+  readonly onSignInHost: boolean;
+}
+
+export interface SessionFacts {
+  readonly key: string;
+  readonly parent: string;
+  readonly host: string;
+  readonly person: Person;
+  readonly expiresAt: number;
+  readonly lastSeenAt: number;
+}
+
+/** The token goes into the cookie and is kept nowhere else. */
+export interface FreshSession {
+  readonly token: string;
+  readonly view: SessionFacts;
+}
+
+export interface SignInSessions {
+  /** A cookie for an app host; null where the sign-in session is gone. */
+  readonly openChild: (parentKey: string, host: string) => Promise<FreshSession | null>;
+  /** Ends a sign-in with all its children. */
+  readonly revoke: (key: string) => Promise<unknown>;
+  readonly revokeByPerson: (provider: string, subject: string) => Promise<unknown>;
+  readonly mintCode: (payload: unknown, ttlMs: number) => Promise<string>;
+  /** The payload for the first caller in time, null for everybody else. */
+  readonly redeemCode: (code: string) => Promise<unknown>;
+}
+
+export interface SignInAccount {
+  readonly subject: string;
+  readonly name: string;
+  readonly displayName: string;
+  readonly passwordHash: string | null;
+  readonly disabled: boolean;
+}
+
+export interface SignInAccounts {
+  readonly findByName: (name: string) => Promise<SignInAccount | null>;
+  /** Null where the account is not enabled at this moment. */
+  readonly openSignIn: (subject: string, host: string, amr: readonly string[]) => Promise<FreshSession | null>;
+  readonly rehash: (subject: string, passwordHash: string) => Promise<void>;
+  readonly peekLink: (token: string) => Promise<SignInAccount | null>;
+  /** Sets the password once and ends the account's sessions; null where the link is unknown, used or too old. */
+  readonly consumeLink: (token: string, passwordHash: string) => Promise<SignInAccount | null>;
+}
+
+export interface SignInAttempts {
+  readonly begin: (
+    account: string,
+    ip: string | null,
+  ) => { readonly kind: 'go' } | { readonly kind: 'wait'; readonly retryAfterMs: number };
+  readonly succeed: (account: string, ip: string | null) => void;
+  readonly cancel: (account: string, ip: string | null) => void;
+}
+
+export interface SignInHashPool {
+  /** A hash of null stands for an unknown name: it costs the same and is wrong. */
+  readonly verify: (hash: string | null, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;
+  readonly hash: (
+    password: string,
+    peer: string,
+  ) => Promise<{ readonly kind: 'hash'; readonly hash: string } | { readonly kind: 'busy' }>;
+}
+
+/** Seals JSON for one purpose; what was not sealed by us for that purpose opens as undefined. */
+export interface SignInSeal {
+  readonly seal: (purpose: string, value: unknown) => string;
+  readonly unseal: (purpose: string, sealed: string) => unknown;
+}
+
+export interface SignInSettings {
+  /** Origin of the sign-in host with the port that visitors type, e.g. "https://auth.localhost:8443". */
+  readonly signInUrl: string;
+  readonly lifetimeMs: number;
+  /** ".example.com": one cookie for the domain instead of hand-offs. */
+  readonly cookieDomain: string | null;
+  readonly brand: string;
+}
+
+export interface EntryFacts {
+  readonly host: string;
+  readonly path: string;
+  readonly query: string;
+  readonly person: Person;
+  readonly ip: string | null;
+}
+
+export interface SignInDeps {
+  readonly sessions: SignInSessions;
+  readonly accounts: SignInAccounts;
+  readonly attempts: SignInAttempts;
+  readonly hashPool: SignInHashPool;
+  readonly seal: SignInSeal;
+  readonly clock: Clock;
+  /** Names our cookies, since cookies ignore ports. */
+  readonly instance: string;
+  /** Read at each use, so that a reload changes it. */
+  readonly settings: () => SignInSettings;
+  /** Whether the document lists the host, exactly or by wildcard. Not `default:`: its names are the visitor's to choose. */
+  readonly isListedHost: (host: string) => boolean;
+  /** The decision for a GET of this person; everything but `allow` is refused. */
+  readonly mayEnter: (facts: EntryFacts) => { readonly kind: string } | Promise<{ readonly kind: string }>;
+  /** Apps to offer on the start page. */
+  readonly appsFor?: (person: Person, ip: string | null) => readonly AppLink[];
+  /** Told of what a visitor only sees as a 5xx page, and of sign-ins for the audit log. Never holds a secret. */
+  readonly report?: (event: SignInEvent) => void;
+}
+
+export interface AppLink {
+  readonly name: string;
+  readonly url: string;
+}
+
+export type SignInEvent =
+  | { readonly kind: 'failed'; readonly requestId: string; readonly error: unknown }
+  | {
+      readonly kind:
+        | 'signed-in'
+        | 'refused'
+        | 'disabled'
+        | 'limited'
+        | 'busy'
+        | 'signed-out'
+        | 'signed-out-everywhere'
+        | 'password-set';
+      readonly requestId: string;
+      readonly ip: string | null;
+      /** Canonical name, or null where what was typed can be none. */
+      readonly account: string | null;
+    };

@@ -1,0 +1,108 @@
+/**
+ * Everything that Postern answers itself: `/.postern/*` on every host, and the sign-in host's start
+ * page. A small table instead of a router: it loads in no time. What is not in it is 404; a store
+ * that fails is 503 and signs nobody out.
+ */
+import { PosternError } from '../core/errors.ts';
+import { beginSignIn, handleStart } from './begin.ts';
+import { answerError, answerPage, answerRedirect, createContext, toResponse, type Context } from './context.ts';
+import { mintFormToken } from './form-guard.ts';
+import { handleLand } from './land.ts';
+import { errorPage } from './pages/error-page.ts';
+import { homePage } from './pages/session-pages.ts';
+import { postSetPassword, showSetPassword } from './set-password.ts';
+import { postSignIn, showSignIn, signInSession } from './sign-in.ts';
+import { postSignOut, showSignedOut, showSignOut } from './sign-out.ts';
+import { showUserinfo } from './userinfo.ts';
+import type { SignInDeps, SignInRequest } from './ports.ts';
+
+type Handler = (context: Context) => Response | Promise<Response>;
+type Methods = Readonly<Record<string, Handler>>;
+
+const STORE_RETRY_SECONDS = 5;
+
+const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
+  '/': { GET: showHome, HEAD: showHome },
+  '/robots.txt': { GET: refuseRobots, HEAD: refuseRobots },
+  '/.postern/sign-in': { GET: showSignIn, HEAD: showSignIn, POST: postSignIn },
+  '/.postern/sign-out': { GET: showSignOut, HEAD: showSignOut, POST: postSignOut },
+  '/.postern/signed-out': { GET: showSignedOut, HEAD: showSignedOut },
+  '/.postern/set-password': { GET: showSetPassword, HEAD: showSetPassword, POST: postSetPassword },
+  '/.postern/userinfo': { GET: showUserinfo, HEAD: showUserinfo },
+};
+
+const APP_HOST: Readonly<Record<string, Methods>> = {
+  '/.postern/start': { GET: handleStart },
+  '/.postern/land': { GET: handleLand },
+  '/.postern/sign-out': { GET: showSignOut, HEAD: showSignOut, POST: postSignOut },
+  '/.postern/userinfo': { GET: showUserinfo, HEAD: showUserinfo },
+};
+
+export interface SignIn {
+  /** Answers a request to one of Postern's own paths. Never rejects. */
+  readonly handle: (request: SignInRequest) => Promise<Response>;
+  /** Answers a request to an app that signing in could help: a redirect for navigations, else 401 JSON. Never rejects. */
+  readonly beginSignIn: (request: SignInRequest) => Promise<Response>;
+}
+
+export function createSignIn(deps: SignInDeps): SignIn {
+  return {
+    handle: (request) => guarded(deps, request, () => route(createContext(deps, request))),
+    beginSignIn: (request) => guarded(deps, request, () => beginSignIn(deps, request)),
+  };
+}
+
+function route(context: Context): Response | Promise<Response> {
+  const { request, url } = context;
+  const table = request.onSignInHost ? SIGN_IN_HOST : APP_HOST;
+  const methods = Object.hasOwn(table, url.path) ? table[url.path] : undefined;
+  if (methods === undefined) return answerError(context, 404, 'NO_ROUTE');
+  const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+  if (handler !== undefined) return handler(context);
+  const response = answerError(context, 405, 'BAD_REQUEST');
+  response.headers.set('Allow', Object.keys(methods).join(', '));
+  return response;
+}
+
+async function guarded(
+  deps: SignInDeps,
+  request: SignInRequest,
+  answer: () => Response | Promise<Response>,
+): Promise<Response> {
+  try {
+    return await answer();
+  } catch (error) {
+    deps.report?.({ kind: 'failed', requestId: request.requestId, error });
+    const isStore = error instanceof PosternError && error.code === 'STORE_UNAVAILABLE';
+    const facts = { requestId: request.requestId, accept: acceptOf(request) };
+    if (!isStore) return toResponse(errorPage({ ...facts, status: 500, code: 'INTERNAL' }));
+    return toResponse(errorPage({ ...facts, status: 503, code: 'STORE_UNAVAILABLE', retryAfter: STORE_RETRY_SECONDS }));
+  }
+}
+
+function acceptOf(request: SignInRequest): string | null {
+  return request.headers.find(([name]) => name.toLowerCase() === 'accept')?.[1] ?? null;
+}
+
+function showHome(context: Context): Response {
+  const { deps, request, texts, query } = context;
+  const session = signInSession(context);
+  if (session === null) return answerRedirect(303, '/.postern/sign-in');
+  const main = homePage({
+    texts,
+    person: session.person,
+    expiresAt: session.expiresAt,
+    apps: (deps.appsFor?.(session.person, request.ip) ?? []).filter((app) => /^https?:\/\//.test(app.url)),
+    formToken: mintFormToken(deps, session.key),
+    notice: query.get('notice') === 'password-set' ? texts.home.passwordSet : null,
+  });
+  return answerPage(context, 200, { title: texts.home.title, main });
+}
+
+function refuseRobots(): Response {
+  const headers: [string, string][] = [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Cache-Control', 'max-age=86400'],
+  ];
+  return toResponse({ status: 200, headers, body: 'User-agent: *\nDisallow: /\n' });
+}

@@ -1,0 +1,185 @@
+/**
+ * `/.postern/sign-in` on the sign-in host. Whoever has a session passes straight through to where the
+ * ticket says; everybody else gets the form. Every sign-in makes a new session id and ends the old one.
+ */
+import { assertNever } from '../core/assert-never.ts';
+import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
+import { sessionCookie, sessionTraits } from './cookies.ts';
+import { enter } from './enter.ts';
+import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
+import { html } from './pages/html.ts';
+import { signInForm } from './pages/sign-in-page.ts';
+import { checkPassword, type PasswordAnswer } from './password.ts';
+import { isNotTopLevel } from './request-kind.ts';
+import { splitUrl } from './return-path.ts';
+import { openTicket, type Ticket } from './ticket.ts';
+import type { FreshSession, SessionFacts, SignInAccount } from './ports.ts';
+
+const MAX_NAME = 256;
+
+interface Visit {
+  readonly ticket: Ticket | null;
+  readonly ticketText: string | null;
+  readonly switchAccount: boolean;
+}
+
+export async function showSignIn(context: Context): Promise<Response> {
+  const { query, request } = context;
+  const visit = readVisit(context, query);
+  if (visit === null) return refuseTicket(context);
+  const session = signInSession(context);
+  const resumes = query.get('continue');
+  if (session === null) {
+    return showForm(context, visit, {
+      status: 200,
+      problem: resumes === 'signed-in' ? context.texts.signIn.noCookies : null,
+    });
+  }
+  if (visit.switchAccount && resumes === null) return showForm(context, visit, { status: 200 });
+  // A speculative load may look, but gets no code.
+  if (isNotTopLevel(context.headers) || request.method !== 'GET') return showForm(context, visit, { status: 200 });
+  if (visit.ticket === null || visit.ticketText === null) return answerRedirect(303, '/');
+  return enter(context, {
+    ticket: visit.ticket,
+    ticketText: visit.ticketText,
+    session,
+    isFreshSignIn: resumes === 'signed-in',
+  });
+}
+
+export async function postSignIn(context: Context): Promise<Response> {
+  const { deps, headers, url, request, texts } = context;
+  const form = readForm(context);
+  if (form === null || !isFromOwnPage(headers, url.origin)) return refuseForm(context);
+  const visit = readVisit(context, form);
+  if (visit === null) return refuseTicket(context);
+  const name = (form.get('name') ?? '').slice(0, MAX_NAME);
+  const preSession = readPreSession(deps, request, url.isSecure);
+  if (preSession === null) return showForm(context, visit, { status: 403, name, problem: texts.signIn.noCookies });
+  const madeAt = readFormToken(deps, preSession, form.get('form') ?? '');
+  if (madeAt === null) return showForm(context, visit, { status: 403, name, problem: texts.signIn.expired });
+  const password = form.get('password') ?? '';
+  if (name.trim() === '' || password === '')
+    return showForm(context, visit, { status: 400, name, problem: texts.signIn.empty });
+
+  const answer = await checkPassword(deps, name, password, request.ip);
+  if (answer.kind !== 'ok') return refusePassword(context, visit, name, answer);
+  const opened = await openSession(context, answer.account, madeAt);
+  if (opened === null) return refusePassword(context, visit, name, { kind: 'disabled', name: answer.account.name });
+  deps.report?.({ kind: 'signed-in', requestId: request.requestId, ip: request.ip, account: answer.account.name });
+  const ticket = visit.ticketText;
+  return answerRedirect(303, ticket === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticket}`, [
+    opened.cookie,
+  ]);
+}
+
+/** The gate's session counts here only if it is a sign-in session of this very host. */
+export function signInSession(context: Context): SessionFacts | null {
+  const { session } = context.request;
+  return session !== null && session.key === session.parent && session.host === context.url.host ? session : null;
+}
+
+/** Ends what was there and opens a session with a new id; null where the account is disabled by now. */
+async function openSession(
+  context: Context,
+  account: SignInAccount,
+  formMadeAt: number,
+): Promise<{ readonly cookie: string | null } | null> {
+  const old = signInSession(context);
+  // Two tabs, one person: the tab that comes second keeps the session that the first opened since its form was made.
+  const openedAt = old === null ? 0 : old.expiresAt - context.settings.lifetimeMs;
+  if (old !== null && old.person.subject === account.subject && openedAt >= formMadeAt) return { cookie: null };
+  if (old !== null) await context.deps.sessions.revoke(old.key);
+  const opened = await context.deps.accounts.openSignIn(account.subject, context.url.host, ['pwd']);
+  return opened === null ? null : { cookie: signInCookie(context, opened) };
+}
+
+export function signInCookie(context: Context, opened: FreshSession): string {
+  const { deps, url, settings, now } = context;
+  const traits = sessionTraits(url.host, url.isSecure, settings.cookieDomain);
+  return sessionCookie(deps.instance, traits, opened.token, opened.view.expiresAt - now);
+}
+
+function refusePassword(
+  context: Context,
+  visit: Visit,
+  name: string,
+  answer: Exclude<PasswordAnswer, { kind: 'ok' }>,
+): Response {
+  const { texts, deps, request } = context;
+  const facts = { requestId: request.requestId, ip: request.ip, account: answer.name };
+  switch (answer.kind) {
+    case 'wrong':
+      deps.report?.({ kind: 'refused', ...facts });
+      return showForm(context, visit, { status: 403, name, problem: texts.signIn.wrong });
+    case 'disabled':
+      deps.report?.({ kind: 'disabled', ...facts });
+      return showForm(context, visit, { status: 403, name, problem: texts.signIn.disabled });
+    case 'wait': {
+      deps.report?.({ kind: 'limited', ...facts });
+      const problem = texts.signIn.wait(texts.seconds(answer.seconds));
+      return showForm(context, visit, { status: 429, name, problem, retryAfter: answer.seconds });
+    }
+    case 'busy':
+      deps.report?.({ kind: 'busy', ...facts });
+      return showForm(context, visit, { status: 503, name, problem: texts.signIn.busy, retryAfter: answer.seconds });
+    default:
+      return assertNever(answer);
+  }
+}
+
+interface FormState {
+  readonly status: number;
+  readonly name?: string;
+  readonly problem?: string | null;
+  readonly retryAfter?: number;
+}
+
+function showForm(context: Context, visit: Visit, state: FormState): Response {
+  const { deps, request, url, texts } = context;
+  const preSession = ensurePreSession(deps, request, url.isSecure);
+  const session = signInSession(context);
+  const ticketPart = visit.ticketText === null ? '' : `&ticket=${visit.ticketText}`;
+  const main = signInForm({
+    texts,
+    host: visit.ticket === null ? null : splitUrl(visit.ticket.origin).host,
+    formToken: mintFormToken(deps, preSession.token),
+    ticket: visit.ticketText,
+    switchAccount: visit.switchAccount,
+    name: state.name ?? '',
+    problem: state.problem ?? null,
+    current:
+      session === null ? null : { name: session.person.name, continueUrl: `/.postern/sign-in?continue=1${ticketPart}` },
+  });
+  // Chromium applies form-action to every redirect after the form, the app's own to its login included.
+  const isPlain = !url.isSecure || visit.ticket?.origin.startsWith('http:') === true;
+  const formAction = visit.ticket === null ? [] : [isPlain ? 'http:' : 'https:'];
+  const retry = state.retryAfter === undefined ? {} : { retryAfter: state.retryAfter };
+  const options: PageOptions = { cookies: [preSession.setCookie], formAction, ...retry };
+  return answerPage(context, state.status, { title: texts.signIn.title, main }, options);
+}
+
+/** Null where a ticket is given that is none of ours. */
+function readVisit(context: Context, fields: URLSearchParams): Visit | null {
+  const ticketText = fields.get('ticket');
+  const wantsSwitch = fields.get('switch') === '1';
+  if (ticketText === null) return { ticket: null, ticketText: null, switchAccount: wantsSwitch };
+  const ticket = openTicket(context.deps.seal, ticketText);
+  return ticket === null ? null : { ticket, ticketText, switchAccount: wantsSwitch || ticket.switchAccount };
+}
+
+function refuseTicket(context: Context): Response {
+  const { title, text } = context.texts.badTicket;
+  const main = html`<h1>${title}</h1>
+    <p class="soft">${text}</p>
+    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
+  return answerPage(context, 400, { title, main });
+}
+
+export function refuseForm(context: Context): Response {
+  const { title, text } = context.texts.refusedForm;
+  const main = html`<h1>${title}</h1>
+    <p class="soft">${text}</p>
+    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
+  return answerPage(context, 403, { title, main });
+}

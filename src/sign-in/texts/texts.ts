@@ -1,0 +1,111 @@
+/**
+ * The words of Postern's pages, one table a language. A table is complete by its type. Which one a
+ * visitor gets follows Accept-Language (RFC 9110 section 12.5.4); English where none fits.
+ */
+import { EN } from './en.ts';
+
+export interface ErrorTexts {
+  readonly title: string;
+  readonly text: string;
+}
+
+export interface Texts {
+  /** BCP 47 tag for `<html lang>`. */
+  readonly language: string;
+  readonly requestId: string;
+  readonly tryAgain: string;
+  readonly backToApp: (host: string) => string;
+  readonly goHome: string;
+  readonly signedInAs: string;
+  readonly useAnotherAccount: string;
+  readonly seconds: (count: number) => string;
+  /** By error code or status; `other` for the rest. */
+  readonly errors: Readonly<Record<string, ErrorTexts>> & { readonly other: ErrorTexts };
+  readonly signIn: {
+    readonly title: string;
+    readonly to: (host: string) => string;
+    readonly name: string;
+    readonly password: string;
+    readonly submit: string;
+    readonly continueAs: (name: string) => string;
+    readonly alreadyAs: (name: string) => string;
+    readonly wrong: string;
+    readonly disabled: string;
+    readonly empty: string;
+    readonly expired: string;
+    readonly wait: (time: string) => string;
+    readonly busy: string;
+    readonly noCookies: string;
+  };
+  readonly setPassword: {
+    readonly title: string;
+    readonly forAccount: string;
+    readonly password: string;
+    readonly repeat: string;
+    readonly hint: (least: number) => string;
+    readonly submit: string;
+    readonly tooShort: (least: number) => string;
+    readonly tooLong: string;
+    readonly likeName: string;
+    readonly differ: string;
+    readonly endsSessions: string;
+    readonly gone: ErrorTexts;
+  };
+  readonly home: {
+    readonly title: string;
+    readonly groups: string;
+    readonly noGroups: string;
+    readonly until: string;
+    readonly apps: string;
+    readonly signOut: string;
+    readonly signOutEverywhere: string;
+    readonly welcome: string;
+    readonly passwordSet: string;
+    readonly signIn: string;
+  };
+  readonly signOut: {
+    readonly title: string;
+    readonly text: string;
+    readonly here: string;
+    readonly everywhere: string;
+    readonly stay: string;
+    readonly doneTitle: string;
+    readonly done: string;
+    readonly doneEverywhere: string;
+    readonly signInAgain: string;
+    readonly stillSignedIn: ErrorTexts;
+  };
+  readonly denied: {
+    readonly title: string;
+    readonly text: (host: string) => string;
+    readonly anonymous: (host: string) => string;
+    readonly ask: string;
+  };
+  readonly loop: ErrorTexts & { readonly reasons: readonly string[] };
+  readonly landing: ErrorTexts;
+  readonly badTicket: ErrorTexts;
+  readonly unlistedHost: ErrorTexts;
+  readonly refusedForm: ErrorTexts;
+}
+
+const TABLES: readonly Texts[] = [EN];
+const MAX_HEADER = 1_000;
+
+export function textsFor(acceptLanguage: string | null | undefined): Texts {
+  if (acceptLanguage === null || acceptLanguage === undefined || TABLES.length === 1) return EN;
+  let best: Texts = EN;
+  let bestWeight = 0;
+  for (const range of acceptLanguage.slice(0, MAX_HEADER).split(',')) {
+    const [tag = '', ...parameters] = range.trim().toLowerCase().split(';');
+    const quality = parameters
+      .map((one) => /^\s*q=([01](?:\.\d{0,3})?)\s*$/.exec(one)?.[1])
+      .find((one) => one !== undefined);
+    const weight = quality === undefined ? 1 : Number(quality);
+    const table = TABLES.find((one) => tag === one.language || tag.startsWith(`${one.language}-`));
+    if (table !== undefined && weight > bestWeight) {
+      best = table;
+      bestWeight = weight;
+    }
+  }
+  return best;
+}
