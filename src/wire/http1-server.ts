@@ -1,0 +1,473 @@
+/**
+ * The server side of HTTP/1.1 (RFC 9112) on one socket: reads requests one after the other and hands
+ * each out as an Exchange. The next request is read only when the answer before it is complete, so
+ * pipelined requests are answered in order. Broken syntax gets a 4xx that names the rule, and close;
+ * nothing of it is handed on. Never forwards framing: heads and bodies are always printed anew.
+ */
+import type { Socket } from 'node:net';
+import { PosternError } from '../core/errors.ts';
+import type { ConnectionFacts, HandleExchange } from './exchange.ts';
+import { HeaderBlock } from './header-block.ts';
+import { HttpSyntaxError } from './http-syntax-error.ts';
+import type { Http1Carrier } from './http1-carrier.ts';
+import { Http1Exchange } from './http1-exchange.ts';
+import { HeadBuffer, MAX_EMPTY_LINES } from './http1-head-buffer.ts';
+import type { BodyLimits } from './http1-request-body.ts';
+import { readLatin1 } from './latin1.ts';
+import { type HeadLimits, type Http1RequestHead, parseRequestHead } from './request-head.ts';
+import { PrintedHead } from './response-text.ts';
+import type { Ticker, Ticking } from './ticker.ts';
+
+export interface Http1Settings extends HeadLimits, BodyLimits {
+  /** Most bytes of a request head. */
+  readonly headerBytes: number;
+  /** Absolute: from the first byte to the end of the head. Also how long a new connection may stay silent. */
+  readonly headTimeoutMs: number;
+  /** How long a connection may wait for its next request. */
+  readonly keepAliveMs: number;
+  /** Longest time that a client may take nothing of an answer that waits for it. */
+  readonly writeIdleMs: number;
+  readonly ticker: Ticker;
+  /** Told once, when the socket is closed. */
+  readonly onClose?: (connection: Http1Connection) => void;
+  /** Told of a request that was refused before it was handed on: for the log. */
+  readonly onRefused?: (refusal: Http1Refusal, facts: ConnectionFacts) => void;
+}
+
+export interface Http1Refusal {
+  readonly status: number;
+  /** Short name of the broken rule. Holds no input. */
+  readonly rule: string;
+}
+
+/** Sane limits for a server that faces the internet; the ticker is the worker's. */
+export const HTTP1_DEFAULTS: Omit<Http1Settings, 'ticker'> = {
+  headerBytes: 32_768,
+  headerCount: 200,
+  targetBytes: 8_192,
+  headTimeoutMs: 15_000,
+  keepAliveMs: 75_000,
+  bodyIdleMs: 30_000,
+  minBodyRate: 500,
+  writeIdleMs: 60_000,
+  maxBodyBytes: -1,
+};
+
+export interface Http1Connection {
+  readonly facts: ConnectionFacts;
+  /** True between requests. */
+  readonly isIdle: boolean;
+  /** Answers the running exchange with `Connection: close`; an idle connection is closed at once. */
+  drain(): void;
+  destroy(): void;
+}
+
+const HEAD = 0;
+const EXCHANGE = 1;
+/** The answer is out, the rest of a short body is read over. */
+const SKIPPING = 2;
+/** Our side is closed; what still comes is dropped so that the client reads the answer, not a reset. */
+const LINGERING = 3;
+const OVER = 4;
+
+/** Bytes that may wait while an exchange runs. Then TCP holds the client back. */
+const KEPT_BYTES = 65_536;
+const LINGER_MS = 30_000;
+const LINGER_IDLE_MS = 5_000;
+/** When to ask a client that sent FIN whether it still listens: ms after the FIN, each once. */
+const PROBES_MS = [1_000, 2_000, 10_000];
+const ANSWERED = new PosternError('CLIENT_CLOSED', 'The answer was complete before the request body');
+const NEVER = Number.POSITIVE_INFINITY;
+const CRLF_CRLF = '\r\n\r\n';
+const CR = 13;
+const LF = 10;
+
+/** Serves HTTP/1.1 on a connected socket (plain or TLS) until it closes. */
+// oxlint-disable-next-line max-params -- the four things that every codec is given
+export function serveHttp1(
+  socket: Socket,
+  facts: ConnectionFacts,
+  settings: Http1Settings,
+  handle: HandleExchange,
+): Http1Connection {
+  const connection = new ServerConnection(socket, facts, settings, handle);
+  connection.begin();
+  return connection;
+}
+
+class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
+  readonly socket: Socket;
+  readonly facts: ConnectionFacts;
+  readonly ticker: Ticker;
+  keepAlive = true;
+  hasReadEnded = false;
+  readonly #settings: Http1Settings;
+  readonly #handle: HandleExchange;
+  #state: number = HEAD;
+  #exchange: Http1Exchange | null = null;
+  /** Bytes that came and are not read yet. */
+  #kept: Buffer | null = null;
+  /** A head that did not come in one piece. */
+  #partial: HeadBuffer | null = null;
+  #isBusy = false;
+  #isPaused = false;
+  /** For reading a head, waiting for one, or lingering. */
+  #readDeadline = NEVER;
+  #lingerUntil = NEVER;
+  #writeDeadline = NEVER;
+  /** Bytes that the kernel took, -1 while none wait. */
+  #taken = -1;
+  #endedAt = 0;
+  #probes = 0;
+
+  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
+  readonly #onEnd = (): void => this.#readEnd();
+  readonly #onDrain = (): void => this.#exchange?.response?.onDrain();
+  readonly #onClosed = (): void => this.#closed();
+  readonly #onError = (): void => {
+    // 'close' follows and says all there is to say.
+  };
+
+  // oxlint-disable-next-line max-params -- as serveHttp1
+  constructor(socket: Socket, facts: ConnectionFacts, settings: Http1Settings, handle: HandleExchange) {
+    this.socket = socket;
+    this.facts = facts;
+    this.ticker = settings.ticker;
+    this.#settings = settings;
+    this.#handle = handle;
+  }
+
+  begin(): void {
+    const { socket } = this;
+    // A client that sends FIN behind its request still waits for the answer.
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+    socket.on('close', this.#onClosed);
+    socket.on('error', this.#onError);
+    this.#readDeadline = this.ticker.now + this.#settings.headTimeoutMs;
+    this.ticker.add(this);
+    if (socket.destroyed) this.#closed();
+  }
+
+  get isIdle(): boolean {
+    return this.#state === HEAD && this.#partial === null && this.#kept === null;
+  }
+
+  get keptBytes(): number {
+    return this.#kept === null ? 0 : this.#kept.length;
+  }
+
+  drain(): void {
+    this.keepAlive = false;
+    if (this.isIdle && !this.#isBusy) this.#linger();
+  }
+
+  destroy(byReset = false): void {
+    // TLS tells a truncation by the missing close_notify.
+    if (byReset && this.facts.scheme === 'http') this.socket.resetAndDestroy();
+    else this.socket.destroy();
+    // Not only at 'close': whoever is told must not be told in a later turn of the loop.
+    this.#finish('The connection was broken off');
+  }
+
+  /** Deadlines of whatever is going on. */
+  tick(now: number): void {
+    if (now >= this.#readDeadline) this.#readTimeout();
+    if (this.#state === EXCHANGE || this.#state === SKIPPING) {
+      const exchange = this.#exchange;
+      if (exchange !== null && !exchange.isBodyComplete) exchange.requestBody?.checkDeadlines(now);
+      if (this.hasReadEnded) this.#probe(now);
+    }
+    this.#checkWrites(now);
+  }
+
+  feedBody(): void {
+    this.#resumeSocket();
+    if (!this.#isBusy) this.#pump();
+  }
+
+  bodyDone(): void {
+    if (this.#state !== SKIPPING) return;
+    this.#exchange = null;
+    this.#next();
+  }
+
+  bodyFailed(error: PosternError, status: number, rule: string): void {
+    const exchange = this.#exchange;
+    const hadBegun = exchange?.response != null;
+    this.keepAlive = false;
+    exchange?.requestBody?.abort(error);
+    if (this.#state === OVER) return;
+    this.#settings.onRefused?.({ status, rule }, this.facts);
+    if (exchange === null || this.#state === SKIPPING) {
+      this.#linger();
+      return;
+    }
+    // Whoever holds the sink may have answered by now; else the client is told here.
+    if (exchange.response === null) exchange.respondWhole(refusalHead(status), refusalText(status, rule));
+    else if (hadBegun && !exchange.response.isEnded) this.destroy();
+  }
+
+  responseDone(): void {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#state !== EXCHANGE) return;
+    const { requestBody } = exchange;
+    const isBodyComplete = exchange.isBodyComplete;
+    exchange.close(true, ANSWERED);
+    if (this.#isGone()) return;
+    if (!this.keepAlive || !exchange.request.keepAlive) {
+      this.#linger();
+    } else if (isBodyComplete || requestBody === null) {
+      this.#exchange = null;
+      this.#next();
+    } else if (requestBody.canSkip) {
+      this.#state = SKIPPING;
+      requestBody.skip();
+    } else {
+      this.#linger();
+    }
+  }
+
+  detach(): Socket {
+    const { socket } = this;
+    socket.pause();
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('drain', this.#onDrain);
+    this.ticker.remove(this);
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept !== null) socket.unshift(kept);
+    return socket;
+  }
+
+  /** The destroyed state, asked again after a call that may have changed it. */
+  #isGone(): boolean {
+    return this.#state === OVER;
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#state === LINGERING) {
+      this.#readDeadline = Math.min(this.#lingerUntil, this.ticker.now + LINGER_IDLE_MS);
+      return;
+    }
+    if (this.#state === OVER) return;
+    this.#kept = this.#kept === null ? chunk : Buffer.concat([this.#kept, chunk]);
+    if (!this.#isBusy) this.#pump();
+    if (this.keptBytes > KEPT_BYTES && !this.#isPaused && this.#state !== LINGERING) {
+      this.#isPaused = true;
+      this.socket.pause();
+    }
+  }
+
+  #resumeSocket(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.socket.resume();
+  }
+
+  /** Reads what is kept as far as the state of things allows. Not re-entrant: calls from within only set state. */
+  #pump(): void {
+    this.#isBusy = true;
+    try {
+      while (this.#kept !== null && this.#step(this.#kept));
+    } finally {
+      this.#isBusy = false;
+    }
+    if (this.hasReadEnded) this.#settleEnd();
+  }
+
+  /** Reads from the kept bytes. False where they must wait. */
+  #step(chunk: Buffer): boolean {
+    if (this.#state === HEAD) {
+      this.#readHead(chunk);
+      return true;
+    }
+    if (this.#state === LINGERING || this.#state === OVER) {
+      this.#kept = null;
+      return false;
+    }
+    const body = this.#exchange?.requestBody;
+    if (body === null || body === undefined || !body.wantsBytes) return false;
+    this.#kept = null;
+    const stopped = body.feed(chunk, 0);
+    if (stopped < chunk.length) this.#putBack(chunk, stopped);
+    return true;
+  }
+
+  #putBack(chunk: Buffer, from: number): void {
+    if (this.#state !== OVER && this.#state !== LINGERING) this.#kept = from === 0 ? chunk : chunk.subarray(from);
+  }
+
+  #readHead(chunk: Buffer): void {
+    this.#kept = null;
+    try {
+      const end = this.#partial === null ? this.#readWholeHead(chunk) : this.#readPartialHead(this.#partial, chunk);
+      if (end === -1) return;
+      if (end < chunk.length) this.#kept = chunk.subarray(end);
+    } catch (error) {
+      if (!(error instanceof HttpSyntaxError)) throw error;
+      this.#refuse(error.status, error.rule);
+      return;
+    }
+    const exchange = this.#exchange as Http1Exchange;
+    this.#handle(exchange);
+  }
+
+  /** The ordinary case: a head in one piece. Answers where it ends, or -1. */
+  #readWholeHead(chunk: Buffer): number {
+    const from = chunk[0] === CR ? skipEmptyLines(chunk) : 0;
+    const to = Math.min(chunk.length, from + this.#settings.headerBytes);
+    const text = readLatin1(chunk, from, to);
+    const end = text.indexOf(CRLF_CRLF);
+    if (end !== -1) {
+      this.#begin(parseRequestHead(text, 0, end + 2, this.#settings));
+      return from + end + CRLF_CRLF.length;
+    }
+    const partial = new HeadBuffer(this.#settings);
+    this.#partial = partial;
+    this.#readDeadline = this.ticker.now + this.#settings.headTimeoutMs;
+    return this.#readPartialHead(partial, chunk);
+  }
+
+  #readPartialHead(partial: HeadBuffer, chunk: Buffer): number {
+    const end = partial.add(chunk, 0);
+    if (end === -1) return -1;
+    const text = partial.text();
+    this.#partial = null;
+    this.#begin(parseRequestHead(text, 0, text.length, this.#settings));
+    return end;
+  }
+
+  #begin(request: Http1RequestHead): void {
+    this.#readDeadline = NEVER;
+    this.#state = EXCHANGE;
+    if (!request.keepAlive) this.keepAlive = false;
+    this.#exchange = new Http1Exchange(this, request, this.#settings);
+  }
+
+  /** After an answer: the next request, where it is here or may come. */
+  #next(): void {
+    if (!this.keepAlive) {
+      this.#linger();
+      return;
+    }
+    this.#state = HEAD;
+    this.#readDeadline = this.ticker.now + this.#settings.keepAliveMs;
+    this.#resumeSocket();
+    if (this.#isBusy) return;
+    if (this.#kept !== null) this.#pump();
+    else if (this.hasReadEnded) this.#linger();
+  }
+
+  #readEnd(): void {
+    this.hasReadEnded = true;
+    this.#endedAt = this.ticker.now;
+    if (!this.#isBusy) this.#settleEnd();
+  }
+
+  /** What the client's FIN means, once everything before it is read. */
+  #settleEnd(): void {
+    if (this.#state === HEAD && this.#kept === null) {
+      if (this.#partial === null || this.#partial.isEmpty) this.#linger();
+      else this.#refuse(400, 'head-truncated');
+    } else if (this.#exchange?.isBodyComplete === false && this.#kept === null) {
+      const error = new PosternError('CLIENT_CLOSED', 'Client closed in the middle of the request body');
+      this.bodyFailed(error, 400, 'body-truncated');
+    }
+  }
+
+  #refuse(status: number, rule: string): void {
+    this.#settings.onRefused?.({ status, rule }, this.facts);
+    const text = refusalText(status, rule);
+    const framing = `Content-Length: ${text.length}\r\nConnection: close\r\n`;
+    this.socket.write(`${new PrintedHead(refusalHead(status), framing, 2).text}${text}`, 'latin1');
+    this.#linger();
+  }
+
+  /** Closes our side and reads on for a while: closing with unread bytes would reset the answer away. */
+  #linger(): void {
+    if (this.#state === LINGERING || this.#state === OVER) return;
+    this.#state = LINGERING;
+    this.#exchange = null;
+    this.#kept = null;
+    this.#partial = null;
+    this.#lingerUntil = this.ticker.now + LINGER_MS;
+    this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
+    this.socket.end();
+    this.#resumeSocket();
+  }
+
+  #readTimeout(): void {
+    const isSilent = this.#partial === null || this.#partial.isEmpty;
+    if (this.#state === HEAD && !isSilent) this.#refuse(408, 'head-timeout');
+    else if (this.#state === HEAD) this.#linger();
+    else if (this.#state === LINGERING && this.socket.writableLength === 0) this.socket.destroy();
+    // Still writing: the deadline of writes decides.
+    else this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
+  }
+
+  /** A client that takes nothing of what waits for it is gone or hostile. */
+  #checkWrites(now: number): void {
+    const { socket } = this;
+    const waiting = socket.writableLength;
+    const taken = waiting === 0 ? -1 : socket.bytesWritten - waiting;
+    if (taken !== this.#taken) {
+      this.#taken = taken;
+      this.#writeDeadline = taken === -1 ? NEVER : now + this.#settings.writeIdleMs;
+    } else if (now >= this.#writeDeadline) {
+      this.destroy();
+    }
+  }
+
+  /**
+   * FIN may be a half-close or the client's end; only writing tells. The first write to a closed
+   * socket brings RST, the next one an error, and the exchange ends.
+   */
+  #probe(now: number): void {
+    const exchange = this.#exchange;
+    const at = PROBES_MS[this.#probes];
+    if (exchange === null || at === undefined || now < this.#endedAt + at) return;
+    this.#probes++;
+    if (this.#state === EXCHANGE && exchange.isBodyComplete && this.socket.writableLength === 0) exchange.probe();
+  }
+
+  #closed(): void {
+    this.#finish('Client closed the connection');
+    this.ticker.remove(this);
+    this.#settings.onClose?.(this);
+  }
+
+  #finish(reason: string): void {
+    if (this.#state === OVER) return;
+    this.#state = OVER;
+    this.#readDeadline = NEVER;
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    this.#kept = null;
+    this.#partial = null;
+    exchange?.close(false, new PosternError('CLIENT_CLOSED', reason));
+  }
+}
+
+/** RFC 9112 section 2.2: a few empty lines before a request are read over. */
+function skipEmptyLines(chunk: Buffer): number {
+  let at = 0;
+  while (at + 1 < chunk.length && chunk[at] === CR && chunk[at + 1] === LF) at += 2;
+  if (at > MAX_EMPTY_LINES * 2) throw new HttpSyntaxError('empty-lines');
+  return at;
+}
+
+function refusalHead(status: number): { status: number; headers: HeaderBlock } {
+  return {
+    status,
+    headers: HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }),
+  };
+}
+
+function refusalText(status: number, rule: string): string {
+  return `${status} ${rule}\n`;
+}

@@ -1,0 +1,85 @@
+/**
+ * Prints the head of an HTTP/1.1 response. Fields of the connection are dropped and written anew by
+ * whoever frames the message; a Date is added where none is (RFC 9110 section 6.6.1).
+ */
+import { STATUS_CODES } from 'node:http';
+import type { ResponseHead } from './exchange.ts';
+import type { HeaderBlock } from './header-block.ts';
+
+const STATUS_LINES: string[] = [];
+
+function statusLine(status: number): string {
+  return (STATUS_LINES[status] ??= `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`);
+}
+
+let dateSecond = -1;
+let dateLine = '';
+
+/** The Date field of now, made once a second. */
+function currentDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+  }
+  return dateLine;
+}
+
+/** Fields that say how this one connection carries the message; the codec writes its own. */
+function isOfConnection(key: string): boolean {
+  switch (key.length) {
+    case 7:
+      return key === 'upgrade';
+    case 10:
+      return key === 'connection' || key === 'keep-alive';
+    case 14:
+      return key === 'content-length';
+    case 16:
+      return key === 'proxy-connection';
+    case 17:
+      return key === 'transfer-encoding';
+    default:
+      return false;
+  }
+}
+
+/** A head as text, and how many lines it has: whoever sends it checks that no value smuggled in another. */
+export class PrintedHead {
+  text: string;
+  lines: number;
+
+  constructor(head: ResponseHead, framing: string, framingLines: number) {
+    let text = statusLine(head.status);
+    let lines = 2 + framingLines;
+    let hasDate = head.status < 200;
+    const { names, keys, values }: HeaderBlock = head.headers;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      if (isOfConnection(key)) continue;
+      if (key === 'date') hasDate = true;
+      text += `${names[i] as string}: ${values[i] as string}\r\n`;
+      lines++;
+    }
+    if (!hasDate) {
+      text += currentDate();
+      lines++;
+    }
+    this.text = `${text}${framing}\r\n`;
+    this.lines = lines;
+  }
+}
+
+const HTAB = 9;
+
+/**
+ * True where bytes[0..to) hold exactly this many lines and no other control. The last guard against
+ * response splitting, on the bytes themselves: U+010A is harmless as a character and LF as latin1.
+ */
+export function hasOnlyLines(bytes: Buffer, to: number, lines: number): boolean {
+  let controls = 0;
+  for (let i = 0; i < to; i++) {
+    const code = bytes[i] as number;
+    if (code < 0x20 && code !== HTAB) controls++;
+  }
+  return controls === lines * 2;
+}
