@@ -6,8 +6,8 @@
 import { isToken, keyOfToken } from '../session/token.ts';
 import { cookieValues } from '../wire/cookies.ts';
 import { createBasicVerifier, findBasic } from './basic.ts';
-import { createLiveRegistry } from './live.ts';
-import { createSessionCache } from './session-cache.ts';
+import { LiveRegistry } from './live.ts';
+import { SessionCache } from './session-cache.ts';
 import { createUseReport } from './use-report.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Identity } from '../core/person.ts';
@@ -17,11 +17,12 @@ import type { Exchange } from '../wire/exchange.ts';
 import type { BasicAnswer, BasicVerifier, FoundCredential } from './basic.ts';
 import type { LiveExchange, LiveHandle } from './live.ts';
 import type { FindSession, SessionChange, SessionView, VerifyPassword } from './ports.ts';
-import type { CacheAnswer, CachedSession, SessionCache } from './session-cache.ts';
+import type { CacheAnswer, CachedSession } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
 /** More than one value of our cookie is odd already; more than these are an attack on the store. */
 const MAX_COOKIE_VALUES = 4;
+const NOTE_EVERY_MS = 1_000;
 const ANONYMOUS: Identity = { kind: 'anonymous' };
 const UNAVAILABLE = { kind: 'unavailable' } as const;
 const BUSY = { kind: 'busy' } as const;
@@ -51,6 +52,8 @@ export interface Judged {
   readonly credential: 'none' | 'session' | 'basic' | 'refused';
   /** True where the gate used up Authorization: the app must not see it. */
   readonly removeAuthorization: boolean;
+  /** Of the rules that were asked; see track. */
+  readonly epoch: number;
 }
 
 export interface GateSettings {
@@ -95,18 +98,14 @@ export interface Gate {
 export function createGate(deps: GateDeps): Gate {
   const { clock } = deps;
   const use = createUseReport(deps.reportUse);
-  const cache: SessionCache = createSessionCache({
+  const cache: SessionCache = new SessionCache({
     ...deps,
     limits: deps.settings,
     onAbsent: (key) => live.closeSessions([key]),
   });
-  const live = createLiveRegistry({
-    clock,
-    serviceVersion: (service) => deps.settings().serviceVersion(service),
-    cache,
-    use,
-  });
-  const basic = createBasicVerifier({ ...deps, serviceVersion: (service) => deps.settings().serviceVersion(service) });
+  const serviceVersion = (service: string): string | null => deps.settings().serviceVersion(service);
+  const live: LiveRegistry = new LiveRegistry({ clock, serviceVersion, cache, use });
+  const basic = createBasicVerifier({ verifyPassword: deps.verifyPassword, clock, serviceVersion });
   const judge = createJudge({ cache, basic, use, clock, settings: deps.settings });
   return {
     judge,
@@ -172,10 +171,10 @@ function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
   const { exchange, route } = asked;
   const name = route.scheme === 'https' ? settings.cookieName : settings.plainCookieName;
   const values = cookieValues(exchange.request.headers, name);
-  if (values.length === 0) return judgeAnonymous(asked);
+  if (values.length === 0) return judgeAnonymous(deps, asked);
   if (values.length > 1) return judgeSeveral(deps, asked, values);
   const token = values[0] as string;
-  if (!isToken(token)) return judgeAnonymous(asked);
+  if (!isToken(token)) return judgeAnonymous(deps, asked);
   const answer = deps.cache.find(keyOfToken(token));
   if (answer instanceof Promise) return answer.then((late) => judgeAnswer(deps, asked, late));
   return judgeAnswer(deps, asked, answer);
@@ -184,8 +183,8 @@ function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
 /** Somebody planted one beside ours: exactly one may be valid here, else none counts. */
 async function judgeSeveral(deps: JudgeDeps, asked: Asked, values: readonly string[]): Promise<Judged> {
   const tokens = new Set(values.filter(isToken));
-  if (tokens.size === 0 || tokens.size > MAX_COOKIE_VALUES) return judgeAnonymous(asked);
-  const answers = await Promise.all([...tokens].map((token) => deps.cache.find(keyOfToken(token))));
+  if (tokens.size === 0 || tokens.size > MAX_COOKIE_VALUES) return judgeAnonymous(deps, asked);
+  const answers = await Promise.all([...tokens].map(async (token) => deps.cache.find(keyOfToken(token))));
   if (answers.includes('unavailable')) return judgeAnswer(deps, asked, 'unavailable');
   const valid = answers.filter((answer) => isEntry(answer) && isOfHost(answer.view, asked.route.host, deps.settings()));
   return judgeAnswer(deps, asked, valid.length === 1 ? (valid[0] as CacheAnswer) : 'absent');
@@ -194,18 +193,22 @@ async function judgeSeveral(deps: JudgeDeps, asked: Asked, values: readonly stri
 function judgeAnswer(deps: JudgeDeps, asked: Asked, answer: CacheAnswer): Judged {
   if (answer === 'unavailable') {
     // Whom the rules let in without a name needs no store.
-    const judged = judgeAnonymous(asked);
+    const judged = judgeAnonymous(deps, asked);
     return judged.decision.kind === 'allow' ? judged : { ...judged, decision: UNAVAILABLE };
   }
-  if (answer === 'absent' || !isOfHost(answer.view, asked.route.host, deps.settings())) return judgeAnonymous(asked);
+  if (answer === 'absent' || !isOfHost(answer.view, asked.route.host, deps.settings()))
+    return judgeAnonymous(deps, asked);
   return judgeEntry(deps, asked, answer);
 }
 
 function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged {
   const { policy } = asked.route;
   const now = deps.clock.now();
-  if (now - entry.usedAt >= 1_000 || entry.usedAt > now) deps.use.note(entry.view.key, now);
   entry.usedAt = now;
+  if (Math.abs(now - entry.notedAt) >= NOTE_EVERY_MS) {
+    entry.notedAt = now;
+    deps.use.note(entry.view.key, now);
+  }
   let decision = policy.dependsOnlyOnIdentity ? deps.cache.recall(entry, policy.id) : undefined;
   if (decision === undefined) {
     decision = decide(asked, entry.identity);
@@ -218,10 +221,11 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
     ip: asked.ip,
     credential: 'session',
     removeAuthorization: false,
+    epoch: deps.cache.epoch,
   };
 }
 
-function judgeAnonymous(asked: Asked): Judged {
+function judgeAnonymous(deps: JudgeDeps, asked: Asked): Judged {
   return {
     decision: decide(asked, ANONYMOUS),
     identity: ANONYMOUS,
@@ -229,6 +233,7 @@ function judgeAnonymous(asked: Asked): Judged {
     ip: asked.ip,
     credential: 'none',
     removeAuthorization: false,
+    epoch: deps.cache.epoch,
   };
 }
 
@@ -238,14 +243,15 @@ function judgeBasic(
   found: Exclude<FoundCredential, { kind: 'none' }>,
 ): Judged | Promise<Judged> {
   const removeAuthorization = found.field === 'authorization';
-  if (found.kind === 'malformed') return judgeService(asked, 'wrong', { name: '', removeAuthorization });
+  if (found.kind === 'malformed') return judgeService(deps, asked, 'wrong', { name: '', removeAuthorization });
   const service = { name: found.credential.name, removeAuthorization };
   const answer = deps.basic.verify(found.credential, asked.ip ?? 'unknown');
-  if (answer instanceof Promise) return answer.then((late) => judgeService(asked, late, service));
-  return judgeService(asked, answer, service);
+  if (answer instanceof Promise) return answer.then((late) => judgeService(deps, asked, late, service));
+  return judgeService(deps, asked, answer, service);
 }
 
 function judgeService(
+  deps: JudgeDeps,
   asked: Asked,
   answer: BasicAnswer,
   service: { readonly name: string; readonly removeAuthorization: boolean },
@@ -259,6 +265,7 @@ function judgeService(
     ip: asked.ip,
     credential: isRight ? 'basic' : 'refused',
     removeAuthorization: service.removeAuthorization,
+    epoch: deps.cache.epoch,
   };
 }
 

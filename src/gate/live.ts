@@ -6,7 +6,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Identity, Person } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
-import type { Facts } from '../policy/facts.ts';
+import type { Exchange } from '../wire/exchange.ts';
 import type { SessionView } from './ports.ts';
 import type { SessionCache } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
@@ -16,12 +16,17 @@ const SLICE = 500;
 
 export type CloseReason = 'session-ended' | 'session-expired' | 'not-allowed' | 'route-gone' | 'credential-changed';
 
-export interface LiveExchange {
+/** What the decision was made on. */
+export interface LiveJudged {
   readonly identity: Identity;
   readonly session: SessionView | null;
   readonly ip: string | null;
-  readonly clientCertificate: Facts['clientCertificate'];
-  readonly request: NonNullable<Facts['request']>;
+  readonly epoch: number;
+}
+
+export interface LiveExchange {
+  readonly judged: LiveJudged;
+  readonly exchange: Pick<Exchange, 'request' | 'connection'>;
   /** The policy that the running document has for it; null where its host or route is gone. */
   readonly findPolicy: () => Pick<CompiledPolicy, 'decide'> | null;
   /** Called at most once; then the exchange is no longer tracked. */
@@ -37,17 +42,8 @@ export interface LiveHandle {
 export interface LiveRegistryDeps {
   readonly clock: Clock;
   readonly serviceVersion: (service: string) => string | null;
-  readonly cache: Pick<SessionCache, 'peek' | 'find'>;
+  readonly cache: Pick<SessionCache, 'peek' | 'find' | 'epoch'>;
   readonly use: UseReport;
-}
-
-export interface LiveRegistry {
-  readonly size: number;
-  track(live: LiveExchange): LiveHandle;
-  closeSessions(keys: readonly string[]): void;
-  changePerson(keys: readonly string[], person: Person): void;
-  redecide(): Promise<void>;
-  tick(now: number): void;
 }
 
 interface Tracked {
@@ -59,117 +55,130 @@ interface Tracked {
   isOver: boolean;
 }
 
-export function createLiveRegistry(deps: LiveRegistryDeps): LiveRegistry {
-  const all = new Set<Tracked>();
-  const bySession = new Map<string, Set<Tracked>>();
+export class LiveRegistry {
+  readonly #deps: LiveRegistryDeps;
+  readonly #all = new Set<Tracked>();
+  readonly #bySession = new Map<string, Set<Tracked>>();
 
-  function track(live: LiveExchange): LiveHandle {
-    const { identity } = live;
-    const version = identity.kind === 'service' ? deps.serviceVersion(identity.name) : null;
+  constructor(deps: LiveRegistryDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  track(live: LiveExchange): LiveHandle {
+    const { identity, session } = live.judged;
+    const version = identity.kind === 'service' ? this.#deps.serviceVersion(identity.name) : null;
     const tracked: Tracked = { live, identity, version, isUsed: true, isOver: false };
-    all.add(tracked);
-    if (live.session !== null) {
-      addTo(bySession, live.session.key, tracked);
-      catchUp(tracked, live.session);
-    }
+    this.#all.add(tracked);
+    if (session !== null) this.#peersOf(session.key).add(tracked);
+    this.#catchUp(tracked);
     return {
       used() {
         tracked.isUsed = true;
       },
-      end: () => forget(tracked),
+      end: () => this.#forget(tracked),
     };
   }
 
-  /** What changed between the decision and now was told before this one was in the list. */
-  function catchUp(tracked: Tracked, session: SessionView): void {
-    const held = deps.cache.peek(session.key);
-    if (held === null) {
-      // Revoked, or only pushed out of the cache: the store knows, and `absent` closes it.
-      void deps.cache.find(session.key);
-    } else if (held.view.person !== session.person) {
-      tracked.identity = held.identity;
-      queueMicrotask(() => decideAgain(tracked));
+  closeSessions(keys: readonly string[]): void {
+    for (const key of keys) for (const tracked of this.#copyOf(key)) this.#close(tracked, 'session-ended');
+  }
+
+  changePerson(keys: readonly string[], person: Person): void {
+    for (const key of keys) for (const tracked of this.#copyOf(key)) this.#change(tracked, { kind: 'person', person });
+  }
+
+  /** In slices: ten thousand decisions must not hold up what the worker serves. */
+  async redecide(): Promise<void> {
+    const batch = [...this.#all];
+    for (let from = 0; from < batch.length; from += SLICE) {
+      for (const tracked of batch.slice(from, from + SLICE)) this.#decideAgain(tracked);
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
     }
   }
 
-  function forget(tracked: Tracked): void {
-    tracked.isOver = true;
-    all.delete(tracked);
-    const key = tracked.live.session?.key;
-    if (key === undefined) return;
-    const peers = bySession.get(key);
-    peers?.delete(tracked);
-    if (peers?.size === 0) bySession.delete(key);
+  tick(now: number): void {
+    for (const tracked of this.#all) {
+      const { session } = tracked.live.judged;
+      if (session === null) continue;
+      if (now >= session.expiresAt) this.#close(tracked, 'session-expired');
+      else if (tracked.isUsed) {
+        tracked.isUsed = false;
+        this.#deps.use.note(session.key, now);
+      }
+    }
   }
 
-  function close(tracked: Tracked, reason: CloseReason): void {
+  /** What changed between the decision and now was told before this one was in the list. */
+  #catchUp(tracked: Tracked): void {
+    const { session, epoch } = tracked.live.judged;
+    if (epoch !== this.#deps.cache.epoch) queueMicrotask(() => this.#decideAgain(tracked));
+    if (session === null) return;
+    const held = this.#deps.cache.peek(session.key);
+    if (held?.view.person === session.person) return;
+    // Revoked, changed, or only pushed out of the cache: the store knows, and `absent` closes it.
+    void Promise.resolve(this.#deps.cache.find(session.key)).then((answer) => {
+      if (typeof answer === 'object') this.#change(tracked, answer.identity);
+    });
+  }
+
+  #change(tracked: Tracked, identity: Identity): void {
+    tracked.identity = identity;
+    this.#decideAgain(tracked);
+  }
+
+  #decideAgain(tracked: Tracked): void {
     if (tracked.isOver) return;
-    forget(tracked);
+    const reason = reasonToClose(tracked, this.#deps);
+    if (reason !== null) this.#close(tracked, reason);
+  }
+
+  #close(tracked: Tracked, reason: CloseReason): void {
+    if (tracked.isOver) return;
+    this.#forget(tracked);
     tracked.live.close(reason);
   }
 
-  function decideAgain(tracked: Tracked): void {
-    if (tracked.isOver) return;
-    const reason = reasonToClose(tracked, deps);
-    if (reason !== null) close(tracked, reason);
+  #forget(tracked: Tracked): void {
+    tracked.isOver = true;
+    this.#all.delete(tracked);
+    const key = tracked.live.judged.session?.key;
+    if (key === undefined) return;
+    const peers = this.#bySession.get(key);
+    peers?.delete(tracked);
+    if (peers?.size === 0) this.#bySession.delete(key);
   }
 
-  return {
-    track,
-    get size() {
-      return all.size;
-    },
-    closeSessions(keys) {
-      for (const key of keys) for (const tracked of [...(bySession.get(key) ?? [])]) close(tracked, 'session-ended');
-    },
-    changePerson(keys, person) {
-      for (const key of keys) {
-        for (const tracked of [...(bySession.get(key) ?? [])]) {
-          tracked.identity = { kind: 'person', person };
-          decideAgain(tracked);
-        }
-      }
-    },
-    async redecide() {
-      const batch = [...all];
-      for (let from = 0; from < batch.length; from += SLICE) {
-        for (const tracked of batch.slice(from, from + SLICE)) decideAgain(tracked);
-        await new Promise<void>((resolve) => {
-          setImmediate(resolve);
-        });
-      }
-    },
-    tick(now) {
-      for (const tracked of all) {
-        const { session } = tracked.live;
-        if (session === null) continue;
-        if (now >= session.expiresAt) close(tracked, 'session-expired');
-        else if (tracked.isUsed) {
-          tracked.isUsed = false;
-          deps.use.note(session.key, now);
-        }
-      }
-    },
-  };
+  #peersOf(key: string): Set<Tracked> {
+    const peers = this.#bySession.get(key) ?? new Set<Tracked>();
+    this.#bySession.set(key, peers);
+    return peers;
+  }
+
+  /** Closing takes them out of the set that is walked. */
+  #copyOf(key: string): readonly Tracked[] {
+    return [...(this.#bySession.get(key) ?? [])];
+  }
 }
 
-/** Null: it may go on. A rule that cannot be decided is not a reason to stay. */
+/** Null: it may go on. What cannot be decided may not. */
 function reasonToClose(tracked: Tracked, deps: LiveRegistryDeps): CloseReason | null {
   const { live, identity, version } = tracked;
-  if (live.session !== null && deps.clock.now() >= live.session.expiresAt) return 'session-expired';
+  const { ip, session } = live.judged;
+  if (session !== null && deps.clock.now() >= session.expiresAt) return 'session-expired';
   if (identity.kind === 'service' && deps.serviceVersion(identity.name) !== version) return 'credential-changed';
   const policy = live.findPolicy();
   if (policy === null) return 'route-gone';
-  const { ip, clientCertificate, request } = live;
+  const { request, connection } = live.exchange;
   try {
-    return policy.decide({ identity, ip, clientCertificate, request }).kind === 'allow' ? null : 'not-allowed';
+    const decision = policy.decide({ identity, ip, clientCertificate: connection.clientCertificate, request });
+    return decision.kind === 'allow' ? null : 'not-allowed';
   } catch {
     return 'not-allowed';
   }
-}
-
-function addTo(index: Map<string, Set<Tracked>>, key: string, tracked: Tracked): void {
-  const peers = index.get(key);
-  if (peers === undefined) index.set(key, new Set([tracked]));
-  else peers.add(tracked);
 }

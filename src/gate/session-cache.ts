@@ -35,6 +35,8 @@ export interface CachedSession {
   /** When the store last vouched for it. */
   confirmedAt: number;
   usedAt: number;
+  /** When its use was noted for the store. */
+  notedAt: number;
   /** The store did not answer when it was asked last. */
   isDoubtful: boolean;
   retryAt: number;
@@ -45,142 +47,148 @@ export interface CachedSession {
 
 export type CacheAnswer = CachedSession | 'absent' | 'unavailable';
 
-export interface SessionCache {
-  /** The answer, at once where it is known. */
-  find(key: string): CacheAnswer | Promise<CacheAnswer>;
-  /** What is held, confirmed or not. */
-  peek(key: string): CachedSession | null;
-  apply(change: SessionChange): void;
-  /** The rules have changed: every precomputed decision is void. */
-  forgetDecisions(): void;
-  remember(entry: CachedSession, policyId: string, decision: Decision): void;
-  recall(entry: CachedSession, policyId: string): Decision | undefined;
-}
-
 interface Flight {
   promise: Promise<CacheAnswer>;
   /** A change for this key arrived after the question was sent. */
   isTainted: boolean;
 }
 
-export function createSessionCache(deps: SessionCacheDeps): SessionCache {
-  const { clock } = deps;
-  const entries = new Map<string, CachedSession>();
-  const flights = new Map<string, Flight>();
-  const maxEntries = deps.maxEntries ?? MAX_ENTRIES;
-  let epoch = 0;
-  let lastHeardAt = 0;
+export class SessionCache {
+  readonly #deps: SessionCacheDeps;
+  /** In the order of confirmation. */
+  readonly #entries = new Map<string, CachedSession>();
+  readonly #flights = new Map<string, Flight>();
+  #epoch = 0;
+  #lastHeardAt = 0;
 
-  function find(key: string): CacheAnswer | Promise<CacheAnswer> {
-    const entry = entries.get(key);
-    if (entry === undefined) return lookUp(key);
-    const now = clock.now();
-    if (isAlive(entry, now) && !entry.isDoubtful && deps.isConfirmed()) {
-      lastHeardAt = now;
-      if (now - entry.confirmedAt >= RECONFIRM_MS && now >= entry.retryAt) void lookUp(key);
+  constructor(deps: SessionCacheDeps) {
+    this.#deps = deps;
+  }
+
+  /** Grows when the rules change. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The answer, at once where it is known. */
+  find(key: string): CacheAnswer | Promise<CacheAnswer> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return this.#lookUp(key);
+    const now = this.#deps.clock.now();
+    if (this.#isAlive(entry, now) && !entry.isDoubtful && this.#deps.isConfirmed()) {
+      this.#lastHeardAt = now;
+      if (now - entry.confirmedAt >= RECONFIRM_MS) void this.#lookUp(key);
       return entry;
     }
-    return now < entry.retryAt ? stale(key) : lookUp(key);
+    return now < entry.retryAt ? this.#stale(key) : this.#lookUp(key);
+  }
+
+  /** What is held, confirmed or not. */
+  peek(key: string): CachedSession | null {
+    return this.#entries.get(key) ?? null;
+  }
+
+  apply(change: SessionChange): void {
+    for (const key of change.keys) {
+      const flight = this.#flights.get(key);
+      if (flight !== undefined) flight.isTainted = true;
+      const entry = this.#entries.get(key);
+      if (entry === undefined) continue;
+      if (change.kind === 'revoked') this.#entries.delete(key);
+      else renew(entry, { ...entry.view, person: change.person });
+    }
+  }
+
+  /** The rules have changed: every precomputed decision is void. */
+  forgetDecisions(): void {
+    this.#epoch++;
+  }
+
+  recall(entry: CachedSession, policyId: string): Decision | undefined {
+    return entry.epoch === this.#epoch ? entry.decisions.get(policyId) : undefined;
+  }
+
+  remember(entry: CachedSession, policyId: string, decision: Decision): void {
+    if (entry.epoch !== this.#epoch || entry.decisions.size >= MAX_DECISIONS) {
+      entry.decisions.clear();
+      entry.epoch = this.#epoch;
+    }
+    entry.decisions.set(policyId, decision);
   }
 
   /** Expired or idle here: only the store knows whether another worker has seen it since. */
-  function isAlive(entry: CachedSession, now: number): boolean {
-    return now < entry.view.expiresAt && now - Math.max(entry.usedAt, entry.view.lastSeenAt) < deps.limits().idleMs;
+  #isAlive(entry: CachedSession, now: number): boolean {
+    const idleMs = now - Math.max(entry.usedAt, entry.view.lastSeenAt);
+    return now < entry.view.expiresAt && idleMs < this.#deps.limits().idleMs;
   }
 
   /** What nobody confirms: served for a while, then nobody is let in, and nobody is logged out. */
-  function stale(key: string): CacheAnswer {
-    const entry = entries.get(key);
+  #stale(key: string): CacheAnswer {
+    const entry = this.#entries.get(key);
     if (entry === undefined) return 'unavailable';
-    const now = clock.now();
-    return isAlive(entry, now) && now - entry.confirmedAt <= deps.limits().staleForMs ? entry : 'unavailable';
+    const now = this.#deps.clock.now();
+    const isFresh = now - entry.confirmedAt <= this.#deps.limits().staleForMs;
+    return isFresh && this.#isAlive(entry, now) ? entry : 'unavailable';
   }
 
-  function lookUp(key: string): Promise<CacheAnswer> {
-    const flying = flights.get(key);
+  #lookUp(key: string): Promise<CacheAnswer> {
+    const flying = this.#flights.get(key);
     if (flying !== undefined) return flying.promise;
-    if (flights.size >= MAX_FLIGHTS) return Promise.resolve(stale(key));
+    if (this.#flights.size >= MAX_FLIGHTS) return Promise.resolve(this.#stale(key));
     const flight: Flight = { promise: Promise.resolve('unavailable'), isTainted: false };
-    flights.set(key, flight);
-    flight.promise = ask(key, flight).finally(() => flights.delete(key));
+    this.#flights.set(key, flight);
+    flight.promise = this.#ask(key, flight).finally(() => this.#flights.delete(key));
     return flight.promise;
   }
 
-  async function ask(key: string, flight: Flight): Promise<CacheAnswer> {
+  async #ask(key: string, flight: Flight): Promise<CacheAnswer> {
     for (;;) {
       flight.isTainted = false;
-      const answer = await withTimeout(deps.find, key);
+      const answer = await findInTime(this.#deps.find, key);
       // It may be older than the change: ask again.
       if (flight.isTainted && answer.kind === 'found') continue;
-      return settle(key, answer);
+      return this.#settle(key, answer);
     }
   }
 
-  function settle(key: string, answer: SessionAnswer): CacheAnswer {
-    if (answer.kind === 'found') return put(key, answer.session);
+  #settle(key: string, answer: SessionAnswer): CacheAnswer {
+    if (answer.kind === 'found') return this.#put(key, answer.session);
     if (answer.kind === 'absent') {
-      entries.delete(key);
-      deps.onAbsent(key);
+      this.#entries.delete(key);
+      this.#deps.onAbsent(key);
       return 'absent';
     }
-    doubt(key);
-    return stale(key);
+    this.#doubt(key);
+    return this.#stale(key);
   }
 
-  function put(key: string, view: SessionView): CacheAnswer {
-    const now = clock.now();
+  #put(key: string, view: SessionView): CacheAnswer {
+    const now = this.#deps.clock.now();
     if (view.key !== key || now >= view.expiresAt) return 'absent';
-    const old = entries.get(key);
-    const entry = old ?? createEntry(view, epoch);
-    if (old !== undefined && !isSamePerson(old.view, view)) renew(old, view);
-    entry.view = view;
+    const entry = this.#entries.get(key) ?? createEntry(view, this.#epoch);
+    if (isSamePerson(entry.view, view)) entry.view = { ...view, person: entry.view.person };
+    else renew(entry, view);
     entry.confirmedAt = now;
     entry.isDoubtful = false;
     entry.retryAt = 0;
-    // The order of insertion is the order of confirmation: what is not used goes first.
-    entries.delete(key);
-    entries.set(key, entry);
-    if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string);
+    // What nobody uses is not confirmed again, stays in front, and goes first.
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    if (this.#entries.size > (this.#deps.maxEntries ?? MAX_ENTRIES)) {
+      this.#entries.delete(this.#entries.keys().next().value as string);
+    }
     return entry;
   }
 
-  function doubt(key: string): void {
-    const entry = entries.get(key);
+  #doubt(key: string): void {
+    const entry = this.#entries.get(key);
     if (entry === undefined) return;
-    const now = clock.now();
     // The pushed changes vouched for it for as long as the heartbeat was heard.
-    if (!entry.isDoubtful && !deps.isConfirmed()) entry.confirmedAt = Math.max(entry.confirmedAt, lastHeardAt);
+    if (!entry.isDoubtful && !this.#deps.isConfirmed())
+      entry.confirmedAt = Math.max(entry.confirmedAt, this.#lastHeardAt);
     entry.isDoubtful = true;
-    entry.retryAt = now + RETRY_MS;
+    entry.retryAt = this.#deps.clock.now() + RETRY_MS;
   }
-
-  return {
-    find,
-    peek: (key) => entries.get(key) ?? null,
-    apply(change) {
-      for (const key of change.keys) {
-        const flight = flights.get(key);
-        if (flight !== undefined) flight.isTainted = true;
-        const entry = entries.get(key);
-        if (entry === undefined) continue;
-        if (change.kind === 'revoked') entries.delete(key);
-        else renew(entry, { ...entry.view, person: change.person });
-      }
-    },
-    forgetDecisions() {
-      epoch++;
-    },
-    recall(entry, policyId) {
-      return entry.epoch === epoch ? entry.decisions.get(policyId) : undefined;
-    },
-    remember(entry, policyId, decision) {
-      if (entry.epoch !== epoch || entry.decisions.size >= MAX_DECISIONS) {
-        entry.decisions.clear();
-        entry.epoch = epoch;
-      }
-      entry.decisions.set(policyId, decision);
-    },
-  };
 }
 
 function createEntry(view: SessionView, epoch: number): CachedSession {
@@ -189,6 +197,7 @@ function createEntry(view: SessionView, epoch: number): CachedSession {
     identity: { kind: 'person', person: view.person },
     confirmedAt: 0,
     usedAt: view.lastSeenAt,
+    notedAt: 0,
     isDoubtful: false,
     retryAt: 0,
     decisions: new Map(),
@@ -208,7 +217,7 @@ function isSamePerson(a: SessionView, b: SessionView): boolean {
 }
 
 /** The control thread may be stuck: no answer in time is no answer. */
-async function withTimeout(find: FindSession, key: string): Promise<SessionAnswer> {
+async function findInTime(find: FindSession, key: string): Promise<SessionAnswer> {
   const { promise, resolve } = Promise.withResolvers<SessionAnswer>();
   const timer = setTimeout(() => resolve({ kind: 'unavailable' }), LOOK_UP_TIMEOUT_MS);
   find(key).then(resolve, () => resolve({ kind: 'unavailable' }));

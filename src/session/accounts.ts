@@ -57,8 +57,11 @@ export interface Accounts {
   find(subject: string): Promise<Account | null>;
   /** The person that an account is, with the proofs of this sign-in, e.g. ["pwd"]. */
   personOf(account: Account, amr: readonly string[]): Person;
-  /** Opens a sign-in session for an account that is enabled at this moment; null where it is not. */
-  openSignIn(subject: string, host: string, amr: readonly string[]): Promise<OpenedSession | null>;
+  /**
+   * Opens a sign-in session for an account that is enabled at this moment; null where it is not, or
+   * where its password hash is no longer `verified`, the one that the password was checked against.
+   */
+  openSignIn(subject: string, host: string, amr: readonly string[], verified?: string): Promise<OpenedSession | null>;
   disable(subject: string, actor: string): Promise<Account | null>;
   enable(subject: string, actor: string): Promise<Account | null>;
   delete(subject: string, actor: string): Promise<boolean>;
@@ -80,12 +83,53 @@ export interface Accounts {
   addFirstAdministrator(name?: string): Promise<{ readonly account: Account; readonly link: SetPasswordLink } | null>;
 }
 
+type Audit = (actor: string, action: string, target: string) => Promise<void>;
+
 export function createAccounts(deps: AccountsDeps): Accounts {
   const { store, sessions, clock } = deps;
-  const audit = (actor: string, action: string, target: string): Promise<void> =>
-    store.appendAudit({ at: clock.now(), actor, action, target });
-  const personOf = (account: Account, amr: readonly string[]): Person => personFrom(deps.provider, account, amr);
+  const audit: Audit = (actor, action, target) => store.appendAudit({ at: clock.now(), actor, action, target });
   const links = createLinks(deps, audit);
+
+  async function add(fresh: NewAccount, actor: string): Promise<AddAccount> {
+    const account = accountFrom(fresh, clock.now());
+    if (typeof account === 'string') return { kind: 'invalid', message: account };
+    if (!(await store.insertAccount(account))) return { kind: 'exists', name: account.name };
+    await audit(actor, 'account.add', account.subject);
+    return { kind: 'added', account };
+  }
+
+  return {
+    ...links,
+    ...createChanges(deps, audit),
+    add,
+    personOf: (account, amr) => personFrom(deps.provider, account, amr),
+    list: () => store.listAccounts(),
+    find: (subject) => store.findAccount(subject),
+    async findByName(name) {
+      const canonical = canonicaliseName(name);
+      return canonical === null ? null : store.findAccountByName(canonical);
+    },
+    openSignIn: (subject, host, amr, verified) => openAccountSession(deps, { subject, host, amr, verified }),
+    async reconcile() {
+      for (const account of await store.listAccounts()) {
+        if (account.disabled) await sessions.revokeByPerson(deps.provider, account.subject);
+        else await sessions.refreshPerson(personFrom(deps.provider, account, []));
+      }
+    },
+    async addFirstAdministrator(name = FIRST_ADMINISTRATOR) {
+      if ((await store.listAccounts()).length > 0) return null;
+      const added = await add({ name, displayName: 'Administrator', groups: [ADMINISTRATORS] }, 'first-start');
+      if (added.kind !== 'added') return null;
+      const link = await links.mintLink(added.account.subject, 'first-start');
+      return link === null ? null : { account: added.account, link };
+    },
+  };
+}
+
+type Changes = Pick<Accounts, 'disable' | 'enable' | 'delete' | 'setGroups' | 'setPassword' | 'rehash'>;
+
+function createChanges(deps: AccountsDeps, audit: Audit): Changes {
+  const { store, sessions, provider } = deps;
 
   /** The account first, its sessions second: whoever opens one in between looks at the account again. */
   async function change(
@@ -95,86 +139,42 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   ): Promise<Account | null> {
     const account = await store.updateAccount(subject, what);
     if (account === null) return null;
-    if (then === 'end-sessions') await sessions.revokeByPerson(deps.provider, subject);
-    else await sessions.refreshPerson(personOf(account, []));
+    if (then === 'end-sessions') await sessions.revokeByPerson(provider, subject);
+    else await sessions.refreshPerson(personFrom(provider, account, []));
     return account;
   }
 
-  async function changeAs(
-    actor: string,
-    action: string,
-    subject: string,
-    changed: Promise<Account | null>,
-  ): Promise<Account | null> {
+  async function audited(actor: string, action: string, changed: Promise<Account | null>): Promise<Account | null> {
     const account = await changed;
-    if (account !== null) await audit(actor, action, subject);
+    if (account !== null) await audit(actor, action, account.subject);
     return account;
   }
 
-  const self: Accounts = {
-    ...links,
-    personOf,
-    async add(fresh, actor) {
-      const account = accountFrom(fresh, clock.now());
-      if (typeof account === 'string') return { kind: 'invalid', message: account };
-      if (!(await store.insertAccount(account))) return { kind: 'exists', name: account.name };
-      await audit(actor, 'account.add', account.subject);
-      return { kind: 'added', account };
-    },
-    list: () => store.listAccounts(),
-    find: (subject) => store.findAccount(subject),
-    async findByName(name) {
-      const canonical = canonicaliseName(name);
-      return canonical === null ? null : store.findAccountByName(canonical);
-    },
-    openSignIn: (subject, host, amr) => openAccountSession(deps, subject, host, amr),
-    disable: (subject, actor) =>
-      changeAs(actor, 'account.disable', subject, change(subject, { disabled: true }, 'end-sessions')),
+  return {
+    disable: (subject, actor) => audited(actor, 'account.disable', change(subject, { disabled: true }, 'end-sessions')),
     enable: (subject, actor) =>
-      changeAs(actor, 'account.enable', subject, change(subject, { disabled: false }, 'refresh-sessions')),
+      audited(actor, 'account.enable', change(subject, { disabled: false }, 'refresh-sessions')),
     async delete(subject, actor) {
       // Disabled first: a crash half way leaves nobody signed in.
       if ((await change(subject, { disabled: true }, 'end-sessions')) === null) return false;
       const deleted = await store.deleteAccount(subject);
-      await sessions.revokeByPerson(deps.provider, subject);
+      await sessions.revokeByPerson(provider, subject);
       if (deleted) await audit(actor, 'account.delete', subject);
       return deleted;
     },
     async setGroups(subject, groups, actor) {
       if (!groups.every(isGroupName)) return null;
-      return changeAs(
-        actor,
-        'account.groups',
-        subject,
-        change(subject, { groups: [...new Set(groups)] }, 'refresh-sessions'),
-      );
+      return audited(actor, 'account.groups', change(subject, { groups: [...new Set(groups)] }, 'refresh-sessions'));
     },
     setPassword: (subject, passwordHash, actor) =>
-      changeAs(actor, 'account.password', subject, change(subject, { passwordHash }, 'end-sessions')),
+      audited(actor, 'account.password', change(subject, { passwordHash }, 'end-sessions')),
     async rehash(subject, passwordHash) {
       await store.updateAccount(subject, { passwordHash });
     },
-    async reconcile() {
-      for (const account of await store.listAccounts()) {
-        if (account.disabled) await sessions.revokeByPerson(deps.provider, account.subject);
-        else await sessions.refreshPerson(personOf(account, []));
-      }
-    },
-    async addFirstAdministrator(name = FIRST_ADMINISTRATOR) {
-      if ((await store.listAccounts()).length > 0) return null;
-      const added = await self.add({ name, displayName: 'Administrator', groups: [ADMINISTRATORS] }, 'first-start');
-      if (added.kind !== 'added') return null;
-      const link = await links.mintLink(added.account.subject, 'first-start');
-      return link === null ? null : { account: added.account, link };
-    },
   };
-  return self;
 }
 
-function createLinks(
-  deps: AccountsDeps,
-  audit: (actor: string, action: string, target: string) => Promise<void>,
-): Pick<Accounts, 'mintLink' | 'peekLink' | 'consumeLink'> {
+function createLinks(deps: AccountsDeps, audit: Audit): Pick<Accounts, 'mintLink' | 'peekLink' | 'consumeLink'> {
   const { store, sessions, clock } = deps;
   const peekLink = async (token: string): Promise<Account | null> => {
     if (!isToken(token)) return null;
@@ -206,21 +206,23 @@ function createLinks(
 }
 
 /** Looks at the account again after the session is written: disabling and group changes look at sessions after the account. */
-async function openAccountSession(
-  deps: AccountsDeps,
-  subject: string,
-  host: string,
-  amr: readonly string[],
-): Promise<OpenedSession | null> {
+async function openAccountSession(deps: AccountsDeps, wish: SignInWish): Promise<OpenedSession | null> {
   const { store, sessions, provider } = deps;
-  const before = await store.findAccount(subject);
+  const before = await store.findAccount(wish.subject);
   if (before === null || before.disabled) return null;
-  const opened = await sessions.openSignIn(personFrom(provider, before, amr), host);
-  const after = await store.findAccount(subject);
-  if (after !== null && after.revision === before.revision) return opened;
+  if (wish.verified !== undefined && before.passwordHash !== wish.verified) return null;
+  const opened = await sessions.openSignIn(personFrom(provider, before, wish.amr), wish.host);
+  const after = await store.findAccount(wish.subject);
+  if (after?.revision === before.revision) return opened;
   await sessions.revoke(opened.view.key);
-  if (after === null || after.disabled || after.passwordHash !== before.passwordHash) return null;
-  return openAccountSession(deps, subject, host, amr);
+  return openAccountSession(deps, wish);
+}
+
+interface SignInWish {
+  readonly subject: string;
+  readonly host: string;
+  readonly amr: readonly string[];
+  readonly verified: string | undefined;
 }
 
 function personFrom(provider: string, account: Account, amr: readonly string[]): Person {

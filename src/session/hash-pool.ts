@@ -50,91 +50,107 @@ interface Thread {
 }
 
 export function createHashPool(options: HashPoolOptions = {}): HashPool {
-  const most = options.threads ?? Math.min(2, Math.max(1, availableParallelism() - 1));
-  const queueLength = options.queueLength ?? QUEUE_LENGTH;
-  const ceiling = createCostCeiling(() => performance.now());
-  const threads = new Set<Thread>();
-  const queue: Waiting[] = [];
-  let closed = false;
-  let lastId = 0;
-
-  function submit(work: Work, peer: string): Promise<Result> {
-    if (closed || queue.length >= queueLength || !ceiling.enter(peer)) return Promise.resolve(null);
-    const { promise, resolve } = Promise.withResolvers<Result>();
-    queue.push({ work, peer, resolve });
-    dispatch();
-    return promise;
-  }
-
-  function dispatch(): void {
-    while (queue.length > 0) {
-      const thread = idleThread() ?? (threads.size < most ? startThread() : null);
-      if (thread === null) return;
-      const next = queue.shift() as Waiting;
-      thread.current = next;
-      thread.startedAt = performance.now();
-      thread.worker.ref();
-      thread.worker.postMessage({ ...next.work, id: ++lastId } satisfies HashJob);
-    }
-  }
-
-  function idleThread(): Thread | null {
-    for (const thread of threads) if (thread.current === null) return thread;
-    return null;
-  }
-
-  function startThread(): Thread {
-    const file = import.meta.url.endsWith('.ts') ? './hash-thread.ts' : './hash-thread.js';
-    const worker = new Worker(new URL(file, import.meta.url), { name: 'hash' });
-    const thread: Thread = { worker, current: null, startedAt: 0 };
-    threads.add(thread);
-    worker.on('message', (done: HashDone) => {
-      finish(thread, done.result);
-      dispatch();
-    });
-    // A thread that dies takes its job with it, undecided; the next job starts another.
-    worker.on('error', () => threads.delete(thread));
-    worker.on('exit', () => {
-      threads.delete(thread);
-      finish(thread, null);
-      dispatch();
-    });
-    worker.unref();
-    return thread;
-  }
-
-  function finish(thread: Thread, result: Result): void {
-    const { current } = thread;
-    if (current === null) return;
-    thread.current = null;
-    // An idle thread keeps no process alive.
-    thread.worker.unref();
-    ceiling.leave(current.peer, performance.now() - thread.startedAt);
-    current.resolve(result);
-  }
-
+  const crew = new Crew(
+    options.threads ?? Math.min(2, Math.max(1, availableParallelism() - 1)),
+    options.queueLength ?? QUEUE_LENGTH,
+  );
   return {
     async verify(hash, password, peer) {
       if (isTooLong(password)) return 'wrong';
-      const result = await submit({ kind: 'verify', hash: hash ?? DECOY, password }, peer);
+      const result = await crew.submit({ kind: 'verify', hash: hash ?? DECOY, password }, peer);
       if (result === null) return 'busy';
       return result === true && hash !== null ? 'ok' : 'wrong';
     },
     async hash(password, peer) {
       if (isTooLong(password))
         throw new RangeError(`Cannot hash password: it is longer than ${MAX_PASSWORD_BYTES} bytes`);
-      const result = await submit({ kind: 'hash', password }, peer);
+      const result = await crew.submit({ kind: 'hash', password }, peer);
       return typeof result === 'string' ? { kind: 'hash', hash: result } : { kind: 'busy' };
     },
-    async close() {
-      closed = true;
-      for (const waiting of queue.splice(0)) {
-        ceiling.leave(waiting.peer, 0);
-        waiting.resolve(null);
-      }
-      await Promise.all([...threads].map((thread) => thread.worker.terminate()));
-    },
+    close: () => crew.close(),
   };
+}
+
+/** The threads and the queue before them. */
+class Crew {
+  readonly #most: number;
+  readonly #queueLength: number;
+  readonly #ceiling = createCostCeiling(() => performance.now());
+  readonly #threads = new Set<Thread>();
+  readonly #queue: Waiting[] = [];
+  #closed = false;
+  #lastId = 0;
+
+  constructor(most: number, queueLength: number) {
+    this.#most = most;
+    this.#queueLength = queueLength;
+  }
+
+  submit(work: Work, peer: string): Promise<Result> {
+    if (this.#closed || this.#queue.length >= this.#queueLength || !this.#ceiling.enter(peer))
+      return Promise.resolve(null);
+    const { promise, resolve } = Promise.withResolvers<Result>();
+    this.#queue.push({ work, peer, resolve });
+    this.#dispatch();
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const waiting of this.#queue.splice(0)) {
+      this.#ceiling.leave(waiting.peer, 0);
+      waiting.resolve(null);
+    }
+    await Promise.all([...this.#threads].map((thread) => thread.worker.terminate()));
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const thread = this.#freeThread();
+      if (thread === null) return;
+      const next = this.#queue.shift() as Waiting;
+      thread.current = next;
+      thread.startedAt = performance.now();
+      thread.worker.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      thread.worker.postMessage({ ...next.work, id: ++this.#lastId } satisfies HashJob);
+    }
+  }
+
+  #freeThread(): Thread | null {
+    for (const thread of this.#threads) if (thread.current === null) return thread;
+    return this.#threads.size < this.#most ? this.#start() : null;
+  }
+
+  #start(): Thread {
+    const file = import.meta.url.endsWith('.ts') ? './hash-thread.ts' : './hash-thread.js';
+    const worker = new Worker(new URL(file, import.meta.url), { name: 'hash' });
+    const thread: Thread = { worker, current: null, startedAt: 0 };
+    this.#threads.add(thread);
+    worker.on('message', (done: HashDone) => {
+      this.#finish(thread, done.result);
+      this.#dispatch();
+    });
+    // A thread that dies takes its job with it, undecided; the next job starts another.
+    worker.on('error', () => this.#threads.delete(thread));
+    worker.on('exit', () => {
+      this.#threads.delete(thread);
+      this.#finish(thread, null);
+      if (!this.#closed) this.#dispatch();
+    });
+    worker.unref();
+    return thread;
+  }
+
+  #finish(thread: Thread, result: Result): void {
+    const { current } = thread;
+    if (current === null) return;
+    thread.current = null;
+    // An idle thread keeps no process alive.
+    thread.worker.unref();
+    this.#ceiling.leave(current.peer, performance.now() - thread.startedAt);
+    current.resolve(result);
+  }
 }
 
 function isTooLong(password: string): boolean {

@@ -22,5 +22,8 @@ async function run(job: HashJob): Promise<HashDone['result']> {
 }
 
 parentPort?.on('message', (job: HashJob) => {
-  void run(job).then((result) => parentPort?.postMessage({ id: job.id, result } satisfies HashDone));
+  void run(job).then((result) => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    parentPort?.postMessage({ id: job.id, result } satisfies HashDone);
+  });
 });
