@@ -1,0 +1,49 @@
+/**
+ * Why an address cannot be listened on, in one line with the remedy.
+ */
+import { PosternError } from '../core/errors.ts';
+
+export interface ListenTarget {
+  readonly host: string | null;
+  readonly port: number;
+  readonly fd?: number;
+}
+
+const FIRST_FREE_PORT = 1024;
+
+export function listenError(on: ListenTarget, cause: unknown): PosternError {
+  const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? 'unknown') : 'unknown';
+  const name = on.fd === undefined ? spelled(on) : `inherited socket ${on.fd}`;
+  const message = `Cannot listen on "${name}": ${reasonOf(on, code)}`;
+  return new PosternError('LISTEN_FAILED', message, { address: name, code }, cause);
+}
+
+function spelled({ host, port }: ListenTarget): string {
+  if (host === null) return `:${port}`;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function reasonOf(on: ListenTarget, code: string): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `another program has it; find it with "ss -ltnp sport = :${on.port}" and stop it, or set another port under listen`;
+    case 'EACCES':
+    case 'EPERM':
+      return on.port < FIRST_FREE_PORT
+        ? `port ${on.port} needs CAP_NET_BIND_SERVICE; run it by "postern install" (systemd grants it), or set a port from 1024 under listen`
+        : 'the system does not allow it; check its security policy (SELinux, AppArmor, seccomp)';
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have that address; write one of its own, or leave it out to listen on all';
+    case 'EAFNOSUPPORT':
+      return 'this machine has no IPv6; write an IPv4 address';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the name does not resolve; write an IP address';
+    case 'EINVAL':
+    case 'EBADF':
+    case 'ENOTSOCK':
+      return `the file descriptor is no listening socket (${code}); check the socket unit`;
+    default:
+      return code;
+  }
+}

@@ -1,0 +1,377 @@
+/**
+ * The way of a connection from the kernel to a codec: accept, count, peek, TLS, hand over. One object
+ * a worker; addresses share its limits and settings. It never closes a listening socket before the
+ * end: with `reusePort` the kernel would reset what waits in that socket's queue.
+ * Decides nothing about requests, and logs nothing itself: refusals go to `onRefused`.
+ */
+import { type ConnectionCounts, ConnectionLimits } from './connection-limits.ts';
+import { listenError } from './listen-error.ts';
+import { peekFirstBytes, type PeekRefusal, type PeekResult } from './peek.ts';
+import { PeekQueue } from './peek-queue.ts';
+import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
+import { type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
+import { type IpSet, normaliseIp } from '../core/ip-address.ts';
+import type { ClientHello } from '../wire/client-hello.ts';
+import type { ConnectionFacts } from '../wire/exchange.ts';
+import type { ProxyHeader } from '../wire/proxy-protocol.ts';
+import net, { type AddressInfo, type Socket } from 'node:net';
+
+/** What a codec gives back for a connection that it took. */
+export interface ServedConnection {
+  /** Answers what runs, then closes. */
+  readonly drain: () => void;
+  readonly destroy: () => void;
+}
+
+/** Takes a socket whose next bytes are those of the protocol; it begins to flow right after. */
+export type ServeConnection = (socket: Socket, facts: ConnectionFacts, protocol: 'http/1.1' | 'h2') => ServedConnection;
+
+/** Read for each connection, so a reload changes them for the next one. */
+export interface TransportSettings extends ConnectionCounts {
+  /** Peers that must send a PROXY header. */
+  readonly proxyPeers: IpSet;
+  /** From accept to the end of the handshake. */
+  readonly handshakeMs: number;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly http2: boolean;
+}
+
+export type RefusalReason =
+  | PeekRefusal
+  | 'no-certificate'
+  | 'limit'
+  | 'handshake-timeout'
+  | 'handshake-overflow'
+  | 'accept-failed';
+
+/** One log line. `limit` and the two handshake reasons are counted only: a flood must not fill the log. */
+export interface Refusal {
+  readonly reason: RefusalReason;
+  readonly detail: string;
+  readonly peerAddress: string | null;
+  readonly serverName: string | null;
+}
+
+export interface TransportOptions {
+  readonly settings: () => TransportSettings;
+  readonly certificates: CertificateSource;
+  /** 48 bytes, shared by all workers. */
+  readonly ticketKeys: Buffer;
+  readonly serve: ServeConnection;
+  readonly onRefused: (refusal: Refusal) => void;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export interface ListenOn {
+  /** Null: all addresses. */
+  readonly host: string | null;
+  readonly port: number;
+  readonly tls: boolean;
+  /** A socket that is listening already (systemd). */
+  readonly fd?: number;
+  /** Shares the port with the other workers. */
+  readonly reusePort?: boolean;
+}
+
+export interface OpenListener {
+  readonly port: number;
+  readonly close: () => Promise<void>;
+}
+
+/** Part of the connection limit that may be in a handshake at once. */
+const HANDSHAKE_SHARE = 4;
+const TCP_KEEP_ALIVE_MS = 60_000;
+const BACKLOG = 4096;
+const DRAIN_TICK_MS = 50;
+/** Last part of a drain over which what is still open is closed, so that clients do not all come back at once. */
+const SPREAD_SHARE = 0.25;
+const MAX_SPREAD_MS = 5_000;
+
+/** One accepted connection, from accept to close. */
+interface Connection {
+  readonly socket: Socket;
+  readonly tls: boolean;
+  readonly peerAddress: string | null;
+  /** Address that was counted, to be given back. */
+  counted: string | null;
+  served: ServedConnection | null;
+}
+
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #limits: ConnectionLimits;
+  readonly #queue: PeekQueue;
+  readonly #tls: TlsServers;
+  readonly #connections: Set<Connection> = new Set();
+  readonly #servers: Set<net.Server> = new Set();
+  readonly #refused: Map<RefusalReason, number> = new Map();
+  #accepted = 0;
+  #isDraining = false;
+
+  constructor(options: TransportOptions) {
+    const { settings } = options;
+    this.#options = options;
+    this.#limits = new ConnectionLimits(settings);
+    this.#queue = new PeekQueue({
+      handshakeMs: () => settings().handshakeMs,
+      max: () => Math.max(64, Math.floor(settings().connections / HANDSHAKE_SHARE)),
+      now: options.now ?? (() => performance.now()),
+      onExpired: (_socket, reason) => this.#count(reason === 'timeout' ? 'handshake-timeout' : 'handshake-overflow'),
+    });
+    this.#tls = new TlsServers({
+      source: options.certificates,
+      minVersion: () => settings().minVersion,
+      http2: () => settings().http2,
+      ticketKeys: options.ticketKeys,
+    });
+  }
+
+  /** Plain numbers for metrics. */
+  get stats(): { open: number; handshaking: number; accepted: number; refused: Readonly<Record<string, number>> } {
+    return {
+      open: this.#connections.size,
+      handshaking: this.#queue.size,
+      accepted: this.#accepted,
+      refused: Object.fromEntries(this.#refused),
+    };
+  }
+
+  /** Begins to listen, or rejects with LISTEN_FAILED. */
+  async listen(on: ListenOn): Promise<OpenListener> {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 65_536 });
+    server.on('connection', (socket) => this.#accept(socket, on.tls));
+    await startListening(server, on);
+    server.on('error', (error) => this.#refuse('accept-failed', error.message, null, null));
+    this.#servers.add(server);
+    const address = server.address() as AddressInfo;
+    return { port: address.port, close: () => this.#closeServer(server) };
+  }
+
+  setTicketKeys(keys: Buffer): void {
+    this.#tls.setTicketKeys(keys);
+  }
+
+  /**
+   * Ends in order: codecs finish what runs and close, still answering whoever connects meanwhile;
+   * then the listening sockets close. What is left near the deadline is closed with jitter.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#isDraining = true;
+    const before = [...this.#connections];
+    const start = performance.now();
+    for (const connection of before) connection.served?.drain();
+    const spread = Math.min(deadlineMs * SPREAD_SHARE, MAX_SPREAD_MS);
+    await waitUntil(() => before.every((one) => !this.#connections.has(one)), deadlineMs - spread);
+    const closed = Promise.all([...this.#servers].map((server) => this.#closeServer(server)));
+    const left = Math.max(0, deadlineMs - (performance.now() - start));
+    const random = this.#options.random ?? Math.random;
+    // What only now came is short-lived; tunnels and slow bodies get a random moment of the rest.
+    const timers = [...this.#connections].map((one) =>
+      setTimeout(() => destroyConnection(one), left - Math.min(left, spread) * random()),
+    );
+    await waitUntil(() => this.#connections.size === 0, left);
+    for (const timer of timers) clearTimeout(timer);
+    this.#destroyAll();
+    await closed;
+  }
+
+  /** At once. */
+  async close(): Promise<void> {
+    const closed = [...this.#servers].map((server) => this.#closeServer(server));
+    this.#destroyAll();
+    await Promise.all(closed);
+  }
+
+  #destroyAll(): void {
+    for (const connection of this.#connections) destroyConnection(connection);
+    this.#queue.close();
+  }
+
+  async #closeServer(server: net.Server): Promise<void> {
+    if (!this.#servers.delete(server)) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+  }
+
+  #accept(socket: Socket, tls: boolean): void {
+    this.#accepted++;
+    const { settings } = this.#options;
+    const peerAddress = normaliseIp(socket.remoteAddress ?? '');
+    const expectsProxy = settings().proxyPeers.contains(peerAddress);
+    const connection: Connection = { socket, tls, peerAddress, counted: null, served: null };
+    // Errors of sockets that no codec has yet end in close; a codec adds a listener of its own.
+    socket.on('error', () => socket.destroy());
+    if (!this.#limits.enter()) {
+      this.#count('limit');
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(connection);
+    socket.once('close', () => this.#onClose(connection));
+    // A listed peer carries many visitors: they are counted by the addresses of their headers.
+    if (!expectsProxy && !this.#enterAddress(connection, peerAddress)) return;
+    socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+    this.#queue.add(socket);
+    peekFirstBytes(socket, { tls, expectsProxy }, (result) => this.#onPeeked(connection, result));
+  }
+
+  #onClose(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#queue.remove(connection.socket);
+    this.#limits.leave();
+    if (connection.counted !== null) this.#limits.leaveAddress(connection.counted);
+  }
+
+  #enterAddress(connection: Connection, address: string | null): boolean {
+    if (address === null) return true;
+    if (this.#limits.enterAddress(address)) {
+      connection.counted = address;
+      return true;
+    }
+    this.#count('limit');
+    connection.socket.destroy();
+    return false;
+  }
+
+  #onPeeked(connection: Connection, result: PeekResult): void {
+    const { socket } = connection;
+    if (result.kind === 'refused') {
+      this.#onPeekRefused(connection, result.reason, result.detail);
+      return;
+    }
+    if (result.proxy !== null && !this.#enterAddress(connection, result.proxy.source?.address ?? null)) return;
+    if (result.kind === 'tls') {
+      this.#startTls(connection, result.hello, result.proxy);
+      return;
+    }
+    this.#handOver(connection, socket, factsOf(connection, result.proxy), result.protocol);
+  }
+
+  #onPeekRefused(connection: Connection, reason: PeekRefusal, detail: string): void {
+    const { socket, peerAddress } = connection;
+    this.#queue.remove(socket);
+    // Scanners and browsers that connect ahead close silently all day long.
+    if (reason === 'closed-early') {
+      this.#count(reason);
+      socket.destroy();
+      return;
+    }
+    this.#refuse(reason, detail, peerAddress, null);
+    if (reason === 'plain-on-tls') closeWith(socket, USE_HTTPS);
+    else if (reason === 'hello-malformed') closeWith(socket, DECODE_ERROR);
+    else socket.destroy();
+  }
+
+  #startTls(connection: Connection, hello: ClientHello, proxy: ProxyHeader | null): void {
+    const { socket } = connection;
+    const { serverName } = hello;
+    const answer = this.#tls.accept(socket, hello, (accepted) => {
+      const facts = factsOf(connection, proxy, { serverName, accepted });
+      this.#handOver(connection, accepted.socket, facts, accepted.protocol);
+    });
+    if (answer === 'started') return;
+    const peerAddress = proxy === null ? connection.peerAddress : (proxy.source?.address ?? null);
+    const name = serverName === null ? 'a client that names no host' : `"${serverName}"`;
+    this.#queue.remove(socket);
+    this.#refuse('no-certificate', `Nobody has a certificate for ${name}`, peerAddress, serverName);
+    closeWith(socket, UNRECOGNIZED_NAME);
+  }
+
+  // oxlint-disable-next-line max-params -- the four things that make a served connection
+  #handOver(connection: Connection, socket: Socket, facts: ConnectionFacts, protocol: 'http/1.1' | 'h2'): void {
+    this.#queue.remove(connection.socket);
+    if (socket.destroyed) return;
+    if (socket !== connection.socket) {
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => connection.socket.destroy());
+    }
+    connection.served = this.#options.serve(socket, facts, protocol);
+    // node:http2 reads what was un-shifted itself.
+    if (protocol === 'http/1.1') socket.resume();
+    if (this.#isDraining) connection.served.drain();
+  }
+
+  #count(reason: RefusalReason): void {
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+  }
+
+  // oxlint-disable-next-line max-params -- the fields of the one record it makes
+  #refuse(reason: RefusalReason, detail: string, peerAddress: string | null, serverName: string | null): void {
+    this.#count(reason);
+    this.#options.onRefused({ reason, detail, peerAddress, serverName });
+  }
+}
+
+function destroyConnection(connection: Connection): void {
+  connection.served?.destroy();
+  connection.socket.destroy();
+}
+
+interface TlsFacts {
+  readonly serverName: string | null;
+  readonly accepted: TlsAccepted;
+}
+
+function factsOf(connection: Connection, proxy: ProxyHeader | null, tls: TlsFacts | null = null): ConnectionFacts {
+  const { socket } = connection;
+  return {
+    peerAddress: proxy === null ? connection.peerAddress : (proxy.source?.address ?? null),
+    peerPort: proxy === null ? (socket.remotePort ?? null) : (proxy.source?.port ?? null),
+    viaProxyProtocol: proxy !== null,
+    localPort: socket.localPort ?? 0,
+    scheme: connection.tls ? 'https' : 'http',
+    serverName: tls?.serverName ?? null,
+    tlsVersion: tls?.accepted.socket.getProtocol() ?? null,
+    clientCertificate: tls?.accepted.clientCertificate ?? null,
+  };
+}
+
+async function startListening(server: net.Server, on: ListenOn): Promise<void> {
+  try {
+    await tryListening(server, on, on.reusePort ?? false);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (on.reusePort !== true || (code !== 'ENOTSUP' && code !== 'EOPNOTSUPP')) throw listenError(on, error);
+    await tryListening(server, on, false).catch((second: unknown) => {
+      throw listenError(on, second);
+    });
+  }
+}
+
+function tryListening(server: net.Server, on: ListenOn, reusePort: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error): void => reject(error);
+    server.once('error', onError);
+    const onListening = (): void => {
+      server.off('error', onError);
+      resolve();
+    };
+    const host = on.host === null ? {} : { host: on.host };
+    if (on.fd === undefined) server.listen({ ...host, port: on.port, reusePort, backlog: BACKLOG }, onListening);
+    else server.listen({ fd: on.fd, backlog: BACKLOG }, onListening);
+  });
+}
+
+/** Rejects with LISTEN_FAILED where another program has the address; `reusePort` alone would share it silently. */
+export async function assertAddressFree(on: ListenOn): Promise<void> {
+  if (on.fd !== undefined || on.port === 0) return;
+  const server = net.createServer();
+  await startListening(server, { ...on, reusePort: false });
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+function waitUntil(isDone: () => boolean, mostMs: number): Promise<void> {
+  const deadline = performance.now() + mostMs;
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (isDone() || performance.now() >= deadline) resolve();
+      else setTimeout(look, DRAIN_TICK_MS);
+    };
+    look();
+  });
+}
