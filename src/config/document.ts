@@ -74,6 +74,8 @@ export interface GlobalLimits {
   readonly headTimeoutMs: number;
   readonly keepAliveMs: number;
   readonly connectionsPerAddress: number;
+  /** The same for 127.0.0.0/8 and ::1: Infinity unless the document sets a number. */
+  readonly connectionsPerLoopback: number;
   readonly connections: number;
   readonly http2Streams: number;
   readonly tlsHandshakeMs: number;
@@ -91,8 +93,10 @@ export interface RouteLimits {
   readonly writeIdleMs: number;
   readonly connectMs: number;
   readonly firstByteMs: number;
-  /** Longest silence of the app in the middle of an answer; Infinity for streams (SSE) by default. */
+  /** Longest silence of the app in the middle of an answer. */
   readonly upstreamIdleMs: number;
+  /** The same for event streams (SSE) and gRPC: Infinity unless the document sets upstream_idle_timeout. */
+  readonly streamIdleMs: number;
   /** Longest silence of both ends of a tunnel; Infinity: it lives as long as both want. */
   readonly tunnelIdleMs: number;
 }
@@ -162,13 +166,19 @@ export interface Route {
 }
 
 export interface HeaderEdits {
+  /**
+   * Name as written -> value. In a request's value `{user.name}`, `{service.name}`, `{map.NAME}`,
+   * `{client.ip}` and `{request.id}` are filled in; other braces, and those of an answer, are literal.
+   */
   readonly add: Readonly<Record<string, string>>;
+  /** Lower-case names. */
   readonly remove: readonly string[];
 }
 
 export type Action =
   | ProxyAction
   | { readonly kind: 'files'; readonly root: string }
+  /** `{path}` (after strip_prefix) and `{query}` (with its "?") are filled in. */
   | { readonly kind: 'redirect'; readonly to: string; readonly status: 301 | 302 | 303 | 307 | 308 }
   | { readonly kind: 'respond'; readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'whoami' };

@@ -1,0 +1,213 @@
+/**
+ * Loads a configuration document: YAML, substitution, shape, meaning. Collects every problem with its
+ * place and a remedy and never throws on any text. Touches no file but through `readFile`.
+ */
+import { dirname, isAbsolute, resolve } from 'node:path';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import { checkShape } from './check-shape.ts';
+import type { Document, Path } from './document.ts';
+import { normalise } from './normalise.ts';
+import { Context, type Note, type Origin, placeText, reasonOf } from './normalise/context.ts';
+import { pathKey, quoteScalar, valueAt } from './plain.ts';
+import { createPlaceFinder, type Place } from './positions.ts';
+import type { DocumentInput } from './schema.ts';
+import { substitute } from './substitute.ts';
+import { yamlNotes } from './yaml-errors.ts';
+import { findOffset, parseYaml, type Plain, readTree, type TreeNote } from './yaml-tree.ts';
+
+export interface LoadInput {
+  readonly text: string;
+  /** Path of the file: shown in messages, and relative paths start from its folder. */
+  readonly file: string;
+  readonly env: ReadonlyMap<string, string> | Readonly<Record<string, string | undefined>>;
+  /** The text of a file by absolute path. Throws where it cannot be read. */
+  readonly readFile: (path: string) => string;
+}
+
+export interface PlacedDiagnostic extends Diagnostic {
+  /** Null where the document has no such place. */
+  readonly place: Place | null;
+  /** The line holds something that must not be printed. */
+  readonly isSecret: boolean;
+}
+
+/** What a substitution put in, for masking. */
+export interface Secret {
+  readonly path: Path;
+  /** "GITHUB_CLIENT_SECRET" or "file:/run/secrets/kc". */
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface LoadResult {
+  /** Null where there is any error. */
+  readonly document: Document | null;
+  /** What was understood beside the errors, for further checks; never to be run. Null where the YAML itself is broken. */
+  readonly draft: Document | null;
+  readonly diagnostics: readonly PlacedDiagnostic[];
+  readonly locate: (path: Path) => Place | null;
+  readonly secrets: readonly Secret[];
+  /** Absolute paths that were read: a watcher wants them too. */
+  readonly readPaths: readonly string[];
+}
+
+const LONGEST_TEXT = 32 * 1024 * 1024;
+
+export function loadDocument(input: LoadInput): LoadResult {
+  return new Loader(input).load();
+}
+
+class Loader {
+  readonly #input: LoadInput;
+  readonly #text: string;
+  readonly #folder: string;
+  readonly #env: (name: string) => string | undefined;
+  readonly #broken = new Set<string>();
+  readonly #origins = new Map<string, Origin>();
+  readonly #secrets: Secret[] = [];
+  readonly #readPaths = new Set<string>();
+  readonly #diagnostics: PlacedDiagnostic[] = [];
+  #placeOf: ((offset: number) => Place) | null = null;
+  #tree: ReturnType<typeof parseYaml> | null = null;
+
+  constructor(input: LoadInput) {
+    this.#input = input;
+    this.#text = input.text.startsWith('\uFEFF') ? input.text.slice(1) : input.text;
+    this.#folder = resolve(dirname(input.file));
+    const env = input.env;
+    this.#env = env instanceof Map ? (name) => env.get(name) : recordLookup(env as Record<string, string | undefined>);
+  }
+
+  load(): LoadResult {
+    const plain = this.#readYaml();
+    const draft = plain === undefined ? null : this.#readMeaning(plain);
+    const isFine = draft !== null && this.#diagnostics.every((one) => one.severity !== 'error');
+    // The tree of a large document is large too. Whoever asks for a place later has it parsed again.
+    this.#tree = null;
+    return {
+      document: isFine ? draft : null,
+      draft,
+      diagnostics: this.#diagnostics.sort(byPlace),
+      locate: (path) => this.#locate(path, false),
+      secrets: this.#secrets,
+      readPaths: [...this.#readPaths],
+    };
+  }
+
+  /** Plain data after substitution; undefined, and reported, where the YAML is broken. */
+  #readYaml(): Plain {
+    if (this.#text.length > LONGEST_TEXT) return this.#refuse('The document is longer than 32 MiB', null);
+    try {
+      this.#tree = parseYaml(this.#text);
+      const notes = yamlNotes(this.#tree, this.#text);
+      if (notes.length > 0) return this.#addTreeNotes(notes);
+      const tree = readTree(this.#tree, (text, path) => this.#substitute(text, path));
+      this.#addTreeNotes(tree.notes);
+      for (const { path } of tree.notes) this.#markBroken(path);
+      if (tree.plain === null) return this.#refuse('The document is empty', 'begin with "version: 1" and "hosts:"');
+      return tree.plain;
+    } catch (error) {
+      // Deep nesting overflows the parser's stack. Nothing else is expected, and no text may end the process.
+      const message = error instanceof RangeError ? 'it is nested too deeply' : `the parser failed: ${String(error)}`;
+      return this.#refuse(`Cannot read YAML: ${message}`, null);
+    }
+  }
+
+  #readMeaning(plain: Plain): Document | null {
+    const originOf = (path: Path): Origin | null => this.#origins.get(pathKey(path)) ?? null;
+    const shapeNotes = checkShape(plain, { originOf, markBroken: (path) => this.#markBroken(path) });
+    this.#addNotes(shapeNotes);
+    if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) return null;
+    const context = new Context({
+      folder: this.#folder,
+      readFile: (path) => this.#readFile(path),
+      quote: (path) => this.#quote(plain, path),
+      originOf,
+      isBroken: (path) => this.#isBroken(path),
+    });
+    const document = normalise(plain as unknown as DocumentInput, context);
+    this.#addNotes(context.notes);
+    return document;
+  }
+
+  #substitute(text: string, path: Path): string | undefined {
+    const sources = { env: this.#env, readFile: (name: string) => this.#readFile(this.#resolve(name)), reasonOf };
+    const result = substitute(text, sources);
+    if (!result.ok) {
+      this.#addNotes([{ severity: 'error', path: [...path], message: `${placeText(path)} ${result.wrong}`, remedy: result.remedy }]);
+      this.#markBroken(path);
+      return undefined;
+    }
+    const { parts } = result.value;
+    const kept = [...path];
+    if (parts.length > 0) {
+      this.#origins.set(pathKey(kept), { raw: text, text: result.value.text, name: parts.map(({ name }) => name).join('", "') });
+    }
+    for (const { name, value } of parts) this.#secrets.push({ path: kept, name, value });
+    return result.value.text;
+  }
+
+  #resolve(name: string): string {
+    return isAbsolute(name) ? name : resolve(this.#folder, name);
+  }
+
+  #readFile(path: string): string {
+    this.#readPaths.add(path);
+    return this.#input.readFile(path);
+  }
+
+  #quote(plain: Plain, path: Path): string | null {
+    const origin = this.#origins.get(pathKey(path));
+    return quoteScalar(origin === undefined ? valueAt(plain, path) : origin.raw);
+  }
+
+  #markBroken(path: Path): void {
+    this.#broken.add(pathKey(path));
+  }
+
+  #isBroken(path: Path): boolean {
+    if (this.#broken.size === 0) return false;
+    return path.some((_, index) => this.#broken.has(pathKey(path.slice(0, index + 1))));
+  }
+
+  #refuse(message: string, remedy: string | null): undefined {
+    this.#addTreeNotes([{ path: [], message, remedy, offset: 0 }]);
+    return undefined;
+  }
+
+  #addTreeNotes(notes: readonly TreeNote[]): undefined {
+    for (const { path, message, remedy, offset } of notes) {
+      this.#diagnostics.push({ severity: 'error', path, message, remedy, place: this.#place(offset), isSecret: false });
+    }
+    return undefined;
+  }
+
+  #addNotes(notes: readonly Note[]): void {
+    for (const { isAtKey = false, isSecret = false, ...diagnostic } of notes) {
+      this.#diagnostics.push({ ...diagnostic, place: this.#locate(diagnostic.path, isAtKey), isSecret });
+    }
+  }
+
+  #locate(path: Path, isAtKey: boolean): Place | null {
+    try {
+      this.#tree ??= parseYaml(this.#text);
+      return this.#place(findOffset(this.#tree, path, isAtKey));
+    } catch {
+      return null;
+    }
+  }
+
+  #place(offset: number): Place {
+    this.#placeOf ??= createPlaceFinder(this.#text);
+    return this.#placeOf(offset);
+  }
+}
+
+/** A variable called "constructor" is not found on the prototype. */
+function recordLookup(env: Readonly<Record<string, string | undefined>>): (name: string) => string | undefined {
+  return (name) => (Object.hasOwn(env, name) ? env[name] : undefined);
+}
+
+function byPlace(a: PlacedDiagnostic, b: PlacedDiagnostic): number {
+  return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
+}

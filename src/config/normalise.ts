@@ -1,0 +1,52 @@
+/**
+ * From the document as it is written to the document as the house sees it. The shape has been checked;
+ * what was found wrong there is missing here, and Context.isBroken() tells it from what was never written.
+ */
+import type { Document } from './document.ts';
+import { checkDocument } from './normalise/cross-checks.ts';
+import type { Context } from './normalise/context.ts';
+import { readHost, readHosts } from './normalise/hosts.ts';
+import { readGlobalLimits, readRouteLimits } from './normalise/limits.ts';
+import { readListen, readTrustedProxies } from './normalise/listen.ts';
+import { readMaps, readProviders, readServices, readSession, readSignIn } from './normalise/people.ts';
+import { DEFAULT_SETTINGS } from './normalise/route.ts';
+import { readRules } from './normalise/rules.ts';
+import { readTests } from './normalise/tests.ts';
+import { readGlobalTls } from './normalise/tls.ts';
+import type { DocumentInput } from './schema.ts';
+
+/** The best reading of what was understood. It may be used only where no error was reported. */
+export function normalise(input: DocumentInput, context: Context): Document {
+  if (input.version !== undefined && input.version !== 1) {
+    context.report(['version'], 'is not a version that this Postern reads', 'write "version: 1"');
+  }
+  context.maps = new Set(Object.keys(input.maps ?? {}));
+  const session = readSession(input.session ?? {}, context);
+  const limits = input.limits ?? {};
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    allow: readRules(input.defaults?.allow, ['defaults', 'allow'], context),
+    limits: readRouteLimits(limits, ['limits'], context),
+  };
+  const defaults = { settings, deny: readRules(input.defaults?.deny, ['defaults', 'deny'], context) ?? [] };
+  const document: Document = {
+    version: 1,
+    listen: readListen(input.listen, context),
+    workers: input.workers === undefined || input.workers === 'auto' ? 0 : input.workers,
+    watch: input.watch ?? false,
+    log: { level: input.log?.level ?? 'info', format: input.log?.format ?? 'auto' },
+    providers: readProviders(input.providers, context),
+    signIn: readSignIn(input.sign_in, session.insecureHttp, context),
+    session,
+    services: readServices(input.services ?? {}, context),
+    maps: readMaps(input.maps ?? {}, context),
+    trustedProxies: readTrustedProxies(input.trusted_proxies, context),
+    limits: readGlobalLimits(limits, context),
+    tls: readGlobalTls(input.tls ?? {}, context),
+    hosts: readHosts(input.hosts ?? {}, defaults, context),
+    fallback: input.default === undefined ? null : readHost('*', input.default, { path: ['default'], defaults }, context),
+    tests: readTests(input.tests ?? [], context),
+  };
+  checkDocument(document, context);
+  return document;
+}

@@ -1,0 +1,101 @@
+/** Reads `listen:` and `trusted_proxies:`. */
+import { parseCidr } from '../../core/ip-address.ts';
+import type { Listen, ListenAddress, Path } from '../document.ts';
+import { parseListenAddress } from '../listen-address.ts';
+import { CLOUDFLARE_RANGES } from '../presets/cloudflare.ts';
+import { PRIVATE_RANGES } from '../presets/private.ts';
+import type { ListenerInput, ListenersInput, ListenInput } from '../schema/listen.ts';
+import { type Context, entriesOf } from './context.ts';
+
+const PRESETS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['cloudflare', CLOUDFLARE_RANGES],
+  ['private', PRIVATE_RANGES],
+]);
+
+/** A `listen:` section lists all listeners; a document without one gets the usual three. */
+export function readListen(input: ListenInput | undefined, context: Context): Listen {
+  const given = input ?? { http: ':80', https: ':443', health: '127.0.0.1:7070' };
+  const http = readListeners(given.http, ['listen', 'http'], context);
+  const https = readListeners(given.https, ['listen', 'https'], context);
+  const health = readListeners(given.health, ['listen', 'health'], context);
+  for (const address of https) {
+    if (!address.tls) context.report(address.at, 'has "tls: off" under "https"', 'move it to "listen.http"');
+  }
+  if (health.length > 1) context.report(['listen', 'health'], 'has several addresses, expected one');
+  const hasNone = http.length === 0 && https.length === 0;
+  if (hasNone && !['http', 'https'].some((key) => context.isBroken(['listen', key]))) {
+    context.report(['listen'], 'has neither "http" nor "https"', 'add "https" with an address such as ":443"');
+  }
+  refuseTwice([...http, ...https, ...health], context);
+  const first = health[0];
+  return {
+    http,
+    https,
+    health: first === undefined ? null : { ...first, tls: false },
+    publicHttpsPort: given.public_https_port ?? https[0]?.port ?? 443,
+    proxyProtocol: readRanges(given.proxy_protocol, ['listen', 'proxy_protocol'], context),
+  };
+}
+
+function readListeners(input: ListenersInput | undefined, path: Path, context: Context): readonly ListenAddress[] {
+  if (input === undefined || input === 'off' || input === false) return [];
+  const found: ListenAddress[] = [];
+  for (const [one, at] of entriesOf<string | number | ListenerInput>(input, path)) {
+    const listener = readListener(one, at, context);
+    if (listener !== null) found.push(listener);
+  }
+  return found;
+}
+
+function readListener(input: string | number | ListenerInput, at: Path, context: Context): ListenAddress | null {
+  const isObject = typeof input === 'object';
+  const text = isObject ? input.address : input;
+  if (text === undefined) {
+    if (!context.isBroken([...at, 'address'])) context.report(at, 'has no "address"', 'add an address such as "address: \':8080\'"');
+    return null;
+  }
+  const reading = parseListenAddress(String(text));
+  if (!reading.ok) {
+    context.fault(isObject ? [...at, 'address'] : at, reading);
+    return null;
+  }
+  const isOff = isObject && (input.tls === 'off' || input.tls === false);
+  return { ...reading.value, tls: !isOff, at };
+}
+
+function refuseTwice(addresses: readonly ListenAddress[], context: Context): void {
+  const seen = new Set<string>();
+  for (const { host, port, at } of addresses) {
+    if (port === 0) continue;
+    const text = `${host ?? ''}:${port}`;
+    if (seen.has(text)) context.report(at, 'is listened on twice');
+    seen.add(text);
+  }
+}
+
+export function readTrustedProxies(input: string | readonly string[] | undefined, context: Context): readonly string[] {
+  return readRanges(input, ['trusted_proxies'], context, PRESETS);
+}
+
+function readRanges(
+  input: string | readonly string[] | undefined,
+  path: Path,
+  context: Context,
+  presets: ReadonlyMap<string, readonly string[]> = new Map(),
+): readonly string[] {
+  const found: string[] = [];
+  for (const [text, at] of entriesOf<string>(input, path)) {
+    const preset = presets.get(text);
+    if (preset !== undefined) {
+      found.push(...preset);
+      continue;
+    }
+    const cidr = parseCidr(text);
+    if (cidr !== null) found.push(`${cidr.address}/${cidr.bits}`);
+    else {
+      const names = [...presets.keys()].map((name) => `, "${name}"`).join('');
+      context.report(at, 'is not an IP address range', `write a range such as "10.0.0.0/8"${names}`);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,159 @@
+/**
+ * Reads one route. What may stand on a host as well is a setting: it is read once where it stands and
+ * handed down, so that a problem is reported once and at its own place.
+ */
+import { isToken } from '../../wire/fields.ts';
+import type { HeaderEdits, Path, Route, RouteLimits, Rule } from '../document.ts';
+import { pathFault } from '../path-pattern.ts';
+import type { RouteInput } from '../schema/routes.ts';
+import { readAction } from './action.ts';
+import { type Context, entriesOf } from './context.ts';
+import { NO_EDITS, readHeaderEdits, readHeaderMatch } from './header-edits.ts';
+import { DEFAULT_ROUTE_LIMITS, H2C_ROUTE_LIMITS, readRouteLimits } from './limits.ts';
+import { DEFAULT_PROXY, type ProxySettings, readProxySettings } from './proxy.ts';
+import { isAnonymous, readRules } from './rules.ts';
+
+export interface Settings {
+  /** Null: none was given so far, and a route without one is refused. */
+  readonly allow: readonly Rule[] | null;
+  readonly limits: Partial<RouteLimits>;
+  readonly proxy: ProxySettings;
+  readonly requestHeaders: HeaderEdits;
+  readonly responseHeaders: HeaderEdits;
+  readonly encodedSlash: 'reject' | 'keep';
+  readonly origins: readonly string[];
+  readonly upgrades: readonly string[];
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  allow: null,
+  limits: {},
+  proxy: DEFAULT_PROXY,
+  requestHeaders: NO_EDITS,
+  responseHeaders: NO_EDITS,
+  encodedSlash: 'reject',
+  origins: [],
+  upgrades: ['websocket'],
+};
+
+export function readSettings(input: RouteInput, path: Path, base: Settings, context: Context): Settings {
+  const edits = { direction: 'request', base: base.requestHeaders } as const;
+  const responseEdits = { direction: 'response', base: base.responseHeaders } as const;
+  return {
+    allow: readRules(input.allow, [...path, 'allow'], context) ?? base.allow,
+    limits: { ...base.limits, ...readRouteLimits(input, path, context) },
+    proxy: readProxySettings(input, path, base.proxy, context),
+    requestHeaders: readHeaderEdits(input, path, edits, context),
+    responseHeaders: readHeaderEdits(input.response ?? {}, [...path, 'response'], responseEdits, context),
+    encodedSlash: input.encoded_slash ?? base.encodedSlash,
+    origins: input.origins === undefined ? base.origins : readOrigins(input.origins, [...path, 'origins'], context),
+    upgrades: input.upgrades === undefined ? base.upgrades : readUpgrades(input.upgrades, [...path, 'upgrades'], context),
+  };
+}
+
+export interface RoutePlace {
+  readonly path: Path;
+  readonly pattern: string;
+  readonly settings: Settings;
+  /** The route's own, beside the host's. */
+  readonly deny: readonly Rule[];
+}
+
+/** Null, and reported, where it cannot become a route. */
+export function readRoute(input: RouteInput, { path, pattern, settings, deny }: RoutePlace, context: Context): Route | null {
+  const action = readAction(input, path, settings.proxy, context);
+  const allow = settings.allow;
+  if (allow === null) context.report(path, 'has no "allow"', 'add "allow: [signed-in]", or "allow: [public]" to open it to all');
+  const methods = readMethods(input, path, context);
+  const matchHeaders = readHeaderMatch(input.headers, [...path, 'headers'], context);
+  const stripPrefix = readStripPrefix(input.strip_prefix, pattern, [...path, 'strip_prefix'], context);
+  const rewrite = readRewrite(input.rewrite, [...path, 'rewrite'], context);
+  if (action === null || allow === null) return null;
+  const servers = action.kind === 'proxy' ? action.servers : [];
+  if (servers.some((server) => server.isTemplate) && allow.some(({ rule }) => isAnonymous(rule))) {
+    context.warn([...path, 'to'], 'has a template, but "allow" also lets in visitors who have no name', 'remove the rules that need no name');
+  }
+  const isH2c = servers[0]?.scheme === 'h2c';
+  return {
+    path: pattern,
+    methods,
+    matchHeaders,
+    allow,
+    deny,
+    action,
+    stripPrefix,
+    rewrite,
+    requestHeaders: settings.requestHeaders,
+    responseHeaders: settings.responseHeaders,
+    encodedSlash: settings.encodedSlash,
+    origins: settings.origins,
+    upgrades: settings.upgrades,
+    limits: { ...DEFAULT_ROUTE_LIMITS, ...(isH2c ? H2C_ROUTE_LIMITS : {}), ...settings.limits },
+    at: path,
+  };
+}
+
+function readMethods(input: RouteInput, path: Path, context: Context): readonly string[] {
+  const found: string[] = [];
+  for (const [text, at] of entriesOf<string>(input.methods, [...path, 'methods'])) {
+    const method = text.toUpperCase();
+    if (!isToken(text)) context.report(at, 'is not a method', 'write a method such as "GET"');
+    else if (method === 'CONNECT') context.report(at, 'is never routed', 'use "upgrades" for tunnels');
+    else found.push(method);
+  }
+  return found;
+}
+
+function readStripPrefix(text: string | undefined, pattern: string, at: Path, context: Context): string | null {
+  if (text === undefined) return null;
+  const prefix = text.replace(/\/$/, '');
+  const wrong = pathFault(text);
+  if (wrong !== null) context.report(at, wrong);
+  else if (prefix === '') return null;
+  else if (!`${pattern.replace(/\/\*$/, '')}/`.startsWith(`${prefix}/`)) {
+    const base = pattern.replace(/\/?\*$/, '');
+    context.report(at, `is no prefix of the path "${pattern}"`, base === '' ? `write it under the path "${prefix}/*"` : `write "${base}"`);
+  }
+  return prefix;
+}
+
+function readRewrite(text: string | undefined, at: Path, context: Context): string | null {
+  if (text === undefined) return null;
+  const wrong = rewriteFault(text);
+  if (wrong === null) return text;
+  context.report(at, wrong, 'write a path such as "/app{path}"');
+  return null;
+}
+
+function rewriteFault(text: string): string | null {
+  // {path} begins with "/" itself, so the stand-in shows what the app would get.
+  if (text.includes('/{path}')) return 'gives a doubled slash: {path} begins with "/"';
+  return pathFault(text.replaceAll('{path}', '/x'));
+}
+
+function readOrigins(input: string | readonly string[], path: Path, context: Context): readonly string[] {
+  const found: string[] = [];
+  for (const [text, at] of entriesOf<string>(input, path)) {
+    if (text === '*') {
+      found.push(text);
+      continue;
+    }
+    const url = URL.canParse(text) ? new URL(text) : null;
+    const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && !/[?#@]/.test(text);
+    if (isOrigin) found.push(url.origin);
+    else context.report(at, 'is not an origin', 'write an origin such as "https://other.example.com"');
+  }
+  return found;
+}
+
+function readUpgrades(input: string | readonly string[] | false, path: Path, context: Context): readonly string[] {
+  if (input === false) return [];
+  const found: string[] = [];
+  for (const [text, at] of entriesOf<string>(input, path)) {
+    const name = text.toLowerCase();
+    if (/^h2c?$/.test(name)) context.report(at, 'never passes: it would carry requests past the rules', 'use "to: h2c://..." for apps that speak HTTP/2');
+    else if (isToken(text)) found.push(name);
+    else context.report(at, 'is not a protocol name', 'write a name such as "websocket"');
+  }
+  return found;
+}

@@ -1,0 +1,68 @@
+/** Reads `tls:` of the document and of a host. The files themselves are read by certs, which watches them. */
+import type { CertificateFiles, ClientAuth, GlobalTls, HostTls, Path } from '../document.ts';
+import type { CertificateInput, GlobalTlsInput, HostTlsInput, HostTlsObject } from '../schema/tls.ts';
+import type { Context } from './context.ts';
+
+export function readGlobalTls(input: GlobalTlsInput, context: Context): GlobalTls {
+  const version = String(input.min_version ?? '1.2');
+  if (version !== '1.2' && version !== '1.3') {
+    context.report(['tls', 'min_version'], 'is not "1.2" or "1.3"', version === '1.0' || version === '1.1' ? 'older versions are not spoken' : null);
+  }
+  const certificates: CertificateFiles[] = [];
+  for (const [index, pair] of (input.certificates ?? []).entries()) {
+    const files = pair === undefined ? null : readPair(pair, ['tls', 'certificates', index], context);
+    if (files !== null) certificates.push(files);
+  }
+  return { minVersion: version === '1.3' ? 'TLSv1.3' : 'TLSv1.2', certificates };
+}
+
+function readPair(input: CertificateInput, path: Path, context: Context): CertificateFiles | null {
+  for (const key of ['certificate', 'key'] as const) {
+    if (input[key] === undefined && !context.isBroken([...path, key])) {
+      context.report(path, `has no "${key}"`, 'give both "certificate" and "key"');
+    }
+    if (input[key] === '') context.report([...path, key], 'is empty', 'write the path of a PEM file');
+  }
+  if (!input.certificate || !input.key) return null;
+  return { certificate: context.resolvePath(input.certificate), key: context.resolvePath(input.key), at: path };
+}
+
+export function readHostTls(
+  input: HostTlsInput | undefined,
+  host: Path,
+  context: Context,
+): { readonly tls: HostTls; readonly clientAuth: ClientAuth | null } {
+  if (typeof input !== 'object') return { tls: kindOf(input), clientAuth: null };
+  const path = [...host, 'tls'];
+  const clientAuth = readClientAuth(input, path, context);
+  const hasFiles = input.certificate !== undefined || input.key !== undefined;
+  const mode = kindOf(input.mode);
+  if (hasFiles && input.mode !== undefined) {
+    context.report([...path, 'mode'], 'is given beside certificate files', 'remove "mode"');
+  }
+  if (mode.kind === 'off' && clientAuth !== null) {
+    context.report([...path, 'client_ca'], 'needs TLS, but "mode" is "off"', 'remove one of them');
+  }
+  const files = hasFiles ? readPair(input, path, context) : null;
+  return { tls: files === null ? mode : { kind: 'files', files }, clientAuth };
+}
+
+function kindOf(word: 'automatic' | 'local' | 'off' | boolean | undefined): HostTls {
+  if (word === undefined || word === true || word === 'automatic') return { kind: 'automatic' };
+  return { kind: word === 'local' ? 'local' : 'off' };
+}
+
+function readClientAuth(input: HostTlsObject, path: Path, context: Context): ClientAuth | null {
+  if (input.client_ca === undefined) {
+    if (input.client_certificates !== undefined && !context.isBroken([...path, 'client_ca'])) {
+      context.report(path, 'has "client_certificates" but no "client_ca"', 'add "client_ca" with the CA that signs them');
+    }
+    return null;
+  }
+  const at = [...path, 'client_ca'];
+  const pem = context.readNamedFile(input.client_ca, at);
+  if (pem !== null && !pem.includes('-----BEGIN CERTIFICATE-----')) {
+    context.report(at, 'names a file that holds no PEM certificate');
+  }
+  return { caFile: context.resolvePath(input.client_ca), mode: input.client_certificates ?? 'request', at };
+}

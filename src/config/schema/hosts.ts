@@ -1,0 +1,27 @@
+/** Shape of `hosts:` and `default:`. */
+import type * as z from 'zod';
+import { routeKeys, type RouteInput, routeShape } from './routes.ts';
+import { key, map, oneOrMore, section } from './shapes.ts';
+import { type HostTlsInput, hostTlsShape } from './tls.ts';
+
+export interface HostInput extends RouteInput {
+  readonly tls?: HostTlsInput | undefined;
+  readonly paths?: Readonly<Record<string, RouteInput | readonly RouteInput[]>> | undefined;
+}
+
+export const hostShape: z.ZodType<HostInput> = section(
+  {
+    tls: key(
+      hostTlsShape,
+      'What is served for this host: `off` (plain HTTP, behind another TLS terminator), `local` (the local CA), certificate files, or client certificates. Without it: whatever certificate covers the name.',
+      { default: 'automatic', examples: ['local', { certificate: '/etc/ssl/app.pem', key: '/etc/ssl/app.key' }] },
+    ),
+    paths: key(
+      map(oneOrMore(routeShape, 'a map with "to" and "allow", or a list of them'), 'a map of paths'),
+      'Routes by path: `/x` is that path, `/x/*` is `/x` and all below. The most specific wins. A list holds routes told apart by `methods` and `headers`. What the host says beside `paths` holds for each of them.',
+      { examples: [{ '/api/*': { to: 'http://127.0.0.1:3100', allow: ['service:ci'] } }] },
+    ),
+    ...routeKeys,
+  },
+  'a map with "to" and "allow", or with "paths"',
+);

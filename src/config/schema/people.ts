@@ -1,0 +1,124 @@
+/** Shape of the keys about people and machines: providers, sign_in, session, services, maps, tests. */
+import type * as z from 'zod';
+import { rulesShape, type RulesInput, type Scalar } from './routes.ts';
+import { duration, either, flag, key, map, numberOf, oneOrMore, section, text, type UnitInput, word } from './shapes.ts';
+
+export interface ProviderInput {
+  readonly type?: string | undefined;
+}
+
+export interface SignInInput {
+  readonly url?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+export interface SessionInput {
+  readonly lifetime?: UnitInput | undefined;
+  readonly idle?: UnitInput | undefined;
+  readonly stale_for?: UnitInput | undefined;
+  readonly insecure_http?: boolean | undefined;
+  readonly cookie_domain?: string | undefined;
+}
+
+export interface ServiceInput {
+  readonly password?: string | readonly string[] | undefined;
+}
+
+export interface DefaultsInput {
+  readonly allow?: RulesInput | undefined;
+  readonly deny?: RulesInput | undefined;
+}
+
+export const TEST_METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const;
+export type TestMethod = (typeof TEST_METHODS)[number];
+
+export interface TestInput extends Readonly<Partial<Record<TestMethod, string | undefined>>> {
+  readonly as?: string | undefined;
+  readonly groups?: string | readonly string[] | undefined;
+  readonly ip?: string | undefined;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly expect?: 'allow' | 'deny' | 'sign-in' | 'challenge' | undefined;
+}
+
+/** Types of a later version take other keys: they are let through here, and refused by name. */
+export const providerShape: z.ZodType<ProviderInput> = section(
+  { type: key(text('a provider type: "local"'), 'What kind of provider: `local` keeps accounts in Postern itself.') },
+  'a map with "type"',
+).loose();
+
+export const signInShape: z.ZodType<SignInInput> = section(
+  {
+    url: key(
+      text('a URL such as "https://auth.example.com"'),
+      "A host that serves Postern's own pages and nothing else. Needed as soon as a rule needs a person.",
+      { examples: ['https://auth.example.com'] },
+    ),
+    name: key(text('text'), 'Name on the sign-in page.', { default: 'Postern' }),
+  },
+  'a map with "url"',
+);
+
+export const sessionShape: z.ZodType<SessionInput> = section(
+  {
+    lifetime: key(duration(), 'Longest time from sign-in to the next one.', { default: '12h' }),
+    idle: key(duration(), 'Longest time without a request before the session ends.', { default: '2h' }),
+    stale_for: key(duration(), 'How long a known session is served while the store is away; then 503.', { default: '1m' }),
+    insecure_http: key(flag(), '`true`: allow sign-in over plain HTTP. Passwords and cookies can then be read on the way.', {
+      default: false,
+    }),
+    cookie_domain: key(
+      text('a domain such as ".example.com"'),
+      'Share one cookie over a domain instead of hand-offs. Every app below the domain then sees it.',
+      { examples: ['.example.com'] },
+    ),
+  },
+  'a map with "lifetime" and "idle"',
+);
+
+export const serviceShape: z.ZodType<ServiceInput> = section(
+  {
+    password: key(
+      oneOrMore(text('a hash made by `postern hash-password`'), 'a hash made by `postern hash-password`, or a list of them'),
+      'bcrypt or argon2id hash of the password, never the password; several while a password is being changed.',
+    ),
+  },
+  'a map with "password"',
+);
+
+export const mapShape: z.ZodType<Readonly<Record<string, Scalar>>> = map(
+  either(text('text'), numberOf('a number'), 'text or a number'),
+  'a map of principals to values',
+);
+
+export const defaultsShape: z.ZodType<DefaultsInput> = section(
+  {
+    allow: key(rulesShape, 'For every path that has no `allow` of its own or of its host.'),
+    deny: key(rulesShape, 'For every host, before its own `deny`.'),
+  },
+  'a map with "allow" and "deny"',
+);
+
+const METHOD = 'Request with this method: the URL.';
+const URL_TEXT = 'a URL such as "https://app.example.com/"';
+
+export const testShape: z.ZodType<TestInput> = section(
+  {
+    as: key(text('"anonymous", a user name or a principal'), 'Who asks: `anonymous`, a user name, or a principal such as `service:promtail`.', {
+      default: 'anonymous',
+    }),
+    groups: key(oneOrMore(text('a group'), 'a list of groups'), 'Groups of that person.'),
+    ip: key(text('an IP address'), 'Address that the request comes from.'),
+    get: key(text(URL_TEXT), METHOD),
+    head: key(text(URL_TEXT), METHOD),
+    post: key(text(URL_TEXT), METHOD),
+    put: key(text(URL_TEXT), METHOD),
+    patch: key(text(URL_TEXT), METHOD),
+    delete: key(text(URL_TEXT), METHOD),
+    options: key(text(URL_TEXT), METHOD),
+    method: key(text('a method such as "GET"'), 'Any other method, together with `url`.'),
+    url: key(text(URL_TEXT), 'The URL, together with `method`.'),
+    expect: key(word('allow', 'deny', 'sign-in', 'challenge'), 'What must come of it.'),
+  },
+  'a map with "as", "get" and "expect"',
+);

@@ -1,0 +1,63 @@
+/** Shape of `tls:`: what the document says about certificates, for all hosts and for one. */
+import type * as z from 'zod';
+import { either, flag, key, list, numberOf, section, text, word } from './shapes.ts';
+
+export interface CertificateInput {
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+export interface GlobalTlsInput {
+  readonly min_version?: string | number | undefined;
+  readonly certificates?: readonly CertificateInput[] | undefined;
+}
+
+export interface HostTlsObject extends CertificateInput {
+  readonly mode?: 'automatic' | 'local' | 'off' | boolean | undefined;
+  readonly client_ca?: string | undefined;
+  readonly client_certificates?: 'request' | 'require' | undefined;
+}
+
+export type HostTlsInput = 'automatic' | 'local' | 'off' | boolean | HostTlsObject;
+
+const FILE = 'the path of a file';
+const certificateKeys = {
+  certificate: key(text(FILE), 'PEM file with the certificate and its chain. It is watched.', {
+    examples: ['/etc/ssl/app.pem'],
+  }),
+  key: key(text(FILE), 'PEM file with the private key.', { examples: ['/etc/ssl/app.key'] }),
+};
+
+export const globalTlsShape: z.ZodType<GlobalTlsInput> = section(
+  {
+    min_version: key(
+      either(text('"1.2" or "1.3"'), numberOf('"1.2" or "1.3"'), '"1.2" or "1.3"'),
+      'Oldest TLS version that is spoken: `"1.2"` or `"1.3"`.',
+      { default: '1.2' },
+    ),
+    certificates: key(
+      list(section(certificateKeys, 'a map with "certificate" and "key"'), 'a list of { certificate, key }'),
+      'Certificates for whatever names they cover.',
+    ),
+  },
+  'a map with "min_version" and "certificates"',
+);
+
+export const hostTlsShape: z.ZodType<HostTlsInput> = either(
+  either(word('automatic', 'local', 'off'), flag(), '"off" or "local"'),
+  section(
+    {
+      mode: key(either(word('automatic', 'local', 'off'), flag(), '"automatic", "local" or "off"'),
+        'Where the certificate comes from, as in the short form `tls: local`.', { default: 'automatic' }),
+      ...certificateKeys,
+      client_ca: key(text(FILE), 'PEM file with the CA that signs the client certificates of this host.'),
+      client_certificates: key(
+        word('request', 'require'),
+        '`request`: a visitor may come without one. `require`: no connection without one.',
+        { default: 'request' },
+      ),
+    },
+    'a map with "certificate" and "key"',
+  ),
+  '"off", "local", or a map with "certificate" and "key"',
+);
