@@ -1,0 +1,248 @@
+/**
+ * HTTP/2 connections to one target: one shared by all requests, more where its streams are exhausted.
+ * One that the app is closing (GOAWAY), or that does not answer, gets no new streams.
+ */
+import { connect as connectHttp2 } from 'node:http2';
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  ClientSessionRequestOptions,
+  OutgoingHttpHeaders,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import { choseHttp2, ConnectAttempt, unreachableError } from './connect.ts';
+import { Http2Client } from './http2-client.ts';
+import type { PoolWaiter } from './pool.ts';
+import type { Resolver } from './resolve.ts';
+import { isUsable } from './target.ts';
+import type { Target } from './target.ts';
+import { PosternError } from '../core/errors.ts';
+import type { Ticker } from '../wire/ticker.ts';
+
+const MAX_IDLE_MS = 60_000;
+const MAX_QUEUE = 1_024;
+/** What a peer takes before its settings are known (RFC 9113 section 6.5.2 recommends no less). */
+const FIRST_STREAMS = 100;
+const WINDOW = 1_048_576;
+
+export class Http2Session {
+  readonly scheme: string;
+  isRetired = false;
+  hasCarried = false;
+  idleSince = 0;
+  readonly #pool: Http2Pool;
+  readonly #session: ClientHttp2Session;
+  readonly #clients = new Set<Http2Client>();
+
+  constructor(pool: Http2Pool, socket: Socket) {
+    const { target } = pool;
+    this.#pool = pool;
+    this.scheme = target.scheme === 'https' ? 'https' : 'http';
+    this.#session = connectHttp2(`${this.scheme}://${target.authority}`, {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: WINDOW },
+    });
+    this.idleSince = pool.now;
+    this.#session.once('connect', () => this.#session.setLocalWindowSize(WINDOW * 4));
+    this.#session.on('goaway', () => this.retire());
+    this.#session.on('error', () => this.retire());
+    this.#session.on('close', () => {
+      this.isRetired = true;
+      pool.onSessionGone(this);
+    });
+    this.#session.on('remoteSettings', () => pool.serveQueue());
+  }
+
+  get now(): number {
+    return this.#pool.now;
+  }
+
+  get streamCount(): number {
+    return this.#clients.size;
+  }
+
+  get hasRoom(): boolean {
+    if (this.isRetired || this.#session.closed || this.#session.destroyed) return false;
+    const most = this.#session.remoteSettings?.maxConcurrentStreams ?? FIRST_STREAMS;
+    return this.#clients.size < most;
+  }
+
+  open(): Http2Client {
+    const client = new Http2Client(this, this.hasCarried);
+    this.#clients.add(client);
+    return client;
+  }
+
+  request(headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream {
+    return this.#session.request(headers, options);
+  }
+
+  release(client: Http2Client): void {
+    this.#clients.delete(client);
+    this.hasCarried = true;
+    this.idleSince = this.#pool.now;
+    if (this.isRetired && this.#clients.size === 0) this.#session.close();
+    this.#pool.serveQueue();
+  }
+
+  /** No new streams; those under way end. */
+  retire(): void {
+    this.isRetired = true;
+    if (this.#clients.size === 0 && !this.#session.closed) this.#session.close();
+  }
+
+  destroy(): void {
+    this.isRetired = true;
+    this.#session.destroy();
+  }
+
+  tick(now: number): void {
+    for (const client of this.#clients) client.tick(now);
+    if (this.#clients.size === 0 && now - this.idleSince >= MAX_IDLE_MS) this.retire();
+  }
+}
+
+interface Queued {
+  readonly waiter: PoolWaiter;
+  readonly until: number;
+}
+
+export class Http2Pool {
+  readonly target: Target;
+  readonly #resolver: Resolver;
+  readonly #ticker: Ticker;
+  readonly #sessions = new Set<Http2Session>();
+  #queue: Queued[] = [];
+  #attempt: ConnectAttempt | null = null;
+  #isDialling = false;
+  #isDraining = false;
+
+  constructor(target: Target, resolver: Resolver, ticker: Ticker) {
+    this.target = target;
+    this.#resolver = resolver;
+    this.#ticker = ticker;
+  }
+
+  get now(): number {
+    return this.#ticker.now;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get isUnused(): boolean {
+    if (this.#queue.length > 0 || this.#isDialling) return false;
+    for (const session of this.#sessions) if (session.streamCount > 0) return false;
+    return true;
+  }
+
+  acquire(waiter: PoolWaiter): void {
+    for (const session of this.#sessions) {
+      if (session.hasRoom) return waiter.onClient(session.open());
+    }
+    const isFull = this.#sessions.size >= waiter.maxConnections && !this.#isDialling;
+    if (this.#queue.length >= MAX_QUEUE) return waiter.onNoClient(this.#busy());
+    this.#queue.push({ waiter, until: this.now + waiter.connectMs });
+    if (!isFull) this.#dial(waiter.connectMs);
+  }
+
+  cancel(waiter: PoolWaiter): void {
+    this.#queue = this.#queue.filter((one) => one.waiter !== waiter);
+  }
+
+  tick(now: number): void {
+    for (const session of this.#sessions) session.tick(now);
+    while (!this.#isDialling && this.#queue.length > 0 && (this.#queue[0] as Queued).until <= now) {
+      this.#queue.shift()?.waiter.onNoClient(this.#busy());
+    }
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    for (const session of this.#sessions) session.retire();
+  }
+
+  destroy(): void {
+    this.#isDraining = true;
+    this.#attempt?.cancel();
+    for (const session of this.#sessions) session.destroy();
+  }
+
+  serveQueue(): void {
+    while (this.#queue.length > 0) {
+      const session = this.#withRoom();
+      if (session === null) return this.#dialForQueue();
+      this.#queue.shift()?.waiter.onClient(session.open());
+    }
+  }
+
+  onSessionGone(session: Http2Session): void {
+    this.#sessions.delete(session);
+    this.serveQueue();
+  }
+
+  #withRoom(): Http2Session | null {
+    for (const session of this.#sessions) if (session.hasRoom) return session;
+    return null;
+  }
+
+  #dialForQueue(): void {
+    const next = this.#queue[0]?.waiter;
+    if (next !== undefined && this.#sessions.size < next.maxConnections) this.#dial(next.connectMs);
+  }
+
+  /** One connection at a time is opened, for whoever waits by then. */
+  #dial(timeoutMs: number): void {
+    if (this.#isDialling) return;
+    const { target } = this;
+    this.#isDialling = true;
+    if (!isUsable(target))
+      return this.#onDialled(unreachableError(this, new Error('it is not a usable address')), null);
+    if (target.isAddress || target.scheme === 'unix') return this.#connect([target.host], timeoutMs);
+    this.#resolver.resolve(target.host, (error, addresses) => {
+      if (error !== null) return this.#onDialled(unreachableError(this, error), null);
+      this.#connect(addresses, timeoutMs);
+    });
+  }
+
+  #connect(addresses: readonly string[], timeoutMs: number): void {
+    const { target } = this;
+    const alpn = target.scheme === 'https' ? ['h2'] : null;
+    const done = (error: PosternError | null, socket: Socket | null): void => {
+      if (socket !== null && alpn !== null && !choseHttp2(socket)) {
+        socket.destroy();
+        return this.#onDialled(noHttp2Error(target), null);
+      }
+      if (error !== null && !target.isAddress && target.scheme !== 'unix')
+        this.#resolver.refresh(target.host, () => {});
+      this.#onDialled(error, socket);
+    };
+    this.#attempt = new ConnectAttempt({ target, addresses, timeoutMs, read: null, alpn, done });
+  }
+
+  #onDialled(error: PosternError | null, socket: Socket | null): void {
+    this.#isDialling = false;
+    this.#attempt = null;
+    if (socket !== null) {
+      const session = new Http2Session(this, socket);
+      this.#sessions.add(session);
+      this.serveQueue();
+      if (this.#isDraining) session.retire();
+      return;
+    }
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const { waiter } of waiting) waiter.onNoClient(error as PosternError);
+  }
+
+  #busy(): PosternError {
+    const text = `Cannot connect to "${this.target.label}": every stream is in use and none became free in time`;
+    return new PosternError('UPSTREAM_BUSY', text, { server: this.target.label, connections: this.size });
+  }
+}
+
+function noHttp2Error(target: Target): PosternError {
+  const text = `Cannot send gRPC to "${target.label}": it does not offer HTTP/2`;
+  return new PosternError('UPSTREAM_TLS', text, { server: target.label });
+}

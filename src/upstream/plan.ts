@@ -1,0 +1,57 @@
+/**
+ * What the edge hands over with an exchange that may pass: where it goes, what the app is told about
+ * the visitor, and a report to be filled in for the log. Everything here is decided already.
+ */
+import type { ErrorCode, PosternError } from '../core/errors.ts';
+import type { HeaderEdits, ProxyAction, RouteLimits } from '../config/document.ts';
+
+export interface ForwardPlan {
+  /** Servers with templates resolved. The same object for the same route, where there are none: it is a key of caches. */
+  readonly action: ProxyAction;
+  readonly limits: RouteLimits;
+  /** Canonical, after strip_prefix and rewrite. */
+  readonly path: string;
+  /** With its "?", or "". */
+  readonly query: string;
+  /** Host as the visitor sent it, port included; X-Forwarded-Host, and Host where the route keeps it. */
+  readonly hostHeader: string;
+  /** Null: unknown. */
+  readonly clientIp: string | null;
+  readonly scheme: 'http' | 'https';
+  readonly publicPort: number;
+  readonly requestId: string;
+  readonly identityHeaders: readonly (readonly [name: string, value: string])[];
+  /** Templates in values are resolved already. */
+  readonly requestHeaders: HeaderEdits;
+  readonly responseHeaders: HeaderEdits;
+  /** The Cookie value without Postern's own cookies; null: nothing is left. */
+  readonly removeCookies: (value: string) => string | null;
+  /** The gate consumed the Authorization field. */
+  readonly removeAuthorization: boolean;
+  /** An app may not set cookies of these names. */
+  readonly isOwnCookieName: (name: string) => boolean;
+  /** The route permits the protocol that the request asks to upgrade to. */
+  readonly upgradeAllowed: boolean;
+  /** The peer is a trusted proxy: what it says of its client is continued, not replaced. */
+  readonly fromTrustedProxy: boolean;
+}
+
+/** Filled in while the exchange runs. Milliseconds count from `exchange.startedAt`. */
+export interface ForwardReport {
+  /** Label of the server that was tried last, e.g. "http://127.0.0.1:9001". */
+  server: string | null;
+  connectMs: number | null;
+  firstByteMs: number | null;
+  retries: number;
+  errorCode: ErrorCode | null;
+  error: PosternError | null;
+  /** No byte of an answer was sent: the caller answers. */
+  readonly onFailure: (error: PosternError) => void;
+  /** The exchange became a tunnel, which the caller may close when its permission ends. */
+  readonly onTunnel?: (tunnel: { readonly close: () => void }) => void;
+  readonly onTunnelClose?: (bytesToApp: number, bytesToClient: number) => void;
+}
+
+export function createReport(onFailure: (error: PosternError) => void): ForwardReport {
+  return { server: null, connectMs: null, firstByteMs: null, retries: 0, errorCode: null, error: null, onFailure };
+}

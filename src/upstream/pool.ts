@@ -1,0 +1,249 @@
+/**
+ * The connections to one target. Idle ones are reused last in, first out, and closed before the app
+ * would close them; how many there are is bounded, and so is the queue of who waits for one.
+ * A request that must not be sent twice gets a fresh or a just used connection: an idle one could be
+ * closed by the app in the moment it is sent.
+ */
+import { ConnectAttempt, unreachableError } from './connect.ts';
+import type { Resolver } from './resolve.ts';
+import { isUsable } from './target.ts';
+import type { Target } from './target.ts';
+import { PosternError } from '../core/errors.ts';
+import { Http1Client } from '../wire/http1-client.ts';
+import type { AppConnection, ClientOwner } from '../wire/http1-client.ts';
+import type { Ticker } from '../wire/ticker.ts';
+import type { Socket } from 'node:net';
+
+export interface PoolWaiter {
+  readonly connectMs: number;
+  /** Most connections to the target, tunnels included. */
+  readonly maxConnections: number;
+  /** Repeating the request is not safe. */
+  readonly wantsRecent: boolean;
+  /** Nothing that was used before will do. */
+  readonly wantsFresh: boolean;
+  /** A connection of its own that becomes a tunnel. */
+  readonly wantsUpgrade: boolean;
+  onClient(connection: AppConnection): void;
+  onNoClient(error: PosternError): void;
+}
+
+const MAX_QUEUE = 1_024;
+const MAX_IDLE_MS = 60_000;
+/** A connection used this lately is not about to be closed by the app. */
+const RECENT_MS = 1_000;
+
+interface Queued {
+  readonly waiter: PoolWaiter;
+  readonly until: number;
+}
+
+/** A connection on its way; `onread` needs somebody to give bytes to before there is a client. */
+interface Dial {
+  readonly waiter: PoolWaiter;
+  attempt: ConnectAttempt | null;
+  client: Http1Client | null;
+  isCancelled: boolean;
+}
+
+export class Pool implements ClientOwner {
+  readonly target: Target;
+  readonly #resolver: Resolver;
+  readonly #ticker: Ticker;
+  readonly #idle: Http1Client[] = [];
+  readonly #clients = new Set<Http1Client>();
+  readonly #dials = new Set<Dial>();
+  #queue: Queued[] = [];
+  #isDraining = false;
+
+  constructor(target: Target, resolver: Resolver, ticker: Ticker) {
+    this.target = target;
+    this.#resolver = resolver;
+    this.#ticker = ticker;
+  }
+
+  get now(): number {
+    return this.#ticker.now;
+  }
+
+  get size(): number {
+    return this.#clients.size + this.#dials.size;
+  }
+
+  get idleCount(): number {
+    return this.#idle.length;
+  }
+
+  get isUnused(): boolean {
+    return this.#queue.length === 0 && this.#dials.size === 0 && this.#clients.size === this.#idle.length;
+  }
+
+  /** Calls `onClient` at once where a connection is free. */
+  acquire(waiter: PoolWaiter): void {
+    const client = waiter.wantsFresh || waiter.wantsUpgrade ? null : this.#takeIdle(waiter.wantsRecent);
+    if (client !== null) return waiter.onClient(client);
+    if (this.size >= waiter.maxConnections) this.#closeOldestIdle();
+    if (this.size < waiter.maxConnections) return this.#dial(waiter);
+    if (this.#queue.length >= MAX_QUEUE) return waiter.onNoClient(this.#busy('the queue for one is full'));
+    this.#queue.push({ waiter, until: this.now + waiter.connectMs });
+  }
+
+  /** The waiter lost interest before it was called back. */
+  cancel(waiter: PoolWaiter): void {
+    this.#queue = this.#queue.filter((one) => one.waiter !== waiter);
+    for (const dial of this.#dials) {
+      if (dial.waiter !== waiter) continue;
+      dial.isCancelled = true;
+      dial.attempt?.cancel();
+      this.#dials.delete(dial);
+    }
+    this.#serveQueue();
+  }
+
+  tick(now: number): void {
+    for (const client of this.#clients) client.tick(now);
+    while (this.#idle.length > 0 && (this.#idle[0] as Http1Client).idleUntil <= now) this.#closeOldestIdle();
+    while (this.#queue.length > 0 && (this.#queue[0] as Queued).until <= now) {
+      this.#queue.shift()?.waiter.onNoClient(this.#busy('none became free in time'));
+    }
+  }
+
+  /** No route uses the target any more: what is under way ends, nothing is kept. */
+  drain(): void {
+    this.#isDraining = true;
+    while (this.#idle.length > 0) this.#closeOldestIdle();
+  }
+
+  revive(): void {
+    this.#isDraining = false;
+  }
+
+  /** Breaks everything, at exit. */
+  destroy(): void {
+    this.drain();
+    for (const dial of this.#dials) dial.attempt?.cancel();
+    this.#dials.clear();
+    for (const client of this.#clients) client.socket.destroy();
+  }
+
+  onIdle(client: Http1Client, keepAliveMs: number): void {
+    const next = this.#queue.shift();
+    if (next !== undefined && !next.waiter.wantsUpgrade && !next.waiter.wantsFresh) return next.waiter.onClient(client);
+    if (next !== undefined) this.#queue.unshift(next);
+    const idleMs = keepAliveMs === -1 ? MAX_IDLE_MS : Math.min(MAX_IDLE_MS, keepAliveMs - 1_000);
+    client.idleSince = performance.now();
+    client.idleUntil = this.now + idleMs;
+    this.#idle.push(client);
+    if (this.#isDraining || idleMs <= 0) this.#closeIdle(client);
+    if (next !== undefined) this.#serveQueue();
+  }
+
+  onGone(client: Http1Client): void {
+    this.#clients.delete(client);
+    const at = this.#idle.lastIndexOf(client);
+    if (at !== -1) this.#idle.splice(at, 1);
+    this.#serveQueue();
+  }
+
+  #takeIdle(wantsRecent: boolean): Http1Client | null {
+    for (;;) {
+      const client = this.#idle.pop();
+      if (client === undefined) return null;
+      const isOld = wantsRecent && performance.now() - client.idleSince >= RECENT_MS;
+      if (isOld) {
+        this.#idle.push(client);
+        return null;
+      }
+      if (client.isIdle && client.idleUntil > this.now && client.socket.writable) return client;
+      client.destroy();
+    }
+  }
+
+  #closeOldestIdle(): void {
+    const client = this.#idle[0];
+    if (client !== undefined) this.#closeIdle(client);
+  }
+
+  #closeIdle(client: Http1Client): void {
+    client.destroy();
+  }
+
+  #serveQueue(): void {
+    while (this.#queue.length > 0) {
+      const { waiter } = this.#queue[0] as Queued;
+      if (this.size >= waiter.maxConnections) return;
+      this.#queue.shift();
+      this.#dial(waiter);
+    }
+  }
+
+  #dial(waiter: PoolWaiter): void {
+    const { target } = this;
+    if (!isUsable(target)) return waiter.onNoClient(unreachableError(this, new Error('it is not a usable address')));
+    const dial: Dial = { waiter, attempt: null, client: null, isCancelled: false };
+    this.#dials.add(dial);
+    if (target.isAddress || target.scheme === 'unix') return this.#connect(dial, [target.host], null);
+    let wasCached = true;
+    this.#resolver.resolve(target.host, (error, addresses) => {
+      if (dial.isCancelled) return;
+      if (error !== null) return this.#giveUp(dial, unreachableError(this, error));
+      this.#connect(dial, addresses, wasCached ? addresses : null);
+    });
+    wasCached = false;
+  }
+
+  /** `cached`: the addresses came from memory, so that a failure may mean that they are old. */
+  #connect(dial: Dial, addresses: readonly string[], cached: readonly string[] | null): void {
+    const { waiter } = dial;
+    dial.attempt = new ConnectAttempt({
+      target: this.target,
+      addresses,
+      timeoutMs: waiter.connectMs,
+      read: waiter.wantsUpgrade ? null : readerOf(dial),
+      alpn: this.target.scheme === 'https' ? ['http/1.1'] : null,
+      done: (error, socket) => {
+        if (dial.isCancelled) return void socket?.destroy();
+        if (socket !== null) return this.#welcome(dial, socket);
+        this.#onRefused(dial, error as PosternError, cached);
+      },
+    });
+  }
+
+  /** Containers are recreated: asks for the name again at once, and tries what is new. */
+  #onRefused(dial: Dial, error: PosternError, cached: readonly string[] | null): void {
+    if (this.target.isAddress || this.target.scheme === 'unix') return this.#giveUp(dial, error);
+    this.#resolver.refresh(this.target.host, (_error, addresses) => {
+      if (dial.isCancelled) return;
+      const fresh = cached === null ? [] : addresses.filter((one) => !cached.includes(one));
+      if (fresh.length === 0) return this.#giveUp(dial, error);
+      this.#connect(dial, fresh, null);
+    });
+  }
+
+  #giveUp(dial: Dial, error: PosternError): void {
+    this.#dials.delete(dial);
+    dial.waiter.onNoClient(error);
+    this.#serveQueue();
+  }
+
+  #welcome(dial: Dial, socket: Socket): void {
+    this.#dials.delete(dial);
+    const client = new Http1Client(socket, this);
+    dial.client = client;
+    if (dial.waiter.wantsUpgrade) client.listen();
+    this.#clients.add(client);
+    dial.waiter.onClient(client);
+  }
+
+  #busy(why: string): PosternError {
+    const text = `Cannot connect to "${this.target.label}": every connection is in use and ${why}`;
+    return new PosternError('UPSTREAM_BUSY', text, { server: this.target.label, connections: this.size });
+  }
+}
+
+function readerOf(dial: Dial): (length: number, buffer: Buffer) => boolean {
+  return (length, buffer) => {
+    dial.client?.read(buffer, length, true);
+    return true;
+  };
+}

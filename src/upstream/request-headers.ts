@@ -1,0 +1,128 @@
+/**
+ * Builds the fields of the request that an app gets. First everything goes that belongs to the
+ * client's connection or that speaks about the visitor, in whatever spelling; only then what Postern
+ * knows is added, so that a client's `Connection: X-Forwarded-User` cannot remove it.
+ * Framing fields are not written here: whoever sends the body does.
+ */
+import { compileEdits, fieldValue } from './header-edits.ts';
+import {
+  AUTHORIZATION,
+  COOKIE,
+  DROP,
+  FORWARDED_FOR,
+  FORWARDED_HOST,
+  FORWARDED_PORT,
+  FORWARDED_PROTO,
+  foldName,
+  KEEP,
+  TE,
+  VIA,
+  verdictOf,
+} from './header-verdict.ts';
+import type { ForwardPlan } from './plan.ts';
+import { hasToken, namedByConnection } from '../wire/hop-by-hop.ts';
+import type { Exchange } from '../wire/exchange.ts';
+
+export interface BuiltFields {
+  /** Lines with CRLF, without Host. */
+  readonly text: string;
+  /** The client takes trailers. */
+  readonly takesTrailers: boolean;
+}
+
+/** Answers null where the request has passed through this instance before. */
+export function buildRequestFields(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFields | null {
+  const { request } = exchange;
+  const { names, keys, values } = request.headers;
+  const named = namedByConnection(request.headers);
+  const edits = compileEdits(plan.requestHeaders);
+  const custom = customIdentity(plan);
+  const claimed = new Claims();
+  let text = '';
+  let cookie = '';
+  let takesTrailers = request.version === '2';
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string;
+    const verdict = verdictOf(key);
+    if (verdict === DROP || (named !== null && named.has(key))) continue;
+    if (!edits.isEmpty && edits.replaces(key)) continue;
+    if (custom !== null && custom.has(foldName(key))) continue;
+    const value = values[i] as string;
+    switch (verdict) {
+      case KEEP:
+        text += `${names[i] as string}: ${value}\r\n`;
+        break;
+      case COOKIE: {
+        const rest = plan.removeCookies(value);
+        if (rest !== null && rest !== '') cookie = cookie === '' ? rest : `${cookie}; ${rest}`;
+        break;
+      }
+      case AUTHORIZATION:
+        if (!plan.removeAuthorization) text += `${names[i] as string}: ${value}\r\n`;
+        break;
+      case TE:
+        takesTrailers ||= hasToken(value, 'trailers');
+        break;
+      default:
+        claimed.take(verdict, value);
+    }
+  }
+  const { via } = claimed;
+  if (via !== '' && via.includes(viaName)) return null;
+  if (cookie !== '') text += `Cookie: ${cookie}\r\n`;
+  if (plan.fromTrustedProxy) text += trustedLines(exchange, plan, claimed);
+  else text += ownLines(plan);
+  if (plan.clientIp !== null) text += `X-Real-IP: ${plan.clientIp}\r\n`;
+  text += `X-Request-Id: ${plan.requestId}\r\nVia: ${via === '' ? '' : `${via}, `}${request.version} ${viaName}\r\n`;
+  for (const [name, value] of plan.identityHeaders) text += `${name}: ${fieldValue(value)}\r\n`;
+  return { text: text + edits.lines, takesTrailers };
+}
+
+/** What the visitor's own connection shows. An unknown address is not said rather than guessed. */
+function ownLines(plan: ForwardPlan): string {
+  const who = plan.clientIp === null ? '' : `X-Forwarded-For: ${plan.clientIp}\r\n`;
+  return `${who}X-Forwarded-Proto: ${plan.scheme}\r\nX-Forwarded-Host: ${plan.hostHeader}\r\nX-Forwarded-Port: ${plan.publicPort}\r\n`;
+}
+
+/** What others on the way said. */
+class Claims {
+  via = '';
+  forwardedFor = '';
+  proto: string | null = null;
+  host: string | null = null;
+  port: string | null = null;
+
+  take(verdict: number, value: string): void {
+    if (verdict === VIA) this.via = joined(this.via, value);
+    else if (verdict === FORWARDED_FOR) this.forwardedFor = joined(this.forwardedFor, value);
+    else if (verdict === FORWARDED_PROTO) this.proto ??= value;
+    else if (verdict === FORWARDED_HOST) this.host ??= value;
+    else if (verdict === FORWARDED_PORT) this.port ??= value;
+  }
+}
+
+function joined(list: string, value: string): string {
+  return list === '' ? value : `${list}, ${value}`;
+}
+
+/** Continues what a trusted proxy said. */
+function trustedLines(exchange: Exchange, plan: ForwardPlan, claimed: Claims): string {
+  const peer = exchange.connection.peerAddress;
+  const chain = [claimed.forwardedFor, peer ?? ''].filter((one) => one !== '').join(', ');
+  const proto = claimed.proto === 'https' || claimed.proto === 'http' ? claimed.proto : plan.scheme;
+  const text = chain === '' ? '' : `X-Forwarded-For: ${chain}\r\n`;
+  const port = claimed.port ?? String(plan.publicPort);
+  return `${text}X-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${claimed.host ?? plan.hostHeader}\r\nX-Forwarded-Port: ${port}\r\n`;
+}
+
+/** Folded names of identity headers that are not of the family that is always dropped. */
+function customIdentity(plan: ForwardPlan): ReadonlySet<string> | null {
+  let custom: Set<string> | null = null;
+  for (const [name] of plan.identityHeaders) {
+    const key = name.toLowerCase();
+    if (verdictOf(key) === DROP) continue;
+    custom ??= new Set();
+    custom.add(foldName(key));
+  }
+  return custom;
+}

@@ -1,0 +1,444 @@
+/**
+ * One HTTP/1.1 connection to an app (RFC 9112), client side. One exchange at a time, never pipelined;
+ * what goes out is framed here (one Content-Length or chunked), whatever came in. A body that is
+ * shorter than announced, a response that is not strictly valid, bytes behind a complete response or
+ * a broken peer end the connection: only one that is certainly clean is handed back for reuse.
+ */
+import { ChunkedDecoder } from './chunked-decoder.ts';
+import type { ChunkedOutput } from './chunked-decoder.ts';
+import type { BodySink } from './exchange.ts';
+import type { HeaderBlock } from './header-block.ts';
+import { RequestBodyWriter } from './http1-client-body.ts';
+import { readLatin1 } from './latin1.ts';
+import { MAX_RESPONSE_HEAD_BYTES, parseResponseHead } from './response-head.ts';
+import type { AppResponseHead } from './response-head.ts';
+import { PosternError } from '../core/errors.ts';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** A request on its way to an app, and who takes the answer. */
+export interface AppCall {
+  readonly method: string;
+  /** Request line and fields, each with its CRLF; without framing fields and without the empty line. */
+  readonly head: string;
+  /** As in BodySource; 0: none. */
+  readonly bodyLength: number;
+  readonly wantsUpgrade: boolean;
+  readonly firstByteMs: number;
+  /** Longest silence in the middle of the answer; read again after `onHead`. */
+  readonly idleMs: number;
+  startBody(sink: BodySink): void;
+  resumeBody(): void;
+  cancelBody(): void;
+  /** 1xx other than 100 and 101. */
+  onInform(head: AppResponseHead): void;
+  /** The connection is not needed any more; the response is complete once the sink's `end` returned. */
+  onDone(): void;
+  /** Broke after the head; the sink's `abort` follows. */
+  onBroken(error: PosternError): void;
+  /** What of the trailers the client may see. */
+  passTrailers(trailers: HeaderBlock): HeaderBlock | null;
+  /** The final head; answers who takes the body. `resume` goes on after the sink's `write` answered false. */
+  onHead(head: AppResponseHead, resume: () => void): BodySink;
+  /** 101: the connection is the caller's now. Bytes that came early are un-shifted; an error listener is needed. */
+  onUpgrade(head: AppResponseHead, stream: Duplex): void;
+  /** Broke before a final head. */
+  onFail(error: PosternError, repeat: Repeat): void;
+}
+
+/**
+ * Whether the app can have acted on a failed request: `never-seen` says that it has not; `stale` that a
+ * reused connection was closed without a byte, so that an idempotent request may be sent again.
+ */
+export type Repeat = 'no' | 'stale' | 'never-seen';
+
+/** What a call is sent on: an HTTP/1.1 connection, or a stream of an HTTP/2 one. */
+export interface AppConnection {
+  /** It carried an exchange before this one: the app may have closed it meanwhile. */
+  readonly isReused: boolean;
+  send(call: AppCall): void;
+  /** The client of the exchange is gone, or nobody wants the rest. No callback follows. */
+  destroy(): void;
+}
+
+/** Who keeps the connection. */
+export interface ClientOwner {
+  /** Coarse monotonic milliseconds. */
+  readonly now: number;
+  /** The connection is clean and free. */
+  onIdle(client: Http1Client, keepAliveMs: number): void;
+  /** The connection is gone; called once. */
+  onGone(client: Http1Client): void;
+}
+
+const IDLE = 0;
+const HEAD = 1;
+const LENGTH = 2;
+const CHUNKED = 3;
+const UNTIL_CLOSE = 4;
+const TUNNEL = 5;
+const GONE = 6;
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** As many informational answers as anyone sane sends. */
+const MAX_INFORMS = 32;
+
+/** Methods whose missing body is said aloud: apps answer 411 otherwise. */
+function expectsBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+}
+
+export class Http1Client implements AppConnection, ChunkedOutput {
+  readonly socket: Socket;
+  /** True once it has carried a complete exchange. */
+  isReused = false;
+  /** When it became idle, in the owner's time. */
+  idleSince = 0;
+  /** When the pool must have closed it. */
+  idleUntil = 0;
+  /** When it is too late, in the owner's time. */
+  deadline: number = Infinity;
+  readonly #owner: ClientOwner;
+  readonly #body: RequestBodyWriter;
+  readonly #resume: () => void;
+  readonly #listeners = {
+    data: (chunk: Buffer): void => this.read(chunk, chunk.length, false),
+    drain: (): void => this.#onDrain(),
+    end: (): void => this.#onEnd(null),
+    error: (error: Error): void => this.#onEnd(error),
+  };
+  #state: number = IDLE;
+  #call: AppCall | null = null;
+  #sink: BodySink | null = null;
+  #decoder: ChunkedDecoder | null = null;
+  #keepAlive = false;
+  #keepAliveMs = -1;
+  /** Bytes to come in state LENGTH. */
+  #left = 0;
+  /** The part of a head that came so far. */
+  #partial: Buffer | null = null;
+  #informs = 0;
+  #hasSeenBytes = false;
+  #isPaused = false;
+  #trailers: HeaderBlock | null = null;
+
+  constructor(socket: Socket, owner: ClientOwner) {
+    this.socket = socket;
+    this.#owner = owner;
+    this.#body = new RequestBodyWriter(socket, (error) => this.#onBodyChange(error));
+    this.#resume = () => this.#goOn();
+    socket.on('drain', this.#listeners.drain);
+    socket.on('end', this.#listeners.end);
+    socket.on('error', this.#listeners.error);
+    socket.on('close', () => this.#onClosed());
+  }
+
+  /** For a socket that was opened without `onread`: one that may become a tunnel. */
+  listen(): void {
+    this.socket.on('data', this.#listeners.data);
+  }
+
+  get isIdle(): boolean {
+    return this.#state === IDLE;
+  }
+
+  get isGone(): boolean {
+    return this.#state === GONE;
+  }
+
+  send(call: AppCall): void {
+    this.#call = call;
+    this.#state = HEAD;
+    this.#hasSeenBytes = false;
+    this.#informs = 0;
+    this.#trailers = null;
+    const length = call.bodyLength;
+    if (length === 0) {
+      this.deadline = this.#owner.now + call.firstByteMs;
+      const end = expectsBody(call.method) ? 'Content-Length: 0\r\n\r\n' : '\r\n';
+      this.socket.write(call.head + end, 'latin1');
+      return;
+    }
+    this.deadline = Infinity;
+    this.socket.cork();
+    const framing = length === -1 ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`;
+    this.socket.write(call.head + framing, 'latin1');
+    this.#body.open(length);
+    call.startBody(this.#body);
+    this.socket.uncork();
+  }
+
+  destroy(): void {
+    if (this.#state === GONE) return;
+    this.#state = GONE;
+    this.deadline = Infinity;
+    this.#call = null;
+    this.#sink = null;
+    this.#partial = null;
+    this.#body.close();
+    this.socket.destroy();
+    this.#owner.onGone(this);
+  }
+
+  /** Called by the owner about twice a second. */
+  tick(now: number): void {
+    if (now < this.deadline) return;
+    const what = this.#sink === null ? 'did not begin to answer in time' : 'fell silent in the middle of its answer';
+    this.#fail(new PosternError('UPSTREAM_TIMEOUT', `Cannot relay the app's response: it ${what}`), 'no');
+  }
+
+  /** Takes buffer[0..length). `isShared`: the buffer is used again once this returns, so what is kept is copied. */
+  read(buffer: Buffer, length: number, isShared: boolean): void {
+    if (this.#state === IDLE) return this.destroy();
+    if (this.#state === GONE || this.#state === TUNNEL) return;
+    this.#hasSeenBytes = true;
+    try {
+      this.#consume(buffer, length, isShared);
+    } catch (error) {
+      this.#failRead(error);
+    }
+  }
+
+  #consume(buffer: Buffer, length: number, isShared: boolean): void {
+    let at = 0;
+    if (this.#state === HEAD) {
+      if (this.#partial !== null) {
+        const whole = Buffer.concat([this.#partial, buffer.subarray(0, length)]);
+        this.#partial = null;
+        return this.#consume(whole, whole.length, false);
+      }
+      do {
+        at = this.#readHead(buffer, at, length);
+        if (at === -1) return;
+      } while (this.#state === HEAD && at < length);
+      if (this.#state === HEAD || this.#state === GONE) return;
+      if (this.#state === IDLE) return this.#finish(at < length);
+    }
+    if (at < length) this.#readBody(buffer, at, length, isShared);
+    else this.#afterRead();
+  }
+
+  /** Answers where the head ends, or -1: no more to do with this buffer. State IDLE afterwards: no body comes. */
+  #readHead(buffer: Buffer, at: number, length: number): number {
+    const end = buffer.indexOf(HEAD_END, at);
+    if (end === -1 || end + 4 > length) {
+      this.#keepPartial(buffer, at, length);
+      return -1;
+    }
+    if (end - at > MAX_RESPONSE_HEAD_BYTES) throw badResponse('its header is too large');
+    const call = this.#call as AppCall;
+    const head = parseResponseHead(readLatin1(buffer, at, end + 2), call.method === 'HEAD');
+    const next = end + 4;
+    if (head.status >= 200) {
+      this.#beginAnswer(head, call);
+      return next;
+    }
+    if (head.status === 101) {
+      this.#beginTunnel(head, call, buffer, next, length);
+      return -1;
+    }
+    if (++this.#informs > MAX_INFORMS) throw badResponse('it sent too many informational answers');
+    if (head.status !== 100) call.onInform(head);
+    return next;
+  }
+
+  #keepPartial(buffer: Buffer, at: number, length: number): void {
+    if (length - at > MAX_RESPONSE_HEAD_BYTES) throw badResponse('its header is too large');
+    if (length === at) return;
+    const start = readLatin1(buffer, at, Math.min(length, at + 5));
+    if (!'HTTP/'.startsWith(start)) throw badResponse('it does not begin with an HTTP/1.x status line');
+    this.#partial = Buffer.from(buffer.subarray(at, length));
+  }
+
+  #beginAnswer(head: AppResponseHead, call: AppCall): void {
+    this.#keepAlive = head.keepAlive && !call.wantsUpgrade;
+    this.#keepAliveMs = head.keepAliveMs;
+    switch (head.framing) {
+      case 'none':
+        this.#state = IDLE;
+        break;
+      case 'length':
+        this.#state = LENGTH;
+        this.#left = head.length;
+        break;
+      case 'chunked':
+        this.#state = CHUNKED;
+        this.#decoder = new ChunkedDecoder(this);
+        break;
+      default:
+        this.#state = UNTIL_CLOSE;
+    }
+    const mayGoOn = head.status < 400 && head.keepAlive;
+    if (this.#body.isOpen && !mayGoOn) this.#stopBody();
+    const sink = call.onHead(head, this.#resume);
+    if (this.#call === call) this.#sink = sink;
+  }
+
+  /** An app that refuses early does not read on: sending more could have it reset what it answered. */
+  #stopBody(): void {
+    this.#keepAlive = false;
+    this.#body.close();
+    this.#call?.cancelBody();
+  }
+
+  // oxlint-disable-next-line max-params -- one step of the state machine above
+  #beginTunnel(head: AppResponseHead, call: AppCall, buffer: Buffer, at: number, length: number): void {
+    if (!call.wantsUpgrade) throw badResponse('it switched protocols without being asked');
+    this.#state = TUNNEL;
+    this.#call = null;
+    this.deadline = Infinity;
+    const { socket } = this;
+    socket.pause();
+    for (const [event, listener] of Object.entries(this.#listeners)) socket.removeListener(event, listener);
+    if (at < length) socket.unshift(Buffer.from(buffer.subarray(at, length)));
+    call.onUpgrade(head, socket);
+  }
+
+  // oxlint-disable-next-line max-params -- the hot path takes no options object
+  #readBody(buffer: Buffer, at: number, length: number, isShared: boolean): void {
+    if (this.#state === CHUNKED) {
+      const bytes = isShared ? copyOf(buffer, at, length) : buffer.subarray(at, length);
+      const used = (this.#decoder as ChunkedDecoder).write(bytes, 0);
+      if (this.#isComplete()) return this.#finish(used < bytes.length);
+      return this.#afterRead();
+    }
+    const isWhole = this.#state === LENGTH && this.#left <= length - at;
+    const end = isWhole ? at + this.#left : length;
+    if (this.#state === LENGTH) this.#left -= end - at;
+    this.#deliver(isShared ? copyOf(buffer, at, end) : buffer.subarray(at, end));
+    if (this.#state === GONE) return;
+    if (isWhole) return this.#finish(end < length);
+    this.#afterRead();
+  }
+
+  #deliver(bytes: Buffer): void {
+    if ((this.#sink as BodySink).write(bytes) || this.#isPaused) return;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
+  #isComplete(): boolean {
+    return this.#state === IDLE;
+  }
+
+  onData(slice: Buffer): boolean {
+    this.#deliver(slice);
+    return this.#state === CHUNKED;
+  }
+
+  onEnd(trailers: HeaderBlock | null): void {
+    this.#trailers = trailers;
+    if (this.#state === CHUNKED) this.#state = IDLE;
+  }
+
+  #afterRead(): void {
+    if (this.#state === GONE) return;
+    this.deadline = this.#isPaused ? Infinity : this.#owner.now + (this.#call as AppCall).idleMs;
+    this.#sink?.flush();
+  }
+
+  #goOn(): void {
+    if (!this.#isPaused || this.#state === GONE) return;
+    this.#isPaused = false;
+    if (this.#call !== null) this.deadline = this.#owner.now + this.#call.idleMs;
+    this.socket.resume();
+  }
+
+  /** The response is complete. The connection is let go first: the end of one answer may begin the next request. */
+  #finish(hasExtraBytes: boolean): void {
+    const sink = this.#sink as BodySink;
+    const trailers = this.#trailers;
+    const call = this.#call;
+    this.#sink = null;
+    this.#decoder = null;
+    this.#trailers = null;
+    const isClean = this.#keepAlive && !hasExtraBytes && !this.#body.isOpen && this.socket.writable;
+    if (this.#body.isOpen) call?.cancelBody();
+    if (isClean) {
+      this.#call = null;
+      this.#state = IDLE;
+      this.deadline = Infinity;
+      if (this.#isPaused) this.#goOn();
+      this.isReused = true;
+      this.#owner.onIdle(this, this.#keepAliveMs);
+    } else {
+      this.destroy();
+    }
+    call?.onDone();
+    sink.end(trailers === null || call === null ? null : call.passTrailers(trailers));
+  }
+
+  #onBodyChange(error: PosternError | null): void {
+    if (this.#state === GONE) return;
+    if (error !== null) return this.#fail(error, 'no');
+    const call = this.#call;
+    if (call === null) return;
+    if (this.#body.isBlocked) this.deadline = this.#owner.now + call.idleMs;
+    else if (this.#state === HEAD && !this.#body.isOpen) this.deadline = this.#owner.now + call.firstByteMs;
+  }
+
+  #onDrain(): void {
+    if (!this.#body.unblock()) return;
+    if (this.#state === HEAD) this.deadline = Infinity;
+    this.#call?.resumeBody();
+  }
+
+  #onEnd(cause: Error | null): void {
+    if (this.#state === GONE || this.#state === TUNNEL) return;
+    if (this.#state === IDLE) return this.destroy();
+    if (this.#state === UNTIL_CLOSE && cause === null) return this.#finish(false);
+    const facts = cause === null ? {} : { cause: cause.message };
+    if (this.#sink !== null) {
+      const text = "Cannot relay the rest of the app's response: the app broke off";
+      return this.#fail(new PosternError('UPSTREAM_TRUNCATED', text, facts, cause), 'no');
+    }
+    const isMidHead = this.#hasSeenBytes;
+    const text = isMidHead ? 'in the middle of its header' : 'before it answered';
+    const code = isMidHead ? 'UPSTREAM_BAD_RESPONSE' : 'UPSTREAM_UNREACHABLE';
+    const how = cause === null ? 'closed' : 'reset';
+    const error = new PosternError(
+      code,
+      `Cannot relay the app's response: the connection was ${how} ${text}`,
+      facts,
+      cause,
+    );
+    this.#fail(error, this.isReused && !isMidHead ? 'stale' : 'no');
+  }
+
+  #onClosed(): void {
+    if (this.#state !== TUNNEL) return this.#onEnd(null);
+    this.#state = GONE;
+    this.#owner.onGone(this);
+  }
+
+  #failRead(error: unknown): void {
+    if (error instanceof PosternError) return this.#fail(error, 'no');
+    const rule = error instanceof Error ? error.message : String(error);
+    const text = `Cannot relay the app's response: its body is not valid: ${rule}`;
+    this.#fail(new PosternError('UPSTREAM_BAD_RESPONSE', text, {}, error), 'no');
+  }
+
+  #fail(error: PosternError, repeat: Repeat): void {
+    const call = this.#call;
+    const sink = this.#sink;
+    const isBodyOpen = this.#body.isOpen;
+    this.destroy();
+    if (sink === null) {
+      call?.onFail(error, repeat);
+      return;
+    }
+    if (isBodyOpen) call?.cancelBody();
+    call?.onBroken(error);
+    sink.abort(error);
+  }
+}
+
+function copyOf(buffer: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafe(to - from);
+  buffer.copy(copy, 0, from, to);
+  return copy;
+}
+
+function badResponse(what: string): PosternError {
+  return new PosternError('UPSTREAM_BAD_RESPONSE', `Cannot relay the app's response: ${what}`);
+}
