@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import type { RuleText } from '../config/document.ts';
+import * as fc from 'fast-check';
+import type { RuleText } from './rule-text.ts';
 import type { Identity, Person } from '../core/person.ts';
 import type { ClientCertificate } from '../wire/exchange.ts';
 import { compilePolicy, type CompiledPolicy } from './compile.ts';
@@ -100,7 +100,7 @@ test('decide() gives a refused request what could still help', () => {
   for (const [allow, deny, ...expected] of REFUSED_REQUESTS) {
     const { policy, diagnostics } = compile({ allow, deny });
     assert.ok(diagnostics.every(({ severity }) => severity === 'warning'));
-    const got = [ANONYMOUS, person('bob'), other].map((identity) => kindFor(policy, { identity }));
+    const got: string[] = [ANONYMOUS, person('bob'), other].map((identity) => kindFor(policy, { identity }));
     assert.deepEqual(got, expected, JSON.stringify({ allow, deny }));
   }
 });

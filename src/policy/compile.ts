@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
-import type { Path, Rule } from '../config/document.ts';
+import type { Place, Rule } from './rule-text.ts';
 import { NO_RULE, type Decision, type Facts, type RuleTrace } from './facts.ts';
 import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
 import { parsePrincipal, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
@@ -52,7 +52,7 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
 
 interface ParsedRule {
   readonly principal: Principal;
-  readonly at: Path;
+  readonly at: Place;
 }
 
 function parseRules(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import type { RuleText } from '../config/document.ts';
+import * as fc from 'fast-check';
+import type { RuleText } from './rule-text.ts';
 import { parsePrincipal, principalText, type PrincipalContext } from './principal.ts';
 
 const ONE: PrincipalContext = { providers: [{ id: 'local', type: 'local' }], services: ['promtail', 'fluent-bit'] };

@@ -9,7 +9,7 @@ import { assertNever } from '../core/assert-never.ts';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { parseCidr } from '../core/ip-address.ts';
-import type { Path, RuleText } from '../config/document.ts';
+import type { Place, RuleText } from './rule-text.ts';
 import { parseCertificateMatch, type CertificateMatch } from './certificate-match.ts';
 import { parseEmailAddress, parseEmailDomain } from './email-address.ts';
 
@@ -63,7 +63,7 @@ const CONTROL = /[\x00-\x1f\x7f]/;
 const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Reads one rule. Problems are collected; the principal fails closed where there are any. */
-export function parsePrincipal(text: RuleText, at: Path, context: PrincipalContext): ParsedPrincipal {
+export function parsePrincipal(text: RuleText, at: Place, context: PrincipalContext): ParsedPrincipal {
   const diagnostics: Diagnostic[] = [];
   const principal = new PrincipalParser(context, diagnostics).parse(text, at, 0);
   return { principal, diagnostics };
@@ -107,13 +107,13 @@ class PrincipalParser {
     this.#diagnostics = diagnostics;
   }
 
-  parse(text: RuleText, at: Path, nesting: number): Principal {
+  parse(text: RuleText, at: Place, nesting: number): Principal {
     if (typeof text === 'string') return this.#text(text, at);
     if ('when' in text) return { kind: 'when', expression: text.when };
     return this.#all(text.all, [...at, 'all'], nesting);
   }
 
-  #all(parts: readonly RuleText[], at: Path, nesting: number): Principal {
+  #all(parts: readonly RuleText[], at: Place, nesting: number): Principal {
     if (parts.length === 0) {
       return this.#refuse(
         'all: []',
@@ -130,7 +130,7 @@ class PrincipalParser {
     return { kind: 'all', parts: parsed };
   }
 
-  #text(text: string, at: Path): Principal {
+  #text(text: string, at: Place): Principal {
     if (text === 'public') return { kind: 'public' };
     if (text === 'signed-in') return this.#signedIn(text, at);
     const colon = text.indexOf(':');
@@ -144,17 +144,17 @@ class PrincipalParser {
     return this.#qualified(text, head, rest, at);
   }
 
-  #signedIn(text: string, at: Path): Principal {
+  #signedIn(text: string, at: Place): Principal {
     if (this.#context.providers.length === 0) return this.#nobodySignsIn(text, at);
     return { kind: 'signed-in', provider: null };
   }
 
-  #nobodySignsIn(text: string, at: Path): Principal {
+  #nobodySignsIn(text: string, at: Place): Principal {
     const message = `Rule "${text}" is about people, but the document has no provider that signs people in`;
     return this.#refuse(text, at, message, 'Add "providers: { local: { type: local } }"');
   }
 
-  #valued(text: string, kind: string, value: string, at: Path): Principal {
+  #valued(text: string, kind: string, value: string, at: Place): Principal {
     if (!PERSON_KINDS.has(kind)) return this.#machine(text, kind, value, at);
     const { providers } = this.#context;
     const only = providers[0];
@@ -171,7 +171,7 @@ class PrincipalParser {
     return this.#person(text, { provider: only.id, kind: kind as PersonKind, value }, at);
   }
 
-  #qualified(text: string, head: string, rest: string, at: Path): Principal {
+  #qualified(text: string, head: string, rest: string, at: Place): Principal {
     const ids = this.#context.providers.map((provider) => provider.id);
     const colon = rest.indexOf(':');
     const kind = colon === -1 ? rest : rest.slice(0, colon);
@@ -192,7 +192,7 @@ class PrincipalParser {
     return this.#refuse(text, at, `Rule "${text}" has the unknown kind "${kind}" after the provider "${head}"`, remedy);
   }
 
-  #unknownHead(text: string, head: string, kind: string, at: Path): Principal {
+  #unknownHead(text: string, head: string, kind: string, at: Place): Principal {
     const ids = this.#context.providers.map((provider) => provider.id);
     const isPrincipalAfter = PERSON_KINDS.has(kind) || kind === 'signed-in' || LATER.includes(kind);
     if (isPrincipalAfter) {
@@ -216,7 +216,7 @@ class PrincipalParser {
     return this.#refuse(text, at, `Rule "${text}" has the unknown kind "${head}"`, remedy);
   }
 
-  #unknownWord(text: string, at: Path): Principal {
+  #unknownWord(text: string, at: Place): Principal {
     if (Object.hasOwn(EXAMPLES, text) || LATER.includes(text)) {
       return this.#refuse(
         text,
@@ -230,12 +230,12 @@ class PrincipalParser {
     return this.#refuse(text, at, `Rule "${text}" is not a principal`, remedy);
   }
 
-  #later(text: string, kind: string, at: Path): Principal {
+  #later(text: string, kind: string, at: Place): Principal {
     const message = `Rule "${text}" uses "${kind}:", which this version cannot check: it comes with the providers that know it`;
     return this.#refuse(text, at, message, 'Use "user:", "email:" or "group:" until then');
   }
 
-  #person(text: string, found: { provider: string; kind: PersonKind; value: string }, at: Path): Principal {
+  #person(text: string, found: { provider: string; kind: PersonKind; value: string }, at: Place): Principal {
     const { kind, value } = found;
     const bad = this.#badValue(text, kind, value, at);
     if (bad !== null) return bad;
@@ -259,7 +259,7 @@ class PrincipalParser {
     return { ...found, kind };
   }
 
-  #machine(text: string, kind: string, value: string, at: Path): Principal {
+  #machine(text: string, kind: string, value: string, at: Place): Principal {
     const bad = this.#badValue(text, kind, value, at);
     if (bad !== null) return bad;
     if (kind === 'ip') return this.#addresses(text, value, at);
@@ -272,7 +272,7 @@ class PrincipalParser {
     return this.#service(text, value, at);
   }
 
-  #service(text: string, value: string, at: Path): Principal {
+  #service(text: string, value: string, at: Place): Principal {
     const { services } = this.#context;
     if (!SERVICE_NAME.test(value)) {
       return this.#refuse(
@@ -291,7 +291,7 @@ class PrincipalParser {
     return { kind: 'service', value };
   }
 
-  #addresses(text: string, value: string, at: Path): Principal {
+  #addresses(text: string, value: string, at: Place): Principal {
     const cidrs: string[] = [];
     for (const item of value.split(',')) {
       const cidr = parseCidr(item.trim());
@@ -310,7 +310,7 @@ class PrincipalParser {
     return { kind: 'ip', cidrs };
   }
 
-  #badValue(text: string, kind: string, value: string, at: Path): Principal | null {
+  #badValue(text: string, kind: string, value: string, at: Place): Principal | null {
     const remedy = `Write for example "${EXAMPLES[kind]}"`;
     if (value === '') return this.#refuse(text, at, `Rule "${text}" has no value`, remedy);
     if (value.length > 1024)
@@ -331,7 +331,7 @@ class PrincipalParser {
     return null;
   }
 
-  #refuse(text: string, at: Path, message: string, remedy: string): Principal {
+  #refuse(text: string, at: Place, message: string, remedy: string): Principal {
     this.#diagnostics.push(problem(at, message, remedy));
     return { kind: 'unreadable', text };
   }

@@ -13,6 +13,14 @@ import { compileTemplate, type Template, type TemplateUse } from './template.ts'
 const ABOUT_IDENTITY = /^(?:user|service|map)\./;
 const UNDECIDABLE: Template = () => null;
 
+interface Rendering {
+  readonly render: Template;
+  readonly isFixed: boolean;
+  readonly isRefused: boolean;
+}
+
+const REFUSED: Rendering = { render: UNDECIDABLE, isFixed: false, isRefused: true };
+
 export interface RouteResult {
   readonly route: CompiledRoute;
   readonly pattern: PathPattern;
@@ -43,8 +51,8 @@ export class RouteCompiler {
     const policy = this.#policy(host, route);
     const servers =
       route.action.kind === 'proxy' ? route.action.servers.map((server) => this.#server(server, names)) : [];
-    const requestHeaders = this.#headers(route, 'requestHeaders', names);
-    const responseHeaders = this.#headers(route, 'responseHeaders', names);
+    const requestHeaders = this.#headers(route, names);
+    const targetPath = this.#targetPath(route, parsed.pattern);
     const isFilledByIdentity = [...names].some((name) => ABOUT_IDENTITY.test(name));
     const compiled: CompiledRoute = {
       id,
@@ -53,13 +61,12 @@ export class RouteCompiler {
       config: route,
       policy,
       needsIdentity: !policy.isPublic || isFilledByIdentity,
-      targetPath: this.#targetPath(route, parsed.pattern),
+      targetPath,
       servers,
       requestHeaders,
-      responseHeaders,
-      redirectTo: route.action.kind === 'redirect' ? this.#redirect(route, route.action.to) : null,
+      redirectTo: route.action.kind === 'redirect' ? this.#redirect(route, route.action.to, targetPath) : null,
     };
-    if (policy.isPublic && servers.some((server) => server.fixed === null)) this.#warnOfUnfillable(route);
+    if (policy.isPublic && servers.some(({ config }) => config.isTemplate)) this.#warnOfUnfillable(route);
     return { route: compiled, pattern: parsed.pattern };
   }
 
@@ -109,10 +116,9 @@ export class RouteCompiler {
     return () => null;
   }
 
-  #headers(route: Route, field: 'requestHeaders' | 'responseHeaders', names: Set<string>): readonly CompiledHeader[] {
-    return Object.entries(route[field].add).map(([name, text]) => {
-      const label = `Header "${name}"`;
-      const template = this.#template(text, { use: 'header', label, at: route.at }, names);
+  #headers(route: Route, names: Set<string>): readonly CompiledHeader[] {
+    return Object.entries(route.requestHeaders.add).map(([name, text]) => {
+      const template = this.#template(text, { use: 'header', label: `Header "${name}"`, at: route.at }, names);
       return { name, fixed: template.isFixed ? text : null, render: template.render };
     });
   }
@@ -138,28 +144,25 @@ export class RouteCompiler {
     return { config: server, fixed: null, resolve };
   }
 
-  #template(
-    text: string,
-    asked: { use: TemplateUse; label: string; at: Route['at'] },
-    names: Set<string>,
-  ): { render: Template; isFixed: boolean } {
+  #template(text: string, asked: { use: TemplateUse; label: string; at: Route['at'] }, names: Set<string>): Rendering {
     const compiled = compileTemplate(text, asked.use, this.#document.maps);
     if (compiled.kind === 'refused') {
       this.#diagnostics.push(problem(asked.at, `${asked.label} "${text}" cannot be compiled: ${compiled.reason}`));
-      return { render: UNDECIDABLE, isFixed: false };
+      return REFUSED;
     }
     for (const name of compiled.names) names.add(name);
     if (asked.use === 'address' && compiled.names.includes('user.name') && this.#document.providers.length > 1) {
       const message = `${asked.label} "${text}" uses {user.name}, but two providers may both know a person of that name`;
       this.#diagnostics.push(problem(asked.at, message, 'Use {map.NAME} with keys such as "local:user:alice"'));
-      return { render: UNDECIDABLE, isFixed: false };
+      return REFUSED;
     }
-    return { render: compiled.render, isFixed: compiled.names.length === 0 };
+    return { render: compiled.render, isFixed: compiled.names.length === 0, isRefused: false };
   }
 
-  #redirect(route: Route, to: string): Template {
-    const { render } = this.#template(to, { use: 'redirect', label: 'Redirect', at: route.at }, new Set());
-    const site = /^(?:https?:\/\/[^/?#{}]+(?=[/?#]|\{path\}|\{query\}|$)|\/)/.exec(to);
+  #redirect(route: Route, to: string, targetPath: CompiledRoute['targetPath']): Template {
+    const site = /^(?:https?:\/\/[^/?#{}]+(?=[/?#]|\{path\}|\{query\}|$)|\/(?![/\\]))/.exec(to);
+    const { render, isRefused } = this.#template(to, { use: 'redirect', label: 'Redirect', at: route.at }, new Set());
+    if (isRefused) return UNDECIDABLE;
     if (site === null) {
       const message = `Redirect "${to}" does not begin with "/" or with a URL whose host is written out`;
       this.#diagnostics.push(problem(route.at, message, 'Write for example "https://www.example.com{path}"'));
@@ -167,7 +170,8 @@ export class RouteCompiler {
     }
     // "/{path}" would give "//evil.example", which a browser reads as another site.
     return (context) => {
-      const target = render(context);
+      const path = targetPath(context.path);
+      const target = path === null ? null : render({ ...context, path });
       return target !== null && /^\/[/\\]/.test(target) ? null : target;
     };
   }

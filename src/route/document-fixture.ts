@@ -9,6 +9,7 @@ const LIMITS: Route['limits'] = {
   connectMs: 5_000,
   firstByteMs: 60_000,
   upstreamIdleMs: 60_000,
+  streamIdleMs: Infinity,
   tunnelIdleMs: Infinity,
 };
 
@@ -90,6 +91,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
       headTimeoutMs: 10_000,
       keepAliveMs: 75_000,
       connectionsPerAddress: 100,
+      connectionsPerLoopback: 10_000,
       connections: 10_000,
       http2Streams: 100,
       tlsHandshakeMs: 10_000,

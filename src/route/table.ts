@@ -50,9 +50,9 @@ export interface CompiledRoute {
   readonly targetPath: (path: string) => string | null;
   /** The servers of a proxy action in the order of the document; empty for other actions. */
   readonly servers: readonly CompiledServer[];
+  /** Headers to add to the request. Those of the answer hold no templates: see `config.responseHeaders`. */
   readonly requestHeaders: readonly CompiledHeader[];
-  readonly responseHeaders: readonly CompiledHeader[];
-  /** Of a redirect action, else null. Renders null where the target would leave the site it names. */
+  /** Of a redirect action, else null. Takes the canonical path and strips it itself; renders null where the target would leave the site it names. */
   readonly redirectTo: Template | null;
 }
 
@@ -72,7 +72,7 @@ export interface CompiledServer {
   readonly resolve: (context: TemplateContext) => ServerAddress | null;
 }
 
-/** A header to set. Remove what the client sent under the name first, also where `render` answers null. */
+/** A header to set. First remove what the client sent under the name, also where `render` answers null: then there is none. */
 export interface CompiledHeader {
   readonly name: string;
   /** The text where it is the same for all requests, else null. */

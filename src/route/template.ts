@@ -1,7 +1,8 @@
 /**
  * Templates with {user.name}, {service.name}, {map.NAME}, {client.ip}, {request.id}, {path} and {query},
- * compiled once. What would become part of an address must match [a-z0-9_-]{1,64}: anything else, or
- * a value that is missing, makes the template undecidable (null), never a shortened or quoted value.
+ * compiled once; which of them stand where is a closed list. What would become part of an address must
+ * match [a-z0-9_-]{1,64}: anything else, or a value that is missing, makes the template undecidable
+ * (null), never a shortened or quoted value. In headers, braces around anything else are literal (JSON).
  */
 import type { Identity } from '../core/person.ts';
 
@@ -28,18 +29,31 @@ export type TemplateResult =
 const PLACEHOLDER = /\{([^{}]*)\}/g;
 const ADDRESS_VALUE = /^[a-z0-9_-]{1,64}$/;
 const HEADER_VALUE = /^[\x20-\x7e]{0,1024}$/;
-const IN_ADDRESS: readonly string[] = ['user.name', 'service.name'];
-const IN_TEXT: readonly string[] = [...IN_ADDRESS, 'client.ip', 'request.id', 'path', 'query'];
+const KNOWN: Readonly<Record<TemplateUse, readonly string[]>> = {
+  address: ['user.name', 'service.name'],
+  header: ['user.name', 'service.name', 'client.ip', 'request.id'],
+  redirect: ['path', 'query'],
+};
 
 /** Compiles a text, or says which placeholder is refused. Plain texts compile too. */
 export function compileTemplate(text: string, use: TemplateUse, maps: Maps): TemplateResult {
-  const names = [...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? '');
-  for (const name of names) {
+  const literals = [''];
+  const names: string[] = [];
+  let end = 0;
+  for (const match of text.matchAll(PLACEHOLDER)) {
+    const name = match[1] ?? '';
+    const before = text.slice(end, match.index);
+    end = match.index + match[0].length;
     const reason = refusalOf(name, use, maps);
-    if (reason !== null) return { kind: 'refused', reason };
+    if (reason !== null && use !== 'header') return { kind: 'refused', reason };
+    literals[literals.length - 1] += reason === null ? before : before + match[0];
+    if (reason !== null) continue;
+    names.push(name);
+    literals.push('');
   }
-  const literals = text.split(/\{[^{}]*\}/);
-  if (literals.some((literal) => /[{}]/.test(literal))) return { kind: 'refused', reason: 'its braces do not match' };
+  literals[literals.length - 1] += text.slice(end);
+  if (use !== 'header' && literals.some((literal) => /[{}]/.test(literal)))
+    return { kind: 'refused', reason: 'its braces do not match' };
   const values = names.map((name) => compileValue(name, use, maps));
   return { kind: 'template', names, render: (context) => render(literals, values, context) };
 }
@@ -55,14 +69,14 @@ function render(literals: readonly string[], values: readonly Template[], contex
 }
 
 function refusalOf(name: string, use: TemplateUse, maps: Maps): string | null {
-  if (name.startsWith('map.')) {
+  const known = KNOWN[use];
+  if (name.startsWith('map.') && use !== 'redirect') {
     const map = name.slice(4);
     return Object.hasOwn(maps, map) ? null : `{${name}} names a map that the document does not have under "maps"`;
   }
-  const known = use === 'address' ? IN_ADDRESS : IN_TEXT;
   if (known.includes(name)) return null;
   const list = known.map((one) => `{${one}}`).join(', ');
-  return `{${name}} is not known here; there are ${list} and {map.NAME}`;
+  return `{${name}} is not known here; there are ${list}${use === 'redirect' ? '' : ' and {map.NAME}'}`;
 }
 
 function compileValue(name: string, use: TemplateUse, maps: Maps): Template {

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Document, PolicyTest } from '../config/document.ts';
+import { ANONYMOUS } from '../policy/facts.ts';
+import { compileTable } from './compile.ts';
+import { documentOf, hostOf, routeOf, rules } from './document-fixture.ts';
+import {
+  explainRequest,
+  explanationToJson,
+  formatExplanation,
+  type AskedRequest,
+  type Explanation,
+} from './explain-request.ts';
+import { parseIdentity } from './persons.ts';
+import { runPolicyTests } from './policy-tests.ts';
+
+const HOSTS = [
+  hostOf(
+    'grafana.example.com',
+    [
+      routeOf('/lokiaws/*', ['ip:203.0.113.7'], { stripPrefix: '/lokiaws' }),
+      routeOf('/lokitest/*', ['service:promtail'], { stripPrefix: '/lokitest' }),
+      routeOf('/*', ['group:/developers']),
+    ],
+    { deny: rules('ip:192.0.2.0/24') },
+  ),
+];
+
+const { table } = compileTable(documentOf(HOSTS));
+
+function explain(url: string, changes: Partial<AskedRequest> = {}): Explanation {
+  return explainRequest(table, { url, method: 'GET', identity: ANONYMOUS, ip: '198.51.100.1', ...changes });
+}
+
+function identityOf(as: string, groups: string[] = []): AskedRequest['identity'] {
+  const who = parseIdentity(as, groups, table.providers);
+  assert.equal(who.kind, 'identity');
+  return (who as { identity: AskedRequest['identity'] }).identity;
+}
+
+test('explainRequest() prints host, route, rules and decision', () => {
+  const text = formatExplanation(
+    explain('https://GRAFANA.example.com:443/lokitest/api?x=1', { identity: identityOf('service:promtail') }),
+  );
+  assert.equal(
+    text,
+    `Host   grafana.example.com
+Route  grafana.example.com /lokitest/*
+Path   /lokitest/api -> /api
+Rules
+  deny  ip:192.0.2.0/24: not matched, client address is 198.51.100.1
+> allow service:promtail: matched, service is "promtail", wanted "promtail"
+Allowed by "service:promtail"
+`,
+  );
+});
+
+test('explainRequest() answers as the gateway would where there is no decision', () => {
+  const cases: [string, Explanation['kind']][] = [
+    ['https://other.example.com/', 'no-host'],
+    ['https://auth.example.com/', 'sign-in-host'],
+    ['https://grafana.example.com/LokiAWS/', 'no-route'],
+    ['https://grafana.example.com/../x', 'bad-request'],
+    ['https://grafana.example.com/a%2Fb', 'bad-request'],
+    ['grafana.example.com/', 'bad-request'],
+    ['/only/a/path', 'bad-request'],
+    ['ftp://grafana.example.com/', 'bad-request'],
+    ['', 'bad-request'],
+  ];
+  for (const [url, kind] of cases) {
+    const explanation = explain(url);
+    assert.equal(explanation.kind, kind, url);
+    assert.ok(formatExplanation(explanation).endsWith('\n'));
+    assert.equal((explanationToJson(explanation) as { kind: string }).kind, kind);
+  }
+});
+
+test('explainRequest() gives the same as plain data', () => {
+  const json = explanationToJson(explain('https://grafana.example.com/lokiaws/push', { ip: '203.0.113.7' }));
+  const { rules: traces, ...rest } = JSON.parse(JSON.stringify(json)) as { rules: unknown[] };
+  assert.equal(traces.length, 2);
+  assert.deepEqual(rest, {
+    kind: 'route',
+    host: 'grafana.example.com',
+    route: 'grafana.example.com /lokiaws/*',
+    path: '/lokiaws/push',
+    targetPath: '/push',
+    decision: { kind: 'allow', rule: 'ip:203.0.113.7/32' },
+  });
+});
+
+test('parseIdentity() reads the forms of a person or service and refuses the rest', () => {
+  assert.deepEqual(identityOf('anonymous'), ANONYMOUS);
+  assert.deepEqual(identityOf('service:x'), { kind: 'service', name: 'x' });
+  for (const as of ['bob', 'user:bob', 'local:user:bob']) {
+    const identity = identityOf(as, ['/a']);
+    assert.ok(identity.kind === 'person');
+    assert.deepEqual(
+      [identity.person.provider, identity.person.name, identity.person.groups],
+      ['local', 'bob', ['/a']],
+    );
+  }
+  const byEmail = identityOf('email:bob@example.com');
+  assert.ok(byEmail.kind === 'person' && byEmail.person.email === 'bob@example.com' && byEmail.person.emailVerified);
+  for (const as of ['', 'group:x', 'ip:10.0.0.1', 'public:', 'nope:user:bob', 'signed-in:']) {
+    assert.equal(parseIdentity(as, [], table.providers).kind, 'refused', as);
+  }
+  assert.equal(parseIdentity('anonymous', ['x'], table.providers).kind, 'refused');
+  assert.equal(parseIdentity('service:a', ['x'], table.providers).kind, 'refused');
+  const two = [...table.providers, { id: 'keycloak', type: 'oidc' }];
+  const unclear = parseIdentity('bob', [], two);
+  assert.ok(unclear.kind === 'refused' && unclear.remedy === 'Write "local:user:bob" or "keycloak:user:bob"');
+});
+
+function testOf(changes: Partial<PolicyTest>): PolicyTest {
+  const base = {
+    as: 'anonymous',
+    groups: [],
+    ip: '198.51.100.1',
+    method: 'GET',
+    url: 'https://grafana.example.com/',
+    at: ['tests', 0],
+  };
+  return { ...base, expect: 'deny', ...changes };
+}
+
+function run(...tests: PolicyTest[]): string[] {
+  const document: Document = documentOf(HOSTS, { tests });
+  return runPolicyTests(document, table).map(({ path, message }) => `${path.join('.')}: ${message}`);
+}
+
+test('runPolicyTests() is silent where the document keeps its promises', () => {
+  const promises: Partial<PolicyTest>[] = [
+    { expect: 'sign-in' },
+    { as: 'bob', expect: 'deny' },
+    { as: 'bob', groups: ['/developers'], expect: 'allow' },
+    { as: 'local:user:bob', groups: ['/developers'], ip: '192.0.2.1', expect: 'deny' },
+    { as: 'bob', groups: ['/developers'], ip: null, expect: 'deny' },
+    { as: 'service:promtail', method: 'POST', url: 'https://grafana.example.com/lokitest/push', expect: 'allow' },
+    { url: 'https://grafana.example.com/lokitest/push', expect: 'challenge' },
+    { url: 'https://grafana.example.com/lokiaws/push', expect: 'deny' },
+    { url: 'https://nowhere.example.com/', expect: 'deny' },
+  ];
+  assert.deepEqual(run(...promises.map(testOf)), []);
+});
+
+test('runPolicyTests() names the test, what it gives and the rule that decided', () => {
+  const failures = run(
+    testOf({ as: 'bob', groups: ['/developers'], expect: 'deny', at: ['tests', 0] }),
+    testOf({ as: 'bob', expect: 'sign-in', at: ['tests', 1] }),
+    testOf({ ip: 'x', at: ['tests', 2] }),
+    testOf({ as: 'nope:user:x', at: ['tests', 3] }),
+    testOf({ url: 'https://nowhere.example.com/', expect: 'allow', at: ['tests', 4] }),
+  );
+  assert.deepEqual(failures, [
+    'tests.0: Test "bob" GET "https://grafana.example.com/" gives "allow", expected "deny": grafana.example.com /*: Allowed by "local:group:/developers"',
+    'tests.1: Test "bob" GET "https://grafana.example.com/" gives "deny", expected "sign-in": grafana.example.com /*: Denied by "(no rule)": "local:group:/developers" does not match: groups are none, wanted "/developers"',
+    'tests.2.ip: Address "x" is not an IP address',
+    'tests.3.as: Rule "nope:user:x" names the provider "nope", which the document does not have',
+    'tests.4: Test "anonymous" GET "https://nowhere.example.com/" gives "deny", expected "allow": no host "nowhere.example.com"',
+  ]);
+});

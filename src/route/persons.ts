@@ -1,0 +1,66 @@
+/**
+ * Builds the identity that `postern explain --as` and the document's `tests` name: "anonymous",
+ * "alice", "local:user:alice", "service:promtail", "email:alice@example.com" (taken as verified).
+ * Nobody is looked up: what rules see is what is written.
+ */
+import type { Identity, Person } from '../core/person.ts';
+import { ANONYMOUS } from '../policy/facts.ts';
+import { parsePrincipal, type ProviderRef } from '../policy/principal.ts';
+
+export type IdentityResult =
+  | { readonly kind: 'identity'; readonly identity: Identity }
+  | { readonly kind: 'refused'; readonly message: string; readonly remedy: string | null };
+
+/** Reads who is meant. Groups apply to persons only. */
+export function parseIdentity(
+  as: string,
+  groups: readonly string[],
+  providers: readonly ProviderRef[],
+): IdentityResult {
+  if (as === 'anonymous') return groups.length === 0 ? { kind: 'identity', identity: ANONYMOUS } : withoutGroups(as);
+  const text = /^[^:]+$/.test(as) ? `user:${as}` : as;
+  const { principal, diagnostics } = parsePrincipal(text, [], { providers, services: null });
+  const problem = diagnostics[0];
+  if (problem !== undefined) return { kind: 'refused', message: problem.message, remedy: problem.remedy };
+  if (principal.kind === 'service') {
+    return groups.length === 0
+      ? { kind: 'identity', identity: { kind: 'service', name: principal.value } }
+      : withoutGroups(as);
+  }
+  if (principal.kind !== 'user' && principal.kind !== 'email') {
+    const remedy = 'Write "anonymous", "alice", "local:user:alice" or "service:promtail"';
+    return { kind: 'refused', message: `Identity "${as}" is not one person or service`, remedy };
+  }
+  const email = principal.kind === 'email' ? principal.value : null;
+  return {
+    kind: 'identity',
+    identity: { kind: 'person', person: personOf(principal.provider, principal.value, { email, groups }) },
+  };
+}
+
+function personOf(
+  provider: string,
+  name: string,
+  attributes: { email: string | null; groups: readonly string[] },
+): Person {
+  const { email, groups } = attributes;
+  return {
+    provider,
+    subject: name,
+    name,
+    displayName: name,
+    email,
+    emailVerified: email !== null,
+    groups,
+    roles: [],
+    amr: [],
+  };
+}
+
+function withoutGroups(as: string): IdentityResult {
+  return {
+    kind: 'refused',
+    message: `Identity "${as}" cannot be in groups: it is not a person`,
+    remedy: 'Remove "groups"',
+  };
+}

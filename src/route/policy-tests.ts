@@ -1,0 +1,53 @@
+/**
+ * Runs the `tests:` of a document against its own table. A test that fails is an error of the document:
+ * `postern check` prints it, and a reload with it is refused.
+ */
+import { assertNever } from '../core/assert-never.ts';
+import { problem, type Diagnostic } from '../core/diagnostic.ts';
+import { normaliseIp } from '../core/ip-address.ts';
+import type { Document, PolicyTest } from '../config/document.ts';
+import { describeDecision } from '../policy/explain.ts';
+import { explainRequest, type Explanation } from './explain-request.ts';
+import { parseIdentity } from './persons.ts';
+import type { RoutingTable } from './table.ts';
+
+export function runPolicyTests(document: Document, table: RoutingTable): readonly Diagnostic[] {
+  return document.tests.flatMap((test) => runTest(test, table) ?? []);
+}
+
+function runTest(test: PolicyTest, table: RoutingTable): Diagnostic | null {
+  const who = parseIdentity(test.as, test.groups, table.providers);
+  if (who.kind === 'refused') return problem([...test.at, 'as'], who.message, who.remedy);
+  const ip = test.ip === null ? null : normaliseIp(test.ip);
+  if (test.ip !== null && ip === null) {
+    return problem([...test.at, 'ip'], `Address "${test.ip}" is not an IP address`, 'Write for example "192.0.2.1"');
+  }
+  const explanation = explainRequest(table, { url: test.url, method: test.method, identity: who.identity, ip });
+  const got = outcomeOf(explanation);
+  if (got === test.expect) return null;
+  const message = `Test "${test.as}" ${test.method} "${test.url}" gives "${got}", expected "${test.expect}": ${reasonOf(explanation)}`;
+  return problem(test.at, message, 'Change the rules, or what the test expects');
+}
+
+/** What reaches no app counts as denied. */
+function outcomeOf(explanation: Explanation): PolicyTest['expect'] {
+  if (explanation.kind !== 'route' || explanation.targetPath === null) return 'deny';
+  return explanation.decision.kind;
+}
+
+function reasonOf(explanation: Explanation): string {
+  switch (explanation.kind) {
+    case 'bad-request':
+      return explanation.reason;
+    case 'sign-in-host':
+      return `"${explanation.host}" is the sign-in host`;
+    case 'no-host':
+      return `no host "${explanation.host}"`;
+    case 'no-route':
+      return `no route of "${explanation.host.name}" takes it`;
+    case 'route':
+      return `${explanation.route.label}: ${describeDecision(explanation.decision)}`;
+    default:
+      return assertNever(explanation);
+  }
+}
