@@ -3,7 +3,7 @@
  * question what could still help a visitor who is refused. Rules that cannot be read are diagnostics,
  * and fail closed. Nothing is interpreted per request.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import type { Place, Rule } from './rule-text.ts';
 import { NO_RULE, type Decision, type Facts, type RuleTrace } from './facts.ts';
@@ -172,5 +172,5 @@ function trace(rule: Matcher, list: List, facts: Facts, decisive: Matcher | unde
 
 function hashOf(deny: readonly ParsedRule[], allow: readonly ParsedRule[]): string {
   const content = JSON.stringify([deny.map(({ principal }) => principal), allow.map(({ principal }) => principal)]);
-  return createHash('sha256').update(content).digest('base64url').slice(0, 22);
+  return hash('sha256', content, 'base64url').slice(0, 22);
 }

@@ -30,15 +30,38 @@ interface Found {
   readonly entry: Entry;
 }
 
+/** Of a host whose first and only route takes everything, no index is built: most hosts are such. */
 export class HostRoutes {
+  #only: CompiledRoute | null = null;
+  #paths: HostPaths | null = null;
+
+  /** Adds a route; those added first come first among equals. */
+  add(pattern: PathPattern, route: CompiledRoute): void {
+    const isFirst = this.#only === null && this.#paths === null;
+    if (isFirst && pattern.kind === 'prefix' && pattern.key === '' && isUnconditional(route)) {
+      this.#only = route;
+      return;
+    }
+    this.#paths ??= new HostPaths();
+    if (this.#only !== null) this.#paths.add(CATCH_ALL, this.#only);
+    this.#only = null;
+    this.#paths.add(pattern, route);
+  }
+
+  find(path: string, method: string, headers: HeaderBlock): CompiledRoute | null {
+    if (this.#only !== null) return path === '*' ? null : this.#only;
+    return this.#paths === null ? null : this.#paths.find(path, method, headers);
+  }
+}
+
+const CATCH_ALL: PathPattern = { text: '/*', kind: 'prefix', key: '' };
+
+class HostPaths {
   readonly #index = new PathIndex<Entry>();
   readonly #folded = new PathIndex<FoldedEntry>();
   readonly #policies = new Set<string>();
   #hasProtected = false;
-  #only: CompiledRoute | null = null;
-  #size = 0;
 
-  /** Adds a route; those added first come first among equals. */
   add(pattern: PathPattern, route: CompiledRoute): void {
     let entry = this.#index.get(pattern.kind, pattern.key);
     if (entry === undefined) {
@@ -49,13 +72,9 @@ export class HostRoutes {
     entry.folded.routes.push(route);
     this.#policies.add(route.policy.id);
     this.#hasProtected ||= !route.policy.isPublic;
-    this.#size++;
-    const takesAll = this.#size === 1 && pattern.kind === 'prefix' && pattern.key === '' && isUnconditional(route);
-    this.#only = takesAll ? route : null;
   }
 
   find(path: string, method: string, headers: HeaderBlock): CompiledRoute | null {
-    if (this.#only !== null) return path === '*' ? null : this.#only;
     const found = this.#index.find(path, firstFitting, { method, headers });
     if (found === undefined) return null;
     return this.#isGuarded && this.#isEvading(path, found) ? null : found.route;

@@ -60,12 +60,19 @@ function canonicalOrNull(path: string): string | null {
   }
 }
 
-const PLAIN = /^[^A-Z%;]*[^A-Z%;/]$/;
+const SLASH = 47;
 const MOST_DECODINGS = 3;
 
 /** The path that a lax app might see, or null where it would climb above the root. */
 export function foldPath(path: string): string | null {
-  if (PLAIN.test(path)) return path;
+  if (path.includes('%') || path.includes(';')) return foldOdd(path);
+  const end = path.length - 1;
+  const bare = end > 0 && path.charCodeAt(end) === SLASH ? path.slice(0, end) : path;
+  // No copy is made where the path has no upper-case letter.
+  return bare.toLowerCase();
+}
+
+function foldOdd(path: string): string | null {
   let text = path;
   for (let i = 0; i < MOST_DECODINGS && text.includes('%'); i++) text = decodeAscii(text);
   const segments: string[] = [];
