@@ -1,0 +1,80 @@
+/**
+ * Prints problems as two lines: place, code and message; then the remedy. On a terminal the line of
+ * the document follows with a caret. What a substitution put in is never printed.
+ */
+import type { Diagnostic } from '../core/diagnostic.ts';
+import type { Path } from './document.ts';
+import type { PlacedDiagnostic, Secret } from './load.ts';
+import type { Place } from './positions.ts';
+
+export interface PrintOptions {
+  /** As shown, e.g. "postern.yaml". */
+  readonly file: string;
+  /** The text of the document, for the line with the caret. */
+  readonly text?: string | undefined;
+  /** Finds the place of what other rooms report by path alone. */
+  readonly locate?: ((path: Path) => Place | null) | undefined;
+  /** True on a terminal: colours, and the line with the caret. */
+  readonly colours?: boolean | undefined;
+  /** What came from variables: masked in what other rooms report, since they quote what they were given. */
+  readonly secrets?: readonly Secret[] | undefined;
+}
+
+const INDENT = ' '.repeat(16);
+const LONGEST_LINE = 160;
+/** Shorter values would hide innocent text and guard nothing. */
+const SHORTEST_SECRET = 4;
+
+/** "" for none. The load's own diagnostics know their place; those of other rooms are located here. */
+export function printDiagnostics(diagnostics: readonly (Diagnostic | PlacedDiagnostic)[], options: PrintOptions): string {
+  return diagnostics.map((one) => printOne('place' in one ? one : placeDiagnostic(one, options), options)).join('');
+}
+
+function printOne(one: PlacedDiagnostic, { file, text: source, colours = false }: PrintOptions): string {
+  const paint = (code: number, text: string): string => (colours ? `\u001B[${code}m${text}\u001B[0m` : text);
+  const place = one.place === null ? file : `${file}:${one.place.line}:${one.place.column}`;
+  const word = one.severity === 'warning' ? paint(33, 'WARNING') : paint(31, one.code ?? 'CONFIG_INVALID');
+  let text = `${paint(1, place)}  ${word}  ${oneLine(one.message)}\n`;
+  if (one.remedy !== null) text += `${INDENT}${oneLine(one.remedy)}\n`;
+  if (colours && source !== undefined && one.place !== null && !one.isSecret) text += excerpt(source, one.place, paint);
+  return text;
+}
+
+/** What an operator wrote must not move the cursor of who reads the message. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function excerpt(source: string, { line, column }: Place, paint: (code: number, text: string) => string): string {
+  const text = source.replace(/^\uFEFF/, '').split('\n', line)[line - 1]?.replace(/\r$/, '');
+  if (text === undefined || text.length > LONGEST_LINE) return '';
+  const number = String(line).padStart(6);
+  const before = oneLine(text.slice(0, column - 1).replaceAll('\t', ' ')).length;
+  const shown = oneLine(text.replaceAll('\t', ' '));
+  return `${paint(2, `${number} |`)} ${shown}\n${' '.repeat(7)}${paint(2, '|')} ${' '.repeat(before)}${paint(31, '^')}\n`;
+}
+
+function placeDiagnostic(diagnostic: Diagnostic, { locate, secrets = [] }: PrintOptions): PlacedDiagnostic {
+  const { path, message, remedy } = diagnostic;
+  const related = secrets.filter((secret) => isWithin(secret.path, path) || isWithin(path, secret.path));
+  return {
+    ...diagnostic,
+    message: maskSecrets(message, related),
+    remedy: remedy === null ? null : maskSecrets(remedy, related),
+    place: locate?.(path) ?? null,
+    isSecret: false,
+  };
+}
+
+function isWithin(inner: Path, outer: Path): boolean {
+  return outer.every((step, index) => inner[index] === step);
+}
+
+/** The text with each value that came from a variable replaced by `${NAME}`. */
+export function maskSecrets(text: string, secrets: readonly Secret[]): string {
+  let masked = text;
+  for (const { name, value } of [...secrets].sort((a, b) => b.value.length - a.value.length)) {
+    if (value.length >= SHORTEST_SECRET || value === text) masked = masked.replaceAll(value, `\${${name}}`);
+  }
+  return masked;
+}

@@ -1,0 +1,225 @@
+/**
+ * Prints the document as it is in effect: defaults written out, presets expanded, in the language of
+ * the document. Password hashes and whatever came from a variable are masked.
+ */
+import { stringify } from 'yaml';
+import { formatDuration } from '../core/durations.ts';
+import { formatSize } from '../core/sizes.ts';
+import type {
+  Action,
+  Document,
+  HeaderEdits,
+  Host,
+  HostTls,
+  Listen,
+  ListenAddress,
+  ProxyAction,
+  Route,
+  RouteLimits,
+  Rule,
+  UpstreamServer,
+} from './document.ts';
+import type { Secret } from './load.ts';
+import { maskSecrets } from './print-diagnostics.ts';
+
+type Shown = string | number | boolean | readonly Shown[] | { readonly [key: string]: Shown | undefined };
+
+export function showEffective(document: Document, secrets: readonly Secret[]): string {
+  return stringify(mask(shownDocument(document), secrets), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function mask(shown: Shown, secrets: readonly Secret[]): Shown {
+  if (typeof shown === 'string') return maskSecrets(shown, secrets);
+  if (typeof shown === 'number') {
+    const masked = maskSecrets(String(shown), secrets);
+    return masked === String(shown) ? shown : masked;
+  }
+  if (typeof shown === 'boolean') return shown;
+  if (Array.isArray(shown)) return (shown as readonly Shown[]).map((one) => mask(one, secrets));
+  const entries = Object.entries(shown as Readonly<Record<string, Shown | undefined>>);
+  return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, mask(value, secrets)]])));
+}
+
+function shownDocument(document: Document): Shown {
+  const { limits, session, tls } = document;
+  return {
+    version: 1,
+    listen: shownListen(document.listen),
+    workers: document.workers === 0 ? 'auto' : document.workers,
+    watch: document.watch,
+    log: { ...document.log },
+    providers: Object.fromEntries(document.providers.map(({ id, type }) => [id, { type }])),
+    sign_in: { url: document.signIn.url ?? undefined, name: document.signIn.branding.name },
+    session: {
+      lifetime: formatDuration(session.lifetimeMs),
+      idle: formatDuration(session.idleMs),
+      stale_for: formatDuration(session.staleForMs),
+      insecure_http: session.insecureHttp,
+      cookie_domain: session.cookieDomain ?? undefined,
+    },
+    services: Object.fromEntries(document.services.map(({ name, passwordHashes }) => [name, { password: passwordHashes.map(maskHash) }])),
+    maps: document.maps,
+    trusted_proxies: document.trustedProxies,
+    limits: {
+      header_bytes: formatSize(limits.headerBytes),
+      header_count: limits.headerCount,
+      target_bytes: formatSize(limits.targetBytes),
+      head_timeout: formatDuration(limits.headTimeoutMs),
+      keep_alive: formatDuration(limits.keepAliveMs),
+      // Loopback is exempt only while the number is the default one, so that one is not written out.
+      connections_per_address: limits.connectionsPerAddress === limits.connectionsPerLoopback ? shownCount(limits.connectionsPerAddress) : undefined,
+      connections: shownCount(limits.connections),
+      http2_streams: limits.http2Streams,
+      handshake_timeout: formatDuration(limits.tlsHandshakeMs),
+      drain: formatDuration(limits.drainMs),
+    },
+    tls: {
+      min_version: tls.minVersion === 'TLSv1.3' ? '1.3' : '1.2',
+      certificates: tls.certificates.map(({ certificate, key }) => ({ certificate, key })),
+    },
+    hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host)])),
+    default: document.fallback === null ? undefined : shownHost(document.fallback),
+    tests: document.tests.map(({ as, groups, ip, method, url, expect }) => ({ as, groups, ip: ip ?? undefined, method, url, expect })),
+  };
+}
+
+function maskHash(hash: string): string {
+  return hash.startsWith('$argon2id$') ? '(argon2id hash)' : '(bcrypt hash)';
+}
+
+function shownCount(count: number): Shown {
+  return Number.isFinite(count) ? count : 'unlimited';
+}
+
+function shownListen(listen: Listen): Shown {
+  return {
+    http: listen.http.length === 0 ? 'off' : listen.http.map(shownAddress),
+    https: listen.https.length === 0 ? 'off' : listen.https.map(shownAddress),
+    health: listen.health === null ? 'off' : hostAndPort(listen.health),
+    public_https_port: listen.publicHttpsPort === 0 ? undefined : listen.publicHttpsPort,
+    proxy_protocol: listen.proxyProtocol,
+  };
+}
+
+function shownAddress(address: ListenAddress): Shown {
+  return address.tls ? hostAndPort(address) : { address: hostAndPort(address), tls: 'off' };
+}
+
+function hostAndPort({ host, port }: ListenAddress): string {
+  return `${host?.includes(':') === true ? `[${host}]` : (host ?? '')}:${port}`;
+}
+
+function shownHost(host: Host): Shown {
+  const paths: Record<string, Shown[]> = {};
+  for (const route of host.routes) (paths[route.path] ??= []).push(shownRoute(route));
+  return {
+    tls: shownTls(host),
+    deny: host.deny.length === 0 ? undefined : shownRules(host.deny),
+    paths: Object.fromEntries(Object.entries(paths).map(([path, routes]) => [path, routes.length === 1 ? (routes[0] as Shown) : routes])),
+  };
+}
+
+function shownTls({ tls, clientAuth }: Host): Shown {
+  if (clientAuth === null && tls.kind !== 'files') return tls.kind;
+  return {
+    ...shownFiles(tls),
+    client_ca: clientAuth?.caFile,
+    client_certificates: clientAuth?.mode,
+  };
+}
+
+function shownFiles(tls: HostTls): Readonly<Record<string, string>> {
+  return tls.kind === 'files' ? { certificate: tls.files.certificate, key: tls.files.key } : { mode: tls.kind };
+}
+
+function shownRules(rules: readonly Rule[]): Shown {
+  return rules.map(({ rule }) => rule as Shown);
+}
+
+function shownRoute(route: Route): Shown {
+  return {
+    methods: route.methods.length === 0 ? undefined : route.methods,
+    headers: Object.keys(route.matchHeaders).length === 0 ? undefined : Object.fromEntries(Object.entries(route.matchHeaders).map(([name, value]) => [name, value ?? true])),
+    allow: shownRules(route.allow),
+    deny: route.deny.length === 0 ? undefined : shownRules(route.deny),
+    ...shownAction(route.action),
+    strip_prefix: route.stripPrefix ?? undefined,
+    rewrite: route.rewrite ?? undefined,
+    ...shownEdits(route.requestHeaders),
+    response: shownEdits(route.responseHeaders),
+    encoded_slash: route.encodedSlash,
+    origins: route.origins,
+    upgrades: route.upgrades.length === 0 ? false : route.upgrades,
+    limits: shownLimits(route.limits),
+  };
+}
+
+function shownEdits({ add, remove }: HeaderEdits): { readonly [key: string]: Shown | undefined } {
+  return {
+    add_headers: Object.keys(add).length === 0 ? undefined : add,
+    remove_headers: remove.length === 0 ? undefined : remove,
+  };
+}
+
+function shownAction(action: Action): { readonly [key: string]: Shown | undefined } {
+  switch (action.kind) {
+    case 'proxy':
+      return shownProxy(action);
+    case 'files':
+      return { to: `files:${action.root}` };
+    case 'whoami':
+      return { to: 'app:whoami' };
+    case 'redirect':
+      return { redirect: { to: action.to, status: action.status } };
+    case 'respond':
+      return { respond: { status: action.status, body: action.body, headers: action.headers } };
+  }
+}
+
+function shownProxy(action: ProxyAction): { readonly [key: string]: Shown | undefined } {
+  const { tls, health } = action;
+  return {
+    to: action.servers.map((server) => ({ url: serverUrl(server), weight: server.weight })),
+    balance: action.balance,
+    host_header: typeof action.hostHeader === 'string' ? action.hostHeader : action.hostHeader.fixed,
+    upstream_tls: {
+      verify: tls.verify,
+      ca: tls.caFile ?? undefined,
+      server_name: tls.serverName ?? undefined,
+      certificate: tls.certificatePem === null ? undefined : '(certificate)',
+      key: tls.keyPem === null ? undefined : '(private key)',
+    },
+    health:
+      health === null
+        ? 'off'
+        : {
+            path: health.path,
+            interval: formatDuration(health.intervalMs),
+            timeout: formatDuration(health.timeoutMs),
+            expect: `${health.expect[0]}-${health.expect[1]}`,
+            passes: health.passes,
+            fails: health.fails,
+          },
+    max_fails: action.maxFails,
+    fail_timeout: formatDuration(action.failMs),
+    max_connections: shownCount(action.maxConnections),
+  };
+}
+
+function serverUrl({ scheme, host, port }: UpstreamServer): string {
+  return scheme === 'unix' ? `unix:${host}` : `${scheme}://${host}:${port}`;
+}
+
+function shownLimits(limits: RouteLimits): Shown {
+  return {
+    max_body: formatSize(limits.maxBodyBytes),
+    body_timeout: formatDuration(limits.bodyIdleMs),
+    min_body_rate: formatSize(limits.minBodyRate),
+    write_timeout: formatDuration(limits.writeIdleMs),
+    connect_timeout: formatDuration(limits.connectMs),
+    first_byte_timeout: formatDuration(limits.firstByteMs),
+    // Streams are exempt only while this is not written, so it is written only where it was set.
+    upstream_idle_timeout: limits.streamIdleMs === limits.upstreamIdleMs ? formatDuration(limits.upstreamIdleMs) : undefined,
+    tunnel_idle_timeout: formatDuration(limits.tunnelIdleMs),
+  };
+}
