@@ -97,7 +97,7 @@ export class RouteCompiler {
     for (const { rule, at } of rules) {
       if (!isAboutCertificate(rule)) continue;
       const message = 'Rule "client-certificate:" can never match: this host asks for no client certificate';
-      this.#diagnostics.push(problem(at, message, 'Name the CA of client certificates for this host'));
+      this.#diagnostics.push(problem(at, message, 'Add "tls: { client_ca: FILE }" to the host'));
     }
   }
 
