@@ -149,7 +149,7 @@ export async function connectTo(t: TestContext, port: number): Promise<Client> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   t.after(() => socket.destroy());
   let wake: (() => void)[] = [];
-  let isOver = false;
+  const state = { isOver: false };
   const wakeAll = (): void => {
     const waiting = wake;
     wake = [];
@@ -161,13 +161,13 @@ export async function connectTo(t: TestContext, port: number): Promise<Client> {
     text: '',
     async until(needle) {
       while (!client.text.includes(needle)) {
-        if (isOver) throw new Error(`Connection ended before "${needle}": "${client.text}"`);
+        if (state.isOver) throw new Error(`Connection ended before "${needle}": "${client.text}"`);
         await change();
       }
       return client.text;
     },
     async closed() {
-      while (!isOver) await change();
+      while (!state.isOver) await change();
       return client.text;
     },
   };
@@ -177,7 +177,7 @@ export async function connectTo(t: TestContext, port: number): Promise<Client> {
   });
   for (const event of ['end', 'close', 'error']) {
     socket.on(event, () => {
-      isOver = true;
+      state.isOver = true;
       wakeAll();
     });
   }
@@ -198,9 +198,13 @@ export function statusesOf(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
 }
 
-/** Waits until the check holds; the test's own time limit ends what never comes. */
+/** Waits until the check holds. The limit is for what never comes, so that a failing test ends. */
 export async function eventually(check: () => boolean): Promise<void> {
-  while (!check()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const limit = performance.now() + 10_000;
+  while (!check()) {
+    assert.ok(performance.now() < limit, `Waited in vain for ${String(check)}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }
 
 test('openRig() answers and records', async (t) => {
