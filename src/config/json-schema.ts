@@ -8,7 +8,7 @@ const SUBSTITUTION: JsonSchema = { type: 'string', pattern: '\\$\\{.+\\}' };
 const NOTES = ['description', 'default', 'examples'] as const;
 
 /** Draft 7: the one that YAML language servers know best. */
-export function configJsonSchema(): JsonSchema {
+export function documentJsonSchema(): JsonSchema {
   const options = { target: 'draft-7', io: 'input', override: ({ jsonSchema }: { jsonSchema: JsonSchema }) => tidy(jsonSchema) } as const;
   return { ...z.toJSONSchema(documentShape, options), title: 'Postern configuration document' };
 }

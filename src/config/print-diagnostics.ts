@@ -10,14 +10,9 @@ import type { Place } from './positions.ts';
 export interface PrintOptions {
   /** As shown, e.g. "postern.yaml". */
   readonly file: string;
-  /** The text of the document, for the line with the caret. */
-  readonly text?: string | undefined;
-  /** Finds the place of what other rooms report by path alone. */
-  readonly locate?: ((path: Path) => Place | null) | undefined;
-  /** True on a terminal: colours, and the line with the caret. */
-  readonly colours?: boolean | undefined;
-  /** What came from variables: masked in what other rooms report, since they quote what they were given. */
-  readonly secrets?: readonly Secret[] | undefined;
+  /** The text of the document: with it, the line follows, with a caret. */
+  readonly source?: string | undefined;
+  readonly color?: boolean | undefined;
 }
 
 const INDENT = ' '.repeat(16);
@@ -25,18 +20,18 @@ const LONGEST_LINE = 160;
 /** Shorter values would hide innocent text and guard nothing. */
 const SHORTEST_SECRET = 4;
 
-/** "" for none. The load's own diagnostics know their place; those of other rooms are located here. */
-export function printDiagnostics(diagnostics: readonly (Diagnostic | PlacedDiagnostic)[], options: PrintOptions): string {
-  return diagnostics.map((one) => printOne('place' in one ? one : placeDiagnostic(one, options), options)).join('');
+/** "" for none. */
+export function printDiagnostics(diagnostics: readonly PlacedDiagnostic[], options: PrintOptions): string {
+  return diagnostics.map((one) => printOne(one, options)).join('');
 }
 
-function printOne(one: PlacedDiagnostic, { file, text: source, colours = false }: PrintOptions): string {
-  const paint = (code: number, text: string): string => (colours ? `\u001B[${code}m${text}\u001B[0m` : text);
+function printOne(one: PlacedDiagnostic, { file, source, color = false }: PrintOptions): string {
+  const paint = (code: number, text: string): string => (color ? `\u001B[${code}m${text}\u001B[0m` : text);
   const place = one.place === null ? file : `${file}:${one.place.line}:${one.place.column}`;
   const word = one.severity === 'warning' ? paint(33, 'WARNING') : paint(31, one.code ?? 'CONFIG_INVALID');
   let text = `${paint(1, place)}  ${word}  ${oneLine(one.message)}\n`;
   if (one.remedy !== null) text += `${INDENT}${oneLine(one.remedy)}\n`;
-  if (colours && source !== undefined && one.place !== null && !one.isSecret) text += excerpt(source, one.place, paint);
+  if (source !== undefined && one.place !== null && !one.isSecret) text += excerpt(source, one.place, paint);
   return text;
 }
 
@@ -54,14 +49,21 @@ function excerpt(source: string, { line, column }: Place, paint: (code: number, 
   return `${paint(2, `${number} |`)} ${shown}\n${' '.repeat(7)}${paint(2, '|')} ${' '.repeat(before)}${paint(31, '^')}\n`;
 }
 
-function placeDiagnostic(diagnostic: Diagnostic, { locate, secrets = [] }: PrintOptions): PlacedDiagnostic {
+/**
+ * A problem that another room found in the document, with its place, and without the values that came
+ * from variables: rooms quote what they were given.
+ */
+export function placeDiagnostic(
+  diagnostic: Diagnostic,
+  { locate, secrets }: { readonly locate: (path: Path) => Place | null; readonly secrets: readonly Secret[] },
+): PlacedDiagnostic {
   const { path, message, remedy } = diagnostic;
   const related = secrets.filter((secret) => isWithin(secret.path, path) || isWithin(path, secret.path));
   return {
     ...diagnostic,
     message: maskSecrets(message, related),
     remedy: remedy === null ? null : maskSecrets(remedy, related),
-    place: locate?.(path) ?? null,
+    place: locate(path),
     isSecret: false,
   };
 }

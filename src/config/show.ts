@@ -24,7 +24,7 @@ import { maskSecrets } from './print-diagnostics.ts';
 
 type Shown = string | number | boolean | readonly Shown[] | { readonly [key: string]: Shown | undefined };
 
-export function showEffective(document: Document, secrets: readonly Secret[]): string {
+export function showDocument(document: Document, secrets: readonly Secret[]): string {
   return stringify(mask(shownDocument(document), secrets), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
