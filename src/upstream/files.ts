@@ -165,7 +165,7 @@ async function stream(
   };
   const sink = exchange.respond(head, to - from, () => goOn());
   if (exchange.request.method === 'HEAD') return sink.end(null);
-  for (let at = from; at < to && !isGone; ) {
+  for (let at = from; at < to && !isGone;) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, to - at));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
     if (isGone) return;
