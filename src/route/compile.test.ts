@@ -379,6 +379,7 @@ test('compileTable() reports what cannot work, each with a remedy where there is
     [one(routeOf('/*', ANYONE), { name: 'a.example.com:443' }), /is not a host name/],
     [one(routeOf('/*', ['signed-in']), { tls: { kind: 'off' } }), /tls: off/],
     [one(routeOf('/*', ANYONE), {}, { maps: { port: { 'group:x': '1' } } }), /not one person or service/],
+    [one(routeOf('/*', ANYONE), {}, { maps: { port: { alice: '1' } } }), /Write "user:alice" or "service:alice"/],
     [
       problemsOf([hostOf('a.example.com', [routeOf('/*', ANYONE), routeOf('/*', ADMINS, { methods: ['PUT'] })])]),
       /never reached/,
@@ -403,6 +404,8 @@ test('compileTable() reports what cannot work, each with a remedy where there is
 test('compileTable() names every place of a bad rule, though policies are shared', () => {
   const hosts = ['a', 'b'].map((name) => hostOf(`${name}.example.com`, [routeOf('/*', ['gruop:x'])]));
   assert.equal(problemsOf(hosts).length, 2);
+  const shared = hostOf('a.example.com', [routeOf('/*', ANYONE), routeOf('/x', ADMINS)], { deny: rules('ip:x') });
+  assert.equal(problemsOf([shared]).length, 1);
 });
 
 test('a deny of the host comes before every route and is part of its policy', () => {

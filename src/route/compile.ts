@@ -62,7 +62,19 @@ function* compileSteps(document: Document): Generator<undefined, TableResult, un
   hash.update(JSON.stringify([document.maps, document.providers.map(({ id, type }) => [id, type]), signInHost]));
   const revision = hash.digest('base64url').slice(0, 16);
   const providers = document.providers.map(({ id, type }) => ({ id, type }));
-  return { table: createTable({ revision, hosts, fallback, signInHost, providers }), diagnostics };
+  return {
+    table: createTable({ revision, hosts, fallback, signInHost, providers }),
+    diagnostics: withoutRepeats(diagnostics),
+  };
+}
+
+/** A rule of a host is compiled with each of its routes; what is wrong with it is said once. */
+function withoutRepeats(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ path, message }) => {
+    const key = JSON.stringify([path, message]);
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 /** One host's share of the revision. Policies are told by their ids, so order of keys is all that counts. */
@@ -137,6 +149,13 @@ function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
   for (const [name, map] of Object.entries(document.maps)) {
     for (const key of Object.keys(map)) {
       const at = ['maps', name, key];
+      if (!key.includes(':')) {
+        const remedy = `Write "user:${key}" or "service:${key}"`;
+        diagnostics.push(
+          problem(at, `Key "${key}" of map "${name}" does not say whether a user or a service is meant`, remedy),
+        );
+        continue;
+      }
       const { principal, diagnostics: found } = parsePrincipal(key, at, context);
       diagnostics.push(...found);
       if (found.length > 0 || MAP_KINDS.includes(principal.kind)) continue;
