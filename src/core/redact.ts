@@ -39,13 +39,16 @@ function redactParameter(part: string): string {
   const equals = part.indexOf('=');
   if (equals === -1 || equals === part.length - 1) return part;
   const name = part.slice(0, equals);
-  const plain = decoded(name);
-  return isSecretName(plain) || SECRET_PARAMETERS.has(plain.toLowerCase()) ? `${name}=${MASK}` : part;
+  // "user[password]" is a password too.
+  const isSecret = decoded(name)
+    .split(/[[\]]+/)
+    .some((word) => isSecretName(word) || SECRET_PARAMETERS.has(word.toLowerCase()));
+  return isSecret ? `${name}=${MASK}` : part;
 }
 
 function decoded(name: string): string {
   try {
-    return decodeURIComponent(name).replace(/\[.*\]$/, '');
+    return decodeURIComponent(name);
   } catch {
     return 'secret';
   }
@@ -57,12 +60,13 @@ export function redactFacts(facts: object): Record<string, unknown> {
 }
 
 function redactObject(value: object, depth: number, above: ReadonlySet<object>): Record<string, unknown> {
-  const entries = value instanceof Map ? [...value.entries()] : Object.entries(value);
-  const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  for (const [name, inner] of entries.slice(0, MAX_ITEMS)) {
-    out[String(name)] = redactNamed(String(name), inner, depth + 1, above);
-  }
-  return out;
+  const entries: [unknown, unknown][] = value instanceof Map ? [...value.entries()] : Object.entries(value);
+  return Object.fromEntries(
+    entries.slice(0, MAX_ITEMS).map(([key, inner]) => {
+      const name = typeof key === 'string' ? key : `[${typeof key}]`;
+      return [name, redactNamed(name, inner, depth + 1, above)];
+    }),
+  );
 }
 
 function redactNamed(name: string, value: unknown, depth: number, above: ReadonlySet<object>): unknown {
