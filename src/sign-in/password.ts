@@ -5,7 +5,7 @@
 import { canonicaliseName } from '../session/account-name.ts';
 import type { SignInAccount, SignInDeps } from './ports.ts';
 
-export const MAX_PASSWORD = 1_000;
+export const MAX_PASSWORD_BYTES = 1_000;
 /** Attempts on names that nobody can have are counted together. */
 const NO_NAME = '?';
 const BUSY_RETRY_SECONDS = 3;
@@ -27,9 +27,10 @@ export async function checkPassword(
   if (attempt.kind === 'wait')
     return { kind: 'wait', name, seconds: Math.max(1, Math.ceil(attempt.retryAfterMs / 1_000)) };
   const account = await lookUp(deps, name, counter, ip);
-  // A password longer than any that can be set is hashed cut off: it costs the same and is wrong.
-  const stored = password.length > MAX_PASSWORD ? null : (account?.passwordHash ?? null);
-  const verdict = await deps.hashPool.verify(stored, password.slice(0, MAX_PASSWORD), ip ?? 'unknown');
+  // A password longer than any that can be set is wrong, at the same cost.
+  const isPossible = Buffer.byteLength(password) <= MAX_PASSWORD_BYTES;
+  const stored = isPossible ? (account?.passwordHash ?? null) : null;
+  const verdict = await deps.hashPool.verify(stored, isPossible ? password : '', ip ?? 'unknown');
   if (verdict === 'busy') {
     deps.attempts.cancel(counter, ip);
     return { kind: 'busy', name, seconds: BUSY_RETRY_SECONDS };

@@ -6,7 +6,7 @@ import { answerPage, answerRedirect, readForm, type Context } from './context.ts
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { html } from './pages/html.ts';
 import { setPasswordForm } from './pages/set-password-page.ts';
-import { MAX_PASSWORD } from './password.ts';
+import { MAX_PASSWORD_BYTES } from './password.ts';
 import { refuseForm, signInCookie, signInSession } from './sign-in.ts';
 import type { SignInAccount } from './ports.ts';
 
@@ -56,7 +56,7 @@ export async function postSetPassword(context: Context): Promise<Response> {
 function problemOf(context: Context, account: SignInAccount, password: string, again: string): string | null {
   const texts = context.texts.setPassword;
   if (Array.from(password).length < MIN_PASSWORD) return texts.tooShort(MIN_PASSWORD);
-  if (password.length > MAX_PASSWORD) return texts.tooLong;
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) return texts.tooLong;
   if (password.toLowerCase() === account.name.toLowerCase()) return texts.likeName;
   return password === again ? null : texts.differ;
 }

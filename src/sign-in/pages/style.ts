@@ -67,8 +67,9 @@ tr:first-child>*{border-top:0}
 th{color:var(--soft);font-weight:500;font-size:.8438rem;white-space:nowrap}
 td{overflow-wrap:anywhere;min-width:11rem}
 .grid{display:grid;gap:0 2.5rem}
-@media (min-width:52rem){.grid{grid-template-columns:1fr 1fr}}
+@media (min-width:52rem){.grid{grid-template-columns:1fr 1fr}.grid h2:first-child{margin-top:.2rem}}
 @media (max-width:30rem){.stack{display:block}.stack tr,.stack th,.stack td{display:block;border-top:0;padding:0 .85rem;white-space:normal;min-width:0}.stack tr{padding:.5rem 0}.stack tr+tr{border-top:1px solid var(--line)}}
+form.line{margin-top:.9rem}.row{display:flex;gap:.6rem}.row button{width:auto;margin:0}form[hidden]{display:none}
 #live-log{min-height:7.6rem;margin:0;padding:.75rem .9rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .dot{display:inline-block;width:.6rem;height:.6rem;border-radius:50%;background:var(--field);margin-right:.5rem}
 .dot.on{background:#2ea36f}

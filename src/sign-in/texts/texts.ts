@@ -86,6 +86,29 @@ export interface Texts {
   readonly badTicket: ErrorTexts;
   readonly unlistedHost: ErrorTexts;
   readonly refusedForm: ErrorTexts;
+  readonly whoami: {
+    readonly title: string;
+    readonly lead: string;
+    readonly name: string;
+    readonly email: string;
+    readonly provider: string;
+    readonly service: string;
+    readonly nobody: string;
+    readonly session: string;
+    readonly lastSeen: string;
+    readonly live: string;
+    readonly open: string;
+    readonly closed: string;
+    readonly say: string;
+    readonly send: string;
+    readonly noScript: string;
+    readonly request: string;
+    readonly target: string;
+    readonly connection: string;
+    readonly address: string;
+    readonly unknown: string;
+    readonly headers: string;
+  };
 }
 
 const TABLES: readonly Texts[] = [EN];
