@@ -402,7 +402,9 @@ test('compileTable() reports what cannot work, each with a remedy where there is
 });
 
 test('compileTable() names every place of a bad rule, though policies are shared', () => {
-  const hosts = ['a', 'b'].map((name) => hostOf(`${name}.example.com`, [routeOf('/*', ['gruop:x'])]));
+  const hosts = ['a', 'b'].map((name) =>
+    hostOf(`${name}.example.com`, [routeOf('/*', [], { allow: [{ rule: 'gruop:x', at: ['hosts', name] }] })]),
+  );
   assert.equal(problemsOf(hosts).length, 2);
   const shared = hostOf('a.example.com', [routeOf('/*', ANYONE), routeOf('/x', ADMINS)], { deny: rules('ip:x') });
   assert.equal(problemsOf([shared]).length, 1);
