@@ -3,7 +3,7 @@
  * its certificate: whoever finds a certificate finds the key that belongs to it, also after a crash.
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 
@@ -35,12 +35,13 @@ export function readPair(stem: string): PairAnswer {
   }
 }
 
-export function writePair(stem: string, certificatePem: string, key: KeyObject): Pair {
+/** `isPrecious`: on the disk before this returns. A leaf that a power cut spoils is simply issued again. */
+export function writePair(stem: string, certificatePem: string, key: KeyObject, isPrecious: boolean): Pair {
   const keyPem = key.export({ type: 'pkcs8', format: 'pem' });
   try {
     mkdirSync(dirname(stem), { recursive: true, mode: 0o700 });
-    writeWhole(`${stem}.key`, keyPem, 0o600);
-    writeWhole(`${stem}.pem`, certificatePem, 0o644);
+    writeWhole(`${stem}.key`, keyPem, 0o600, isPrecious);
+    writeWhole(`${stem}.pem`, certificatePem, 0o644, isPrecious);
   } catch (error) {
     const why = (error as Error).message;
     throw new PosternError('DATA_DIR_UNUSABLE', `Cannot write local certificate "${stem}.pem": ${why}`, {}, error);
@@ -58,12 +59,12 @@ function readIfThere(path: string): string | null {
   }
 }
 
-function writeWhole(path: string, text: string | Buffer, mode: number): void {
+function writeWhole(path: string, text: string | Buffer, mode: number, isPrecious: boolean): void {
   const draft = join(dirname(path), `.${process.pid}.draft`);
   const fd = openSync(draft, 'w', mode);
   try {
-    writeSync(fd, text.toString());
-    fsyncSync(fd);
+    writeFileSync(fd, text);
+    if (isPrecious) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

@@ -63,6 +63,7 @@ interface Root {
 
 export function createLocalCa(options: LocalCaOptions): LocalCa {
   const roots = new Map<string, Root>();
+  const leaves = new Map<string, LocalCertificate>();
   const rootFor = (host: string): Root => {
     const stem = rootStem(options.directory, host);
     const known = roots.get(stem);
@@ -74,8 +75,12 @@ export function createLocalCa(options: LocalCaOptions): LocalCa {
   return {
     certificateFor: (text) => {
       const host = checkedHost(text);
-      const root = rootFor(host);
-      return leafOf(host, root, options);
+      const known = leaves.get(host);
+      // A reload with 10 000 hosts need not read 20 000 files again.
+      if (known !== undefined && known.notAfter - options.clock.now() > RENEW_WITHIN_MS) return known;
+      const leaf = leafOf(host, rootFor(host), options);
+      leaves.set(host, leaf);
+      return leaf;
     },
     roots: () => listRoots(options.directory),
     exportRootPem: () => {
@@ -138,7 +143,7 @@ function makeRoot(stem: string, host: string, now: number): Root {
   const permitted = isLocalName(host) ? LOCAL_SUFFIXES : [host.startsWith('*.') ? host.slice(2) : host];
   const validity = { notBefore: now - BACKDATE_MS, notAfter: now + ROOT_LIFE_MS };
   const pem = writeRoot({ commonName, publicKey, privateKey, permitted, ...validity });
-  return { pair: writePair(stem, pem, privateKey), commonName };
+  return { pair: writePair(stem, pem, privateKey, true), commonName };
 }
 
 function leafOf(host: string, root: Root, { directory, clock }: LocalCaOptions): LocalCertificate {
@@ -157,7 +162,7 @@ function isGoodLeaf({ certificate }: Pair, host: string, root: Root, now: number
   const isFresh = end - now > RENEW_WITHIN_MS || (end > now && end >= notAfterOf(root.pair));
   const names = namesOf(certificate);
   const isItsName = names.length === 1 && names[0] === host;
-  return isItsName && isFresh && certificate.validFromDate.getTime() <= now && certificate.verify(issuer.publicKey);
+  return isItsName && isFresh && certificate.validFromDate.getTime() <= now && certificate.checkIssued(issuer);
 }
 
 function issueLeaf(stem: string, name: string, root: Root, now: number): Pair {
@@ -165,7 +170,12 @@ function issueLeaf(stem: string, name: string, root: Root, now: number): Pair {
   const { commonName, pair } = root;
   const issuer = { commonName, publicKey: pair.certificate.publicKey, privateKey: pair.key };
   const notAfter = Math.min(now + LEAF_LIFE_MS, notAfterOf(pair));
-  return writePair(stem, writeLeaf({ name, publicKey, issuer, notBefore: now - BACKDATE_MS, notAfter }), privateKey);
+  return writePair(
+    stem,
+    writeLeaf({ name, publicKey, issuer, notBefore: now - BACKDATE_MS, notAfter }),
+    privateKey,
+    false,
+  );
 }
 
 function listRoots(directory: string): LocalRoot[] {
