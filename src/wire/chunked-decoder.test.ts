@@ -69,6 +69,7 @@ test('F6, F7: ChunkedDecoder refuses odd sizes and line ends', () => {
     '0\r\n\rX\n',
   );
   payloads.push('0\n\n', '0\r\nA: b\0\r\n\r\n', '5;"\n"\r\nhello');
+  payloads.push('5;\r\nhello', '5;a;\r\nhello', '5;a="\r\nhello', '5;a="\\"\r\nhello', '5;=a\r\nhello');
   for (const text of payloads) {
     const whole = decode([bytes(text)]);
     assert.notEqual(whole.rule, null, JSON.stringify(text));

@@ -3,7 +3,7 @@
  * in a size, CRLF only, extensions read over within a bound and never forwarded, forbidden trailers
  * dropped. Any doubt is an HttpSyntaxError and the message is over.
  */
-import { parseFields } from './fields.ts';
+import { isTokenCode, parseFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { readLatin1 } from './latin1.ts';
@@ -25,9 +25,19 @@ const DATA_LF = 5;
 const TRAILERS = 6;
 const DONE = 7;
 
+/** Where in an extension: before its name, behind its first letter, in quotes, behind a backslash there. */
+const BEFORE_NAME = 0;
+const IN_REST = 1;
+const IN_QUOTES = 2;
+const ESCAPED = 3;
+
+const HTAB = 9;
 const LF = 10;
 const CR = 13;
+const SP = 32;
+const QUOTE = 34;
 const SEMICOLON = 59;
+const BACKSLASH = 92;
 
 /** Over the whole message: CVE-2024-22019 is what happens without a bound. */
 const MAX_EXTENSION_BYTES = 16_384;
@@ -49,6 +59,7 @@ export class ChunkedDecoder {
   #left = 0;
   #digits = 0;
   #extensionBytes = 0;
+  #inExtension: number = BEFORE_NAME;
   /** The trailer section as received so far, CRLF of the last line included. */
   #trailers = '';
 
@@ -119,22 +130,29 @@ export class ChunkedDecoder {
     }
     if (this.#digits === 0) throw new HttpSyntaxError('chunk-size');
     if (code === CR) this.#state = SIZE_LF;
-    else if (code === SEMICOLON) this.#state = EXTENSION;
+    else if (code === SEMICOLON) this.#beginExtension();
     else throw new HttpSyntaxError(code === LF ? 'bare-lf' : 'chunk-size');
   }
 
-  /** Reads over an extension up to its CR; its text is dropped. */
+  #beginExtension(): void {
+    this.#state = EXTENSION;
+    this.#inExtension = BEFORE_NAME;
+  }
+
+  /** Reads over extensions up to the CR; their text is dropped. Each needs a name, and quotes must close. */
   #readExtension(buffer: Buffer, from: number): number {
     let at = from;
     while (at < buffer.length) {
       const code = buffer[at++] as number;
+      if (code === LF) throw new HttpSyntaxError('bare-lf');
       if (code === CR) {
+        if (this.#inExtension !== IN_REST) throw new HttpSyntaxError('chunk-extension');
         this.#state = SIZE_LF;
         return at;
       }
-      if (code === LF) throw new HttpSyntaxError('bare-lf');
-      if ((code < 0x20 && code !== 9) || code === 0x7f) throw new HttpSyntaxError('chunk-extension');
+      if ((code < 0x20 && code !== HTAB) || code === 0x7f) throw new HttpSyntaxError('chunk-extension');
       if (++this.#extensionBytes > MAX_EXTENSION_BYTES) throw new HttpSyntaxError('chunk-extension-size', 413);
+      this.#inExtension = nextInExtension(this.#inExtension, code);
     }
     return at;
   }
@@ -163,5 +181,22 @@ export class ChunkedDecoder {
     this.#state = DONE;
     this.#trailers = '';
     this.#output.onEnd(trailers);
+  }
+}
+
+function nextInExtension(place: number, code: number): number {
+  switch (place) {
+    case BEFORE_NAME:
+      if (code === SP || code === HTAB) return BEFORE_NAME;
+      if (!isTokenCode(code)) throw new HttpSyntaxError('chunk-extension');
+      return IN_REST;
+    case IN_QUOTES:
+      if (code === BACKSLASH) return ESCAPED;
+      return code === QUOTE ? IN_REST : IN_QUOTES;
+    case ESCAPED:
+      return IN_QUOTES;
+    default:
+      if (code === SEMICOLON) return BEFORE_NAME;
+      return code === QUOTE ? IN_QUOTES : IN_REST;
   }
 }
