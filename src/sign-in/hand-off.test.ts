@@ -97,7 +97,7 @@ test('Tabs that pass straight through in any order all end where they began', ()
     const browser = await signedIn(rig, 'alice', `${OTHER}/`);
     const urls = [1, 2, 3, 4, 5].map((n) => `${APP}/tab/${n}`);
     const starts = await Promise.all(urls.map((url) => browser.send(url)));
-    for (const [i, start] of [...starts.entries()].reverse()) {
+    for (const [i, start] of [...starts.entries()].toReversed()) {
       const page = await browser.follow(await browser.send(start.headers.get('location') ?? ''));
       assert.equal(page.url, urls[i]);
       assert.equal(page.text, 'app for alice');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { APP, AUTH, createRig } from '../../test/sign-in-rig.ts';
 import { returnPathOr, safeReturnPath, splitUrl } from './return-path.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { countRound } from './rounds.ts';
 
 test('countRound() calls the fourth round within a minute a loop, and forgets after it', () => {

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { ERRORS } from '../../core/errors.ts';
+import { deniedPage } from './denied-page.ts';
+import { errorPage, formatFor } from './error-page.ts';
+import { escapeHtml, html, trusted } from './html.ts';
+
+const field = (answer: { headers: readonly (readonly [string, string])[] }, name: string): string | undefined =>
+  answer.headers.find(([one]) => one === name)?.[1];
+
+test('html escapes every value but its own pieces', () => {
+  const bad = `"><script>alert(1)</script>'\`&`;
+  assert.equal(
+    html`<a href="${bad}">${html`<b>${bad}</b>`}${[html`<i>`, html`${1}`]}${null}${false}</a>`.toString(),
+    `<a href="${escapeHtml(bad)}"><b>${escapeHtml(bad)}</b><i>1</a>`,
+  );
+  assert.equal(escapeHtml(bad), '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&#96;&amp;');
+  assert.equal(html`${trusted('<br>')}`.toString(), '<br>');
+});
+
+test('errorPage() answers a page, JSON or text, each with the request id', () => {
+  for (const status of [400, 403, 404, 405, 408, 413, 414, 421, 429, 431, 500, 501, 502, 503, 504, 418]) {
+    const page = errorPage({ status, code: 'INTERNAL', requestId: 'r-<1>', accept: 'text/html' });
+    assert.equal(page.status, status);
+    assert.match(page.body, /^<!doctype html>/);
+    assert.match(page.body, /r-&lt;1&gt;/);
+    assert.match(page.body, /<h1>[A-Z][^<]{5,}<\/h1>/);
+    assert.equal(field(page, 'Cache-Control'), 'no-store');
+    assert.match(field(page, 'Content-Security-Policy') ?? '', /default-src 'none'/);
+  }
+  const json = errorPage({
+    status: 504,
+    code: 'UPSTREAM_TIMEOUT',
+    requestId: 'r1',
+    accept: 'application/json',
+    retryAfter: 7,
+  });
+  assert.deepEqual(JSON.parse(json.body), {
+    error: 'upstream_timeout',
+    status: 504,
+    message: 'The app takes too long',
+    request_id: 'r1',
+  });
+  assert.equal(field(json, 'Content-Type'), 'application/json');
+  assert.equal(field(json, 'Retry-After'), '7');
+  const text = errorPage({ status: 502, code: 'UPSTREAM_UNREACHABLE', requestId: 'r1', accept: '*/*' });
+  assert.equal(text.body, '502 The app does not answer\nRequest r1\n');
+});
+
+test('errorPage() says nothing of the code’s meaning for operators', () => {
+  for (const [code, meaning] of Object.entries(ERRORS)) {
+    const page = errorPage({ status: 502, code, requestId: 'r1' });
+    assert.ok(!page.body.includes(meaning));
+  }
+  assert.match(errorPage({ status: 404, code: '__proto__', requestId: 'r1' }).body, /Nothing here/);
+});
+
+test('formatFor() reads Accept in order and leaves out what is refused', () => {
+  assert.equal(formatFor('text/html,application/xhtml+xml,*/*;q=0.8'), 'html');
+  assert.equal(formatFor('application/json, text/html'), 'json');
+  assert.equal(formatFor('text/html;q=0, application/problem+json'), 'json');
+  assert.equal(formatFor('*/*'), 'text');
+  assert.equal(formatFor(null), 'text');
+  assert.equal(formatFor(`${'x,'.repeat(100_000)}text/html`), 'text');
+});
+
+test('deniedPage() names the account and the id, and offers another account', () => {
+  const facts = {
+    host: 'a<b',
+    requestId: 'r1',
+    account: { name: 'mallory', displayName: 'M <i>' },
+    switchUrl: '/.postern/start?switch=1&to=%2F',
+  };
+  const page = deniedPage(facts);
+  assert.equal(page.status, 403);
+  assert.match(page.body, /M &lt;i&gt;/);
+  assert.match(page.body, /mallory/);
+  assert.match(page.body, /r1/);
+  assert.match(page.body, /href="\/\.postern\/start\?switch=1&amp;to=%2F"/);
+  assert.ok(!deniedPage({ ...facts, account: null, switchUrl: null }).body.includes('Use another account'));
+  assert.deepEqual(JSON.parse(deniedPage({ ...facts, accept: 'application/json' }).body), {
+    error: 'access_denied',
+    status: 403,
+    message: 'No access',
+    request_id: 'r1',
+  });
+});
+
+test('The pages for workers load nothing but themselves and node:crypto', () => {
+  const files = ['error-page.ts', 'denied-page.ts'].map((file) => JSON.stringify(new URL(file, import.meta.url).href));
+  const script = `await Promise.all([${files.join()}].map((file) => import(file)));
+    console.log(process.getActiveResourcesInfo().length, process.moduleLoadList.filter((it) => /NativeModule (https?|http2|tls|sqlite|worker)$/.test(it)).length)`;
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.match(printed, /^\d+ 0$/m);
+});
