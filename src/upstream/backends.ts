@@ -54,6 +54,7 @@ export class Backends {
   /** Keys without references, the least recently used first. */
   readonly #onDemand = new Set<string>();
   #groups = new WeakMap<ProxyAction, Group>();
+  #turn = 0;
 
   constructor(deps: BackendsDeps) {
     this.#deps = deps;
@@ -67,7 +68,13 @@ export class Backends {
   groupOf(action: ProxyAction): Group {
     const known = this.#groups.get(action);
     if (known !== undefined && !known.members.some(isStale)) return known;
-    const group = { action, members: action.servers.map((server) => this.#memberOf(action, server)) };
+    // Where servers are templates each request has a group of its own: the first turn goes round.
+    this.#turn++;
+    const members = action.servers.map((server, at) => {
+      const credit = ((at + this.#turn) % action.servers.length) / 1_000_000;
+      return this.#memberOf(action, server, credit);
+    });
+    const group = { action, members };
     this.#groups.set(action, group);
     return group;
   }
@@ -121,11 +128,11 @@ export class Backends {
     }
   }
 
-  #memberOf(action: ProxyAction, server: UpstreamServer): BackendMember {
+  #memberOf(action: ProxyAction, server: UpstreamServer, credit: number): BackendMember {
     const backend = this.#backendOf(server, action.tls);
     const { health } = action;
     const check = health === null ? null : (backend.checks.get(JSON.stringify(health))?.check ?? null);
-    return { backend, target: backend.target, weight: Math.max(1, server.weight), check, credit: 0 };
+    return { backend, target: backend.target, weight: Math.max(1, server.weight), check, credit };
   }
 
   #backendOf(server: UpstreamServer, tls: ProxyAction['tls']): Backend {
