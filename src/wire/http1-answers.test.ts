@@ -267,6 +267,19 @@ suite('HTTP/1.1 server lives through closing clients', () => {
   });
 });
 
+test('an exception out of the handler breaks off its connection only', async (t) => {
+  const defects: unknown[] = [];
+  const answer = (seen: Seen): void => {
+    if (seen.exchange.request.path === '/defect') throw new Error('defect');
+    echo(seen);
+  };
+  const rig = await openRig(t, answer, { onDefect: (error) => defects.push(error) });
+  assert.equal(await exchangeBytes(t, rig.port, get('/defect')), '');
+  assert.equal(rig.seen[0]?.outcome?.complete, false);
+  assert.equal(defects.length, 1);
+  assert.deepEqual(statusesOf(await exchangeBytes(t, rig.port, get())), [200]);
+});
+
 suite('HTTP/1.1 server answers early', () => {
   test('an early answer to a large upload is read by the client, though it goes on sending', async (t) => {
     const rig = await openRig(t, (seen) => seen.exchange.respondWhole(head(413), 'too large'));

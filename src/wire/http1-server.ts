@@ -32,6 +32,8 @@ export interface Http1Settings extends HeadLimits, BodyLimits {
   readonly onClose?: (connection: Http1Connection) => void;
   /** Told of a request that was refused before it was handed on: for the log. */
   readonly onRefused?: (refusal: Http1Refusal, facts: ConnectionFacts) => void;
+  /** Told of an exception out of the handler; its connection is broken off, the others live on. Without it, it is thrown on. */
+  readonly onDefect?: (error: unknown) => void;
 }
 
 export interface Http1Refusal {
@@ -313,8 +315,14 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
       this.#refuse(error.status, error.rule);
       return;
     }
-    const exchange = this.#exchange as Http1Exchange;
-    this.#handle(exchange);
+    const { onDefect } = this.#settings;
+    try {
+      this.#handle(this.#exchange as Http1Exchange);
+    } catch (error) {
+      this.destroy();
+      if (onDefect === undefined) throw error;
+      onDefect(error);
+    }
   }
 
   /** The ordinary case: a head in one piece. Answers where it ends, or -1. */
