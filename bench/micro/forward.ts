@@ -2,7 +2,7 @@
  * Measures a proxied request in process: client socket -> serveHttp1 -> forward -> app socket and
  * back, with the load and the app in threads of their own, so that the CPU time is the proxy's alone.
  * The first row relays bytes without HTTP: the least that four socket events cost here.
- * Run: node bench/micro/forward.ts [seconds]
+ * Run: node bench/micro/forward.ts [seconds] [--only-forward]
  */
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -183,8 +183,9 @@ async function measure(name: string, size: number, serve: (port: number) => Serv
   server.close();
 }
 
-for (const size of [762, 100_000]) {
-  await measure('bytes only', size, serveBytes);
+const isOnlyForward = process.argv.includes('--only-forward');
+for (const size of isOnlyForward ? [762] : [762, 100_000]) {
+  if (!isOnlyForward) await measure('bytes only', size, serveBytes);
   await measure('serveHttp1 + forward', size, serveForward);
 }
 process.exit(0);

@@ -109,12 +109,16 @@ function ask(
 
 test('a node:http app answers through the gateway: bodies, chunks, trailers, 204, HEAD, errors', async () => {
   const app = await httpApp((req, res) => {
-    if (req.url === '/204') return void res.writeHead(204).end();
+    if (req.url === '/204') {
+      res.writeHead(204).end();
+      return;
+    }
     if (req.url === '/trailers') {
       res.writeHead(200, { Trailer: 'X-Sum' });
       res.write('part one, ');
       res.addTrailers({ 'X-Sum': '42' });
-      return void res.end('part two');
+      res.end('part two');
+      return;
     }
     const hash = createHash('sha256');
     req.on('data', (chunk: Buffer) => hash.update(chunk));

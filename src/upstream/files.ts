@@ -156,19 +156,19 @@ async function stream(
   { from, to }: Range,
 ): Promise<void> {
   let goOn: () => void = () => {};
-  let isGone = false;
+  const client = { isGone: false };
   const previous = exchange.onClose;
   exchange.onClose = (outcome) => {
-    isGone = true;
+    client.isGone = true;
     goOn();
     previous?.(outcome);
   };
   const sink = exchange.respond(head, to - from, () => goOn());
   if (exchange.request.method === 'HEAD') return sink.end(null);
-  for (let at = from; at < to && !isGone;) {
+  for (let at = from; at < to && !client.isGone;) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, to - at));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-    if (isGone) return;
+    if (client.isGone) return;
     if (bytesRead === 0) return shrunk(sink);
     at += bytesRead;
     const waited = new Promise<void>((resolve) => (goOn = resolve));
@@ -176,7 +176,7 @@ async function stream(
     sink.flush();
     if (!canGoOn) await waited;
   }
-  if (!isGone) sink.end(null);
+  if (!client.isGone) sink.end(null);
 }
 
 function shrunk(sink: BodySink): void {

@@ -272,7 +272,7 @@ async function http2Gateway(action: ProxyAction): Promise<number> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
-    serveHttp2(socket, FACTS, settings as Parameters<typeof serveHttp2>[2], handle);
+    serveHttp2(socket, FACTS, settings, handle);
   });
   const port = await listen(server);
   closers.push(async () => {
