@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PosternError } from '../core/errors.ts';
 import { isBusy, storeError } from './sqlite-error.ts';
@@ -36,7 +36,7 @@ export interface FolderLock {
 /** Makes the folder where it is missing. An existing folder keeps its mode: it may be shared with others on purpose. */
 export function makeDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeFolder(resolve(folder));
   } catch (error) {
     throw unusable(folder, error);
   }
@@ -46,6 +46,14 @@ export function makeDataFolder(folder: string): void {
       `Cannot use data folder "${folder}": it is not a folder; name another one`,
     );
   }
+}
+
+/** Parent by parent: mkdir's own `recursive` never returns where a file system answers ENOENT for ever, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  mkdirSync(path, { mode: FOLDER_MODE });
 }
 
 /** Holds the folder until `release` or the end of the process. */
@@ -159,6 +167,7 @@ function unusable(folder: string, error: unknown): unknown {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'it cannot be made there; name another folder',
   EACCES: 'permission denied; give this user the folder, or name another one',
   EPERM: 'not permitted; give this user the folder, or name another one',
   EROFS: 'the file system is read-only; name another folder',

@@ -18,6 +18,8 @@ export interface Store {
   readonly sealKey: Buffer;
   readonly sessions: SessionStore;
   readonly accounts: AccountStore;
+  /** The database may grow to this many pages of 4 KiB; a larger one reports a full disk. */
+  limitPages(pages: number): void;
   /** Commits what is queued, closes the files and lets the folder go. */
   close(): void;
 }
@@ -34,6 +36,7 @@ export function openStore(folder: string): Store {
       sealKey,
       sessions: createSessionTables(db, writer),
       accounts: createAccountTables(db, writer),
+      limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
       close() {
         if (!db.isOpen) return;
         writer.close();

@@ -1,0 +1,146 @@
+/** The promises that every session store keeps. Each driver's test runs it. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { SessionStore, StoredSignIn } from '../core/session-store.ts';
+
+export interface SessionStoreRig {
+  readonly store: SessionStore;
+  close(): void;
+}
+
+function signIn(key: string, over: Partial<StoredSignIn> = {}): StoredSignIn {
+  const times = { createdAt: 1_000, expiresAt: 100_000, lastSeenAt: 1_000 };
+  return { key, provider: 'local', subject: 'ada', providerSession: null, value: `value-${key}`, ...times, ...over };
+}
+
+export function sessionStoreContract(name: string, open: () => SessionStoreRig): void {
+  const check = (title: string, body: (store: SessionStore) => Promise<void>): void => {
+    test(title, async () => {
+      const rig = open();
+      try {
+        await body(rig.store);
+      } finally {
+        rig.close();
+      }
+    });
+  };
+
+  suite(`${name} keeps the session store contract`, () => {
+    check('findSession() finds a sign-in by its own key and by that of a child', async (store) => {
+      await store.putSignIn(signIn('p'), 'auth.example');
+      assert.deepEqual(await store.putCookie('p', 'c', 'app.example'), { added: true, replaced: [] });
+      assert.deepEqual(await store.findSession('p'), { key: 'p', host: 'auth.example', signIn: signIn('p') });
+      assert.deepEqual(await store.findSession('c'), { key: 'c', host: 'app.example', signIn: signIn('p') });
+      assert.equal(await store.findSession('x'), null);
+    });
+
+    check('putCookie() adds nothing to a sign-in that is gone', async (store) => {
+      assert.deepEqual(await store.putCookie('p', 'c', 'app.example'), { added: false, replaced: [] });
+      assert.equal(await store.findSession('c'), null);
+    });
+
+    check('putCookie() keeps the four newest cookies of a host and names those it replaced', async (store) => {
+      await store.putSignIn(signIn('p'), 'app.example');
+      for (const key of ['a', 'b', 'c', 'd']) await store.putCookie('p', key, 'app.example');
+      await store.putCookie('p', 'other', 'b.example');
+      assert.deepEqual(await store.putCookie('p', 'e', 'app.example'), { added: true, replaced: ['a'] });
+      assert.equal(await store.findSession('a'), null);
+      for (const key of ['p', 'b', 'e', 'other']) assert.notEqual(await store.findSession(key), null, key);
+    });
+
+    check('deleteSignIns() takes the whole tree by any of its cookies', async (store) => {
+      await store.putSignIn(signIn('p'), 'auth.example');
+      await store.putSignIn(signIn('q'), 'auth.example');
+      await store.putCookie('p', 'c', 'app.example');
+      assert.deepEqual(await store.deleteSignIns({ by: 'cookie', key: 'c' }), ['p', 'c']);
+      for (const key of ['p', 'c']) assert.equal(await store.findSession(key), null);
+      assert.notEqual(await store.findSession('q'), null);
+      assert.deepEqual(await store.deleteSignIns({ by: 'cookie', key: 'c' }), []);
+    });
+
+    check('deleteSignIns() selects by person and by provider session', async (store) => {
+      await store.putSignIn(signIn('a', { subject: 'ada', providerSession: 's1', provider: 'kc' }), 'h');
+      await store.putSignIn(signIn('b', { subject: 'ada', providerSession: 's2', provider: 'kc' }), 'h');
+      await store.putSignIn(signIn('c', { subject: 'ada', providerSession: 's1', provider: 'other' }), 'h');
+      assert.deepEqual(await store.deleteSignIns({ by: 'provider-session', provider: 'kc', providerSession: 's1' }), [
+        'a',
+      ]);
+      assert.deepEqual(await store.deleteSignIns({ by: 'person', provider: 'kc', subject: 'ada' }), ['b']);
+      assert.notEqual(await store.findSession('c'), null);
+    });
+
+    check('deleteSignIns() by expiry takes what is over or idle and nothing else', async (store) => {
+      await store.putSignIn(signIn('old', { expiresAt: 5_000, lastSeenAt: 4_900 }), 'h');
+      await store.putSignIn(signIn('idle', { lastSeenAt: 1_000 }), 'h');
+      await store.putSignIn(signIn('live', { lastSeenAt: 4_900 }), 'h');
+      const dead = await store.deleteSignIns({ by: 'expiry', expiredAt: 5_000, idleSince: 1_000 });
+      assert.deepEqual([...dead].sort(), ['idle', 'old']);
+      assert.notEqual(await store.findSession('live'), null);
+    });
+
+    check('touch() counts for the parent and never moves back', async (store) => {
+      await store.putSignIn(signIn('p'), 'auth.example');
+      await store.putCookie('p', 'c', 'app.example');
+      await store.touch([
+        ['c', 9_000],
+        ['nobody', 9_000],
+      ]);
+      await store.touch([['p', 8_000]]);
+      assert.equal((await store.findSession('p'))?.signIn.lastSeenAt, 9_000);
+    });
+
+    check('replaceValues() changes those that exist', async (store) => {
+      await store.putSignIn(signIn('p'), 'h');
+      await store.replaceValues([
+        { key: 'p', value: 'new' },
+        { key: 'gone', value: 'new' },
+      ]);
+      assert.equal((await store.findSession('p'))?.signIn.value, 'new');
+      assert.equal(await store.findSession('gone'), null);
+    });
+
+    check('listSignIns() lists trees newest first and no more than asked', async (store) => {
+      for (const n of [1, 2, 3]) await store.putSignIn(signIn(`k${n}`, { createdAt: n }), 'h');
+      await store.putCookie('k3', 'c', 'app.example');
+      const trees = await store.listSignIns({ by: 'everything' }, 2);
+      assert.deepEqual(
+        trees.map((tree) => tree.signIn.key),
+        ['k3', 'k2'],
+      );
+      assert.deepEqual(trees[0]?.cookies, [
+        { key: 'k3', host: 'h' },
+        { key: 'c', host: 'app.example' },
+      ]);
+    });
+
+    check('takeCode() gives a code to one of a hundred callers', async (store) => {
+      await store.putCode('k', 'v', 2_000);
+      const taken = await Promise.all(Array.from({ length: 100 }, () => store.takeCode('k')));
+      assert.deepEqual(
+        taken.filter((it) => it !== null),
+        [{ value: 'v', expiresAt: 2_000 }],
+      );
+    });
+
+    check('deleteExpiredCodes() deletes what is over', async (store) => {
+      await store.putCode('old', 'v', 1_000);
+      await store.putCode('new', 'v', 1_001);
+      assert.equal(await store.deleteExpiredCodes(1_000), 1);
+      assert.equal(await store.takeCode('old'), null);
+      assert.notEqual(await store.takeCode('new'), null);
+    });
+
+    check('one failing write fails alone, the others of its turn are kept', async (store) => {
+      const results = await Promise.allSettled([
+        store.putCode('a', 'v', 1),
+        store.putCode('a', 'v', 1),
+        store.putCode('b', 'v', 1),
+      ]);
+      assert.deepEqual(
+        results.map((it) => it.status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+      assert.notEqual(await store.takeCode('b'), null);
+    });
+  });
+}
