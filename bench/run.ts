@@ -19,6 +19,10 @@ import { stop, waitForPort } from './support/processes.ts';
 import type { LoadResult } from './support/load.ts';
 import type { Site } from './support/peers.ts';
 
+const KINDS =
+  process.env['BENCH_HTTP1_ONLY'] === undefined
+    ? (['HTTP/1.1 over TLS', 'HTTP/2'] as const)
+    : (['HTTP/1.1 over TLS'] as const);
 const GATEWAY_CORE = 0;
 const LOAD_CORE = 1;
 
@@ -166,7 +170,7 @@ async function main(): Promise<void> {
         if (round === 0) console.log(`${name}: not installed, left out (npm run peers)`);
         continue;
       }
-      for (const kind of ['HTTP/1.1 over TLS', 'HTTP/2'] as const) {
+      for (const kind of KINDS) {
         process.stderr.write(`round ${round + 1}/${rounds}: ${name}, ${kind} …\n`);
         all.push(await measure(gateway, kind, dir));
       }

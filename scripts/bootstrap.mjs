@@ -27,14 +27,17 @@ function ensureNode() {
   say(`This machine has Node ${process.version}; bringing Node ${NODE_VERSION} from npm (once)`);
   mkdirSync(join(root, '.node'), { recursive: true });
   npm(['install', '--no-save', '--prefix', join(root, '.node'), `${name}@${NODE_VERSION}`]);
-  if (!existsSync(own)) fail(`Cannot bring Node ${NODE_VERSION}: "${name}" has no bin/node. Install Node 24.21 or later and try again`);
+  if (!existsSync(own))
+    fail(`Cannot bring Node ${NODE_VERSION}: "${name}" has no bin/node. Install Node 24.21 or later and try again`);
   return own;
 }
 
 function ensurePackages() {
   if (!existsSync(join(root, 'package-lock.json'))) return;
   const stamp = join(root, 'node_modules', '.postern-lock');
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('Installing packages (once)');
   // Not "npm ci": it refuses a lock file without the tools' binaries for other platforms, which are optional.
@@ -44,7 +47,11 @@ function ensurePackages() {
 
 function npm(args) {
   const quiet = ['--no-audit', '--no-fund', '--no-progress', '--loglevel=error'];
-  const result = spawnSync('npm', [...args, ...quiet], { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, NODE_ENV: '' } });
+  const result = spawnSync('npm', [...args, ...quiet], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, NODE_ENV: '' },
+  });
   if (result.status !== 0) fail(`Cannot install: "npm ${args.join(' ')}" failed. Its message is above`);
 }
 
@@ -60,7 +67,8 @@ function fail(text) {
 /** Runs to the end with this terminal; Ctrl-C goes to the child, whose exit code becomes ours. */
 function run(command, args, env = {}) {
   const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal === 'SIGINT' || child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => signal === 'SIGINT' || child.kill(signal));
   child.on('error', (error) => fail(`Cannot run "${command}": ${error.message}`));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 }
@@ -74,7 +82,11 @@ const runtime = { PATH: path, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE
 if (command === 'start') run(join(root, 'bin', 'postern'), ['run', ...args]);
 else if (command === 'test') {
   const files = args.length > 0 ? args : ['src/**/*.test.ts', 'test/*.test.ts', 'test/suites/**/*.test.ts'];
-  run(node, ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files], runtime);
+  run(
+    node,
+    ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files],
+    runtime,
+  );
 } else if (command === 'exec') run(node, ['--disable-warning=ExperimentalWarning', ...args], runtime);
 else if (command === 'tool') run(join(root, 'node_modules', '.bin', args[0]), args.slice(1), runtime);
 else if (command !== 'install') fail(`Cannot run "${command}": known are install, start, test, exec, tool`);

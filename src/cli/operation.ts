@@ -6,7 +6,7 @@ import { PosternError } from '../core/errors.ts';
 import { askControl } from '../control/control-socket.ts';
 import type { PeopleOperations } from '../control/people.ts';
 
-export async function runOperation<K extends keyof PeopleOperations & string>(
+export async function runOperation<K extends keyof PeopleOperations>(
   dataDir: string,
   operation: K,
   input: unknown,
@@ -15,7 +15,8 @@ export async function runOperation<K extends keyof PeopleOperations & string>(
   try {
     return (await askControl(dataDir, operation, input)) as Answer;
   } catch (error) {
-    if (!(error instanceof PosternError) || error.code !== 'CONTROL_UNAVAILABLE' || error.facts['cause'] === 'EACCES') throw error;
+    if (!(error instanceof PosternError) || error.code !== 'CONTROL_UNAVAILABLE' || error.facts['cause'] === 'EACCES')
+      throw error;
   }
   const { openOffline } = await import('../control/offline.ts');
   const offline = await openOffline(dataDir);

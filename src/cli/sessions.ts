@@ -22,13 +22,22 @@ export function addSessionCommands(program: Command, dataDefault: string): void 
         return;
       }
       const rows = lines.map((one) => {
-        return [one.id, one.user, formatTime(one.createdAt), formatTime(one.lastSeenAt), formatTime(one.expiresAt), one.hosts.join(', ')];
+        return [
+          one.id,
+          one.user,
+          formatTime(one.createdAt),
+          formatTime(one.lastSeenAt),
+          formatTime(one.expiresAt),
+          one.hosts.join(', '),
+        ];
       });
       printTable([['ID', 'USER', 'SINCE (UTC)', 'LAST SEEN', 'EXPIRES', 'HOSTS'], ...rows]);
     });
   sessions
     .command('revoke [id]')
-    .description('Ends a sign-in (by the id that "list" shows) or all of a person; open connections close within a second')
+    .description(
+      'Ends a sign-in (by the id that "list" shows) or all of a person; open connections close within a second',
+    )
     .option('--user <name>', 'every session of this person')
     .option('--data <dir>', 'data folder', dataDefault)
     .action(async (id: string | undefined, options: DataOption & { user?: string }) => {

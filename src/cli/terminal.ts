@@ -11,13 +11,19 @@ export function printError(text: string): void {
 }
 
 export function isTerminal(): boolean {
-  return process.stdout.isTTY === true;
+  return process.stdout.isTTY;
 }
 
 /** Columns padded to their widest cell; the first row is the head. */
 export function printTable(rows: readonly (readonly string[])[]): void {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  for (const row of rows) print(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  for (const row of rows)
+    print(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
 }
 
 export function formatTime(ms: number): string {

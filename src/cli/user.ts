@@ -21,12 +21,17 @@ export function addUserCommands(program: Command, dataDefault: string): void {
     .option('--email <address>', 'e-mail address')
     .option('--display-name <text>', 'name as shown to people')
     .option('--print-link', 'print the link even where the output is not a terminal')
-    .action(async (name: string, options: DataOption & { group: string[]; email?: string; displayName?: string; printLink?: true }) => {
-      const { email, displayName } = options;
-      const input = { name, groups: options.group, ...(email && { email }), ...(displayName && { displayName }) };
-      const link = await runOperation(options.data, 'user.add', input);
-      showLink(link, options.data, options.printLink === true);
-    });
+    .action(
+      async (
+        name: string,
+        options: DataOption & { group: string[]; email?: string; displayName?: string; printLink?: true },
+      ) => {
+        const { email, displayName } = options;
+        const input = { name, groups: options.group, ...(email && { email }), ...(displayName && { displayName }) };
+        const link = await runOperation(options.data, 'user.add', input);
+        showLink(link, options.data, options.printLink === true);
+      },
+    );
   command('link <name>', 'Makes a new one-time link to set a password')
     .option('--print-link', 'print the link even where the output is not a terminal')
     .action(async (name: string, options: DataOption & { printLink?: true }) => {
@@ -45,15 +50,21 @@ export function addUserCommands(program: Command, dataDefault: string): void {
       print(`User "${account.name}" is in ${account.groups.length === 0 ? 'no group' : account.groups.join(', ')}`);
     },
   );
-  command('disable <name>', 'Refuses sign-in and ends every session at once').action(async (name: string, options: DataOption) => {
-    print(`User "${(await runOperation(options.data, 'user.disable', { name })).name}" is disabled; every session is ended`);
-  });
+  command('disable <name>', 'Refuses sign-in and ends every session at once').action(
+    async (name: string, options: DataOption) => {
+      print(
+        `User "${(await runOperation(options.data, 'user.disable', { name })).name}" is disabled; every session is ended`,
+      );
+    },
+  );
   command('enable <name>', 'Lets a disabled person sign in again').action(async (name: string, options: DataOption) => {
     print(`User "${(await runOperation(options.data, 'user.enable', { name })).name}" is enabled`);
   });
-  command('delete <name>', 'Removes a person and ends every session').action(async (name: string, options: DataOption) => {
-    print(`User "${(await runOperation(options.data, 'user.delete', { name })).name}" is deleted`);
-  });
+  command('delete <name>', 'Removes a person and ends every session').action(
+    async (name: string, options: DataOption) => {
+      print(`User "${(await runOperation(options.data, 'user.delete', { name })).name}" is deleted`);
+    },
+  );
 }
 
 function line(account: AccountSummary): string[] {

@@ -38,7 +38,12 @@ export async function openControlSocket(dataDir: string, operations: Operations)
       server.listen(path, resolve);
     });
   } catch (error) {
-    throw new PosternError('LISTEN_FAILED', `Cannot open control socket "${path}": ${(error as Error).message}`, { path }, error);
+    throw new PosternError(
+      'LISTEN_FAILED',
+      `Cannot open control socket "${path}": ${(error as Error).message}`,
+      { path },
+      error,
+    );
   } finally {
     process.umask(before);
   }
@@ -100,12 +105,25 @@ export function askControl(dataDir: string, operation: string, input: unknown): 
       readBody(res).then((text) => {
         const body = JSON.parse(text) as { value?: unknown; code?: ErrorCode; message?: string };
         if (res.statusCode === 200) resolve(body.value);
-        else reject(new PosternError(body.code ?? 'INTERNAL', body.message ?? 'Cannot read the answer of the control socket'));
+        else
+          reject(
+            new PosternError(body.code ?? 'INTERNAL', body.message ?? 'Cannot read the answer of the control socket'),
+          );
       }, reject);
     });
     req.on('error', (error: NodeJS.ErrnoException) => {
-      const hint = error.code === 'EACCES' ? 'it belongs to another user: run this as the user that Postern runs as' : 'no Postern runs with this data folder';
-      reject(new PosternError('CONTROL_UNAVAILABLE', `Cannot reach control socket in "${dataDir}": ${hint}`, { cause: error.code }, error));
+      const hint =
+        error.code === 'EACCES'
+          ? 'it belongs to another user: run this as the user that Postern runs as'
+          : 'no Postern runs with this data folder';
+      reject(
+        new PosternError(
+          'CONTROL_UNAVAILABLE',
+          `Cannot reach control socket in "${dataDir}": ${hint}`,
+          { cause: error.code },
+          error,
+        ),
+      );
     });
     req.end(JSON.stringify(input));
   });

@@ -66,8 +66,10 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
     },
     'user.list': async () => (await accounts.list()).map(summarise),
     'user.link': async ({ name }) => linkFor(deps, await findAccount(accounts, name)),
-    'user.disable': async ({ name }) => changed(name, await accounts.disable((await findAccount(accounts, name)).subject, ACTOR)),
-    'user.enable': async ({ name }) => changed(name, await accounts.enable((await findAccount(accounts, name)).subject, ACTOR)),
+    'user.disable': async ({ name }) =>
+      changed(name, await accounts.disable((await findAccount(accounts, name)).subject, ACTOR)),
+    'user.enable': async ({ name }) =>
+      changed(name, await accounts.enable((await findAccount(accounts, name)).subject, ACTOR)),
     async 'user.delete'({ name }) {
       await accounts.delete((await findAccount(accounts, name)).subject, ACTOR);
       return { name };
@@ -98,8 +100,10 @@ async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): 
   const id = input.id ?? '';
   const found = id.length < 4 ? [] : (await deps.sessions.list()).filter((session) => session.key.startsWith(id));
   const [only] = found;
-  if (only === undefined) throw refusal(`Cannot revoke session "${id}": no session has this id; "postern sessions list" shows them`);
-  if (found.length > 1) throw refusal(`Cannot revoke session "${id}": ${found.length} sessions begin so; write more of the id`);
+  if (only === undefined)
+    throw refusal(`Cannot revoke session "${id}": no session has this id; "postern sessions list" shows them`);
+  if (found.length > 1)
+    throw refusal(`Cannot revoke session "${id}": ${found.length} sessions begin so; write more of the id`);
   return { revoked: await deps.sessions.revoke(only.key) };
 }
 
@@ -111,9 +115,13 @@ async function findAccount(accounts: Accounts, name: string): Promise<Account> {
 
 async function linkFor(deps: PeopleDeps, account: Account): Promise<LinkAnswer> {
   const link = await deps.accounts.mintLink(account.subject, ACTOR);
-  if (link === null) throw refusal(`Cannot make a link for "${account.name}": the account is disabled; enable it first`);
+  if (link === null)
+    throw refusal(`Cannot make a link for "${account.name}": the account is disabled; enable it first`);
   const url = deps.linkUrl(link.token);
-  if (url === null) throw refusal('Cannot make a link: no sign-in host is known; start Postern with this data folder once, with sign_in.url set');
+  if (url === null)
+    throw refusal(
+      'Cannot make a link: no sign-in host is known; start Postern with this data folder once, with sign_in.url set',
+    );
   return { name: account.name, url, expiresAt: link.expiresAt };
 }
 

@@ -22,6 +22,8 @@ export const ERRORS = {
   NO_HOST: 'No host of the configuration has this name, and there is no default.',
   NO_ROUTE: 'The host has no route for this path.',
   MISDIRECTED: 'The request names a host that this connection may not be used for.',
+  ENCODED_SLASH: 'The path holds an encoded slash. Set encoded_slash: keep on the route if its app needs that.',
+  CROSS_ORIGIN: 'A WebSocket with a session came from another origin. List it in origins: of the route if it may.',
   ACCESS_DENIED: 'A rule denied the request. `postern explain` shows which.',
   UPSTREAM_UNREACHABLE: 'The app cannot be reached: the connection was refused, reset or its name does not resolve.',
   UPSTREAM_TIMEOUT: 'The app accepted the connection but did not answer in time.',

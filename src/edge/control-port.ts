@@ -32,6 +32,8 @@ export interface ControlPort {
   findSession(key: string): Promise<SessionAnswer>;
   verifyPassword(service: string, password: string, peer: string): Promise<'ok' | 'wrong' | 'busy'>;
   handleInternal(request: InternalRequest): Promise<InternalResponse>;
+  /** Answers a navigation that has to sign in: a redirect to the sign-in host, with the tab's nonce. */
+  beginSignIn(request: InternalRequest): Promise<InternalResponse>;
   /** Sessions used since the last report: key -> when. Sent about every 5 s. */
   touchSessions(seen: readonly (readonly [key: string, at: number])[]): void;
 }

@@ -19,7 +19,7 @@ const RESTARTS_BORNE = 5;
 
 export interface WorkerPoolOptions {
   readonly count: number;
-  readonly boot: Omit<WorkerBoot, 'index'>;
+  readonly boot: Omit<WorkerBoot, 'index' | 'workers'>;
   readonly control: ControlMethods;
   readonly log: Logger;
   /** Called when workers cannot be kept alive: the process should end. */
@@ -50,11 +50,13 @@ export function startWorkerPool(options: WorkerPoolOptions): WorkerPool {
   let isEnding = false;
 
   const start = (index: number): Member => {
-    const boot: WorkerBoot = { ...options.boot, ticketKeys, index };
+    const boot: WorkerBoot = { ...options.boot, ticketKeys, index, workers: options.count };
     const worker = new Worker(new URL(import.meta.resolve('./worker.ts')), { workerData: boot, name: `edge ${index}` });
     const member: Member = { index, worker, channel: openChannel<WorkerMethods>(worker, options.control) };
     members.set(index, member);
-    worker.on('error', (error) => options.log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'));
+    worker.on('error', (error) =>
+      options.log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'),
+    );
     worker.on('exit', () => onExit(member));
     return member;
   };
@@ -66,13 +68,18 @@ export function startWorkerPool(options: WorkerPoolOptions): WorkerPool {
     deaths.push(now);
     const recent = deaths.filter((at) => now - at < RESTART_WINDOW_MS);
     if (snapshot === null || recent.length > RESTARTS_BORNE) {
-      options.onGiveUp(new PosternError('INTERNAL', 'Cannot keep edge workers alive: see the errors above', { deaths: recent.length }));
+      options.onGiveUp(
+        new PosternError('INTERNAL', 'Cannot keep edge workers alive: see the errors above', { deaths: recent.length }),
+      );
       return;
     }
     options.log.warn({ worker: member.index }, 'Edge worker is started again');
     const replacement = start(member.index);
     replacement.channel.call('apply', snapshot).catch((error: unknown) => {
-      options.log.error({ code: 'INTERNAL', worker: member.index, err: error }, 'Edge worker cannot take the configuration');
+      options.log.error(
+        { code: 'INTERNAL', worker: member.index, err: error },
+        'Edge worker cannot take the configuration',
+      );
     });
   };
   for (let index = 0; index < options.count; index++) start(index);

@@ -17,8 +17,11 @@ export interface WorkerSnapshot {
 
 export interface WorkerBoot {
   readonly index: number;
+  /** How many workers there are: limits are shared out among them. */
+  readonly workers: number;
   /** Cookie names carry it, since cookies ignore ports. */
   readonly instance: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'json' | 'pretty';
   readonly colours: boolean;
   /** 48 bytes shared by all workers. */

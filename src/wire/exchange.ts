@@ -82,6 +82,16 @@ export interface ResponseHead {
   readonly headers: HeaderBlock;
 }
 
+/** Limits of one request's body. A codec that is told of none applies its own defaults. */
+export interface RequestBodyLimits {
+  /** Most bytes, -1 without a limit. More than that aborts the body with PAYLOAD_TOO_LARGE. */
+  readonly maxBodyBytes: number;
+  /** Longest time between two reads. */
+  readonly bodyIdleMs: number;
+  /** Bytes a second in the long run, 0 for any. */
+  readonly minBodyRate: number;
+}
+
 export interface Exchange {
   readonly request: RequestHead;
   readonly connection: ConnectionFacts;
@@ -90,6 +100,8 @@ export interface Exchange {
   /** When the head was complete, `performance.now()`. */
   readonly startedAt: number;
 
+  /** What the route allows of the request body; call it before `body.start`. */
+  setBodyLimits?(limits: Partial<RequestBodyLimits>): void;
   /** Sends 1xx. Codecs drop it for HTTP/1.0. 100 is sent by the codec itself once `body.start` is called. */
   inform(head: ResponseHead): void;
   /**

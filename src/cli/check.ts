@@ -1,0 +1,40 @@
+/** `postern check`: every problem of the document at once, its certificates and its own tests. Changes nothing. */
+import { createCertificateReader } from '../certs/files.ts';
+import { readClientAuth } from '../certs/client-auth.ts';
+import { provisionCertificates } from '../certs/provision.ts';
+import { fileSource } from '../control/document-source.ts';
+import { prepare } from '../control/prepare.ts';
+import { findExposedUpstreams } from '../control/upstream-exposure.ts';
+import { isTerminal, print, printError } from './terminal.ts';
+
+export interface CheckOptions {
+  readonly config: string;
+  readonly envFile?: string;
+  readonly data?: string;
+}
+
+export async function check(options: CheckOptions): Promise<void> {
+  const source = fileSource({
+    config: options.config,
+    ...(options.envFile !== undefined && { envFile: options.envFile }),
+  });
+  const readCertificate = createCertificateReader();
+  const { prepared, printed } = await prepare(
+    source,
+    (document) => provisionCertificates(document, { readCertificate, readClientAuth, localCa: null, now: Date.now() }),
+    isTerminal(),
+  );
+  if (printed !== '') printError(printed);
+  if (prepared === null) {
+    process.exitCode = 1;
+    return;
+  }
+  for (const { server, port } of findExposedUpstreams(prepared.document)) {
+    printError(
+      `warning: App at "${server}" listens on all addresses: others can reach port ${port} around Postern; bind it to 127.0.0.1`,
+    );
+  }
+  const { hosts, tests } = prepared.document;
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+  print(`${options.config} is good: ${count(hosts.length, 'host')}, ${count(tests.length, 'test')} passed`);
+}

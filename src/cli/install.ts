@@ -1,0 +1,112 @@
+/**
+ * `postern install`: a systemd unit that gives Postern what it needs and nothing else, and an env file
+ * for secrets. Overwrites nothing that an operator wrote: an env file that is there stays.
+ */
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { PosternError } from '../core/errors.ts';
+import { print } from './terminal.ts';
+
+export interface InstallOptions {
+  readonly config: string;
+  readonly root: string;
+  readonly user: string;
+  readonly print?: true;
+}
+
+const PROGRAM = resolve(import.meta.dirname, '../../bin/postern');
+const UNIT = 'etc/systemd/system/postern.service';
+const ENV_FILE = 'etc/postern/postern.env';
+
+/** The unit: own user, only the right to bind low ports, a read-only system. */
+export function systemdUnit(options: { config: string; user: string; program: string }): string {
+  return `[Unit]
+Description=Postern, the front door for self-hosted apps
+Documentation=file://${dirname(dirname(options.program))}/README.md
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=exec
+User=${options.user}
+Group=${options.user}
+ExecStart=${options.program} run --config ${options.config} --env-file /${ENV_FILE} --data /var/lib/postern
+ExecReload=${options.program} reload --data /var/lib/postern
+Restart=on-failure
+RestartSec=1
+TimeoutStopSec=45
+KillSignal=SIGTERM
+LimitNOFILE=1048576
+StateDirectory=postern
+StateDirectoryMode=0700
+UMask=0077
+
+AmbientCapabilities=CAP_NET_BIND_SERVICE
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectProc=invisible
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+const ENV_TEXT = `# Values for \${NAME} in the document. Read at start and again at each reload; lines are NAME=value.
+`;
+
+export function install(options: InstallOptions): void {
+  const config = resolve(options.config);
+  if (/[\s"'\\$%]/.test(config + PROGRAM)) {
+    throw new PosternError(
+      'OPERATION_REFUSED',
+      `Cannot install: the path "${config}" or "${PROGRAM}" holds a character that systemd would read otherwise`,
+    );
+  }
+  if (!/^[a-z_][a-z0-9_-]{0,31}$/.test(options.user))
+    throw new PosternError('OPERATION_REFUSED', `Cannot install: "${options.user}" is not a user name`);
+  const unit = systemdUnit({ config, user: options.user, program: PROGRAM });
+  if (options.print === true) {
+    print(unit);
+    return;
+  }
+  const unitFile = join(options.root, UNIT);
+  const envFile = join(options.root, ENV_FILE);
+  try {
+    mkdirSync(dirname(unitFile), { recursive: true });
+    mkdirSync(dirname(envFile), { recursive: true, mode: 0o755 });
+    writeFileSync(unitFile, unit);
+    if (!existsSync(envFile)) writeFileSync(envFile, ENV_TEXT, { mode: 0o600 });
+    chmodSync(envFile, 0o600);
+  } catch (error) {
+    throw new PosternError(
+      'OPERATION_REFUSED',
+      `Cannot install: ${(error as Error).message}; run it as root, or with --root DIR`,
+      {},
+      error,
+    );
+  }
+  print(`Wrote ${unitFile}\nWrote ${envFile} (mode 600)`);
+  print(`Next:
+  useradd --system --home /var/lib/postern --shell /usr/sbin/nologin ${options.user}
+  chown ${options.user} ${envFile}
+  systemctl daemon-reload && systemctl enable --now postern
+  journalctl -u postern -f`);
+}

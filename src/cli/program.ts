@@ -1,0 +1,103 @@
+/**
+ * The command line. Knows names, options and help; what a command does is in a file of its own, loaded
+ * when it runs, so that `postern run` does not wait for what only `postern install` needs.
+ */
+import { Command } from 'commander';
+import { addHashPasswordCommand } from './hash-password.ts';
+import { addSessionCommands } from './sessions.ts';
+import { addUserCommands } from './user.ts';
+import type { CheckOptions } from './check.ts';
+import type { ExplainOptions } from './explain.ts';
+import type { InstallOptions } from './install.ts';
+import type { RunOptions } from './run.ts';
+
+/** systemd hands a unit its state folder; by hand it is `./data`. */
+function defaultData(): string {
+  return process.env['POSTERN_DATA'] ?? process.env['STATE_DIRECTORY']?.split(':')[0] ?? 'data';
+}
+
+export function createProgram(version: string): Command {
+  const data = defaultData();
+  const program = new Command('postern')
+    .description('The front door for self-hosted apps: HTTPS, single sign-on and access rules in one process.')
+    .version(version)
+    .showHelpAfterError('(postern --help shows what there is)')
+    .showSuggestionAfterError();
+
+  program
+    .command('run')
+    .description('Runs the gateway; without --config on its embedded default: https://whoami.localhost:8443')
+    .option('--config <file>', 'the document')
+    .option('--env-file <file>', 'variables for ${NAME} in the document; read again at each reload')
+    .option('--data <dir>', 'users, sessions, certificates', data)
+    .option('--to <url>', 'embedded default only: your app instead of the built-in one')
+    .option('--https <address>', 'embedded default only: where to listen', '127.0.0.1:8443')
+    .option('--watch', 'reload when the document changes')
+    .action(async (options: RunOptions) => (await import('./run.ts')).run(options));
+  withDocument(program.command('check').description('Checks the document, its certificates and its tests'))
+    .option('--data <dir>', 'data folder, for the local CA', data)
+    .action(async (options: CheckOptions) => (await import('./check.ts')).check(options));
+  program
+    .command('reload')
+    .description('Makes the running Postern read its document again; a bad one changes nothing')
+    .option('--data <dir>', 'data folder of the running Postern', data)
+    .action(async (options: { data: string }) => (await import('./reload.ts')).reload(options.data));
+  program
+    .command('explain <url>')
+    .description('Shows which host, route and rules decide a request, and why')
+    .option('--as <who>', 'a user name, "local:user:NAME", "service:NAME" or "anonymous"', 'anonymous')
+    .option(
+      '--group <group>',
+      'a group of that person, where no running Postern knows them; may be repeated',
+      collect,
+      [],
+    )
+    .option('--ip <address>', 'client address')
+    .option('--method <method>', 'request method', 'GET')
+    .option('--config <file>', 'judge by this document instead of the running one')
+    .option('--env-file <file>', 'variables for ${NAME} in the document')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder of the running Postern', data)
+    .action(async (url: string, options: ExplainOptions) => (await import('./explain.ts')).explain(url, options));
+  addConfigCommands(program);
+  addUserCommands(program, data);
+  addSessionCommands(program, data);
+  program
+    .command('ca')
+    .description('The local certificate authority')
+    .command('export')
+    .description('Prints the root certificate, to be trusted by browsers and tools')
+    .option('--data <dir>', 'data folder', data)
+    .action(async (options: { data: string }) => (await import('./ca.ts')).exportRoot(options.data));
+  addHashPasswordCommand(program);
+  program
+    .command('install')
+    .description('Writes a hardened systemd unit and an env file of mode 600')
+    .requiredOption('--config <file>', 'the document')
+    .option('--root <dir>', 'write below this folder instead of /', '/')
+    .option('--user <name>', 'the user that Postern runs as', 'postern')
+    .option('--print', 'print the unit instead of writing files')
+    .action(async (options: InstallOptions) => (await import('./install.ts')).install(options));
+  return program;
+}
+
+function addConfigCommands(program: Command): void {
+  const config = program.command('config').description('The configuration document');
+  withDocument(config.command('show').description('Shows the document with every default filled in and secrets masked'))
+    .option('--effective', 'the whole effective document (the default)')
+    .action(async (options: CheckOptions) => (await import('./config-show.ts')).show(options));
+  config
+    .command('schema')
+    .description('Prints the JSON Schema of the document, for editors')
+    .action(async () => (await import('./config-show.ts')).schema());
+}
+
+function withDocument(command: Command): Command {
+  return command
+    .option('--config <file>', 'the document', 'postern.yaml')
+    .option('--env-file <file>', 'variables for ${NAME} in the document');
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,71 @@
+/** Where the document comes from: a file with its env file, read anew each time, or the embedded default. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { PosternError } from '../core/errors.ts';
+import { parseEnvFile } from '../config/env-file.ts';
+import { loadDocument } from '../config/load.ts';
+import type { LoadResult } from '../config/load.ts';
+
+export interface DocumentSource {
+  /** What people read: the file's name, or "embedded default". */
+  readonly name: string;
+  /** The files to watch when asked; none for the embedded default. */
+  readonly files: readonly string[];
+  readonly read: () => LoadedSource;
+}
+
+export interface LoadedSource {
+  readonly text: string;
+  readonly result: LoadResult;
+}
+
+export interface FileSourceOptions {
+  readonly config: string;
+  readonly envFile?: string;
+}
+
+export function fileSource(options: FileSourceOptions): DocumentSource {
+  const file = resolve(options.config);
+  const envFile = options.envFile === undefined ? null : resolve(options.envFile);
+  return {
+    name: options.config,
+    files: envFile === null ? [file] : [file, envFile],
+    read() {
+      const text = readText(file, 'document');
+      const fromFile = envFile === null ? new Map<string, string>() : readEnvFile(envFile);
+      const env = new Map<string, string>();
+      for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
+      for (const [name, value] of fromFile) env.set(name, value);
+      const readFile = (path: string): string => readFileSync(path, 'utf8');
+      return { text, result: loadDocument({ text, file, env, readFile }) };
+    },
+  };
+}
+
+export function textSource(name: string, text: string): DocumentSource {
+  const readFile = (path: string): string => readFileSync(path, 'utf8');
+  return {
+    name,
+    files: [],
+    read: () => ({ text, result: loadDocument({ text, file: name, env: new Map(), readFile }) }),
+  };
+}
+
+function readEnvFile(path: string): ReadonlyMap<string, string> {
+  const parsed = parseEnvFile(readText(path, 'env file'));
+  const [first] = parsed.problems;
+  if (first === undefined) return parsed.variables;
+  throw new PosternError('CONFIG_UNREADABLE', `Cannot read env file "${path}": line ${first.line}: ${first.message}`);
+}
+
+const REASONS: Readonly<Record<string, string>> = { ENOENT: 'there is no such file', EACCES: 'permission denied' };
+
+function readText(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = (code !== undefined && REASONS[code]) || String(code);
+    throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${path}": ${reason}`, { path }, error);
+  }
+}

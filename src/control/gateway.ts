@@ -1,0 +1,231 @@
+/**
+ * The control thread of a gateway: opens the store, prepares the document, starts the workers, hands them
+ * one snapshot, serves operators, and ends everything in order. Serves no visitor by itself but through
+ * the workers' calls.
+ */
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../core/clock.ts';
+import { PosternError } from '../core/errors.ts';
+import { createLogger, logFormatFor } from '../core/log.ts';
+import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
+import { startWorkerPool } from '../edge/worker-pool.ts';
+import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
+import { createHashPool } from '../session/hash-pool.ts';
+import { createSealKey } from '../session/seal.ts';
+import { createServicePasswords } from '../session/service-passwords.ts';
+import { createSessions } from '../session/sessions.ts';
+import { openStore } from '../store/sqlite.ts';
+import { openControlSocket } from './control-socket.ts';
+import { offerFirstLink } from './first-administrator.ts';
+import { openHealth } from './health.ts';
+import { createOperations } from './operations.ts';
+import { prepare } from './prepare.ts';
+import { createReload, newRevision } from './reload.ts';
+import { createSignInDesk } from './sign-in-desk.ts';
+import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
+import { inheritedSockets } from './socket-activation.ts';
+import { findExposedUpstreams } from './upstream-exposure.ts';
+import type { OwnedLogger } from '../core/log.ts';
+import type { WorkerPool } from '../edge/worker-pool.ts';
+import type { DocumentSource } from './document-source.ts';
+import type { FirstLink } from './first-administrator.ts';
+import type { Prepared } from './prepare.ts';
+import type { ReloadAnswer } from './reload.ts';
+
+const SWEEP_MS = 30_000;
+const TICKET_KEYS_MS = 6 * 3_600_000;
+
+export interface GatewayOptions {
+  readonly source: DocumentSource;
+  readonly dataDir: string;
+  readonly version: string;
+  readonly isTerminal: boolean;
+  /** Called when the workers cannot be kept alive. */
+  readonly onFatal: (error: PosternError) => void;
+}
+
+export interface Gateway {
+  readonly log: OwnedLogger;
+  readonly revision: () => string;
+  readonly prepared: () => Prepared;
+  readonly workers: number;
+  readonly firstLink: FirstLink | null;
+  /** Warnings of the first document, as people read them. */
+  readonly warnings: string;
+  readonly reload: () => Promise<ReloadAnswer>;
+  /** Answers what runs, then ends. */
+  readonly close: () => Promise<void>;
+}
+
+/** Rejects with one PosternError where something is in the way; then nothing is left running. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const closers: (() => Promise<unknown> | void)[] = [];
+  try {
+    return await start(options, closers);
+  } catch (error) {
+    for (const close of closers.toReversed()) await close();
+    throw error;
+  }
+}
+
+// oxlint-disable-next-line max-lines-per-function -- one list, in the order in which things depend on each other
+async function start(options: GatewayOptions, closers: (() => Promise<unknown> | void)[]): Promise<Gateway> {
+  const { source, dataDir, isTerminal } = options;
+  const loaded = source.read().result.document;
+  const settings = loaded?.log ?? { level: 'info', format: 'auto' };
+  const format = logFormatFor(settings.format, 1);
+  const log = createLogger({ level: settings.level, format, destination: 1 });
+  closers.push(() => log.close());
+
+  const store = openStore(dataDir);
+  closers.push(() => store.close());
+  let live: { prepared: Prepared; revision: string } | null = null;
+  const now = (): Prepared => {
+    if (live === null) throw new PosternError('INTERNAL', 'Cannot serve: no document is live yet');
+    return live.prepared;
+  };
+  const keeper = createCertificateKeeper({
+    caDirectory: join(dataDir, 'ca'),
+    clock: systemClock,
+    logger: log,
+    onChange: (set) => pool?.replaceCertificates(set),
+  });
+  closers.push(() => keeper.close());
+  const { prepared, printed } = await prepare(source, keeper.prepare, isTerminal);
+  if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
+
+  const sealKey = createSealKey(store.sealKey);
+  const limits = (): { lifetimeMs: number; idleMs: number } => now().document.session;
+  const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits });
+  const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
+  const hashPool = createHashPool();
+  closers.push(() => hashPool.close());
+  const services = (): ReadonlyMap<string, readonly string[]> =>
+    new Map(now().document.services.map((one) => [one.name, one.passwordHashes]));
+  const desk = createSignInDesk({
+    sessions,
+    accounts,
+    hashPool,
+    sealKey,
+    instance: store.instance,
+    log,
+    prepared: now,
+  });
+
+  const sockets = inheritedSockets();
+  const workers = Object.keys(sockets).length > 0 ? 1 : prepared.document.workers || availableParallelism();
+  let pool: WorkerPool | null = null;
+  pool = startWorkerPool({
+    count: workers,
+    boot: {
+      instance: store.instance,
+      logLevel: settings.level,
+      logFormat: format,
+      colours: isTerminal && format === 'pretty',
+      ticketKeys: randomBytes(48),
+      inheritedSockets: sockets,
+    },
+    control: {
+      findSession: (key) => sessions.find(key),
+      verifyPassword: createServicePasswords({ pool: hashPool, services }),
+      handleInternal: desk.handle,
+      beginSignIn: desk.begin,
+      touchSessions: (seen) => sessions.touch(seen),
+    },
+    log,
+    onGiveUp: options.onFatal,
+  });
+  const running = pool;
+  closers.push(() => running.drain(now().document.limits.drainMs));
+  const stopTelling = sessions.onChange((change) => void running.sessionsChanged([change]));
+  closers.push(stopTelling);
+
+  const goLive = async (next: Prepared, revision: string): Promise<void> => {
+    const { document, certificates } = next;
+    const before = live;
+    live = { prepared: next, revision };
+    try {
+      await running.apply({ revision, document, certificates: certificates.set });
+    } catch (error) {
+      live = before ?? live;
+      throw error;
+    }
+    keeper.adopt(certificates);
+    rememberSignInOrigin(dataDir, document.signIn.url);
+    for (const { server, port } of findExposedUpstreams(document)) {
+      log.warn(
+        { server },
+        `App at "${server}" listens on all addresses: others can reach port ${port} around Postern; bind it to 127.0.0.1`,
+      );
+    }
+  };
+  await goLive(prepared, newRevision());
+  const current = (): { prepared: Prepared; revision: string } => live ?? { prepared, revision: '' };
+
+  let lastReload = { at: Date.now(), succeeded: true };
+  const reload = createReload({
+    source,
+    certificates: keeper.prepare,
+    log,
+    goLive,
+    current: () => ({ revision: current().revision, document: now().document }),
+    onDone: (succeeded) => {
+      lastReload = { at: succeeded ? Date.now() : lastReload.at, succeeded };
+    },
+  });
+  const linkUrl = (token: string): string | null => setPasswordUrl(now().document.signIn.url, token);
+  const operations = createOperations({
+    accounts,
+    sessions,
+    linkUrl,
+    reload,
+    prepared: now,
+    revision: () => current().revision,
+    version: options.version,
+  });
+  const socket = await openControlSocket(dataDir, operations);
+  closers.push(() => socket.close());
+  const health = await openHealth({
+    address: prepared.document.listen.health,
+    pool: running,
+    version: options.version,
+    workers,
+    certificates: () => now().certificates.set,
+    reload: () => lastReload,
+  });
+  closers.push(() => health.close());
+
+  const sweeper = setInterval(() => {
+    sessions
+      .sweep()
+      .catch((error: unknown) => log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot sweep expired sessions'));
+  }, SWEEP_MS);
+  const rotation = setInterval(() => running.replaceTicketKeys(randomBytes(48)), TICKET_KEYS_MS);
+  closers.push(() => {
+    clearInterval(sweeper);
+    clearInterval(rotation);
+  });
+  const firstLink = await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal });
+  let isClosing: Promise<void> | null = null;
+  return {
+    log,
+    workers,
+    firstLink,
+    warnings: printed,
+    reload,
+    revision: () => current().revision,
+    prepared: now,
+    close() {
+      isClosing ??= closeAll(closers, health.setDraining);
+      return isClosing;
+    },
+  };
+}
+
+/** In the opposite order of opening: first whoever brings work, at last the store and the log. */
+async function closeAll(closers: (() => Promise<unknown> | void)[], setDraining: () => void): Promise<void> {
+  setDraining();
+  for (const close of closers.toReversed()) await close();
+}

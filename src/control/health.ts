@@ -1,0 +1,52 @@
+/** Opens the health listener of a gateway: ready once a document is live, until it is told to end. */
+import { openHealthServer } from '../observe/health.ts';
+import { mergeSnapshots } from '../observe/metrics.ts';
+import { metricsText } from '../observe/metrics-text.ts';
+import type { CertificateSet } from '../certs/certificate-set.ts';
+import type { ListenAddress } from '../config/document.ts';
+import type { WorkerPool } from '../edge/worker-pool.ts';
+
+export interface HealthDeps {
+  /** Null: the document wants none. */
+  readonly address: ListenAddress | null;
+  readonly pool: WorkerPool;
+  readonly version: string;
+  readonly workers: number;
+  readonly certificates: () => CertificateSet;
+  readonly reload: () => { readonly at: number; readonly succeeded: boolean };
+}
+
+export interface Health {
+  /** From now on "not ready": load balancers look elsewhere while open requests are answered. */
+  readonly setDraining: () => void;
+  readonly close: () => Promise<void>;
+}
+
+export async function openHealth(deps: HealthDeps): Promise<Health> {
+  let isDraining = false;
+  const { address } = deps;
+  const server =
+    address === null
+      ? null
+      : await openHealthServer({
+          host: address.host,
+          port: address.port,
+          names: [],
+          notReady: () => (isDraining ? 'it is ending' : null),
+          metrics: async () =>
+            metricsText({
+              snapshot: mergeSnapshots(await deps.pool.metrics()),
+              version: deps.version,
+              workers: deps.workers,
+              isReady: !isDraining,
+              reload: deps.reload(),
+              certificates: deps.certificates().certificates,
+            }),
+        });
+  return {
+    setDraining() {
+      isDraining = true;
+    },
+    close: async () => server?.close(),
+  };
+}

@@ -1,0 +1,32 @@
+/** The store without a gateway, for commands that run while no Postern uses the data folder. */
+import { systemClock } from '../core/clock.ts';
+import { createAccounts } from '../session/accounts.ts';
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
+import { createSealKey } from '../session/seal.ts';
+import { createSessions } from '../session/sessions.ts';
+import { openStore } from '../store/sqlite.ts';
+import { createPeopleOperations } from './people.ts';
+import { recallSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
+import type { PeopleOperations } from './people.ts';
+
+export interface Offline {
+  readonly operations: PeopleOperations;
+  readonly close: () => Promise<void>;
+}
+
+/** Lifetimes matter to running sessions only; here sessions are listed and ended. */
+const LIMITS = { lifetimeMs: Number.MAX_SAFE_INTEGER, idleMs: Number.MAX_SAFE_INTEGER };
+
+export async function openOffline(dataDir: string): Promise<Offline> {
+  const store = openStore(dataDir);
+  const sealKey = createSealKey(store.sealKey);
+  const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits: () => LIMITS });
+  const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
+  const origin = recallSignInOrigin(dataDir);
+  return {
+    operations: createPeopleOperations({ accounts, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
+    async close() {
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/** Everything that the control socket serves. */
+import { PosternError } from '../core/errors.ts';
+import { normaliseIp } from '../core/ip-address.ts';
+import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
+import { parseIdentity } from '../route/persons.ts';
+import { createPeopleOperations } from './people.ts';
+import type { Identity } from '../core/person.ts';
+import type { RoutingTable } from '../route/table.ts';
+import type { PeopleDeps, PeopleOperations } from './people.ts';
+import type { Prepared } from './prepare.ts';
+import type { ReloadAnswer } from './reload.ts';
+
+export interface ExplainInput {
+  readonly url: string;
+  readonly as: string;
+  readonly groups: readonly string[];
+  readonly ip: string | null;
+  readonly method: string;
+}
+
+export interface ExplainAnswer {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+export interface StatusAnswer {
+  readonly version: string;
+  readonly revision: string;
+  readonly pid: number;
+  readonly hosts: number;
+  readonly uptimeSeconds: number;
+}
+
+export type Operations = PeopleOperations & {
+  reload: () => Promise<ReloadAnswer>;
+  status: () => Promise<StatusAnswer>;
+  explain: (input: ExplainInput) => Promise<ExplainAnswer>;
+};
+
+export interface OperationsDeps extends PeopleDeps {
+  readonly reload: () => Promise<ReloadAnswer>;
+  readonly prepared: () => Prepared;
+  readonly revision: () => string;
+  readonly version: string;
+}
+
+export function createOperations(deps: OperationsDeps): Operations {
+  return {
+    ...createPeopleOperations(deps),
+    reload: deps.reload,
+    async status() {
+      const hosts = deps.prepared().document.hosts.length;
+      return {
+        version: deps.version,
+        revision: deps.revision(),
+        pid: process.pid,
+        hosts,
+        uptimeSeconds: Math.round(process.uptime()),
+      };
+    },
+    async explain(input) {
+      const identity = await identityOf(input, deps);
+      return explain(deps.prepared().table, identity, input);
+    },
+  };
+}
+
+export function explain(table: RoutingTable, identity: Identity, input: ExplainInput): ExplainAnswer {
+  const ip = input.ip === null ? null : normaliseIp(input.ip);
+  if (input.ip !== null && ip === null)
+    throw new PosternError('OPERATION_REFUSED', `Cannot explain: "${input.ip}" is not an IP address`);
+  const explanation = explainRequest(table, { url: input.url, method: input.method.toUpperCase(), identity, ip });
+  return { text: formatExplanation(explanation), json: explanationToJson(explanation) };
+}
+
+export function readIdentity(input: ExplainInput, table: RoutingTable): Identity {
+  const read = parseIdentity(input.as, input.groups, table.providers);
+  if (read.kind === 'identity') return read.identity;
+  throw new PosternError('OPERATION_REFUSED', `${read.message}${read.remedy === null ? '' : `. ${read.remedy}`}`);
+}
+
+/** A known account with its own groups; somebody unknown only with the groups that are given. */
+async function identityOf(input: ExplainInput, deps: OperationsDeps): Promise<Identity> {
+  const identity = readIdentity(input, deps.prepared().table);
+  if (identity.kind !== 'person' || input.groups.length > 0) return identity;
+  const account = await deps.accounts.findByName(identity.person.name);
+  return account === null ? identity : { kind: 'person', person: deps.accounts.personOf(account, ['pwd']) };
+}

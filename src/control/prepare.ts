@@ -1,0 +1,59 @@
+/**
+ * Everything that must be right before a document may go live: it loads, its routes and rules compile, its
+ * certificates are good, its own tests pass. Collects every problem; starts and changes nothing.
+ */
+import { placeDiagnostic, printDiagnostics } from '../config/print-diagnostics.ts';
+import { compileTable } from '../route/compile.ts';
+import { runPolicyTests } from '../route/policy-tests.ts';
+import type { Provisioned, TlsDocument } from '../certs/provision.ts';
+import type { Document } from '../config/document.ts';
+import type { PlacedDiagnostic } from '../config/load.ts';
+import type { Diagnostic } from '../core/diagnostic.ts';
+import type { RoutingTable } from '../route/table.ts';
+import type { DocumentSource } from './document-source.ts';
+
+export interface Prepared {
+  readonly document: Document;
+  readonly table: RoutingTable;
+  readonly certificates: Provisioned;
+}
+
+export interface Preparation {
+  /** Null where an error stands against it. */
+  readonly prepared: Prepared | null;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The diagnostics as people read them; "" for none. */
+  readonly printed: string;
+}
+
+export type PrepareCertificates = (document: TlsDocument) => Promise<Provisioned>;
+
+export async function prepare(
+  source: DocumentSource,
+  certificates: PrepareCertificates,
+  color = false,
+): Promise<Preparation> {
+  const { text, result } = source.read();
+  const diagnostics: PlacedDiagnostic[] = [...result.diagnostics];
+  const add = (found: readonly Diagnostic[]): void => {
+    diagnostics.push(...found.map((one) => placeDiagnostic(one, result)));
+  };
+  const finish = (prepared: Prepared | null): Preparation => {
+    const printed = printDiagnostics(diagnostics, { file: source.name, color, ...(color && { source: text }) });
+    return { prepared: hasError(diagnostics) ? null : prepared, diagnostics, printed: printed.trimEnd() };
+  };
+  // What can be understood of a document with errors is checked further, so that all problems show at once.
+  const document = result.document ?? result.draft;
+  if (document === null) return finish(null);
+  const compiled = compileTable(document);
+  add(compiled.diagnostics);
+  const provisioned = await certificates(document);
+  add(provisioned.diagnostics);
+  if (result.document === null || hasError(diagnostics)) return finish(null);
+  add(runPolicyTests(document, compiled.table));
+  return finish({ document, table: compiled.table, certificates: provisioned });
+}
+
+function hasError(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+}

@@ -1,0 +1,84 @@
+/**
+ * A reload: prepare beside, then swap one snapshot in every worker. One at a time; a document with a
+ * problem changes nothing. What only a restart can change is said, not silently left out.
+ */
+import { randomBytes } from 'node:crypto';
+import { prepare } from './prepare.ts';
+import type { PrepareCertificates, Prepared } from './prepare.ts';
+import type { Document } from '../config/document.ts';
+import type { Logger } from '../core/log.ts';
+import type { DocumentSource } from './document-source.ts';
+
+export interface ReloadAnswer {
+  readonly ok: boolean;
+  /** The revision that serves now. */
+  readonly revision: string;
+  /** Problems and warnings as people read them. */
+  readonly printed: string;
+}
+
+export interface ReloaderOptions {
+  readonly source: DocumentSource;
+  readonly certificates: PrepareCertificates;
+  readonly log: Logger;
+  /** Makes the prepared document the one that serves; resolves when every worker has it. */
+  readonly goLive: (prepared: Prepared, revision: string) => Promise<void>;
+  /** For metrics. */
+  readonly onDone: (succeeded: boolean) => void;
+  readonly current: () => { readonly revision: string; readonly document: Document };
+}
+
+export type Reload = () => Promise<ReloadAnswer>;
+
+export function createReload(options: ReloaderOptions): Reload {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const run = last.then(() => reloadOnce(options));
+    void run.then((answer) => options.onDone(answer.ok));
+    last = run.catch(() => undefined);
+    return run;
+  };
+}
+
+export function newRevision(): string {
+  return randomBytes(4).toString('hex');
+}
+
+async function reloadOnce(options: ReloaderOptions): Promise<ReloadAnswer> {
+  const before = options.current();
+  const refuse = (printed: string): ReloadAnswer => {
+    options.log.error(
+      { code: 'CONFIG_INVALID', revision: before.revision },
+      `Document not reloaded, the running one stays:\n${printed}`,
+    );
+    return { ok: false, revision: before.revision, printed };
+  };
+  try {
+    const { prepared, printed } = await prepare(options.source, options.certificates);
+    if (prepared === null) return refuse(printed);
+    const revision = newRevision();
+    await options.goLive(prepared, revision);
+    const restart = needsRestart(before.document, prepared.document);
+    if (restart !== null) options.log.warn({ revision }, restart);
+    options.log.info({ revision, hosts: prepared.document.hosts.length }, 'Document reloaded');
+    return { ok: true, revision, printed: [printed, restart ?? ''].filter((text) => text !== '').join('\n') };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Sockets are opened once; closing one with a queue would reset visitors. */
+function needsRestart(before: Document, after: Document): string | null {
+  const changed: string[] = [];
+  if (JSON.stringify(addresses(before)) !== JSON.stringify(addresses(after))) changed.push('listen');
+  if (before.workers !== after.workers) changed.push('workers');
+  return changed.length === 0
+    ? null
+    : `Restart Postern for the new value of ${changed.map((key) => `"${key}"`).join(' and ')}`;
+}
+
+function addresses({ listen }: Document): unknown {
+  return [...listen.http, ...listen.https, listen.health].map((one) =>
+    one === null ? null : [one.host, one.port, one.tls],
+  );
+}

@@ -1,0 +1,106 @@
+/** Joins the sign-in room to what it needs, and speaks Request and Response on its behalf with the workers. */
+import { systemClock } from '../core/clock.ts';
+import { createAttempts } from '../session/attempts.ts';
+import { sealJson, unsealJson } from '../session/seal.ts';
+import { createSignIn } from '../sign-in/router.ts';
+import type { Logger } from '../core/log.ts';
+import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
+import type { RoutingTable } from '../route/table.ts';
+import type { Accounts } from '../session/accounts.ts';
+import type { HashPool } from '../session/hash-pool.ts';
+import type { SealKey } from '../session/seal.ts';
+import type { Sessions } from '../session/sessions.ts';
+import type { AppLink, EntryFacts, SignInEvent, SignInSettings } from '../sign-in/ports.ts';
+import type { Prepared } from './prepare.ts';
+import { explainRequest } from '../route/explain-request.ts';
+
+export interface DeskDeps {
+  readonly sessions: Sessions;
+  readonly accounts: Accounts;
+  readonly hashPool: HashPool;
+  readonly sealKey: SealKey;
+  readonly instance: string;
+  readonly log: Logger;
+  readonly prepared: () => Prepared;
+}
+
+export interface SignInDesk {
+  readonly handle: (request: InternalRequest) => Promise<InternalResponse>;
+  readonly begin: (request: InternalRequest) => Promise<InternalResponse>;
+}
+
+export function createSignInDesk(deps: DeskDeps): SignInDesk {
+  const { sessions, accounts, hashPool, sealKey, instance } = deps;
+  const signIn = createSignIn({
+    sessions,
+    accounts,
+    hashPool,
+    instance,
+    attempts: createAttempts({ clock: systemClock }),
+    seal: {
+      seal: (purpose, value) => sealJson(sealKey, purpose, value),
+      unseal: (purpose, sealed) => unsealJson(sealKey, purpose, sealed),
+    },
+    clock: systemClock,
+    settings: () => settingsOf(deps.prepared()),
+    isListedHost: (host) => deps.prepared().table.isKnownHost(host),
+    mayEnter: (facts) => mayEnter(deps.prepared().table, facts),
+    appsFor: (person, ip) => appsFor(deps.prepared(), person, ip),
+    report: (event) => report(deps.log, event),
+  });
+  return {
+    handle: async (request) => toInternal(await signIn.handle(request)),
+    begin: async (request) => toInternal(await signIn.beginSignIn(request)),
+  };
+}
+
+function settingsOf({ document }: Prepared): SignInSettings {
+  const { signIn, session } = document;
+  return {
+    signInUrl: signIn.url === null ? '' : new URL(signIn.url).origin,
+    lifetimeMs: session.lifetimeMs,
+    cookieDomain: session.cookieDomain,
+    brand: signIn.branding.name,
+  };
+}
+
+/** Asked as for a GET of what the person wanted to open: the rules that the edge will apply in a moment. */
+function mayEnter(table: RoutingTable, facts: EntryFacts): { readonly kind: string } {
+  const url = `https://${facts.host}${facts.path}${facts.query}`;
+  const identity = { kind: 'person', person: facts.person } as const;
+  const explanation = explainRequest(table, { url, method: 'GET', identity, ip: facts.ip });
+  // What is not a matter of rules (no such route) the app host says by itself.
+  return explanation.kind === 'route' ? explanation.decision : { kind: 'allow' };
+}
+
+/** Exact hosts whose first page this person may open. */
+function appsFor({ document, table }: Prepared, person: EntryFacts['person'], ip: string | null): readonly AppLink[] {
+  const suffix = document.listen.publicHttpsPort === 443 ? '' : `:${document.listen.publicHttpsPort}`;
+  return table.hosts.slice(0, 200).flatMap((host) => {
+    if (host.name.includes('*')) return [];
+    const { kind } = mayEnter(table, { host: host.name, path: '/', query: '', person, ip });
+    const scheme = host.config.tls.kind === 'off' ? 'http' : 'https';
+    return kind === 'allow'
+      ? [{ name: host.name, url: `${scheme}://${host.name}${scheme === 'https' ? suffix : ''}/` }]
+      : [];
+  });
+}
+
+function report(log: Logger, event: SignInEvent): void {
+  if (event.kind === 'failed') {
+    log.error({ code: 'INTERNAL', requestId: event.requestId, err: event.error }, 'Own page failed');
+    return;
+  }
+  const { kind, ...facts } = event;
+  log.info({ ...facts, event: kind }, `Sign-in: ${kind}`);
+}
+
+async function toInternal(response: Response): Promise<InternalResponse> {
+  const headers = [...response.headers].filter(([name]) => name !== 'set-cookie');
+  const cookies = response.headers.getSetCookie().map((value) => ['set-cookie', value] as [string, string]);
+  return {
+    status: response.status,
+    headers: [...headers, ...cookies],
+    body: new Uint8Array(await response.arrayBuffer()),
+  };
+}

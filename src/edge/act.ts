@@ -1,0 +1,82 @@
+/** What a route does with a request that may pass: an app, files, a redirect, a fixed answer, whoami. */
+import type { PosternError } from '../core/errors.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
+import { limitBody } from './body-limit.ts';
+import { createForwardPlan, templateContext } from './forward-plan.ts';
+import { sendRedirect } from './redirect.ts';
+import { failWith, sendError } from './refuse.ts';
+import { serveWhoami } from './whoami.ts';
+import type { CompiledRoute } from '../route/table.ts';
+import { serveFile } from '../upstream/files.ts';
+import type { Upstreams } from '../upstream/forward.ts';
+import type { LongLived } from './long-lived.ts';
+import type { PlanDeps } from './forward-plan.ts';
+import type { RequestContext } from './request-context.ts';
+
+export interface ActDeps extends PlanDeps {
+  readonly upstreams: Upstreams;
+  readonly longLived: LongLived;
+}
+
+export function act(context: RequestContext, deps: ActDeps): void {
+  deps.longLived.begin(context);
+  const route = context.route as CompiledRoute;
+  const { exchange } = context;
+  const { action } = route.config;
+  if (!limitBody(context, route.config.limits)) return;
+  switch (action.kind) {
+    case 'proxy':
+      forward(context, route, deps);
+      return;
+    case 'files':
+      files(context, route, action.root);
+      return;
+    case 'redirect':
+      redirect(context, route, action.status);
+      return;
+    case 'respond': {
+      const headers = HeaderBlock.from(action.headers);
+      exchange.respondWhole({ status: action.status, headers }, action.body);
+      return;
+    }
+    default:
+      serveWhoami(context, deps);
+  }
+}
+
+function files(context: RequestContext, route: CompiledRoute, root: string): void {
+  const path = route.targetPath(context.exchange.request.path);
+  if (path === null) sendError(context, 400, 'BAD_REQUEST');
+  else serveFile(context.exchange, { root, path, responseHeaders: route.config.responseHeaders });
+}
+
+function redirect(context: RequestContext, route: CompiledRoute, status: number): void {
+  const target = route.redirectTo?.(templateContext(context)) ?? null;
+  if (target === null) sendError(context, 400, 'BAD_REQUEST');
+  else sendRedirect(context.exchange, status, target);
+}
+
+function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): void {
+  const path = route.targetPath(context.exchange.request.path);
+  if (path === null) {
+    sendError(context, 400, 'BAD_REQUEST');
+    return;
+  }
+  const plan = createForwardPlan(context, route, path, deps);
+  if (plan === null) {
+    sendError(context, 403, 'ACCESS_DENIED');
+    return;
+  }
+  const report = {
+    server: null,
+    connectMs: null,
+    firstByteMs: null,
+    retries: 0,
+    errorCode: null,
+    error: null,
+    onFailure: (error: PosternError) => failWith(context, error),
+    onTunnel: (tunnel: { readonly close: () => void }) => deps.longLived.setTunnel(context, tunnel),
+  };
+  context.report = report;
+  deps.upstreams.forward(context.exchange, plan, report);
+}

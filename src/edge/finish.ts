@@ -1,0 +1,77 @@
+/** The end of a request: its line in the log, its share of the metrics, no trace left of it here. */
+import { whoOf } from '../observe/access-log.ts';
+import type { Logger } from '../core/log.ts';
+import type { AccessLog } from '../observe/access-log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { ExchangeOutcome } from '../wire/exchange.ts';
+import type { LongLived } from './long-lived.ts';
+import type { RequestContext } from './request-context.ts';
+
+export interface FinishDeps {
+  readonly accessLog: AccessLog;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly longLived: LongLived;
+}
+
+export type Finish = (context: RequestContext, outcome: ExchangeOutcome) => void;
+
+/** What the log shows for `log.level: warn` and above: failures only. */
+const FAILURE = 500;
+
+export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finish {
+  const { accessLog, metrics, log, longLived } = deps;
+  return (context, outcome) => {
+    longLived.end(context);
+    const { exchange, judged, report, route } = context;
+    const durationMs = performance.now() - exchange.startedAt;
+    const decision = context.outcome ?? judged?.decision.kind ?? null;
+    const errorCode = context.errorCode ?? report?.errorCode ?? null;
+    metrics.request(route === null ? null : route.label, outcome.status, durationMs);
+    if (decision !== null) metrics.count('decisions', decision);
+    if (outcome.bytesIn > 0) metrics.add('receivedBytes', outcome.bytesIn);
+    metrics.add('sentBytes', outcome.bytesOut);
+    if (errorCode !== null) countError(context, metrics, log);
+    if (!logsAccess() && outcome.status < FAILURE) return;
+    const { request } = exchange;
+    accessLog.record({
+      time: Date.now() - durationMs,
+      requestId: context.id,
+      ip: context.ip,
+      method: request.method,
+      host: request.host,
+      path: request.path,
+      query: request.query,
+      version: request.version,
+      status: outcome.status,
+      bytesIn: outcome.bytesIn,
+      bytesOut: outcome.bytesOut,
+      durationMs,
+      who: judged === null ? '-' : whoOf(judged.identity),
+      route: route === null ? null : route.label,
+      rule: judged !== null && 'rule' in judged.decision ? judged.decision.rule : null,
+      decision,
+      upstream: report?.server ?? null,
+      connectMs: report?.connectMs ?? null,
+      firstByteMs: report?.firstByteMs ?? null,
+      retries: report?.retries ?? 0,
+      errorCode,
+      tls: exchange.connection.tlsVersion,
+      complete: outcome.complete,
+    });
+  };
+}
+
+/** The page that the visitor saw has the same id; the cause is for the operator alone. */
+function countError(context: RequestContext, metrics: Metrics, log: Logger): void {
+  const { report, route } = context;
+  const code = context.errorCode ?? report?.errorCode ?? 'INTERNAL';
+  metrics.count('errors', code);
+  if (code.startsWith('UPSTREAM_')) metrics.count('upstreamErrors', code);
+  if (report !== null && report.retries > 0) metrics.count('upstreamRetries', route?.label ?? 'none');
+  const error = context.error ?? report?.error ?? null;
+  if (error === null) return;
+  const facts = { code, requestId: context.id, route: route?.label, upstream: report?.server, err: error };
+  if (code === 'INTERNAL') log.error(facts, 'Request failed');
+  else log.warn(facts, 'Request failed');
+}

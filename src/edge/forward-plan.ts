@@ -1,0 +1,96 @@
+/** Puts together what the app side needs to know of a permitted request. Templates are resolved here. */
+import { identityHeaders } from './identity-headers.ts';
+import type { HeaderEdits, ProxyAction, UpstreamServer } from '../config/document.ts';
+import type { CompiledHeader, CompiledRoute } from '../route/table.ts';
+import type { TemplateContext } from '../route/template.ts';
+import type { ForwardPlan } from '../upstream/plan.ts';
+import type { RequestContext } from './request-context.ts';
+import { ANONYMOUS } from '../policy/facts.ts';
+
+export interface PlanDeps {
+  readonly removeCookies: (value: string) => string | null;
+  readonly isOwnCookieName: (name: string) => boolean;
+}
+
+/** Null: an address of the upstream cannot be decided for this visitor. */
+export function createForwardPlan(
+  context: RequestContext,
+  route: CompiledRoute,
+  path: string,
+  deps: PlanDeps,
+): ForwardPlan | null {
+  const { action } = route.config;
+  const resolved = action.kind === 'proxy' ? resolveServers(route, action, context) : null;
+  return resolved === null ? null : planWith(resolved, context, { route, path }, deps);
+}
+
+export function planWith(
+  action: ProxyAction,
+  context: RequestContext,
+  { route, path }: { readonly route: CompiledRoute; readonly path: string },
+  deps: PlanDeps,
+): ForwardPlan {
+  const { config } = route;
+  const { request } = context.exchange;
+  return {
+    action,
+    limits: config.limits,
+    path,
+    query: request.query,
+    hostHeader: context.authority,
+    clientIp: context.ip,
+    scheme: context.scheme,
+    publicPort: context.publicPort,
+    requestId: context.id,
+    identityHeaders: identityHeaders(context.judged?.identity ?? ANONYMOUS),
+    requestHeaders: resolveHeaders(config.requestHeaders, route.requestHeaders, context),
+    responseHeaders: config.responseHeaders,
+    removeCookies: deps.removeCookies,
+    removeAuthorization: context.judged?.removeAuthorization ?? false,
+    isOwnCookieName: deps.isOwnCookieName,
+    upgradeAllowed: request.upgrade !== null && request.upgrade !== 'h2c' && config.upgrades.includes(request.upgrade),
+    fromTrustedProxy: context.fromTrustedProxy,
+  };
+}
+
+/** The action itself where no server has a template: it is a key of caches. */
+function resolveServers(route: CompiledRoute, action: ProxyAction, context: RequestContext): ProxyAction | null {
+  let facts: TemplateContext | null = null;
+  let servers: UpstreamServer[] | null = null;
+  for (const server of route.servers) {
+    if (server.fixed !== null) continue;
+    facts ??= templateContext(context);
+    const address = server.resolve(facts);
+    if (address === null) return null;
+    servers ??= [];
+    servers.push({ ...server.config, host: address.host, port: address.port, isTemplate: false });
+  }
+  if (servers === null) return action;
+  const fixed = route.servers.filter((server) => server.fixed !== null).map((server) => server.config);
+  return { ...action, servers: [...fixed, ...servers] };
+}
+
+/** A header whose template cannot be decided is removed, never sent half-filled. */
+function resolveHeaders(edits: HeaderEdits, compiled: readonly CompiledHeader[], context: RequestContext): HeaderEdits {
+  if (compiled.every((header) => header.fixed !== null)) return edits;
+  const facts = templateContext(context);
+  const add: Record<string, string> = {};
+  const remove = [...edits.remove];
+  for (const header of compiled) {
+    const value = header.fixed ?? header.render(facts);
+    if (value === null) remove.push(header.name);
+    else add[header.name] = value;
+  }
+  return { add, remove };
+}
+
+export function templateContext(context: RequestContext): TemplateContext {
+  const { request } = context.exchange;
+  return {
+    identity: context.judged?.identity ?? ANONYMOUS,
+    ip: context.ip,
+    requestId: context.id,
+    path: request.path,
+    query: request.query,
+  };
+}

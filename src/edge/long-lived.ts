@@ -1,0 +1,93 @@
+/**
+ * Requests that are under way. A short one costs an entry in a set; one that is still there after a
+ * moment is handed to the gate, which decides it again whenever something changes. What changed in the
+ * moment before is caught up by the gate at that point.
+ */
+import { PosternError } from '../core/errors.ts';
+import type { Gate } from '../gate/gate.ts';
+import type { LiveHandle } from '../gate/live.ts';
+import type { RequestContext } from './request-context.ts';
+import type { Site } from './site.ts';
+
+/** With a tick of 250 ms every change reaches an open exchange within a second. */
+const SHORT_MS = 200;
+
+interface UnderWay {
+  live: LiveHandle | null;
+  /** How to close it in its own way: a tunnel; null: break the exchange. */
+  tunnel: { readonly close: () => void } | null;
+}
+
+export interface LongLived {
+  readonly size: number;
+  readonly tunnels: number;
+  readonly begin: (context: RequestContext) => void;
+  readonly setTunnel: (context: RequestContext, tunnel: { readonly close: () => void }) => void;
+  readonly used: (context: RequestContext) => void;
+  readonly end: (context: RequestContext) => void;
+  readonly tick: (now: number) => void;
+}
+
+export function createLongLived(gate: Gate, site: () => Site): LongLived {
+  /** Those that the gate does not watch yet. */
+  const young = new Set<RequestContext>();
+  const all = new Map<RequestContext, UnderWay>();
+
+  const watch = (context: RequestContext): void => {
+    const entry: UnderWay = all.get(context) ?? { live: null, tunnel: null };
+    all.set(context, entry);
+    const { judged } = context;
+    if (judged === null) return;
+    entry.live = gate.track({
+      judged,
+      exchange: context.exchange,
+      findPolicy: () => findPolicy(context, site()),
+      close(reason) {
+        context.outcome = reason;
+        if (entry.tunnel !== null) entry.tunnel.close();
+        else context.exchange.abort(new PosternError('ACCESS_DENIED', `Closed: ${reason}`));
+      },
+    });
+  };
+  return {
+    get size() {
+      return young.size + all.size;
+    },
+    get tunnels() {
+      let count = 0;
+      for (const entry of all.values()) if (entry.tunnel !== null) count++;
+      return count;
+    },
+    begin: (context) => void young.add(context),
+    setTunnel(context, tunnel) {
+      const entry = all.get(context);
+      if (entry === undefined) all.set(context, { live: null, tunnel });
+      else entry.tunnel = tunnel;
+    },
+    used: (context) => all.get(context)?.live?.used(),
+    end(context) {
+      if (young.delete(context) && !all.has(context)) return;
+      all.get(context)?.live?.end();
+      all.delete(context);
+    },
+    tick(now) {
+      const current = site();
+      let isOutdated = false;
+      for (const context of young) {
+        if (now - context.exchange.startedAt < SHORT_MS) continue;
+        young.delete(context);
+        watch(context);
+        if (context.site !== current) isOutdated = true;
+      }
+      if (isOutdated) void gate.redecide();
+    },
+  };
+}
+
+/** The policy that the running document has for a request that is under way; null where it has none. */
+function findPolicy(context: RequestContext, site: Site): ReturnType<Parameters<Gate['track']>[0]['findPolicy']> {
+  const { request } = context.exchange;
+  const host = site.table.findHost(request.host);
+  if (host === null) return null;
+  return site.table.findRoute(host, request.path, request.method, request.headers)?.policy ?? null;
+}

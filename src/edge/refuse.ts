@@ -1,0 +1,144 @@
+/**
+ * What a request gets that may not pass. What could still help decides: a sign-in for a navigation, the
+ * same said by JSON to scripts, a challenge to machines, else a plain no. Pages tell the visitor a
+ * request id; the log has the same id with the cause.
+ */
+import { PosternError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
+import { deniedPage } from '../sign-in/pages/denied-page.ts';
+import { errorPage } from '../sign-in/pages/error-page.ts';
+import { classifyRequest } from '../sign-in/request-kind.ts';
+import { unauthorizedJson } from '../sign-in/unauthorized.ts';
+import type { PlainAnswer } from '../sign-in/pages/page.ts';
+import { sendInternal, toInternalRequest } from './internal.ts';
+import type { InternalRequest, InternalResponse } from './control-port.ts';
+import type { RequestContext } from './request-context.ts';
+
+export interface RefuseDeps {
+  readonly beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;
+}
+
+/** An error page, or its plain or JSON form, by what the client accepts. */
+export function sendError(context: RequestContext, status: number, code: ErrorCode, extra: Fields = []): void {
+  context.errorCode ??= code;
+  const { headers } = context.exchange.request;
+  if (isGrpc(headers)) {
+    sendGrpcError(context, status);
+    return;
+  }
+  const { accept, acceptLanguage } = preferences(headers);
+  const page = errorPage({ status, code, requestId: context.id, accept, acceptLanguage });
+  sendPlain(context, { ...page, headers: [...page.headers, ...extra] });
+}
+
+/** The 403 of the rules: names the account and offers another one. */
+export function sendDenied(context: RequestContext): void {
+  context.errorCode ??= 'ACCESS_DENIED';
+  const { headers, host } = context.exchange.request;
+  if (isGrpc(headers)) {
+    sendGrpcError(context, 403);
+    return;
+  }
+  const identity = context.judged?.identity;
+  const account = identity?.kind === 'person' ? identity.person : null;
+  const switchUrl = account === null ? null : '/.postern/start?switch=1';
+  const brand = context.site.document.signIn.branding.name;
+  sendPlain(context, deniedPage({ host, requestId: context.id, account, switchUrl, brand, ...preferences(headers) }));
+}
+
+type Fields = readonly (readonly [name: string, value: string])[];
+
+export function sendPlain(context: RequestContext, answer: PlainAnswer): void {
+  const headers = new HeaderBlock();
+  for (const [name, value] of answer.headers) headers.append(name, value);
+  context.exchange.respondWhole({ status: answer.status, headers }, answer.body);
+}
+
+function preferences(headers: HeaderBlock): { accept: string | null; acceptLanguage: string | null } {
+  return { accept: headers.get('accept') ?? null, acceptLanguage: headers.get('accept-language') ?? null };
+}
+
+function isGrpc(headers: HeaderBlock): boolean {
+  return (headers.get('content-type') ?? '').startsWith('application/grpc');
+}
+
+/** gRPC reads its status from the fields of a 200 answer ("trailers-only"). */
+function sendGrpcError(context: RequestContext, status: number): void {
+  const grpcStatus = GRPC_STATUS.get(status) ?? 2;
+  const headers = HeaderBlock.from({
+    'content-type': 'application/grpc',
+    'grpc-status': String(grpcStatus),
+    'grpc-message': `Refused by the gateway, request ${context.id}`,
+  });
+  context.exchange.respondWhole({ status: 200, headers }, '');
+}
+
+/** gRPC's own mapping of HTTP statuses. */
+const GRPC_STATUS: ReadonlyMap<number, number> = new Map([
+  [400, 13],
+  [401, 16],
+  [403, 7],
+  [404, 12],
+  [413, 8],
+  [429, 14],
+  [502, 14],
+  [503, 14],
+  [504, 14],
+]);
+
+/** The rules would let some person in: a navigation is sent to sign in, anything else is told so. */
+export function askToSignIn(context: RequestContext, deps: RefuseDeps, onError: (error: unknown) => void): void {
+  const { exchange } = context;
+  const { request } = exchange;
+  if (request.upgrade !== null || classifyRequest(request.method, request.headers) !== 'navigation') {
+    sendPlain(context, unauthorizedJson(context.id, `${context.scheme}://${context.authority}/.postern/start`));
+    return;
+  }
+  toInternalRequest(context)
+    .then((internal) => deps.beginSignIn(internal))
+    .then((response) => sendInternal(exchange, response))
+    .catch(onError);
+}
+
+/** Only a machine's credentials could help (RFC 7617). */
+export function challenge(context: RequestContext): void {
+  sendError(context, 401, 'ACCESS_DENIED', [['WWW-Authenticate', 'Basic realm="postern", charset="UTF-8"']]);
+}
+
+/** The way ends here, whatever happened: an answer if none has begun, else a visible break. */
+export function failWith(context: RequestContext, error: unknown): void {
+  const failure =
+    error instanceof PosternError
+      ? error
+      : new PosternError('INTERNAL', `Cannot serve request: ${String(error)}`, {}, error);
+  context.error = failure;
+  context.errorCode = failure.code;
+  if (context.isOver) return;
+  try {
+    sendError(context, statusOf(failure.code), failure.code);
+  } catch {
+    context.exchange.abort(failure);
+  }
+}
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  PAYLOAD_TOO_LARGE: 413,
+  REQUEST_TIMEOUT: 408,
+  STORE_UNAVAILABLE: 503,
+  OVERLOADED: 503,
+  UPSTREAM_BUSY: 503,
+  UPSTREAM_UNHEALTHY: 503,
+  UPSTREAM_TIMEOUT: 504,
+  UPSTREAM_UNREACHABLE: 502,
+  UPSTREAM_BAD_RESPONSE: 502,
+  UPSTREAM_TLS: 502,
+  UPSTREAM_TRUNCATED: 502,
+  LOOP_DETECTED: 508,
+  ACCESS_DENIED: 403,
+};
+
+export function statusOf(code: ErrorCode): number {
+  return STATUS[code] ?? 500;
+}

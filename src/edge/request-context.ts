@@ -1,0 +1,65 @@
+/**
+ * One request on its way through the house: what was found out so far, for the next step and for the
+ * log. Filled in step by step; a field that a step did not reach stays at its first value.
+ */
+import type { ErrorCode } from '../core/errors.ts';
+import type { Judged } from '../gate/gate.ts';
+import type { CompiledHost, CompiledRoute } from '../route/table.ts';
+import type { ForwardReport } from '../upstream/plan.ts';
+import type { ClientFacts } from '../wire/client-address.ts';
+import type { Exchange } from '../wire/exchange.ts';
+import type { Site } from './site.ts';
+
+/** What kind of listener a request came by. */
+export interface ListenerTraits {
+  /** False on a listener with `tls: off`: another TLS terminator is in front, and what it says counts. */
+  readonly redirectsToHttps: boolean;
+}
+
+export class RequestContext {
+  readonly exchange: Exchange;
+  readonly site: Site;
+  readonly id: string;
+  readonly listener: ListenerTraits;
+  /** Null: unknown. */
+  readonly ip: string | null;
+  /** What the visitor's browser speaks, as far as a trusted proxy or this connection knows. */
+  readonly scheme: 'http' | 'https';
+  readonly fromTrustedProxy: boolean;
+  host: CompiledHost | null = null;
+  route: CompiledRoute | null = null;
+  judged: Judged | null = null;
+  report: ForwardReport | null = null;
+  errorCode: ErrorCode | null = null;
+  error: Error | null = null;
+  /** What the log calls the decision where no rule was asked. */
+  outcome: string | null = null;
+  isOver = false;
+
+  // oxlint-disable-next-line max-params -- one allocation on the hot path
+  constructor(exchange: Exchange, site: Site, id: string, listener: ListenerTraits, from: ClientFacts) {
+    this.exchange = exchange;
+    this.site = site;
+    this.id = id;
+    this.listener = listener;
+    this.ip = from.ip;
+    this.scheme = from.scheme;
+    this.fromTrustedProxy = from.isProxied;
+  }
+
+  /** Host and port as the visitor typed them. */
+  get authority(): string {
+    const { host, port } = this.exchange.request;
+    return port === null ? host : `${host}:${port}`;
+  }
+
+  /** The port that the visitor typed, or the scheme's own. */
+  get publicPort(): number {
+    return this.exchange.request.port ?? (this.scheme === 'https' ? 443 : 80);
+  }
+
+  get url(): string {
+    const { path, query } = this.exchange.request;
+    return `${this.scheme}://${this.authority}${path}${query}`;
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * An edge worker: the thread that accepts connections and serves requests. Joins the rooms below it and
+ * holds the one reference that a reload swaps. Knows the store only by asking the control thread.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { performance } from 'node:perf_hooks';
+import { openChannel } from '../core/channel.ts';
+import { systemClock } from '../core/clock.ts';
+import { createIpSet } from '../core/ip-address.ts';
+import { createLogger } from '../core/log.ts';
+import { createCertificateStore } from '../certs/certificate-store.ts';
+import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
+import { createGate } from '../gate/gate.ts';
+import { createAccessLog } from '../observe/access-log.ts';
+import { Metrics } from '../observe/metrics.ts';
+import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
+import { compileTableSliced } from '../route/compile.ts';
+import { createOwnCookieTest, sessionCookieName } from '../session/token.ts';
+import { createUpstreams } from '../upstream/forward.ts';
+import { createFindClient } from '../wire/client-address.ts';
+import { withoutCookies } from '../wire/cookies.ts';
+import { IntervalTicker } from '../wire/ticker.ts';
+import { createCodecs } from './codecs.ts';
+import { shareOf } from './connection-limits.ts';
+import { createFinish } from './finish.ts';
+import { Transport } from './listener.ts';
+import { createLongLived } from './long-lived.ts';
+import { createServe } from './serve.ts';
+import { createSite, signInHostOf } from './site.ts';
+import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
+import type { FindClient } from '../wire/client-address.ts';
+import type { GateSettings } from '../gate/gate.ts';
+import type { Document } from '../config/document.ts';
+import type { MetricsSnapshot } from '../observe/metrics.ts';
+import type { ConnectionFacts } from '../wire/exchange.ts';
+import type { Http1Refusal } from '../wire/http1-server.ts';
+import type { ListenOn, TransportSettings } from './listener.ts';
+import type { ListenerTraits } from './request-context.ts';
+import type { Site } from './site.ts';
+
+const HEARTBEAT_MISSED_MS = 1_000;
+const TICK_MS = 250;
+const SLICE_MS = 4;
+
+const boot = workerData as WorkerBoot;
+if (parentPort === null) throw new Error('Cannot run: an edge worker is started by the control thread');
+
+/** All that a reload swaps. */
+interface Current {
+  readonly site: Site;
+  readonly findClient: FindClient;
+  readonly gate: GateSettings;
+  readonly transport: TransportSettings;
+  /** Lets the upstreams of this document go. */
+  readonly release: () => void;
+}
+
+let held: Current | null = null;
+let lastBeat = performance.now();
+
+const log = createLogger({
+  level: boot.logLevel,
+  format: boot.logFormat,
+  destination: 1,
+  base: { worker: boot.index },
+});
+const accessLog = createAccessLog({ format: boot.logFormat, destination: 1 });
+const metrics = new Metrics();
+const nextId = createRequestIds();
+const ticker = new IntervalTicker();
+const certificates = createCertificateStore(EMPTY_CERTIFICATE_SET);
+const isOwnCookieName = createOwnCookieTest(boot.instance);
+
+const control = openChannel<ControlMethods>(parentPort, {
+  apply,
+  replaceCertificates: certificates.replace,
+  replaceTicketKeys: (keys: Uint8Array) => transport.setTicketKeys(Buffer.from(keys)),
+  sessionsChanged,
+  heartbeat: () => {
+    lastBeat = performance.now();
+  },
+  metrics: takeMetrics,
+  drain,
+} satisfies WorkerMethods);
+
+const gate = createGate({
+  find: (key) => control.call('findSession', key),
+  verifyPassword: (service, password, peer) => control.call('verifyPassword', service, password, peer),
+  clock: systemClock,
+  settings: () => current().gate,
+  isConfirmed: () => performance.now() - lastBeat < HEARTBEAT_MISSED_MS,
+  reportUse: (seen) => control.send('touchSessions', seen),
+});
+const longLived = createLongLived(gate, currentSite);
+const upstreams = createUpstreams({
+  clock: systemClock,
+  log: { info: (message, facts) => log.info(facts, message), warn: (message, facts) => log.warn(facts, message) },
+  instanceId: boot.instance,
+});
+const serve = createServe({
+  site: currentSite,
+  gate,
+  control: {
+    handleInternal: (request) => control.call('handleInternal', request),
+    beginSignIn: (request) => control.call('beginSignIn', request),
+  },
+  clientFacts: (exchange) => current().findClient(exchange.connection, exchange.request.headers),
+  nextRequestId: (exchange, trusted) =>
+    (trusted ? acceptRequestId(exchange.request.headers.get('x-request-id')) : null) ?? nextId(),
+  isMisdirected(exchange) {
+    const { scheme, serverName } = exchange.connection;
+    const { host } = exchange.request;
+    if (scheme !== 'https' || serverName === host) return false;
+    return certificates.clientAuthFor(serverName)?.policyId !== certificates.clientAuthFor(host)?.policyId;
+  },
+  upstreams,
+  longLived,
+  isOwnCookieName,
+  removeCookies: (value) => withoutCookies(value, isOwnCookieName),
+  finish: createFinish(
+    { accessLog, metrics, log, longLived },
+    () => boot.logLevel === 'info' || boot.logLevel === 'debug',
+  ),
+});
+const codecs = createCodecs({ site: currentSite, serve, ticker, onRefused });
+const transport = new Transport({
+  settings: () => current().transport,
+  certificates,
+  ticketKeys: Buffer.from(boot.ticketKeys),
+  serve: codecs.serve,
+  onRefused: (refusal) =>
+    log.warn(
+      { ...refusal, code: refusal.reason === 'no-certificate' ? 'TLS_NO_CERTIFICATE' : 'BAD_REQUEST' },
+      'Connection refused',
+    ),
+});
+setInterval(() => {
+  longLived.tick(performance.now());
+  gate.tick();
+}, TICK_MS).unref();
+
+function current(): Current {
+  if (held === null) throw new Error('Cannot serve: no document was applied yet');
+  return held;
+}
+
+function currentSite(): Site {
+  return current().site;
+}
+
+async function apply(snapshot: WorkerSnapshot): Promise<void> {
+  const { document } = snapshot;
+  const { table } = await compileTableSliced(document, SLICE_MS);
+  const hosts = table.fallback === null ? table.hosts : [...table.hosts, table.fallback];
+  const actions = hosts.flatMap((host) => host.routes.map((route) => route.config.action));
+  const before = held;
+  const next: Current = {
+    site: createSite(snapshot.revision, document, table),
+    findClient: createFindClient(document.trustedProxies),
+    gate: settingsForGate(document),
+    transport: transportSettings(document),
+    release: upstreams.retain(actions.filter((action) => action.kind === 'proxy')),
+  };
+  certificates.replace(snapshot.certificates);
+  held = next;
+  before?.release();
+  await gate.redecide();
+  if (before === null) await listenAll(document);
+}
+
+/** A plain listener redirects to HTTPS unless it has `tls: off`. */
+async function listenAll({ listen }: Document): Promise<void> {
+  for (const { host, port, tls } of listen.http) await listenOn({ host, port, tls: false }, { redirectsToHttps: tls });
+  for (const { host, port } of listen.https) await listenOn({ host, port, tls: true }, { redirectsToHttps: true });
+}
+
+async function listenOn(on: ListenOn, traits: ListenerTraits): Promise<void> {
+  const fd = boot.inheritedSockets[`${on.host ?? '*'}:${on.port}`];
+  const opened = await transport.listen(fd === undefined ? { ...on, reusePort: boot.workers > 1 } : { ...on, fd });
+  codecs.setListener(opened.port, traits);
+}
+
+function settingsForGate(document: Document): GateSettings {
+  const { session, services } = document;
+  const domain = session.cookieDomain;
+  const versions = new Map(services.map((service) => [service.name, service.passwordHashes.join(' ')]));
+  const signInHost = signInHostOf(document);
+  return {
+    staleForMs: session.staleForMs,
+    idleMs: session.idleMs,
+    cookieName: sessionCookieName(boot.instance, { secure: true, domain }),
+    plainCookieName: sessionCookieName(boot.instance, { secure: false, domain }),
+    shared: domain === null || signInHost === null ? null : { signInHost, domain },
+    serviceVersion: (service) => versions.get(service) ?? null,
+  };
+}
+
+function transportSettings({ limits, listen, tls }: Document): TransportSettings {
+  return {
+    ...shareOf({ connections: limits.connections, connectionsPerAddress: limits.connectionsPerAddress }, boot.workers),
+    proxyPeers: createIpSet(listen.proxyProtocol),
+    handshakeMs: limits.tlsHandshakeMs,
+    minVersion: tls.minVersion,
+    http2: true,
+  };
+}
+
+/** A request that broke HTTP never became one: it has a line of its own. */
+function onRefused(refusal: Http1Refusal, facts: ConnectionFacts): void {
+  metrics.count('errors', 'BAD_REQUEST');
+  metrics.request(null, refusal.status, 0);
+  log.info(
+    { code: 'BAD_REQUEST', rule: refusal.rule, status: refusal.status, ip: facts.peerAddress },
+    'Request refused',
+  );
+}
+
+function takeMetrics(): MetricsSnapshot {
+  const { open } = transport.stats;
+  metrics.set('openConnections', open);
+  metrics.set('openRequests', longLived.size);
+  metrics.set('openTunnels', longLived.tunnels);
+  let upstreamConnections = 0;
+  for (const stats of upstreams.stats()) upstreamConnections += stats.connections;
+  metrics.set('upstreamConnections', upstreamConnections);
+  return metrics.snapshot();
+}
+
+async function sessionsChanged(changes: Parameters<WorkerMethods['sessionsChanged']>[0]): Promise<void> {
+  for (const change of changes) gate.applyChange(change);
+}
+
+async function drain(deadlineMs: number): Promise<void> {
+  await transport.drain(deadlineMs);
+  await upstreams.close();
+  await Promise.all([accessLog.close(), log.close()]);
+}
