@@ -71,10 +71,15 @@ function mismatchNote(
   const place = placeText(path);
   const origin = context.originOf(path);
   if (origin !== null) {
-    return problem(path, `${place} ${JSON.stringify(origin.raw)} is not ${expected}`, `check the value of "${origin.name}"`);
+    return problem(
+      path,
+      `${place} ${JSON.stringify(origin.raw)} is not ${expected}`,
+      `check the value of "${origin.name}"`,
+    );
   }
   if (value === null) return problem(path, `${place} has no value, expected ${expected}`);
-  if (typeof value === 'object') return problem(path, `${place} is a ${Array.isArray(value) ? 'list' : 'map'}, expected ${expected}`);
+  if (typeof value === 'object')
+    return problem(path, `${place} is a ${Array.isArray(value) ? 'list' : 'map'}, expected ${expected}`);
   const close = suggest(String(value), words);
   const remedy = close === null ? null : `did you mean "${close}"?`;
   // A password of digits alone is a number in YAML.

@@ -180,7 +180,12 @@ export type Action =
   | { readonly kind: 'files'; readonly root: string }
   /** `{path}` (after strip_prefix) and `{query}` (with its "?") are filled in. */
   | { readonly kind: 'redirect'; readonly to: string; readonly status: 301 | 302 | 303 | 307 | 308 }
-  | { readonly kind: 'respond'; readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'respond';
+      readonly status: number;
+      readonly body: string;
+      readonly headers: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'whoami' };
 
 export interface ProxyAction {

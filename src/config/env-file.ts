@@ -58,15 +58,33 @@ function readEntry(source: string, from: number): Entry {
   if (whole === '' || whole.startsWith('#') || whole.startsWith(';')) return { kind: 'none', end };
   const equals = source.indexOf('=', from);
   if (equals === -1 || equals >= end) {
-    return { kind: 'problem', end, message: 'The line has no "="', remedy: 'write NAME=value, or begin a comment with "#"' };
+    return {
+      kind: 'problem',
+      end,
+      message: 'The line has no "="',
+      remedy: 'write NAME=value, or begin a comment with "#"',
+    };
   }
-  const name = source.slice(from, equals).trim().replace(/^export[ \t]+/, '');
+  const name = source
+    .slice(from, equals)
+    .trim()
+    .replace(/^export[ \t]+/, '');
   if (!NAME.test(name)) {
-    return { kind: 'problem', end, message: 'The part before "=" is not a variable name', remedy: 'write letters, digits and "_" alone' };
+    return {
+      kind: 'problem',
+      end,
+      message: 'The part before "=" is not a variable name',
+      remedy: 'write letters, digits and "_" alone',
+    };
   }
   const value = readValue(source, equals + 1);
   if (value.isOpen) {
-    return { kind: 'problem', end, message: `The value of "${name}" has a quote that is never closed`, remedy: 'close the quote, or write \\" for a quote itself' };
+    return {
+      kind: 'problem',
+      end,
+      message: `The value of "${name}" has a quote that is never closed`,
+      remedy: 'close the quote, or write \\" for a quote itself',
+    };
   }
   if (value.text.includes('\0')) {
     return { kind: 'problem', end: value.end, message: `The value of "${name}" holds a NUL`, remedy: 'remove it' };

@@ -25,7 +25,9 @@ export function parseHostName(text: string): Reading<string> {
   if (!name.ok) return name;
   if (!isWildcard) return name;
   if (isAddress(name.value) || !name.value.includes('.')) {
-    return name.value === 'localhost' ? read('*.localhost') : fault('is too wide for a wildcard', 'write "*.example.com"');
+    return name.value === 'localhost'
+      ? read('*.localhost')
+      : fault('is too wide for a wildcard', 'write "*.example.com"');
   }
   return read(`*.${name.value}`);
 }
@@ -50,7 +52,10 @@ export function parseDnsName(text: string): Reading<string> {
 function wholeUrlFault(text: string): Fault | null {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
   if (scheme !== undefined) {
-    return fault('has a scheme, expected a host name alone', `write "${text.slice(scheme.length).split(/[/?#:]/)[0] ?? ''}"`);
+    return fault(
+      'has a scheme, expected a host name alone',
+      `write "${text.slice(scheme.length).split(/[/?#:]/)[0] ?? ''}"`,
+    );
   }
   if (text.includes('/')) {
     const host = text.slice(0, text.indexOf('/'));

@@ -9,7 +9,11 @@ const NOTES = ['description', 'default', 'examples'] as const;
 
 /** Draft 7: the one that YAML language servers know best. */
 export function documentJsonSchema(): JsonSchema {
-  const options = { target: 'draft-7', io: 'input', override: ({ jsonSchema }: { jsonSchema: JsonSchema }) => tidy(jsonSchema) } as const;
+  const options = {
+    target: 'draft-7',
+    io: 'input',
+    override: ({ jsonSchema }: { jsonSchema: JsonSchema }) => tidy(jsonSchema),
+  } as const;
   return { ...z.toJSONSchema(documentShape, options), title: 'Postern configuration document' };
 }
 
@@ -24,13 +28,16 @@ function tidy(schema: JsonSchema): void {
       if (rest[note] !== undefined) kept[note] = rest[note];
       delete rest[note];
     }
-    replace(schema, { ...kept, anyOf: [rest as JsonSchema, SUBSTITUTION] });
+    replace(schema, { ...kept, anyOf: [rest, SUBSTITUTION] });
     return;
   }
-  const options = (schema.anyOf as JsonSchema[]).flatMap((one) => (isBareChoice(one) ? (one.anyOf as JsonSchema[]) : [one]));
+  const options = schema.anyOf.flatMap((one) => (isBareChoice(one) ? (one.anyOf as JsonSchema[]) : [one]));
   const unique = [...new Map(options.map((one) => [JSON.stringify(one), one])).values()];
   const takesText = unique.some((one) => one.type === 'string' && Object.keys(one).length === 1);
-  replace(schema, { ...schema, anyOf: takesText ? unique.filter((one) => one.pattern !== SUBSTITUTION.pattern) : unique });
+  replace(schema, {
+    ...schema,
+    anyOf: takesText ? unique.filter((one) => one.pattern !== SUBSTITUTION.pattern) : unique,
+  });
 }
 
 function isBareChoice(schema: JsonSchema): boolean {

@@ -10,7 +10,6 @@ import { normalise } from './normalise.ts';
 import { Context, type Note, type Origin, placeText, reasonOf } from './normalise/context.ts';
 import { pathKey, quoteScalar, valueAt } from './plain.ts';
 import { createPlaceFinder, type Place } from './positions.ts';
-import type { DocumentInput } from './schema.ts';
 import { substitute } from './substitute.ts';
 import { yamlNotes } from './yaml-errors.ts';
 import { findOffset, parseYaml, type Plain, readTree, type TreeNote } from './yaml-tree.ts';
@@ -123,9 +122,9 @@ class Loader {
       readFile: (path) => this.#readFile(path),
       quote: (path) => this.#quote(plain, path),
       originOf,
-      isBroken: (path) => this.#isBroken(path),
+      isBroken: (path) => this.#isBroken(plain, path),
     });
-    const document = normalise(plain as unknown as DocumentInput, context);
+    const document = normalise(plain, context);
     this.#addNotes(context.notes);
     return document;
   }
@@ -134,14 +133,20 @@ class Loader {
     const sources = { env: this.#env, readFile: (name: string) => this.#readFile(this.#resolve(name)), reasonOf };
     const result = substitute(text, sources);
     if (!result.ok) {
-      this.#addNotes([{ severity: 'error', path: [...path], message: `${placeText(path)} ${result.wrong}`, remedy: result.remedy }]);
+      this.#addNotes([
+        { severity: 'error', path: [...path], message: `${placeText(path)} ${result.wrong}`, remedy: result.remedy },
+      ]);
       this.#markBroken(path);
       return undefined;
     }
     const { parts } = result.value;
     const kept = [...path];
     if (parts.length > 0) {
-      this.#origins.set(pathKey(kept), { raw: text, text: result.value.text, name: parts.map(({ name }) => name).join('", "') });
+      this.#origins.set(pathKey(kept), {
+        raw: text,
+        text: result.value.text,
+        name: parts.map(({ name }) => name).join('", "'),
+      });
     }
     for (const { name, value } of parts) this.#secrets.push({ path: kept, name, value });
     return result.value.text;
@@ -165,9 +170,15 @@ class Loader {
     this.#broken.add(pathKey(path));
   }
 
-  #isBroken(path: Path): boolean {
+  /** True where the place, or what holds it, is gone because it was found wrong; or something in it was. */
+  #isBroken(plain: Plain, path: Path): boolean {
     if (this.#broken.size === 0) return false;
-    return path.some((_, index) => this.#broken.has(pathKey(path.slice(0, index + 1))));
+    for (let length = 1; length <= path.length; length++) {
+      const prefix = path.slice(0, length);
+      if (this.#broken.has(pathKey(prefix)) && valueAt(plain, prefix) === undefined) return true;
+    }
+    const below = `${pathKey(path).slice(0, -1)},`;
+    return [...this.#broken].some((key) => key.startsWith(below));
   }
 
   #refuse(message: string, remedy: string | null): undefined {

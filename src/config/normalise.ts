@@ -44,7 +44,8 @@ export function normalise(input: DocumentInput, context: Context): Document {
     limits: readGlobalLimits(limits, context),
     tls: readGlobalTls(input.tls ?? {}, context),
     hosts: readHosts(input.hosts ?? {}, defaults, context),
-    fallback: input.default === undefined ? null : readHost('*', input.default, { path: ['default'], defaults }, context),
+    fallback:
+      input.default === undefined ? null : readHost('*', input.default, { path: ['default'], defaults }, context),
     tests: readTests(input.tests ?? [], context),
   };
   checkDocument(document, context);

@@ -20,7 +20,8 @@ export function parsePasswordHash(text: string): Reading<string> {
   if (/^\$2[abxy]?\$/.test(text)) return fault('is not a whole bcrypt hash, which has 60 characters', REMEDY);
   if (/^\$argon2(?:i|d)\$/.test(text)) return fault('is argon2i or argon2d, expected argon2id', REMEDY);
   if (text.startsWith('$argon2id$')) return fault('is not a whole argon2id hash', REMEDY);
-  if (/^(?:\$(?:apr1|1|5|6|y)\$|\{SHA\})/.test(text)) return fault('is a hash of another kind, expected bcrypt or argon2id', REMEDY);
+  if (/^(?:\$(?:apr1|1|5|6|y)\$|\{SHA\})/.test(text))
+    return fault('is a hash of another kind, expected bcrypt or argon2id', REMEDY);
   return fault('is not a password hash', REMEDY);
 }
 

@@ -37,11 +37,15 @@ function printOne(one: PlacedDiagnostic, { file, source, color = false }: PrintO
 
 /** What an operator wrote must not move the cursor of who reads the message. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replaceAll(
+    /[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function excerpt(source: string, { line, column }: Place, paint: (code: number, text: string) => string): string {
-  const text = source.replace(/^\uFEFF/, '').split('\n', line)[line - 1]?.replace(/\r$/, '');
+  const lines = source.replace(/^\uFEFF/, '').split('\n', line);
+  const text = lines.at(line - 1)?.replace(/\r$/, '');
   if (text === undefined || text.length > LONGEST_LINE) return '';
   const number = String(line).padStart(6);
   const before = oneLine(text.slice(0, column - 1).replaceAll('\t', ' ')).length;

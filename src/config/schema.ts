@@ -48,14 +48,18 @@ export interface DocumentInput {
 
 export const documentShape: z.ZodType<DocumentInput> = section(
   {
-    version: key(numberOf('1'), 'Version of the document\'s language: 1.', { default: 1 }),
+    version: key(numberOf('1'), "Version of the document's language: 1.", { default: 1 }),
     listen: key(
       listenShape,
       'Where Postern listens. Written, it lists all listeners; without it: `:80`, `:443` and `127.0.0.1:7070`.',
     ),
-    workers: key(either(whole(1, 256), word('auto'), 'a whole number from 1 to 256, or "auto"'), 'Threads that serve requests. `auto`: by cores.', {
-      default: 'auto',
-    }),
+    workers: key(
+      either(whole(1, 256), word('auto'), 'a whole number from 1 to 256, or "auto"'),
+      'Threads that serve requests. `auto`: by cores.',
+      {
+        default: 'auto',
+      },
+    ),
     watch: key(flag(), 'Load the document again when its file changes.', { default: false }),
     log: key(logShape, 'The log.'),
     providers: key(map(providerShape, 'a map of providers'), 'Who knows the people. Without it: `local`.', {
@@ -63,7 +67,10 @@ export const documentShape: z.ZodType<DocumentInput> = section(
     }),
     sign_in: key(signInShape, 'Where people sign in.'),
     session: key(sessionShape, 'How long a sign-in lasts.'),
-    services: key(map(serviceShape, 'a map of services'), 'Machines that come with a name and a password (HTTP basic).'),
+    services: key(
+      map(serviceShape, 'a map of services'),
+      'Machines that come with a name and a password (HTTP basic).',
+    ),
     maps: key(
       map(mapShape, 'a map of maps'),
       'Values for `{map.NAME}` by principal, such as a port for each user. Values match `[a-z0-9_-]{1,64}`.',

@@ -7,7 +7,13 @@ import { KNOWN_KEYS } from './schema/shapes.ts';
 type Issue = z.core.$ZodIssue;
 
 export type ShapeProblem =
-  | { readonly kind: 'unknown-key'; readonly path: Path; readonly known: readonly string[]; readonly meant: string | null; readonly expected: string }
+  | {
+      readonly kind: 'unknown-key';
+      readonly path: Path;
+      readonly known: readonly string[];
+      readonly meant: string | null;
+      readonly expected: string;
+    }
   | { readonly kind: 'mismatch'; readonly path: Path; readonly expected: string; readonly words: readonly string[] };
 
 export function shapeProblems(issues: readonly Issue[], base: Path = []): readonly ShapeProblem[] {
@@ -43,10 +49,17 @@ function isWrongKind(issue: Issue): boolean {
 /** With an unknown key in sight, what is missing is probably that key, misspelt. */
 function withoutMissing(issues: readonly Issue[]): readonly Issue[] {
   const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
-  return unknown.length > 0 ? issues.filter((issue) => issue.code === 'unrecognized_keys' || issue.path.length > 1) : issues;
+  return unknown.length > 0
+    ? issues.filter((issue) => issue.code === 'unrecognized_keys' || issue.path.length > 1)
+    : issues;
 }
 
 function wordsOf(issue: Issue): readonly string[] {
   if (issue.code === 'invalid_value') return issue.values.filter((value) => typeof value === 'string');
-  return issue.code === 'invalid_union' ? issue.errors.flat().filter((one) => one.path.length === 0).flatMap(wordsOf) : [];
+  return issue.code === 'invalid_union'
+    ? issue.errors
+        .flat()
+        .filter((one) => one.path.length === 0)
+        .flatMap(wordsOf)
+    : [];
 }

@@ -3,6 +3,7 @@
  * the document. Password hashes and whatever came from a variable are masked.
  */
 import { stringify } from 'yaml';
+import { assertNever } from '../core/assert-never.ts';
 import { formatDuration } from '../core/durations.ts';
 import { formatSize } from '../core/sizes.ts';
 import type {
@@ -37,7 +38,9 @@ function mask(shown: Shown, secrets: readonly Secret[]): Shown {
   if (typeof shown === 'boolean') return shown;
   if (Array.isArray(shown)) return (shown as readonly Shown[]).map((one) => mask(one, secrets));
   const entries = Object.entries(shown as Readonly<Record<string, Shown | undefined>>);
-  return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, mask(value, secrets)]])));
+  return Object.fromEntries(
+    entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, mask(value, secrets)]])),
+  );
 }
 
 function shownDocument(document: Document): Shown {
@@ -57,7 +60,9 @@ function shownDocument(document: Document): Shown {
       insecure_http: session.insecureHttp,
       cookie_domain: session.cookieDomain ?? undefined,
     },
-    services: Object.fromEntries(document.services.map(({ name, passwordHashes }) => [name, { password: passwordHashes.map(maskHash) }])),
+    services: Object.fromEntries(
+      document.services.map(({ name, passwordHashes }) => [name, { password: passwordHashes.map(maskHash) }]),
+    ),
     maps: document.maps,
     trusted_proxies: document.trustedProxies,
     limits: {
@@ -67,7 +72,10 @@ function shownDocument(document: Document): Shown {
       head_timeout: formatDuration(limits.headTimeoutMs),
       keep_alive: formatDuration(limits.keepAliveMs),
       // Loopback is exempt only while the number is the default one, so that one is not written out.
-      connections_per_address: limits.connectionsPerAddress === limits.connectionsPerLoopback ? shownCount(limits.connectionsPerAddress) : undefined,
+      connections_per_address:
+        limits.connectionsPerAddress === limits.connectionsPerLoopback
+          ? shownCount(limits.connectionsPerAddress)
+          : undefined,
       connections: shownCount(limits.connections),
       http2_streams: limits.http2Streams,
       handshake_timeout: formatDuration(limits.tlsHandshakeMs),
@@ -79,7 +87,14 @@ function shownDocument(document: Document): Shown {
     },
     hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host)])),
     default: document.fallback === null ? undefined : shownHost(document.fallback),
-    tests: document.tests.map(({ as, groups, ip, method, url, expect }) => ({ as, groups, ip: ip ?? undefined, method, url, expect })),
+    tests: document.tests.map(({ as, groups, ip, method, url, expect }) => ({
+      as,
+      groups,
+      ip: ip ?? undefined,
+      method,
+      url,
+      expect,
+    })),
   };
 }
 
@@ -115,7 +130,9 @@ function shownHost(host: Host): Shown {
   return {
     tls: shownTls(host),
     deny: host.deny.length === 0 ? undefined : shownRules(host.deny),
-    paths: Object.fromEntries(Object.entries(paths).map(([path, routes]) => [path, routes.length === 1 ? (routes[0] as Shown) : routes])),
+    paths: Object.fromEntries(
+      Object.entries(paths).map(([path, routes]) => [path, routes.length === 1 ? (routes[0] as Shown) : routes]),
+    ),
   };
 }
 
@@ -139,7 +156,10 @@ function shownRules(rules: readonly Rule[]): Shown {
 function shownRoute(route: Route): Shown {
   return {
     methods: route.methods.length === 0 ? undefined : route.methods,
-    headers: Object.keys(route.matchHeaders).length === 0 ? undefined : Object.fromEntries(Object.entries(route.matchHeaders).map(([name, value]) => [name, value ?? true])),
+    headers:
+      Object.keys(route.matchHeaders).length === 0
+        ? undefined
+        : Object.fromEntries(Object.entries(route.matchHeaders).map(([name, value]) => [name, value ?? true])),
     allow: shownRules(route.allow),
     deny: route.deny.length === 0 ? undefined : shownRules(route.deny),
     ...shownAction(route.action),
@@ -173,6 +193,8 @@ function shownAction(action: Action): { readonly [key: string]: Shown | undefine
       return { redirect: { to: action.to, status: action.status } };
     case 'respond':
       return { respond: { status: action.status, body: action.body, headers: action.headers } };
+    default:
+      return assertNever(action);
   }
 }
 
@@ -219,7 +241,8 @@ function shownLimits(limits: RouteLimits): Shown {
     connect_timeout: formatDuration(limits.connectMs),
     first_byte_timeout: formatDuration(limits.firstByteMs),
     // Streams are exempt only while this is not written, so it is written only where it was set.
-    upstream_idle_timeout: limits.streamIdleMs === limits.upstreamIdleMs ? formatDuration(limits.upstreamIdleMs) : undefined,
+    upstream_idle_timeout:
+      limits.streamIdleMs === limits.upstreamIdleMs ? formatDuration(limits.upstreamIdleMs) : undefined,
     tunnel_idle_timeout: formatDuration(limits.tunnelIdleMs),
   };
 }

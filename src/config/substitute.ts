@@ -60,11 +60,15 @@ function expand(inner: string, sources: Sources): Reading<Expansion> {
   if (value !== undefined && value !== '') return read({ name, value, isSecret: true });
   if (split !== -1) return read({ name, value: inner.slice(split + 2), isSecret: false });
   const state = value === undefined ? 'is not set' : 'is empty';
-  return fault(`needs the variable "${name}", which ${state}`, `set it in the environment or the env file, or write "\${${name}:-default}"`);
+  return fault(
+    `needs the variable "${name}", which ${state}`,
+    `set it in the environment or the env file, or write "\${${name}:-default}"`,
+  );
 }
 
 function nameFault(inner: string): Fault {
-  if (/^[A-Za-z_]\w*\./.test(inner)) return fault(`has "\${${inner}}", which is no variable name`, `write "{${inner}}" for a template`);
+  if (/^[A-Za-z_]\w*\./.test(inner))
+    return fault(`has "\${${inner}}", which is no variable name`, `write "{${inner}}" for a template`);
   return fault(`has "\${${inner}}", which is no variable name`, 'write "$${" where a plain "${" is meant');
 }
 
@@ -74,7 +78,10 @@ function expandFile(path: string, sources: Sources): Reading<Expansion> {
   try {
     text = sources.readFile(path);
   } catch (error) {
-    return fault(`needs the file "${path}", which cannot be read: ${sources.reasonOf(error)}`, 'check the path and its permissions');
+    return fault(
+      `needs the file "${path}", which cannot be read: ${sources.reasonOf(error)}`,
+      'check the path and its permissions',
+    );
   }
   const value = text.replace(/[\r\n]+$/, '');
   if (value === '') return fault(`needs the file "${path}", which is empty`, 'write the value into the file');

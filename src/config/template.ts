@@ -51,6 +51,10 @@ function nameFault(whole: string, name: string, rules: TemplateRules): Fault | n
   const close = suggest(name, all);
   const known = all.map((one) => `"{${one}}"`).join(', ');
   const remedy = close === null ? `write one of ${known}` : `did you mean "{${close}}"?`;
-  if (map !== null) return fault(`has "${whole}", but "maps:" has no "${map}"`, close === null ? `add "${map}:" under "maps:"` : remedy);
+  if (map !== null)
+    return fault(
+      `has "${whole}", but "maps:" has no "${map}"`,
+      close === null ? `add "${map}:" under "maps:"` : remedy,
+    );
   return fault(`has "${whole}", which is no template`, remedy);
 }

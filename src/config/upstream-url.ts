@@ -40,10 +40,11 @@ export function parseTarget(text: string, rules: TargetRules): Reading<Target> {
 
 function schemeRemedy(text: string): string {
   const socket = /^wss?:\/\//.exec(text)?.[0];
-  if (socket !== undefined) return `write "${socket === 'ws://' ? 'http' : 'https'}://${text.slice(socket.length)}"; WebSockets pass by themselves`;
+  if (socket !== undefined)
+    return `write "${socket === 'ws://' ? 'http' : 'https'}://${text.slice(socket.length)}"; WebSockets pass by themselves`;
   if (text.startsWith('/')) return `write "unix:${text}" for a socket, or "files:${text}" for a folder`;
   if (/^[\w.-]+(?::\d+)?$/.test(text)) return `write "http://${text}"`;
-  const host = /^([\w.-]+):/.exec(text)?.[1];
+  const host = /^([\w.-]+):(?!\/\/)/.exec(text)?.[1];
   if (host !== undefined) return `write "http://${host}:8080", or a URL such as "https://${host}:8443"`;
   return `write a URL such as ${EXAMPLE}, "unix:/run/app.sock" or "files:/srv/www"`;
 }
@@ -70,7 +71,10 @@ function parseServer(text: string, match: RegExpExecArray, rules: TargetRules): 
 function tailFault(tail: string, base: string): Fault {
   if (!tail.startsWith('/')) return fault('has a query or fragment', `write "${base}"`);
   const path = tail.split(/[?#]/)[0]?.replace(/\/$/, '') ?? '';
-  return fault(`has the path "${tail}", expected scheme, host and port alone`, `write "${base}" and "rewrite: ${path}{path}"`);
+  return fault(
+    `has the path "${tail}", expected scheme, host and port alone`,
+    `write "${base}" and "rewrite: ${path}{path}"`,
+  );
 }
 
 function parseServerHost(host: string, text: string): Reading<string> {
@@ -86,7 +90,8 @@ function parseServerHost(host: string, text: string): Reading<string> {
 
 function parsePort(text: string): Reading<number | string> {
   if (/^\{map\.[^{}]+\}$/.test(text)) return read(text);
-  if (hasTemplate(text)) return fault('has a port that is no mapped value', 'write one template alone, such as ":{map.port}"');
+  if (hasTemplate(text))
+    return fault('has a port that is no mapped value', 'write one template alone, such as ":{map.port}"');
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535) return fault(`has the port "${text}", expected one from 1 to 65535`, null);
   return read(port);
@@ -113,5 +118,6 @@ function parseFiles(path: string, rules: TargetRules): Reading<Target> {
 
 function parseApp(name: string): Reading<Target> {
   if (name === 'whoami') return read({ kind: 'app', name });
-  return fault('is not a built-in app', 'write "app:whoami"');
+  const remedy = /^\d/.test(name) ? 'write "http://app:8080" for an app on a host called "app"' : 'write "app:whoami"';
+  return fault('is not a built-in app', remedy);
 }

@@ -3,7 +3,18 @@
  * depth and aliases (a "billion laughs" is refused). Finds the place of a path in the text afterwards.
  * The library's own uniqueness check takes quadratic time, so that keys are checked here.
  */
-import { type Alias, isAlias, isMap, isScalar, isSeq, type Pair, parseDocument, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import type { Document as YamlDocument, Node } from 'yaml';
 import type { Path } from './document.ts';
 import { placeText } from './normalise/context.ts';
@@ -41,7 +52,7 @@ export function parseYaml(text: string): YamlDocument {
 /** `readText` gives what a text scalar stands for; undefined leaves the entry out. */
 export function readTree(document: YamlDocument, readText: (text: string, path: Path) => string | undefined): Tree {
   const reader = new TreeReader(readText);
-  const plain = document.contents === null ? null : reader.read(document.contents as Node, []);
+  const plain = document.contents === null ? null : reader.read(document.contents, []);
   return { plain, notes: reader.notes };
 }
 
@@ -80,7 +91,12 @@ class TreeReader {
   #readAlias(alias: Alias, path: readonly (string | number)[]): Plain {
     const target = this.#anchors.get(alias.source);
     if (target === undefined) {
-      return this.#note(alias, path, `is the alias "*${alias.source}" of no earlier anchor`, `quote it where text is meant: "*${alias.source}"`);
+      return this.#note(
+        alias,
+        path,
+        `is the alias "*${alias.source}" of no earlier anchor`,
+        `quote it where text is meant: "*${alias.source}"`,
+      );
     }
     this.#insideAlias++;
     const plain = this.read(target, path);
@@ -94,12 +110,13 @@ class TreeReader {
 
   #readMap(map: YAMLMap<Node, Node | null>, path: readonly (string | number)[]): Plain {
     const template = templateIn(map);
-    if (template !== null) return this.#note(map, path, `is a YAML map, since "${template}" is not quoted`, `quote it: "${template}"`);
+    if (template !== null)
+      return this.#note(map, path, `is a YAML map, since "${template}" is not quoted`, `quote it: "${template}"`);
     const plain: Record<string, Plain> = {};
     const seen = new Set<string>();
     let merged: Record<string, Plain> = {};
     let hasMerge = false;
-    for (const pair of map.items as Pair<Node, Node | null>[]) {
+    for (const pair of map.items) {
       const key = this.#readKey(pair, path);
       if (key === null) continue;
       if (key === '<<' && isPlainMerge(pair.key)) {
@@ -118,32 +135,39 @@ class TreeReader {
     const value = this.read(node, path);
     const sources = Array.isArray(value) ? value : [value];
     let merged: Record<string, Plain> = {};
-    let hasMerge = false;
     for (const source of sources) {
       if (source === undefined) continue;
-      if (typeof source === 'object' && source !== null && !Array.isArray(source)) merged = { ...(source as Record<string, Plain>), ...merged };
-      else if (node !== null) this.#note(node, [...path, '<<'], 'is not a map that can be merged', 'name an anchor: "<<: *name"');
+      if (typeof source === 'object' && source !== null && !Array.isArray(source))
+        merged = { ...(source as Record<string, Plain>), ...merged };
+      else if (node !== null)
+        this.#note(node, [...path, '<<'], 'is not a map that can be merged', 'name an anchor: "<<: *name"');
     }
     return merged;
   }
 
   #readKey({ key }: Pair<Node, Node | null>, path: readonly (string | number)[]): string | null {
     if (isAlias(key)) {
-      this.#note(key, path, `has the key "*${key.source}", which YAML takes for an alias`, `quote it: "*${key.source}":`);
+      this.#note(
+        key,
+        path,
+        `has the key "*${key.source}", which YAML takes for an alias`,
+        `quote it: "*${key.source}":`,
+      );
       return null;
     }
     if (!isScalar(key) || key.value === null) {
       this.#note(key, path, 'has a key that is no text', 'quote it where text is meant');
       return null;
     }
-    const text = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+    const text = typeof key.value === 'string' ? key.value : (key.source ?? `${key.value as number}`);
     if (text !== '__proto__') return text;
     this.#note(key, [...path, text], 'is not a name', 'choose another name');
     return null;
   }
 
   #tooMany(node: Node, path: Path): undefined {
-    if (this.#aliased === MOST_ALIASED + 1) this.#note(node, path, 'holds too many aliases', 'write the repeated parts once');
+    if (this.#aliased === MOST_ALIASED + 1)
+      this.#note(node, path, 'holds too many aliases', 'write the repeated parts once');
     return undefined;
   }
 
@@ -159,7 +183,7 @@ function isPlainMerge(key: Node): boolean {
 
 /** `{user.name}` without quotes is a map with one key and no value. */
 function templateIn(map: YAMLMap<Node, Node | null>): string | null {
-  const first = map.items[0] as Pair<Node, Node | null> | undefined;
+  const first = map.items[0];
   if (map.flow !== true || map.items.length !== 1 || first === undefined) return null;
   const isBare = first.value === null || (isScalar(first.value) && first.value.value === null && !first.value.source);
   const isName = isScalar(first.key) && typeof first.key.value === 'string' && /^[\w.$-]+$/.test(first.key.value);
@@ -172,7 +196,7 @@ function offsetOf(node: Node | null): number {
 
 /** Where the entry of a path stands: its value, or its key where that begins a block. The nearest parent where it is missing. */
 export function findOffset(document: YamlDocument, path: Path, isAtKey: boolean): number {
-  let node = document.contents as Node | null;
+  let node = document.contents;
   let offset = offsetOf(node);
   for (const [index, step] of path.entries()) {
     const pair = findEntry(document, node, step);

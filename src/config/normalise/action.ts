@@ -21,7 +21,11 @@ export function readAction(input: RouteInput, path: Path, proxy: ProxySettings, 
     return null;
   }
   if (given.length > 1) {
-    context.report(path, `has ${given.map((key) => `"${key}"`).join(' and ')}, expected one of them`, 'remove all but one');
+    context.report(
+      path,
+      `has ${given.map((key) => `"${key}"`).join(' and ')}, expected one of them`,
+      'remove all but one',
+    );
     return null;
   }
   if (input.redirect !== undefined) return readRedirect(input.redirect, [...path, 'redirect'], context);
@@ -29,18 +33,30 @@ export function readAction(input: RouteInput, path: Path, proxy: ProxySettings, 
   return input.to === undefined ? null : readTo(input.to, [...path, 'to'], proxy, context);
 }
 
-function readTo(input: NonNullable<RouteInput['to']>, path: Path, proxy: ProxySettings, context: Context): Action | null {
+function readTo(
+  input: NonNullable<RouteInput['to']>,
+  path: Path,
+  proxy: ProxySettings,
+  context: Context,
+): Action | null {
   const servers: UpstreamServer[] = [];
   const others: Action[] = [];
   let isWhole = true;
-  for (const [entry, at] of entriesOf<string | ServerInput>(input as string | readonly ServerInput[], path)) {
+  for (const [entry, at] of entriesOf<string | ServerInput>(input, path)) {
     const target = readTarget(entry, at, context);
     if (target === null) isWhole = false;
     else if (target.kind === 'files') others.push(target);
     else if (target.kind === 'app') others.push({ kind: 'whoami' });
     else {
-      const { kind, ...server } = target;
-      servers.push({ ...server, weight: (typeof entry === 'string' ? undefined : entry.weight) ?? 1, at });
+      const { scheme, host, port, isTemplate } = target;
+      servers.push({
+        scheme,
+        host,
+        port,
+        isTemplate,
+        weight: (typeof entry === 'string' ? undefined : entry.weight) ?? 1,
+        at,
+      });
     }
   }
   if (Array.isArray(input) && input.length === 0) context.report(path, 'is an empty list', 'write the URL of the app');
@@ -63,13 +79,18 @@ function readTarget(entry: string | ServerInput, at: Path, context: Context): Ta
   }
   const target = parseTarget(text, context);
   if (target.ok) return target.value;
-  context.fault(isText ? at : [...at, 'url'], target);
+  // A password in the URL must not come to stand in a log.
+  context.fault(isText ? at : [...at, 'url'], target, { isSecret: text.includes('@') });
   return null;
 }
 
 function checkProxy(servers: readonly UpstreamServer[], path: Path, proxy: ProxySettings, context: Context): void {
   if (proxy.hostHeader === 'upstream' && servers.some((server) => server.scheme === 'unix')) {
-    context.report(path, 'is a socket without a host, but "host_header" is "upstream"', 'write a host name as "host_header"');
+    context.report(
+      path,
+      'is a socket without a host, but "host_header" is "upstream"',
+      'write a host name as "host_header"',
+    );
   }
   if (proxy.health !== null && servers.some((server) => server.isTemplate)) {
     context.report(path, 'has a template, which active health checks cannot fill in', 'remove "health"');
@@ -108,7 +129,10 @@ function parseRedirect(text: string): Reading<string> {
   const isUrl = /^https?:\/\/[^/?#{}@\\]+(?:[/?#{]|$)/.test(text) && URL.canParse(rest);
   if (isPath || isUrl) return read(text);
   const host = /^[\w.-]+\.[a-z]{2,}/i.test(text);
-  return fault('is not a URL or a path', host ? `write "https://${text}"` : 'write a URL such as "https://new.example.com{path}{query}"');
+  return fault(
+    'is not a URL or a path',
+    host ? `write "https://${text}"` : 'write a URL such as "https://new.example.com{path}{query}"',
+  );
 }
 
 function readRespond(input: NonNullable<RouteInput['respond']>, path: Path, context: Context): Action {

@@ -33,13 +33,21 @@ function checkSignInUrl(document: Document, asking: readonly Host[], context: Co
   const { hostname, port } = new URL(url);
   const twin = document.hosts.find((host) => host.name === hostname);
   if (twin !== undefined) {
-    context.fault(twin.at, { wrong: 'is the host of "sign_in.url", which serves nothing else', remedy: 'give the app another name' }, { isAtKey: true });
+    context.fault(
+      twin.at,
+      { wrong: 'is the host of "sign_in.url", which serves nothing else', remedy: 'give the app another name' },
+      { isAtKey: true },
+    );
   }
   const expected = document.listen.publicHttpsPort;
   const typed = port === '' ? 443 : Number(port);
   const isBehindTls = document.listen.https.length === 0;
   if (url.startsWith('https:') && !isBehindTls && expected !== 0 && typed !== expected) {
-    context.warn(['sign_in', 'url'], `has port ${typed}, but visitors type ${expected}`, `write "https://${hostname}${expected === 443 ? '' : `:${expected}`}", or set "listen.public_https_port: ${typed}"`);
+    context.warn(
+      ['sign_in', 'url'],
+      `has port ${typed}, but visitors type ${expected}`,
+      `write "https://${hostname}${expected === 443 ? '' : `:${expected}`}", or set "listen.public_https_port: ${typed}"`,
+    );
   }
 }
 
@@ -58,7 +66,11 @@ function checkCookieDomain({ session, signIn }: Document, context: Context): voi
   if (session.cookieDomain === null || signIn.url === null) return;
   const host = new URL(signIn.url).hostname;
   if (`.${host}`.endsWith(session.cookieDomain)) return;
-  context.report(['session', 'cookie_domain'], `does not cover the host of "sign_in.url", "${host}"`, 'choose a domain that both are below');
+  context.report(
+    ['session', 'cookie_domain'],
+    `does not cover the host of "sign_in.url", "${host}"`,
+    'choose a domain that both are below',
+  );
 }
 
 /**
@@ -72,6 +84,7 @@ function checkPlainHttp(document: Document, asking: readonly Host[], context: Co
     context.report(listener.at, `serves plain HTTP, but "${asking[0]?.name ?? ''}" needs people to sign in`, remedy);
   }
   for (const host of asking) {
-    if (host.tls.kind === 'off') context.report([...host.at, 'tls'], 'is off, but the host needs people to sign in', remedy);
+    if (host.tls.kind === 'off')
+      context.report([...host.at, 'tls'], 'is off, but the host needs people to sign in', remedy);
   }
 }

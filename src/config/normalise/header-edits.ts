@@ -98,7 +98,9 @@ function readHeaderValue(value: Scalar, at: Path, hasTemplates: boolean, context
     return null;
   }
   if (!isFieldValue(text)) {
-    context.fault(at, fault('holds a character that no header value may have, or spaces at an end'), { isSecret: true });
+    context.fault(at, fault('holds a character that no header value may have, or spaces at an end'), {
+      isSecret: true,
+    });
     return null;
   }
   const wrong = hasTemplates ? headerTemplateFault(text, { known: HEADER_TEMPLATES, maps: context.maps }) : null;

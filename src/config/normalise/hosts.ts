@@ -29,7 +29,11 @@ export function readHosts(
     const name = parseHostName(key);
     if (!name.ok) context.fault(path, name, { isAtKey: true });
     else if (seen.has(name.value)) {
-      context.fault(path, { wrong: `is the same host as "${seen.get(name.value) ?? ''}"`, remedy: 'merge the two' }, { isAtKey: true });
+      context.fault(
+        path,
+        { wrong: `is the same host as "${seen.get(name.value) ?? ''}"`, remedy: 'merge the two' },
+        { isAtKey: true },
+      );
     } else seen.set(name.value, key);
     hosts.push(readHost(name.ok ? name.value : key, host, { path, defaults }, context));
   }
@@ -63,7 +67,8 @@ export function readHost(
 /** What tells routes apart or changes their path means nothing beside `paths` alone. */
 function refuseLoneMatchers(input: HostInput, path: Path, context: Context): void {
   for (const key of ['methods', 'headers', 'strip_prefix', 'rewrite'] as const) {
-    if (input[key] !== undefined) context.report([...path, key], 'stands beside "paths"', 'move it into the path that it is meant for');
+    if (input[key] !== undefined)
+      context.report([...path, key], 'stands beside "paths"', 'move it into the path that it is meant for');
   }
 }
 
@@ -85,11 +90,23 @@ function readPath(
   for (const [one, at] of entriesOf<RouteInput>(input, path)) {
     const merged = readSettings(one, at, settings, context);
     const deny = readRules(one.deny, [...at, 'deny'], context) ?? [];
-    const route = readRoute(one, { path: at, pattern: pattern.ok ? pattern.value : key, settings: merged, deny }, context);
+    const route = readRoute(
+      one,
+      { path: at, pattern: pattern.ok ? pattern.value : key, settings: merged, deny },
+      context,
+    );
     if (route === null) continue;
     const twin = routes.find((other) => matchKey(other) === matchKey(route));
     if (twin === undefined) routes.push(route);
-    else context.fault(at, { wrong: 'is never reached: an earlier route takes the same requests', remedy: 'tell them apart by "methods" or "headers"' }, { isAtKey: true });
+    else
+      context.fault(
+        at,
+        {
+          wrong: 'is never reached: an earlier route takes the same requests',
+          remedy: 'tell them apart by "methods" or "headers"',
+        },
+        { isAtKey: true },
+      );
   }
 }
 

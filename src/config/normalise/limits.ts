@@ -88,11 +88,15 @@ export function readGlobalLimits(input: GlobalLimitsInput, context: Context): Gl
   const at = (key: string): Path => ['limits', key];
   const durationOf = (key: keyof GlobalLimitsInput, fallback: number, least = 1): number => {
     const value = input[key];
-    return value === undefined ? fallback : (readUnit(value, { unit: 'duration', least, at: at(key) }, context) ?? fallback);
+    return value === undefined
+      ? fallback
+      : (readUnit(value, { unit: 'duration', least, at: at(key) }, context) ?? fallback);
   };
   const sizeOf = (key: keyof GlobalLimitsInput, fallback: number): number => {
     const value = input[key];
-    return value === undefined ? fallback : (readUnit(value, { unit: 'size', least: 1024, at: at(key) }, context) ?? fallback);
+    return value === undefined
+      ? fallback
+      : (readUnit(value, { unit: 'size', least: 1024, at: at(key) }, context) ?? fallback);
   };
   const base = DEFAULT_GLOBAL_LIMITS;
   const perAddress = countOf(input.connections_per_address, null);
@@ -148,10 +152,16 @@ function parseUnit(input: UnitInput, unit: Unit, least: number): Reading<number>
 function unitFault(text: string, unit: Unit): Reading<number> {
   if (unit === 'duration') {
     const isBare = /^\d+$/.test(text);
-    return fault(isBare ? 'has no unit' : 'is not a duration', isBare ? `write "${text}s" for seconds` : 'write a duration such as "30s", "1h30m" or "unlimited"');
+    return fault(
+      isBare ? 'has no unit' : 'is not a duration',
+      isBare ? `write "${text}s" for seconds` : 'write a duration such as "30s", "1h30m" or "unlimited"',
+    );
   }
   const digits = /^(\d+)\s*([kmg]?)(?:b|ib)?$/i.exec(text);
   if (digits === null) return fault('is not a size', 'write a size such as "10MB", "512KiB" or "unlimited"');
   const letter = (digits[2] ?? '').toUpperCase();
-  return fault(letter === '' ? 'has no unit' : 'is not a size', `write "${digits[1] ?? ''}${letter}B"`);
+  return fault(
+    letter === '' ? 'has no unit' : 'is not a size',
+    `write "${digits[1] ?? ''}${letter === '' ? 'M' : letter}B"`,
+  );
 }

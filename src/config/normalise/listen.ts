@@ -51,7 +51,8 @@ function readListener(input: string | number | ListenerInput, at: Path, context:
   const isObject = typeof input === 'object';
   const text = isObject ? input.address : input;
   if (text === undefined) {
-    if (!context.isBroken([...at, 'address'])) context.report(at, 'has no "address"', 'add an address such as "address: \':8080\'"');
+    if (!context.isBroken([...at, 'address']))
+      context.report(at, 'has no "address"', 'add an address such as "address: \':8080\'"');
     return null;
   }
   const reading = parseListenAddress(String(text));

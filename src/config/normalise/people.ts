@@ -15,19 +15,28 @@ const PROVIDER_ID = /^[a-z][a-z0-9_-]{0,31}$/;
 const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const DAY_MS = 86_400_000;
 
-export function readProviders(input: Readonly<Record<string, ProviderInput>> | undefined, context: Context): readonly Provider[] {
+export function readProviders(
+  input: Readonly<Record<string, ProviderInput>> | undefined,
+  context: Context,
+): readonly Provider[] {
   if (input === undefined) return LOCAL;
   const found: Provider[] = [];
   for (const [id, provider] of Object.entries(input)) {
     if (provider === undefined) continue;
     const at = ['providers', id];
     if (!PROVIDER_ID.test(id)) {
-      context.fault(at, fault('is no provider id', 'write a short name in lower case such as "local"'), { isAtKey: true });
+      context.fault(at, fault('is no provider id', 'write a short name in lower case such as "local"'), {
+        isAtKey: true,
+      });
     }
     const isTypeBroken = context.isBroken([...at, 'type']);
     if (provider.type === undefined && !isTypeBroken) context.report(at, 'has no "type"', 'add "type: local"');
     else if (provider.type !== 'local' && !isTypeBroken) {
-      context.report([...at, 'type'], 'is not a type that this version knows: it knows "local"', 'write "type: local", or remove the provider');
+      context.report(
+        [...at, 'type'],
+        'is not a type that this version knows: it knows "local"',
+        'write "type: local", or remove the provider',
+      );
     } else {
       refuseMore(provider, at, context);
       found.push({ id, type: 'local', at });
@@ -38,11 +47,16 @@ export function readProviders(input: Readonly<Record<string, ProviderInput>> | u
 
 function refuseMore(provider: ProviderInput, at: Path, context: Context): void {
   for (const key of Object.keys(provider)) {
-    if (key !== 'type') context.fault([...at, key], fault('is not a known key', 'known keys: "type"'), { isAtKey: true });
+    if (key !== 'type')
+      context.fault([...at, key], fault('is not a known key', 'known keys: "type"'), { isAtKey: true });
   }
 }
 
-export function readSignIn(input: SignInInput | undefined, insecureHttp: boolean, context: Context): Document['signIn'] {
+export function readSignIn(
+  input: SignInInput | undefined,
+  insecureHttp: boolean,
+  context: Context,
+): Document['signIn'] {
   const branding = { name: input?.name ?? 'Postern' };
   const at = ['sign_in', 'url'];
   if (input?.url === undefined) return { url: null, branding };
@@ -54,14 +68,18 @@ export function readSignIn(input: SignInInput | undefined, insecureHttp: boolean
 function parseSignInUrl(text: string, insecureHttp: boolean): Reading<string> {
   if (/^[\w.-]+$/.test(text)) return fault('is not a URL', `write "https://${text}"`);
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null || !/^https?:$/.test(url.protocol)) return fault('is not a URL', 'write a URL such as "https://auth.example.com"');
+  if (url === null || !/^https?:$/.test(url.protocol))
+    return fault('is not a URL', 'write a URL such as "https://auth.example.com"');
   const name = parseDnsName(url.hostname);
   if (!name.ok) return fault('has a host that is no name', 'write a URL such as "https://auth.example.com"');
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || text.includes('@')) {
     return fault('has more than scheme, host and port', `write "${url.origin}"`);
   }
   if (url.protocol === 'http:' && !insecureHttp) {
-    return fault('is plain HTTP, over which passwords can be read', `write "https://${url.host}", or set "session.insecure_http: true"`);
+    return fault(
+      'is plain HTTP, over which passwords can be read',
+      `write "https://${url.host}", or set "session.insecure_http: true"`,
+    );
   }
   return read(url.origin);
 }
@@ -90,7 +108,8 @@ export function readSession(input: SessionInput, context: Context): SessionSetti
 function readCookieDomain(text: string | undefined, context: Context): string | null {
   if (text === undefined) return null;
   const name = parseDnsName(text.replace(/^\./, ''));
-  if (name.ok && text.startsWith('.') && /^[^.[]+\.[^.]/.test(name.value) && !/^[\d.]+$/.test(name.value)) return `.${name.value}`;
+  if (name.ok && text.startsWith('.') && /^[^.[]+\.[^.]/.test(name.value) && !/^[\d.]+$/.test(name.value))
+    return `.${name.value}`;
   context.report(['session', 'cookie_domain'], 'is not a domain', 'write a domain such as ".example.com"');
   return null;
 }
@@ -101,7 +120,9 @@ export function readServices(input: Readonly<Record<string, ServiceInput>>, cont
     if (service === undefined) continue;
     const at = ['services', name];
     if (!SERVICE_NAME.test(name)) {
-      context.fault(at, fault('is no service name', 'write letters, digits, ".", "_", "@" and "-" alone'), { isAtKey: true });
+      context.fault(at, fault('is no service name', 'write letters, digits, ".", "_", "@" and "-" alone'), {
+        isAtKey: true,
+      });
     }
     const path = [...at, 'password'];
     if (service.password === undefined && !context.isBroken(path)) {
@@ -119,18 +140,28 @@ export function readServices(input: Readonly<Record<string, ServiceInput>>, cont
   return found;
 }
 
-export function readMaps(input: Readonly<Record<string, Readonly<Record<string, Scalar>>>>, context: Context): Document['maps'] {
+export function readMaps(
+  input: Readonly<Record<string, Readonly<Record<string, Scalar>>>>,
+  context: Context,
+): Document['maps'] {
   const found: Record<string, Record<string, string>> = {};
   for (const [name, values] of Object.entries(input)) {
     if (values === undefined) continue;
     if (!MAP_NAME.test(name)) {
-      context.fault(['maps', name], fault('is no map name', 'write a short name in lower case such as "port"'), { isAtKey: true });
+      context.fault(['maps', name], fault('is no map name', 'write a short name in lower case such as "port"'), {
+        isAtKey: true,
+      });
     }
     const kept: Record<string, string> = {};
     for (const [principal, value] of Object.entries(values)) {
       if (value === undefined) continue;
       if (TEMPLATE_VALUE.test(String(value))) kept[principal] = String(value);
-      else context.report(['maps', name, principal], 'is no value for an address', 'write 1 to 64 of "a-z", "0-9", "_" and "-"');
+      else
+        context.report(
+          ['maps', name, principal],
+          'is no value for an address',
+          'write 1 to 64 of "a-z", "0-9", "_" and "-"',
+        );
     }
     found[name] = kept;
   }

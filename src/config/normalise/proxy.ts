@@ -25,7 +25,10 @@ export function readProxySettings(input: RouteInput, path: Path, base: ProxySett
   return {
     balance: input.balance ?? base.balance,
     hostHeader: readHostHeader(input.host_header, path, base, context),
-    tls: input.upstream_tls === undefined ? base.tls : readUpstreamTls(input.upstream_tls, [...path, 'upstream_tls'], context),
+    tls:
+      input.upstream_tls === undefined
+        ? base.tls
+        : readUpstreamTls(input.upstream_tls, [...path, 'upstream_tls'], context),
     health: input.health === undefined ? base.health : readHealth(input.health, [...path, 'health'], context),
     maxFails: input.max_fails ?? base.maxFails,
     failMs: readFailTimeout(input, path, base, context),
@@ -98,7 +101,8 @@ function readClientPair(
   if (certificate === undefined && key === undefined) return none;
   if (certificate === undefined || key === undefined) {
     const missing = certificate === undefined ? 'certificate' : 'key';
-    if (!context.isBroken([...path, missing])) context.report(path, `has no "${missing}"`, 'give both "certificate" and "key"');
+    if (!context.isBroken([...path, missing]))
+      context.report(path, `has no "${missing}"`, 'give both "certificate" and "key"');
     return none;
   }
   const certificatePem = context.readNamedFile(certificate, [...path, 'certificate']);
@@ -120,7 +124,7 @@ function pairFault(certificatePem: string, keyPem: string): string | null {
   }
 }
 
-function readHealth(input: string | HealthInput | 'off' | false, path: Path, context: Context): HealthCheck | null {
+function readHealth(input: string | HealthInput | false, path: Path, context: Context): HealthCheck | null {
   if (input === 'off' || input === false) return null;
   const isText = typeof input === 'string';
   const given: HealthInput = isText ? { path: input } : input;

@@ -47,7 +47,8 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
     responseHeaders: readHeaderEdits(input.response ?? {}, [...path, 'response'], responseEdits, context),
     encodedSlash: input.encoded_slash ?? base.encodedSlash,
     origins: input.origins === undefined ? base.origins : readOrigins(input.origins, [...path, 'origins'], context),
-    upgrades: input.upgrades === undefined ? base.upgrades : readUpgrades(input.upgrades, [...path, 'upgrades'], context),
+    upgrades:
+      input.upgrades === undefined ? base.upgrades : readUpgrades(input.upgrades, [...path, 'upgrades'], context),
   };
 }
 
@@ -60,10 +61,15 @@ export interface RoutePlace {
 }
 
 /** Null, and reported, where it cannot become a route. */
-export function readRoute(input: RouteInput, { path, pattern, settings, deny }: RoutePlace, context: Context): Route | null {
+export function readRoute(
+  input: RouteInput,
+  { path, pattern, settings, deny }: RoutePlace,
+  context: Context,
+): Route | null {
   const action = readAction(input, path, settings.proxy, context);
   const allow = settings.allow;
-  if (allow === null) context.report(path, 'has no "allow"', 'add "allow: [signed-in]", or "allow: [public]" to open it to all');
+  if (allow === null)
+    context.report(path, 'has no "allow"', 'add "allow: [signed-in]", or "allow: [public]" to open it to all');
   const methods = readMethods(input, path, context);
   const matchHeaders = readHeaderMatch(input.headers, [...path, 'headers'], context);
   const stripPrefix = readStripPrefix(input.strip_prefix, pattern, [...path, 'strip_prefix'], context);
@@ -71,7 +77,11 @@ export function readRoute(input: RouteInput, { path, pattern, settings, deny }: 
   if (action === null || allow === null) return null;
   const servers = action.kind === 'proxy' ? action.servers : [];
   if (servers.some((server) => server.isTemplate) && allow.some(({ rule }) => isAnonymous(rule))) {
-    context.warn([...path, 'to'], 'has a template, but "allow" also lets in visitors who have no name', 'remove the rules that need no name');
+    context.warn(
+      [...path, 'to'],
+      'has a template, but "allow" also lets in visitors who have no name',
+      'remove the rules that need no name',
+    );
   }
   const isH2c = servers[0]?.scheme === 'h2c';
   return {
@@ -112,7 +122,11 @@ function readStripPrefix(text: string | undefined, pattern: string, at: Path, co
   else if (prefix === '') return null;
   else if (!`${pattern.replace(/\/\*$/, '')}/`.startsWith(`${prefix}/`)) {
     const base = pattern.replace(/\/?\*$/, '');
-    context.report(at, `is no prefix of the path "${pattern}"`, base === '' ? `write it under the path "${prefix}/*"` : `write "${base}"`);
+    context.report(
+      at,
+      `is no prefix of the path "${pattern}"`,
+      base === '' ? `write it under the path "${prefix}/*"` : `write "${base}"`,
+    );
   }
   return prefix;
 }
@@ -151,7 +165,12 @@ function readUpgrades(input: string | readonly string[] | false, path: Path, con
   const found: string[] = [];
   for (const [text, at] of entriesOf<string>(input, path)) {
     const name = text.toLowerCase();
-    if (/^h2c?$/.test(name)) context.report(at, 'never passes: it would carry requests past the rules', 'use "to: h2c://..." for apps that speak HTTP/2');
+    if (/^h2c?$/.test(name))
+      context.report(
+        at,
+        'never passes: it would carry requests past the rules',
+        'use "to: h2c://..." for apps that speak HTTP/2',
+      );
     else if (isToken(text)) found.push(name);
     else context.report(at, 'is not a protocol name', 'write a name such as "websocket"');
   }

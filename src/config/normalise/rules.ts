@@ -8,8 +8,9 @@ export function readRules(input: RulesInput | undefined, path: Path, context: Co
   if (input === undefined) return context.isBroken(path) ? [] : null;
   const rules: Rule[] = [];
   for (const [rule, at] of entriesOf<RuleInput>(input, path)) {
-    if (isEmpty(rule)) context.report(at, 'is empty', 'write a rule such as "signed-in"');
-    else rules.push({ rule, at });
+    if (isWhole(rule)) rules.push({ rule, at });
+    else if (!context.isBroken(at))
+      context.report(at, 'is not a rule', 'write one such as "signed-in", { all: [...] } or { when: "..." }');
   }
   if (Array.isArray(input) && input.length === 0) {
     const isAllow = path.at(-1) === 'allow';
@@ -18,14 +19,21 @@ export function readRules(input: RulesInput | undefined, path: Path, context: Co
   return rules;
 }
 
-function isEmpty(rule: RuleInput): boolean {
-  if (typeof rule === 'string') return rule.trim() === '';
-  if ('when' in rule) return rule.when.trim() === '';
-  return rule.all.length === 0 || rule.all.some(isEmpty);
+/** What was pruned as wrong, or says nothing, is no rule. */
+function isWhole(rule: Partial<Record<'all' | 'when', unknown>> | string): boolean {
+  if (typeof rule === 'string') return rule.trim() !== '';
+  if (typeof rule.when === 'string') return rule.when.trim() !== '';
+  return (
+    Array.isArray(rule.all) &&
+    rule.all.length > 0 &&
+    rule.all.every((one) => one !== undefined && isWhole(one as RuleInput))
+  );
 }
 
 const KINDS: ReadonlyMap<string, 'person' | 'other'> = new Map([
-  ...['signed-in', 'user', 'email', 'email-domain', 'group', 'role', 'org', 'team'].map((kind) => [kind, 'person'] as const),
+  ...['signed-in', 'user', 'email', 'email-domain', 'group', 'role', 'org', 'team'].map(
+    (kind) => [kind, 'person'] as const,
+  ),
   ...['public', 'service', 'token', 'ip', 'client-certificate', 'country'].map((kind) => [kind, 'other'] as const),
 ]);
 

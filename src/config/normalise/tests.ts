@@ -21,7 +21,11 @@ export function readTests(input: readonly TestInput[], context: Context): readon
   return found;
 }
 
-function readRequest(test: TestInput, at: Path, context: Context): { readonly method: string; readonly url: string } | null {
+function readRequest(
+  test: TestInput,
+  at: Path,
+  context: Context,
+): { readonly method: string; readonly url: string } | null {
   const keys = [...TEST_METHODS, 'url'] as const;
   const given = keys.filter((key) => test[key] !== undefined || context.isBroken([...at, key]));
   if (given.length !== 1) {
@@ -32,7 +36,8 @@ function readRequest(test: TestInput, at: Path, context: Context): { readonly me
   const key = given[0] as (typeof keys)[number];
   const url = test[key];
   if (url === undefined) return null;
-  if (key !== 'url' && test.method !== undefined) context.report([...at, 'method'], `is given beside "${key}"`, 'remove one of them');
+  if (key !== 'url' && test.method !== undefined)
+    context.report([...at, 'method'], `is given beside "${key}"`, 'remove one of them');
   const method = (key === 'url' ? (test.method ?? 'GET') : key).toUpperCase();
   if (!isToken(method)) context.report([...at, 'method'], 'is not a method', 'write a method such as "GET"');
   if (URL.canParse(url) && /^https?:\/\//.test(url)) return { method, url };

@@ -6,7 +6,11 @@ import type { Context } from './context.ts';
 export function readGlobalTls(input: GlobalTlsInput, context: Context): GlobalTls {
   const version = String(input.min_version ?? '1.2');
   if (version !== '1.2' && version !== '1.3') {
-    context.report(['tls', 'min_version'], 'is not "1.2" or "1.3"', version === '1.0' || version === '1.1' ? 'older versions are not spoken' : null);
+    context.report(
+      ['tls', 'min_version'],
+      'is not "1.2" or "1.3"',
+      version === '1.0' || version === '1.1' ? 'older versions are not spoken' : null,
+    );
   }
   const certificates: CertificateFiles[] = [];
   for (const [index, pair] of (input.certificates ?? []).entries()) {
@@ -55,7 +59,11 @@ function kindOf(word: 'automatic' | 'local' | 'off' | boolean | undefined): Host
 function readClientAuth(input: HostTlsObject, path: Path, context: Context): ClientAuth | null {
   if (input.client_ca === undefined) {
     if (input.client_certificates !== undefined && !context.isBroken([...path, 'client_ca'])) {
-      context.report(path, 'has "client_certificates" but no "client_ca"', 'add "client_ca" with the CA that signs them');
+      context.report(
+        path,
+        'has "client_certificates" but no "client_ca"',
+        'add "client_ca" with the CA that signs them',
+      );
     }
     return null;
   }

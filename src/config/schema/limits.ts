@@ -43,7 +43,7 @@ export const routeLimitKeys: ShapeOf<RouteLimitsInput> = {
   ),
   write_timeout: key(duration(), 'Longest time in which a visitor may take no byte of an answer.', { default: '1m' }),
   connect_timeout: key(duration(), 'Longest wait for a connection to the app.', { default: '5s' }),
-  first_byte_timeout: key(duration(), 'Longest wait for the first byte of the app\'s answer; then 504.', {
+  first_byte_timeout: key(duration(), "Longest wait for the first byte of the app's answer; then 504.", {
     default: '1m',
   }),
   upstream_idle_timeout: key(

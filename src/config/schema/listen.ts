@@ -7,7 +7,7 @@ export interface ListenerInput {
   readonly tls?: 'off' | 'on' | boolean | undefined;
 }
 
-export type ListenersInput = string | number | ListenerInput | readonly (string | number | ListenerInput)[] | 'off' | false;
+export type ListenersInput = string | number | ListenerInput | readonly (string | number | ListenerInput)[] | false;
 
 export interface ListenInput {
   readonly http?: ListenersInput | undefined;

@@ -1,7 +1,19 @@
 /** Shape of the keys about people and machines: providers, sign_in, session, services, maps, tests. */
 import type * as z from 'zod';
 import { rulesShape, type RulesInput, type Scalar } from './routes.ts';
-import { duration, either, flag, key, map, numberOf, oneOrMore, section, text, type UnitInput, word } from './shapes.ts';
+import {
+  duration,
+  either,
+  flag,
+  key,
+  map,
+  numberOf,
+  oneOrMore,
+  section,
+  text,
+  type UnitInput,
+  word,
+} from './shapes.ts';
 
 export interface ProviderInput {
   readonly type?: string | undefined;
@@ -63,10 +75,16 @@ export const sessionShape: z.ZodType<SessionInput> = section(
   {
     lifetime: key(duration(), 'Longest time from sign-in to the next one.', { default: '12h' }),
     idle: key(duration(), 'Longest time without a request before the session ends.', { default: '2h' }),
-    stale_for: key(duration(), 'How long a known session is served while the store is away; then 503.', { default: '1m' }),
-    insecure_http: key(flag(), '`true`: allow sign-in over plain HTTP. Passwords and cookies can then be read on the way.', {
-      default: false,
+    stale_for: key(duration(), 'How long a known session is served while the store is away; then 503.', {
+      default: '1m',
     }),
+    insecure_http: key(
+      flag(),
+      '`true`: allow sign-in over plain HTTP. Passwords and cookies can then be read on the way.',
+      {
+        default: false,
+      },
+    ),
     cookie_domain: key(
       text('a domain such as ".example.com"'),
       'Share one cookie over a domain instead of hand-offs. Every app below the domain then sees it.',
@@ -79,7 +97,10 @@ export const sessionShape: z.ZodType<SessionInput> = section(
 export const serviceShape: z.ZodType<ServiceInput> = section(
   {
     password: key(
-      oneOrMore(text('a hash made by `postern hash-password`'), 'a hash made by `postern hash-password`, or a list of them'),
+      oneOrMore(
+        text('a hash made by `postern hash-password`'),
+        'a hash made by `postern hash-password`, or a list of them',
+      ),
       'bcrypt or argon2id hash of the password, never the password; several while a password is being changed.',
     ),
   },
@@ -104,9 +125,13 @@ const URL_TEXT = 'a URL such as "https://app.example.com/"';
 
 export const testShape: z.ZodType<TestInput> = section(
   {
-    as: key(text('"anonymous", a user name or a principal'), 'Who asks: `anonymous`, a user name, or a principal such as `service:promtail`.', {
-      default: 'anonymous',
-    }),
+    as: key(
+      text('"anonymous", a user name or a principal'),
+      'Who asks: `anonymous`, a user name, or a principal such as `service:promtail`.',
+      {
+        default: 'anonymous',
+      },
+    ),
     groups: key(oneOrMore(text('a group'), 'a list of groups'), 'Groups of that person.'),
     ip: key(text('an IP address'), 'Address that the request comes from.'),
     get: key(text(URL_TEXT), METHOD),

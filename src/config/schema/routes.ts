@@ -75,7 +75,7 @@ export interface RouteInput extends RouteLimitsInput, HeaderEditsInput {
   readonly upstream_tls?: UpstreamTlsInput | undefined;
   readonly host_header?: string | undefined;
   readonly balance?: 'round-robin' | 'least-connections' | 'first' | 'ip-hash' | undefined;
-  readonly health?: string | HealthInput | 'off' | false | undefined;
+  readonly health?: string | HealthInput | false | undefined;
   readonly max_fails?: number | undefined;
   readonly fail_timeout?: UnitInput | undefined;
   readonly max_connections?: number | 'unlimited' | undefined;
@@ -91,8 +91,16 @@ const SERVER = 'an app\'s URL such as "http://127.0.0.1:3000"';
 const rule: z.ZodType<RuleInput> = z.union(
   [
     z.string({ error: RULE }),
-    z.strictObject({ all: z.array(z.lazy(() => rule)) }, { error: RULE }),
-    z.strictObject({ when: z.string() }, { error: RULE }),
+    z.strictObject(
+      {
+        all: z.array(
+          z.lazy(() => rule),
+          { error: 'a list of rules' },
+        ),
+      },
+      { error: RULE },
+    ),
+    z.strictObject({ when: z.string({ error: 'a CEL expression in quotes' }) }, { error: RULE }),
   ],
   { error: RULE },
 );
@@ -101,17 +109,20 @@ export const rulesShape: z.ZodType<RulesInput> = oneOrMore(rule, 'a list of rule
 
 const scalar: z.ZodType<Scalar> = either(z.string(), z.number(), 'text');
 
-function headerEditKeys(direction: string): {
+function headerEditKeys(
+  message: string,
+  values = '',
+): {
   add_headers: z.ZodOptional<z.ZodType<Readonly<Record<string, Scalar>>>>;
   remove_headers: z.ZodOptional<z.ZodType<string | readonly string[]>>;
 } {
   return {
-    add_headers: key(map(scalar, 'a map of header names to values'), `Header fields to set in ${direction}.`, {
+    add_headers: key(map(scalar, 'a map of header names to values'), `Header fields to set in ${message}.${values}`, {
       examples: [{ 'X-Scope-OrgID': 'team-a' }],
     }),
     remove_headers: key(
       oneOrMore(text('a header name'), 'a list of header names'),
-      `Header fields to remove from ${direction}.`,
+      `Header fields to remove from ${message}.`,
     ),
   };
 }
@@ -183,16 +194,24 @@ const actionKeys = {
     examples: ['https://new.example.com{path}{query}'],
   }),
   respond: key(
-    either(either(whole(200, 599), text('text'), 'a status or a text'), respondShape, 'a status, a text, or { status, body, headers }'),
+    either(
+      either(whole(200, 599), text('text'), 'a status or a text'),
+      respondShape,
+      'a status, a text, or { status, body, headers }',
+    ),
     'Answer with a fixed status or text.',
     { examples: [404, 'hello', { status: 503, body: 'Back at noon' }] },
   ),
 };
 
 const matchKeys = {
-  methods: key(oneOrMore(text('a method such as "GET"'), 'a list of methods'), 'Only requests with one of these methods.', {
-    examples: [['GET', 'HEAD']],
-  }),
+  methods: key(
+    oneOrMore(text('a method such as "GET"'), 'a list of methods'),
+    'Only requests with one of these methods.',
+    {
+      examples: [['GET', 'HEAD']],
+    },
+  ),
   headers: key(
     map(either(scalar, z.literal(true), 'text, or true for any value'), 'a map of header names to values'),
     'Only requests with these header fields: an exact value, or `true` for any.',
@@ -201,18 +220,28 @@ const matchKeys = {
 
 const proxyKeys = {
   upstream_tls: key(upstreamTlsShape, 'How the certificate of an `https://` app is verified.'),
-  host_header: key(text('"keep", "upstream" or a host name'), "Host that the app sees: the visitor's, the URL's own, or a fixed one.", {
-    default: 'keep',
-  }),
+  host_header: key(
+    text('"keep", "upstream" or a host name'),
+    "Host that the app sees: the visitor's, the URL's own, or a fixed one.",
+    {
+      default: 'keep',
+    },
+  ),
   balance: key(word('round-robin', 'least-connections', 'first', 'ip-hash'), 'How one of several servers is picked.', {
     default: 'round-robin',
   }),
   health: key(
-    either(off(), either(text('a path such as "/healthz"'), healthShape, 'a path, or a map with "path"'), 'a path, or a map with "path"'),
+    either(
+      off(),
+      either(text('a path such as "/healthz"'), healthShape, 'a path, or a map with "path"'),
+      'a path, or a map with "path"',
+    ),
     'Active health checks.',
     { examples: ['/healthz', { path: '/healthz', interval: '10s', expect: '2xx' }] },
   ),
-  max_fails: key(whole(0, 1000), 'Connection failures within `fail_timeout` that put a server aside. `0`: never.', { default: 3 }),
+  max_fails: key(whole(0, 1000), 'Connection failures within `fail_timeout` that put a server aside. `0`: never.', {
+    default: 3,
+  }),
   fail_timeout: key(duration(), 'How long failures count, and how long a server is put aside.', { default: '10s' }),
   max_connections: key(count(), 'Most connections to each server, tunnels included.', { default: 'unlimited' }),
 };
@@ -220,20 +249,34 @@ const proxyKeys = {
 const editKeys = {
   strip_prefix: key(text('a path such as "/api"'), 'Prefix to take off the path before the app sees it.'),
   rewrite: key(text('a path such as "/app{path}"'), 'New path for the app; `{path}` is the path after `strip_prefix`.'),
-  ...headerEditKeys('the request to the app; values may hold `{user.name}`, `{service.name}`, `{map.NAME}`, `{client.ip}` and `{request.id}`'),
+  ...headerEditKeys(
+    'the request to the app',
+    ' Values may hold `{user.name}`, `{service.name}`, `{map.NAME}`, `{client.ip}` and `{request.id}`.',
+  ),
   response: key(
-    section(headerEditKeys('the answer to the visitor'), 'a map with "add_headers" and "remove_headers"') as z.ZodType<HeaderEditsInput>,
+    section(
+      headerEditKeys('the answer to the visitor'),
+      'a map with "add_headers" and "remove_headers"',
+    ) as z.ZodType<HeaderEditsInput>,
     'Edits of the answer.',
   ),
-  encoded_slash: key(word('keep', 'reject'), '`keep`: let `%2F` and `%5C` in paths through to the app (Jenkins, GitLab, npm registries).', {
-    default: 'reject',
-  }),
+  encoded_slash: key(
+    word('keep', 'reject'),
+    '`keep`: let `%2F` and `%5C` in paths through to the app (Jenkins, GitLab, npm registries).',
+    {
+      default: 'reject',
+    },
+  ),
   origins: key(
     oneOrMore(text('an origin such as "https://other.example.com"'), 'a list of origins'),
     'Origins besides the host itself that may open WebSockets with a session. `*`: any.',
   ),
   upgrades: key(
-    either(z.literal(false, { error: 'false' }), oneOrMore(text('a protocol such as "websocket"'), 'a list of protocols'), 'a list of protocols'),
+    either(
+      z.literal(false, { error: 'false' }),
+      oneOrMore(text('a protocol such as "websocket"'), 'a list of protocols'),
+      'a list of protocols',
+    ),
     'Protocols of `Upgrade` that pass. `false`: none. Never `h2c`.',
     { default: ['websocket'] },
   ),

@@ -68,7 +68,7 @@ export function section<T extends z.core.$ZodLooseShape>(shape: T, expected: str
 
 /** A key of a section, described: the reference and the editors' JSON Schema show it. */
 export function key<T>(shape: z.ZodType<T>, description: string, facts: KeyFacts = {}): z.ZodOptional<z.ZodType<T>> {
-  return z.optional(shape).meta({ description, ...facts }) as z.ZodOptional<z.ZodType<T>>;
+  return z.optional(shape).meta({ description, ...facts });
 }
 
 /** The keys of a section whose every key may be left out. */

@@ -47,8 +47,11 @@ export const hostTlsShape: z.ZodType<HostTlsInput> = either(
   either(word('automatic', 'local', 'off'), flag(), '"off" or "local"'),
   section(
     {
-      mode: key(either(word('automatic', 'local', 'off'), flag(), '"automatic", "local" or "off"'),
-        'Where the certificate comes from, as in the short form `tls: local`.', { default: 'automatic' }),
+      mode: key(
+        either(word('automatic', 'local', 'off'), flag(), '"automatic", "local" or "off"'),
+        'Where the certificate comes from, as in the short form `tls: local`.',
+        { default: 'automatic' },
+      ),
       ...certificateKeys,
       client_ca: key(text(FILE), 'PEM file with the CA that signs the client certificates of this host.'),
       client_certificates: key(

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { loadDocument, type LoadResult } from './load.ts';
+import { printDiagnostics } from './print-diagnostics.ts';
+
+const GOLDEN = resolve(import.meta.dirname, 'golden');
+const LINE = /^-{10,}\n/m;
+const ENV = { EMPTY: '', SECRET: 'top secret/value', WORKERS: '3', WATCH: 'true', AWS_REQ_IP: '203.0.113.7' };
+const FILES: Record<string, string> = { '/run/ip': '192.0.2.7\n', '/run/empty': '\n' };
+
+function readFile(path: string): string {
+  const text = FILES[path];
+  if (text !== undefined) return text;
+  throw Object.assign(new Error('none'), { code: 'ENOENT' });
+}
+
+function load(text: string, env: Record<string, string> = ENV): LoadResult {
+  return loadDocument({ text, file: '/etc/postern/postern.yaml', env, readFile });
+}
+
+function outcome(text: string): string {
+  const { document, diagnostics } = load(text);
+  const printed = printDiagnostics(diagnostics, { file: 'postern.yaml' });
+  const infinite = (_: string, value: unknown): unknown => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value);
+  return document === null ? printed : `${printed}${JSON.stringify(document, infinite, 2)}\n`;
+}
+
+suite('loadDocument() keeps its golden files', () => {
+  for (const name of globSync('*.txt', { cwd: GOLDEN }).sort()) {
+    test(name, () => {
+      const file = resolve(GOLDEN, name);
+      const text = readFileSync(file, 'utf8');
+      const line = LINE.exec(text);
+      assert.ok(line, 'a golden file has a line of dashes');
+      const input = text.slice(0, line.index);
+      const actual = outcome(input);
+      if (process.env['GOLDEN'] === 'update') writeFileSync(file, input + line[0] + actual);
+      else assert.equal(actual, text.slice(line.index + line[0].length));
+      assert.ok(!actual.includes(ENV.SECRET), 'no message shows what a variable holds');
+    });
+  }
+});
+
+test('loadDocument() never shows a part of what a variable holds', () => {
+  const keys = [
+    'to: "${S}"',
+    'to: "http://${S}"',
+    'redirect: "${S}"',
+    'respond: "${S}"',
+    'max_body: "${S}"',
+    'host_header: "${S}"',
+    'rewrite: "${S}"',
+    'strip_prefix: "${S}"',
+    'balance: "${S}"',
+    'origins: ["${S}"]',
+    'health: "${S}"',
+    'add_headers: { A: "${S}" }',
+    'tls: "${S}"',
+  ];
+  for (const secret of [
+    's3cr3t',
+    's3cr3t:99999',
+    'http://s3cr3t/p4th',
+    '{s3cr3t.x}',
+    '4711',
+    's3cr3t\nx',
+    'wss://s3cr3t',
+  ]) {
+    for (const key of keys) {
+      const text = `hosts:\n  a.example.com:\n    allow: [public]\n    ${key}\n`;
+      const printed = printDiagnostics(load(text, { S: secret }).diagnostics, { file: 'p', source: text, color: true });
+      assert.doesNotMatch(printed, /s3cr3t|4711|99999|p4th/, `${key} with ${secret}`);
+    }
+  }
+});
+
+test('loadDocument() gives a draft beside the errors, for further checks', () => {
+  const { document, draft } = load(
+    'hosts:\n  a.example.com: { to: http://app, allow: [public, 5] }\n  b.example.com: { too: x }\n',
+  );
+  assert.equal(document, null);
+  assert.deepEqual(
+    draft?.hosts[0]?.routes[0]?.allow.map(({ rule }) => rule),
+    ['public'],
+  );
+});
+
+test('loadDocument() locates a path on demand, and the nearest parent of what is missing', () => {
+  const text = 'hosts:\n  a.example.com:\n    to: http://app\n    allow: [public]\n';
+  const { locate } = load(text);
+  assert.deepEqual(locate(['hosts', 'a.example.com', 'allow', 0]), { line: 4, column: 13 });
+  assert.deepEqual(locate(['hosts', 'a.example.com', 'tls']), { line: 2, column: 3 });
+  assert.deepEqual(locate(['nowhere']), { line: 1, column: 1 });
+});
+
+test('loadDocument() reads 0 and off without quotes', () => {
+  const { document } = load(
+    'limits: { keep_alive: 0, drain: 0 }\nlisten: { http: off, https: ":0", health: false }\nhosts: { a.b: { respond: 200, allow: public, tls: off } }\n',
+  );
+  assert.equal(document?.limits.keepAliveMs, 0);
+  assert.deepEqual(document?.listen.http, []);
+  assert.equal(document?.listen.health, null);
+  assert.equal(document?.hosts[0]?.tls.kind, 'off');
+});
+
+test('loadDocument() refuses a bomb of aliases and deep nesting', () => {
+  let bomb = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
+  for (let i = 1; i < 9; i++) bomb += `a${i}: &a${i} [${`*a${i - 1}, `.repeat(9)}*a${i - 1}]\n`;
+  const started = performance.now();
+  assert.match(
+    load(bomb)
+      .diagnostics.map(({ message }) => message)
+      .join('\n'),
+    /too many aliases/,
+  );
+  assert.ok(performance.now() - started < 5000);
+  assert.match(load(`a: ${'['.repeat(50_000)}`).diagnostics[0]?.message ?? '', /nested too deeply|Cannot read YAML/);
+  const nested = load(`a: ${'['.repeat(100)}${']'.repeat(100)}`).diagnostics.map(({ message }) => message);
+  assert.match(nested.join('\n'), /nested too deeply/);
+});
+
+const FRAGMENTS = [
+  'hosts',
+  'a.example.com',
+  '*.b',
+  'to',
+  'allow',
+  'paths',
+  '/x/*',
+  'http://app',
+  '${SECRET}',
+  '$${',
+  '{user.name}',
+  'default',
+  'listen',
+  'https',
+  ':443',
+  'off',
+  'limits',
+  'tls',
+  'services',
+  'password',
+  'tests',
+  'all',
+  'when',
+  '&a',
+  '*a',
+  '<<',
+  '!!x',
+  '__proto__',
+  '|',
+  '>',
+  '-',
+  '?',
+  '---',
+  '#',
+];
+const token = fc.oneof(
+  fc.constantFrom(...FRAGMENTS),
+  fc.constantFrom(': ', '\n', '\n  ', '\n    ', ', ', '[', ']', '{ ', ' }', '"', "'", '\t', ' '),
+  fc.string({ maxLength: 4 }),
+);
+
+test('loadDocument() never throws, whatever the text', () => {
+  fc.assert(
+    fc.property(
+      fc.array(token, { maxLength: 40 }).map((parts) => parts.join('')),
+      (text) => {
+        const { document, diagnostics } = load(text);
+        assert.equal(
+          document === null,
+          diagnostics.some(({ severity }) => severity === 'error'),
+        );
+        for (const { place } of diagnostics) assert.ok(place !== null && place.line >= 1 && place.column >= 1);
+      },
+    ),
+    { numRuns: 1500 },
+  );
+});
+
+test('loadDocument() never throws, whatever the shape', () => {
+  const scalar = fc.oneof(fc.constantFrom(...FRAGMENTS), fc.integer(), fc.boolean(), fc.constant(null));
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 5 },
+      scalar,
+      fc.array(tie('any'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom(...KEYS), tie('any'), { maxKeys: 6 }),
+    ),
+  })).any;
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...KEYS), value, { maxKeys: 8 }), (document) => {
+      const result = load(JSON.stringify(document));
+      assert.equal(
+        result.document === null,
+        result.diagnostics.some(({ severity }) => severity === 'error'),
+      );
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+const KEYS = [
+  'version',
+  'listen',
+  'http',
+  'https',
+  'health',
+  'address',
+  'tls',
+  'hosts',
+  'default',
+  'a.example.com',
+  'paths',
+  '/x',
+  '/x/*',
+  'to',
+  'url',
+  'weight',
+  'allow',
+  'deny',
+  'all',
+  'when',
+  'redirect',
+  'respond',
+  'status',
+  'body',
+  'headers',
+  'methods',
+  'limits',
+  'max_body',
+  'services',
+  'password',
+  'maps',
+  'port',
+  'tests',
+  'as',
+  'get',
+  'expect',
+  'sign_in',
+  'session',
+  'providers',
+  'local',
+  'type',
+  'upstream_tls',
+  'ca',
+  'certificate',
+  'key',
+  'certificates',
+  'response',
+  'add_headers',
+  'remove_headers',
+  'strip_prefix',
+  'rewrite',
+];
