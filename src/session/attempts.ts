@@ -23,6 +23,8 @@ export interface Attempts {
   succeed(account: string, ip: string | null): void;
   /** Nothing was checked after all (busy): takes the try back. */
   cancel(account: string, ip: string | null): void;
+  /** Counters that are kept. */
+  readonly size: number;
 }
 
 interface Pace {
@@ -94,6 +96,9 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
       accounts.add(account, -1);
       addresses.add(address, -1);
     },
+    get size() {
+      return pairs.size + accounts.size + addresses.size + known.size;
+    },
   };
 }
 
@@ -104,6 +109,7 @@ interface Counters {
   waitMs(key: string): number;
   add(key: string, change: number): void;
   forget(key: string): void;
+  readonly size: number;
 }
 
 function createCounters(max: number, pace: Pace, clock: Clock): Counters {
@@ -136,6 +142,9 @@ function createCounters(max: number, pace: Pace, clock: Clock): Counters {
     },
     forget(key) {
       counters.delete(key);
+    },
+    get size() {
+      return counters.size;
     },
   };
 }
