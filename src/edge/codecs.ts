@@ -14,6 +14,8 @@ export interface CodecsOptions {
   readonly ticker: Ticker;
   /** Told of requests that broke HTTP: the short name of the rule. */
   readonly onRefused: NonNullable<Http1Settings['onRefused']>;
+  /** Told of an exception that nobody caught: the connection ends, the worker goes on. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 export interface Codecs {
@@ -63,5 +65,6 @@ function settingsOf({ document }: Site, options: CodecsOptions): Http1Settings {
     maxBodyBytes: -1,
     ticker: options.ticker,
     onRefused: options.onRefused,
+    onDefect: options.onDefect,
   };
 }

@@ -122,7 +122,7 @@ const serve = createServe({
     () => boot.logLevel === 'info' || boot.logLevel === 'debug',
   ),
 });
-const codecs = createCodecs({ site: currentSite, serve, ticker, onRefused });
+const codecs = createCodecs({ site: currentSite, serve, ticker, onRefused, onDefect });
 const transport = new Transport({
   settings: () => current().transport,
   certificates,
@@ -213,6 +213,11 @@ function onRefused(refusal: Http1Refusal, facts: ConnectionFacts): void {
     { code: 'BAD_REQUEST', rule: refusal.rule, status: refusal.status, ip: facts.peerAddress },
     'Request refused',
   );
+}
+
+function onDefect(error: unknown): void {
+  metrics.count('errors', 'INTERNAL');
+  log.error({ code: 'INTERNAL', err: error }, 'Request failed');
 }
 
 function takeMetrics(): MetricsSnapshot {
