@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { APP, AUTH, createRig, OTHER, type Browser, type Page, type Rig } from '../../test/sign-in-rig.ts';
+import { APP, AUTH, createRig, OTHER, type Browser, type Page, type Rig } from './_rig.ts';
 import { sessionCookieName } from '../session/token.ts';
+import { createSignIn } from './router.ts';
 
 const PASSWORD = 'correct horse battery';
 const DEEP = `${APP}/a%20b/c;x=1?q=1&q=2&u=https%3A%2F%2Fe.example%2F&x=%26%3d&empty&plus=a+b&raw='|"`;
@@ -470,3 +471,45 @@ test('A store that is away is a 503 that says so, for navigations and programs, 
     assert.match(await response.text(), /req-9/);
     assert.ok(rig.events.some((event) => event.kind === 'failed'));
   }));
+
+test('Over plain HTTP cookies have no prefix and no Secure, or a browser would drop them', () =>
+  withRig(async (rig) => {
+    const settings = (): ReturnType<typeof rig.deps.settings> => ({
+      ...rig.deps.settings(),
+      signInUrl: 'http://auth.lan',
+    });
+    const signIn = createSignIn({ ...rig.deps, settings, isListedHost: () => true });
+    const facts = {
+      method: 'GET',
+      headers: [['accept', 'text/html']] as const,
+      body: null,
+      ip: null,
+      requestId: 'r',
+      session: null,
+    };
+    const start = await signIn.beginSignIn({ ...facts, url: 'http://app.lan:8080/x', onSignInHost: false });
+    const location = start.headers.get('location') ?? '';
+    assert.ok(location.startsWith('http://auth.lan/.postern/sign-in?ticket='));
+    const form = await signIn.handle({ ...facts, url: location, onSignInHost: true });
+    for (const line of [...start.headers.getSetCookie(), ...form.headers.getSetCookie()]) {
+      assert.match(line, /^postern-[a-z0-9]+-/);
+      assert.ok(!line.includes('Secure') && line.includes('HttpOnly'));
+    }
+    assert.match(form.headers.get('content-security-policy') ?? '', /form-action 'self' http:/);
+  }));
+
+test('A rule that breaks while it is asked lets nobody in', () =>
+  withRig(
+    async (rig) => {
+      const browser = rig.browser();
+      const page = await browser.signInOn(await browser.open(`${APP}/x`), 'alice', PASSWORD);
+      assert.equal(page.status, 500);
+      assert.ok(!page.text.includes('secret cause'));
+      assert.equal(browser.sessionToken(APP), undefined);
+    },
+    {
+      mayEnter: () => {
+        throw new Error('secret cause');
+      },
+    },
+  ));

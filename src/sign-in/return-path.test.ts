@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { APP, AUTH, createRig } from '../../test/sign-in-rig.ts';
+import { APP, AUTH, createRig } from './_rig.ts';
 import { returnPathOr, safeReturnPath, splitUrl } from './return-path.ts';
 
 const VECTORS = resolve(import.meta.dirname, '../../test/vectors');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { APP, AUTH, createRig, type Rig } from '../../test/sign-in-rig.ts';
+import { APP, AUTH, createRig, type Rig } from './_rig.ts';
 
 const PASSWORD = 'correct horse battery';
 

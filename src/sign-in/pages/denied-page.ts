@@ -30,7 +30,8 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
       : `403 ${texts.denied.title}\n${texts.requestId} ${facts.requestId}\n`;
     return { status: 403, headers: plainHeaders(isJson), body };
   }
-  const main = html`<h1>${texts.denied.title}</h1>
+  const main = html`<p class="status">403</p>
+    <h1>${texts.denied.title}</h1>
     <p class="soft">${account === null ? texts.denied.anonymous(facts.host) : texts.denied.text(facts.host)}</p>
     ${account !== null && personLine(texts.signedInAs, account)}
     <p class="soft">${texts.denied.ask}</p>
@@ -39,16 +40,16 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
   return pageAnswer(403, { texts, title: texts.denied.title, main, requestId: facts.requestId, ...brand });
 }
 
-/** A person as a round initial, a name and a line below it. */
+/** A person as a round initial and a name with a label above it. */
 export function personLine(
   label: string,
   person: { readonly name: string; readonly displayName: string },
 ): ReturnType<typeof html> {
   const shown = person.displayName === '' ? person.name : person.displayName;
   const initial = Array.from(shown)[0]?.toUpperCase() ?? '?';
-  const below = shown === person.name ? label : `${label} ${person.name}`;
+  const suffix = shown === person.name ? '' : ` (${person.name})`;
   return html`<div class="who">
     <span class="badge" aria-hidden="true">${initial}</span
-    ><span><span class="name">${shown}</span><small>${below}</small></span>
+    ><span><small>${label}</small><span class="name">${shown}</span>${suffix}</span>
   </div>`;
 }

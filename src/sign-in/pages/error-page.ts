@@ -19,6 +19,9 @@ export interface ErrorFacts {
   readonly retryAfter?: number;
 }
 
+/** What the same request may get through a moment later. */
+const RETRIABLE = new Set([408, 429, 500, 502, 503, 504]);
+
 export type AnswerFormat = 'html' | 'json' | 'text';
 
 /** What a client would rather read. Order decides; weights only where something is refused (q=0). */
@@ -40,8 +43,11 @@ export function errorPage(facts: ErrorFacts): PlainAnswer {
   const retry: [string, string][] = facts.retryAfter === undefined ? [] : [['Retry-After', String(facts.retryAfter)]];
   const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
   if (format === 'html') {
-    const main = html`<h1>${words.title}</h1>
-      <p class="soft">${words.text}</p>`;
+    const again = RETRIABLE.has(facts.status) && html`<a class="button quiet" href="">${texts.tryAgain}</a>`;
+    const main = html`<p class="status">${facts.status}</p>
+      <h1>${words.title}</h1>
+      <p class="soft">${words.text}</p>
+      ${again}`;
     const page = pageAnswer(facts.status, { texts, title: words.title, main, requestId: facts.requestId });
     return { ...page, headers: [...page.headers, ...retry] };
   }

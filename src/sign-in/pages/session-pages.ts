@@ -36,7 +36,7 @@ export function homePage(facts: HomeFacts): Html {
           ${facts.apps.map((app) => html`<li><a href="${app.url}">${app.name}</a></li>`)}
         </ul>`
     }
-    ${signOutForm(facts.texts, facts.formToken)}`;
+    ${signOutForm(facts.texts, facts.formToken, 'quiet')}`;
 }
 
 export function groupTags(groups: readonly string[], none: string): Html {
@@ -57,13 +57,13 @@ export function signOutPage(
   return html`<h1>${texts.signOut.title}</h1>
     <p class="lead">${texts.signOut.text}</p>
     ${personLine(texts.signedInAs, person)} ${signOutForm(texts, formToken)}
-    <p class="hint"><a href="/">${texts.signOut.stay}</a></p>`;
+    <p><a href="/">${texts.signOut.stay}</a></p>`;
 }
 
-export function signOutForm(texts: Texts, formToken: string): Html {
+export function signOutForm(texts: Texts, formToken: string, look: 'loud' | 'quiet' = 'loud'): Html {
   return html`<form method="post" action="/.postern/sign-out">
     <input type="hidden" name="form" value="${formToken}" />
-    <button type="submit">${texts.signOut.here}</button>
+    <button type="submit" class="${look}">${texts.signOut.here}</button>
     <button type="submit" class="quiet" name="everywhere" value="1">${texts.signOut.everywhere}</button>
   </form>`;
 }

@@ -12,6 +12,7 @@ export const STYLE: string = `
 --ground:#121518;--glow:#191e22;--card:#1b2024;--line:#2d343a;--field:#7a838b;--ink:#e8eaec;--soft:#a4adb5;
 --accent:#86cbb4;--accent-hi:#a0dac6;--on-accent:#0d1f19;--tint:#1d2f2a;--warn:#ff9d90;--warn-tint:#3a1f1c;--focus:#7db6f5}}
 *,*::before,*::after{box-sizing:border-box}
+[hidden]{display:none!important}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100dvh;display:flex;flex-direction:column;align-items:center;
 padding:clamp(1.25rem,8vh,6rem) 1rem 1.5rem;color:var(--ink);
@@ -42,13 +43,16 @@ background:var(--accent);color:var(--on-accent);cursor:pointer}
 button:hover,.button:hover{background:var(--accent-hi);color:var(--on-accent)}
 .quiet,.quiet:hover{background:transparent;color:var(--accent);border-color:var(--line)}
 .quiet:hover{border-color:var(--accent)}
-button+button,.button+.button,form+form,form+.button,.button+form{margin-top:.7rem}
+:is(button,.button,form)+:is(button,.button,form){margin-top:.7rem}
+:is(button,.button,form)+p{margin-top:1rem}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
 .note{border-radius:.6rem;padding:.7rem .85rem;margin:0 0 1.2rem;background:var(--tint);font-size:.9375rem}
 .note.bad{background:var(--warn-tint);color:var(--warn)}
 .who{display:flex;align-items:center;gap:.85rem;margin:0 0 1.35rem;min-width:0}
 .who>span:last-child{min-width:0;overflow-wrap:anywhere;line-height:1.35}
-.who small{display:block;color:var(--soft);font-size:.875rem}
+.who small{display:block;line-height:1.3;color:var(--soft);font-size:.875rem}
+h1+.who,.note+.who{margin-top:1.1rem}
+.status{margin:0 0 .3rem;color:var(--soft);font-weight:600;font-size:.875rem;letter-spacing:.06em}
 .badge{flex:none;width:2.75rem;height:2.75rem;border-radius:50%;display:grid;place-items:center;background:var(--tint);color:var(--accent);font-weight:650;font-size:1.125rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.4rem 1.1rem;margin:0 0 1.35rem;font-size:.9375rem}
 dt{color:var(--soft)}
@@ -69,7 +73,7 @@ td{overflow-wrap:anywhere;min-width:11rem}
 .grid{display:grid;gap:0 2.5rem}
 @media (min-width:52rem){.grid{grid-template-columns:1fr 1fr}.grid h2:first-child{margin-top:.2rem}}
 @media (max-width:30rem){.stack{display:block}.stack tr,.stack th,.stack td{display:block;border-top:0;padding:0 .85rem;white-space:normal;min-width:0}.stack tr{padding:.5rem 0}.stack tr+tr{border-top:1px solid var(--line)}}
-form.line{margin-top:.9rem}.row{display:flex;gap:.6rem}.row button{width:auto;margin:0}form[hidden]{display:none}
+form.line{margin-top:.9rem}.row{display:flex;gap:.6rem}.row button{width:auto;margin:0}
 #live-log{min-height:7.6rem;margin:0;padding:.75rem .9rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .dot{display:inline-block;width:.6rem;height:.6rem;border-radius:50%;background:var(--field);margin-right:.5rem}
 .dot.on{background:#2ea36f}

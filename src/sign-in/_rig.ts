@@ -5,17 +5,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAccounts } from '../src/session/accounts.ts';
-import { createAttempts } from '../src/session/attempts.ts';
-import { createSealKey, sealJson, unsealJson } from '../src/session/seal.ts';
-import { createSessions } from '../src/session/sessions.ts';
-import { keyOfToken, sessionCookieName } from '../src/session/token.ts';
-import { createSignIn, type SignIn } from '../src/sign-in/router.ts';
-import { isUnder } from '../src/sign-in/cookies.ts';
-import { openStore } from '../src/store/sqlite.ts';
-import type { Accounts } from '../src/session/accounts.ts';
-import type { Sessions } from '../src/session/sessions.ts';
-import type { EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from '../src/sign-in/ports.ts';
+import { createAccounts } from '../session/accounts.ts';
+import { createAttempts } from '../session/attempts.ts';
+import { createSealKey, sealJson, unsealJson } from '../session/seal.ts';
+import { createSessions } from '../session/sessions.ts';
+import { keyOfToken, sessionCookieName } from '../session/token.ts';
+import { createSignIn, type SignIn } from './router.ts';
+import { isUnder } from './cookies.ts';
+import { openStore } from '../store/sqlite.ts';
+import type { Accounts } from '../session/accounts.ts';
+import type { Sessions } from '../session/sessions.ts';
+import type { EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from './ports.ts';
 
 export const AUTH = 'https://auth.example.com';
 export const APP = 'https://app.example.com';
@@ -48,6 +48,7 @@ export interface Rig {
   readonly close: () => void;
 }
 
+// oxlint-disable-next-line max-lines-per-function -- a rig lists what it joins
 export function createRig(options: RigOptions = {}): Rig {
   const folder = mkdtempSync(join(tmpdir(), 'postern-sign-in-'));
   const store = openStore(folder);
