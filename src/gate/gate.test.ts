@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assert as check, array, asyncProperty, constantFrom, oneof, string } from 'fast-check';
+import { ADA, COOKIE, HOST, createRig, policy, request, signedIn } from './_rig.ts';
+import { mintToken } from '../session/token.ts';
+import { isUpgradeOriginAllowed } from './origin.ts';
+import { parseBasic } from './basic.ts';
+import type { CloseReason } from './live.ts';
+import type { Judged } from './gate.ts';
+
+const basic = (name: string, password: string): string =>
+  `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+const cookie = (...tokens: string[]): { Cookie: string } => ({
+  Cookie: tokens.map((token) => `${COOKIE}=${token}`).join('; '),
+});
+const services = () => policy(({ identity }) => identity.kind !== 'anonymous', { acceptsServices: true });
+const settled = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+test('judge() answers at once for a session that it knows, with one decision a policy', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  let decisions = 0;
+  const counted = policy(({ identity }) => (decisions++, identity.kind === 'person'));
+  const first = await rig.ask(headers, counted);
+  assert.deepEqual(
+    [first.decision.kind, first.credential, first.identity],
+    ['allow', 'session', { kind: 'person', person: ADA }],
+  );
+  for (let n = 0; n < 10; n++) {
+    const judged = rig.gate.judge(request(headers), { policy: counted, host: HOST, scheme: 'https' }, null);
+    assert.ok(!(judged instanceof Promise) && judged.decision.kind === 'allow');
+  }
+  assert.deepEqual([rig.state.lookUps, decisions], [1, 1]);
+  await rig.gate.redecide();
+  await rig.ask(headers, counted);
+  assert.equal(decisions, 2, 'a swapped document is asked anew');
+});
+
+test('judge() remembers nothing of a policy that depends on more than who asks', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  const byAddress = policy(({ ip }) => ip === '192.0.2.1', { dependsOnlyOnIdentity: false });
+  assert.equal((await rig.ask(headers, byAddress, '192.0.2.1')).decision.kind, 'allow');
+  assert.equal((await rig.ask(headers, byAddress, '192.0.2.2')).decision.kind, 'deny');
+  assert.equal((await rig.ask(headers, byAddress, null)).decision.kind, 'deny');
+});
+
+test("one policy's decision is not used for another (cache scoping)", async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  assert.equal((await rig.ask(headers, signedIn())).decision.kind, 'allow');
+  assert.equal(
+    (
+      await rig.ask(
+        headers,
+        policy(() => false),
+      )
+    ).decision.kind,
+    'deny',
+  );
+});
+
+test('a cookie of another host, of plain HTTP, or unknown counts as no cookie', async () => {
+  const rig = createRig();
+  assert.equal((await rig.ask(cookie(rig.signIn({ host: 'other.example' })))).decision.kind, 'sign-in');
+  assert.equal((await rig.ask({ Cookie: `postern-k3v9=${rig.signIn()}` })).decision.kind, 'sign-in');
+  assert.equal((await rig.ask(cookie(mintToken()))).decision.kind, 'sign-in');
+  rig.settings.shared = { signInHost: 'auth.example', domain: '.example' };
+  const shared = rig.signIn({ host: 'auth.example' });
+  assert.equal((await rig.ask(cookie(shared))).decision.kind, 'allow');
+  rig.settings.shared = { signInHost: 'auth.example', domain: '.pp.example' };
+  assert.equal((await rig.ask(cookie(shared))).decision.kind, 'sign-in', 'a suffix is not a domain');
+});
+
+test('of several cookies exactly one may be valid, else none counts', async () => {
+  const rig = createRig();
+  const [one, two] = [rig.signIn(), rig.signIn()];
+  assert.equal((await rig.ask(cookie('planted', one, mintToken()))).decision.kind, 'allow');
+  assert.equal((await rig.ask(cookie(one, one))).decision.kind, 'allow');
+  assert.equal((await rig.ask(cookie(one, two))).decision.kind, 'sign-in');
+  assert.equal((await rig.ask(cookie(one, ...Array.from({ length: 4 }, mintToken)))).decision.kind, 'sign-in');
+});
+
+test('whatever stands in the Cookie field: no exception, no session, no door opened (cookie forgery)', async () => {
+  const rig = createRig();
+  const token = rig.signIn();
+  const odd = [
+    `${token}A`,
+    token.slice(1),
+    `"${token}"`,
+    ` ${token.slice(0, 42)} `,
+    token.toUpperCase() + '=',
+    '|||',
+    '',
+    'x'.repeat(100_000),
+    `${token}\u0000`,
+    '\u00ff\u00fe',
+    `${token},${token}`,
+  ];
+  for (const value of odd)
+    assert.equal((await rig.ask({ Cookie: `${COOKIE}=${value}` })).credential, 'none', value.slice(0, 60));
+  const many = Array.from({ length: 200 }, (_, n) => `${COOKIE}_${n}=${token}`).join('; ');
+  assert.equal((await rig.ask({ Cookie: many })).credential, 'none');
+  const piece = oneof(
+    constantFrom(`${COOKIE}=`, token.slice(0, 42), ';', '=', '"', token.slice(0, 20)),
+    string({ maxLength: 8 }),
+  );
+  await check(
+    asyncProperty(array(piece, { maxLength: 10 }), async (parts) => {
+      const line = parts.join('');
+      if (line.includes(token)) return;
+      assert.equal((await rig.ask({ Cookie: line })).decision.kind, 'sign-in');
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a public route asks nobody without a cookie, and a broken store does not close it', async () => {
+  const rig = createRig();
+  const open = policy(() => true, { isPublic: true });
+  assert.equal((await rig.ask({}, open)).decision.kind, 'allow');
+  assert.equal(rig.state.lookUps, 0);
+  const headers = cookie(rig.signIn());
+  assert.equal((await rig.ask(headers, open)).identity.kind, 'person');
+  rig.state.store = 'down';
+  const judged = await rig.ask(cookie(mintToken()), open);
+  assert.deepEqual([judged.decision.kind, judged.identity.kind], ['allow', 'anonymous']);
+  const byAddress = policy(({ ip }) => ip === '192.0.2.1', { dependsOnlyOnIdentity: false });
+  assert.equal((await rig.ask(cookie(mintToken()), byAddress)).decision.kind, 'allow');
+  assert.equal((await rig.ask(cookie(mintToken()))).decision.kind, 'unavailable');
+});
+
+test('while the store is away a known session serves for stale_for, then 503, and nobody is logged out', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  await rig.ask(headers);
+  rig.state.store = 'down';
+  rig.state.heard = false;
+  rig.clock.at += 59_000;
+  assert.equal((await rig.ask(headers)).decision.kind, 'allow');
+  rig.clock.at += 2_000;
+  assert.equal((await rig.ask(headers)).decision.kind, 'unavailable');
+  rig.state.store = 'up';
+  rig.clock.at += 1_000;
+  assert.equal((await rig.ask(headers)).decision.kind, 'allow');
+});
+
+test('without the heartbeat a session is asked for again before it counts', async () => {
+  const rig = createRig();
+  const token = rig.signIn();
+  await rig.ask(cookie(token));
+  rig.sessions.clear();
+  assert.equal((await rig.ask(cookie(token))).decision.kind, 'allow', 'nothing was told yet');
+  rig.state.heard = false;
+  assert.equal((await rig.ask(cookie(token))).decision.kind, 'sign-in');
+});
+
+test('a revoked session passes no request after applyChange(), not even one whose look-up was under way', async () => {
+  const rig = createRig();
+  const known = rig.signIn();
+  const { session } = await rig.ask(cookie(known));
+  assert.ok(session);
+  rig.sessions.delete(session.key);
+  rig.gate.applyChange({ kind: 'revoked', keys: [session.key] });
+  assert.equal((await rig.ask(cookie(known))).decision.kind, 'sign-in');
+
+  const racing = rig.signIn();
+  const key = [...rig.sessions.keys()][0] as string;
+  rig.state.beforeAnswer = () => {
+    rig.state.beforeAnswer = null;
+    rig.sessions.delete(key);
+    rig.gate.applyChange({ kind: 'revoked', keys: [key] });
+  };
+  assert.equal((await rig.ask(cookie(racing))).decision.kind, 'sign-in');
+});
+
+test('a changed person is judged by the new attributes at the next request', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  const ops = policy(({ identity }) => identity.kind === 'person' && identity.person.groups.includes('ops'));
+  const { session } = await rig.ask(headers, ops);
+  rig.gate.applyChange({ kind: 'person', keys: [session?.key ?? ''], person: { ...ADA, groups: [] } });
+  assert.equal((await rig.ask(headers, ops)).decision.kind, 'deny');
+});
+
+test('a hundred requests of one unknown session are one look-up', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  const judged = await Promise.all(Array.from({ length: 100 }, () => rig.ask(headers)));
+  assert.ok(judged.every((it) => it.decision.kind === 'allow'));
+  assert.equal(rig.state.lookUps, 1);
+});
+
+test('an expired session is over even where nobody told', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn({ expiresAt: rig.clock.at + 10_000 }));
+  assert.equal((await rig.ask(headers)).decision.kind, 'allow');
+  rig.clock.at += 10_000;
+  assert.equal((await rig.ask(headers)).decision.kind, 'sign-in');
+});
+
+test('Basic of a service is checked once, remembered until the document changes, and used up', async () => {
+  const rig = createRig();
+  const headers = { Authorization: basic('promtail', 'secret') };
+  const judged = await rig.ask(headers, services());
+  assert.deepEqual(
+    [judged.decision.kind, judged.credential, judged.identity, judged.removeAuthorization],
+    ['allow', 'basic', { kind: 'service', name: 'promtail' }, true],
+  );
+  await rig.ask(headers, services());
+  assert.equal(rig.state.verified, 1);
+  assert.equal(
+    (
+      await rig.ask(
+        headers,
+        policy(() => false, { acceptsServices: true }),
+      )
+    ).decision.kind,
+    'deny',
+    'right at A is not allowed at B',
+  );
+  rig.state.version = 'v2';
+  await rig.ask(headers, services());
+  assert.equal(rig.state.verified, 2);
+});
+
+test('a wrong or malformed service credential is refused and never falls through to a cookie', async () => {
+  const rig = createRig();
+  const session = cookie(rig.signIn());
+  const wrong = [
+    basic('promtail', 'x'),
+    basic('nobody', 'secret'),
+    basic('Promtail', 'secret'),
+    'Basic',
+    'Basic !!',
+    'basic  ',
+    `Basic ${Buffer.from('promtail').toString('base64')}`,
+  ];
+  for (const value of wrong) {
+    const judged = await rig.ask({ ...session, Authorization: value }, services());
+    assert.deepEqual(
+      [judged.decision.kind, judged.credential, judged.identity.kind],
+      ['challenge', 'refused', 'anonymous'],
+      value,
+    );
+  }
+  const twice = await rig.ask({ Authorization: [basic('promtail', 'secret'), basic('promtail', 'x')] }, services());
+  assert.equal(twice.credential, 'refused');
+  rig.state.busy = true;
+  assert.equal((await rig.ask({ Authorization: basic('promtail', 'new') }, services())).decision.kind, 'busy');
+});
+
+test('Authorization that is meant for the app passes untouched', async () => {
+  const rig = createRig();
+  const session = cookie(rig.signIn());
+  const forApp = await rig.ask({ ...session, Authorization: basic('promtail', 'secret') }, signedIn());
+  assert.deepEqual([forApp.credential, forApp.removeAuthorization, rig.state.verified], ['session', false, 0]);
+  const bearer = await rig.ask({ ...session, Authorization: 'Bearer x' }, services());
+  assert.deepEqual([bearer.credential, bearer.removeAuthorization], ['session', false]);
+  const both = await rig.ask(
+    { 'Postern-Authorization': basic('promtail', 'secret'), Authorization: basic('a', 'b') },
+    services(),
+  );
+  assert.deepEqual([both.credential, both.removeAuthorization], ['basic', false]);
+});
+
+test('parseBasic() takes exactly one name and password', () => {
+  assert.deepEqual(parseBasic('basic YTpiOmM='), { name: 'a', password: 'b:c' });
+  for (const text of [
+    'Basic',
+    'Basic YQ==',
+    'Basic OmI=',
+    'Basic YTpi YTpi',
+    `Basic ${Buffer.from([0x61, 0x3a, 0xff]).toString('base64')}`,
+    `Basic ${'A'.repeat(3_000)}`,
+  ]) {
+    assert.equal(parseBasic(text), null, text.slice(0, 30));
+  }
+});
+
+test('isUpgradeOriginAllowed() wants the same scheme, host and port, or a listed origin', () => {
+  const own = 'https://app.example';
+  for (const origin of ['https://app.example', 'https://app.example:443', 'HTTPS://APP.example'])
+    assert.ok(isUpgradeOriginAllowed(origin, own, []), origin);
+  for (const origin of [
+    undefined,
+    '',
+    'null',
+    'http://app.example',
+    'https://app.example:8443',
+    'https://app.example.evil',
+    'https://evil.example',
+    'https://xapp.example',
+  ]) {
+    assert.ok(!isUpgradeOriginAllowed(origin, own, []), String(origin));
+  }
+  assert.ok(isUpgradeOriginAllowed('https://app.example:8443', 'https://app.example:8443', []));
+  assert.ok(isUpgradeOriginAllowed('https://ide.example', own, ['https://ide.example']));
+  assert.ok(isUpgradeOriginAllowed('https://x.example', own, ['*']) && !isUpgradeOriginAllowed('null', own, ['*']));
+});
+
+interface Tunnel {
+  reason: CloseReason | null;
+  used: () => void;
+}
+
+function track(rig: ReturnType<typeof createRig>, judged: Judged, find = signedIn): Tunnel {
+  const tunnel: Tunnel = { reason: null, used: () => undefined };
+  const handle = rig.gate.track({
+    judged,
+    exchange: request({}),
+    findPolicy: find,
+    close: (reason) => {
+      tunnel.reason = reason;
+    },
+  });
+  tunnel.used = handle.used;
+  return tunnel;
+}
+
+test('a live exchange closes when its session is revoked, its person or the rules change, or it expires', async () => {
+  const rig = createRig();
+  const judged = await Promise.all(
+    [1, 2, 3, 4].map((n) => rig.ask(cookie(rig.signIn(n === 4 ? { expiresAt: rig.clock.at + 500 } : {})))),
+  );
+  let rules = signedIn();
+  const ops = policy(({ identity }) => identity.kind === 'person' && identity.person.groups.includes('ops'));
+  const [revoked, changed, kept, expired] = judged.map((it, n) => track(rig, it, () => (n === 1 ? ops : rules))) as [
+    Tunnel,
+    Tunnel,
+    Tunnel,
+    Tunnel,
+  ];
+  rig.gate.applyChange({ kind: 'revoked', keys: [judged[0]?.session?.key ?? ''] });
+  rig.gate.applyChange({ kind: 'person', keys: [judged[1]?.session?.key ?? ''], person: { ...ADA, groups: [] } });
+  assert.deepEqual([revoked.reason, changed.reason, kept.reason], ['session-ended', 'not-allowed', null]);
+  rig.clock.at += 500;
+  rig.gate.tick();
+  assert.deepEqual([expired.reason, kept.reason], ['session-expired', null]);
+  await rig.gate.redecide();
+  assert.equal(kept.reason, null);
+  rules = policy(() => false);
+  await rig.gate.redecide();
+  assert.deepEqual([kept.reason, rig.gate.liveCount], ['not-allowed', 0]);
+});
+
+test('a live exchange closes when its route is gone or its service has another password', async () => {
+  const rig = createRig();
+  const judged = await rig.ask({ Authorization: basic('promtail', 'secret') }, services());
+  const gone = track(rig, judged, () => null as never);
+  const kept = track(rig, judged, services);
+  await rig.gate.redecide();
+  assert.deepEqual([gone.reason, kept.reason], ['route-gone', null]);
+  rig.state.version = 'v2';
+  await rig.gate.redecide();
+  assert.equal(kept.reason, 'credential-changed');
+});
+
+test('what changed between the decision and track() is caught up with', async () => {
+  const rig = createRig();
+  const judged = await rig.ask(cookie(rig.signIn()));
+  rig.sessions.clear();
+  rig.gate.applyChange({ kind: 'revoked', keys: [judged.session?.key ?? ''] });
+  const late = track(rig, judged);
+  await settled();
+  assert.equal(late.reason, 'session-ended');
+  const other = await rig.ask(cookie(rig.signIn()));
+  await rig.gate.redecide();
+  const swapped = track(rig, other, () => policy(() => false));
+  await settled();
+  assert.equal(swapped.reason, 'not-allowed');
+});
+
+test('use is reported about every 5 s, requests and traffic alike', async () => {
+  const rig = createRig();
+  const headers = cookie(rig.signIn());
+  const judged = await rig.ask(headers);
+  const key = judged.session?.key ?? '';
+  rig.gate.tick();
+  assert.deepEqual(rig.reports, [[[key, rig.clock.at]]]);
+  for (let n = 0; n < 10; n++) {
+    rig.clock.at += 400;
+    await rig.ask(headers);
+    rig.gate.tick();
+  }
+  assert.equal(rig.reports.length, 1);
+  rig.clock.at += 1_000;
+  rig.gate.tick();
+  assert.equal(rig.reports.length, 2, 'a busy session is reported too');
+  const tunnel = track(rig, judged);
+  rig.gate.tick();
+  rig.clock.at += 6_000;
+  rig.gate.tick();
+  const before = rig.reports.length;
+  rig.clock.at += 6_000;
+  rig.gate.tick();
+  assert.equal(rig.reports.length, before, 'a silent tunnel is not use');
+  tunnel.used();
+  rig.gate.tick();
+  assert.deepEqual(rig.reports.at(-1), [[key, rig.clock.at]]);
+});
