@@ -317,7 +317,7 @@ function track(rig: ReturnType<typeof createRig>, judged: Judged, find = signedI
       tunnel.reason = reason;
     },
   });
-  tunnel.used = handle.used;
+  tunnel.used = () => handle.used();
   return tunnel;
 }
 

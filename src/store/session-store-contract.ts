@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines-per-function -- a suite of tests is one function */
 /** The promises that every session store keeps. Each driver's test runs it. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
