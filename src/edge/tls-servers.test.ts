@@ -92,7 +92,7 @@ test('TlsServers takes a ClientHello that comes one byte a segment', async () =>
   const { Duplex } = await import('node:stream');
   const slow = Duplex.from({ readable: raw, writable: drip });
   const client = tls.connect({
-    socket: slow as unknown as net.Socket,
+    socket: slow,
     servername: 'app.test',
     rejectUnauthorized: false,
   });

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import http2 from 'node:http2';
+import https from 'node:https';
+import { after, test } from 'node:test';
+import { makeCertificate, openRig, talk } from '../../test/transport-rig.ts';
+import type { Exchange } from '../wire/exchange.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
+import { HTTP1_DEFAULTS, serveHttp1 } from '../wire/http1-server.ts';
+import { serveHttp2 } from '../wire/http2-server.ts';
+import { createTicker } from '../wire/ticker.ts';
+import type { ServeConnection } from './listener.ts';
+
+const app = makeCertificate('/CN=localhost', 'DNS:localhost');
+const ticker = createTicker();
+const settings = { ...HTTP1_DEFAULTS, ticker, http2Streams: 100 };
+
+const answer = (exchange: Exchange): void => {
+  const { request, connection } = exchange;
+  const out = exchange.respond(
+    { status: 200, headers: HeaderBlock.from({ 'X-Name': String(connection.serverName) }) },
+    -1,
+    () => exchange.body.resume(),
+  );
+  out.write(Buffer.from(`${request.version} ${request.path} `));
+  exchange.body.start(out);
+};
+const serve: ServeConnection = (socket, facts, protocol) =>
+  protocol === 'h2' ? serveHttp2(socket, facts, settings, answer) : serveHttp1(socket, facts, settings, answer);
+
+const tlsRig = await openRig({ tls: true, serve, hosts: new Map([['localhost', { pair: app }]]) });
+const plainRig = await openRig({ serve });
+after(async () => {
+  await Promise.all([tlsRig.close(), plainRig.close()]);
+  ticker.close();
+});
+
+async function post2(url: string, body: Buffer): Promise<string> {
+  const session = http2.connect(url, { rejectUnauthorized: false });
+  const stream = session.request({ ':method': 'POST', ':path': '/up' });
+  stream.end(body);
+  let bytes = '';
+  for await (const chunk of stream) bytes += String(chunk).slice(0, 20) + (chunk as Buffer).length;
+  session.close();
+  return bytes;
+}
+
+test('one TLS port speaks both protocols with the codecs of the house', async () => {
+  const url = `https://localhost:${tlsRig.port}`;
+  const one = await new Promise<string>((resolve, reject) => {
+    const req = https.request(`${url}/one`, { method: 'POST', ca: app.cert }, (res) => {
+      let text = String(res.headers['x-name']);
+      res.on('data', (chunk: Buffer) => (text += ` ${chunk.toString()}`));
+      res.on('end', () => resolve(text));
+    });
+    req.on('error', reject);
+    req.end('body');
+  });
+  assert.match(one, /^localhost 1\.1 \/one/);
+  assert.match(one, /body$/);
+  assert.match(await post2(url, Buffer.alloc(300_000)), /^2 \/up/);
+});
+
+test('a plain port speaks HTTP/1.1 and HTTP/2 with prior knowledge', async () => {
+  const got = await talk(plainRig.port, 'GET /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  assert.match(got.toString(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*1\.1 \/p/);
+  assert.match(await post2(`http://127.0.0.1:${plainRig.port}`, Buffer.alloc(300_000)), /^2 \/up/);
+});
+
+test('drain() ends both codecs in order', async () => {
+  const session = http2.connect(`http://127.0.0.1:${plainRig.port}`);
+  const stream = session.request({ ':method': 'POST', ':path': '/last' });
+  stream.write('a');
+  await new Promise((resolve) => stream.once('data', resolve));
+  const goaway = new Promise((resolve) => session.once('goaway', resolve));
+  const drained = plainRig.transport.drain(3_000);
+  await goaway;
+  stream.end('b');
+  let rest = '';
+  stream.on('data', (chunk: Buffer) => (rest += chunk.toString()));
+  await new Promise((resolve) => stream.once('close', resolve));
+  assert.match(rest, /b$/);
+  const before = performance.now();
+  await drained;
+  assert.ok(performance.now() - before < 2_000);
+});
