@@ -133,6 +133,18 @@ test('a public route asks nobody without a cookie, and a broken store does not c
   assert.equal((await rig.ask(cookie(mintToken()))).decision.kind, 'unavailable');
 });
 
+test('findSession() tells own pages who is there, and unavailable from nobody', async () => {
+  const rig = createRig();
+  const ask = async (headers: Record<string, string>): Promise<Judged> =>
+    rig.gate.findSession(request(headers), HOST, 'https');
+  const headers = cookie(rig.signIn());
+  assert.deepEqual([(await ask(headers)).decision.kind, (await ask(headers)).session?.person], ['allow', ADA]);
+  assert.deepEqual([(await ask({})).decision.kind, (await ask({})).session], ['allow', null]);
+  rig.state.store = 'down';
+  assert.equal((await ask(cookie(mintToken()))).decision.kind, 'unavailable');
+  assert.equal((await ask({})).decision.kind, 'allow');
+});
+
 test('while the store is away a known session serves for stale_for, then 503, and nobody is logged out', async () => {
   const rig = createRig();
   const headers = cookie(rig.signIn());

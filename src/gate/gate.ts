@@ -82,7 +82,7 @@ export interface GateDeps {
 
 export interface Gate {
   judge(exchange: Exchange, route: GateRoute, ip: string | null): Judged | Promise<Judged>;
-  /** For Postern's own pages: who is signed in on this host. The decision is always `allow`, or `unavailable`. */
+  /** For Postern's own pages: who is signed in on this host. Decides `allow`, or `unavailable`: then nobody may be taken for signed out. */
   findSession(exchange: Exchange, host: string, scheme: 'http' | 'https'): Judged | Promise<Judged>;
   /** Keeps an allowed exchange in sight until `end`: it is closed once it is no longer allowed. */
   track(live: LiveExchange): LiveHandle;
@@ -194,7 +194,8 @@ function judgeAnswer(deps: JudgeDeps, asked: Asked, answer: CacheAnswer): Judged
   if (answer === 'unavailable') {
     // Whom the rules let in without a name needs no store.
     const judged = judgeAnonymous(deps, asked);
-    return judged.decision.kind === 'allow' ? judged : { ...judged, decision: UNAVAILABLE };
+    const isOwnPage = asked.route.policy === EVERYBODY;
+    return judged.decision.kind === 'allow' && !isOwnPage ? judged : { ...judged, decision: UNAVAILABLE };
   }
   if (answer === 'absent' || !isOfHost(answer.view, asked.route.host, deps.settings()))
     return judgeAnonymous(deps, asked);

@@ -220,6 +220,10 @@ test('kill -9 at any moment loses no acknowledged account, session or revocation
       child.on('close', () => resolve());
     });
     await Promise.race([opened.promise, closed]);
+    if (round === 0) {
+      const locked = { code: 'DATA_DIR_LOCKED', message: new RegExp(`pid ${child.pid}\\b`) };
+      assert.throws(() => openStore(folder), locked, 'another process has it');
+    }
     // Not for something to happen, but at no moment in particular.
     setTimeout(() => child.kill('SIGKILL'), Math.random() * 120);
     await closed;
