@@ -136,14 +136,11 @@ function serveForward(port: number): Server {
     ticker,
   });
   const base = planFor(actionTo(port));
-  const fail = (error: Error): void => {
-    throw error;
-  };
   return createServer((socket) => {
     serveHttp1(socket, FACTS, { ...HTTP1_DEFAULTS, ticker }, (exchange) => {
       requests++;
       const { path, query } = exchange.request;
-      upstreams.forward(exchange, { ...base, path, query }, createReport(fail));
+      upstreams.forward(exchange, { ...base, path, query }, createReport((error) => exchange.abort(error)));
     });
   });
 }

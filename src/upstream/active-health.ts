@@ -8,7 +8,7 @@ import type { Carrier } from './backends.ts';
 import type { HealthCheck } from '../config/document.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
-import type { AppCall, AppConnection } from '../wire/http1-client.ts';
+import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
 
 export interface ActiveCheckDeps {
@@ -67,8 +67,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
   readonly bodyLength = 0;
   readonly wantsUpgrade = false;
   readonly wantsRecent = false;
-  /** A check asks whether the server takes connections, not whether an old one still works. */
-  readonly wantsFresh = true;
+  wantsFresh = false;
   readonly maxConnections: number = Infinity;
   readonly connectMs: number;
   readonly firstByteMs: number = Infinity;
@@ -83,7 +82,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
     this.#deps = deps;
     this.#done = done;
     this.connectMs = deps.settings.timeoutMs;
-    this.head = `GET ${deps.settings.path} HTTP/1.1\r\nHost: ${deps.authority}\r\nUser-Agent: postern-health\r\nConnection: close\r\n`;
+    this.head = `GET ${deps.settings.path} HTTP/1.1\r\nHost: ${deps.authority}\r\nUser-Agent: postern-health\r\n`;
   }
 
   start(): void {
@@ -113,13 +112,21 @@ class Probe implements PoolWaiter, AppCall, BodySink {
     return this;
   }
 
-  onFail(error: PosternError): void {
-    this.#finish(error.message);
+  onFail(error: PosternError, repeat: Repeat): void {
+    this.#connection = null;
+    if (repeat === 'no' || this.wantsFresh || this.#isOver) return this.#finish(error.message);
+    // The app closed an idle connection, as it may.
+    this.wantsFresh = true;
+    this.#deps.carrier.acquire(this);
+  }
+
+  /** The connection is somebody else's from here on. */
+  onDone(): void {
+    this.#connection = null;
   }
 
   onInform(): void {}
   onUpgrade(): void {}
-  onDone(): void {}
   onBroken(): void {}
   startBody(): void {}
   resumeBody(): void {}
@@ -143,10 +150,8 @@ class Probe implements PoolWaiter, AppCall, BodySink {
 
   #release(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    const connection = this.#connection;
-    this.#connection = null;
-    if (connection === null) this.#deps.carrier.cancel(this);
+    if (this.#connection === null) this.#deps.carrier.cancel(this);
     // Not in the middle of its own callback: the connection reads on behind `onHead`.
-    else setImmediate(() => connection.destroy());
+    else setImmediate(() => this.#connection?.destroy());
   }
 }

@@ -20,6 +20,8 @@ export interface ConnectRequest {
   readonly timeoutMs: number;
   /** Reads into one buffer that all connections share; null: an ordinary stream. */
   readonly read: ReadInto | null;
+  /** Each direction of a tunnel ends by itself. */
+  readonly isTunnel: boolean;
   /** Protocols to offer; null: no ALPN. */
   readonly alpn: readonly string[] | null;
   readonly done: (error: PosternError | null, socket: Socket | null) => void;
@@ -127,13 +129,14 @@ function discard(socket: Socket): void {
 }
 
 function openSocket(request: ConnectRequest, address: string): Socket {
-  const { target, read } = request;
+  const { target, read, isTunnel: allowHalfOpen } = request;
   const onread =
     read === null ? {} : { onread: { buffer: SHARED_BUFFER, callback: read as (n: number, b: Uint8Array) => boolean } };
-  if (target.scheme === 'unix') return connectTcp({ path: target.host, ...onread });
+  if (target.scheme === 'unix') return connectTcp({ path: target.host, allowHalfOpen, ...onread });
   const place = {
     host: address,
     port: target.port,
+    allowHalfOpen,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,

@@ -185,6 +185,9 @@ test('300 requests of 20 clients get each their own answer', async () => {
   );
 });
 
+/** App and client run in this process too, so the bound is loose; a body held back would be 200 MB. */
+const FLAT_BYTES = 120_000_000;
+
 async function memoryWhile(job: () => Promise<void>): Promise<number> {
   globalThis.gc?.();
   const before = process.memoryUsage.rss();
@@ -236,7 +239,7 @@ test('200 MB down to a slow client and 200 MB up stay flat in memory', async () 
       socket.on('error', reject);
     });
   await download();
-  assert.ok((await memoryWhile(download)) < 60_000_000);
+  assert.ok((await memoryWhile(download)) < FLAT_BYTES);
   const upload = async (): Promise<void> => {
     const got = await new Promise<string>((resolve, reject) => {
       const req = httpRequest(
@@ -259,7 +262,7 @@ test('200 MB down to a slow client and 200 MB up stay flat in memory', async () 
     assert.equal(got, String(size));
   };
   await upload();
-  assert.ok((await memoryWhile(upload)) < 60_000_000);
+  assert.ok((await memoryWhile(upload)) < FLAT_BYTES);
 });
 
 async function webSocketApp(): Promise<{ port: number; requests: IncomingMessage[] }> {

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { Backends, BackendMember, Carrier, Group } from './backends.ts';
 import { areAllDown, chooseMember } from './balance.ts';
 import { BodyRelay } from './body-relay.ts';
+import { fieldValue } from './header-edits.ts';
 import { isGrpc, respondGrpcError } from './grpc.ts';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
 import type { PoolWaiter } from './pool.ts';
@@ -21,11 +22,13 @@ import type { BodySink, Exchange } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
-import { joinTunnel } from './_tunnel.ts';
+import type { Ticker } from '../wire/ticker.ts';
+import { joinTunnel } from '../wire/tunnel.ts';
 
 export interface ForwardDeps {
   readonly clock: Clock;
   readonly backends: Backends;
+  readonly ticker: Ticker;
   /** How this instance names itself in Via. */
   readonly viaName: string;
 }
@@ -138,7 +141,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     const { path, query, action, hostHeader } = this.#plan;
     const rule = action.hostHeader;
     const kept = rule === 'keep' ? hostHeader : target.authority;
-    const host = typeof rule === 'object' ? rule.fixed : kept;
+    const host = typeof rule === 'object' ? fieldValue(rule.fixed) : kept;
     const method = this.wantsUpgrade && this.method === 'CONNECT' ? 'GET' : this.method;
     return `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\n${this.#fields}`;
   }
@@ -209,6 +212,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     const client = this.#exchange.acceptUpgrade(head);
     const tunnel = joinTunnel(client, stream, {
       idleMs: this.#plan.limits.tunnelIdleMs,
+      ticker: this.#deps.ticker,
       onClose: (bytesToApp, bytesToClient) => {
         this.#leave();
         this.#report.onTunnelClose?.(bytesToApp, bytesToClient);

@@ -63,7 +63,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     },
   });
   const viaName = `postern-${deps.instanceId ?? randomBytes(6).toString('hex')}`;
-  const jobDeps: ForwardDeps = { clock, backends, viaName };
+  const jobDeps: ForwardDeps = { clock, backends, ticker, viaName };
   ticker.add(backends);
   return {
     forward: (exchange, plan, report) => new ForwardJob(jobDeps, exchange, plan, report).start(),

@@ -218,7 +218,7 @@ export class Http2Pool {
         this.#resolver.refresh(target.host, () => {});
       this.#onDialled(error, socket);
     };
-    this.#attempt = new ConnectAttempt({ target, addresses, timeoutMs, read: null, alpn, done });
+    this.#attempt = new ConnectAttempt({ target, addresses, timeoutMs, read: null, isTunnel: false, alpn, done });
   }
 
   #onDialled(error: PosternError | null, socket: Socket | null): void {

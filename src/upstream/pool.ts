@@ -102,7 +102,10 @@ export class Pool implements ClientOwner {
 
   tick(now: number): void {
     for (const client of this.#clients) client.tick(now);
-    while (this.#idle.length > 0 && (this.#idle[0] as Http1Client).idleUntil <= now) this.#closeOldestIdle();
+    for (let i = this.#idle.length - 1; i >= 0; i--) {
+      const client = this.#idle[i] as Http1Client;
+      if (client.idleUntil <= now) client.destroy();
+    }
     while (this.#queue.length > 0 && (this.#queue[0] as Queued).until <= now) {
       this.#queue.shift()?.waiter.onNoClient(this.#busy('none became free in time'));
     }
@@ -127,15 +130,18 @@ export class Pool implements ClientOwner {
   }
 
   onIdle(client: Http1Client, keepAliveMs: number): void {
-    const next = this.#queue.shift();
-    if (next !== undefined && !next.waiter.wantsUpgrade && !next.waiter.wantsFresh) return next.waiter.onClient(client);
-    if (next !== undefined) this.#queue.unshift(next);
+    const next = this.#queue[0]?.waiter;
+    if (next !== undefined) {
+      // Makes room: the slot goes to a connection that was never used.
+      if (next.wantsUpgrade || next.wantsFresh) return client.destroy();
+      this.#queue.shift();
+      return next.onClient(client);
+    }
     const idleMs = keepAliveMs === -1 ? MAX_IDLE_MS : Math.min(MAX_IDLE_MS, keepAliveMs - 1_000);
     client.idleSince = performance.now();
     client.idleUntil = this.now + idleMs;
     this.#idle.push(client);
-    if (this.#isDraining || idleMs <= 0) this.#closeIdle(client);
-    if (next !== undefined) this.#serveQueue();
+    if (this.#isDraining || idleMs <= 0) client.destroy();
   }
 
   onGone(client: Http1Client): void {
@@ -160,12 +166,7 @@ export class Pool implements ClientOwner {
   }
 
   #closeOldestIdle(): void {
-    const client = this.#idle[0];
-    if (client !== undefined) this.#closeIdle(client);
-  }
-
-  #closeIdle(client: Http1Client): void {
-    client.destroy();
+    this.#idle[0]?.destroy();
   }
 
   #serveQueue(): void {
@@ -200,6 +201,7 @@ export class Pool implements ClientOwner {
       addresses,
       timeoutMs: waiter.connectMs,
       read: waiter.wantsUpgrade ? null : readerOf(dial),
+      isTunnel: waiter.wantsUpgrade,
       alpn: this.target.scheme === 'https' ? ['http/1.1'] : null,
       done: (error, socket) => {
         if (dial.isCancelled) return void socket?.destroy();

@@ -8,6 +8,7 @@ import { ChunkedDecoder } from './chunked-decoder.ts';
 import type { ChunkedOutput } from './chunked-decoder.ts';
 import type { BodySink } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
+import { HttpSyntaxError } from './http-syntax-error.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
 import { readLatin1 } from './latin1.ts';
 import { MAX_RESPONSE_HEAD_BYTES, parseResponseHead } from './response-head.ts';
@@ -413,9 +414,12 @@ export class Http1Client implements AppConnection, ChunkedOutput {
 
   #failRead(error: unknown): void {
     if (error instanceof PosternError) return this.#fail(error, 'no');
-    const rule = error instanceof Error ? error.message : String(error);
-    const text = `Cannot relay the app's response: its body is not valid: ${rule}`;
-    this.#fail(new PosternError('UPSTREAM_BAD_RESPONSE', text, {}, error), 'no');
+    if (error instanceof HttpSyntaxError) {
+      const text = `Cannot relay the app's response: its body is not valid: rule "${error.rule}" is broken`;
+      return this.#fail(new PosternError('UPSTREAM_BAD_RESPONSE', text, { rule: error.rule }, error), 'no');
+    }
+    // Thrown by who takes the answer: one exchange is lost, not the worker.
+    this.#fail(new PosternError('INTERNAL', "Cannot relay the app's response", {}, error), 'no');
   }
 
   #fail(error: PosternError, repeat: Repeat): void {

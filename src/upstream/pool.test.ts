@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { Backends } from './backends.ts';
+import { BodyRelay } from './body-relay.ts';
+import { createUpstreams } from './forward.ts';
+import { Resolver } from './resolve.ts';
+import type { Lookup } from './resolve.ts';
+import { actionTo, FakeBody, FakeExchange, planFor, rawApp, serverAt, until } from './test-rig.ts';
+import type { ProxyAction } from '../config/document.ts';
+import { createTicker } from '../wire/ticker.ts';
+import type { BodySink } from '../wire/exchange.ts';
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const clock = { now: () => Date.now() };
+const log = { warn: () => {}, info: () => {} };
+const closers: (() => unknown)[] = [];
+after(async () => {
+  for (const close of closers.toReversed()) await close();
+});
+
+function asker(lookup: Lookup): (action: ProxyAction) => Promise<FakeExchange> {
+  const upstreams = createUpstreams({ clock, log, lookup });
+  closers.push(() => upstreams.close());
+  return (action) => {
+    const exchange = new FakeExchange();
+    upstreams.forward(exchange, planFor(action), exchange.report);
+    return exchange.done;
+  };
+}
+
+test('a container that is recreated at another address is found at once', async () => {
+  let app = await rawApp((socket) => socket.end(OK));
+  const { port } = app;
+  let address = '127.0.0.1';
+  const ask = asker((_host, done) => setImmediate(() => done(null, [address])));
+  const action = actionTo([serverAt(port, { host: 'app.internal' })]);
+  assert.equal((await ask(action)).text, 'ok');
+  await app.close();
+  address = '127.0.0.2';
+  app = await rawApp(() => {});
+  await app.close();
+  app.server.on('connection', (socket) => socket.on('data', () => socket.end(OK)));
+  await new Promise<void>((resolve) => app.server.listen(port, '127.0.0.2', resolve));
+  closers.push(app.close);
+  const again = await ask(action);
+  assert.equal(again.text, 'ok', again.failure?.message);
+});
+
+test('all addresses of a name are tried in order', async () => {
+  const app = await rawApp((socket) => socket.write(OK));
+  closers.push(app.close);
+  const ask = asker((_host, done) => done(null, ['127.0.0.9', '::1', '127.0.0.1']));
+  const exchange = await ask(actionTo([serverAt(app.port, { host: 'app.internal' })]));
+  assert.equal(exchange.text, 'ok', exchange.failure?.message);
+});
+
+test('a name that does not resolve, or is none, is UPSTREAM_UNREACHABLE', async () => {
+  const ask = asker((_host, done) => done(Object.assign(new Error('x'), { code: 'ENOTFOUND' }), []));
+  const gone = await ask(actionTo([serverAt(80, { host: 'gone.internal' })]));
+  assert.equal(gone.failure?.code, 'UPSTREAM_UNREACHABLE');
+  assert.match(gone.failure?.message ?? '', /does not resolve/);
+  for (const server of [serverAt(0), serverAt(70_000), serverAt(80, { host: 'a b' }), serverAt(80, { host: 'a/b' })]) {
+    assert.equal((await ask(actionTo([server]))).failure?.code, 'UPSTREAM_UNREACHABLE');
+  }
+});
+
+test('targets that only templates lead to are bounded', () => {
+  const ticker = createTicker();
+  const backends = new Backends({ resolver: new Resolver(clock), ticker, onHealth: () => {} });
+  const fixed = actionTo([serverAt(1)]);
+  const release = backends.retain([fixed]);
+  for (let i = 0; i < 2_500; i++) backends.groupOf(actionTo([serverAt(2_000 + i)]));
+  assert.equal(backends.size, 1_001);
+  backends.tick(performance.now());
+  const group = backends.groupOf(fixed);
+  assert.equal(backends.groupOf(fixed), group, 'the same group each time');
+  release();
+  assert.equal(backends.size, 1_000);
+  backends.destroy();
+  ticker.close();
+});
+
+test('connections are taken last in, first out', async () => {
+  const app = await rawApp((socket) => socket.write(OK));
+  closers.push(app.close);
+  const ask = asker((_host, done) => done(null, []));
+  const action = actionTo([serverAt(app.port)]);
+  await Promise.all([ask(action), ask(action), ask(action)]);
+  assert.equal(app.sockets.length, 3);
+  const before = app.received.map((one) => one.length);
+  for (let i = 0; i < 5; i++) await ask(action);
+  await until(() => app.received.some((one, i) => one.length > (before[i] as number)), 'they arrive');
+  assert.equal(app.received.filter((one, i) => one.length > (before[i] as number)).length, 1);
+});
+
+test('BodyRelay holds what comes while there is no connection, and hands it to the next', () => {
+  const source = new FakeBody(-1);
+  const relay = new BodyRelay(source, () => {});
+  const seen: string[] = [];
+  const sink = (name: string): BodySink => ({
+    write: (chunk) => seen.push(`${name}:${chunk.toString()}`) > 0,
+    flush: () => {},
+    end: () => seen.push(`${name}:end`),
+    abort: () => seen.push(`${name}:abort`),
+  });
+  relay.attach(sink('first'));
+  relay.detach();
+  assert.equal(source.sink?.write(Buffer.from('a')), false);
+  source.sink?.end(null);
+  assert.equal(relay.isConsumed, false);
+  relay.attach(sink('second'));
+  assert.deepEqual(seen, ['second:a', 'second:end']);
+  assert.equal(relay.isConsumed, true);
+});
+
+test('a request that needs a fresh connection is not starved by idle ones', async () => {
+  let isStale = false;
+  const app = await rawApp((socket) => {
+    if (isStale) {
+      isStale = false;
+      socket.destroy();
+      return;
+    }
+    socket.write(OK);
+  });
+  closers.push(app.close);
+  const ask = asker((_host, done) => done(null, []));
+  const action = actionTo([serverAt(app.port)], { maxConnections: 1 });
+  await ask(action);
+  isStale = true;
+  const answers = await Promise.all([ask(action), ask(action), ask(action)]);
+  assert.deepEqual(
+    answers.map((one) => one.text),
+    ['ok', 'ok', 'ok'],
+  );
+});

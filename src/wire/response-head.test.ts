@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
+import { HeaderBlock } from './header-block.ts';
+import { parseResponseHead } from './response-head.ts';
+import { PosternError } from '../core/errors.ts';
+
+const parse = (text: string, isHead = false): ReturnType<typeof parseResponseHead> => parseResponseHead(text, isHead);
+
+test('parseResponseHead() reads status, fields and framing', () => {
+  const head = parse('HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Length: 12\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n');
+  assert.deepEqual([head.status, head.framing, head.length, head.keepAlive], [200, 'length', 12, true]);
+  assert.deepEqual(head.headers.keys, ['content-type', 'set-cookie', 'set-cookie']);
+  assert.equal(parse('HTTP/1.1 200\r\n').framing, 'close');
+  assert.equal(parse('HTTP/1.1 200 \r\nTransfer-Encoding: Chunked\r\n').framing, 'chunked');
+  assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n').framing, 'none');
+});
+
+test('parseResponseHead() knows when a connection stays', () => {
+  assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: X, Close\r\n').keepAlive, false);
+  assert.equal(parse('HTTP/1.0 200 OK\r\nContent-Length: 1\r\n').keepAlive, false);
+  assert.equal(parse('HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n').keepAlive, true);
+  assert.equal(parse('HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n').keepAlive, false, 'the body ends with it');
+  assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nKeep-Alive: max=9, timeout=5\r\n').keepAliveMs, 5_000);
+});
+
+test('parseResponseHead() knows which answers have no body', () => {
+  for (const [text, isHead] of [
+    ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n', true],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n', true],
+    ['HTTP/1.1 204 No\r\nContent-Length: 5\r\n', false],
+    ['HTTP/1.1 304 No\r\nContent-Length: 5\r\n', false],
+    ['HTTP/1.1 103 Hints\r\nLink: a\r\n', false],
+  ] as const) {
+    assert.equal(parse(text, isHead).framing, 'none', text);
+  }
+});
+
+test('namedByConnection() lists what to strip, and hasToken() compares whole tokens', () => {
+  const headers = HeaderBlock.from({ Connection: ['close, X-A', 'keep-alive,\tx-b ,'], 'X-A': '1' });
+  assert.deepEqual([...(namedByConnection(headers) ?? [])], ['x-a', 'x-b']);
+  assert.equal(namedByConnection(HeaderBlock.from({ Connection: 'keep-alive' })), null);
+  assert.ok(hasToken('a, Upgrade', 'upgrade'));
+  assert.ok(!hasToken('a, upgraded', 'upgrade'));
+});
+
+const bytes = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
+const fieldName = fc.constantFrom(
+  'A',
+  'Content-Length',
+  'Transfer-Encoding',
+  'Connection',
+  'content-length',
+  'Upgrade',
+  'X Y',
+  '',
+);
+const fieldText = fc.oneof(bytes, fc.constantFrom('chunked', '1', '1, 1', 'close', 'Content-Length', ' 7 '));
+
+test('parseResponseHead() throws nothing but UPSTREAM_BAD_RESPONSE, and never keeps a connection field', () => {
+  const line = fc.oneof(
+    bytes,
+    fc.constantFrom('HTTP/1.1 200 OK', 'HTTP/1.0 404 Not Found', 'HTTP/1.1 101 S', 'HTTP/1.1 304 N'),
+  );
+  const fields = fc.array(fc.tuple(fieldName, fieldText), { maxLength: 5 });
+  fc.assert(
+    fc.property(line, fields, fc.boolean(), (status, list, isHead) => {
+      const text = `${status}\r\n${list.map(([name, value]) => `${name}: ${value}\r\n`).join('')}`;
+      try {
+        const head = parse(text, isHead);
+        assert.ok(head.headers.keys.every((key) => !isHopByHop(key) && key !== 'content-length'));
+        assert.ok(head.status >= 100 && head.status <= 599);
+        if (head.framing === 'length') assert.ok(head.length > 0 && Number.isSafeInteger(head.length));
+      } catch (error) {
+        assert.ok(error instanceof PosternError && error.code === 'UPSTREAM_BAD_RESPONSE', String(error));
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});
