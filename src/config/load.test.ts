@@ -96,6 +96,25 @@ test('loadDocument() locates a path on demand, and the nearest parent of what is
   assert.deepEqual(locate(['nowhere']), { line: 1, column: 1 });
 });
 
+function largeText(line: string): string {
+  let text = 'hosts:\n';
+  for (let i = 0; i < 2000; i++) text += `  a${i}.example.com:\n    to: http://127.0.0.1:9001\n    ${line}\n`;
+  return text;
+}
+
+test('loadDocument() reads a large document the fast way, with substitution', () => {
+  const { document, secrets } = load(largeText('allow: ["ip:${AWS_REQ_IP}"]'));
+  assert.equal(document?.hosts.length, 2000);
+  assert.equal(document?.hosts[1999]?.routes[0]?.allow[0]?.rule, 'ip:203.0.113.7');
+  assert.equal(secrets.length, 2000);
+});
+
+test('loadDocument() places every problem of a large document', () => {
+  const { diagnostics } = load(largeText('alow: ["ip:${UNSET}"]'));
+  assert.equal(diagnostics.length, 4000);
+  assert.deepEqual(diagnostics.at(-1)?.place, { line: 6001, column: 12 });
+});
+
 test('loadDocument() reads 0 and off without quotes', () => {
   const { document } = load(
     'limits: { keep_alive: 0, drain: 0 }\nlisten: { http: off, https: ":0", health: false }\nhosts: { a.b: { respond: 200, allow: public, tls: off } }\n',

@@ -9,6 +9,7 @@ import type { Document, Path } from './document.ts';
 import { normalise } from './normalise.ts';
 import { Context, type Note, type Origin, placeText, reasonOf } from './normalise/context.ts';
 import { pathKey, quoteScalar, valueAt } from './plain.ts';
+import { mapTexts, readPlainYaml } from './plain-yaml.ts';
 import { createPlaceFinder, type Place } from './positions.ts';
 import { substitute } from './substitute.ts';
 import { yamlNotes } from './yaml-errors.ts';
@@ -51,6 +52,8 @@ export interface LoadResult {
 }
 
 const LONGEST_TEXT = 32 * 1024 * 1024;
+/** From here on the full parser's time is felt; below it alone reads. */
+const LARGE_TEXT = 65_536;
 
 export function loadDocument(input: LoadInput): LoadResult {
   return new Loader(input).load();
@@ -62,6 +65,8 @@ class Loader {
   readonly #folder: string;
   readonly #env: (name: string) => string | undefined;
   readonly #broken = new Set<string>();
+  /** What holds something broken, at any depth. */
+  readonly #aboveBroken = new Set<string>();
   readonly #origins = new Map<string, Origin>();
   readonly #secrets: Secret[] = [];
   readonly #readPaths = new Set<string>();
@@ -97,6 +102,8 @@ class Loader {
   #readYaml(): Plain {
     if (this.#text.length > LONGEST_TEXT) return this.#refuse('The document is longer than 32 MiB', null);
     try {
+      const quick = this.#text.length < LARGE_TEXT ? null : readPlainYaml(this.#text);
+      if (quick !== null) return mapTexts(quick, [], (text, path) => this.#substitute(text, path));
       this.#tree = parseYaml(this.#text);
       const notes = yamlNotes(this.#tree, this.#text);
       if (notes.length > 0) return this.#addTreeNotes(notes);
@@ -168,6 +175,7 @@ class Loader {
 
   #markBroken(path: Path): void {
     this.#broken.add(pathKey(path));
+    for (let length = 1; length < path.length; length++) this.#aboveBroken.add(pathKey(path.slice(0, length)));
   }
 
   /** True where the place, or what holds it, is gone because it was found wrong; or something in it was. */
@@ -177,8 +185,7 @@ class Loader {
       const prefix = path.slice(0, length);
       if (this.#broken.has(pathKey(prefix)) && valueAt(plain, prefix) === undefined) return true;
     }
-    const below = `${pathKey(path).slice(0, -1)},`;
-    return [...this.#broken].some((key) => key.startsWith(below));
+    return this.#aboveBroken.has(pathKey(path));
   }
 
   #refuse(message: string, remedy: string | null): undefined {

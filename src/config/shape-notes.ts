@@ -24,7 +24,7 @@ function problemsOf(issue: Issue, path: Path): readonly ShapeProblem[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(issue.message, path, key));
   if (issue.code === 'invalid_union') {
     const branch = likeliest(issue.errors);
-    if (branch !== null) return shapeProblems(withoutMissing(branch), path);
+    if (branch !== null) return shapeProblems(branch, path);
   }
   return [{ kind: 'mismatch', path, expected: issue.message, words: wordsOf(issue) }];
 }
@@ -44,14 +44,6 @@ function isWrongKind(issue: Issue): boolean {
   if (issue.path.length > 0) return false;
   if (issue.code === 'invalid_union') return likeliest(issue.errors) === null;
   return issue.code === 'invalid_type' || issue.code === 'invalid_value';
-}
-
-/** With an unknown key in sight, what is missing is probably that key, misspelt. */
-function withoutMissing(issues: readonly Issue[]): readonly Issue[] {
-  const unknown = issues.filter((issue) => issue.code === 'unrecognized_keys');
-  return unknown.length > 0
-    ? issues.filter((issue) => issue.code === 'unrecognized_keys' || issue.path.length > 1)
-    : issues;
 }
 
 function wordsOf(issue: Issue): readonly string[] {

@@ -215,6 +215,21 @@ interface Entry {
   readonly value: Node | null;
 }
 
+/** Entries by key: a large map with many problems is searched many times. */
+const indexes = new WeakMap<YAMLMap<Node, Node | null>, ReadonlyMap<string, Entry>>();
+
+function indexOf(map: YAMLMap<Node, Node | null>): ReadonlyMap<string, Entry> {
+  const known = indexes.get(map);
+  if (known !== undefined) return known;
+  const index = new Map<string, Entry>();
+  for (const pair of map.items) {
+    if (isScalar(pair.key))
+      index.set(typeof pair.key.value === 'string' ? pair.key.value : (pair.key.source ?? ''), pair);
+  }
+  indexes.set(map, index);
+  return index;
+}
+
 function findEntry(document: YamlDocument, parent: Node | null, step: string | number): Entry | null {
   const node = isAlias(parent) ? (parent.resolve(document) ?? null) : parent;
   if (isSeq(node)) {
@@ -222,9 +237,9 @@ function findEntry(document: YamlDocument, parent: Node | null, step: string | n
     return value === undefined ? null : { key: null, value };
   }
   if (!isMap(node)) return null;
-  const pairs = node.items as Pair<Node, Node | null>[];
-  const found = pairs.findLast(({ key }) => isScalar(key) && (key.value === step || key.source === step));
+  const found = indexOf(node as YAMLMap<Node, Node | null>).get(String(step));
   if (found !== undefined) return found;
+  const pairs = node.items as Pair<Node, Node | null>[];
   for (const { key, value } of pairs) {
     if (!isScalar(key) || key.value !== '<<' || value === null) continue;
     for (const source of isSeq(value) ? (value.items as Node[]) : [value]) {
