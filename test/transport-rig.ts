@@ -57,6 +57,8 @@ export interface RigOptions {
   readonly proxyPeers?: readonly string[];
   readonly serve?: ServeConnection;
   readonly ticketKeys?: Buffer;
+  /** Instead of `hosts`. */
+  readonly certificates?: CertificateSource;
 }
 
 export interface Rig {
@@ -112,7 +114,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   };
   const transport = new Transport({
     settings: () => settings,
-    certificates: sourceOf(options.hosts ?? new Map()),
+    certificates: options.certificates ?? sourceOf(options.hosts ?? new Map()),
     ticketKeys: options.ticketKeys ?? randomBytes(48),
     serve: options.serve ?? describeConnection(facts),
     onRefused: (refusal) => refusals.push(refusal),

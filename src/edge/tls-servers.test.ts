@@ -275,6 +275,23 @@ test('a certificate is swapped between two connections without touching the firs
   first.destroy();
 });
 
+test('the context chosen for the ClientHello is the one that is served', async () => {
+  const contexts = [app, other].map((pair) => tls.createSecureContext(pair));
+  const asked: (readonly number[] | undefined)[] = [];
+  const rig = await tlsRig([], {
+    certificates: {
+      contextFor: (_name, schemes) => {
+        asked.push(schemes);
+        return contexts[schemes === undefined ? 1 : 0] ?? null;
+      },
+      clientAuthFor: () => null,
+    },
+  });
+  const got = await talkTls(rig.port, { servername: 'app.test', ca: app.cert, rejectUnauthorized: true });
+  assert.equal(got.error, null);
+  assert.ok(asked[0]?.includes(0x0403));
+});
+
 test('TLS below 1.2 and plain HTTP are told so', async () => {
   const rig = await tlsRig([['app.test', plain(app)]]);
   const old = await talkTls(rig.port, {

@@ -19,7 +19,7 @@ export interface CertificateSource {
    * Null: nobody has a certificate for the name (or, for null, for clients without a name). The
    * context of a name with client auth must hold that policy's CAs (`ca`): OpenSSL verifies with them.
    */
-  contextFor(serverName: string | null): tls.SecureContext | null;
+  contextFor(serverName: string | null, signatureSchemes?: readonly number[]): tls.SecureContext | null;
   clientAuthFor(serverName: string | null): ClientAuthPolicy | null;
 }
 
@@ -45,6 +45,8 @@ interface Pending {
   readonly context: tls.SecureContext;
   readonly done: (accepted: TlsAccepted) => void;
 }
+
+type AnswerSni = (error: Error | null, context?: tls.SecureContext) => void;
 
 interface PolicyServer {
   readonly server: tls.Server;
@@ -86,7 +88,7 @@ export class TlsServers {
    */
   accept(raw: Socket, hello: ClientHello, done: (accepted: TlsAccepted) => void): TlsAnswer {
     const { serverName } = hello;
-    const context = this.#options.source.contextFor(serverName);
+    const context = this.#options.source.contextFor(serverName, hello.signatureSchemes ?? undefined);
     const policy = this.#options.source.clientAuthFor(serverName);
     if (context === null) return 'no-certificate';
     if (serverName === null) {
@@ -128,6 +130,7 @@ export class TlsServers {
   }
 
   #createServer(policy: ClientAuthPolicy | null, id: string): tls.Server {
+    const chooseContext = this.#chooseContext.bind(this);
     const options: tls.TlsOptions = {
       minVersion: this.#options.minVersion(),
       ciphers: CIPHERS,
@@ -137,7 +140,10 @@ export class TlsServers {
       allowHalfOpen: true,
       // The peek queue has the one deadline of a handshake; zero would mean none, and this is the net below it.
       handshakeTimeout: 120_000,
-      SNICallback: (name, answer) => this.#chooseContext(name, answer),
+      // Called as a method of the connection's TLSSocket, which tells which ClientHello it is about.
+      SNICallback(this: unknown, name, answer): void {
+        chooseContext(this instanceof tls.TLSSocket ? this : null, name, answer);
+      },
       ALPNCallback: ({ protocols }) => this.#chooseProtocol(protocols),
     };
     if (policy === null) return tls.createServer(options);
@@ -150,10 +156,13 @@ export class TlsServers {
     });
   }
 
-  /** The same look-up as before the handshake. A throw in here would end the process (CVE-2026-21637). */
-  #chooseContext(name: string, answer: (error: Error | null, context?: tls.SecureContext) => void): void {
+  /** What was looked up before the handshake began. A throw in here would end the process (CVE-2026-21637). */
+  #chooseContext(socket: tls.TLSSocket | null, name: string, answer: AnswerSni): void {
     try {
-      const context = this.#options.source.contextFor(name.toLowerCase());
+      const serverName = name.toLowerCase();
+      const pending = socket === null ? undefined : this.#pending.get(connectionKey(socket));
+      const isSame = pending?.serverName === serverName;
+      const context = isSame ? pending.context : this.#options.source.contextFor(serverName);
       if (context === null) answer(new Error('Nobody has a certificate for the name'));
       else answer(null, context);
     } catch (error) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ClientHelloReader, type ClientHelloAnswer } from './client-hello.ts';
 
 const vector = (width: 1 | 2, ...parts: Buffer[]): Buffer => {
@@ -18,6 +18,8 @@ const sni = (name: string | Buffer, type = 0): Buffer =>
 const alpn = (...names: string[]): Buffer =>
   extension(16, vector(2, ...names.map((one) => vector(1, Buffer.from(one)))));
 const versions = (...list: number[]): Buffer => extension(43, vector(1, ...list.map(u16)));
+
+const schemes = (...list: number[]): Buffer => extension(13, vector(2, ...list.map(u16)));
 
 function message(...extensions: Buffer[]): Buffer {
   const body = Buffer.concat([
@@ -48,14 +50,23 @@ function read(bytes: Buffer, cuts: readonly number[] = []): ClientHelloAnswer {
 }
 
 test('ClientHelloReader reads the name, the protocols and the versions', () => {
-  const bytes = record(message(sni('App.Example.COM'), alpn('h2', 'http/1.1'), versions(0x0304, 0x0303)));
+  const bytes = record(
+    message(sni('App.Example.COM'), alpn('h2', 'http/1.1'), versions(0x0304, 0x0303), schemes(0x0403, 0x0804)),
+  );
   assert.deepEqual(read(bytes), {
     kind: 'hello',
     serverName: 'app.example.com',
     alpn: ['h2', 'http/1.1'],
     versions: [0x0304, 0x0303],
+    signatureSchemes: [0x0403, 0x0804],
   });
-  assert.deepEqual(read(record(message())), { kind: 'hello', serverName: null, alpn: [], versions: [0x0303] });
+  assert.deepEqual(read(record(message())), {
+    kind: 'hello',
+    serverName: null,
+    alpn: [],
+    versions: [0x0303],
+    signatureSchemes: null,
+  });
 });
 
 test('ClientHelloReader reassembles one byte at a time and one byte a record', () => {

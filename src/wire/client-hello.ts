@@ -12,6 +12,7 @@ const HANDSHAKE_HEADER = 4;
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
+const EXTENSION_SIGNATURES = 13;
 const EXTENSION_ALPN = 16;
 const EXTENSION_SUPPORTED_VERSIONS = 43;
 const NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
@@ -24,6 +25,8 @@ export interface ClientHello {
   readonly alpn: readonly string[];
   /** Version numbers such as 0x0304. */
   readonly versions: readonly number[];
+  /** Signature schemes that the client verifies, such as 0x0403; null where it does not say. */
+  readonly signatureSchemes: readonly number[] | null;
 }
 
 export type ClientHelloAnswer =
@@ -173,6 +176,7 @@ function parseExtensions(cursor: Cursor, legacyVersion: number): ClientHello {
   let serverName: string | null = null;
   let alpn: readonly string[] = [];
   let versions: readonly number[] = [legacyVersion];
+  let signatureSchemes: readonly number[] | null = null;
   while (!cursor.isDone) {
     const type = cursor.number(2);
     const data = cursor.vector(2);
@@ -180,9 +184,10 @@ function parseExtensions(cursor: Cursor, legacyVersion: number): ClientHello {
     seen.add(type);
     if (type === EXTENSION_SERVER_NAME) serverName = parseServerName(data);
     else if (type === EXTENSION_ALPN) alpn = parseAlpn(data);
-    else if (type === EXTENSION_SUPPORTED_VERSIONS) versions = parseVersions(data);
+    else if (type === EXTENSION_SUPPORTED_VERSIONS) versions = parseNumbers(data, 1);
+    else if (type === EXTENSION_SIGNATURES) signatureSchemes = parseNumbers(data, 2);
   }
-  return { kind: 'hello', serverName, alpn, versions };
+  return { kind: 'hello', serverName, alpn, versions, signatureSchemes };
 }
 
 /** Takes exactly one host_name: a second could be read differently by whoever terminates TLS. */
@@ -210,11 +215,12 @@ function parseAlpn(data: Buffer): string[] {
   return protocols;
 }
 
-function parseVersions(data: Buffer): number[] {
+/** A list of 16-bit numbers whose length takes `width` bytes. */
+function parseNumbers(data: Buffer, width: 1 | 2): number[] {
   const outer = new Cursor(data);
-  const list = new Cursor(outer.vector(1));
-  if (!outer.isDone || list.isDone) throw new SyntaxError('The list of versions is not a list');
-  const versions: number[] = [];
-  while (!list.isDone) versions.push(list.number(2));
-  return versions;
+  const list = new Cursor(outer.vector(width));
+  if (!outer.isDone || list.isDone) throw new SyntaxError('A list of versions or signature schemes is not a list');
+  const numbers: number[] = [];
+  while (!list.isDone) numbers.push(list.number(2));
+  return numbers;
 }

@@ -23,6 +23,8 @@ export interface Http2Settings extends Http2HeadLimits, BodyLimits {
   readonly ticker: Ticker;
   /** Told once, when the connection is closed. */
   readonly onClose?: (connection: Http2Connection) => void;
+  /** Told of an exception that the handler let out; the stream is reset, the connection goes on. */
+  readonly onDefect?: (error: unknown) => void;
   /** Told of a request that was refused before it was handed on: for the log. */
   readonly onRefused?: (refusal: { readonly status: number; readonly rule: string }, facts: ConnectionFacts) => void;
 }
@@ -46,6 +48,7 @@ const MAX_INVALID_FRAMES = 100;
 const CLOSE_GRACE_MS = 5_000;
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
+const DEFECT = new Error('The request could not be handled');
 const TOO_MANY_RESETS = new Error('The client resets too many streams');
 
 /** One server object, that never listens, for each set of options: in practice one a worker. */
@@ -204,7 +207,14 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
     }
     const exchange = new Http2Exchange(this, stream, request, this.#settings);
     this.#exchanges.add(exchange);
-    this.#handle(exchange);
+    try {
+      this.#handle(exchange);
+    } catch (error) {
+      const { onDefect } = this.#settings;
+      if (onDefect === undefined) throw error;
+      exchange.stream.destroy(DEFECT);
+      onDefect(error);
+    }
   }
 
   /** Answers what broke a rule, and takes no body. */
