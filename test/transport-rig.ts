@@ -106,6 +106,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const settings: TransportSettings = {
     connections: 1_000,
     connectionsPerAddress: 1_000,
+    connectionsPerLoopback: 1_000,
     proxyPeers: createIpSet(options.proxyPeers ?? []),
     handshakeMs: 5_000,
     minVersion: 'TLSv1.2',

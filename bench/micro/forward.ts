@@ -140,7 +140,11 @@ function serveForward(port: number): Server {
     serveHttp1(socket, FACTS, { ...HTTP1_DEFAULTS, ticker }, (exchange) => {
       requests++;
       const { path, query } = exchange.request;
-      upstreams.forward(exchange, { ...base, path, query }, createReport((error) => exchange.abort(error)));
+      upstreams.forward(
+        exchange,
+        { ...base, path, query },
+        createReport((error) => exchange.abort(error)),
+      );
     });
   });
 }

@@ -46,6 +46,7 @@ async function runGateway(): Promise<void> {
   const settings: TransportSettings = {
     connections: Infinity,
     connectionsPerAddress: Infinity,
+    connectionsPerLoopback: Infinity,
     proxyPeers: createIpSet([]),
     handshakeMs: 10_000,
     minVersion: 'TLSv1.2',

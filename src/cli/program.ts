@@ -42,23 +42,7 @@ export function createProgram(version: string): Command {
     .description('Makes the running Postern read its document again; a bad one changes nothing')
     .option('--data <dir>', 'data folder of the running Postern', data)
     .action(async (options: { data: string }) => (await import('./reload.ts')).reload(options.data));
-  program
-    .command('explain <url>')
-    .description('Shows which host, route and rules decide a request, and why')
-    .option('--as <who>', 'a user name, "local:user:NAME", "service:NAME" or "anonymous"', 'anonymous')
-    .option(
-      '--group <group>',
-      'a group of that person, where no running Postern knows them; may be repeated',
-      collect,
-      [],
-    )
-    .option('--ip <address>', 'client address')
-    .option('--method <method>', 'request method', 'GET')
-    .option('--config <file>', 'judge by this document instead of the running one')
-    .option('--env-file <file>', 'variables for ${NAME} in the document')
-    .option('--json', 'machine-readable')
-    .option('--data <dir>', 'data folder of the running Postern', data)
-    .action(async (url: string, options: ExplainOptions) => (await import('./explain.ts')).explain(url, options));
+  addExplainCommand(program, data);
   addConfigCommands(program);
   addUserCommands(program, data);
   addSessionCommands(program, data);
@@ -79,6 +63,26 @@ export function createProgram(version: string): Command {
     .option('--print', 'print the unit instead of writing files')
     .action(async (options: InstallOptions) => (await import('./install.ts')).install(options));
   return program;
+}
+
+function addExplainCommand(program: Command, data: string): void {
+  program
+    .command('explain <url>')
+    .description('Shows which host, route and rules decide a request, and why')
+    .option('--as <who>', 'a user name, "local:user:NAME", "service:NAME" or "anonymous"', 'anonymous')
+    .option(
+      '--group <group>',
+      'a group of that person, where no running Postern knows them; may be repeated',
+      collect,
+      [],
+    )
+    .option('--ip <address>', 'client address')
+    .option('--method <method>', 'request method', 'GET')
+    .option('--config <file>', 'judge by this document instead of the running one')
+    .option('--env-file <file>', 'variables for ${NAME} in the document')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder of the running Postern', data)
+    .action(async (url: string, options: ExplainOptions) => (await import('./explain.ts')).explain(url, options));
 }
 
 function addConfigCommands(program: Command): void {

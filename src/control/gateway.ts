@@ -10,6 +10,7 @@ import { systemClock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
+import { assertAddressFree } from '../edge/address-free.ts';
 import { startWorkerPool } from '../edge/worker-pool.ts';
 import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createHashPool } from '../session/hash-pool.ts';
@@ -28,13 +29,13 @@ import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
 import { findExposedUpstreams } from './upstream-exposure.ts';
 import type { OwnedLogger } from '../core/log.ts';
-import type { WorkerPool } from '../edge/worker-pool.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
 import type { Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
 
-const SWEEP_MS = 30_000;
+/** Idle expiry reaches open tunnels this way; costs nothing when nothing is due. */
+const SWEEP_MS = 2_000;
 const TICKET_KEYS_MS = 6 * 3_600_000;
 
 export interface GatewayOptions {
@@ -59,7 +60,7 @@ export interface Gateway {
   readonly close: () => Promise<void>;
 }
 
-/** Rejects with one PosternError where something is in the way; then nothing is left running. */
+/** Rejects with one PosternError where something is in the way; then nothing is left pool. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const closers: (() => Promise<unknown> | void)[] = [];
   try {
@@ -86,16 +87,6 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     if (live === null) throw new PosternError('INTERNAL', 'Cannot serve: no document is live yet');
     return live.prepared;
   };
-  const keeper = createCertificateKeeper({
-    caDirectory: join(dataDir, 'ca'),
-    clock: systemClock,
-    logger: log,
-    onChange: (set) => pool?.replaceCertificates(set),
-  });
-  closers.push(() => keeper.close());
-  const { prepared, printed } = await prepare(source, keeper.prepare, isTerminal);
-  if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
-
   const sealKey = createSealKey(store.sealKey);
   const limits = (): { lifetimeMs: number; idleMs: number } => now().document.session;
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits });
@@ -115,9 +106,9 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   });
 
   const sockets = inheritedSockets();
-  const workers = Object.keys(sockets).length > 0 ? 1 : prepared.document.workers || availableParallelism();
-  let pool: WorkerPool | null = null;
-  pool = startWorkerPool({
+  const workers = Object.keys(sockets).length > 0 ? 1 : loaded?.workers || availableParallelism();
+  // They load their modules while the document is being prepared.
+  const pool = startWorkerPool({
     count: workers,
     boot: {
       instance: store.instance,
@@ -137,17 +128,30 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     log,
     onGiveUp: options.onFatal,
   });
-  const running = pool;
-  closers.push(() => running.drain(now().document.limits.drainMs));
-  const stopTelling = sessions.onChange((change) => void running.sessionsChanged([change]));
+  closers.push(() => pool.drain(live === null ? 0 : now().document.limits.drainMs));
+  const stopTelling = sessions.onChange((change) => void pool.sessionsChanged([change]));
   closers.push(stopTelling);
+  const keeper = createCertificateKeeper({
+    caDirectory: join(dataDir, 'ca'),
+    clock: systemClock,
+    logger: log,
+    onChange: (set) => pool.replaceCertificates(set),
+  });
+  closers.push(() => keeper.close());
+  const { prepared, printed } = await prepare(source, keeper.prepare, isTerminal);
+  if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
+
+  const { http, https } = prepared.document.listen;
+  for (const { host, port } of [...http, ...https]) {
+    if (!(`${host ?? '*'}:${port}` in sockets)) await assertAddressFree({ host, port });
+  }
 
   const goLive = async (next: Prepared, revision: string): Promise<void> => {
     const { document, certificates } = next;
     const before = live;
     live = { prepared: next, revision };
     try {
-      await running.apply({ revision, document, certificates: certificates.set });
+      await pool.apply({ revision, document, certificates: certificates.set });
     } catch (error) {
       live = before ?? live;
       throw error;
@@ -189,7 +193,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   closers.push(() => socket.close());
   const health = await openHealth({
     address: prepared.document.listen.health,
-    pool: running,
+    pool,
     version: options.version,
     workers,
     certificates: () => now().certificates.set,
@@ -202,11 +206,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       .sweep()
       .catch((error: unknown) => log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot sweep expired sessions'));
   }, SWEEP_MS);
-  const rotation = setInterval(() => running.replaceTicketKeys(randomBytes(48)), TICKET_KEYS_MS);
+  const rotation = setInterval(() => pool.replaceTicketKeys(randomBytes(48)), TICKET_KEYS_MS);
   closers.push(() => {
     clearInterval(sweeper);
     clearInterval(rotation);
   });
+  await accounts.reconcile();
   const firstLink = await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal });
   let isClosing: Promise<void> | null = null;
   return {

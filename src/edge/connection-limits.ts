@@ -7,12 +7,18 @@
 export interface ConnectionCounts {
   readonly connections: number;
   readonly connectionsPerAddress: number;
+  /** For 127.0.0.0/8 and ::1: other proxies on this machine carry many visitors. */
+  readonly connectionsPerLoopback: number;
 }
 
 /** A share of a limit for one of `workers` workers: never less than one. */
 export function shareOf(limits: ConnectionCounts, workers: number): ConnectionCounts {
   const share = (limit: number): number => (limit === Infinity ? limit : Math.max(1, Math.ceil(limit / workers)));
-  return { connections: share(limits.connections), connectionsPerAddress: share(limits.connectionsPerAddress) };
+  return {
+    connections: share(limits.connections),
+    connectionsPerAddress: share(limits.connectionsPerAddress),
+    connectionsPerLoopback: share(limits.connectionsPerLoopback),
+  };
 }
 
 export class ConnectionLimits {
@@ -47,7 +53,9 @@ export class ConnectionLimits {
   enterAddress(address: string): boolean {
     const key = addressKey(address);
     const count = this.#byAddress.get(key) ?? 0;
-    if (count >= this.#limits().connectionsPerAddress) return false;
+    const { connectionsPerAddress, connectionsPerLoopback } = this.#limits();
+    const isLoopback = address.startsWith('127.') || address === '::1';
+    if (count >= (isLoopback ? connectionsPerLoopback : connectionsPerAddress)) return false;
     this.#byAddress.set(key, count + 1);
     return true;
   }

@@ -6,7 +6,7 @@ import { openRig, type Rig, type RigOptions, talk, talkTls, makeCertificate } fr
 import { encodeProxyV1, encodeProxyV2 } from '../wire/proxy-protocol.ts';
 import { addressKey, ConnectionLimits, shareOf } from './connection-limits.ts';
 import { listenError } from './listen-error.ts';
-import { assertAddressFree } from './listener.ts';
+import { assertAddressFree } from './address-free.ts';
 import { PeekQueue } from './peek-queue.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -91,7 +91,7 @@ test('PROXY comes before TLS', async () => {
 });
 
 test('connections beyond the limits are closed at once and counted', async () => {
-  const rig = await rigOf({ settings: { connectionsPerAddress: 2 } });
+  const rig = await rigOf({ settings: { connectionsPerLoopback: 2 } });
   const open = [net.connect(rig.port, '127.0.0.1'), net.connect(rig.port, '127.0.0.1')];
   await Promise.all(open.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
   assert.equal(await text(rig.port), '');
@@ -167,7 +167,9 @@ test('addressKey() counts IPv6 by its /64', () => {
 });
 
 test('ConnectionLimits gives back what left', () => {
-  const limits = new ConnectionLimits(() => shareOf({ connections: 3, connectionsPerAddress: 4 }, 2));
+  const limits = new ConnectionLimits(() =>
+    shareOf({ connections: 3, connectionsPerAddress: 4, connectionsPerLoopback: 4 }, 2),
+  );
   assert.deepEqual([limits.enter(), limits.enter(), limits.enter()], [true, true, false]);
   limits.leave();
   assert.equal(limits.enter(), true);
@@ -188,7 +190,7 @@ test('listen() says who has the port, and what a low port needs', async () => {
   const shared = await rig.transport.listen({ host: '127.0.0.1', port: 0, tls: false, reusePort: true });
   const second = await rig.transport.listen({ host: '127.0.0.1', port: shared.port, tls: false, reusePort: true });
   assert.equal(second.port, shared.port);
-  await assert.rejects(assertAddressFree({ host: '127.0.0.1', port: shared.port, tls: false }), {
+  await assert.rejects(assertAddressFree({ host: '127.0.0.1', port: shared.port }), {
     code: 'LISTEN_FAILED',
   });
   const denied = Object.assign(new Error('denied'), { code: 'EACCES' });
@@ -201,7 +203,7 @@ test('listen() says who has the port, and what a low port needs', async () => {
 const HEIR = `
   const { Transport } = await import(process.argv[1]);
   const { createIpSet } = await import(process.argv[2]);
-  const settings = { connections: 9, connectionsPerAddress: 9, proxyPeers: createIpSet([]), handshakeMs: 1000, minVersion: 'TLSv1.2', http2: true };
+  const settings = { connections: 9, connectionsPerAddress: 9, connectionsPerLoopback: 9, proxyPeers: createIpSet([]), handshakeMs: 1000, minVersion: 'TLSv1.2', http2: true };
   const transport = new Transport({
     settings: () => settings, certificates: {}, ticketKeys: Buffer.alloc(48), onRefused: () => {},
     serve: (socket) => { socket.end('inherited'); return {}; },

@@ -360,16 +360,6 @@ function tryListening(server: net.Server, on: ListenOn, reusePort: boolean): Pro
   });
 }
 
-/** Rejects with LISTEN_FAILED where another program has the address; `reusePort` alone would share it silently. */
-export async function assertAddressFree(on: ListenOn): Promise<void> {
-  if (on.fd !== undefined || on.port === 0) return;
-  const server = net.createServer();
-  await startListening(server, { ...on, reusePort: false });
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-}
-
 function waitUntil(isDone: () => boolean, mostMs: number): Promise<void> {
   const deadline = performance.now() + mostMs;
   return new Promise((resolve) => {

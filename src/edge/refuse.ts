@@ -42,7 +42,8 @@ export function sendDenied(context: RequestContext): void {
   }
   const identity = context.judged?.identity;
   const account = identity?.kind === 'person' ? identity.person : null;
-  const switchUrl = account === null ? null : '/.postern/start?switch=1';
+  const { path, query } = context.exchange.request;
+  const switchUrl = account === null ? null : `/.postern/start?switch=1&to=${encodeURIComponent(path + query)}`;
   const brand = context.site.document.signIn.branding.name;
   sendPlain(context, deniedPage({ host, requestId: context.id, account, switchUrl, brand, ...preferences(headers) }));
 }

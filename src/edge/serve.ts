@@ -15,7 +15,7 @@ import type { ActDeps } from './act.ts';
 import { act } from './act.ts';
 import type { ClientFacts } from '../wire/client-address.ts';
 import type { ListenerTraits } from './request-context.ts';
-import type { ControlPort } from './control-port.ts';
+import type { ControlPort, InternalResponse } from './control-port.ts';
 import type { Site } from './site.ts';
 
 export interface ServeDeps extends ActDeps {
@@ -101,13 +101,18 @@ function serveOwnPage(context: RequestContext, deps: ServeDeps): void {
   Promise.resolve(session)
     .then((judged) => {
       context.judged = judged;
-      return toInternalRequest(context);
+      return judged.decision.kind === 'unavailable' ? null : askControl(context, deps);
     })
-    .then((request) => deps.control.handleInternal(request))
     .then((response) => {
-      if (!context.isOver) sendInternal(context.exchange, response);
+      if (context.isOver) return;
+      if (response === null) sendError(context, 503, 'STORE_UNAVAILABLE', [['Retry-After', '2']]);
+      else sendInternal(context.exchange, response);
     })
     .catch((error: unknown) => failWith(context, error));
+}
+
+async function askControl(context: RequestContext, deps: ServeDeps): Promise<InternalResponse> {
+  return deps.control.handleInternal(await toInternalRequest(context));
 }
 
 function serveRoute(context: RequestContext, deps: ServeDeps): void {

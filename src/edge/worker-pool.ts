@@ -10,6 +10,7 @@ import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Channel } from '../core/channel.ts';
 import type { Logger } from '../core/log.ts';
 import type { SessionChange } from '../gate/ports.ts';
+import { retireSnapshot } from '../observe/metrics.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
@@ -43,78 +44,112 @@ interface Member {
 }
 
 export function startWorkerPool(options: WorkerPoolOptions): WorkerPool {
-  const members = new Map<number, Member>();
-  const deaths: number[] = [];
-  let snapshot: WorkerSnapshot | null = null;
-  let ticketKeys = options.boot.ticketKeys;
-  let isEnding = false;
+  return new Pool(options);
+}
 
-  const start = (index: number): Member => {
-    const boot: WorkerBoot = { ...options.boot, ticketKeys, index, workers: options.count };
-    const worker = new Worker(new URL(import.meta.resolve('./worker.ts')), { workerData: boot, name: `edge ${index}` });
-    const member: Member = { index, worker, channel: openChannel<WorkerMethods>(worker, options.control) };
-    members.set(index, member);
-    worker.on('error', (error) =>
-      options.log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'),
+class Pool implements WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #members = new Map<number, Member>();
+  readonly #heart: NodeJS.Timeout;
+  /** When workers died, to tell an accident from a machine that cannot run them. */
+  #deaths: number[] = [];
+  #snapshot: WorkerSnapshot | null = null;
+  #ticketKeys: Uint8Array;
+  #isEnding = false;
+  /** What workers that died had counted when they were last asked: totals never fall. */
+  #retired: MetricsSnapshot[] = [];
+  readonly #counted = new Map<number, MetricsSnapshot>();
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#ticketKeys = options.boot.ticketKeys;
+    for (let index = 0; index < options.count; index++) this.#start(index);
+    this.#heart = setInterval(() => {
+      for (const member of this.#members.values()) member.channel.send('heartbeat');
+    }, HEARTBEAT_MS).unref();
+  }
+
+  async apply(next: WorkerSnapshot): Promise<void> {
+    this.#snapshot = next;
+    await Promise.all(this.#all().map((member) => member.channel.call('apply', next)));
+  }
+
+  replaceCertificates(certificates: CertificateSet): void {
+    if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, certificates };
+    for (const member of this.#all()) member.channel.send('replaceCertificates', certificates);
+  }
+
+  replaceTicketKeys(keys: Uint8Array): void {
+    this.#ticketKeys = keys;
+    for (const member of this.#all()) member.channel.send('replaceTicketKeys', keys);
+  }
+
+  async sessionsChanged(changes: readonly SessionChange[]): Promise<void> {
+    // A worker that dies here starts anew with an empty cache, so its answer is not missed.
+    await Promise.allSettled(this.#all().map((member) => member.channel.call('sessionsChanged', changes)));
+  }
+
+  async metrics(): Promise<readonly MetricsSnapshot[]> {
+    await Promise.allSettled(
+      this.#all().map(async (member) => {
+        this.#counted.set(member.index, await member.channel.call('metrics'));
+      }),
     );
-    worker.on('exit', () => onExit(member));
+    return [...this.#retired, ...this.#counted.values()];
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    this.#isEnding = true;
+    await Promise.allSettled(this.#all().map((member) => member.channel.call('drain', deadlineMs)));
+    clearInterval(this.#heart);
+    await Promise.all(this.#all().map((member) => member.worker.terminate()));
+  }
+
+  #all(): Member[] {
+    return [...this.#members.values()];
+  }
+
+  #start(index: number): Member {
+    const { boot, count, control, log } = this.#options;
+    const workerData: WorkerBoot = { ...boot, ticketKeys: this.#ticketKeys, index, workers: count };
+    const worker = new Worker(new URL(import.meta.resolve('./worker.ts')), { workerData, name: `edge ${index}` });
+    const member: Member = { index, worker, channel: openChannel<WorkerMethods>(worker, control) };
+    this.#members.set(index, member);
+    worker.on('error', (error) => log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'));
+    worker.on('exit', () => this.#onExit(member));
     return member;
-  };
-  const onExit = (member: Member): void => {
+  }
+
+  #onExit(member: Member): void {
     member.channel.fail(`Cannot reach edge worker ${member.index}: it ended`);
-    members.delete(member.index);
-    if (isEnding) return;
+    this.#members.delete(member.index);
+    if (this.#isEnding) return;
+    this.#retire(member.index);
     const now = performance.now();
-    deaths.push(now);
-    const recent = deaths.filter((at) => now - at < RESTART_WINDOW_MS);
-    if (snapshot === null || recent.length > RESTARTS_BORNE) {
-      options.onGiveUp(
-        new PosternError('INTERNAL', 'Cannot keep edge workers alive: see the errors above', { deaths: recent.length }),
+    this.#deaths = [...this.#deaths.filter((at) => now - at < RESTART_WINDOW_MS), now];
+    if (this.#snapshot === null || this.#deaths.length > RESTARTS_BORNE) {
+      const facts = { deaths: this.#deaths.length };
+      this.#options.onGiveUp(
+        new PosternError('INTERNAL', 'Cannot keep edge workers alive: see the errors above', facts),
       );
       return;
     }
-    options.log.warn({ worker: member.index }, 'Edge worker is started again');
-    const replacement = start(member.index);
-    replacement.channel.call('apply', snapshot).catch((error: unknown) => {
-      options.log.error(
-        { code: 'INTERNAL', worker: member.index, err: error },
-        'Edge worker cannot take the configuration',
-      );
-    });
-  };
-  for (let index = 0; index < options.count; index++) start(index);
-  const heart = setInterval(() => {
-    for (const member of members.values()) member.channel.send('heartbeat');
-  }, HEARTBEAT_MS);
-  heart.unref();
-  const all = (): Member[] => [...members.values()];
+    this.#replace(member.index, this.#snapshot);
+  }
 
-  return {
-    async apply(next) {
-      snapshot = next;
-      await Promise.all(all().map((member) => member.channel.call('apply', next)));
-    },
-    replaceCertificates(certificates) {
-      if (snapshot !== null) snapshot = { ...snapshot, certificates };
-      for (const member of all()) member.channel.send('replaceCertificates', certificates);
-    },
-    replaceTicketKeys(keys) {
-      ticketKeys = keys;
-      for (const member of all()) member.channel.send('replaceTicketKeys', keys);
-    },
-    async sessionsChanged(changes) {
-      // A worker that dies here starts anew with an empty cache, so its answer is not missed.
-      await Promise.allSettled(all().map((member) => member.channel.call('sessionsChanged', changes)));
-    },
-    async metrics() {
-      const answers = await Promise.allSettled(all().map((member) => member.channel.call('metrics')));
-      return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-    },
-    async drain(deadlineMs) {
-      isEnding = true;
-      await Promise.allSettled(all().map((member) => member.channel.call('drain', deadlineMs)));
-      clearInterval(heart);
-      await Promise.all(all().map((member) => member.worker.terminate()));
-    },
-  };
+  #replace(index: number, snapshot: WorkerSnapshot): void {
+    const { log } = this.#options;
+    log.warn({ worker: index }, 'Edge worker is started again');
+    this.#start(index)
+      .channel.call('apply', snapshot)
+      .catch((error: unknown) => {
+        log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker cannot take the configuration');
+      });
+  }
+
+  #retire(index: number): void {
+    const counted = this.#counted.get(index);
+    if (counted !== undefined) this.#retired.push(retireSnapshot(counted));
+    this.#counted.delete(index);
+  }
 }

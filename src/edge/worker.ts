@@ -197,7 +197,7 @@ function settingsForGate(document: Document): GateSettings {
 
 function transportSettings({ limits, listen, tls }: Document): TransportSettings {
   return {
-    ...shareOf({ connections: limits.connections, connectionsPerAddress: limits.connectionsPerAddress }, boot.workers),
+    ...shareOf(limits, boot.workers),
     proxyPeers: createIpSet(listen.proxyProtocol),
     handshakeMs: limits.tlsHandshakeMs,
     minVersion: tls.minVersion,

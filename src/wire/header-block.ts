@@ -79,7 +79,7 @@ export class HeaderBlock {
   clone(): HeaderBlock {
     const copy = new HeaderBlock();
     for (let i = 0; i < this.keys.length; i++) {
-      copy.append(this.names[i] as string, this.values[i] as string, this.keys[i] as string);
+      copy.append(this.names[i] as string, this.values[i] as string, this.keys[i]);
     }
     return copy;
   }
