@@ -14,6 +14,7 @@ import type { Identity } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { HeaderBlock } from '../wire/header-block.ts';
 import type { BasicAnswer, BasicVerifier, FoundCredential } from './basic.ts';
 import type { LiveExchange, LiveHandle } from './live.ts';
 import type { FindSession, SessionChange, SessionView, VerifyPassword } from './ports.ts';
@@ -170,12 +171,24 @@ function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
   const settings = deps.settings();
   const { exchange, route } = asked;
   const name = route.scheme === 'https' ? settings.cookieName : settings.plainCookieName;
-  const values = cookieValues(exchange.request.headers, name);
+  const { headers } = exchange.request;
+  const remembered = headers.isRemembered ? rememberedKeys.get(headers) : undefined;
+  if (remembered?.name === name) return judgeKey(deps, asked, remembered.key);
+  const values = cookieValues(headers, name);
   if (values.length === 0) return judgeAnonymous(deps, asked);
   if (values.length > 1) return judgeSeveral(deps, asked, values);
   const token = values[0] as string;
   if (!isToken(token)) return judgeAnonymous(deps, asked);
-  const answer = deps.cache.find(keyOfToken(token));
+  const key = keyOfToken(token);
+  if (headers.isRemembered) rememberedKeys.set(headers, { name, key });
+  return judgeKey(deps, asked, key);
+}
+
+/** The one session key of a header block that comes again and again, so that its token is hashed once. */
+const rememberedKeys = new WeakMap<HeaderBlock, { readonly name: string; readonly key: string }>();
+
+function judgeKey(deps: JudgeDeps, asked: Asked, key: string): Judged | Promise<Judged> {
+  const answer = deps.cache.find(key);
   if (answer instanceof Promise) return answer.then((late) => judgeAnswer(deps, asked, late));
   return judgeAnswer(deps, asked, answer);
 }

@@ -22,6 +22,7 @@ import {
 import type { ForwardPlan } from './plan.ts';
 import { hasToken, namedByConnection } from '../wire/hop-by-hop.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { HeaderBlock } from '../wire/header-block.ts';
 
 export interface BuiltFields {
   /** Lines with CRLF, without Host. */
@@ -30,8 +31,45 @@ export interface BuiltFields {
   readonly takesTrailers: boolean;
 }
 
-/** Answers null where the request has passed through this instance before. */
+/**
+ * Answers null where the request has passed through this instance before. What was built from a block
+ * that its connection repeats is kept with it, and serves again as long as everything else is the same.
+ */
 export function buildRequestFields(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFields | null {
+  const { headers } = exchange.request;
+  const kept = headers.isRemembered ? keptFields.get(headers) : undefined;
+  const built = kept !== undefined && isSameCase(kept, plan, viaName) ? kept.fields : build(exchange, plan, viaName);
+  if (built === null) return null;
+  if (headers.isRemembered && built !== kept?.fields) keptFields.set(headers, { plan, viaName, fields: built });
+  return { text: `${built.text}X-Request-Id: ${plan.requestId}\r\n`, takesTrailers: built.takesTrailers };
+}
+
+interface KeptFields {
+  readonly plan: ForwardPlan;
+  readonly viaName: string;
+  readonly fields: BuiltFields;
+}
+
+const keptFields = new WeakMap<HeaderBlock, KeptFields>();
+
+/** Everything that `build` reads but the header block and the connection, which the block belongs to. */
+function isSameCase({ plan, viaName }: KeptFields, now: ForwardPlan, nowVia: string): boolean {
+  return (
+    plan.identityHeaders === now.identityHeaders &&
+    plan.requestHeaders === now.requestHeaders &&
+    plan.removeAuthorization === now.removeAuthorization &&
+    plan.fromTrustedProxy === now.fromTrustedProxy &&
+    plan.removeCookies === now.removeCookies &&
+    plan.clientIp === now.clientIp &&
+    plan.scheme === now.scheme &&
+    plan.publicPort === now.publicPort &&
+    plan.hostHeader === now.hostHeader &&
+    viaName === nowVia
+  );
+}
+
+/** All fields but the request's id. */
+function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFields | null {
   const { request } = exchange;
   const { names, keys, values } = request.headers;
   const named = namedByConnection(request.headers);
@@ -73,7 +111,7 @@ export function buildRequestFields(exchange: Exchange, plan: ForwardPlan, viaNam
   if (plan.fromTrustedProxy) text += trustedLines(exchange, plan, claimed);
   else text += ownLines(plan);
   if (plan.clientIp !== null) text += `X-Real-IP: ${plan.clientIp}\r\n`;
-  text += `X-Request-Id: ${plan.requestId}\r\nVia: ${via === '' ? '' : `${via}, `}${request.version} ${viaName}\r\n`;
+  text += `Via: ${via === '' ? '' : `${via}, `}${request.version} ${viaName}\r\n`;
   for (const [name, value] of plan.identityHeaders) text += `${name}: ${fieldValue(value)}\r\n`;
   return { text: text + edits.lines, takesTrailers };
 }

@@ -7,6 +7,11 @@ export class HeaderBlock {
   readonly names: string[] = [];
   readonly keys: string[] = [];
   readonly values: string[] = [];
+  /**
+   * True where the codec hands out this very block for each request that repeats the same fields: what
+   * is derived from it is worth keeping with it, and nobody may change it.
+   */
+  isRemembered = false;
 
   get size(): number {
     return this.keys.length;

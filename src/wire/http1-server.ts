@@ -14,7 +14,7 @@ import { Http1Exchange } from './http1-exchange.ts';
 import { HeadBuffer, MAX_EMPTY_LINES } from './http1-head-buffer.ts';
 import type { BodyLimits } from './http1-request-body.ts';
 import { readLatin1 } from './latin1.ts';
-import { type HeadLimits, type Http1RequestHead, parseRequestHead } from './request-head.ts';
+import { FieldMemory, type HeadLimits, type Http1RequestHead, parseRequestHead } from './request-head.ts';
 import { PrintedHead } from './response-text.ts';
 import type { Ticker, Ticking } from './ticker.ts';
 
@@ -77,6 +77,8 @@ const KEPT_BYTES = 65_536;
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
 /** When to ask a client that sent FIN whether it still listens: ms after the FIN, each once. */
+/** How long an idle connection remembers the fields of its last request. */
+const MEMORY_MS = 5_000;
 const PROBES_MS = [1_000, 2_000, 10_000];
 const ANSWERED = new PosternError('CLIENT_CLOSED', 'The answer was complete before the request body');
 const NEVER = Number.POSITIVE_INFINITY;
@@ -111,6 +113,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   #kept: Buffer | null = null;
   /** A head that did not come in one piece. */
   #partial: HeadBuffer | null = null;
+  /** Let go while the connection is idle: ten thousand of them should cost little. */
+  #memory: FieldMemory | null = null;
   #isBusy = false;
   #isPaused = false;
   /** For reading a head, waiting for one, or lingering. */
@@ -178,6 +182,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   /** Deadlines of whatever is going on. */
   tick(now: number): void {
     if (now >= this.#readDeadline) this.#readTimeout();
+    if (this.#state === HEAD && this.#readDeadline - now < this.#settings.keepAliveMs - MEMORY_MS) this.#memory = null;
     if (this.#state === EXCHANGE || this.#state === SKIPPING) {
       const exchange = this.#exchange;
       if (exchange !== null && !exchange.isBodyComplete) exchange.requestBody?.checkDeadlines(now);
@@ -240,6 +245,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     this.ticker.remove(this);
+    this.#memory = null;
     const kept = this.#kept;
     this.#kept = null;
     if (kept !== null) socket.unshift(kept);
@@ -332,7 +338,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     const text = readLatin1(chunk, from, to);
     const end = text.indexOf(CRLF_CRLF);
     if (end !== -1) {
-      this.#begin(parseRequestHead(text, 0, end + 2, this.#settings));
+      this.#memory ??= new FieldMemory();
+      this.#begin(parseRequestHead(text, 0, end + 2, this.#settings, this.#memory));
       return from + end + CRLF_CRLF.length;
     }
     const partial = new HeadBuffer(this.#settings);

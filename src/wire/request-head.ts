@@ -60,6 +60,29 @@ interface RequestLine {
   readonly version: '1.0' | '1.1';
 }
 
+/**
+ * The fields of the request before, on one connection. Clients repeat them byte for byte while only the
+ * target changes; what is equal to the last byte needs no second reading.
+ */
+export class FieldMemory {
+  #text = '';
+  #version = '';
+  #fields: FramingFields | null = null;
+
+  recall(text: string, version: string): FramingFields | null {
+    const fields = this.#fields;
+    if (fields === null || this.#version !== version || this.#text !== text) return null;
+    fields.headers.isRemembered = true;
+    return fields;
+  }
+
+  keep(text: string, version: string, fields: FramingFields): void {
+    this.#text = text;
+    this.#version = version;
+    this.#fields = fields;
+  }
+}
+
 /** HTTP/1.0 without Host: no host is asked for, and none is made up. */
 const NO_AUTHORITY: Authority = { host: '', port: null };
 
@@ -68,7 +91,13 @@ const NO_AUTHORITY: Authority = { host: '', port: null };
  * line behind them.
  */
 // oxlint-disable-next-line max-params -- the hot path takes no options object
-export function parseRequestHead(text: string, from: number, to: number, limits: HeadLimits): Http1RequestHead {
+export function parseRequestHead(
+  text: string,
+  from: number,
+  to: number,
+  limits: HeadLimits,
+  memory: FieldMemory | null = null,
+): Http1RequestHead {
   const lineEnd = text.indexOf('\n', from) - 1;
   if (lineEnd < from || lineEnd + 2 > to) throw new HttpSyntaxError('request-line');
   if (text.charCodeAt(lineEnd) !== CR) throw new HttpSyntaxError('bare-lf');
@@ -79,10 +108,19 @@ export function parseRequestHead(text: string, from: number, to: number, limits:
   if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
   const line = { method, version: parseVersion(text, targetEnd + 1, lineEnd) };
   const target = parseRequestTarget(method, text.slice(methodEnd + 1, targetEnd));
-  const headers = new HeaderBlock();
-  parseFields(text, lineEnd + 2, to, headers, limits.headerCount);
-  const fields = new FramingFields(headers, line.version === '1.0');
+  const fields = readFields(text.slice(lineEnd + 2, to), line.version, limits, memory);
   return new Http1RequestHead(line, target, authorityOf(target, fields), fields);
+}
+
+// oxlint-disable-next-line max-params -- the hot path takes no options object
+function readFields(text: string, version: '1.0' | '1.1', limits: HeadLimits, memory: FieldMemory | null): FramingFields {
+  const known = memory?.recall(text, version);
+  if (known !== null && known !== undefined) return known;
+  const headers = new HeaderBlock();
+  parseFields(text, 0, text.length, headers, limits.headerCount);
+  const fields = new FramingFields(headers, version === '1.0');
+  memory?.keep(text, version, fields);
+  return fields;
 }
 
 function endOfMethod(text: string, from: number, lineEnd: number): number {
