@@ -6,6 +6,7 @@
 import { PosternError } from '../core/errors.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { LiveHandle } from '../gate/live.ts';
+import { Roster } from './roster.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Site } from './site.ts';
 
@@ -30,7 +31,7 @@ export interface LongLived {
 
 export function createLongLived(gate: Gate, site: () => Site): LongLived {
   /** Those that the gate does not watch yet. */
-  const young = new Set<RequestContext>();
+  const young = new Roster<RequestContext>();
   const all = new Map<RequestContext, UnderWay>();
 
   const watch = (context: RequestContext): void => {
@@ -58,7 +59,7 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       for (const entry of all.values()) if (entry.tunnel !== null) count++;
       return count;
     },
-    begin: (context) => void young.add(context),
+    begin: (context) => young.add(context),
     setTunnel(context, tunnel) {
       const entry = all.get(context);
       if (entry === undefined) all.set(context, { live: null, tunnel });
@@ -66,16 +67,14 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
     },
     used: (context) => all.get(context)?.live?.used(),
     end(context) {
-      if (young.delete(context) && !all.has(context)) return;
+      if (young.remove(context) && !all.has(context)) return;
       all.get(context)?.live?.end();
       all.delete(context);
     },
     tick(now) {
       const current = site();
       let isOutdated = false;
-      for (const context of young) {
-        if (now - context.exchange.startedAt < SHORT_MS) continue;
-        young.delete(context);
+      for (const context of young.take(({ exchange }) => now - exchange.startedAt >= SHORT_MS)) {
         watch(context);
         if (context.site !== current) isOutdated = true;
       }

@@ -35,6 +35,8 @@ export class RequestContext {
   /** What the log calls the decision where no rule was asked. */
   outcome: string | null = null;
   isOver = false;
+  /** In the roster of requests under way. */
+  seat = -1;
 
   // oxlint-disable-next-line max-params -- one allocation on the hot path
   constructor(exchange: Exchange, site: Site, id: string, listener: ListenerTraits, from: ClientFacts) {
