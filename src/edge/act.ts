@@ -1,10 +1,10 @@
 /** What a route does with a request that may pass: an app, files, a redirect, a fixed answer, whoami. */
-import type { PosternError } from '../core/errors.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { limitBody } from './body-limit.ts';
 import { createForwardPlan, templateContext } from './forward-plan.ts';
 import { sendRedirect } from './redirect.ts';
-import { failWith, sendError } from './refuse.ts';
+import { sendError } from './refuse.ts';
+import { RequestReport } from './request-report.ts';
 import { serveWhoami } from './whoami.ts';
 import type { CompiledRoute } from '../route/table.ts';
 import { serveFile } from '../upstream/files.ts';
@@ -67,16 +67,7 @@ function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): 
     sendError(context, 403, 'ACCESS_DENIED');
     return;
   }
-  const report = {
-    server: null,
-    connectMs: null,
-    firstByteMs: null,
-    retries: 0,
-    errorCode: null,
-    error: null,
-    onFailure: (error: PosternError) => failWith(context, error),
-    onTunnel: (tunnel: { readonly close: () => void }) => deps.longLived.setTunnel(context, tunnel),
-  };
+  const report = new RequestReport(context, deps.longLived);
   context.report = report;
   deps.upstreams.forward(context.exchange, plan, report);
 }

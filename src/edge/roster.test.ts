@@ -21,7 +21,10 @@ test('Roster holds the same as a Set, whatever comes and goes', () => {
       }
       const odd = roster.take(({ id }) => id % 2 === 1).map(({ id }) => id);
       assert.deepEqual(new Set(odd), new Set([...model].filter((id) => id % 2 === 1)));
-      assert.deepEqual(new Set(roster.take(() => true).map(({ id }) => id)), new Set([...model].filter((id) => id % 2 === 0)));
+      assert.deepEqual(
+        new Set(roster.take(() => true).map(({ id }) => id)),
+        new Set([...model].filter((id) => id % 2 === 0)),
+      );
       assert.equal(roster.size, 0);
     }),
   );

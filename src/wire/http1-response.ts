@@ -30,7 +30,9 @@ export class Http1Response implements BodySink {
   readonly #framing: number;
   #head: PrintedHead | null;
   #left: number;
-  #held: Buffer[] = [];
+  /** What waits: one chunk as a rule, so the list is made only for more. */
+  #first: Buffer | null = null;
+  #more: Buffer[] | null = null;
   #heldBytes = 0;
   #isRefusing = false;
   #isEnded = false;
@@ -84,7 +86,8 @@ export class Http1Response implements BodySink {
       this.#left -= chunk.length;
     }
     this.bytesOut += chunk.length;
-    this.#held.push(chunk);
+    if (this.#first === null) this.#first = chunk;
+    else (this.#more ??= []).push(chunk);
     this.#heldBytes += chunk.length;
     if (this.#heldBytes >= HELD_BYTES && !this.#isBlocked) this.#emit('');
     if (!this.#isBlocked) return true;
@@ -126,7 +129,7 @@ export class Http1Response implements BodySink {
   /** Nothing more is written: the connection is gone. */
   stop(): void {
     this.#isEnded = true;
-    this.#held = [];
+    this.#release();
   }
 
   /**
@@ -168,14 +171,20 @@ export class Http1Response implements BodySink {
     if (head !== null && !this.#isSound(buffer, head)) return;
     this.#head = null;
     if (isCopied) {
-      for (const chunk of this.#held) at += chunk.copy(buffer, at);
+      if (this.#first !== null) at += this.#first.copy(buffer, at);
+      if (this.#more !== null) for (const chunk of this.#more) at += chunk.copy(buffer, at);
       if (after !== '') writeLatin1(buffer, after, at);
       this.#carrier.socket.write(buffer);
     } else {
       this.#writeVector(buffer, after);
     }
-    if (bytes > 0) this.#held = [];
+    this.#release();
     this.#heldBytes = 0;
+  }
+
+  #release(): void {
+    this.#first = null;
+    this.#more = null;
   }
 
   #isSound(buffer: Buffer, head: PrintedHead): boolean {
@@ -190,7 +199,8 @@ export class Http1Response implements BodySink {
     const { socket } = this.#carrier;
     socket.cork();
     if (before.length > 0) socket.write(before);
-    for (const chunk of this.#held) socket.write(chunk);
+    if (this.#first !== null) socket.write(this.#first);
+    if (this.#more !== null) for (const chunk of this.#more) socket.write(chunk);
     if (after !== '') socket.write(after, 'latin1');
     socket.uncork();
   }

@@ -113,7 +113,12 @@ export function parseRequestHead(
 }
 
 // oxlint-disable-next-line max-params -- the hot path takes no options object
-function readFields(text: string, version: '1.0' | '1.1', limits: HeadLimits, memory: FieldMemory | null): FramingFields {
+function readFields(
+  text: string,
+  version: '1.0' | '1.1',
+  limits: HeadLimits,
+  memory: FieldMemory | null,
+): FramingFields {
   const known = memory?.recall(text, version);
   if (known !== null && known !== undefined) return known;
   const headers = new HeaderBlock();

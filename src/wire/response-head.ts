@@ -5,7 +5,7 @@
  */
 import { parseFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
-import { isHopByHop, namedByConnection } from './hop-by-hop.ts';
+import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
 import { PosternError } from '../core/errors.ts';
 import type { ResponseHead } from './exchange.ts';
 
@@ -102,11 +102,9 @@ function takeFraming(head: AppResponseHead, isOld: boolean, isHead: boolean): vo
       case 'connection':
         hasConnection = true;
         isDirty = true;
-        for (const token of (values[i] as string).toLowerCase().split(',')) {
-          const name = token.trim();
-          if (name === 'close') head.keepAlive = false;
-          else if (name === 'keep-alive') saysKeepAlive = true;
-        }
+        if (values[i] === 'keep-alive') saysKeepAlive = true;
+        else if (hasToken(values[i] as string, 'close')) head.keepAlive = false;
+        else saysKeepAlive ||= hasToken(values[i] as string, 'keep-alive');
         break;
       case 'keep-alive':
         head.keepAliveMs = keepAliveOf(values[i] as string);
