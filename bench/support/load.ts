@@ -1,6 +1,6 @@
 /** Drives load from one core: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate (open loop). */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly seconds: number;
   readonly core: number;
   readonly dir: string;
+  /** A wrk script that makes the requests. */
+  readonly script?: string;
 }
 
 const REPORT = `done = function(summary, latency)
@@ -34,7 +36,7 @@ end
 
 export async function loadHttp1(options: LoadOptions): Promise<LoadResult> {
   const script = join(options.dir, 'report.lua');
-  writeFileSync(script, REPORT);
+  writeFileSync(script, REPORT + (options.script === undefined ? '' : readFileSync(options.script, 'utf8')));
   const headers = Object.entries(options.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const args = [
     '-c',

@@ -14,6 +14,8 @@ export interface PosternExtras {
   /** More hosts beside the one that is driven. */
   readonly otherHosts?: number;
   readonly hostLines?: string;
+  /** A folder whose data is there already. */
+  readonly keepDir?: string;
 }
 
 export async function startPosternSite(
@@ -25,6 +27,7 @@ export async function startPosternSite(
   }).join('');
   const postern = await startPostern({
     core: site.core,
+    ...(extras.keepDir !== undefined && { keepDir: extras.keepDir }),
     env: { UV_THREADPOOL_SIZE: '2' },
     document: ({ https, health }) => `version: 1
 workers: 1

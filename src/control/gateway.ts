@@ -126,7 +126,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       touchSessions: (seen) => sessions.touch(seen),
     },
     log,
-    onGiveUp: options.onFatal,
+    onGiveUp(error) {
+      log.flushSync();
+      options.onFatal(error);
+    },
   });
   closers.push(() => pool.drain(live === null ? 0 : now().document.limits.drainMs));
   const stopTelling = sessions.onChange((change) => void pool.sessionsChanged([change]));

@@ -134,10 +134,6 @@ const transport = new Transport({
       'Connection refused',
     ),
 });
-setInterval(() => {
-  longLived.tick(performance.now());
-  gate.tick();
-}, TICK_MS).unref();
 
 function current(): Current {
   if (held === null) throw new Error('Cannot serve: no document was applied yet');
@@ -165,7 +161,14 @@ async function apply(snapshot: WorkerSnapshot): Promise<void> {
   held = next;
   before?.release();
   await gate.redecide();
-  if (before === null) await listenAll(document);
+  if (before !== null) return;
+  setInterval(tick, TICK_MS).unref();
+  await listenAll(document);
+}
+
+function tick(): void {
+  longLived.tick(performance.now());
+  gate.tick();
 }
 
 /** A plain listener redirects to HTTPS unless it has `tls: off`. */
