@@ -36,6 +36,8 @@ import type { ReloadAnswer } from './reload.ts';
 
 /** Idle expiry reaches open tunnels this way; costs nothing when nothing is due. */
 const SWEEP_MS = 2_000;
+const PROBE_MS = 500;
+const NOBODYS_KEY = '0'.repeat(64);
 const TICKET_KEYS_MS = 6 * 3_600_000;
 
 export interface GatewayOptions {
@@ -107,6 +109,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
 
   const sockets = inheritedSockets();
   const workers = Object.keys(sockets).length > 0 ? 1 : loaded?.workers || availableParallelism();
+  let isStoreAnswering = true;
+  const probe = setInterval(() => {
+    // Nobody's key: that it is not found is an answer.
+    void sessions.find(NOBODYS_KEY).then((answer) => (isStoreAnswering = answer.kind !== 'unavailable'));
+  }, PROBE_MS);
+  closers.push(() => clearInterval(probe));
   // They load their modules while the document is being prepared.
   const pool = startWorkerPool({
     count: workers,
@@ -126,6 +134,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       touchSessions: (seen) => sessions.touch(seen),
     },
     log,
+    isStoreAnswering: () => isStoreAnswering,
     onGiveUp(error) {
       log.flushSync();
       options.onFatal(error);

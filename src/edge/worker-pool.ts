@@ -23,6 +23,8 @@ export interface WorkerPoolOptions {
   readonly boot: Omit<WorkerBoot, 'index' | 'workers'>;
   readonly control: ControlMethods;
   readonly log: Logger;
+  /** Whether the store answers: the heartbeat says that every change of a session has been told. */
+  readonly isStoreAnswering: () => boolean;
   /** Called when workers cannot be kept alive: the process should end. */
   readonly onGiveUp: (error: PosternError) => void;
 }
@@ -65,6 +67,7 @@ class Pool implements WorkerPool {
     this.#ticketKeys = options.boot.ticketKeys;
     for (let index = 0; index < options.count; index++) this.#start(index);
     this.#heart = setInterval(() => {
+      if (!options.isStoreAnswering()) return;
       for (const member of this.#members.values()) member.channel.send('heartbeat');
     }, HEARTBEAT_MS).unref();
   }

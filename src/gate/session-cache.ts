@@ -9,8 +9,8 @@ import type { Decision } from '../policy/facts.ts';
 import type { Identity } from '../core/person.ts';
 import type { FindSession, SessionAnswer, SessionChange, SessionView } from './ports.ts';
 
-/** An entry in use is asked for again so often. */
-const RECONFIRM_MS = 20_000;
+/** An entry in use is asked for again so often, though the heartbeat vouches for it: nothing is believed for ever. */
+const RECONFIRM_MS = 300_000;
 /** After `unavailable` the next look-up of that key waits so long. */
 const RETRY_MS = 500;
 const LOOK_UP_TIMEOUT_MS = 1_500;
