@@ -23,7 +23,7 @@ export async function startPosternSite(
   extras: PosternExtras = {},
 ): Promise<PosternSite> {
   const others = Array.from({ length: extras.otherHosts ?? 0 }, (_, i) => {
-    return `  app${i}.bench.test: { to: "http://127.0.0.1:${site.appPort}", allow: [signed-in], tls: off }\n`;
+    return `  app${i}.bench.test: { to: "http://127.0.0.1:${site.appPort}", allow: ["ip:10.0.0.0/8"], tls: off }\n`;
   }).join('');
   const postern = await startPostern({
     core: site.core,
