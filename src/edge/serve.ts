@@ -34,6 +34,8 @@ export interface ServeDeps extends ActDeps {
 
 export type Serve = (exchange: Exchange, listener: ListenerTraits) => void;
 
+/** Behind a request that is not clear nothing is clear. */
+const CLOSE = [['Connection', 'close']] as const;
 const OWN_PATHS = '/.postern';
 
 export function createServe(deps: ServeDeps): Serve {
@@ -123,7 +125,7 @@ function serveRoute(context: RequestContext, deps: ServeDeps): void {
   }
   if (exchange.request.hasEncodedSlash && route.config.encodedSlash === 'reject') {
     context.outcome = 'refuse';
-    sendError(context, 400, 'ENCODED_SLASH');
+    sendError(context, 400, 'ENCODED_SLASH', CLOSE);
     return;
   }
   const judged = deps.gate.judge(

@@ -160,8 +160,5 @@ function unitFault(text: string, unit: Unit): Reading<number> {
   const digits = /^(\d+)\s*([kmg]?)(?:b|ib)?$/i.exec(text);
   if (digits === null) return fault('is not a size', 'write a size such as "10MB", "512KiB" or "unlimited"');
   const letter = (digits[2] ?? '').toUpperCase();
-  return fault(
-    letter === '' ? 'has no unit' : 'is not a size',
-    `write "${digits[1] ?? ''}${letter === '' ? 'M' : letter}B"`,
-  );
+  return fault('is not a size', `write "${digits[1] ?? ''}${letter === '' ? 'M' : letter}B"`);
 }

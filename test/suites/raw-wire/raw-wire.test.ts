@@ -1,0 +1,335 @@
+/**
+ * The whole gateway against raw bytes: for each class of smuggling, target and host confusion a request
+ * with a legitimate one right behind it. A refused request closes the connection; the app has seen exactly
+ * what the client legitimately sent. And what the app is told about the visitor is ours alone.
+ */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { startPostern } from '../../support/postern.ts';
+import type { PosternProcess } from '../../support/postern.ts';
+import { sendRaw } from '../../support/raw.ts';
+import { startRecordingApp } from '../../support/recording-app.ts';
+import type { RecordingApp } from '../../support/recording-app.ts';
+
+const GOOD = 'GET /behind HTTP/1.1\r\nHost: app.test\r\n\r\n';
+
+/** name, bytes, wanted status. Each is followed by a good request that must not be answered. */
+const REFUSED: readonly (readonly [name: string, bytes: string, status: number])[] = [
+  [
+    'F1 Content-Length and Transfer-Encoding',
+    'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  ['F2 two lengths', 'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd', 400],
+  [
+    'F2 two equal lengths',
+    'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nabcd',
+    400,
+  ],
+  ['F2 list of lengths', 'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4, 4\r\n\r\nabcd', 400],
+  ...['', '+4', '-1', '0x4', '4_0', '4Z', '4 4', '99999999999999999999'].map(
+    (value) =>
+      [
+        `F2 length "${value}"`,
+        `POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: ${value}\r\n\r\nabcd`,
+        400,
+      ] as const,
+  ),
+  ['F3 gzip, chunked', 'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n', 501],
+  [
+    'F3 chunked twice',
+    'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  [
+    'F3 two fields',
+    'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  [
+    'F3 nbsp before chunked',
+    'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: \xa0chunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  ['F3 identity', 'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: identity\r\n\r\n', 400],
+  [
+    'F4 Transfer-Encoding on 1.0',
+    'POST / HTTP/1.0\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    400,
+  ],
+  ['F5 obs-fold', 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A: b\r\n c\r\n\r\n', 400],
+  ['F5 space before the colon', 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A : b\r\n\r\n', 400],
+  ['F5 space before Content-Length colon', 'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length : 4\r\n\r\nabcd', 400],
+  ['F5 empty name', 'GET / HTTP/1.1\r\nHost: app.test\r\n: b\r\n\r\n', 400],
+  ['F5 no colon', 'GET / HTTP/1.1\r\nHost: app.test\r\nrubbish\r\n\r\n', 400],
+  ['F5 space before the first field', 'GET / HTTP/1.1\r\n Host: app.test\r\n\r\n', 400],
+  ['F6 bare LF', 'GET / HTTP/1.1\nHost: app.test\n\n', 400],
+  ['F6 bare LF after a field', 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A: b\nX-B: c\r\n\r\n', 400],
+  ['F6 bare CR', 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A: b\rX-B: c\r\n\r\n', 400],
+  ['F6 NUL in a value', 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A: b\0c\r\n\r\n', 400],
+  ['F6 NUL in the request line', 'GET /\0 HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['two Hosts', 'GET / HTTP/1.1\r\nHost: app.test\r\nHost: app.test\r\n\r\n', 400],
+  ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ['empty Host', 'GET / HTTP/1.1\r\nHost: \r\n\r\n', 400],
+  ...[
+    'a@app.test',
+    'app.test/x',
+    'app.test,evil.test',
+    'app.test evil.test',
+    'app.test:x',
+    '[::1',
+    'app.test#',
+    'app.test\\evil',
+  ].map((host) => [`Host "${host}"`, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 400] as const),
+  ['absolute-form of another host', 'GET http://evil.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ...['/a#b', '/a\\b', '/%zz', '/%', '/%00', '/../x', '/a/../../x', '/%2e%2e/x', '/a b', 'x', '*'].map(
+    (target) => [`target "${target}"`, `GET ${target} HTTP/1.1\r\nHost: app.test\r\n\r\n`, 400] as const,
+  ),
+  ['encoded slash', 'GET /a%2fb HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['encoded backslash', 'GET /a%5cb HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['HTTP/2.0 over HTTP/1', 'GET / HTTP/2.0\r\nHost: app.test\r\n\r\n', 505],
+  ['HTTP/1.2 garbage', 'GET / HTTP/1.x\r\nHost: app.test\r\n\r\n', 400],
+  ['two spaces', 'GET  / HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['method with a control', 'G\x01T / HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['unknown expectation', 'POST / HTTP/1.1\r\nHost: app.test\r\nExpect: rubbish\r\nContent-Length: 1\r\n\r\na', 417],
+];
+
+/** Chunked bodies that break off the request: the app may have begun to see it, but never sees it complete. */
+const BAD_CHUNKS: readonly (readonly [name: string, body: string])[] = [
+  ['0x size', '0x4\r\nabcd\r\n0\r\n\r\n'],
+  ['signed size', '+4\r\nabcd\r\n0\r\n\r\n'],
+  ['underscore', '4_0\r\nabcd\r\n0\r\n\r\n'],
+  ['space before the size', ' 4\r\nabcd\r\n0\r\n\r\n'],
+  ['space behind the size', '4 \r\nabcd\r\n0\r\n\r\n'],
+  ['empty size', '\r\nabcd\r\n0\r\n\r\n'],
+  ['huge size', 'FFFFFFFFFFFFFFFFF\r\nabcd\r\n0\r\n\r\n'],
+  ['LF behind the size', '4\nabcd\r\n0\r\n\r\n'],
+  ['LF behind the data', '4\r\nabcd\n0\r\n\r\n'],
+  ['data longer than said', '4\r\nabcde\r\n0\r\n\r\n'],
+  ['CR in an extension', '4;a=\rb\r\nabcd\r\n0\r\n\r\n'],
+  ['NUL in an extension', '4;a=\0\r\nabcd\r\n0\r\n\r\n'],
+];
+
+suite('raw bytes against the whole gateway', () => {
+  let postern: PosternProcess;
+  let app: RecordingApp;
+
+  before(async () => {
+    app = await startRecordingApp();
+    postern = await startPostern({
+      document: ({ http, health }) => `version: 1
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+limits: { header_bytes: 16KiB, header_count: 50, target_bytes: 4KiB, head_timeout: 2s }
+hosts:
+  app.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public] }
+  keep.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public], encoded_slash: keep }
+  small.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public], max_body: 10 }
+  guarded.test:
+    tls: off
+    paths:
+      /admin/*: { to: "http://127.0.0.1:${app.port}", allow: ["ip:192.0.2.1"] }
+      /*: { to: "http://127.0.0.1:${app.port}", allow: [public] }
+`,
+    });
+  });
+  after(async () => {
+    await postern?.close();
+    await app?.close();
+  });
+
+  for (const [name, bytes, status] of REFUSED) {
+    test(`refuses ${name} and what is behind it`, async () => {
+      app.reset();
+      const answer = await sendRaw(postern.http, bytes + GOOD);
+      assert.deepEqual(answer.statuses, [status], answer.text);
+      assert.ok(answer.closed, 'the connection is closed');
+      assert.deepEqual(app.requests, []);
+      assert.deepEqual(app.broken, []);
+    });
+  }
+
+  for (const [name, body] of BAD_CHUNKS) {
+    test(`never completes a request with a bad chunk: ${name}`, async () => {
+      app.reset();
+      const head = 'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n';
+      const answer = await sendRaw(postern.http, head + body + GOOD);
+      assert.deepEqual(answer.statuses, [400], answer.text);
+      assert.ok(answer.closed);
+      assert.deepEqual(app.requests, []);
+    });
+  }
+
+  test('answers pipelined requests in order, each seen once by the app', async () => {
+    app.reset();
+    const bytes = ['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: app.test\r\n\r\n`).join('');
+    const answer = await sendRaw(postern.http, bytes);
+    assert.deepEqual(answer.statuses, [200, 200, 200]);
+    assert.deepEqual(
+      app.requests.map(({ line }) => line),
+      ['GET /1 HTTP/1.1', 'GET /2 HTTP/1.1', 'GET /3 HTTP/1.1'],
+    );
+  });
+
+  test('writes chunked bodies anew: no extension passes, trailers of framing and identity are gone', async () => {
+    app.reset();
+    const body =
+      '4;ext=1\r\nabcd\r\n3\r\nefg\r\n0\r\nContent-Length: 99\r\nX-Forwarded-User: evil\r\nX-Fine: yes\r\n\r\n';
+    const answer = await sendRaw(
+      postern.http,
+      `POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
+    );
+    assert.deepEqual(answer.statuses, [200]);
+    assert.equal(app.requests[0]?.body, 'abcdefg');
+    assert.ok(['', 'X-Fine: yes\r\n'].includes(app.requests[0]?.trailers ?? ''), app.requests[0]?.trailers);
+    assert.deepEqual(app.broken, []);
+  });
+
+  test('forwards a request byte by byte as one', async () => {
+    app.reset();
+    const bytes = 'POST /slow HTTP/1.1\r\nHost: app.test\r\nContent-Length: 3\r\n\r\nabc';
+    const answer = await sendRaw(postern.http, [...bytes], { pauseMs: 2 });
+    assert.deepEqual(answer.statuses, [200]);
+    assert.equal(app.requests[0]?.body, 'abc');
+  });
+
+  test('invites with 100 before the body, and refuses a body that is too large without it', async () => {
+    app.reset();
+    const head = 'POST / HTTP/1.1\r\nHost: app.test\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n';
+    const answer = await sendRaw(postern.http, [head, 'abc'], { pauseMs: 150 });
+    assert.deepEqual(answer.statuses, [100, 200]);
+    const large = await sendRaw(postern.http, head.replace('app.test', 'small.test').replace(': 3', ': 30'));
+    assert.deepEqual(large.statuses, [413]);
+    assert.equal(app.requests.length, 1);
+  });
+
+  test('bounds body, head and target', async () => {
+    app.reset();
+    const chunked =
+      'POST / HTTP/1.1\r\nHost: small.test\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n12345678901234567890\r\n0\r\n\r\n';
+    assert.deepEqual((await sendRaw(postern.http, chunked)).statuses, [413]);
+    const many = Array.from({ length: 60 }, (_, i) => `X-${i}: a\r\n`).join('');
+    assert.deepEqual((await sendRaw(postern.http, `GET / HTTP/1.1\r\nHost: app.test\r\n${many}\r\n`)).statuses, [431]);
+    const long = `GET / HTTP/1.1\r\nHost: app.test\r\nX-A: ${'a'.repeat(20_000)}\r\n\r\n`;
+    assert.deepEqual((await sendRaw(postern.http, long)).statuses, [431]);
+    assert.deepEqual(
+      (await sendRaw(postern.http, `GET /${'a'.repeat(5_000)} HTTP/1.1\r\nHost: app.test\r\n\r\n`)).statuses,
+      [414],
+    );
+    assert.deepEqual(app.requests, []);
+  });
+
+  test('ends a head that never does', async () => {
+    const answer = await sendRaw(postern.http, 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A: ', { quietMs: 6_000 });
+    assert.ok(answer.closed);
+    assert.deepEqual(answer.statuses, [408]);
+  });
+
+  test('tells the app about the visitor itself, in no spelling what the client says', async () => {
+    app.reset();
+    const names = ['X-Forwarded-User', 'x_forwarded_user', 'X.Forwarded.User', 'X-FORWARDED-USER', 'X_Forwarded-User'];
+    const more = [
+      'Remote-User',
+      'X-Real-IP',
+      'X_Real_IP',
+      'X-Forwarded-For',
+      'Forwarded',
+      'X-Original-URL',
+      'X-Forwarded-Proto',
+    ];
+    const fields = [...names, ...more, 'X-Auth-Request-Email', 'Postern-Assertion', 'Postern.Assertion', 'Proxy']
+      .map((name) => `${name}: evil\r\n`)
+      .join('');
+    const tricks = 'Connection: x-forwarded-for, x-real-ip, host, x-forwarded-proto\r\n';
+    const answer = await sendRaw(
+      postern.http,
+      `GET / HTTP/1.1\r\nHost: app.test\r\n${fields}${tricks}X-Mine: fine\r\n\r\n`,
+    );
+    assert.deepEqual(answer.statuses, [200]);
+    const seen = app.requests[0]?.fields ?? [];
+    assert.deepEqual(
+      seen.filter(([, value]) => value.includes('evil')),
+      [],
+    );
+    const value = (name: string): string[] =>
+      seen.filter(([key]) => key.toLowerCase().replaceAll(/[^a-z0-9]/g, '-') === name).map(([, one]) => one);
+    assert.deepEqual(value('x-forwarded-for'), ['127.0.0.1']);
+    assert.deepEqual(value('x-real-ip'), ['127.0.0.1']);
+    assert.deepEqual(value('x-forwarded-proto'), ['http']);
+    assert.deepEqual(value('host'), ['app.test']);
+    assert.deepEqual(value('x-mine'), ['fine']);
+    assert.deepEqual(value('x-forwarded-user'), []);
+  });
+
+  test('never lets a spelling of the path or the host around a rule', async () => {
+    app.reset();
+    const paths = [
+      '/admin',
+      '/admin/',
+      '/admin/x',
+      '//admin/x',
+      '/./admin/x',
+      '/a/../admin/x',
+      '/%61dmin/x',
+      '/ADMIN/x',
+      '/admin;x/y',
+      '/admin%2fx',
+      '/%2561dmin',
+    ];
+    for (const path of paths) {
+      for (const host of ['guarded.test', 'GUARDED.test', 'guarded.test.', 'guarded.test:80']) {
+        const { statuses } = await sendRaw(
+          postern.http,
+          `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+        );
+        assert.ok(
+          [400, 403, 404].includes(statuses[0] ?? 0) || path === '/%2561dmin',
+          `${host} ${path}: ${statuses.join()}`,
+        );
+      }
+    }
+    assert.deepEqual(
+      app.requests.filter(({ line }) => /admin/i.test(decodeURIComponent(line.replaceAll('%25', '')))),
+      [],
+    );
+    const open = await sendRaw(postern.http, 'GET /open HTTP/1.1\r\nHost: guarded.test\r\n\r\n');
+    assert.deepEqual(open.statuses, [200]);
+  });
+
+  test('keeps encoded slashes byte for byte where the route says so, and refuses climbing beside them', async () => {
+    app.reset();
+    assert.deepEqual(
+      (await sendRaw(postern.http, 'GET /a%2fb/%2Fc?d=%2f HTTP/1.1\r\nHost: keep.test\r\n\r\n')).statuses,
+      [200],
+    );
+    assert.match(app.requests[0]?.line ?? '', /^GET \/a%2[fF]b\/%2Fc\?d=%2f HTTP\/1\.1$/);
+    assert.deepEqual(
+      (await sendRaw(postern.http, 'GET /a/..%2f..%2fetc HTTP/1.1\r\nHost: keep.test\r\n\r\n')).statuses,
+      [400],
+    );
+    const refused = await sendRaw(
+      postern.http,
+      'GET /a%2fb HTTP/1.1\r\nHost: app.test\r\nAccept: application/json\r\n\r\n',
+    );
+    assert.match(refused.text, /encoded_slash/i);
+  });
+
+  test('does not talk h2c by upgrade', async () => {
+    app.reset();
+    const upgrade =
+      'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n';
+    const answer = await sendRaw(postern.http, `GET / HTTP/1.1\r\nHost: app.test\r\n${upgrade}\r\n`);
+    assert.deepEqual(answer.statuses, [200]);
+    assert.deepEqual(
+      app.requests[0]?.fields.filter(([name]) => /upgrade|http2-settings/i.test(name)),
+      [],
+    );
+  });
+
+  test('answers CONNECT and unknown hosts without an app', async () => {
+    app.reset();
+    const connect = await sendRaw(postern.http, 'CONNECT app.test:443 HTTP/1.1\r\nHost: app.test:443\r\n\r\n');
+    assert.ok([400, 405, 501].includes(connect.statuses[0] ?? 0), connect.text);
+    assert.deepEqual((await sendRaw(postern.http, 'GET / HTTP/1.1\r\nHost: other.test\r\n\r\n')).statuses, [404]);
+    assert.deepEqual(app.requests, []);
+  });
+});

@@ -1,0 +1,54 @@
+/** Raw bytes to a port, and whatever comes back until the peer closes or is silent. */
+import { connect } from 'node:net';
+
+export interface RawAnswer {
+  /** Latin1. */
+  readonly text: string;
+  readonly statuses: readonly number[];
+  readonly closed: boolean;
+}
+
+export interface RawOptions {
+  /** Silence that ends the wait where the peer keeps the connection open. */
+  readonly quietMs?: number;
+  /** Pause between the parts. */
+  readonly pauseMs?: number;
+}
+
+export function sendRaw(port: number, bytes: string | readonly string[], options: RawOptions = {}): Promise<RawAnswer> {
+  const parts = typeof bytes === 'string' ? [bytes] : bytes;
+  const { quietMs = 700, pauseMs = 20 } = options;
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    let timer: NodeJS.Timeout | null = null;
+    const finish = (closed: boolean): void => {
+      if (timer !== null) clearTimeout(timer);
+      socket.destroy();
+      const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
+      resolve({ text, statuses, closed });
+    };
+    const wait = (): void => {
+      if (timer !== null) clearTimeout(timer);
+      timer = setTimeout(() => finish(false), quietMs);
+    };
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      wait();
+    });
+    socket.on('error', () => undefined);
+    socket.on('end', () => finish(true));
+    socket.on('close', () => finish(true));
+    socket.on('connect', () => {
+      void (async () => {
+        for (const part of parts) {
+          socket.write(part, 'latin1');
+          await new Promise((done) => {
+            setTimeout(done, pauseMs);
+          });
+        }
+        wait();
+      })();
+    });
+  });
+}
