@@ -187,7 +187,7 @@ hosts:
   test('forwards a request byte by byte as one', async () => {
     app.reset();
     const bytes = 'POST /slow HTTP/1.1\r\nHost: app.test\r\nContent-Length: 3\r\n\r\nabc';
-    const answer = await sendRaw(postern.http, [...bytes], { pauseMs: 2 });
+    const answer = await sendRaw(postern.http, bytes.split(''), { pauseMs: 2 });
     assert.deepEqual(answer.statuses, [200]);
     assert.equal(app.requests[0]?.body, 'abc');
   });

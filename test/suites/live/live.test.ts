@@ -1,0 +1,222 @@
+/**
+ * Open connections follow their permission: a WebSocket and an event stream drop within a second when the
+ * session is revoked, the person disabled, out of the group, or the rule edited; another person's go on.
+ */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket, WebSocketServer } from 'ws';
+import { addUser, signIn, startPostern } from '../../support/postern.ts';
+import type { PosternProcess } from '../../support/postern.ts';
+
+/** From the acknowledgement of a change to the close. */
+const WITHIN_MS = 1_000;
+
+/** Passed on to tls.connect; the types of ws do not know it. */
+const SERVER_NAME: object = { servername: 'app.localhost' };
+
+interface Live {
+  readonly isOpen: () => boolean;
+  readonly closed: Promise<number>;
+  readonly end: () => void;
+}
+
+suite('live connections follow their permission', () => {
+  let app: Server;
+  let postern: PosternProcess;
+  const passwords = new Map<string, string>();
+  const document = (ports: { https: number; health: number }, rule: string): string => `version: 1
+listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+providers: { local: { type: local } }
+sign_in: { url: "https://auth.localhost:${ports.https}" }
+hosts:
+  app.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ${rule} }
+`;
+  const RULE = '["group:staff", "user:bob"]';
+
+  before(async () => {
+    app = createServer((req, res) => {
+      if (req.url !== '/events') {
+        res.end('ok');
+        return;
+      }
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      const timer = setInterval(() => res.write('data: tick\n\n'), 100);
+      res.on('close', () => clearInterval(timer));
+    });
+    const sockets = new WebSocketServer({ server: app });
+    sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${String(message)}`)));
+    await new Promise<void>((done) => {
+      app.listen(0, '127.0.0.1', done);
+    });
+    postern = await startPostern({ document: (ports) => document(ports, RULE) });
+    for (const name of ['alice', 'carol', 'dave', 'erin']) passwords.set(name, await addUser(postern, name, ['staff']));
+    passwords.set('bob', await addUser(postern, 'bob'));
+  });
+  after(async () => {
+    await postern?.close();
+    app?.closeAllConnections();
+    app?.close();
+  });
+
+  const url = (): string => `https://app.localhost:${postern.https}`;
+
+  const cookieOf = async (name: string): Promise<string> => {
+    return (await signIn(`${url()}/`, name, passwords.get(name) ?? '')).cookieHeader(`${url()}/`);
+  };
+
+  const openSocket = async (cookie: string): Promise<Live> => {
+    const origin = url();
+    const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
+      headers: { cookie, host: `app.localhost:${postern.https}` },
+      origin,
+      rejectUnauthorized: false,
+      ...SERVER_NAME,
+    });
+    const closed = new Promise<number>((done) => {
+      socket.on('close', () => done(Date.now()));
+    });
+    socket.on('error', () => undefined);
+    const echo = new Promise<string>((done, fail) => {
+      socket.on('open', () => socket.send('hello'));
+      socket.on('message', (message) => done(String(message)));
+      socket.on('close', () => fail(new Error('The WebSocket closed before it echoed')));
+    });
+    assert.equal(await echo, 'echo hello');
+    return { isOpen: () => socket.readyState === WebSocket.OPEN, closed, end: () => socket.terminate() };
+  };
+
+  const openStream = async (cookie: string): Promise<Live> => {
+    let isOpen = false;
+    let end = (): void => undefined;
+    let markClosed: (at: number) => void = () => undefined;
+    const closed = new Promise<number>((done) => (markClosed = done));
+    await new Promise<void>((done, fail) => {
+      const req = request(
+        {
+          host: '127.0.0.1',
+          port: postern.https,
+          path: '/events',
+          servername: 'app.localhost',
+          rejectUnauthorized: false,
+          headers: { host: `app.localhost:${postern.https}`, cookie },
+        },
+        (res) => {
+          res.once('data', () => {
+            isOpen = true;
+            done();
+          });
+          res.on('error', () => undefined);
+          res.on('close', () => {
+            isOpen = false;
+            markClosed(Date.now());
+          });
+        },
+      );
+      req.on('error', fail);
+      end = () => void req.destroy();
+      req.end();
+    });
+    return { isOpen: () => isOpen, closed, end };
+  };
+
+  const dropsAfter = async (name: string, change: () => Promise<unknown>): Promise<void> => {
+    const own = await cookieOf(name);
+    const bob = await cookieOf('bob');
+    const lives = [await openSocket(own), await openStream(own)];
+    const others = [await openSocket(bob), await openStream(bob)];
+    await sleep(300);
+    assert.ok([...lives, ...others].every((live) => live.isOpen()));
+    await change();
+    const acknowledgedAt = Date.now();
+    for (const live of lives) {
+      const closedAt = await Promise.race([live.closed, sleep(5_000, Number.POSITIVE_INFINITY)]);
+      assert.ok(
+        closedAt - acknowledgedAt < WITHIN_MS,
+        `closed ${closedAt - acknowledgedAt} ms after the acknowledgement`,
+      );
+    }
+    assert.ok(
+      others.every((live) => live.isOpen()),
+      'the other person goes on',
+    );
+    for (const live of others) live.end();
+  };
+
+  const cli = async (...args: string[]): Promise<void> => {
+    const done = await postern.cli(...args);
+    assert.equal(done.code, 0, done.stderr + done.stdout);
+  };
+
+  test('when the session is revoked', () => dropsAfter('alice', () => cli('sessions', 'revoke', '--user', 'alice')));
+  test('when the person is disabled', () => dropsAfter('carol', () => cli('user', 'disable', 'carol')));
+  test('when the person leaves the group', () => dropsAfter('dave', () => cli('user', 'groups', 'dave', 'guests')));
+  test('when the rule is edited and reloaded', async () => {
+    await dropsAfter('erin', async () => {
+      postern.writeConfig(document(postern, '["user:bob"]'));
+      await cli('reload');
+    });
+    postern.writeConfig(document(postern, RULE));
+    await cli('reload');
+  });
+
+  test('over HTTP/2 too (RFC 8441)', async () => {
+    await cli('user', 'groups', 'dave', 'staff');
+    const cookie = await cookieOf('dave');
+    const session = connectHttp2(`https://127.0.0.1:${postern.https}`, {
+      servername: 'app.localhost',
+      rejectUnauthorized: false,
+    });
+    await new Promise((done) => session.once('remoteSettings', done));
+    const authority = `app.localhost:${postern.https}`;
+    const stream = session.request({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'https',
+      ':path': '/ws',
+      ':authority': authority,
+      'sec-websocket-version': '13',
+      origin: url(),
+      cookie,
+    });
+    const status = await new Promise((done) => stream.once('response', (headers) => done(headers[':status'])));
+    assert.equal(status, 200);
+    const closed = new Promise<number>((done) => stream.on('close', () => done(Date.now())));
+    stream.on('error', () => undefined);
+    stream.resume();
+    await sleep(300);
+    await cli('sessions', 'revoke', '--user', 'dave');
+    const acknowledgedAt = Date.now();
+    assert.ok((await Promise.race([closed, sleep(5_000, Number.POSITIVE_INFINITY)])) - acknowledgedAt < WITHIN_MS);
+    session.destroy();
+  });
+
+  test('a WebSocket from another origin never opens', async () => {
+    const cookie = await cookieOf('bob');
+    const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
+      headers: { cookie, host: `app.localhost:${postern.https}` },
+      origin: 'https://evil.localhost',
+      rejectUnauthorized: false,
+      ...SERVER_NAME,
+    });
+    const status = await new Promise((done) => {
+      socket.on('unexpected-response', (_req, res) => done(res.statusCode));
+      socket.on('open', () => done(101));
+      socket.on('error', () => undefined);
+    });
+    assert.equal(status, 403);
+  });
+
+  test('a revoked cookie gets 401 at once, and the person signs in anew', async () => {
+    const visitor = await signIn(`${url()}/`, 'bob', passwords.get('bob') ?? '');
+    assert.equal((await visitor.send(`${url()}/`)).status, 200);
+    await cli('sessions', 'revoke', '--user', 'bob');
+    assert.equal((await visitor.send(`${url()}/`)).status, 401);
+    assert.match((await visitor.open(`${url()}/`)).url, /auth\.localhost/);
+  });
+});
