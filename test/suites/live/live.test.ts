@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { RawData } from 'ws';
 import { addUser, signIn, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 
@@ -19,6 +20,10 @@ const WITHIN_MS = 1_000;
 
 /** Passed on to tls.connect; the types of ws do not know it. */
 const SERVER_NAME: object = { servername: 'app.localhost' };
+
+function textOf(message: RawData): string {
+  return Buffer.isBuffer(message) ? message.toString('utf8') : '(not one buffer)';
+}
 
 interface Live {
   readonly isOpen: () => boolean;
@@ -50,7 +55,7 @@ hosts:
       res.on('close', () => clearInterval(timer));
     });
     const sockets = new WebSocketServer({ server: app });
-    sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${String(message)}`)));
+    sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${textOf(message)}`)));
     await new Promise<void>((done) => {
       app.listen(0, '127.0.0.1', done);
     });
@@ -84,7 +89,7 @@ hosts:
     socket.on('error', () => undefined);
     const echo = new Promise<string>((done, fail) => {
       socket.on('open', () => socket.send('hello'));
-      socket.on('message', (message) => done(String(message)));
+      socket.on('message', (message) => done(textOf(message)));
       socket.on('close', () => fail(new Error('The WebSocket closed before it echoed')));
     });
     assert.equal(await echo, 'echo hello');

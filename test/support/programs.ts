@@ -1,0 +1,57 @@
+/** Starts a peer program for a suite and waits until it listens; its output is there when it does not. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { connect } from 'node:net';
+import { findPeer } from './peers.ts';
+
+export interface Program {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly stop: () => Promise<void>;
+}
+
+export function startProgram(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Program {
+  const child = spawn(findPeer(name) ?? name, [...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<void>((done) => {
+    child.once('exit', () => done());
+  });
+  return {
+    child,
+    output: () => output,
+    async stop() {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Asks again and again until it is so. */
+export async function until(isSo: () => boolean | Promise<boolean>, what: string, mostMs = 40_000): Promise<void> {
+  const deadline = Date.now() + mostMs;
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`Cannot go on: ${what} did not happen within ${mostMs} ms`);
+    await new Promise((done) => {
+      setTimeout(done, 100);
+    });
+  }
+}
+
+export function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(Boolean(socket.destroy())));
+    socket.once('error', () => resolve(false));
+  });
+}
