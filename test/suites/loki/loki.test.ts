@@ -170,11 +170,11 @@ hosts:
     { timeout: 60_000 },
     async () => {
       assert.equal((await push('/lokiaws', {}, 'x')).status, 403);
-      let isOver = false;
+      const state = { isOver: false };
       const statuses: number[] = [];
       const visitor = createVisitor();
       const traffic = (async () => {
-        while (!isOver) {
+        while (!state.isOver) {
           const answer = await visitor.send(`${base()}/lokitest/ready`, {
             headers: { authorization: basic('promtail', 's3cret-promtail') },
           });
@@ -190,7 +190,7 @@ hosts:
       assert.equal(refused.code, 1);
       assert.match(refused.stderr, /AWS_REQ_IP/);
       assert.equal((await push('/lokiaws', {}, 'still')).status, 204);
-      isOver = true;
+      state.isOver = true;
       await traffic;
       assert.ok(statuses.length > 3);
       assert.deepEqual(new Set(statuses), new Set([200]));
