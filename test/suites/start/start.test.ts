@@ -125,8 +125,7 @@ suite('a start that cannot be', () => {
     const [http = 0, again = 0] = await freePorts(2);
     const first = await startPostern({
       keepDir: dir,
-      document: ({ health }) =>
-        `${plain(http, HOST)}`.replace('https: off', `https: off, health: "127.0.0.1:${health}"`),
+      document: ({ health }) => plain(http, HOST).replace('https: off', `https: off, health: "127.0.0.1:${health}"`),
     });
     await first.close();
     const db = new DatabaseSync(join(dir, 'data', 'postern.db'));
