@@ -44,7 +44,11 @@ function ensurePackages(node) {
   npm(['install', '--no-save', '--no-engine-strict']);
   writeFileSync(stamp, wanted);
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache', 'compile') };
-  spawnSync(node, ['--disable-warning=ExperimentalWarning', join(root, 'scripts', 'warm-cache.mjs')], { cwd: root, stdio: 'ignore', env });
+  spawnSync(node, ['--disable-warning=ExperimentalWarning', join(root, 'scripts', 'warm-cache.mjs')], {
+    cwd: root,
+    stdio: 'ignore',
+    env,
+  });
 }
 
 function npm(args) {
