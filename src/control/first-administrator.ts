@@ -15,6 +15,11 @@ export interface FirstLink {
   readonly file: string | null;
 }
 
+/** The link has done its work, or a new one counts. */
+export function forgetFirstLink(dataDir: string): void {
+  rmSync(join(dataDir, FILE), { force: true });
+}
+
 export async function offerFirstLink(
   accounts: Accounts,
   linkUrl: (token: string) => string | null,
@@ -24,7 +29,7 @@ export async function offerFirstLink(
   const link = await mintFirstLink(accounts);
   const url = link === null ? null : linkUrl(link.token);
   if (link === null || url === null) {
-    rmSync(file, { force: true });
+    forgetFirstLink(options.dataDir);
     return null;
   }
   if (options.isTerminal) return { name: link.name, url, file: null };

@@ -19,7 +19,7 @@ import { createServicePasswords } from '../session/service-passwords.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { openControlSocket } from './control-socket.ts';
-import { offerFirstLink } from './first-administrator.ts';
+import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
 import { openHealth } from './health.ts';
 import { createOperations } from './operations.ts';
 import { prepare } from './prepare.ts';
@@ -105,6 +105,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     instance: store.instance,
     log,
     prepared: now,
+    onPasswordSet: () => forgetFirstLink(dataDir),
   });
 
   const sockets = inheritedSockets();
@@ -211,7 +212,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     certificates: () => now().certificates.set,
     reload: () => lastReload,
   });
-  closers.push(() => health.close());
+  // At the very end: until then it tells load balancers that it is not ready any more.
+  closers.unshift(() => health.close());
 
   const sweeper = setInterval(() => {
     sessions

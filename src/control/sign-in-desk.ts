@@ -22,6 +22,7 @@ export interface DeskDeps {
   readonly instance: string;
   readonly log: Logger;
   readonly prepared: () => Prepared;
+  readonly onPasswordSet: () => void;
 }
 
 export interface SignInDesk {
@@ -46,7 +47,10 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     isListedHost: (host) => deps.prepared().table.isKnownHost(host),
     mayEnter: (facts) => mayEnter(deps.prepared().table, facts),
     appsFor: (person, ip) => appsFor(deps.prepared(), person, ip),
-    report: (event) => report(deps.log, event),
+    report(event) {
+      if (event.kind === 'password-set') deps.onPasswordSet();
+      report(deps.log, event);
+    },
   });
   return {
     handle: async (request) => toInternal(await signIn.handle(request)),

@@ -23,6 +23,7 @@ export function act(context: RequestContext, deps: ActDeps): void {
   const route = context.route as CompiledRoute;
   const { exchange } = context;
   const { action } = route.config;
+  exchange.setWriteIdle?.(route.config.limits.writeIdleMs);
   if (!limitBody(context, route.config.limits)) return;
   switch (action.kind) {
     case 'proxy':

@@ -3,12 +3,15 @@ import { HeaderBlock } from '../wire/header-block.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { RequestContext } from './request-context.ts';
 
-/** True where the visitor speaks plain HTTP to a host that is served by HTTPS. */
-export function needsHttps(context: RequestContext): boolean {
+/** True where the visitor speaks plain HTTP to what is served by HTTPS. `isOwnPath`: one of Postern's own pages. */
+export function needsHttps(context: RequestContext, isOwnPath: boolean): boolean {
   if (context.scheme === 'https') return false;
-  const { host, route, listener, fromTrustedProxy } = context;
-  // Behind another TLS terminator only a trusted proxy knows that the visitor came by plain HTTP.
-  if (!listener.redirectsToHttps && !fromTrustedProxy) return false;
+  const { host, route, listener, fromTrustedProxy, site } = context;
+  // Behind another TLS terminator only a trusted proxy knows how the visitor came. Who comes past it gets
+  // what needs no session: no cookie of ours goes over plain HTTP unless the document says so.
+  if (!listener.redirectsToHttps && !fromTrustedProxy) {
+    return !site.document.session.insecureHttp && (isOwnPath || route?.policy.couldSignIn === true);
+  }
   if (host === null) return true;
   if (host.config.tls.kind === 'off') return false;
   // Nobody has certificates for "every other host" by itself: what is public there is served as it was asked for.

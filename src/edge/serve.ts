@@ -72,7 +72,7 @@ function serve(context: RequestContext, deps: ServeDeps): void {
   const isOwnPath = isSignInHost || (request.path.startsWith(OWN_PATHS) && isBoundary(request.path, OWN_PATHS.length));
   if (!isOwnPath && host !== null)
     context.route = site.table.findRoute(host, request.path, request.method, request.headers);
-  if (needsHttps(context) && !(isSignInHost && site.document.session.insecureHttp)) {
+  if (needsHttps(context, isOwnPath) && !(isSignInHost && site.document.session.insecureHttp)) {
     context.outcome = 'redirect';
     redirectToHttps(context);
     return;

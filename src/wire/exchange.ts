@@ -102,6 +102,8 @@ export interface Exchange {
 
   /** What the route allows of the request body; call it before `body.start`. */
   setBodyLimits?(limits: Partial<RequestBodyLimits>): void;
+  /** Longest that the client may take no byte of this answer. */
+  setWriteIdle?(ms: number): void;
   /** Sends 1xx. Codecs drop it for HTTP/1.0. 100 is sent by the codec itself once `body.start` is called. */
   inform(head: ResponseHead): void;
   /**

@@ -10,6 +10,8 @@ export interface Http1Carrier {
   readonly ticker: Ticker;
   /** False once no further request will be read: told to drain, or framing is lost. */
   keepAlive: boolean;
+  /** Longest that the client may take nothing of the running answer. */
+  writeIdleMs: number;
   /** True where the client sent FIN: what it sent until then still gets its answer. */
   readonly hasReadEnded: boolean;
   /** Bytes that are here and unread. */

@@ -51,6 +51,10 @@ export class Http1Exchange implements Exchange {
     this.requestBody?.setLimits(limits);
   }
 
+  setWriteIdle(ms: number): void {
+    this.#carrier.writeIdleMs = ms;
+  }
+
   inform(head: ResponseHead): void {
     if (this.#isOver || this.response !== null || this.request.version === '1.0') return;
     if (head.status < 100 || head.status > 199 || head.status === 101) return;

@@ -104,6 +104,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   readonly facts: ConnectionFacts;
   readonly ticker: Ticker;
   keepAlive = true;
+  writeIdleMs: number;
   hasReadEnded = false;
   readonly #settings: Http1Settings;
   readonly #handle: HandleExchange;
@@ -139,6 +140,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.socket = socket;
     this.facts = facts;
     this.ticker = settings.ticker;
+    this.writeIdleMs = settings.writeIdleMs;
     this.#settings = settings;
     this.#handle = handle;
   }
@@ -360,6 +362,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   #begin(request: Http1RequestHead): void {
     this.#readDeadline = NEVER;
     this.#state = EXCHANGE;
+    this.writeIdleMs = this.#settings.writeIdleMs;
     if (!request.keepAlive) this.keepAlive = false;
     this.#exchange = new Http1Exchange(this, request, this.#settings);
   }
@@ -432,7 +435,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     const taken = waiting === 0 ? -1 : socket.bytesWritten - waiting;
     if (taken !== this.#taken) {
       this.#taken = taken;
-      this.#writeDeadline = taken === -1 ? NEVER : now + this.#settings.writeIdleMs;
+      this.#writeDeadline = taken === -1 ? NEVER : now + this.writeIdleMs;
     } else if (now >= this.#writeDeadline) {
       this.destroy();
     }

@@ -61,6 +61,8 @@ export class Http2Exchange implements Exchange, BodySink {
   #trailers: HeaderBlock | null = null;
   #resume: (() => void) | null = null;
   #writeDeadline = NEVER;
+  /** Null: as the connection has it. */
+  #writeIdleMs: number | null = null;
 
   constructor(carrier: Http2Carrier, stream: ServerHttp2Stream, request: Http2RequestHead, limits: BodyLimits) {
     this.#carrier = carrier;
@@ -88,6 +90,10 @@ export class Http2Exchange implements Exchange, BodySink {
 
   setBodyLimits(limits: Partial<BodyLimits>): void {
     this.#body?.setLimits(limits);
+  }
+
+  setWriteIdle(ms: number): void {
+    this.#writeIdleMs = ms;
   }
 
   inform(head: ResponseHead): void {
@@ -181,7 +187,7 @@ export class Http2Exchange implements Exchange, BodySink {
     if (this.stream.write(chunk)) return true;
     this.#isRefusing = true;
     if (this.#writeDeadline === NEVER) this.stream.once('drain', () => this.#drained());
-    this.#writeDeadline = this.ticker.now + this.#carrier.writeIdleMs;
+    this.#writeDeadline = this.ticker.now + (this.#writeIdleMs ?? this.#carrier.writeIdleMs);
     return false;
   }
 
