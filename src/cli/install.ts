@@ -14,7 +14,8 @@ export interface InstallOptions {
   readonly print?: true;
 }
 
-const PROGRAM = resolve(import.meta.dirname, '../../bin/postern');
+/** Above src/ in development, above dist/src/ in the package. */
+const PROGRAM = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..', 'bin/postern');
 const UNIT = 'etc/systemd/system/postern.service';
 const ENV_FILE = 'etc/postern/postern.env';
 
