@@ -15,7 +15,11 @@ export interface InstallOptions {
 }
 
 /** Above src/ in development, above dist/src/ in the package. */
-const PROGRAM = resolve(import.meta.dirname, import.meta.filename.endsWith('.ts') ? '../..' : '../../..', 'bin/postern');
+const PROGRAM = resolve(
+  import.meta.dirname,
+  import.meta.filename.endsWith('.ts') ? '../..' : '../../..',
+  'bin/postern',
+);
 const UNIT = 'etc/systemd/system/postern.service';
 const ENV_FILE = 'etc/postern/postern.env';
 

@@ -62,11 +62,15 @@ function announce(gateway: Gateway, options: RunOptions): void {
     const addresses = [...http, ...https].map(({ host, port }) => `${host ?? '*'}:${port}`).join(', ');
     // Whatever the log's level is: whoever started Postern waits for this line.
     printError(
-      `Postern is ready on ${addresses}: ${document.hosts.length} hosts, ${gateway.workers} workers, revision ${gateway.revision()}`,
+      `Postern is ready on ${addresses}: ${count(document.hosts.length, 'host')}, ${count(gateway.workers, 'worker')}, revision ${gateway.revision()}`,
     );
   }
   if (firstLink === null) return;
   const what = `First administrator "${firstLink.name}": set a password within the hour`;
   if (firstLink.url === null) printError(`${what} by the link in ${firstLink.file} (mode 600)`);
   else print(`${what}:\n\n  ${firstLink.url}\n`);
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
