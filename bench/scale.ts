@@ -99,7 +99,9 @@ async function measure(label: string, extras: PosternExtras, sessions: number): 
 }
 
 const one = await measure('1 host, 1 session', {}, 1);
-const hosts = process.argv.includes('--sessions') ? one : await measure('10 000 hosts, 1 session', { otherHosts: 10_000 }, 1);
+const hosts = process.argv.includes('--sessions')
+  ? one
+  : await measure('10 000 hosts, 1 session', { otherHosts: 10_000 }, 1);
 const sessions = await measure('1 host, 100 000 sessions', {}, 100_000);
 console.log(`10 000 hosts: ${(hosts / one).toFixed(2)}x, 100 000 sessions: ${(sessions / one).toFixed(2)}x of one`);
 process.exit(0);
