@@ -3,6 +3,8 @@
  * visitor gets follows Accept-Language (RFC 9110 section 12.5.4); English where none fits.
  */
 import { EN } from './en.ts';
+import { KO } from './ko.ts';
+import { ZH_HANS } from './zh-hans.ts';
 
 export interface ErrorTexts {
   readonly title: string;
@@ -111,22 +113,22 @@ export interface Texts {
   };
 }
 
-const TABLES: readonly Texts[] = [EN];
+/** By primary language subtag. Any kind of Chinese gets the one table: closer than English. */
+const TABLES: Readonly<Record<string, Texts>> = { en: EN, ko: KO, zh: ZH_HANS };
 const MAX_HEADER = 1_000;
+const QUALITY = /^\s*q=([01](?:\.\d{0,3})?)\s*$/;
 
 export function textsFor(acceptLanguage: string | null | undefined): Texts {
-  if (acceptLanguage === null || acceptLanguage === undefined || TABLES.length === 1) return EN;
+  if (acceptLanguage === null || acceptLanguage === undefined) return EN;
   let best: Texts = EN;
   let bestWeight = 0;
   for (const range of acceptLanguage.slice(0, MAX_HEADER).split(',')) {
     const [tag = '', ...parameters] = range.trim().toLowerCase().split(';');
-    const quality = parameters
-      .map((one) => /^\s*q=([01](?:\.\d{0,3})?)\s*$/.exec(one)?.[1])
-      .find((one) => one !== undefined);
+    const quality = parameters.map((one) => QUALITY.exec(one)?.[1]).find((one) => one !== undefined);
     const weight = quality === undefined ? 1 : Number(quality);
-    const table = TABLES.find((one) => tag === one.language || tag.startsWith(`${one.language}-`));
-    if (table !== undefined && weight > bestWeight) {
-      best = table;
+    const primary = tag.trim().split('-')[0] ?? '';
+    if (weight > bestWeight && Object.hasOwn(TABLES, primary)) {
+      best = TABLES[primary] ?? EN;
       bestWeight = weight;
     }
   }
