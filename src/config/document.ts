@@ -14,7 +14,7 @@ export interface Document {
   readonly watch: boolean;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'pretty' | 'auto' };
   readonly providers: readonly Provider[];
-  readonly signIn: { readonly url: string | null; readonly branding: { readonly name: string } };
+  readonly signIn: { readonly url: string | null; readonly branding: Branding };
   readonly session: SessionSettings;
   readonly services: readonly Service[];
   /** {map.NAME}: principal text -> value, per map. */
@@ -27,6 +27,15 @@ export interface Document {
   /** Every other host. */
   readonly fallback: Host | null;
   readonly tests: readonly PolicyTest[];
+}
+
+/** How Postern's own pages look. */
+export interface Branding {
+  readonly name: string;
+  /** A `data:` URL. */
+  readonly logo: string | null;
+  /** "#rrggbb" in lower case. */
+  readonly color: string | null;
 }
 
 export interface ListenAddress {

@@ -9,7 +9,11 @@ import { printDiagnostics } from './print-diagnostics.ts';
 const GOLDEN = resolve(import.meta.dirname, 'golden');
 const LINE = /^-{10,}\n/m;
 const ENV = { EMPTY: '', SECRET: 'top secret/value', WORKERS: '3', WATCH: 'true', AWS_REQ_IP: '203.0.113.7' };
-const FILES: Record<string, string> = { '/run/ip': '192.0.2.7\n', '/run/empty': '\n' };
+const FILES: Record<string, string> = {
+  '/run/ip': '192.0.2.7\n',
+  '/run/empty': '\n',
+  '/etc/postern/logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+};
 
 function readFile(path: string): string {
   const text = FILES[path];

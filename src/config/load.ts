@@ -22,6 +22,8 @@ export interface LoadInput {
   readonly env: ReadonlyMap<string, string> | Readonly<Record<string, string | undefined>>;
   /** The text of a file by absolute path. Throws where it cannot be read. */
   readonly readFile: (path: string) => string;
+  /** The same for files that are no text; left out: the bytes of the text. */
+  readonly readBytes?: (path: string) => Uint8Array;
 }
 
 export interface PlacedDiagnostic extends Diagnostic {
@@ -127,6 +129,7 @@ class Loader {
     const context = new Context({
       folder: this.#folder,
       readFile: (path) => this.#readFile(path),
+      readBytes: (path) => this.#readBytes(path),
       quote: (path) => this.#quote(plain, path),
       originOf,
       isBroken: (path) => this.#isBroken(plain, path),
@@ -166,6 +169,11 @@ class Loader {
   #readFile(path: string): string {
     this.#readPaths.add(path);
     return this.#input.readFile(path);
+  }
+
+  #readBytes(path: string): Uint8Array {
+    this.#readPaths.add(path);
+    return this.#input.readBytes?.(path) ?? Buffer.from(this.#input.readFile(path));
   }
 
   #quote(plain: Plain, path: Path): string | null {

@@ -52,7 +52,12 @@ function shownDocument(document: Document): Shown {
     watch: document.watch,
     log: { ...document.log },
     providers: Object.fromEntries(document.providers.map(({ id, type }) => [id, { type }])),
-    sign_in: { url: document.signIn.url ?? undefined, name: document.signIn.branding.name },
+    sign_in: {
+      url: document.signIn.url ?? undefined,
+      name: document.signIn.branding.name,
+      logo: document.signIn.branding.logo === null ? undefined : '(an image)',
+      color: document.signIn.branding.color ?? undefined,
+    },
     session: {
       lifetime: formatDuration(session.lifetimeMs),
       idle: formatDuration(session.idleMs),

@@ -24,6 +24,12 @@ export interface FileSourceOptions {
   readonly envFile?: string;
 }
 
+/** How a document reaches the files it names. */
+const FILES = {
+  readFile: (path: string): string => readFileSync(path, 'utf8'),
+  readBytes: (path: string): Uint8Array => readFileSync(path),
+};
+
 export function fileSource(options: FileSourceOptions): DocumentSource {
   const file = resolve(options.config);
   const envFile = options.envFile === undefined ? null : resolve(options.envFile);
@@ -36,18 +42,16 @@ export function fileSource(options: FileSourceOptions): DocumentSource {
       const env = new Map<string, string>();
       for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
       for (const [name, value] of fromFile) env.set(name, value);
-      const readFile = (path: string): string => readFileSync(path, 'utf8');
-      return { text, result: loadDocument({ text, file, env, readFile }) };
+      return { text, result: loadDocument({ text, file, env, ...FILES }) };
     },
   };
 }
 
 export function textSource(name: string, text: string): DocumentSource {
-  const readFile = (path: string): string => readFileSync(path, 'utf8');
   return {
     name,
     files: [],
-    read: () => ({ text, result: loadDocument({ text, file: name, env: new Map(), readFile }) }),
+    read: () => ({ text, result: loadDocument({ text, file: name, env: new Map(), ...FILES }) }),
   };
 }
 

@@ -64,7 +64,7 @@ function settingsOf({ document }: Prepared): SignInSettings {
     signInUrl: signIn.url === null ? '' : new URL(signIn.url).origin,
     lifetimeMs: session.lifetimeMs,
     cookieDomain: session.cookieDomain,
-    brand: signIn.branding.name,
+    brand: signIn.branding,
   };
 }
 

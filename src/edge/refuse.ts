@@ -27,8 +27,8 @@ export function sendError(context: RequestContext, status: number, code: ErrorCo
     sendGrpcError(context, status);
     return;
   }
-  const { accept, acceptLanguage } = preferences(headers);
-  const page = errorPage({ status, code, requestId: context.id, accept, acceptLanguage });
+  const brand = context.site.document.signIn.branding;
+  const page = errorPage({ status, code, requestId: context.id, brand, ...preferences(headers) });
   sendPlain(context, { ...page, headers: [...page.headers, ...extra] });
 }
 
@@ -44,7 +44,7 @@ export function sendDenied(context: RequestContext): void {
   const account = identity?.kind === 'person' ? identity.person : null;
   const { path, query } = context.exchange.request;
   const switchUrl = account === null ? null : `/.postern/start?switch=1&to=${encodeURIComponent(path + query)}`;
-  const brand = context.site.document.signIn.branding.name;
+  const brand = context.site.document.signIn.branding;
   sendPlain(context, deniedPage({ host, requestId: context.id, account, switchUrl, brand, ...preferences(headers) }));
 }
 

@@ -66,6 +66,7 @@ export function serveWhoami(context: RequestContext, deps: WhoamiDeps): void {
     ip: context.ip,
     accept,
     acceptLanguage: request.headers.get('accept-language') ?? null,
+    brand: context.site.document.signIn.branding,
   });
   sendPlain(context, answer);
 }

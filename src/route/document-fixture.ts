@@ -73,7 +73,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
     watch: false,
     log: { level: 'info', format: 'auto' },
     providers: [{ id: 'local', type: 'local', at: ['providers', 'local'] }],
-    signIn: { url: 'https://auth.example.com', branding: { name: 'Postern' } },
+    signIn: { url: 'https://auth.example.com', branding: { name: 'Postern', logo: null, color: null } },
     session: {
       lifetimeMs: 43_200_000,
       idleMs: 7_200_000,

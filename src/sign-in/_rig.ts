@@ -13,6 +13,7 @@ import { keyOfToken, sessionCookieName } from '../session/token.ts';
 import { createSignIn, type SignIn } from './router.ts';
 import { isUnder } from './cookies.ts';
 import { openStore } from '../store/sqlite.ts';
+import { POSTERN_BRAND } from './pages/brand.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from './ports.ts';
@@ -78,7 +79,7 @@ export function createRig(options: RigOptions = {}): Rig {
     },
     clock,
     instance: store.instance,
-    settings: () => ({ signInUrl: AUTH, lifetimeMs, cookieDomain, brand: 'Postern' }),
+    settings: () => ({ signInUrl: AUTH, lifetimeMs, cookieDomain, brand: POSTERN_BRAND }),
     isListedHost: (host) => listed.includes(host),
     mayEnter: (facts) => {
       entries.push(facts);

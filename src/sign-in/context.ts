@@ -77,8 +77,8 @@ export function answerPage(context: Context, status: number, words: PageWords, o
 export function answerError(context: Context, status: number, code: string, retryAfter?: number): Response {
   const { request, headers } = context;
   const facts = { status, code, requestId: request.requestId, accept: headers.get('accept') ?? null };
-  const language = { acceptLanguage: headers.get('accept-language') ?? null };
-  return toResponse(errorPage({ ...facts, ...language, ...(retryAfter === undefined ? {} : { retryAfter }) }));
+  const look = { acceptLanguage: headers.get('accept-language') ?? null, brand: context.settings.brand };
+  return toResponse(errorPage({ ...facts, ...look, ...(retryAfter === undefined ? {} : { retryAfter }) }));
 }
 
 /** `no-referrer`: what a URL of a hand-off holds must not reach the next site. */

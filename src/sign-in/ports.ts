@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
+import type { Brand } from './pages/brand.ts';
 
 /** A request to one of Postern's own pages. */
 export interface SignInRequest {
@@ -93,7 +94,7 @@ export interface SignInSettings {
   readonly lifetimeMs: number;
   /** ".example.com": one cookie for the domain instead of hand-offs. */
   readonly cookieDomain: string | null;
-  readonly brand: string;
+  readonly brand: Brand;
 }
 
 export interface EntryFacts {

@@ -7,6 +7,7 @@ import type { Identity } from '../core/person.ts';
 import { textsFor, type Texts } from './texts/texts.ts';
 import { personLine } from './pages/denied-page.ts';
 import { formatFor, plainHeaders } from './pages/error-page.ts';
+import type { Brand } from './pages/brand.ts';
 import { html, type Html } from './pages/html.ts';
 import { pageAnswer, type HeaderList, type PlainAnswer } from './pages/page.ts';
 import { groupTags, moment } from './pages/session-pages.ts';
@@ -31,6 +32,7 @@ export interface WhoamiFacts {
   readonly ip: string | null;
   readonly accept: string | null;
   readonly acceptLanguage: string | null;
+  readonly brand?: Brand;
 }
 
 /** The path of the live panel's WebSocket, below the route. */
@@ -75,7 +77,8 @@ export function renderWhoami(facts: WhoamiFacts): PlainAnswer {
         </tbody>
       </table>
     </div>`;
-  const parts = { texts, title: words.title, main, requestId: facts.requestId, isWide: true };
+  const brand = facts.brand === undefined ? {} : { brand: facts.brand };
+  const parts = { texts, title: words.title, main, requestId: facts.requestId, isWide: true, ...brand };
   return pageAnswer(200, { ...parts, script: `${facts.base ?? ''}/app.js` }, { hasScript: true });
 }
 

@@ -30,6 +30,7 @@ export interface Origin {
 export interface ContextSources {
   readonly folder: string;
   readonly readFile: (path: string) => string;
+  readonly readBytes: (path: string) => Uint8Array;
   /** The text as written for a place: before substitution, quoted; null where there is no short text. */
   readonly quote: (path: Path) => string | null;
   /** For a place that was substituted: the text as written, what it became, and the variable's name. */
@@ -44,7 +45,7 @@ export class Context {
   readonly #sources: ContextSources;
   /** Names of `maps:`. */
   maps: ReadonlySet<string> = new Set();
-  #pems = new Map<string, string | Error>();
+  readonly #texts = new Map<string, string | Error>();
 
   constructor(sources: ContextSources) {
     this.#sources = sources;
@@ -74,22 +75,32 @@ export class Context {
   /** The text of a file that the document names; null, and reported, where it cannot be read. */
   readNamedFile(name: string, at: Path): string | null {
     const path = this.resolvePath(name);
-    let found = this.#pems.get(path);
-    if (found === undefined) {
-      found = this.#tryRead(path);
-      this.#pems.set(path, found);
-    }
-    if (typeof found === 'string') return found;
+    const found = this.#texts.get(path) ?? tryRead(() => this.#sources.readFile(path));
+    this.#texts.set(path, found);
+    return this.#unlessFailed(found, at);
+  }
+
+  /** The same for a file that is no text. */
+  readNamedBytes(name: string, at: Path): Uint8Array | null {
+    const path = this.resolvePath(name);
+    return this.#unlessFailed(
+      tryRead(() => this.#sources.readBytes(path)),
+      at,
+    );
+  }
+
+  #unlessFailed<T>(found: T | Error, at: Path): T | null {
+    if (!(found instanceof Error)) return found;
     this.report(at, `cannot be read: ${found.message}`, 'check the path and its permissions');
     return null;
   }
+}
 
-  #tryRead(path: string): string | Error {
-    try {
-      return this.#sources.readFile(path);
-    } catch (error) {
-      return new Error(reasonOf(error));
-    }
+function tryRead<T>(read: () => T): T | Error {
+  try {
+    return read();
+  } catch (error) {
+    return new Error(reasonOf(error));
   }
 }
 

@@ -6,6 +6,7 @@ import { fault, read, type Reading } from '../reading.ts';
 import type { ProviderInput, ServiceInput, SessionInput, SignInInput } from '../schema/people.ts';
 import type { Scalar } from '../schema/routes.ts';
 import { MAP_NAME, TEMPLATE_VALUE } from '../template.ts';
+import { readBranding } from './branding.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readUnit } from './limits.ts';
 
@@ -57,7 +58,7 @@ export function readSignIn(
   insecureHttp: boolean,
   context: Context,
 ): Document['signIn'] {
-  const branding = { name: input?.name ?? 'Postern' };
+  const branding = readBranding(input, context);
   const at = ['sign_in', 'url'];
   if (input?.url === undefined) return { url: null, branding };
   const url = parseSignInUrl(input.url, insecureHttp);

@@ -22,6 +22,8 @@ export interface ProviderInput {
 export interface SignInInput {
   readonly url?: string | undefined;
   readonly name?: string | undefined;
+  readonly logo?: string | undefined;
+  readonly color?: string | undefined;
 }
 
 export interface SessionInput {
@@ -66,7 +68,17 @@ export const signInShape: z.ZodType<SignInInput> = section(
       "A host that serves Postern's own pages and nothing else. Needed as soon as a rule needs a person.",
       { examples: ['https://auth.example.com'] },
     ),
-    name: key(text('text'), 'Name on the sign-in page.', { default: 'Postern' }),
+    name: key(text('text'), "Name on Postern's own pages.", { default: 'Postern' }),
+    logo: key(
+      text('a path such as "logo.svg"'),
+      'A PNG, JPEG, WebP, GIF or SVG file of at most 64 KiB, shown beside the name.',
+      { examples: ['logo.svg'] },
+    ),
+    color: key(
+      text('a colour such as "#23594b"'),
+      'Colour of buttons and links. Shades for light and dark are derived from it, so that text stays readable.',
+      { examples: ['#23594b'] },
+    ),
   },
   'a map with "url"',
 );

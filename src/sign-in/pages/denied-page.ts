@@ -4,6 +4,7 @@
  */
 import { textsFor } from '../texts/texts.ts';
 import { formatFor, plainHeaders } from './error-page.ts';
+import type { Brand } from './brand.ts';
 import { html } from './html.ts';
 import { pageAnswer, type PlainAnswer } from './page.ts';
 
@@ -14,7 +15,7 @@ export interface DeniedFacts {
   readonly account: { readonly name: string; readonly displayName: string } | null;
   /** Where another account can sign in, e.g. "/.postern/start?switch=1"; null: nowhere. */
   readonly switchUrl: string | null;
-  readonly brand?: string;
+  readonly brand?: Brand;
   readonly accept?: string | null;
   readonly acceptLanguage?: string | null;
 }

@@ -4,6 +4,7 @@
  * Imports nothing heavy: edge workers make it themselves.
  */
 import { textsFor, type ErrorTexts, type Texts } from '../texts/texts.ts';
+import type { Brand } from './brand.ts';
 import { html } from './html.ts';
 import { pageAnswer, type PlainAnswer } from './page.ts';
 
@@ -15,6 +16,7 @@ export interface ErrorFacts {
   /** The request's Accept field; left out: a page. */
   readonly accept?: string | null;
   readonly acceptLanguage?: string | null;
+  readonly brand?: Brand;
   /** Seconds for Retry-After. */
   readonly retryAfter?: number;
 }
@@ -48,7 +50,8 @@ export function errorPage(facts: ErrorFacts): PlainAnswer {
       <h1>${words.title}</h1>
       <p class="soft">${words.text}</p>
       ${again}`;
-    const page = pageAnswer(facts.status, { texts, title: words.title, main, requestId: facts.requestId });
+    const brand = facts.brand === undefined ? {} : { brand: facts.brand };
+    const page = pageAnswer(facts.status, { texts, title: words.title, main, requestId: facts.requestId, ...brand });
     return { ...page, headers: [...page.headers, ...retry] };
   }
   const isJson = format === 'json';

@@ -3,6 +3,7 @@
  * script; nothing is loaded from anywhere; no page is cached, framed or sniffed.
  */
 import type { Texts } from '../texts/texts.ts';
+import { brandStyle, POSTERN_BRAND, type Brand } from './brand.ts';
 import { html, trusted, type Html } from './html.ts';
 import { STYLE, STYLE_SOURCE } from './style.ts';
 
@@ -19,8 +20,8 @@ export interface PageParts {
   readonly texts: Texts;
   readonly title: string;
   readonly main: Html;
-  /** Name in the head line, e.g. the operator's; Postern's own by default. */
-  readonly brand?: string;
+  /** The operator's; Postern's own by default. */
+  readonly brand?: Brand;
   readonly requestId?: string | null;
   readonly isWide?: boolean;
   /** Path of a script of the same origin. */
@@ -43,19 +44,20 @@ const STYLE_ELEMENT = trusted(`<style>${STYLE}</style>`);
 
 export function renderPage(parts: PageParts): string {
   const { texts, title, main, requestId } = parts;
-  const brand = parts.brand ?? 'Postern';
+  const brand = parts.brand ?? POSTERN_BRAND;
+  const { name, logo } = brand;
   return html`<!doctype html>
 <html lang="${texts.language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${title} · ${brand}</title>
-<link rel="icon" href="${ICON}">
-${STYLE_ELEMENT}
+<title>${title} · ${name}</title>
+<link rel="icon" href="${logo ?? ICON}">
+${STYLE_ELEMENT}${brandStyle(brand)?.element ?? null}
 </head>
 <body>
-<div class="brand">${MARK}<span>${brand}</span></div>
+<div class="brand">${logo === null ? MARK : html`<img class="logo" src="${logo}" alt="" />`}<span>${name}</span></div>
 <main${parts.isWide === true && trusted(' class="wide"')}>
 ${main}
 </main>
@@ -71,6 +73,8 @@ export interface PagePolicy {
   readonly formAction?: readonly string[];
   readonly hasScript?: boolean;
   readonly referrer?: 'no-referrer' | 'same-origin' | 'strict-origin';
+  /** Whose colour the page wears. */
+  readonly brand?: Brand;
 }
 
 /**
@@ -78,9 +82,10 @@ export interface PagePolicy {
  * (Fetch, "append a request Origin header"), and forms are checked by Origin.
  */
 export function pageHeaders(policy: PagePolicy = {}): [name: string, value: string][] {
+  const ownStyle = brandStyle(policy.brand ?? POSTERN_BRAND);
   const csp = [
     "default-src 'none'",
-    `style-src ${STYLE_SOURCE}`,
+    `style-src ${STYLE_SOURCE}${ownStyle === null ? '' : ` ${ownStyle.source}`}`,
     'img-src data:',
     `form-action ${["'self'", ...(policy.formAction ?? [])].join(' ')}`,
     "base-uri 'none'",
@@ -101,6 +106,7 @@ export function pageHeaders(policy: PagePolicy = {}): [name: string, value: stri
   ];
 }
 
-export function pageAnswer(status: number, parts: PageParts, policy?: PagePolicy): PlainAnswer {
-  return { status, headers: pageHeaders(policy), body: renderPage(parts) };
+export function pageAnswer(status: number, parts: PageParts, policy: PagePolicy = {}): PlainAnswer {
+  const { brand } = parts;
+  return { status, headers: pageHeaders(brand === undefined ? policy : { ...policy, brand }), body: renderPage(parts) };
 }

@@ -20,6 +20,8 @@ background:radial-gradient(60rem 40rem at 50% -8rem,var(--glow),transparent),var
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Helvetica Neue",sans-serif}
 .brand{display:flex;align-items:center;gap:.65rem;margin:0 0 1.25rem;font-weight:600;font-size:1.0625rem;letter-spacing:.01em;color:var(--ink)}
 .brand svg{width:1.75rem;height:2.1rem;color:var(--accent);flex:none}
+.brand .logo{height:2.25rem;width:auto;max-width:9rem;object-fit:contain;flex:none}
+:lang(ko){word-break:keep-all}
 main{width:100%;max-width:25.5rem;background:var(--card);border:1px solid var(--line);border-radius:1rem;
 padding:clamp(1.4rem,5vw,2.1rem);box-shadow:0 1px 2px rgb(0 0 0/.04),0 12px 32px -16px rgb(0 0 0/.18)}
 main.wide{max-width:60rem}

@@ -55,7 +55,8 @@ export const KO: Texts = {
     password: '비밀번호',
     submit: '로그인',
     continueAs: (name) => `${name}(으)로 계속`,
-    alreadyAs: (name) => `현재 ${name} 계정으로 로그인되어 있습니다. 아래에서 다른 계정으로 로그인하면 그 세션은 끝납니다.`,
+    alreadyAs: (name) =>
+      `현재 ${name} 계정으로 로그인되어 있습니다. 아래에서 다른 계정으로 로그인하면 그 세션은 끝납니다.`,
     wrong: '이름 또는 비밀번호가 올바르지 않습니다.',
     disabled: '사용이 중지된 계정입니다. 사이트 운영자에게 문의해 주세요.',
     empty: '이름과 비밀번호를 입력해 주세요.',

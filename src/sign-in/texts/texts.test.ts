@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { EN } from './en.ts';
 import { KO } from './ko.ts';
 import { textsFor } from './texts.ts';
