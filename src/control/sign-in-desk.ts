@@ -5,7 +5,7 @@ import { sealJson, unsealJson } from '../session/seal.ts';
 import { createSignIn } from '../sign-in/router.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
-import type { RoutingTable } from '../route/table.ts';
+import type { CompiledHost, CompiledRoute, RoutingTable } from '../route/table.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { HashPool } from '../session/hash-pool.ts';
 import type { SealKey } from '../session/seal.ts';
@@ -13,6 +13,7 @@ import type { Sessions } from '../session/sessions.ts';
 import type { AppLink, EntryFacts, SignInEvent, SignInSettings } from '../sign-in/ports.ts';
 import type { Prepared } from './prepare.ts';
 import { explainRequest } from '../route/explain-request.ts';
+import type { Explanation } from '../route/explain-request.ts';
 
 export interface DeskDeps {
   readonly sessions: Sessions;
@@ -69,12 +70,35 @@ function settingsOf({ document }: Prepared): SignInSettings {
 }
 
 /** Asked as for a GET of what the person wanted to open: the rules that the edge will apply in a moment. */
-function mayEnter(table: RoutingTable, facts: EntryFacts): { readonly kind: string } {
+function explainEntry(table: RoutingTable, facts: EntryFacts): Explanation {
   const url = `https://${facts.host}${facts.path}${facts.query}`;
-  const identity = { kind: 'person', person: facts.person } as const;
-  const explanation = explainRequest(table, { url, method: 'GET', identity, ip: facts.ip });
+  return explainRequest(table, {
+    url,
+    method: 'GET',
+    identity: { kind: 'person', person: facts.person },
+    ip: facts.ip,
+  });
+}
+
+/** For the list of apps: as far as can be told from here. */
+function wouldLetIn(table: RoutingTable, facts: EntryFacts): { readonly kind: string } {
+  const explanation = explainEntry(table, facts);
+  return explanation.kind === 'route' ? explanation.decision : { kind: 'deny' };
+}
+
+/** Whether to hand this person on to the app host. */
+export function mayEnter(table: RoutingTable, facts: EntryFacts): { readonly kind: string } {
+  const explanation = explainEntry(table, facts);
   // What is not a matter of rules (no such route) the app host says by itself.
-  return explanation.kind === 'route' ? explanation.decision : { kind: 'allow' };
+  if (explanation.kind !== 'route' || needsMoreThanPerson(explanation.host, explanation.route))
+    return { kind: 'allow' };
+  return explanation.decision;
+}
+
+/** Only the app host sees its connection: the client certificate, the address it comes from there, the fields that choose a route. It decides anyway. */
+function needsMoreThanPerson(host: CompiledHost, route: CompiledRoute): boolean {
+  if (!route.policy.dependsOnlyOnIdentity) return true;
+  return host.routes.some(({ config }) => Object.keys(config.matchHeaders).length > 0);
 }
 
 /** Exact hosts whose first page this person may open. */
@@ -82,7 +106,7 @@ function appsFor({ document, table }: Prepared, person: EntryFacts['person'], ip
   const suffix = document.listen.publicHttpsPort === 443 ? '' : `:${document.listen.publicHttpsPort}`;
   return table.hosts.slice(0, 200).flatMap((host) => {
     if (host.name.includes('*')) return [];
-    const { kind } = mayEnter(table, { host: host.name, path: '/', query: '', person, ip });
+    const { kind } = wouldLetIn(table, { host: host.name, path: '/', query: '', person, ip });
     const scheme = host.config.tls.kind === 'off' ? 'http' : 'https';
     return kind === 'allow'
       ? [{ name: host.name, url: `${scheme}://${host.name}${scheme === 'https' ? suffix : ''}/` }]

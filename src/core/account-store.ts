@@ -24,6 +24,8 @@ export interface AccountStore {
   listAccounts(): Promise<readonly Account[]>;
   /** Applies the change in one step and answers the account after it; null where it is gone. */
   updateAccount(subject: string, change: AccountChange): Promise<Account | null>;
+  /** Replaces the hash `from` by `to`; false where the account has another one by now. */
+  replaceHash(subject: string, from: string, to: string): Promise<boolean>;
   deleteAccount(subject: string): Promise<boolean>;
   putLink(tokenHash: string, subject: string, expiresAt: number): Promise<void>;
   findLink(tokenHash: string): Promise<{ readonly subject: string; readonly expiresAt: number } | null>;

@@ -69,8 +69,8 @@ export interface Accounts {
   setGroups(subject: string, groups: readonly string[], actor: string): Promise<Account | null>;
   /** Takes a hash (see hash-pool). Ends the account's sessions. */
   setPassword(subject: string, passwordHash: string, actor: string): Promise<Account | null>;
-  /** Replaces the stored hash of the same password by a stronger one; sessions stay. */
-  rehash(subject: string, passwordHash: string): Promise<void>;
+  /** Replaces the stored hash of the same password by a stronger one; sessions stay. False where the password has changed meanwhile. */
+  rehash(subject: string, from: string, to: string): Promise<boolean>;
   /** A link that lets its holder set the password within the hour. */
   mintLink(subject: string, actor: string): Promise<SetPasswordLink | null>;
   /** For GET: shows whose link it is, consumes nothing. */
@@ -168,9 +168,7 @@ function createChanges(deps: AccountsDeps, audit: Audit): Changes {
     },
     setPassword: (subject, passwordHash, actor) =>
       audited(actor, 'account.password', change(subject, { passwordHash }, 'end-sessions')),
-    async rehash(subject, passwordHash) {
-      await store.updateAccount(subject, { passwordHash });
-    },
+    rehash: (subject, from, to) => store.replaceHash(subject, from, to),
   };
 }
 

@@ -6,6 +6,11 @@ import { purposeCookieName, sessionCookieName, type CookieTraits } from '../sess
 import type { SignInRequest } from './ports.ts';
 
 const MAX_COOKIES = 500;
+/**
+ * RFC 6265 section 5.2 trims these two and no more. `trim()` would also take U+00A0 and its kin, by which
+ * a neighbour host sets "\u00a0__Host-…": for the browser that has no prefix, for us it would be our name.
+ */
+const BLANKS = /^[ \t]+|[ \t]+$/g;
 
 /** Name and value of every cookie, in order. */
 export function readCookies(request: Pick<SignInRequest, 'headers'>): [name: string, value: string][] {
@@ -14,11 +19,15 @@ export function readCookies(request: Pick<SignInRequest, 'headers'>): [name: str
     if (name.toLowerCase() !== 'cookie') continue;
     for (const pair of value.split(';')) {
       const equals = pair.indexOf('=');
-      if (equals > 0) found.push([pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()]);
+      if (equals > 0) found.push([trimBlanks(pair.slice(0, equals)), trimBlanks(pair.slice(equals + 1))]);
       if (found.length >= MAX_COOKIES) return found;
     }
   }
   return found;
+}
+
+function trimBlanks(text: string): string {
+  return text.replace(BLANKS, '');
 }
 
 /** The value of the one cookie of this name; null for none and for several. */

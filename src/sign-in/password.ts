@@ -11,7 +11,8 @@ const NO_NAME = '?';
 const BUSY_RETRY_SECONDS = 3;
 
 export type PasswordAnswer =
-  | { readonly kind: 'ok'; readonly account: SignInAccount }
+  /** `verified`: the hash that fits, as it is stored now. */
+  | { readonly kind: 'ok'; readonly account: SignInAccount; readonly verified: string }
   | { readonly kind: 'wrong' | 'disabled'; readonly name: string | null }
   | { readonly kind: 'wait' | 'busy'; readonly name: string | null; readonly seconds: number };
 
@@ -35,11 +36,10 @@ export async function checkPassword(
     deps.attempts.cancel(counter, ip);
     return { kind: 'busy', name, seconds: BUSY_RETRY_SECONDS };
   }
-  if (verdict !== 'ok' || account === null) return { kind: 'wrong', name };
+  if (verdict !== 'ok' || account === null || stored === null) return { kind: 'wrong', name };
   deps.attempts.succeed(counter, ip);
   if (account.disabled) return { kind: 'disabled', name };
-  await strengthen(deps, account, password, ip);
-  return { kind: 'ok', account };
+  return { kind: 'ok', account, verified: await strengthen(deps, { account, stored, password, ip }) };
 }
 
 async function lookUp(
@@ -56,14 +56,17 @@ async function lookUp(
   }
 }
 
-/** A hash that came from elsewhere (bcrypt) becomes our own kind at the first sign-in. */
-async function strengthen(
-  deps: SignInDeps,
-  account: SignInAccount,
-  password: string,
-  ip: string | null,
-): Promise<void> {
-  if (account.passwordHash?.startsWith('$argon2id$') !== false) return;
+interface Proof {
+  readonly account: SignInAccount;
+  readonly stored: string;
+  readonly password: string;
+  readonly ip: string | null;
+}
+
+/** A hash that came from elsewhere (bcrypt) becomes our own kind at the first sign-in. Answers the one that is stored now. */
+async function strengthen(deps: SignInDeps, { account, stored, password, ip }: Proof): Promise<string> {
+  if (stored.startsWith('$argon2id$')) return stored;
   const made = await deps.hashPool.hash(password, ip ?? 'unknown');
-  if (made.kind === 'hash') await deps.accounts.rehash(account.subject, made.hash);
+  if (made.kind !== 'hash') return stored;
+  return (await deps.accounts.rehash(account.subject, stored, made.hash)) ? made.hash : stored;
 }

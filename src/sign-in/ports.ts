@@ -56,9 +56,15 @@ export interface SignInAccount {
 
 export interface SignInAccounts {
   readonly findByName: (name: string) => Promise<SignInAccount | null>;
-  /** Null where the account is not enabled at this moment. */
-  readonly openSignIn: (subject: string, host: string, amr: readonly string[]) => Promise<FreshSession | null>;
-  readonly rehash: (subject: string, passwordHash: string) => Promise<void>;
+  /** Null where the account is not enabled at this moment, or has another password hash than `verified` by now. */
+  readonly openSignIn: (
+    subject: string,
+    host: string,
+    amr: readonly string[],
+    verified: string,
+  ) => Promise<FreshSession | null>;
+  /** False where the hash is no longer `from`: the password has changed meanwhile. */
+  readonly rehash: (subject: string, from: string, to: string) => Promise<boolean>;
   readonly peekLink: (token: string) => Promise<SignInAccount | null>;
   /** Sets the password once and ends the account's sessions; null where the link is unknown, used or too old. */
   readonly consumeLink: (token: string, passwordHash: string) => Promise<SignInAccount | null>;

@@ -54,6 +54,8 @@ export function createSignIn(deps: SignInDeps): SignIn {
 
 function route(context: Context): Response | Promise<Response> {
   const { request, url } = context;
+  // None of our paths is ever the script of a service worker: one would stand between the visitor and our pages.
+  if (context.headers.get('service-worker') !== undefined) return answerError(context, 403, 'ACCESS_DENIED');
   const table = request.onSignInHost ? SIGN_IN_HOST : APP_HOST;
   const methods = Object.hasOwn(table, url.path) ? table[url.path] : undefined;
   if (methods === undefined) return answerError(context, 404, 'NO_ROUTE');

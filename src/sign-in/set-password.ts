@@ -48,7 +48,7 @@ export async function postSetPassword(context: Context): Promise<Response> {
   deps.report?.({ kind: 'password-set', requestId: request.requestId, ip: request.ip, account: changed.name });
   const old = signInSession(context);
   if (old !== null) await deps.sessions.revoke(old.key);
-  const opened = await deps.accounts.openSignIn(changed.subject, url.host, ['pwd']);
+  const opened = await deps.accounts.openSignIn(changed.subject, url.host, ['pwd'], made.hash);
   if (opened === null) return answerRedirect(303, '/.postern/sign-in');
   return answerRedirect(303, '/?notice=password-set', [signInCookie(context, opened)]);
 }

@@ -3,6 +3,7 @@
  * ticket says; everybody else gets the form. Every sign-in makes a new session id and ends the old one.
  */
 import { assertNever } from '../core/assert-never.ts';
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
 import { sessionCookie, sessionTraits } from './cookies.ts';
 import { enter } from './enter.ts';
@@ -64,8 +65,8 @@ export async function postSignIn(context: Context): Promise<Response> {
 
   const answer = await checkPassword(deps, name, password, request.ip);
   if (answer.kind !== 'ok') return refusePassword(context, visit, name, answer);
-  const opened = await openSession(context, answer.account, madeAt);
-  if (opened === null) return refusePassword(context, visit, name, { kind: 'disabled', name: answer.account.name });
+  const opened = await openSession(context, answer, madeAt);
+  if (opened === null) return refusePassword(context, visit, name, await whyNot(context, answer.account));
   deps.report?.({ kind: 'signed-in', requestId: request.requestId, ip: request.ip, account: answer.account.name });
   const ticket = visit.ticketText;
   return answerRedirect(303, ticket === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticket}`, [
@@ -79,18 +80,28 @@ export function signInSession(context: Context): SessionFacts | null {
   return session !== null && session.key === session.parent && session.host === context.url.host ? session : null;
 }
 
-/** Ends what was there and opens a session with a new id; null where the account is disabled by now. */
-async function openSession(
+/** Between the check of the password and the session the account was disabled, or got another password. */
+async function whyNot(
   context: Context,
   account: SignInAccount,
+): Promise<{ readonly kind: 'wrong' | 'disabled'; readonly name: string }> {
+  const now = await context.deps.accounts.findByName(account.name);
+  return { kind: now?.disabled === true ? 'disabled' : 'wrong', name: account.name };
+}
+
+/** Ends what was there and opens a session with a new id; null where the account is no longer what was checked. */
+async function openSession(
+  context: Context,
+  { account, verified }: Extract<PasswordAnswer, { kind: 'ok' }>,
   formMadeAt: number,
 ): Promise<{ readonly cookie: string | null } | null> {
   const old = signInSession(context);
   // Two tabs, one person: the tab that comes second keeps the session that the first opened since its form was made.
   const openedAt = old === null ? 0 : old.expiresAt - context.settings.lifetimeMs;
-  if (old !== null && old.person.subject === account.subject && openedAt >= formMadeAt) return { cookie: null };
+  const isSame = old !== null && old.person.provider === LOCAL_PROVIDER && old.person.subject === account.subject;
+  if (isSame && openedAt >= formMadeAt) return { cookie: null };
   if (old !== null) await context.deps.sessions.revoke(old.key);
-  const opened = await context.deps.accounts.openSignIn(account.subject, context.url.host, ['pwd']);
+  const opened = await context.deps.accounts.openSignIn(account.subject, context.url.host, ['pwd'], verified);
   return opened === null ? null : { cookie: signInCookie(context, opened) };
 }
 

@@ -18,6 +18,9 @@ export function createAccountTables(db: DatabaseSync, writer: Writer): AccountSt
   const all = db.prepare(`SELECT ${COLUMNS} FROM accounts ORDER BY name`);
   const remove = db.prepare('DELETE FROM accounts WHERE subject = ?');
   const update = prepareUpdate(db);
+  const rehash = db.prepare(
+    'UPDATE accounts SET password_hash = ?, revision = revision + 1 WHERE subject = ? AND password_hash = ?',
+  );
 
   return {
     ...createLinkTable(db, writer, update),
@@ -38,6 +41,7 @@ export function createAccountTables(db: DatabaseSync, writer: Writer): AccountSt
     findAccount: (subject) => read(() => accountOf(bySubject.get(subject))),
     listAccounts: () => read(() => all.all().map((row) => accountOf(row) as Account)),
     updateAccount: (subject, change) => writer.durable(() => update(subject, change)),
+    replaceHash: (subject, from, to) => writer.durable(() => Number(rehash.run(to, subject, from).changes) === 1),
     deleteAccount: (subject) => writer.durable(() => Number(remove.run(subject).changes) === 1),
   };
 }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { mayEnter } from './sign-in-desk.ts';
+import { compileTable } from '../route/compile.ts';
+import { documentOf, hostOf, routeOf } from '../route/document-fixture.ts';
+import type { Person } from '../core/person.ts';
+
+const ALICE: Person = {
+  provider: 'local',
+  subject: 's1',
+  name: 'alice',
+  displayName: 'Alice',
+  email: null,
+  emailVerified: false,
+  groups: ['staff'],
+  roles: [],
+  amr: ['pwd'],
+};
+
+function ask(host: string, path = '/'): string {
+  const { table } = compileTable(
+    documentOf([
+      hostOf('staff.example', [routeOf('/*', ['group:staff'])]),
+      hostOf('board.example', [routeOf('/*', ['group:board'])]),
+      hostOf('both.example', [routeOf('/*', [{ all: ['signed-in', 'client-certificate:cn=laptop'] }])]),
+      hostOf('office.example', [routeOf('/*', [{ all: ['signed-in', 'ip:203.0.113.0/24'] }])]),
+      hostOf('fields.example', [
+        routeOf('/*', ['group:staff'], { matchHeaders: { 'x-canary': null } }),
+        routeOf('/*', ['group:board']),
+      ]),
+      hostOf('paths.example', [routeOf('/a/*', ['group:board'])]),
+    ]),
+  );
+  return mayEnter(table, { host, path, query: '', person: ALICE, ip: '2001:db8::1' }).kind;
+}
+
+test('mayEnter() refuses where the rules ask for another person', () => {
+  assert.equal(ask('staff.example'), 'allow');
+  assert.equal(ask('board.example'), 'deny');
+});
+
+test('mayEnter() hands on what only the app host can judge: its certificate, its address, its fields', () => {
+  // The sign-in host is another connection: it saw no certificate, and may have been reached over IPv6.
+  for (const host of ['both.example', 'office.example', 'fields.example']) assert.equal(ask(host), 'allow', host);
+  assert.equal(ask('paths.example', '/elsewhere'), 'allow');
+});
