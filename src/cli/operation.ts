@@ -5,13 +5,17 @@
 import { PosternError } from '../core/errors.ts';
 import { askControl } from '../control/control-socket.ts';
 import type { PeopleOperations } from '../control/people.ts';
+import type { TokenOperations } from '../control/tokens.ts';
 
-export async function runOperation<K extends keyof PeopleOperations>(
+/** What works on the store alone too. */
+type StoreOperations = PeopleOperations & TokenOperations;
+
+export async function runOperation<K extends keyof StoreOperations>(
   dataDir: string,
   operation: K,
   input: unknown,
-): Promise<Awaited<ReturnType<PeopleOperations[K]>>> {
-  type Answer = Awaited<ReturnType<PeopleOperations[K]>>;
+): Promise<Awaited<ReturnType<StoreOperations[K]>>> {
+  type Answer = Awaited<ReturnType<StoreOperations[K]>>;
   try {
     return (await askControl(dataDir, operation, input)) as Answer;
   } catch (error) {

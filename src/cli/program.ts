@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { addHashPasswordCommand } from './hash-password.ts';
 import { addSessionCommands } from './sessions.ts';
+import { addTokenCommands } from './tokens.ts';
 import { addUserCommands } from './user.ts';
 import type { CheckOptions } from './check.ts';
 import type { ExplainOptions } from './explain.ts';
@@ -46,6 +47,7 @@ export function createProgram(version: string): Command {
   addConfigCommands(program);
   addUserCommands(program, data);
   addSessionCommands(program, data);
+  addTokenCommands(program, data);
   program
     .command('ca')
     .description('The local certificate authority')
@@ -69,7 +71,7 @@ function addExplainCommand(program: Command, data: string): void {
   program
     .command('explain <url>')
     .description('Shows which host, route and rules decide a request, and why')
-    .option('--as <who>', 'a user name, "local:user:NAME", "service:NAME" or "anonymous"', 'anonymous')
+    .option('--as <who>', 'a user name, "local:user:NAME", "service:NAME", "token:NAME" or "anonymous"', 'anonymous')
     .option(
       '--group <group>',
       'a group of that person, where no running Postern knows them; may be repeated',

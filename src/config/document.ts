@@ -176,7 +176,7 @@ export interface Route {
 
 export interface HeaderEdits {
   /**
-   * Name as written -> value. In a request's value `{user.name}`, `{service.name}`, `{map.NAME}`,
+   * Name as written -> value. In a request's value `{user.name}`, `{service.name}`, `{token.name}`, `{map.NAME}`,
    * `{client.ip}` and `{request.id}` are filled in; other braces, and those of an answer, are literal.
    */
   readonly add: Readonly<Record<string, string>>;

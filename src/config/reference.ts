@@ -10,7 +10,7 @@ Editors complete and check the document with [postern.schema.json](postern.schem
 * Durations: \`12h\`, \`30s\`, \`1h30m\`, \`500ms\`, \`0\`, \`unlimited\`. Sizes: \`10MB\` (ten million bytes), \`512KiB\` (times 1024), \`unlimited\`.
 * \`\${NAME}\`, \`\${NAME:-default}\` and \`\${file:/path}\` are filled in when the document is loaded, within values and never within keys.
   Unset or empty is an error. \`$\${\` stands for a plain \`\${\`. The env file wins over the environment of the process.
-* \`{user.name}\`, \`{service.name}\` and \`{map.NAME}\` are filled in for each request where a key says so.
+* \`{user.name}\`, \`{service.name}\`, \`{token.name}\` and \`{map.NAME}\` are filled in for each request where a key says so.
 * Paths of files are relative to the folder of the document.
 * YAML takes \`{\`, \`[\`, \`*\`, \`&\`, \`!\`, \`@\` and \`%\` for its own: quote values and keys that begin with one.
 `;

@@ -16,6 +16,7 @@ import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createHashPool } from '../session/hash-pool.ts';
 import { createSealKey } from '../session/seal.ts';
 import { createServicePasswords } from '../session/service-passwords.ts';
+import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { openControlSocket } from './control-socket.ts';
@@ -93,6 +94,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const limits = (): { lifetimeMs: number; idleMs: number } => now().document.session;
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits });
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
+  const { instance } = store;
+  const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
   const hashPool = createHashPool();
   closers.push(() => hashPool.close());
   const services = (): ReadonlyMap<string, readonly string[]> =>
@@ -129,10 +132,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     },
     control: {
       findSession: (key) => sessions.find(key),
+      findToken: (key) => tokens.find(key),
       verifyPassword: createServicePasswords({ pool: hashPool, services }),
       handleInternal: desk.handle,
       beginSignIn: desk.begin,
       touchSessions: (seen) => sessions.touch(seen),
+      touchTokens: (seen) => tokens.touch(seen),
     },
     log,
     isStoreAnswering: () => isStoreAnswering,
@@ -143,7 +148,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   });
   closers.push(() => pool.drain(live === null ? 0 : now().document.limits.drainMs));
   const stopTelling = sessions.onChange((change) => void pool.sessionsChanged([change]));
-  closers.push(stopTelling);
+  closers.push(
+    stopTelling,
+    tokens.onRevoked((keys) => pool.sessionsChanged([{ kind: 'revoked', keys }])),
+  );
   const keeper = createCertificateKeeper({
     caDirectory: join(dataDir, 'ca'),
     clock: systemClock,
@@ -196,6 +204,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const operations = createOperations({
     accounts,
     sessions,
+    tokens,
     linkUrl,
     reload,
     prepared: now,

@@ -3,14 +3,17 @@ import { systemClock } from '../core/clock.ts';
 import { createAccounts } from '../session/accounts.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createSealKey } from '../session/seal.ts';
+import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createPeopleOperations } from './people.ts';
+import { createTokenOperations } from './tokens.ts';
 import { recallSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import type { PeopleOperations } from './people.ts';
+import type { TokenOperations } from './tokens.ts';
 
 export interface Offline {
-  readonly operations: PeopleOperations;
+  readonly operations: PeopleOperations & TokenOperations;
   readonly close: () => Promise<void>;
 }
 
@@ -22,9 +25,14 @@ export async function openOffline(dataDir: string): Promise<Offline> {
   const sealKey = createSealKey(store.sealKey);
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits: () => LIMITS });
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
+  const { instance } = store;
+  const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
   const origin = recallSignInOrigin(dataDir);
   return {
-    operations: createPeopleOperations({ accounts, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
+    operations: {
+      ...createPeopleOperations({ accounts, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
+      ...createTokenOperations(tokens),
+    },
     async close() {
       store.close();
     },

@@ -4,9 +4,12 @@ import { normaliseIp } from '../core/ip-address.ts';
 import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
 import { parseIdentity } from '../route/persons.ts';
 import { createPeopleOperations } from './people.ts';
+import { createTokenOperations } from './tokens.ts';
 import type { Identity } from '../core/person.ts';
 import type { RoutingTable } from '../route/table.ts';
 import type { PeopleDeps, PeopleOperations } from './people.ts';
+import type { TokenOperations } from './tokens.ts';
+import type { ServiceTokens } from '../session/service-tokens.ts';
 import type { Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
 
@@ -31,13 +34,15 @@ export interface StatusAnswer {
   readonly uptimeSeconds: number;
 }
 
-export type Operations = PeopleOperations & {
-  reload: () => Promise<ReloadAnswer>;
-  status: () => Promise<StatusAnswer>;
-  explain: (input: ExplainInput) => Promise<ExplainAnswer>;
-};
+export type Operations = PeopleOperations &
+  TokenOperations & {
+    reload: () => Promise<ReloadAnswer>;
+    status: () => Promise<StatusAnswer>;
+    explain: (input: ExplainInput) => Promise<ExplainAnswer>;
+  };
 
 export interface OperationsDeps extends PeopleDeps {
+  readonly tokens: ServiceTokens;
   readonly reload: () => Promise<ReloadAnswer>;
   readonly prepared: () => Prepared;
   readonly revision: () => string;
@@ -47,6 +52,7 @@ export interface OperationsDeps extends PeopleDeps {
 export function createOperations(deps: OperationsDeps): Operations {
   return {
     ...createPeopleOperations(deps),
+    ...createTokenOperations(deps.tokens),
     reload: deps.reload,
     async status() {
       const hosts = deps.prepared().document.hosts.length;

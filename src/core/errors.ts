@@ -25,6 +25,8 @@ export const ERRORS = {
   ENCODED_SLASH: 'The path holds an encoded slash. Set encoded_slash: keep on the route if its app needs that.',
   CROSS_ORIGIN: 'A WebSocket with a session came from another origin. List it in origins: of the route if it may.',
   ACCESS_DENIED: 'A rule denied the request. `postern explain` shows which.',
+  CREDENTIAL_REFUSED:
+    'A machine gave a password or token that is wrong, unknown, revoked or expired. `postern token list` shows the tokens.',
   UPSTREAM_UNREACHABLE: 'The app cannot be reached: the connection was refused, reset or its name does not resolve.',
   UPSTREAM_TIMEOUT: 'The app accepted the connection but did not answer in time.',
   UPSTREAM_BAD_RESPONSE: 'The app answered something that is not valid HTTP; nothing of it was passed on.',

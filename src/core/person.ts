@@ -21,4 +21,6 @@ export interface Person {
 export type Identity =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'person'; readonly person: Person }
-  | { readonly kind: 'service'; readonly name: string };
+  | { readonly kind: 'service'; readonly name: string }
+  /** A machine that came with a token made for this name. */
+  | { readonly kind: 'token'; readonly name: string };

@@ -15,6 +15,8 @@ const SECRET_ENDINGS =
 const SECRET_WORDS = new Set(['code', 'codes', 'key', 'keys', 'pass', 'pwd', 'sig', 'nonce', 'samlresponse']);
 /** Harmless as facts of ours, not in a URL. */
 const SECRET_PARAMETERS = new Set(['state', 'session', 'sid', 'sessionid']);
+/** Tokens of ours, whatever they stand in: see session/service-token.ts. */
+const OWN_TOKEN = /(postern_[a-z0-9]{4,16}_)[0-9A-Za-z]{8,}/g;
 /** One look at a whole query, so that the usual one costs next to nothing. "%" may hide a name. */
 const MAYBE_SECRET =
   /code|key|pass|pwd|sig|nonce|state|session|sid|saml|cookie|auth|secret|token|ticket|credential|otp|jwt|assertion|%/i;
@@ -25,6 +27,11 @@ const URL_QUERY = /\?[^\s"'<>#]*/g;
 export function isSecretName(name: string): boolean {
   const plain = name.toLowerCase().replaceAll(/[-_. ]/g, '');
   return SECRET_WORDS.has(plain) || SECRET_ENDINGS.test(plain);
+}
+
+/** Masks the secret part of machines' tokens. */
+export function redactTokens(text: string): string {
+  return text.includes('postern_') ? text.replaceAll(OWN_TOKEN, `$1${MASK}`) : text;
 }
 
 /** Masks the values of secret parameters in "?a=1&token=x". Text without "=" keeps its form. */
@@ -84,7 +91,8 @@ function isErrorCode(name: string, value: unknown): boolean {
 }
 
 function redactValue(value: unknown, depth: number, above: ReadonlySet<object>): unknown {
-  if (typeof value === 'string') return value.includes('?') ? value.replaceAll(URL_QUERY, redactQuery) : value;
+  if (typeof value === 'string')
+    return redactTokens(value.includes('?') ? value.replaceAll(URL_QUERY, redactQuery) : value);
   if (typeof value === 'bigint') return value.toString();
   if (isPlain(value)) return value;
   if (typeof value !== 'object') return `[${typeof value}]`;

@@ -8,14 +8,14 @@ export type IdentityHeaders = readonly (readonly [name: string, value: string])[
 
 const NOBODY: IdentityHeaders = [];
 const ofPerson = new WeakMap<Person, IdentityHeaders>();
-const ofService = new Map<string, IdentityHeaders>();
+const ofMachine = new Map<string, IdentityHeaders>();
 
 export function identityHeaders(identity: Identity): IdentityHeaders {
   if (identity.kind === 'anonymous') return NOBODY;
-  if (identity.kind === 'service') {
-    let known = ofService.get(identity.name);
+  if (identity.kind !== 'person') {
+    let known = ofMachine.get(identity.name);
     if (known === undefined)
-      ofService.set(identity.name, (known = [['X-Forwarded-User', toFieldValue(identity.name)]]));
+      ofMachine.set(identity.name, (known = [['X-Forwarded-User', toFieldValue(identity.name)]]));
     return known;
   }
   let known = ofPerson.get(identity.person);

@@ -102,9 +102,23 @@ export function askToSignIn(context: RequestContext, deps: RefuseDeps, onError: 
     .catch(onError);
 }
 
-/** Only a machine's credentials could help (RFC 7617). */
+const BASIC = 'Basic realm="postern", charset="UTF-8"';
+const BEARER = 'Bearer realm="postern"';
+const INVALID_TOKEN = `${BEARER}, error="invalid_token", error_description="The token is unknown, revoked, expired or damaged"`;
+
+/**
+ * Only a machine's credentials could help, or those it gave are wrong (RFC 7617, RFC 6750 section 3).
+ * Where a token could help Basic is offered too: many a program sends a token only as its password.
+ */
 export function challenge(context: RequestContext): void {
-  sendError(context, 401, 'ACCESS_DENIED', [['WWW-Authenticate', 'Basic realm="postern", charset="UTF-8"']]);
+  const { judged, route } = context;
+  const refused = judged?.refused ?? null;
+  const tokens = route?.policy.acceptsTokens ?? false;
+  const fields: [name: string, value: string][] = [];
+  if (refused === 'bearer') fields.push(['WWW-Authenticate', INVALID_TOKEN]);
+  else if (tokens) fields.push(['WWW-Authenticate', BEARER]);
+  if (tokens || refused === 'basic' || route?.policy.acceptsServices === true) fields.push(['WWW-Authenticate', BASIC]);
+  sendError(context, 401, refused === null ? 'ACCESS_DENIED' : 'CREDENTIAL_REFUSED', fields);
 }
 
 /** The way ends here, whatever happened: an answer if none has begun, else a visible break. */

@@ -4,7 +4,7 @@
  */
 import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Document } from '../config/document.ts';
-import type { SessionAnswer, SessionChange } from '../gate/ports.ts';
+import type { GrantAnswer, SessionAnswer, SessionChange } from '../gate/ports.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 
@@ -33,10 +33,13 @@ export interface WorkerBoot {
 /** What the control thread serves. */
 export type ControlMethods = {
   findSession: (key: string) => Promise<SessionAnswer>;
+  /** A machine's token by its hash. */
+  findToken: (key: string) => Promise<GrantAnswer>;
   verifyPassword: (service: string, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;
   handleInternal: (request: InternalRequest) => Promise<InternalResponse>;
   beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;
   touchSessions: (seen: readonly (readonly [key: string, at: number])[]) => void;
+  touchTokens: (seen: readonly (readonly [key: string, at: number])[]) => void;
 };
 
 /** What a worker serves. */

@@ -15,6 +15,7 @@ import { createAccessLog } from '../observe/access-log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
 import { compileTableSliced } from '../route/compile.ts';
+import { serviceTokenPrefix } from '../session/service-token.ts';
 import { createOwnCookieTest, sessionCookieName } from '../session/token.ts';
 import { createUpstreams } from '../upstream/forward.ts';
 import { createFindClient } from '../wire/client-address.ts';
@@ -85,11 +86,14 @@ const control = openChannel<ControlMethods>(parentPort, {
 
 const gate = createGate({
   find: (key) => control.call('findSession', key),
+  findToken: (key) => control.call('findToken', key),
+  tokenPrefix: serviceTokenPrefix(boot.instance),
   verifyPassword: (service, password, peer) => control.call('verifyPassword', service, password, peer),
   clock: systemClock,
   settings: () => current().gate,
   isConfirmed: () => performance.now() - lastBeat < HEARTBEAT_MISSED_MS,
   reportUse: (seen) => control.send('touchSessions', seen),
+  reportTokenUse: (seen) => control.send('touchTokens', seen),
 });
 const longLived = createLongLived(gate, currentSite);
 const upstreams = createUpstreams({

@@ -6,10 +6,12 @@ import type { Person } from '../core/person.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Decision, Facts } from '../policy/facts.ts';
 import type { Gate, GatePolicy, GateSettings, Judged } from './gate.ts';
-import type { SessionAnswer, SessionView } from './ports.ts';
+import type { GrantView, SessionAnswer, SessionView } from './ports.ts';
+import { mintServiceToken, serviceTokenPrefix } from '../session/service-token.ts';
 
 export const COOKIE = '__Host-postern-k3v9';
 export const HOST = 'app.example';
+export const PREFIX: string = serviceTokenPrefix('k3v9');
 export const ADA: Person = {
   provider: 'local',
   subject: 's-1',
@@ -25,6 +27,8 @@ export const ADA: Person = {
 export interface Rig {
   readonly gate: Gate;
   readonly sessions: Map<string, SessionView>;
+  readonly tokens: Map<string, GrantView>;
+  readonly tokenReports: (readonly [key: string, at: number])[][];
   readonly clock: { at: number; now: () => number };
   readonly state: {
     store: 'up' | 'down' | 'stuck';
@@ -35,9 +39,12 @@ export interface Rig {
     version: string;
     /** Runs between the store's answer and its arrival. */
     beforeAnswer: (() => void) | null;
+    beforeTokenAnswer: (() => void) | null;
   };
   readonly settings: { -readonly [K in keyof GateSettings]: GateSettings[K] };
   readonly reports: (readonly [key: string, at: number])[][];
+  /** A machine's token. */
+  mintToken(name: string, expiresAt?: number): string;
   /** A session on a host; answers its token. */
   signIn(over?: Partial<SessionView>): string;
   ask(headers: Record<string, string | string[]>, policy?: GatePolicy, ip?: string | null): Promise<Judged>;
@@ -55,6 +62,7 @@ export function createRig(): Rig {
     busy: false,
     version: 'v1',
     beforeAnswer: null,
+    beforeTokenAnswer: null,
   };
   const settings: Rig['settings'] = {
     staleForMs: 60_000,
@@ -65,8 +73,21 @@ export function createRig(): Rig {
     serviceVersion: (service) => (service === 'promtail' ? state.version : null),
   };
   const reports: Rig['reports'] = [];
+  const tokens = new Map<string, GrantView>();
+  const tokenReports: Rig['tokenReports'] = [];
   const gate = createGate({
     clock,
+    tokenPrefix: PREFIX,
+    reportTokenUse: (seen) => tokenReports.push([...seen]),
+    async findToken(key) {
+      state.lookUps++;
+      if (state.store === 'down') return { kind: 'unavailable' };
+      const session = tokens.get(key);
+      const isAlive = session !== undefined && clock.at < session.expiresAt;
+      await Promise.resolve();
+      state.beforeTokenAnswer?.();
+      return isAlive ? { kind: 'found', session } : { kind: 'absent' };
+    },
     settings: () => settings,
     isConfirmed: () => state.heard,
     reportUse: (seen) => reports.push([...seen]),
@@ -89,6 +110,14 @@ export function createRig(): Rig {
   return {
     gate,
     sessions,
+    tokens,
+    tokenReports,
+    mintToken(name, expiresAt = Number.MAX_SAFE_INTEGER) {
+      const token = mintServiceToken(PREFIX);
+      const key = keyOfToken(token);
+      tokens.set(key, { key, identity: { kind: 'token', name }, expiresAt, lastSeenAt: 0 });
+      return token;
+    },
     clock,
     state,
     settings,

@@ -5,11 +5,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
-import type { HeaderBlock } from '../wire/header-block.ts';
 import type { VerifyPassword } from './ports.ts';
-
-/** Where a request needs both the app's own Authorization and ours. Postern never passes it on. */
-export const OWN_AUTHORIZATION = 'postern-authorization';
 
 const REMEMBER_MS = 10 * 60_000;
 const MAX_REMEMBERED = 2_000;
@@ -24,32 +20,20 @@ export interface BasicCredential {
   readonly password: string;
 }
 
-export type FoundCredential =
-  | { readonly kind: 'none' }
-  /** `field` is the header that held it. */
-  | { readonly kind: 'basic'; readonly field: string; readonly credential: BasicCredential }
-  | { readonly kind: 'malformed'; readonly field: string };
-
-const NO_CREDENTIAL: FoundCredential = { kind: 'none' };
-
-/** The Basic credential of a request; other schemes belong to the app. */
-export function findBasic(headers: HeaderBlock): FoundCredential {
-  const field = headers.has(OWN_AUTHORIZATION) ? OWN_AUTHORIZATION : 'authorization';
-  const value = headers.get(field);
-  if (value === undefined) return NO_CREDENTIAL;
-  if (!SCHEME.test(value)) return field === OWN_AUTHORIZATION ? { kind: 'malformed', field } : NO_CREDENTIAL;
-  const credential = headers.count(field) === 1 ? parseBasic(value) : null;
-  return credential === null ? { kind: 'malformed', field } : { kind: 'basic', field, credential };
-}
-
 /** Null where it is not name, colon, password in base64 of valid UTF-8. */
 export function parseBasic(value: string): BasicCredential | null {
+  const found = decodeBasic(value);
+  return found === null || found.name === '' ? null : found;
+}
+
+/** The same, and the name may be empty: a token needs none beside it. */
+export function decodeBasic(value: string): BasicCredential | null {
   const text = value.replace(SCHEME, '').trim();
   if (text.length > MAX_CREDENTIAL || !TOKEN68.test(text)) return null;
   const bytes = Buffer.from(text, 'base64');
   const pair = bytes.toString('utf8');
   const colon = pair.indexOf(':');
-  if (colon < 1 || pair.includes('\u0000') || !Buffer.from(pair, 'utf8').equals(bytes)) return null;
+  if (colon === -1 || pair.includes('\u0000') || !Buffer.from(pair, 'utf8').equals(bytes)) return null;
   return { name: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 

@@ -5,19 +5,23 @@
  */
 import { isToken, keyOfToken } from '../session/token.ts';
 import { cookieValues } from '../wire/cookies.ts';
-import { createBasicVerifier, findBasic } from './basic.ts';
+import { createBasicVerifier } from './basic.ts';
+import { decide } from './decide.ts';
+import { judgeMachine } from './judge-machine.ts';
 import { LiveRegistry } from './live.ts';
+import { findMachineCredential } from './machine-credential.ts';
 import { SessionCache } from './session-cache.ts';
 import { createUseReport } from './use-report.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Identity } from '../core/person.ts';
-import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
-import type { BasicAnswer, BasicVerifier, FoundCredential } from './basic.ts';
+import type { BasicVerifier } from './basic.ts';
+import type { Asked as AskedOf } from './decide.ts';
+import type { GatePolicy, GateRoute, GateSettings, Judged } from './judged.ts';
 import type { LiveExchange, LiveHandle } from './live.ts';
-import type { FindSession, SessionChange, SessionView, VerifyPassword } from './ports.ts';
+import type { FindSession, FindToken, GrantView, SessionChange, SessionView, VerifyPassword } from './ports.ts';
 import type { CacheAnswer, CachedSession } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
@@ -26,51 +30,14 @@ const MAX_COOKIE_VALUES = 4;
 const NOTE_EVERY_MS = 1_000;
 const ANONYMOUS: Identity = { kind: 'anonymous' };
 const UNAVAILABLE = { kind: 'unavailable' } as const;
-const BUSY = { kind: 'busy' } as const;
-const WRONG_CREDENTIAL: Decision = { kind: 'challenge', rule: '(wrong credential)' };
 
-/** The part of a compiled policy that the gate needs. */
-export type GatePolicy = Pick<
-  CompiledPolicy,
-  'id' | 'isPublic' | 'dependsOnlyOnIdentity' | 'acceptsServices' | 'decide'
->;
-
-export interface GateRoute {
-  readonly policy: GatePolicy;
-  /** The host that the request came to: cookies of other hosts do not count. */
-  readonly host: string;
-  /** What the visitor's browser speaks. */
-  readonly scheme: 'http' | 'https';
-}
-
-export interface Judged {
-  readonly decision: Decision | { readonly kind: 'unavailable' } | { readonly kind: 'busy' };
-  readonly identity: Identity;
-  readonly session: SessionView | null;
-  /** Null: unknown. */
-  readonly ip: string | null;
-  /** `refused`: one was given for us and is wrong. */
-  readonly credential: 'none' | 'session' | 'basic' | 'refused';
-  /** True where the gate used up Authorization: the app must not see it. */
-  readonly removeAuthorization: boolean;
-  /** Of the rules that were asked; see track. */
-  readonly epoch: number;
-}
-
-export interface GateSettings {
-  readonly staleForMs: number;
-  readonly idleMs: number;
-  /** Cookie name that counts for a browser that speaks HTTPS, and for one that does not. */
-  readonly cookieName: string;
-  readonly plainCookieName: string;
-  /** With cookie_domain: the sign-in host, whose cookie counts on every host of the domain; else null. */
-  readonly shared: { readonly signInHost: string; readonly domain: string } | null;
-  /** Changes whenever the hashes of the service do; null where there is no such service. */
-  readonly serviceVersion: (service: string) => string | null;
-}
+export type { GatePolicy, GateRoute, GateSettings, Judged } from './judged.ts';
 
 export interface GateDeps {
   readonly find: FindSession;
+  readonly findToken: FindToken;
+  /** What tokens of this installation begin with. */
+  readonly tokenPrefix: string;
   readonly verifyPassword: VerifyPassword;
   readonly clock: Clock;
   /** Of the running document; asked anew each time. */
@@ -79,6 +46,8 @@ export interface GateDeps {
   readonly isConfirmed: () => boolean;
   /** Takes what was used since the last report, about every 5 s. */
   readonly reportUse: (seen: readonly (readonly [key: string, at: number])[]) => void;
+  /** The same for machines' tokens. */
+  readonly reportTokenUse: (seen: readonly (readonly [key: string, at: number])[]) => void;
 }
 
 export interface Gate {
@@ -99,32 +68,46 @@ export interface Gate {
 export function createGate(deps: GateDeps): Gate {
   const { clock } = deps;
   const use = createUseReport(deps.reportUse);
-  const cache: SessionCache = new SessionCache({
+  const tokenUse = createUseReport(deps.reportTokenUse);
+  const onAbsent = (key: string): void => live.closeSessions([key]);
+  const cache: SessionCache = new SessionCache({ ...deps, limits: deps.settings, onAbsent });
+  const grants: SessionCache<GrantView> = new SessionCache({
     ...deps,
-    limits: deps.settings,
-    onAbsent: (key) => live.closeSessions([key]),
+    find: deps.findToken,
+    limits: () => ({ staleForMs: deps.settings().staleForMs, idleMs: Number.POSITIVE_INFINITY }),
+    onAbsent,
   });
   const serviceVersion = (service: string): string | null => deps.settings().serviceVersion(service);
-  const live: LiveRegistry = new LiveRegistry({ clock, serviceVersion, cache, use });
+  const live: LiveRegistry = new LiveRegistry({ clock, serviceVersion, cache, grants, use, tokenUse });
   const basic = createBasicVerifier({ verifyPassword: deps.verifyPassword, clock, serviceVersion });
-  const judge = createJudge({ cache, basic, use, clock, settings: deps.settings });
+  const judging: JudgeDeps = { cache, grants, basic, use, tokenUse, clock, settings: deps.settings };
+  const { tokenPrefix } = deps;
   return {
-    judge,
-    findSession: (exchange, host, scheme) => judge(exchange, { policy: EVERYBODY, host, scheme }, null),
+    judge(exchange, route, ip) {
+      const asked = { exchange, route, ip };
+      const found = findMachineCredential(exchange.request.headers, tokenPrefix);
+      if (found.kind === 'none') return judgeCookie(judging, asked);
+      return judgeMachine(judging, asked, found) ?? judgeCookie(judging, asked);
+    },
+    findSession: (exchange, host, scheme) =>
+      judgeCookie(judging, { exchange, route: { policy: EVERYBODY, host, scheme }, ip: null }),
     track: (it) => live.track(it),
     applyChange(change) {
       cache.apply(change);
+      grants.apply(change);
       if (change.kind === 'revoked') live.closeSessions(change.keys);
       else live.changePerson(change.keys, change.person);
     },
     redecide() {
       cache.forgetDecisions();
+      grants.forgetDecisions();
       return live.redecide();
     },
     tick() {
       const now = clock.now();
       live.tick(now);
       use.flushWhenDue(now);
+      tokenUse.flushWhenDue(now);
     },
     get liveCount() {
       return live.size;
@@ -144,28 +127,15 @@ const OWN_PAGE: Decision = { kind: 'allow', rule: '(own pages)' };
 
 interface JudgeDeps {
   readonly cache: SessionCache;
+  readonly grants: SessionCache<GrantView>;
   readonly basic: BasicVerifier;
   readonly use: UseReport;
+  readonly tokenUse: UseReport;
   readonly clock: Clock;
   readonly settings: () => GateSettings;
 }
 
-function createJudge(deps: JudgeDeps): Gate['judge'] {
-  return (exchange, route, ip) => {
-    const { policy } = route;
-    if (policy.acceptsServices && !policy.isPublic) {
-      const found = findBasic(exchange.request.headers);
-      if (found.kind !== 'none') return judgeBasic(deps, { exchange, route, ip }, found);
-    }
-    return judgeCookie(deps, { exchange, route, ip });
-  };
-}
-
-interface Asked {
-  readonly exchange: Exchange;
-  readonly route: GateRoute;
-  readonly ip: string | null;
-}
+type Asked = AskedOf<GateRoute>;
 
 function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
   const settings = deps.settings();
@@ -232,8 +202,10 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
     decision,
     identity: entry.identity,
     session: entry.view,
+    grant: null,
     ip: asked.ip,
     credential: 'session',
+    refused: null,
     removeAuthorization: false,
     epoch: deps.cache.epoch,
   };
@@ -244,57 +216,13 @@ function judgeAnonymous(deps: JudgeDeps, asked: Asked): Judged {
     decision: decide(asked, ANONYMOUS),
     identity: ANONYMOUS,
     session: null,
+    grant: null,
     ip: asked.ip,
     credential: 'none',
+    refused: null,
     removeAuthorization: false,
     epoch: deps.cache.epoch,
   };
-}
-
-function judgeBasic(
-  deps: JudgeDeps,
-  asked: Asked,
-  found: Exclude<FoundCredential, { kind: 'none' }>,
-): Judged | Promise<Judged> {
-  const removeAuthorization = found.field === 'authorization';
-  if (found.kind === 'malformed') return judgeService(deps, asked, 'wrong', { name: '', removeAuthorization });
-  const service = { name: found.credential.name, removeAuthorization };
-  const answer = deps.basic.verify(found.credential, asked.ip ?? 'unknown');
-  if (answer instanceof Promise) return answer.then((late) => judgeService(deps, asked, late, service));
-  return judgeService(deps, asked, answer, service);
-}
-
-function judgeService(
-  deps: JudgeDeps,
-  asked: Asked,
-  answer: BasicAnswer,
-  service: { readonly name: string; readonly removeAuthorization: boolean },
-): Judged {
-  const isRight = answer === 'ok';
-  const identity: Identity = isRight ? { kind: 'service', name: service.name } : ANONYMOUS;
-  return {
-    decision: isRight ? decide(asked, identity) : refusalOf(answer),
-    identity,
-    session: null,
-    ip: asked.ip,
-    credential: isRight ? 'basic' : 'refused',
-    removeAuthorization: service.removeAuthorization,
-    epoch: deps.cache.epoch,
-  };
-}
-
-function refusalOf(answer: 'wrong' | 'busy'): Judged['decision'] {
-  return answer === 'busy' ? BUSY : WRONG_CREDENTIAL;
-}
-
-function decide(asked: Asked, identity: Identity): Decision {
-  const { request, connection } = asked.exchange;
-  return asked.route.policy.decide({
-    identity,
-    ip: asked.ip,
-    clientCertificate: connection.clientCertificate,
-    request,
-  });
 }
 
 function isEntry(answer: CacheAnswer): answer is CachedSession {

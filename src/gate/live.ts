@@ -7,19 +7,28 @@ import type { Clock } from '../core/clock.ts';
 import type { Identity, Person } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Exchange } from '../wire/exchange.ts';
-import type { SessionView } from './ports.ts';
+import type { CredentialView, GrantView, SessionView } from './ports.ts';
+import { identityOf } from './session-cache.ts';
 import type { SessionCache } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
 /** Decisions in one go before the event loop gets its turn. */
 const SLICE = 500;
 
-export type CloseReason = 'session-ended' | 'session-expired' | 'not-allowed' | 'route-gone' | 'credential-changed';
+export type CloseReason =
+  | 'session-ended'
+  | 'session-expired'
+  | 'token-ended'
+  | 'token-expired'
+  | 'not-allowed'
+  | 'route-gone'
+  | 'credential-changed';
 
 /** What the decision was made on. */
 export interface LiveJudged {
   readonly identity: Identity;
   readonly session: SessionView | null;
+  readonly grant: GrantView | null;
   readonly ip: string | null;
   readonly epoch: number;
 }
@@ -43,11 +52,15 @@ export interface LiveRegistryDeps {
   readonly clock: Clock;
   readonly serviceVersion: (service: string) => string | null;
   readonly cache: Pick<SessionCache, 'peek' | 'find' | 'epoch'>;
+  readonly grants: Pick<SessionCache<GrantView>, 'peek' | 'find'>;
   readonly use: UseReport;
+  readonly tokenUse: UseReport;
 }
 
 interface Tracked {
   readonly live: LiveExchange;
+  /** What it rides on. */
+  readonly held: CredentialView | null;
   identity: Identity;
   /** Of the service's hashes when it was let in. */
   readonly version: string | null;
@@ -69,11 +82,12 @@ export class LiveRegistry {
   }
 
   track(live: LiveExchange): LiveHandle {
-    const { identity, session } = live.judged;
+    const { identity, session, grant } = live.judged;
+    const held = session ?? grant;
     const version = identity.kind === 'service' ? this.#deps.serviceVersion(identity.name) : null;
-    const tracked: Tracked = { live, identity, version, isUsed: true, isOver: false };
+    const tracked: Tracked = { live, held, identity, version, isUsed: true, isOver: false };
     this.#all.add(tracked);
-    if (session !== null) this.#peersOf(session.key).add(tracked);
+    if (held !== null) this.#peersOf(held.key).add(tracked);
     this.#catchUp(tracked);
     return {
       used() {
@@ -84,7 +98,7 @@ export class LiveRegistry {
   }
 
   closeSessions(keys: readonly string[]): void {
-    for (const key of keys) for (const tracked of this.#copyOf(key)) this.#close(tracked, 'session-ended');
+    for (const key of keys) for (const tracked of this.#copyOf(key)) this.#close(tracked, endOf(tracked, 'ended'));
   }
 
   changePerson(keys: readonly string[], person: Person): void {
@@ -104,25 +118,27 @@ export class LiveRegistry {
 
   tick(now: number): void {
     for (const tracked of this.#all) {
-      const { session } = tracked.live.judged;
-      if (session === null) continue;
-      if (now >= session.expiresAt) this.#close(tracked, 'session-expired');
+      const { held } = tracked;
+      if (held === null) continue;
+      if (now >= held.expiresAt) this.#close(tracked, endOf(tracked, 'expired'));
       else if (tracked.isUsed) {
         tracked.isUsed = false;
-        this.#deps.use.note(session.key, now);
+        const report = 'person' in held ? this.#deps.use : this.#deps.tokenUse;
+        report.note(held.key, now);
       }
     }
   }
 
   /** What changed between the decision and now was told before this one was in the list. */
   #catchUp(tracked: Tracked): void {
-    const { session, epoch } = tracked.live.judged;
-    if (epoch !== this.#deps.cache.epoch) queueMicrotask(() => this.#decideAgain(tracked));
-    if (session === null) return;
-    const held = this.#deps.cache.peek(session.key);
-    if (held?.view.person === session.person) return;
+    const { held } = tracked;
+    if (tracked.live.judged.epoch !== this.#deps.cache.epoch) queueMicrotask(() => this.#decideAgain(tracked));
+    if (held === null) return;
+    const cache = 'person' in held ? this.#deps.cache : this.#deps.grants;
+    const known = cache.peek(held.key);
+    if (known !== null && isSameWho(known.view, held)) return;
     // Revoked, changed, or only pushed out of the cache: the store knows, and `absent` closes it.
-    void Promise.resolve(this.#deps.cache.find(session.key)).then((answer) => {
+    void Promise.resolve(cache.find(held.key)).then((answer) => {
       if (typeof answer === 'object') this.#change(tracked, answer.identity);
     });
   }
@@ -147,7 +163,7 @@ export class LiveRegistry {
   #forget(tracked: Tracked): void {
     tracked.isOver = true;
     this.#all.delete(tracked);
-    const key = tracked.live.judged.session?.key;
+    const key = tracked.held?.key;
     if (key === undefined) return;
     const peers = this.#bySession.get(key);
     peers?.delete(tracked);
@@ -166,11 +182,20 @@ export class LiveRegistry {
   }
 }
 
+/** The very object: what a change brings is another one. */
+function isSameWho(a: CredentialView, b: CredentialView): boolean {
+  return 'person' in a && 'person' in b ? a.person === b.person : identityOf(a) === identityOf(b);
+}
+
+function endOf({ held }: Tracked, how: 'ended' | 'expired'): CloseReason {
+  return held !== null && !('person' in held) ? `token-${how}` : `session-${how}`;
+}
+
 /** Null: it may go on. What cannot be decided may not. */
 function reasonToClose(tracked: Tracked, deps: LiveRegistryDeps): CloseReason | null {
-  const { live, identity, version } = tracked;
-  const { ip, session } = live.judged;
-  if (session !== null && deps.clock.now() >= session.expiresAt) return 'session-expired';
+  const { live, held, identity, version } = tracked;
+  const { ip } = live.judged;
+  if (held !== null && deps.clock.now() >= held.expiresAt) return endOf(tracked, 'expired');
   if (identity.kind === 'service' && deps.serviceVersion(identity.name) !== version) return 'credential-changed';
   const policy = live.findPolicy();
   if (policy === null) return 'route-gone';

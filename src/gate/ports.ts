@@ -2,11 +2,21 @@
  * What the gate needs from elsewhere. The edge worker hands these in: they ask the control thread,
  * which alone reads and writes the store.
  */
-import type { SessionAnswer } from '../session/record.ts';
+import type { GrantAnswer, SessionAnswer } from '../session/record.ts';
 
-export type { SessionAnswer, SessionChange, SessionView } from '../session/record.ts';
+export type {
+  Answer,
+  CredentialView,
+  GrantAnswer,
+  GrantView,
+  SessionAnswer,
+  SessionChange,
+  SessionView,
+} from '../session/record.ts';
 
 export type FindSession = (key: string) => Promise<SessionAnswer>;
+/** A machine's token by its hash. */
+export type FindToken = (key: string) => Promise<GrantAnswer>;
 
 /** Verifies a machine's password in the hash threads. `busy`: the bounded queue or the address's cost ceiling is full. */
 export type VerifyPassword = (service: string, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;

@@ -1,5 +1,5 @@
 /**
- * The sessions that a worker knows. Changes are pushed by the control thread, so while its heartbeat
+ * The sessions, or the machines' grants, that a worker knows. Changes are pushed by the control thread, so while its heartbeat
  * is heard an entry holds; each is asked for again now and then all the same. When nobody confirms it,
  * an entry serves for `staleForMs` at most. Look-ups of one key are one; a change that arrives while
  * one is under way makes it start again.
@@ -7,7 +7,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Identity } from '../core/person.ts';
-import type { FindSession, SessionAnswer, SessionChange, SessionView } from './ports.ts';
+import type { Answer, CredentialView, SessionChange, SessionView } from './ports.ts';
 
 /** An entry in use is asked for again so often, though the heartbeat vouches for it: nothing is believed for ever. */
 const RECONFIRM_MS = 300_000;
@@ -18,19 +18,19 @@ const MAX_ENTRIES = 100_000;
 const MAX_FLIGHTS = 2_000;
 const MAX_DECISIONS = 64;
 
-export interface SessionCacheDeps {
-  readonly find: FindSession;
+export interface SessionCacheDeps<V extends CredentialView> {
+  readonly find: (key: string) => Promise<Answer<V>>;
   readonly clock: Clock;
   /** False: the control thread has not been heard for a second. */
   readonly isConfirmed: () => boolean;
   readonly limits: () => { readonly staleForMs: number; readonly idleMs: number };
   readonly maxEntries?: number;
-  /** The store says that the session is no more. */
+  /** The store says that it is no more. */
   readonly onAbsent: (key: string) => void;
 }
 
-export interface CachedSession {
-  view: SessionView;
+export interface CachedSession<V extends CredentialView = SessionView> {
+  view: V;
   identity: Identity;
   /** When the store last vouched for it. */
   confirmedAt: number;
@@ -45,23 +45,23 @@ export interface CachedSession {
   epoch: number;
 }
 
-export type CacheAnswer = CachedSession | 'absent' | 'unavailable';
+export type CacheAnswer<V extends CredentialView = SessionView> = CachedSession<V> | 'absent' | 'unavailable';
 
-interface Flight {
-  promise: Promise<CacheAnswer>;
+interface Flight<V extends CredentialView> {
+  promise: Promise<CacheAnswer<V>>;
   /** A change for this key arrived after the question was sent. */
   isTainted: boolean;
 }
 
-export class SessionCache {
-  readonly #deps: SessionCacheDeps;
+export class SessionCache<V extends CredentialView = SessionView> {
+  readonly #deps: SessionCacheDeps<V>;
   /** In the order of confirmation. */
-  readonly #entries = new Map<string, CachedSession>();
-  readonly #flights = new Map<string, Flight>();
+  readonly #entries = new Map<string, CachedSession<V>>();
+  readonly #flights = new Map<string, Flight<V>>();
   #epoch = 0;
   #lastHeardAt = 0;
 
-  constructor(deps: SessionCacheDeps) {
+  constructor(deps: SessionCacheDeps<V>) {
     this.#deps = deps;
   }
 
@@ -71,7 +71,7 @@ export class SessionCache {
   }
 
   /** The answer, at once where it is known. */
-  find(key: string): CacheAnswer | Promise<CacheAnswer> {
+  find(key: string): CacheAnswer<V> | Promise<CacheAnswer<V>> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#lookUp(key);
     const now = this.#deps.clock.now();
@@ -84,7 +84,7 @@ export class SessionCache {
   }
 
   /** What is held, confirmed or not. */
-  peek(key: string): CachedSession | null {
+  peek(key: string): CachedSession<V> | null {
     return this.#entries.get(key) ?? null;
   }
 
@@ -95,7 +95,7 @@ export class SessionCache {
       const entry = this.#entries.get(key);
       if (entry === undefined) continue;
       if (change.kind === 'revoked') this.#entries.delete(key);
-      else renew(entry, { ...entry.view, person: change.person });
+      else if ('person' in entry.view) renew(entry, { ...entry.view, person: change.person });
     }
   }
 
@@ -104,11 +104,11 @@ export class SessionCache {
     this.#epoch++;
   }
 
-  recall(entry: CachedSession, policyId: string): Decision | undefined {
+  recall(entry: CachedSession<V>, policyId: string): Decision | undefined {
     return entry.epoch === this.#epoch ? entry.decisions.get(policyId) : undefined;
   }
 
-  remember(entry: CachedSession, policyId: string, decision: Decision): void {
+  remember(entry: CachedSession<V>, policyId: string, decision: Decision): void {
     if (entry.epoch !== this.#epoch || entry.decisions.size >= MAX_DECISIONS) {
       entry.decisions.clear();
       entry.epoch = this.#epoch;
@@ -117,13 +117,13 @@ export class SessionCache {
   }
 
   /** Expired or idle here: only the store knows whether another worker has seen it since. */
-  #isAlive(entry: CachedSession, now: number): boolean {
+  #isAlive(entry: CachedSession<V>, now: number): boolean {
     const idleMs = now - Math.max(entry.usedAt, entry.view.lastSeenAt);
     return now < entry.view.expiresAt && idleMs < this.#deps.limits().idleMs;
   }
 
   /** What nobody confirms: served for a while, then nobody is let in, and nobody is logged out. */
-  #stale(key: string): CacheAnswer {
+  #stale(key: string): CacheAnswer<V> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return 'unavailable';
     const now = this.#deps.clock.now();
@@ -131,17 +131,17 @@ export class SessionCache {
     return isFresh && this.#isAlive(entry, now) ? entry : 'unavailable';
   }
 
-  #lookUp(key: string): Promise<CacheAnswer> {
+  #lookUp(key: string): Promise<CacheAnswer<V>> {
     const flying = this.#flights.get(key);
     if (flying !== undefined) return flying.promise;
     if (this.#flights.size >= MAX_FLIGHTS) return Promise.resolve(this.#stale(key));
-    const flight: Flight = { promise: Promise.resolve('unavailable'), isTainted: false };
+    const flight: Flight<V> = { promise: Promise.resolve('unavailable'), isTainted: false };
     this.#flights.set(key, flight);
     flight.promise = this.#ask(key, flight).finally(() => this.#flights.delete(key));
     return flight.promise;
   }
 
-  async #ask(key: string, flight: Flight): Promise<CacheAnswer> {
+  async #ask(key: string, flight: Flight<V>): Promise<CacheAnswer<V>> {
     for (;;) {
       flight.isTainted = false;
       const answer = await findInTime(this.#deps.find, key);
@@ -151,7 +151,7 @@ export class SessionCache {
     }
   }
 
-  #settle(key: string, answer: SessionAnswer): CacheAnswer {
+  #settle(key: string, answer: Answer<V>): CacheAnswer<V> {
     if (answer.kind === 'found') return this.#put(key, answer.session);
     if (answer.kind === 'absent') {
       this.#entries.delete(key);
@@ -162,11 +162,11 @@ export class SessionCache {
     return this.#stale(key);
   }
 
-  #put(key: string, view: SessionView): CacheAnswer {
+  #put(key: string, view: V): CacheAnswer<V> {
     const now = this.#deps.clock.now();
     if (view.key !== key || now >= view.expiresAt) return 'absent';
     const entry = this.#entries.get(key) ?? createEntry(view, this.#epoch);
-    if (isSamePerson(entry.view, view)) entry.view = { ...view, person: entry.view.person };
+    if (isSameIdentity(entry.view, view)) entry.view = withIdentityOf(view, entry.view);
     else renew(entry, view);
     entry.confirmedAt = now;
     entry.isDoubtful = false;
@@ -191,10 +191,10 @@ export class SessionCache {
   }
 }
 
-function createEntry(view: SessionView, epoch: number): CachedSession {
+function createEntry<V extends CredentialView>(view: V, epoch: number): CachedSession<V> {
   return {
     view,
-    identity: { kind: 'person', person: view.person },
+    identity: identityOf(view),
     confirmedAt: 0,
     usedAt: view.lastSeenAt,
     notedAt: 0,
@@ -205,20 +205,38 @@ function createEntry(view: SessionView, epoch: number): CachedSession {
   };
 }
 
-function renew(entry: CachedSession, view: SessionView): void {
+function renew<V extends CredentialView>(entry: CachedSession<V>, view: V): void {
   entry.view = view;
-  entry.identity = { kind: 'person', person: view.person };
+  entry.identity = identityOf(view);
   entry.decisions.clear();
 }
 
 /** Views are plain data out of one store, so the order of their fields is the same. */
-function isSamePerson(a: SessionView, b: SessionView): boolean {
-  return a.person === b.person || JSON.stringify(a.person) === JSON.stringify(b.person);
+function isSameIdentity(a: CredentialView, b: CredentialView): boolean {
+  const [one, other] = [whoOf(a), whoOf(b)];
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** What hangs on the very object (headers made for it) stays of use. */
+function withIdentityOf<V extends CredentialView>(view: V, known: V): V {
+  if ('person' in view && 'person' in known) return { ...view, person: known.person };
+  return 'identity' in view && 'identity' in known ? { ...view, identity: known.identity } : view;
+}
+
+function whoOf(view: CredentialView): object {
+  return 'person' in view ? view.person : view.identity;
+}
+
+export function identityOf(view: CredentialView): Identity {
+  return 'person' in view ? { kind: 'person', person: view.person } : view.identity;
 }
 
 /** The control thread may be stuck: no answer in time is no answer. */
-async function findInTime(find: FindSession, key: string): Promise<SessionAnswer> {
-  const { promise, resolve } = Promise.withResolvers<SessionAnswer>();
+async function findInTime<V extends CredentialView>(
+  find: SessionCacheDeps<V>['find'],
+  key: string,
+): Promise<Answer<V>> {
+  const { promise, resolve } = Promise.withResolvers<Answer<V>>();
   const timer = setTimeout(() => resolve({ kind: 'unavailable' }), LOOK_UP_TIMEOUT_MS);
   find(key).then(resolve, () => resolve({ kind: 'unavailable' }));
   try {

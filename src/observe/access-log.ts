@@ -7,7 +7,7 @@
 import { isatty } from 'node:tty';
 import { createLineWriter } from '../core/line-writer.ts';
 import { visible, type LineSink, type LogFormat } from '../core/log.ts';
-import { redactQuery } from '../core/redact.ts';
+import { redactQuery, redactTokens } from '../core/redact.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Identity } from '../core/person.ts';
 
@@ -76,7 +76,7 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
 /** "local:alice", "service:promtail", "-". */
 export function whoOf(identity: Identity): string {
   if (identity.kind === 'person') return `${identity.person.provider}:${identity.person.name}`;
-  return identity.kind === 'service' ? `service:${identity.name}` : '-';
+  return identity.kind === 'anonymous' ? '-' : `${identity.kind}:${identity.name}`;
 }
 
 const TARGET_MAX = 2048;
@@ -136,8 +136,8 @@ function field(name: string, value: string | null): string {
 
 /** Path and masked query, bounded. */
 function target({ path, query }: AccessEntry): string {
-  if (query === '' || isOwnPath(path)) return cut(path, TARGET_MAX);
-  return cut(path + redactQuery(cut(query, TARGET_MAX)), TARGET_MAX);
+  if (query === '' || isOwnPath(path)) return redactTokens(cut(path, TARGET_MAX));
+  return redactTokens(cut(path + redactQuery(cut(query, TARGET_MAX)), TARGET_MAX));
 }
 
 /** Their queries hold one-time codes and tickets. */

@@ -16,6 +16,7 @@ export interface CelVariables {
     readonly provider: string;
   };
   service?: string;
+  token?: string;
   ip?: string;
   method?: string;
   host?: string;
@@ -34,7 +35,7 @@ export type CelCompilation =
 
 const MOST_CHARACTERS = 2_000;
 const MOST_GROUPS = 1_000;
-const VARIABLES = ['user', 'service', 'ip', 'method', 'host', 'path'] as const;
+const VARIABLES = ['user', 'service', 'token', 'ip', 'method', 'host', 'path'] as const;
 const LOOPS: ReadonlySet<string> = new Set(['exists', 'exists_one', 'all', 'filter']);
 const METHODS: ReadonlySet<string> = new Set([...LOOPS, 'startsWith', 'endsWith', 'contains', 'size']);
 const FUNCTIONS: ReadonlySet<string> = new Set(['size']);

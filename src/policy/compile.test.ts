@@ -85,6 +85,14 @@ const REFUSED_REQUESTS: readonly [
   [['signed-in'], ['ip:10.0.0.0/8'], 'deny', 'deny', 'deny'],
   [['signed-in'], ['ip:192.0.2.0/24'], 'sign-in', 'allow', 'deny'],
   [['signed-in'], ['user:bob'], 'sign-in', 'deny', 'deny'],
+  [['token:ci'], [], 'challenge', 'deny', 'deny'],
+  [['token:ci', 'user:alice'], [], 'sign-in', 'deny', 'deny'],
+  [['token:ci', 'service:promtail'], [], 'challenge', 'deny', 'deny'],
+  [[{ all: ['ip:10.0.0.0/8', 'token:ci'] }], [], 'challenge', 'deny', 'deny'],
+  [[{ all: ['ip:192.0.2.0/24', 'token:ci'] }], [], 'deny', 'deny', 'deny'],
+  [[{ all: ['token:ci', 'service:promtail'] }], [], 'deny', 'deny', 'deny'],
+  [[{ when: 'token == "ci"' }], [], 'challenge', 'deny', 'deny'],
+  [['signed-in', 'token:ci'], [{ when: 'token != ""' }], 'sign-in', 'allow', 'deny'],
   [['signed-in', 'service:promtail'], ['signed-in'], 'challenge', 'deny', 'deny'],
   [['public'], ['public'], 'deny', 'deny', 'deny'],
   [[{ when: 'user.name == "alice"' }], [], 'sign-in', 'deny', 'deny'],
@@ -103,6 +111,22 @@ test('decide() gives a refused request what could still help', () => {
     const got: string[] = [ANONYMOUS, person('bob'), other].map((identity) => kindFor(policy, { identity }));
     assert.deepEqual(got, expected, JSON.stringify({ allow, deny }));
   }
+});
+
+test('a machine is its kind and its name: no token passes for a service or a person, nor the other way', () => {
+  const who: Identity[] = [{ kind: 'token', name: 'ci' }, { kind: 'service', name: 'ci' }, person('ci')];
+  const rules = ['token:ci', 'service:ci', 'user:ci', 'signed-in'];
+  const admitted = rules.map((rule) => who.filter((identity) => kindFor(policyOf(rule), { identity }) === 'allow'));
+  assert.deepEqual(admitted, [[who[0]], [who[1]], [who[2]], [who[2]]]);
+  const others = policyOf({ when: 'token == "ci"' });
+  assert.deepEqual(
+    who.map((identity) => kindFor(others, { identity })),
+    ['allow', 'deny', 'deny'],
+  );
+  assert.deepEqual(
+    [others.acceptsTokens, policyOf('token:x').acceptsTokens, policyOf('signed-in').acceptsTokens],
+    [true, true, false],
+  );
 });
 
 test('decide() names the rule and the reason', () => {

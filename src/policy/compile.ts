@@ -19,6 +19,8 @@ export interface CompiledPolicy {
   readonly dependsOnlyOnIdentity: boolean;
   /** Some allow rule could match a service: its credentials are worth checking. */
   readonly acceptsServices: boolean;
+  /** The same for a machine's token. */
+  readonly acceptsTokens: boolean;
   /** Some visitor could be helped by signing in. */
   readonly couldSignIn: boolean;
   readonly decide: (facts: Facts) => Decision;
@@ -71,7 +73,8 @@ function compileRules(rules: readonly ParsedRule[], list: List, diagnostics: Dia
   return rules.map(({ principal, at }) => {
     const { matcher, refusals } = compileMatcher(principal, list);
     for (const reason of refusals) {
-      const remedy = 'Variables: user.name, user.email, user.groups, user.provider, service, ip, method, host, path';
+      const remedy =
+        'Variables: user.name, user.email, user.groups, user.provider, service, token, ip, method, host, path';
       diagnostics.push(problem(at, `Cannot compile expression of "when": ${reason}`, remedy));
     }
     return matcher;
@@ -90,6 +93,8 @@ function warnOfUseless(allow: readonly Rule[], diagnostics: Diagnostic[]): void 
 function createPolicy({ deny, allow }: Rules, id: string): CompiledPolicy {
   const rules = [...deny, ...allow];
   const isAdmitting = (who: Who): boolean => allow.some((rule) => rule.judge(who, null) !== 'no');
+  const accepts = (who: Who): boolean =>
+    allow.some((rule) => rule.asks.includes(who) && rule.judge(who, null) !== 'no');
   const allowed = new Map(allow.map((rule) => [rule, Object.freeze({ kind: 'allow', rule: rule.text } as const)]));
   const decide = (facts: Facts): Decision => {
     for (const rule of deny) if (rule.matches(facts)) return refuse({ deny, allow }, facts, rule);
@@ -100,7 +105,8 @@ function createPolicy({ deny, allow }: Rules, id: string): CompiledPolicy {
     id,
     isPublic: deny.length === 0 && allow.some((rule) => rule.text === 'public'),
     dependsOnlyOnIdentity: rules.every((rule) => rule.isIdentityOnly),
-    acceptsServices: allow.some((rule) => rule.asks.includes('service') && rule.judge('service', null) !== 'no'),
+    acceptsServices: accepts('service'),
+    acceptsTokens: accepts('token'),
     couldSignIn: rules.some((rule) => rule.asks.includes('person')) && isAdmitting('person'),
     decide,
     explain: (facts) => explain({ deny, allow }, facts),
@@ -117,8 +123,8 @@ function refuse(rules: Rules, facts: Facts, denied: Matcher | null): Decision {
   if (facts.identity.kind === 'anonymous') {
     const forPerson = helpful(rules, facts, 'person');
     if (forPerson !== undefined) return { kind: 'sign-in', rule: forPerson.text };
-    const forService = helpful(rules, facts, 'service');
-    if (forService !== undefined) return { kind: 'challenge', rule: forService.text };
+    const forMachine = helpful(rules, facts, 'service') ?? helpful(rules, facts, 'token');
+    if (forMachine !== undefined) return { kind: 'challenge', rule: forMachine.text };
   }
   if (denied !== null) return { kind: 'deny', rule: denied.text, reason: denied.why(facts) };
   return { kind: 'deny', rule: NO_RULE, reason: reasonOfNoRule(rules, facts) };
@@ -146,7 +152,8 @@ function explain(rules: Rules, facts: Facts): readonly RuleTrace[] {
   const help = (rule: Matcher): RuleTrace['couldHelp'] => {
     if (!canAsk) return null;
     if (canHelp(rules, rule, facts, 'person')) return 'sign-in';
-    return canHelp(rules, rule, facts, 'service') ? 'challenge' : null;
+    const canMachine = canHelp(rules, rule, facts, 'service') || canHelp(rules, rule, facts, 'token');
+    return canMachine ? 'challenge' : null;
   };
   return [
     ...rules.deny.map((rule) => trace(rule, 'deny', facts, decisive)),

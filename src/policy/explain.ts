@@ -15,7 +15,7 @@ export function describeDecision(decision: Decision): string {
     case 'sign-in':
       return `Asked to sign in: "${printable(decision.rule)}" could let the visitor in`;
     case 'challenge':
-      return `Asked for a service's credentials: "${printable(decision.rule)}" could let the visitor in`;
+      return `Asked for a machine's credentials: "${printable(decision.rule)}" could let the visitor in`;
     default:
       return assertNever(decision);
   }
@@ -37,7 +37,7 @@ function formatTrace(trace: RuleTrace, level: number): string {
 
 const HELP = {
   'sign-in': ' (signing in could help)',
-  challenge: " (a service's credentials could help)",
+  challenge: " (a machine's credentials could help)",
   none: '',
 } as const;
 

@@ -13,9 +13,12 @@ import type { Facts } from './facts.ts';
 import { principalText, type PersonKind, type Principal } from './principal.ts';
 
 export type List = 'allow' | 'deny';
-/** Somebody whom the visitor may prove to be: any person, or any service. */
-export type Who = 'person' | 'service';
+/** Somebody whom the visitor may prove to be: any person, any service, any holder of a token. */
+export type Who = 'person' | Machine;
+type Machine = 'service' | 'token';
 export type Judgement = 'yes' | 'no' | 'maybe';
+
+const MACHINES: readonly Machine[] = ['service', 'token'];
 
 export interface Matcher {
   readonly text: string;
@@ -56,7 +59,8 @@ function build(principal: Principal, list: List, refusals: string[]): Matcher {
     case 'email-domain':
       return ofPerson(text, principal, list);
     case 'service':
-      return ofService(text, principal.value);
+    case 'token':
+      return ofMachine(text, principal.kind, principal.value);
     case 'ip':
       return ofAddress(text, principal.cidrs, list);
     case 'client-certificate':
@@ -113,9 +117,8 @@ function signedIn(text: string, provider: string | null): Matcher {
 }
 
 function absence(facts: Facts): string {
-  return facts.identity.kind === 'service'
-    ? `a service ("${facts.identity.name}") is not a person`
-    : 'nobody is signed in';
+  const { identity } = facts;
+  return isMachine(identity) ? `a ${identity.kind} ("${identity.name}") is not a person` : 'nobody is signed in';
 }
 
 interface PersonTest {
@@ -188,18 +191,22 @@ function whyPerson(test: PersonTest, person: Person): string {
   return `e-mail is "${person.email}", wanted "${test.value}"`;
 }
 
-function ofService(text: string, name: string): Matcher {
+function ofMachine(text: string, kind: Machine, name: string): Matcher {
   const core: Core = {
-    matches: ({ identity }) => identity.kind === 'service' && identity.name === name,
+    matches: ({ identity }) => identity.kind === kind && identity.name === name,
     why: ({ identity }) => {
-      if (identity.kind === 'service') return `service is "${identity.name}", wanted "${name}"`;
-      return identity.kind === 'person'
-        ? `a person ("${identity.person.name}") is not a service`
-        : 'no service gave its credentials';
+      if (identity.kind === kind) return `${kind} is "${identity.name}", wanted "${name}"`;
+      if (identity.kind === 'person') return `a person ("${identity.person.name}") is not a ${kind}`;
+      if (isMachine(identity)) return `a ${identity.kind} ("${identity.name}") is not a ${kind}`;
+      return kind === 'service' ? 'no service gave its credentials' : 'no token was given';
     },
-    judge: (who) => (who === 'service' ? 'maybe' : 'no'),
+    judge: (who) => (who === kind ? 'maybe' : 'no'),
   };
-  return simple(text, core, ['service']);
+  return simple(text, core, [kind]);
+}
+
+function isMachine(identity: Facts['identity']): identity is Extract<Facts['identity'], { kind: Machine }> {
+  return identity.kind === 'service' || identity.kind === 'token';
 }
 
 function ofAddress(text: string, cidrs: readonly string[], list: List): Matcher {
@@ -266,19 +273,19 @@ function when(text: string, program: CelProgram, list: List): Matcher {
   };
   const asks: Who[] = [];
   if (program.reads.has('user')) asks.push('person');
-  if (program.reads.has('service')) asks.push('service');
+  for (const machine of MACHINES) if (program.reads.has(machine)) asks.push(machine);
   return simple(text, core, asks, isIdentityOnly);
 }
 
 /** Leaves out what the visitor could still become: what is decided without it, no credentials change. */
 function judgeExpression(program: CelProgram, asked: { who: Who; facts: Facts | null; list: List }): Judgement {
   const { who, facts, list } = asked;
-  const isOpen = program.reads.has(who === 'person' ? 'user' : 'service');
+  const isOpen = program.reads.has(who === 'person' ? 'user' : who);
   if (facts === null) return isOpen || program.reads.size > 0 ? 'maybe' : judgementOf(program.evaluate({}), list);
   const variables: CelVariables = { ...variablesOf(facts) };
   delete variables.user;
-  if (who === 'person') variables.service = '';
-  else delete variables.service;
+  for (const machine of MACHINES) variables[machine] = '';
+  if (who !== 'person') delete variables[who];
   const answer = program.evaluate(variables);
   if (typeof answer === 'string' && isOpen) return 'maybe';
   return judgementOf(answer, list);
@@ -290,7 +297,8 @@ function judgementOf(answer: boolean | string, list: List): Judgement {
 }
 
 function variablesOf({ identity, ip, request }: Facts): CelVariables {
-  const variables: CelVariables = { service: identity.kind === 'service' ? identity.name : '' };
+  const variables: CelVariables = { service: '', token: '' };
+  if (isMachine(identity)) variables[identity.kind] = identity.name;
   if (identity.kind === 'person') {
     const { person } = identity;
     const email = verifiedEmail(person)?.text ?? '';

@@ -79,6 +79,9 @@ test('parsePrincipal() names what was probably meant', () => {
     ['local:usr:alice', /Did you mean "local:user"/],
     ['service:protail', /Did you mean "service:promtail"/],
     ['user', /has no value .*"user:alice"/],
+    ['token:CI', /has no valid token name.*lower case/],
+    ['token:a b', /has no valid token name/],
+    ['local:token:ci', /Write "token:ci"/],
     ['public:yes', /takes none/],
     ['local:ip:10.0.0.1', /Write "ip:10.0.0.1"/],
     ['weather:sunny', /unknown kind "weather"/],
@@ -87,7 +90,7 @@ test('parsePrincipal() names what was probably meant', () => {
 });
 
 test('parsePrincipal() recognises kinds that need other providers and says so', () => {
-  for (const rule of ['role:admin', 'org:acme', 'team:acme/core', 'country:KR', 'token:ci', 'local:role:admin']) {
+  for (const rule of ['role:admin', 'org:acme', 'team:acme/core', 'country:KR', 'local:role:admin']) {
     assert.match(refusalOf(rule), /comes with the providers that know it/);
   }
 });

@@ -9,6 +9,7 @@ import { assertNever } from '../core/assert-never.ts';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { parseCidr } from '../core/ip-address.ts';
+import { TOKEN_NAME } from '../core/token-store.ts';
 import type { Place, RuleText } from './rule-text.ts';
 import { parseCertificateMatch, type CertificateMatch } from './certificate-match.ts';
 import { parseEmailAddress, parseEmailDomain } from './email-address.ts';
@@ -19,7 +20,7 @@ export type Principal =
   | { readonly kind: 'public' }
   | { readonly kind: 'signed-in'; readonly provider: string | null }
   | { readonly kind: PersonKind; readonly provider: string; readonly value: string }
-  | { readonly kind: 'service'; readonly value: string }
+  | { readonly kind: 'service' | 'token'; readonly value: string }
   | { readonly kind: 'ip'; readonly cidrs: readonly string[] }
   | { readonly kind: 'client-certificate'; readonly match: CertificateMatch }
   | { readonly kind: 'all'; readonly parts: readonly Principal[] }
@@ -49,13 +50,14 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   'email-domain': 'email-domain:example.com',
   group: 'group:admins',
   service: 'service:promtail',
+  token: 'token:ci',
   ip: 'ip:192.0.2.0/24',
   'client-certificate': 'client-certificate:cn=alice',
 };
 const BARE = ['public', 'signed-in'];
 const PERSON_KINDS: ReadonlySet<string> = new Set(['user', 'email', 'email-domain', 'group']);
 /** Words that DESIGN gives a meaning to, but that need providers this version does not have. */
-const LATER = ['role', 'org', 'team', 'country', 'token'];
+const LATER = ['role', 'org', 'team', 'country'];
 const KNOWN: readonly string[] = [...BARE, ...Object.keys(EXAMPLES)];
 const MOST_PARTS = 64;
 const MOST_NESTING = 8;
@@ -82,7 +84,8 @@ export function principalText(principal: Principal): string {
     case 'group':
       return `${principal.provider}:${principal.kind}:${principal.value}`;
     case 'service':
-      return `service:${principal.value}`;
+    case 'token':
+      return `${principal.kind}:${principal.value}`;
     case 'ip':
       return `ip:${principal.cidrs.join(',')}`;
     case 'client-certificate':
@@ -269,7 +272,14 @@ class PrincipalParser {
       const remedy = 'Write a SHA-256 fingerprint of 64 hex digits, "cn=NAME", "email=ADDRESS", "dns=NAME" or "*"';
       return this.#refuse(text, at, `Rule "${text}" does not say which certificate`, remedy);
     }
-    return this.#service(text, value, at);
+    return kind === 'token' ? this.#token(text, value, at) : this.#service(text, value, at);
+  }
+
+  /** Tokens come and go while the document stays: that there is one of this name is not asked. */
+  #token(text: string, value: string, at: Place): Principal {
+    if (TOKEN_NAME.test(value)) return { kind: 'token', value };
+    const remedy = `Write for example "${EXAMPLES['token']}": letters in lower case, digits, ".", "_" and "-"`;
+    return this.#refuse(text, at, `Rule "${text}" has no valid token name`, remedy);
   }
 
   #service(text: string, value: string, at: Place): Principal {

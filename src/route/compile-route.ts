@@ -10,7 +10,7 @@ import type { CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } fro
 import { compileTargetPath } from './target-path.ts';
 import { compileTemplate, type Template, type TemplateUse } from './template.ts';
 
-const ABOUT_IDENTITY = /^(?:user|service|map)\./;
+const ABOUT_IDENTITY = /^(?:user|service|token|map)\./;
 const UNDECIDABLE: Template = () => null;
 
 interface Rendering {

@@ -378,8 +378,11 @@ test('compileTable() reports what cannot work, each with a remedy where there is
     [one(routeOf('/*', ANYONE), { name: 'auth.example.com' }), /is the sign-in host/],
     [one(routeOf('/*', ANYONE), { name: 'a.example.com:443' }), /is not a host name/],
     [one(routeOf('/*', ['signed-in']), { tls: { kind: 'off' } }), /tls: off/],
-    [one(routeOf('/*', ANYONE), {}, { maps: { port: { 'group:x': '1' } } }), /not one person or service/],
-    [one(routeOf('/*', ANYONE), {}, { maps: { port: { alice: '1' } } }), /Write "user:alice" or "service:alice"/],
+    [one(routeOf('/*', ANYONE), {}, { maps: { port: { 'group:x': '1' } } }), /not one person or machine/],
+    [
+      one(routeOf('/*', ANYONE), {}, { maps: { port: { alice: '1' } } }),
+      /Write "user:alice", "service:alice" or "token:alice"/,
+    ],
     [
       problemsOf([hostOf('a.example.com', [routeOf('/*', ANYONE), routeOf('/*', ADMINS, { methods: ['PUT'] })])]),
       /never reached/,

@@ -142,7 +142,7 @@ function signInHostOf(document: Document): string | null {
   return new URL(url).hostname.replace(/\.$/, '');
 }
 
-const MAP_KINDS: readonly string[] = ['user', 'service'];
+const MAP_KINDS: readonly string[] = ['user', 'service', 'token'];
 
 function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
   const context = { providers: document.providers, services: document.services.map(({ name }) => name) };
@@ -150,7 +150,7 @@ function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
     for (const key of Object.keys(map)) {
       const at = ['maps', name, key];
       if (!key.includes(':')) {
-        const remedy = `Write "user:${key}" or "service:${key}"`;
+        const remedy = `Write "user:${key}", "service:${key}" or "token:${key}"`;
         diagnostics.push(
           problem(at, `Key "${key}" of map "${name}" does not say whether a user or a service is meant`, remedy),
         );
@@ -160,7 +160,7 @@ function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
       diagnostics.push(...found);
       if (found.length > 0 || MAP_KINDS.includes(principal.kind)) continue;
       const remedy = 'Use keys such as "user:alice" or "service:promtail"';
-      diagnostics.push(problem(at, `Key "${key}" of map "${name}" is not one person or service`, remedy));
+      diagnostics.push(problem(at, `Key "${key}" of map "${name}" is not one person or machine`, remedy));
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Builds the identity that `postern explain --as` and the document's `tests` name: "anonymous",
- * "alice", "local:user:alice", "service:promtail", "email:alice@example.com" (taken as verified).
+ * "alice", "local:user:alice", "service:promtail", "token:ci", "email:alice@example.com" (taken as verified).
  * Nobody is looked up: what rules see is what is written.
  */
 import type { Identity, Person } from '../core/person.ts';
@@ -22,14 +22,14 @@ export function parseIdentity(
   const { principal, diagnostics } = parsePrincipal(text, [], { providers, services: null });
   const problem = diagnostics[0];
   if (problem !== undefined) return { kind: 'refused', message: problem.message, remedy: problem.remedy };
-  if (principal.kind === 'service') {
+  if (principal.kind === 'service' || principal.kind === 'token') {
     return groups.length === 0
-      ? { kind: 'identity', identity: { kind: 'service', name: principal.value } }
+      ? { kind: 'identity', identity: { kind: principal.kind, name: principal.value } }
       : withoutGroups(as);
   }
   if (principal.kind !== 'user' && principal.kind !== 'email') {
-    const remedy = 'Write "anonymous", "alice", "local:user:alice" or "service:promtail"';
-    return { kind: 'refused', message: `Identity "${as}" is not one person or service`, remedy };
+    const remedy = 'Write "anonymous", "alice", "local:user:alice", "service:promtail" or "token:ci"';
+    return { kind: 'refused', message: `Identity "${as}" is not one person or machine`, remedy };
   }
   const email = principal.kind === 'email' ? principal.value : null;
   return {

@@ -1,5 +1,5 @@
 /**
- * Templates with {user.name}, {service.name}, {map.NAME}, {client.ip}, {request.id}, {path} and {query},
+ * Templates with {user.name}, {service.name}, {token.name}, {map.NAME}, {client.ip}, {request.id}, {path} and {query},
  * compiled once; which of them stand where is a closed list. What would become part of an address must
  * match [a-z0-9_-]{1,64}: anything else, or a value that is missing, makes the template undecidable
  * (null), never a shortened or quoted value. In headers, braces around anything else are literal (JSON).
@@ -30,8 +30,8 @@ const PLACEHOLDER = /\{([^{}]*)\}/g;
 const ADDRESS_VALUE = /^[a-z0-9_-]{1,64}$/;
 const HEADER_VALUE = /^[\x20-\x7e]{0,1024}$/;
 const KNOWN: Readonly<Record<TemplateUse, readonly string[]>> = {
-  address: ['user.name', 'service.name'],
-  header: ['user.name', 'service.name', 'client.ip', 'request.id'],
+  address: ['user.name', 'service.name', 'token.name'],
+  header: ['user.name', 'service.name', 'token.name', 'client.ip', 'request.id'],
   redirect: ['path', 'query'],
 };
 
@@ -94,6 +94,8 @@ function readerOf(name: string, maps: Maps): Template {
       return ({ identity }) => (identity.kind === 'person' ? identity.person.name : null);
     case 'service.name':
       return ({ identity }) => (identity.kind === 'service' ? identity.name : null);
+    case 'token.name':
+      return ({ identity }) => (identity.kind === 'token' ? identity.name : null);
     case 'client.ip':
       return ({ ip }) => ip;
     case 'request.id':
@@ -110,8 +112,8 @@ function readerOf(name: string, maps: Maps): Template {
 /** The full form "local:user:alice" wins over the short one. */
 function mapReader(map: ReadonlyMap<string, string>): Template {
   return ({ identity }) => {
-    if (identity.kind === 'service') return map.get(`service:${identity.name}`) ?? null;
     if (identity.kind === 'anonymous') return null;
+    if (identity.kind !== 'person') return map.get(`${identity.kind}:${identity.name}`) ?? null;
     const { provider, name } = identity.person;
     return map.get(`${provider}:user:${name}`) ?? map.get(`user:${name}`) ?? null;
   };

@@ -1,7 +1,7 @@
 /**
  * What a session is, for the threads that serve with it and for those who list and end sessions.
  */
-import type { Person } from '../core/person.ts';
+import type { Identity, Person } from '../core/person.ts';
 
 /** A session as a worker knows it. Never holds the token, only its SHA-256. */
 export interface SessionView {
@@ -18,11 +18,25 @@ export interface SessionView {
   readonly lastSeenAt: number;
 }
 
+/** What the credential of a machine grants: an identity, until it expires. */
+export interface GrantView {
+  /** Hex SHA-256 of the credential. */
+  readonly key: string;
+  readonly identity: Identity;
+  readonly expiresAt: number;
+  readonly lastSeenAt: number;
+}
+
+/** What a worker may know of a credential. */
+export type CredentialView = SessionView | GrantView;
+
 /** Only `absent` may end a session or start a sign-in; `unavailable` is a 503. */
-export type SessionAnswer =
-  | { readonly kind: 'found'; readonly session: SessionView }
+export type Answer<V extends CredentialView> =
+  | { readonly kind: 'found'; readonly session: V }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unavailable' };
+export type SessionAnswer = Answer<SessionView>;
+export type GrantAnswer = Answer<GrantView>;
 
 /** What every worker must hear of: told after it is durable. */
 export type SessionChange =

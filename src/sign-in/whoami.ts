@@ -103,6 +103,7 @@ function who(facts: WhoamiFacts, texts: Texts): Html {
         </dl>`;
     }
     case 'service':
+    case 'token':
       return personLine(texts.whoami.service, { name: identity.name, displayName: identity.name });
     default:
       return html`<p class="note">${texts.whoami.nobody}</p>`;

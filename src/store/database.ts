@@ -9,10 +9,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { PosternError } from '../core/errors.ts';
 import { makePrivateFile } from './data-folder.ts';
 import { FIRST_TABLES } from './migrations/0001-first-tables.ts';
+import { SERVICE_TOKENS } from './migrations/0002-service-tokens.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
-const MIGRATIONS: readonly string[] = [FIRST_TABLES];
+const MIGRATIONS: readonly string[] = [FIRST_TABLES, SERVICE_TOKENS];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;
 const DATABASE_FILE = 'postern.db';

@@ -8,8 +8,10 @@ import { lockDataFolder, makeDataFolder, openSealKeyFile } from './data-folder.t
 import { instanceOf, openDatabase } from './database.ts';
 import { createWriter } from './group-commit.ts';
 import { createSessionTables } from './session-tables.ts';
+import { createTokenTables } from './token-tables.ts';
 import type { AccountStore } from '../core/account-store.ts';
 import type { SessionStore } from '../core/session-store.ts';
+import type { TokenStore } from '../core/token-store.ts';
 
 export interface Store {
   /** Names this installation in cookies. */
@@ -18,6 +20,7 @@ export interface Store {
   readonly sealKey: Buffer;
   readonly sessions: SessionStore;
   readonly accounts: AccountStore;
+  readonly tokens: TokenStore;
   /** The database may grow to this many pages of 4 KiB; a larger one reports a full disk. */
   limitPages(pages: number): void;
   /** Commits what is queued, closes the files and lets the folder go. */
@@ -36,6 +39,7 @@ export function openStore(folder: string): Store {
       sealKey,
       sessions: createSessionTables(db, writer),
       accounts: createAccountTables(db, writer),
+      tokens: createTokenTables(db, writer),
       limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
       close() {
         if (!db.isOpen) return;

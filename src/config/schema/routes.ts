@@ -187,7 +187,7 @@ const ruleKeys = {
 const actionKeys = {
   to: key(
     either(text(SERVER), list(either(text(SERVER), serverShape, SERVER), 'a list of URLs'), `${SERVER}, or a list`),
-    'The app: `http://`, `https://` or `h2c://` with host and port, `unix:/path`, `files:/folder` or `app:whoami`; or a list of servers. Host, port and socket may hold `{user.name}`, `{service.name}` and `{map.NAME}`.',
+    'The app: `http://`, `https://` or `h2c://` with host and port, `unix:/path`, `files:/folder` or `app:whoami`; or a list of servers. Host, port and socket may hold `{user.name}`, `{service.name}`, `{token.name}` and `{map.NAME}`.',
     { examples: ['http://127.0.0.1:3000', ['http://10.0.0.2:80', { url: 'http://10.0.0.3:80', weight: 2 }]] },
   ),
   redirect: key(either(text('a URL or path'), redirectShape, 'a URL, or { to, status }'), 'Answer with a redirect.', {
@@ -251,7 +251,7 @@ const editKeys = {
   rewrite: key(text('a path such as "/app{path}"'), 'New path for the app; `{path}` is the path after `strip_prefix`.'),
   ...headerEditKeys(
     'the request to the app',
-    ' Values may hold `{user.name}`, `{service.name}`, `{map.NAME}`, `{client.ip}` and `{request.id}`.',
+    ' Values may hold `{user.name}`, `{service.name}`, `{token.name}`, `{map.NAME}`, `{client.ip}` and `{request.id}`.',
   ),
   response: key(
     section(

@@ -18,6 +18,11 @@ export const EN: Texts = {
   },
   errors: {
     '400': { title: 'This request cannot be read', text: 'The address or the request is not valid.' },
+    '401': { title: 'Credentials needed', text: 'Only a program with the right credentials is let in here.' },
+    CREDENTIAL_REFUSED: {
+      title: 'Credentials not accepted',
+      text: 'The password or token is wrong, revoked or expired.',
+    },
     '403': { title: 'No access', text: 'The rules of this site do not let this request in.' },
     '404': { title: 'Nothing here', text: 'There is no page at this address.' },
     '405': { title: 'This does not work here', text: 'The page does not take this kind of request.' },

@@ -14,6 +14,11 @@ export const ZH_HANS: Texts = {
   seconds: (count) => (count < 60 ? `${count} 秒` : `${Math.ceil(count / 60)} 分钟`),
   errors: {
     '400': { title: '无法读取此请求', text: '地址或请求无效。' },
+    '401': { title: '需要凭据', text: '此处只允许持有正确凭据的程序访问。' },
+    CREDENTIAL_REFUSED: {
+      title: '凭据未被接受',
+      text: '密码或令牌有误、已被撤销或已过期。',
+    },
     '403': { title: '没有访问权限', text: '根据本站规则，此请求不被允许。' },
     '404': { title: '这里什么也没有', text: '此地址没有页面。' },
     '405': { title: '不支持这种方式', text: '此页面不接受这类请求。' },

@@ -1,0 +1,75 @@
+/** What an operator does with machines' tokens, as plain calls with plain answers. */
+import { PosternError } from '../core/errors.ts';
+import type { StoredToken } from '../core/token-store.ts';
+import { shortTokenId } from '../session/service-tokens.ts';
+import type { ServiceTokens } from '../session/service-tokens.ts';
+
+export interface TokenLine {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly state: 'active' | 'expired';
+  readonly createdAt: number;
+  /** Null: never. */
+  readonly expiresAt: number | null;
+  /** To the minute; null: not yet. */
+  readonly lastUsedAt: number | null;
+}
+
+export type TokenOperations = {
+  /** The only answer that ever holds the token. A lifetime of null: it does not expire. */
+  'token.create': (input: {
+    name: string;
+    description?: string;
+    lifetimeMs: number | null;
+  }) => Promise<{ readonly token: string; readonly line: TokenLine }>;
+  'token.list': () => Promise<readonly TokenLine[]>;
+  'token.revoke': (input: { id?: string; name?: string }) => Promise<{ readonly revoked: number }>;
+};
+
+const ACTOR = 'cli';
+const SHORTEST_PREFIX = 4;
+
+export function createTokenOperations(tokens: ServiceTokens): TokenOperations {
+  return {
+    async 'token.create'({ name, description, lifetimeMs }) {
+      const created = await tokens.create({ name, description: description ?? '', lifetimeMs }, ACTOR);
+      if (created.kind === 'invalid') throw refusal(created.message);
+      return { token: created.token, line: lineOf(created.stored, Date.now()) };
+    },
+    'token.list': async () => (await tokens.list()).map((one) => lineOf(one, Date.now())),
+    async 'token.revoke'(input) {
+      const meant = chosen(await tokens.list(), input);
+      const gone = await tokens.revoke(
+        meant.map((one) => one.key),
+        ACTOR,
+      );
+      return { revoked: gone.length };
+    },
+  };
+}
+
+function chosen(all: readonly StoredToken[], input: { id?: string; name?: string }): readonly StoredToken[] {
+  if (input.name !== undefined) {
+    const named = all.filter((one) => one.name === input.name);
+    if (named.length === 0) throw refusal(`Cannot revoke tokens of "${input.name}": there is none`);
+    return named;
+  }
+  const id = input.id ?? '';
+  const found = id.length < SHORTEST_PREFIX ? [] : all.filter((one) => one.key.startsWith(id));
+  if (found.length === 0)
+    throw refusal(`Cannot revoke token "${id}": no token has this id; "postern token list" shows them`);
+  if (found.length > 1)
+    throw refusal(`Cannot revoke token "${id}": ${found.length} tokens begin so; write more of the id`);
+  return found;
+}
+
+function lineOf(token: StoredToken, now: number): TokenLine {
+  const { key, name, description, createdAt, expiresAt, lastUsedAt } = token;
+  const state = expiresAt !== null && now >= expiresAt ? 'expired' : 'active';
+  return { id: shortTokenId(key), name, description, state, createdAt, expiresAt, lastUsedAt };
+}
+
+function refusal(message: string): PosternError {
+  return new PosternError('OPERATION_REFUSED', message);
+}

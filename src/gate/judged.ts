@@ -1,0 +1,50 @@
+/** What the gate is asked with and what it answers. */
+import type { Identity } from '../core/person.ts';
+import type { CompiledPolicy } from '../policy/compile.ts';
+import type { Decision } from '../policy/facts.ts';
+import type { Scheme } from './machine-credential.ts';
+import type { GrantView, SessionView } from './ports.ts';
+
+/** The part of a compiled policy that the gate needs. */
+export type GatePolicy = Pick<
+  CompiledPolicy,
+  'id' | 'isPublic' | 'dependsOnlyOnIdentity' | 'acceptsServices' | 'decide'
+>;
+
+export interface GateRoute {
+  readonly policy: GatePolicy;
+  /** The host that the request came to: cookies of other hosts do not count. */
+  readonly host: string;
+  /** What the visitor's browser speaks. */
+  readonly scheme: 'http' | 'https';
+}
+
+export interface Judged {
+  readonly decision: Decision | { readonly kind: 'unavailable' } | { readonly kind: 'busy' };
+  readonly identity: Identity;
+  readonly session: SessionView | null;
+  /** What a machine's token grants. */
+  readonly grant: GrantView | null;
+  /** Null: unknown. */
+  readonly ip: string | null;
+  /** `refused`: one was given for us and is wrong. */
+  readonly credential: 'none' | 'session' | 'basic' | 'token' | 'refused';
+  /** Of a machine's credential that was refused: what its challenge has to say. */
+  readonly refused: Scheme | null;
+  /** True where the gate used up Authorization: the app must not see it. */
+  readonly removeAuthorization: boolean;
+  /** Of the rules that were asked; see track. */
+  readonly epoch: number;
+}
+
+export interface GateSettings {
+  readonly staleForMs: number;
+  readonly idleMs: number;
+  /** Cookie name that counts for a browser that speaks HTTPS, and for one that does not. */
+  readonly cookieName: string;
+  readonly plainCookieName: string;
+  /** With cookie_domain: the sign-in host, whose cookie counts on every host of the domain; else null. */
+  readonly shared: { readonly signInHost: string; readonly domain: string } | null;
+  /** Changes whenever the hashes of the service do; null where there is no such service. */
+  readonly serviceVersion: (service: string) => string | null;
+}
