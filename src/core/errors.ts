@@ -14,6 +14,16 @@ export const ERRORS = {
   LISTEN_FAILED: 'An address cannot be listened on. Another program has it, or the port needs a capability.',
   TLS_NO_CERTIFICATE: 'No certificate covers the name that a client asked for; the handshake was refused.',
   TLS_BAD_CERTIFICATE: 'A certificate or key file is unusable. The message says which check failed.',
+  DNS_PROVIDER_REFUSED:
+    'The DNS provider refused the credentials or the change. The message has its words and the permission needed.',
+  DNS_PROVIDER_UNAVAILABLE:
+    'The DNS provider cannot be reached, is overloaded or answers nonsense. It is tried again later.',
+  DNS_ZONE_MISSING:
+    'The account at the DNS provider has no zone that holds the name. Check the account, or delegate by CNAME.',
+  DNS_NOT_PROPAGATED:
+    'The authoritative servers of the zone do not all answer with the TXT record yet. The message names them.',
+  DNS_LOOKUP_FAILED:
+    'No resolver answered a question about the zone. Check the network, or set resolvers of the DNS provider.',
   BAD_REQUEST: 'The request breaks HTTP; it was refused before routing and never forwarded.',
   PAYLOAD_TOO_LARGE: 'The request body is larger than the route takes. Raise max_body for that route.',
   HEADER_TOO_LARGE: 'The request head is larger or has more fields than the limits allow.',

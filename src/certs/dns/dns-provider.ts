@@ -17,6 +17,8 @@ export interface DnsProvider {
    * further ones wait until an earlier one is withdrawn.
    */
   readonly valuesPerName?: number;
+  /** Names that share those places, where it is not each name: DuckDNS has one value for a domain and all below. */
+  readonly placeOf?: (fqdn: string) => string;
   readonly setTxt: (fqdn: string, value: string, signal: AbortSignal) => Promise<void>;
   readonly removeTxt: (fqdn: string, value: string, signal: AbortSignal) => Promise<void>;
 }
