@@ -27,7 +27,7 @@ after(() => {
 export async function open(handle: HandleExchange, settings: Partial<Http2Settings> = {}): Promise<Rig> {
   let now = 1_000;
   let closed = 0;
-  const ticker = createTicker({ intervalMs: 1_000_000, now: () => now });
+  const ticker = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => now });
   const [seen, outcomes, refused, connections]: [Exchange[], ExchangeOutcome[], string[], Http2Connection[]] = [
     [],
     [],

@@ -26,7 +26,7 @@ after(async () => {
 });
 
 let time = 0;
-const ticker = new IntervalTicker({ now: () => performance.now() + time, intervalMs: 1_000_000 });
+const ticker = new IntervalTicker({ now: () => performance.now() + time, intervalMs: 1_000_000, leadMs: 0 });
 
 async function rig(onRequest: Parameters<typeof rawApp>[0], more: Partial<ProxyAction> = {}): Promise<Rig> {
   const app = await rawApp(onRequest);

@@ -208,7 +208,7 @@ test('more connections are opened where streams are exhausted', async () => {
 
 test('an h2c app that does not answer is UPSTREAM_TIMEOUT, and others get a new connection', async () => {
   let offset = 0;
-  const ticker = new IntervalTicker({ now: () => performance.now() + offset, intervalMs: 1_000_000 });
+  const ticker = new IntervalTicker({ now: () => performance.now() + offset, intervalMs: 1_000_000, leadMs: 0 });
   let count = 0;
   const app = await http2App((stream) => {
     if (++count === 1) return;

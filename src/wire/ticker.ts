@@ -1,13 +1,13 @@
 /**
  * One coarse clock a worker: connections compare their deadlines at each tick, so that a request sets
- * no timer. A deadline counts from the last tick, so it is off by up to one interval.
+ * no timer. A deadline counts from the next tick: what runs out may do so up to two intervals late, never early.
  */
 export interface Ticking {
   tick(now: number): void;
 }
 
 export interface Ticker {
-  /** Time of the last tick, on the scale of `performance.now()`. Cheap to read. */
+  /** No earlier than now until the next tick, on the scale of `performance.now()`. Cheap to read. */
   readonly now: number;
   add(member: Ticking): void;
   remove(member: Ticking): void;
@@ -16,6 +16,8 @@ export interface Ticker {
 
 export interface TickerOptions {
   readonly intervalMs?: number;
+  /** What `now` is ahead of the last tick: the interval by default, 0 where tests tick by hand. */
+  readonly leadMs?: number;
   readonly now?: () => number;
 }
 
@@ -23,12 +25,15 @@ export class IntervalTicker implements Ticker {
   now: number;
   readonly #clock: () => number;
   readonly #members = new Set<Ticking>();
+  readonly #leadMs: number;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: TickerOptions = {}) {
     this.#clock = options.now ?? (() => performance.now());
-    this.now = this.#clock();
-    this.#timer = setInterval(() => this.tick(), options.intervalMs ?? 500);
+    const { intervalMs = 250 } = options;
+    this.#leadMs = options.leadMs ?? intervalMs;
+    this.now = this.#clock() + this.#leadMs;
+    this.#timer = setInterval(() => this.tick(), intervalMs);
     // Whoever serves holds the process open; watching it does not.
     this.#timer.unref();
   }
@@ -43,8 +48,9 @@ export class IntervalTicker implements Ticker {
 
   /** What the interval runs; tests run it by hand. */
   tick(): void {
-    this.now = this.#clock();
-    for (const member of this.#members) member.tick(this.now);
+    const now = this.#clock();
+    this.now = now + this.#leadMs;
+    for (const member of this.#members) member.tick(now);
   }
 
   close(): void {

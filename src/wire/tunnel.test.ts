@@ -41,7 +41,7 @@ async function pair(): Promise<[outer: net.Socket, inner: net.Socket]> {
 
 async function open(idleMs = Infinity): Promise<Rig> {
   let now = 1_000;
-  const ticker = createTicker({ intervalMs: 1_000_000, now: () => now });
+  const ticker = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => now });
   const [[client, clientInner], [app, appInner]] = [await pair(), await pair()];
   const ends: [number, number][] = [];
   const tunnel = joinTunnel(clientInner, appInner, { idleMs, ticker, onClose: (a, b) => ends.push([a, b]) });
