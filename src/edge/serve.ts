@@ -160,6 +160,11 @@ function obey(context: RequestContext, judged: Judged, deps: ServeDeps): void {
       else sendError(context, 403, 'CROSS_ORIGIN');
       return;
     case 'sign-in':
+      if (hasPassedHere(context, deps)) {
+        // The route points at Postern itself: the cookie stayed behind on the first pass, and signing in changes nothing.
+        sendError(context, 508, 'LOOP_DETECTED', CLOSE);
+        return;
+      }
       askToSignIn(context, deps.control, (error) => failWith(context, error));
       return;
     case 'challenge':
@@ -174,6 +179,10 @@ function obey(context: RequestContext, judged: Judged, deps: ServeDeps): void {
     default:
       sendError(context, 503, 'OVERLOADED', [['Retry-After', '1']]);
   }
+}
+
+function hasPassedHere(context: RequestContext, deps: ServeDeps): boolean {
+  return context.exchange.request.headers.get('via')?.includes(deps.upstreams.viaName) === true;
 }
 
 /** A WebSocket that rides on a session must come from the host's own pages (cross-site WebSocket hijacking). */

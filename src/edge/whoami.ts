@@ -4,6 +4,7 @@ import { HeaderBlock } from '../wire/header-block.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { answerWhoami, WHOAMI_SOCKET_PATH } from '../sign-in/whoami.ts';
 import { whoamiSocket } from '../sign-in/whoami-socket.ts';
+import type { Upstreams } from '../upstream/forward.ts';
 import { buildRequestFields } from '../upstream/request-headers.ts';
 import { planWith } from './forward-plan.ts';
 import { sendError, sendPlain } from './refuse.ts';
@@ -16,6 +17,7 @@ import type { RequestContext } from './request-context.ts';
 
 interface WhoamiDeps extends PlanDeps {
   readonly longLived: LongLived;
+  readonly upstreams: Pick<Upstreams, 'viaName'>;
 }
 
 /** RFC 6455 section 1.3. */
@@ -75,10 +77,10 @@ function fieldsForApp(
   context: RequestContext,
   route: CompiledRoute,
   path: string,
-  deps: PlanDeps,
+  deps: WhoamiDeps,
 ): [name: string, value: string][] {
   const plan = planWith(SOME_APP, context, { route, path }, deps);
-  const lines = buildRequestFields(context.exchange, plan, 'postern')?.text.split('\r\n') ?? [];
+  const lines = buildRequestFields(context.exchange, plan, deps.upstreams.viaName)?.text.split('\r\n') ?? [];
   const fields = lines
     .filter((line) => line !== '')
     .map((line): [string, string] => {

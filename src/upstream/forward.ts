@@ -47,6 +47,8 @@ export interface Upstreams {
   forward(exchange: Exchange, plan: ForwardPlan, report: ForwardReport): void;
   /** Keeps pools, health and active checks of a configuration's actions; call what it answers to let go. */
   retain(actions: Iterable<ProxyAction>): () => void;
+  /** How this gateway names itself in Via (RFC 9110 section 7.6.3). */
+  readonly viaName: string;
   stats(): IterableIterator<UpstreamStats>;
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
   const jobDeps: ForwardDeps = { clock, backends, ticker, viaName };
   ticker.add(backends);
   return {
+    viaName,
     forward: (exchange, plan, report) => new ForwardJob(jobDeps, exchange, plan, report).start(),
     retain: (actions) => backends.retain(actions),
     stats: () => backends.stats(),
