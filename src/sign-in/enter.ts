@@ -79,7 +79,7 @@ function refuseEntry(context: Context, entrance: Entrance, host: string): Respon
 function explainLoop(context: Context, ticket: Ticket, host: string, cookies: readonly string[]): Response {
   const { loop, tryAgain, backToApp } = context.texts;
   const main = html`<h1>${loop.title}</h1>
-    <p>${loop.text}</p>
+    <p class="soft">${loop.text}</p>
     <ul class="soft">
       ${loop.reasons.map((reason) => html`<li>${reason}</li>`)}
     </ul>

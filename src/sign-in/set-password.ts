@@ -79,9 +79,10 @@ function showForm(context: Context, account: SignInAccount, token: string, state
 }
 
 function explainGone(context: Context): Response {
-  const { title, text } = context.texts.setPassword.gone;
+  const { title, text, operator } = context.texts.setPassword.gone;
   const main = html`<h1>${title}</h1>
     <p class="soft">${text}</p>
+    <p class="soft">${operator} <code>postern user link NAME</code></p>
     <a class="button quiet" href="/">${context.texts.goHome}</a>`;
   return answerPage(context, 410, { title, main }, { referrer: 'no-referrer' });
 }

@@ -90,14 +90,14 @@ function who(facts: WhoamiFacts, texts: Texts): Html {
       return html`${personLine(texts.signedInAs, person)}
         <dl>
           <dt>${texts.whoami.name}</dt>
-          <dd>${person.name}</dd>
+          <dd><bdi>${person.name}</bdi></dd>
           ${
             person.email !== null &&
             html`<dt>${texts.whoami.email}</dt>
               <dd>${person.email}</dd>`
           }
           <dt>${texts.home.groups}</dt>
-          <dd>${groupTags(person.groups, texts.home.noGroups)}</dd>
+          <dd>${groupTags(person.groups, texts.home)}</dd>
           <dt>${texts.whoami.provider}</dt>
           <dd>${person.provider}</dd>
         </dl>`;
@@ -122,8 +122,9 @@ function session(facts: WhoamiFacts, texts: Texts): Html | null {
 }
 
 function links(facts: WhoamiFacts, texts: Texts): Html {
-  if (facts.identity.kind === 'person') return html`<p><a href="/.postern/sign-out">${texts.home.signOut}</a></p>`;
-  return html`<p><a href="/.postern/start">${texts.home.signIn}</a></p>`;
+  if (facts.identity.kind === 'person')
+    return html`<a class="button quiet narrow" href="/.postern/sign-out">${texts.home.signOut}</a>`;
+  return html`<a class="button narrow" href="/.postern/start">${texts.home.signIn}</a>`;
 }
 
 function live(texts: Texts): Html {

@@ -31,7 +31,7 @@ export async function openContext(browser: Browser, dark = false, width = 1280, 
 /** Kept in test/output/, to be looked at. */
 export async function takePicture(page: Page, name: string): Promise<void> {
   mkdirSync(SHOTS, { recursive: true });
-  await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
 }
 
 export async function signInOn(page: Page, name: string, password: string): Promise<void> {

@@ -138,8 +138,13 @@ function exitCode(error: ExecFileException | null): number {
 }
 
 /** `postern user add NAME`, then sets a password through the one-time link. Answers the password. */
-export async function addUser(postern: PosternProcess, name: string, groups: readonly string[] = []): Promise<string> {
-  const args = groups.flatMap((group) => ['--group', group]);
+export async function addUser(
+  postern: PosternProcess,
+  name: string,
+  groups: readonly string[] = [],
+  more: readonly string[] = [],
+): Promise<string> {
+  const args = [...groups.flatMap((group) => ['--group', group]), ...more];
   const added = await postern.cli('user', 'add', name, ...args, '--print-link');
   const link = /https?:\/\/\S+/.exec(added.stdout)?.[0];
   if (added.code !== 0 || link === undefined)

@@ -41,16 +41,19 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
   return pageAnswer(403, { texts, title: texts.denied.title, main, requestId: facts.requestId, ...brand });
 }
 
-/** A person as a round initial and a name with a label above it. */
+/** A person as a round initial and a name with a label above it. Each is isolated: names run in any direction. */
 export function personLine(
   label: string,
   person: { readonly name: string; readonly displayName: string },
 ): ReturnType<typeof html> {
   const shown = person.displayName === '' ? person.name : person.displayName;
   const initial = Array.from(shown)[0]?.toUpperCase() ?? '?';
-  const suffix = shown === person.name ? '' : ` (${person.name})`;
+  const suffix = shown !== person.name && html` <bdi class="soft">${person.name}</bdi>`;
   return html`<div class="who">
     <span class="badge" aria-hidden="true">${initial}</span
-    ><span><small>${label}</small><span class="name">${shown}</span>${suffix}</span>
+    ><span
+      ><small><bdi>${label}</bdi></small
+      ><bdi class="name">${shown}</bdi>${suffix}</span
+    >
   </div>`;
 }

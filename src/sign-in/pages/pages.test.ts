@@ -20,7 +20,7 @@ test('html escapes every value but its own pieces', () => {
 });
 
 test('errorPage() answers a page, JSON or text, each with the request id', () => {
-  for (const status of [400, 403, 404, 405, 408, 413, 414, 421, 429, 431, 500, 501, 502, 503, 504, 418]) {
+  for (const status of [400, 401, 403, 404, 405, 408, 413, 414, 421, 429, 431, 500, 501, 502, 503, 504, 418]) {
     const page = errorPage({ status, code: 'INTERNAL', requestId: 'r-<1>', accept: 'text/html' });
     assert.equal(page.status, status);
     assert.match(page.body, /^<!doctype html>/);

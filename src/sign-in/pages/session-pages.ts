@@ -3,6 +3,8 @@ import type { Texts } from '../texts/texts.ts';
 import { personLine } from './denied-page.ts';
 import { html, type Html } from './html.ts';
 
+const MOST_GROUPS = 8;
+
 export interface HomeFacts {
   readonly texts: Texts;
   readonly person: {
@@ -25,7 +27,7 @@ export function homePage(facts: HomeFacts): Html {
     ${personLine(person.email ?? facts.texts.signedInAs, person)}
     <dl>
       <dt>${texts.groups}</dt>
-      <dd>${groupTags(person.groups, texts.noGroups)}</dd>
+      <dd>${groupTags(person.groups, texts)}</dd>
       <dt>${texts.until}</dt>
       <dd>${moment(facts.expiresAt)}</dd>
     </dl>
@@ -39,9 +41,20 @@ export function homePage(facts: HomeFacts): Html {
     ${signOutForm(facts.texts, facts.formToken, 'quiet')}`;
 }
 
-export function groupTags(groups: readonly string[], none: string): Html {
-  if (groups.length === 0) return html`<span class="soft">${none}</span>`;
-  return html`<span class="tags">${groups.map((group) => html`<span class="tag">${group}</span>`)}</span>`;
+/** Directories put people into hundreds of groups: the first stand there, the others unfold. */
+export function groupTags(groups: readonly string[], texts: Texts['home']): Html {
+  if (groups.length === 0) return html`<span class="soft">${texts.noGroups}</span>`;
+  if (groups.length <= MOST_GROUPS + 2) return tags(groups);
+  const others = groups.slice(MOST_GROUPS);
+  return html`${tags(groups.slice(0, MOST_GROUPS))}
+    <details>
+      <summary>${texts.moreGroups(others.length)}</summary>
+      ${tags(others)}
+    </details>`;
+}
+
+function tags(groups: readonly string[]): Html {
+  return html`<span class="tags">${groups.map((group) => html`<bdi class="tag">${group}</bdi>`)}</span>`;
 }
 
 export function moment(at: number): Html {
@@ -57,7 +70,7 @@ export function signOutPage(
   return html`<h1>${texts.signOut.title}</h1>
     <p class="lead">${texts.signOut.text}</p>
     ${personLine(texts.signedInAs, person)} ${signOutForm(texts, formToken)}
-    <p><a href="/">${texts.signOut.stay}</a></p>`;
+    <a class="button plain" href="/">${texts.signOut.stay}</a>`;
 }
 
 export function signOutForm(texts: Texts, formToken: string, look: 'loud' | 'quiet' = 'loud'): Html {

@@ -50,6 +50,10 @@ export const EN: Texts = {
       title: 'Nothing is served at this name',
       text: 'This server has no site with this name. Check the address for a typing mistake.',
     },
+    ENCODED_SLASH: {
+      title: 'This address cannot be used',
+      text: 'It holds an encoded slash (%2F), which this site does not pass on. Whoever runs it can allow that with “encoded_slash: keep”.',
+    },
     STORE_UNAVAILABLE: { title: 'Sign-in is not available right now', text: `Nobody has been signed out. ${later}` },
     LOOP_DETECTED: {
       title: 'The app points back to itself',
@@ -88,13 +92,15 @@ export const EN: Texts = {
     endsSessions: 'All other sessions of this account end.',
     gone: {
       title: 'This link no longer works',
-      text: 'It was used already, is older than an hour, or was not copied completely. Ask whoever runs this site for a new one, or create it with: postern user link NAME',
+      text: 'It was used already, is older than an hour, or was not copied completely. Ask whoever runs this site for a new one.',
+      operator: 'If that is you:',
     },
   },
   home: {
     title: 'You are signed in',
     groups: 'Groups',
     noGroups: 'none',
+    moreGroups: (count) => `${count} more`,
     until: 'Session until',
     apps: 'Your apps',
     signOut: 'Sign out',

@@ -51,12 +51,14 @@ export interface Texts {
     readonly likeName: string;
     readonly differ: string;
     readonly endsSessions: string;
-    readonly gone: ErrorTexts;
+    /** `operator` stands before the command that makes a new link. */
+    readonly gone: ErrorTexts & { readonly operator: string };
   };
   readonly home: {
     readonly title: string;
     readonly groups: string;
     readonly noGroups: string;
+    readonly moreGroups: (count: number) => string;
     readonly until: string;
     readonly apps: string;
     readonly signOut: string;
