@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { findPeer } from './peers.ts';
 
 const SHOTS = resolve(import.meta.dirname, '../output');
@@ -20,12 +20,8 @@ export async function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: findPeer('chromium') ?? '/usr/bin/chromium', args: FLAGS });
 }
 
-export async function openContext(browser: Browser, dark = false, width = 1280, height = 800): Promise<BrowserContext> {
-  return browser.newContext({
-    ignoreHTTPSErrors: true,
-    viewport: { width, height },
-    colorScheme: dark ? 'dark' : 'light',
-  });
+export async function openContext(browser: Browser, options: BrowserContextOptions = {}): Promise<BrowserContext> {
+  return browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, ...options });
 }
 
 /** Kept in test/output/, to be looked at. */

@@ -19,8 +19,6 @@ export interface ErrorFacts {
   readonly brand?: Brand;
   /** Seconds for Retry-After. */
   readonly retryAfter?: number;
-  /** Name in the head line. */
-  readonly brand?: string;
 }
 
 /** What the same request may get through a moment later. */

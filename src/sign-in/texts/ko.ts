@@ -46,6 +46,10 @@ export const KO: Texts = {
       title: '이 이름으로 제공되는 사이트가 없습니다',
       text: '이 서버에는 이 이름의 사이트가 없습니다. 주소에 오타가 있는지 확인해 주세요.',
     },
+    ENCODED_SLASH: {
+      title: '사용할 수 없는 주소입니다',
+      text: '주소에 인코딩된 슬래시(%2F)가 있어 이 사이트가 전달하지 않습니다. 운영자는 “encoded_slash: keep”으로 허용할 수 있습니다.',
+    },
     STORE_UNAVAILABLE: { title: '지금은 로그인할 수 없습니다', text: `로그아웃된 사람은 없습니다. ${later}` },
     LOOP_DETECTED: {
       title: '앱이 자기 자신을 가리킵니다',
@@ -84,13 +88,15 @@ export const KO: Texts = {
     endsSessions: '이 계정의 다른 세션은 모두 끝납니다.',
     gone: {
       title: '더 이상 쓸 수 없는 링크입니다',
-      text: '이미 사용했거나, 한 시간이 지났거나, 끝까지 복사되지 않은 링크입니다. 사이트 운영자에게 새 링크를 요청하거나 다음 명령으로 만드세요: postern user link NAME',
+      text: '이미 사용했거나, 한 시간이 지났거나, 끝까지 복사되지 않은 링크입니다. 사이트 운영자에게 새 링크를 요청해 주세요.',
+      operator: '운영자라면 다음 명령으로 만드세요:',
     },
   },
   home: {
     title: '로그인되어 있습니다',
     groups: '그룹',
     noGroups: '없음',
+    moreGroups: (count) => `${count}개 더 보기`,
     until: '세션 만료',
     apps: '내 앱',
     signOut: '로그아웃',

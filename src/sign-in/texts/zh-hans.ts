@@ -46,6 +46,10 @@ export const ZH_HANS: Texts = {
       title: '此名称下没有站点',
       text: '服务器上没有这个名称的站点。请检查地址是否有误。',
     },
+    ENCODED_SLASH: {
+      title: '无法使用此地址',
+      text: '地址中含有编码的斜杠（%2F），本站不会转发。运营者可以用“encoded_slash: keep”允许它。',
+    },
     STORE_UNAVAILABLE: { title: '暂时无法登录', text: `没有人被退出登录。${later}` },
     LOOP_DETECTED: {
       title: '应用指回了自身',
@@ -83,13 +87,15 @@ export const ZH_HANS: Texts = {
     endsSessions: '此帐号的其他会话将全部结束。',
     gone: {
       title: '此链接已失效',
-      text: '它已被使用、超过一小时，或没有完整复制。请向本站的运营者索取新链接，或用此命令创建：postern user link NAME',
+      text: '它已被使用、超过一小时，或没有完整复制。请向本站的运营者索取新链接。',
+      operator: '如果您就是运营者，请用此命令创建：',
     },
   },
   home: {
     title: '您已登录',
     groups: '群组',
     noGroups: '无',
+    moreGroups: (count) => `还有 ${count} 个`,
     until: '会话有效期至',
     apps: '您的应用',
     signOut: '退出登录',

@@ -84,8 +84,8 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
   const at = (host: string, path = '/'): string => `https://${host}.localhost:${postern.https}${path}`;
 
   /** A tab whose console must stay silent but for the status of the page itself. */
-  const openTab = async (): Promise<{ page: Page; complaints: string[] }> => {
-    const context = await openContext(browser);
+  const openTab = async (locale = 'en-US'): Promise<{ page: Page; complaints: string[] }> => {
+    const context = await openContext(browser, { locale });
     contexts.push(context);
     const page = await context.newPage();
     const complaints: string[] = [];
@@ -229,6 +229,27 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
       await look(tab, `${name}-sign-out`, /Sign out\?/);
     }
   });
+
+  for (const locale of ['ko-KR', 'zh-CN']) {
+    test(`the pages in ${locale}`, { timeout: 60_000 }, async () => {
+      const tab = await openTab(locale);
+      const { page } = tab;
+      await page.goto(at('whoami'));
+      await signInOn(page, 'mallory', 'not the password');
+      await page.waitForSelector('[role=alert]');
+      await look(tab, `${locale}-sign-in`, /로그인|登录/);
+      await signInAs(page, 'mallory');
+      await page.waitForSelector('text=mallory');
+      await look(tab, `${locale}-denied`, /권한|权限/);
+      await page.goto(at('auth'));
+      await look(tab, `${locale}-home`, /로그인|登录/);
+      await page.goto(at('only', '/elsewhere'));
+      await look(tab, `${locale}-404`, /없습니다|什么也没有/);
+      await page.goto(at('open'));
+      await page.waitForSelector('.dot.on');
+      await look(tab, `${locale}-whoami`, /./);
+    });
+  }
 
   test('a sign-in that never sticks is explained, not repeated', { timeout: 60_000 }, async () => {
     const tab = await openTab();
