@@ -6,7 +6,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -87,7 +87,9 @@ const runtime = { PATH: path, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE
 
 if (command === 'start') run(join(root, 'bin', 'postern'), ['run', ...args]);
 else if (command === 'test') {
-  const files = args.length > 0 ? args : ['src/**/*.test.ts', 'test/**/*.test.ts'];
+  const isFolder = (name) => existsSync(join(root, name)) && statSync(join(root, name)).isDirectory();
+  const named = args.map((name) => (isFolder(name) ? `${name.replace(/\/$/, '')}/**/*.test.ts` : name));
+  const files = named.length > 0 ? named : ['src/**/*.test.ts', 'test/**/*.test.ts'];
   run(
     node,
     ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files],

@@ -261,7 +261,7 @@ function readText(path: string, at: 'certificate' | 'key'): string {
 /** Message and remedy for a file that cannot be read. */
 export function unreadable(path: string, error: NodeJS.ErrnoException): [message: string, remedy: string] {
   if (error.code === 'ENOENT')
-    return [`File "${path}" does not exist`, 'check the path; a relative one starts at the working folder'];
+    return [`File "${path}" does not exist`, 'check the path; a relative one starts at the folder of the document'];
   if (error.code === 'EISDIR') return [`"${path}" is a folder, not a file`, 'name the file in it'];
   if (error.code !== 'EACCES' && error.code !== 'EPERM')
     return [`File "${path}" cannot be read: ${error.message}`, 'check the disk'];

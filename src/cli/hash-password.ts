@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { PosternError } from '../core/errors.ts';
 import { hashPassword } from '../session/password-hash.ts';
+import { MAX_PASSWORD_BYTES } from '../session/hash-pool.ts';
 import { print, printError } from './terminal.ts';
 
 export function addHashPasswordCommand(program: Command): void {
@@ -11,6 +12,10 @@ export function addHashPasswordCommand(program: Command): void {
     .action(async () => {
       const password = process.stdin.isTTY ? await askTwice() : await readStdin();
       if (password === '') throw new PosternError('OPERATION_REFUSED', 'Cannot hash: the password is empty');
+      if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+        const most = `it is longer than ${MAX_PASSWORD_BYTES} bytes, and such passwords are never checked`;
+        throw new PosternError('OPERATION_REFUSED', `Cannot hash password: ${most}`);
+      }
       print(hashPassword(password));
     });
 }
@@ -38,7 +43,11 @@ function ask(prompt: string): Promise<string> {
     let typed = '';
     const onData = (chunk: Buffer): void => {
       for (const character of chunk.toString('utf8')) {
-        if (character === '\u0003') process.exit(130);
+        if (character === '\u0003' || character === '\u0004') {
+          process.stdin.setRawMode(false);
+          printError('');
+          process.exit(130);
+        }
         if (character === '\r' || character === '\n') {
           process.stdin.off('data', onData);
           process.stdin.setRawMode(false);
@@ -47,7 +56,9 @@ function ask(prompt: string): Promise<string> {
           resolve(typed);
           return;
         }
-        typed = character === '\u007f' ? typed.slice(0, -1) : typed + character;
+        if (character === '\u007f' || character === '\b') typed = Array.from(typed).slice(0, -1).join('');
+        else if (character === '\u0015') typed = '';
+        else typed += character;
       }
     };
     process.stdin.on('data', onData);

@@ -1,17 +1,19 @@
 /**
  * `postern install`: a systemd unit that gives Postern what it needs and nothing else, and an env file
- * for secrets. Overwrites nothing that an operator wrote: an env file that is there stays.
+ * for secrets. Overwrites nothing that an operator wrote: an env file that is there stays, and a unit
+ * that was changed is replaced only by --force.
  */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
-import { print } from './terminal.ts';
+import { print, printError } from './terminal.ts';
 
 export interface InstallOptions {
   readonly config: string;
   readonly root: string;
   readonly user: string;
   readonly print?: true;
+  readonly force?: true;
 }
 
 /** Above src/ in development, above dist/src/ in the package. */
@@ -68,6 +70,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target
@@ -94,6 +97,10 @@ export function install(options: InstallOptions): void {
   }
   const unitFile = join(options.root, UNIT);
   const envFile = join(options.root, ENV_FILE);
+  if (options.force !== true && existsSync(unitFile) && readFileSync(unitFile, 'utf8') !== unit) {
+    const remedy = 'keep changes of your own by "systemctl edit postern", then add --force to write the unit anew';
+    throw new PosternError('OPERATION_REFUSED', `Cannot install: "${unitFile}" is there and differs; ${remedy}`);
+  }
   try {
     mkdirSync(dirname(unitFile), { recursive: true });
     mkdirSync(dirname(envFile), { recursive: true, mode: 0o755 });
@@ -109,9 +116,30 @@ export function install(options: InstallOptions): void {
     );
   }
   print(`Wrote ${unitFile}\nWrote ${envFile} (mode 600)`);
+  // Both may come later, so neither stands in the way.
+  if (!existsSync(config)) printError(`warning: "${config}" is not there yet; write it before Postern starts`);
+  for (const path of new Set([config, PROGRAM].map(closedTo).filter((one) => one !== null))) {
+    printError(
+      `warning: "${path}" is closed to other users, so "${options.user}" cannot reach what it holds: move it, e.g. to /etc/postern and /opt/postern, or open it`,
+    );
+  }
   print(`Next:
   useradd --system --home /var/lib/postern --shell /usr/sbin/nologin ${options.user}
   chown ${options.user} ${envFile}
+  ${PROGRAM} check --config ${config} --env-file ${envFile}
   systemctl daemon-reload && systemctl enable --now postern
   journalctl -u postern -f`);
+}
+
+/** The first folder or file on the way that only its owner may pass, e.g. a home; null where everybody may. */
+function closedTo(path: string): string | null {
+  const parts = path.split('/').filter((part) => part !== '');
+  for (let length = 1; length <= parts.length; length++) {
+    const here = `/${parts.slice(0, length).join('/')}`;
+    const needed = length === parts.length ? 0o004 : 0o001;
+    const found = statSync(here, { throwIfNoEntry: false });
+    if (found === undefined) return null;
+    if ((found.mode & needed) === 0) return here;
+  }
+  return null;
 }

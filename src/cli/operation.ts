@@ -10,6 +10,8 @@ import type { TokenOperations } from '../control/tokens.ts';
 /** What works on the store alone too. */
 type StoreOperations = PeopleOperations & TokenOperations;
 
+const NOBODY_LISTENS: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR']);
+
 export async function runOperation<K extends keyof StoreOperations>(
   dataDir: string,
   operation: K,
@@ -19,11 +21,11 @@ export async function runOperation<K extends keyof StoreOperations>(
   try {
     return (await askControl(dataDir, operation, input)) as Answer;
   } catch (error) {
-    if (!(error instanceof PosternError) || error.code !== 'CONTROL_UNAVAILABLE' || error.facts['cause'] === 'EACCES')
-      throw error;
+    if (!(error instanceof PosternError) || !NOBODY_LISTENS.has(String(error.facts['cause']))) throw error;
   }
   const { openOffline } = await import('../control/offline.ts');
-  const offline = await openOffline(dataDir);
+  // Accounts may be there before the first start; nothing else can.
+  const offline = await openOffline(dataDir, { mayCreate: operation === 'user.add' });
   try {
     const run = offline.operations[operation] as unknown as (value: unknown) => Promise<Answer>;
     return await run(input);

@@ -63,6 +63,7 @@ export function createProgram(version: string): Command {
     .option('--root <dir>', 'write below this folder instead of /', '/')
     .option('--user <name>', 'the user that Postern runs as', 'postern')
     .option('--print', 'print the unit instead of writing files')
+    .option('--force', 'replace a unit that was changed')
     .action(async (options: InstallOptions) => (await import('./install.ts')).install(options));
   return program;
 }

@@ -1,12 +1,19 @@
 /** `postern run`: the gateway in the foreground, until SIGTERM or Ctrl-C. SIGHUP reloads. */
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import packageFile from '../../package.json' with { type: 'json' };
+import { PosternError } from '../core/errors.ts';
+import { parseListenAddress } from '../config/listen-address.ts';
+import { parseTarget } from '../config/upstream-url.ts';
 import { fileSource, textSource } from '../control/document-source.ts';
-import { embeddedDocument, embeddedUrls } from '../control/embedded-document.ts';
+import { EMBEDDED_HEALTH, embeddedDocument, embeddedUrls } from '../control/embedded-document.ts';
 import { startGateway } from '../control/gateway.ts';
 import { watchDocument } from '../control/watch-document.ts';
 import type { DocumentSource } from '../control/document-source.ts';
 import type { Gateway } from '../control/gateway.ts';
+import { assertAddressFree } from '../edge/address-free.ts';
+import type { HostAndPort } from '../config/listen-address.ts';
+import type { Fault } from '../config/reading.ts';
 import { failWith, isTerminal, print, printError } from './terminal.ts';
 
 export interface RunOptions {
@@ -19,7 +26,8 @@ export interface RunOptions {
 }
 
 export async function run(options: RunOptions): Promise<void> {
-  const source = sourceOf(options);
+  const source = await sourceOf(options);
+  const watcher = watchDocument(source);
   const gateway = await startGateway({
     source,
     dataDir: resolve(options.data),
@@ -29,13 +37,17 @@ export async function run(options: RunOptions): Promise<void> {
   });
   if (gateway.warnings !== '') printError(gateway.warnings);
   announce(gateway, options);
-  const watch = options.watch === true || gateway.prepared().document.watch ? watchDocument(source, gateway) : null;
-  process.on('SIGHUP', () => void gateway.reload());
+  const isWatching = (): boolean => options.watch === true || gateway.prepared().document.watch;
+  watcher.start(isWatching, () => gateway.reload());
   const end = (signal: string): void => {
-    watch?.close();
+    watcher.close();
     gateway.log.info({ signal }, 'Ending: open requests are answered first');
     gateway.close().then(() => process.exit(0), failWith);
   };
+  process.on('SIGHUP', () => {
+    if (isHungUp()) end('SIGHUP');
+    else void gateway.reload();
+  });
   process.once('SIGTERM', () => end('SIGTERM'));
   process.once('SIGINT', () => {
     end('SIGINT');
@@ -43,10 +55,75 @@ export async function run(options: RunOptions): Promise<void> {
   });
 }
 
-function sourceOf(options: RunOptions): DocumentSource {
-  if (options.config !== undefined)
-    return fileSource({ config: options.config, ...(options.envFile !== undefined && { envFile: options.envFile }) });
-  return textSource('embedded default', embeddedDocument({ to: options.to ?? null, https: options.https }));
+/** SIGHUP asks for a reload, but is also what the kernel sends when the terminal that Postern runs on is closed. */
+const hadTerminal = process.stdin.isTTY;
+
+function isHungUp(): boolean {
+  if (!hadTerminal) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+async function sourceOf(options: RunOptions): Promise<DocumentSource> {
+  if (options.config === undefined) return embeddedSource(options);
+  if (options.to !== undefined) refuse('--to', 'it is for the embedded default; in a document it is "to:" of a host');
+  return fileSource({ config: options.config, ...(options.envFile !== undefined && { envFile: options.envFile }) });
+}
+
+async function embeddedSource(options: RunOptions): Promise<DocumentSource> {
+  if (options.envFile !== undefined) refuse('--env-file', 'it needs a document; add --config FILE');
+  if (options.watch === true) refuse('--watch', 'it needs a document; add --config FILE');
+  const address = parseListenAddress(options.https);
+  if (!address.ok) return refuse(`--https "${options.https}"`, sentence(address));
+  const to = options.to === undefined ? null : appUrl(options.to);
+  const app = to === null ? null : parseTarget(to, { maps: new Set(), resolvePath: resolve });
+  if (app?.ok === false) return refuse(`--to "${options.to}"`, sentence(app));
+  if (existsSync('postern.yaml'))
+    printError('postern: Running the embedded default; for the document in this folder add --config postern.yaml');
+  await assertFree(address.value, options.https);
+  const hasHealth = await isFree(EMBEDDED_HEALTH);
+  if (!hasHealth) printError(`postern: Health and metrics are off: another program has port ${EMBEDDED_HEALTH.port}`);
+  return textSource('embedded default', embeddedDocument({ to, https: options.https, hasHealth }));
+}
+
+/** "9001" and "localhost:9001" are plain enough. */
+function appUrl(text: string): string {
+  if (/^:?\d{1,5}$/.test(text)) return `http://127.0.0.1:${text.replace(':', '')}`;
+  return /^[\w.-]+:\d{1,5}$/.test(text) ? `http://${text}` : text;
+}
+
+async function assertFree(address: HostAndPort, typed: string): Promise<void> {
+  try {
+    await assertAddressFree(address);
+  } catch (error) {
+    if (!(error instanceof PosternError) || error.facts['code'] !== 'EADDRINUSE') throw error;
+    const remedy = `stop it ("ss -ltnp sport = :${address.port}" finds it), or take another port: --https 127.0.0.1:${address.port + 1}`;
+    throw new PosternError(
+      'LISTEN_FAILED',
+      `Cannot listen on "${typed}": another program has it; ${remedy}`,
+      {},
+      error,
+    );
+  }
+}
+
+async function isFree(address: HostAndPort): Promise<boolean> {
+  return assertAddressFree(address).then(
+    () => true,
+    () => false,
+  );
+}
+
+function sentence({ wrong, remedy }: Fault): string {
+  return remedy === null ? `it ${wrong}` : `it ${wrong}; ${remedy}`;
+}
+
+function refuse(option: string, reason: string): never {
+  throw new PosternError('OPERATION_REFUSED', `Cannot use ${option}: ${reason}`);
 }
 
 function announce(gateway: Gateway, options: RunOptions): void {

@@ -32,7 +32,16 @@ export function formatTime(ms: number): string {
 
 /** One clear line, and an exit code that scripts can see. */
 export function failWith(error: unknown): never {
-  if (error instanceof PosternError) printError(`postern: ${error.message} [${error.code}]`);
-  else printError(`postern: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  printError(`postern: ${lineOf(error)}`);
+  if (process.env['POSTERN_DEBUG'] === '1' && error instanceof Error) printError(error.stack ?? '');
   process.exit(1);
+}
+
+function lineOf(error: unknown): string {
+  if (!(error instanceof Error)) return `Cannot go on: ${String(error)}`;
+  // Problems of a document stand on lines of their own, each with its code.
+  if (error instanceof PosternError)
+    return error.message.includes('\n') ? error.message : `${error.message} [${error.code}]`;
+  const how = 'POSTERN_DEBUG=1 shows where it happened';
+  return `Cannot go on: ${error.message.split('\n')[0] ?? error.name} [INTERNAL]; ${how}`;
 }

@@ -1,8 +1,8 @@
 /** `postern user …`: the local accounts. */
-import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { AccountSummary, LinkAnswer } from '../control/people.ts';
+import { writeDataFile } from '../store/data-folder.ts';
 import { runOperation } from './operation.ts';
 import { formatTime, isTerminal, print, printTable } from './terminal.ts';
 
@@ -28,8 +28,12 @@ export function addUserCommands(program: Command, dataDefault: string): void {
       ) => {
         const { email, displayName } = options;
         const input = { name, groups: options.group, ...(email && { email }), ...(displayName && { displayName }) };
-        const link = await runOperation(options.data, 'user.add', input);
-        showLink(link, options.data, options.printLink === true);
+        const added = await runOperation(options.data, 'user.add', input);
+        if (added.url !== null) showLink(added, options.data, options.printLink === true);
+        else {
+          print(`User "${added.name}" is added, without a link yet: no sign-in host is known here`);
+          print(`Start Postern once with this data folder, then: postern user link ${added.name}`);
+        }
       },
     );
   command('link <name>', 'Makes a new one-time link to set a password')
@@ -79,9 +83,9 @@ function showLink(link: LinkAnswer, dataDir: string, printAlways: boolean): void
     print(`Link for "${link.name}" to set a password, ${until}:\n${link.url}`);
     return;
   }
-  const file = join(dataDir, `link-${link.name.replaceAll(/[^a-z0-9._-]/g, '_')}.txt`);
-  writeFileSync(file, `${link.url}\n`, { mode: 0o600 });
-  chmodSync(file, 0o600);
+  const name = `link-${link.name.replaceAll(/[^a-z0-9._-]/g, '_')}.txt`;
+  writeDataFile(dataDir, name, `${link.url}\n`);
+  const file = join(dataDir, name);
   print(`Link for "${link.name}" to set a password, ${until}, is in "${file}" (mode 600); --print-link prints it`);
 }
 

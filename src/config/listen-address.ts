@@ -12,7 +12,12 @@ export interface HostAndPort {
 const EXPECTED = 'is not an address to listen on';
 
 export function parseListenAddress(text: string): Reading<HostAndPort> {
-  if (/^\d+$/.test(text)) return fault(`${EXPECTED}: it is a port alone`, `write ":${text}"`);
+  if (/^\d+$/.test(text)) {
+    const isPort = Number(text) <= 65_535;
+    return isPort
+      ? fault(`${EXPECTED}: it is a port alone`, `write ":${text}"`)
+      : fault(`${EXPECTED}: ${text} is no port`, 'write ":443", "127.0.0.1:8443" or "[::1]:443"');
+  }
   if (/^https?:\/\//.test(text)) return fault(`${EXPECTED}: it is a URL`, 'write ":443" or "127.0.0.1:8443"');
   const colon = text.lastIndexOf(':');
   const portText = text.slice(colon + 1);
@@ -20,7 +25,7 @@ export function parseListenAddress(text: string): Reading<HostAndPort> {
     return fault(`${EXPECTED}: it has no port`, 'write ":443", "127.0.0.1:8443" or "[::1]:443"');
   }
   const port = Number(portText);
-  if (port > 65_535) return fault(`${EXPECTED}: port ${portText} is above 65535`, null);
+  if (port > 65_535) return fault(`${EXPECTED}: port ${portText} is above 65535`, 'write a port from 1 to 65535');
   const host = text.slice(0, colon);
   if (host === '' || host === '*') return read({ host: null, port });
   if (isIP(host) === 6) return fault(`${EXPECTED}: an IPv6 address needs brackets`, `write "[${host}]:${portText}"`);

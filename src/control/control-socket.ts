@@ -13,6 +13,8 @@ import type { ErrorCode } from '../core/errors.ts';
 type Operations = Readonly<Record<string, (input: never) => Promise<unknown>>>;
 
 const MAX_BODY = 1 << 20;
+/** A reload of ten thousand hosts takes a second or two. */
+const ANSWER_MS = 60_000;
 
 export interface ControlSocket {
   readonly close: () => Promise<void>;
@@ -110,6 +112,11 @@ export function askControl(dataDir: string, operation: string, input: unknown): 
             new PosternError(body.code ?? 'INTERNAL', body.message ?? 'Cannot read the answer of the control socket'),
           );
       }, reject);
+    });
+    req.setTimeout(ANSWER_MS, () => {
+      const message = `Cannot reach control socket in "${dataDir}": Postern runs, but has not answered for ${ANSWER_MS / 1_000} s; look at its log`;
+      reject(new PosternError('CONTROL_UNAVAILABLE', message, { cause: 'timeout' }));
+      req.destroy();
     });
     req.on('error', (error: NodeJS.ErrnoException) => {
       const hint =

@@ -9,8 +9,8 @@ import type { LoadResult } from '../config/load.ts';
 export interface DocumentSource {
   /** What people read: the file's name, or "embedded default". */
   readonly name: string;
-  /** The files to watch when asked; none for the embedded default. */
-  readonly files: readonly string[];
+  /** The files to watch when asked, with those that the document named when it was read last; none for the embedded default. */
+  readonly files: () => readonly string[];
   readonly read: () => LoadedSource;
 }
 
@@ -30,19 +30,31 @@ const FILES = {
   readBytes: (path: string): Uint8Array => readFileSync(path),
 };
 
+/** Files named by a document that are watched at most: each is looked at twice a second. */
+const MAX_NAMED = 1_000;
+
 export function fileSource(options: FileSourceOptions): DocumentSource {
   const file = resolve(options.config);
   const envFile = options.envFile === undefined ? null : resolve(options.envFile);
+  const own = envFile === null ? [file] : [file, envFile];
+  let named: readonly string[] = [];
   return {
     name: options.config,
-    files: envFile === null ? [file] : [file, envFile],
+    files: () => [...own, ...named],
     read() {
+      const found = new Set<string>();
       const text = readText(file, 'document');
       const fromFile = envFile === null ? new Map<string, string>() : readEnvFile(envFile);
       const env = new Map<string, string>();
       for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
       for (const [name, value] of fromFile) env.set(name, value);
-      return { text, result: loadDocument({ text, file, env, ...FILES }) };
+      const readFile = (path: string): string => {
+        found.add(path);
+        return FILES.readFile(path);
+      };
+      const result = loadDocument({ text, file, env, ...FILES, readFile });
+      named = [...found].slice(0, MAX_NAMED);
+      return { text, result };
     },
   };
 }
@@ -50,7 +62,7 @@ export function fileSource(options: FileSourceOptions): DocumentSource {
 export function textSource(name: string, text: string): DocumentSource {
   return {
     name,
-    files: [],
+    files: () => [],
     read: () => ({ text, result: loadDocument({ text, file: name, env: new Map(), ...FILES }) }),
   };
 }
@@ -62,14 +74,22 @@ function readEnvFile(path: string): ReadonlyMap<string, string> {
   throw new PosternError('CONFIG_UNREADABLE', `Cannot read env file "${path}": line ${first.line}: ${first.message}`);
 }
 
-const REASONS: Readonly<Record<string, string>> = { ENOENT: 'there is no such file', EACCES: 'permission denied' };
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied; let the user that runs Postern read it, and every folder above it',
+  EISDIR: 'it is a folder; name the file in it',
+  ENOTDIR: 'a part of the path is not a folder',
+  ELOOP: 'its symbolic links lead in a circle',
+};
 
 function readText(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = (code !== undefined && REASONS[code]) || String(code);
+    const known = (code !== undefined && REASONS[code]) || String(code);
+    const isMissing = code === 'ENOENT' && what === 'document';
+    const reason = isMissing ? `${known}; name yours with --config FILE` : known;
     throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${path}": ${reason}`, { path }, error);
   }
 }

@@ -2,8 +2,9 @@
  * The first way in: an administrator without a password and a one-time link to set one. While nobody has a
  * password yet, each start makes a new link. It is printed on a terminal only, else kept in a file of mode 600.
  */
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeDataFile } from '../store/data-folder.ts';
 import type { Accounts } from '../session/accounts.ts';
 
 const FILE = 'first-sign-in-link.txt';
@@ -33,8 +34,7 @@ export async function offerFirstLink(
     return null;
   }
   if (options.isTerminal) return { name: link.name, url, file: null };
-  writeFileSync(file, `${url}\n`, { mode: 0o600 });
-  chmodSync(file, 0o600);
+  writeDataFile(options.dataDir, FILE, `${url}\n`);
   return { name: link.name, url: null, file };
 }
 

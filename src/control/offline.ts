@@ -1,4 +1,7 @@
 /** The store without a gateway, for commands that run while no Postern uses the data folder. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PosternError } from '../core/errors.ts';
 import { systemClock } from '../core/clock.ts';
 import { createAccounts } from '../session/accounts.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
@@ -20,7 +23,15 @@ export interface Offline {
 /** Lifetimes matter to running sessions only; here sessions are listed and ended. */
 const LIMITS = { lifetimeMs: Number.MAX_SAFE_INTEGER, idleMs: Number.MAX_SAFE_INTEGER };
 
-export async function openOffline(dataDir: string): Promise<Offline> {
+export async function openOffline(dataDir: string, options: { readonly mayCreate: boolean }): Promise<Offline> {
+  if (!options.mayCreate && !existsSync(join(dataDir, 'postern.db'))) {
+    const remedy = 'name the right one with --data DIR';
+    throw new PosternError(
+      'DATA_DIR_UNUSABLE',
+      `Cannot use data folder "${dataDir}": Postern has never run with it; ${remedy}`,
+      { dataDir },
+    );
+  }
   const store = openStore(dataDir);
   const sealKey = createSealKey(store.sealKey);
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits: () => LIMITS });

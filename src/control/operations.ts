@@ -2,6 +2,7 @@
 import { PosternError } from '../core/errors.ts';
 import { normaliseIp } from '../core/ip-address.ts';
 import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { parseIdentity } from '../route/persons.ts';
 import { createPeopleOperations } from './people.ts';
 import { createTokenOperations } from './tokens.ts';
@@ -65,8 +66,9 @@ export function createOperations(deps: OperationsDeps): Operations {
       };
     },
     async explain(input) {
-      const identity = await identityOf(input, deps);
-      return explain(deps.prepared().table, identity, input);
+      const { identity, note } = await identityOf(input, deps);
+      const answer = explain(deps.prepared().table, identity, input);
+      return note === null ? answer : { ...answer, text: `${answer.text.trimEnd()}\nNote: ${note}\n` };
     },
   };
 }
@@ -75,7 +77,11 @@ export function explain(table: RoutingTable, identity: Identity, input: ExplainI
   const ip = input.ip === null ? null : normaliseIp(input.ip);
   if (input.ip !== null && ip === null)
     throw new PosternError('OPERATION_REFUSED', `Cannot explain: "${input.ip}" is not an IP address`);
-  const explanation = explainRequest(table, { url: input.url, method: input.method.toUpperCase(), identity, ip });
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(input.method))
+    throw new PosternError('OPERATION_REFUSED', `Cannot explain: "${input.method}" is not a request method`);
+  // As people type it: "app.example.com/path".
+  const url = input.url.includes('://') ? input.url : `https://${input.url}`;
+  const explanation = explainRequest(table, { url, method: input.method.toUpperCase(), identity, ip });
   return { text: formatExplanation(explanation), json: explanationToJson(explanation) };
 }
 
@@ -86,9 +92,16 @@ export function readIdentity(input: ExplainInput, table: RoutingTable): Identity
 }
 
 /** A known account with its own groups; somebody unknown only with the groups that are given. */
-async function identityOf(input: ExplainInput, deps: OperationsDeps): Promise<Identity> {
+async function identityOf(
+  input: ExplainInput,
+  deps: OperationsDeps,
+): Promise<{ readonly identity: Identity; readonly note: string | null }> {
   const identity = readIdentity(input, deps.prepared().table);
-  if (identity.kind !== 'person' || input.groups.length > 0) return identity;
-  const account = await deps.accounts.findByName(identity.person.name);
-  return account === null ? identity : { kind: 'person', person: deps.accounts.personOf(account, ['pwd']) };
+  if (identity.kind !== 'person' || identity.person.provider !== LOCAL_PROVIDER) return { identity, note: null };
+  const { name } = identity.person;
+  const account = await deps.accounts.findByName(name);
+  if (account === null) return { identity, note: `there is no account "${name}"; judged as if there were` };
+  const note = account.disabled ? `account "${name}" is disabled and cannot sign in; judged as if it could` : null;
+  if (input.groups.length > 0) return { identity, note };
+  return { identity: { kind: 'person', person: deps.accounts.personOf(account, ['pwd']) }, note };
 }

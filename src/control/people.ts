@@ -3,6 +3,8 @@
  * socket serves them, and the CLI runs them by itself while no Postern uses the data folder.
  */
 import { PosternError } from '../core/errors.ts';
+import { parseEmailAddress } from '../policy/email-address.ts';
+import { isGroupName } from '../session/account-name.ts';
 import type { Account } from '../core/account-store.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -22,6 +24,9 @@ export interface LinkAnswer {
   readonly expiresAt: number;
 }
 
+/** Before the first start no sign-in host is known, so there is an account and no link yet. */
+export type AddAnswer = LinkAnswer | { readonly name: string; readonly url: null };
+
 export interface SessionLine {
   readonly id: string;
   readonly user: string;
@@ -33,7 +38,7 @@ export interface SessionLine {
 
 /** Names are what operators type; every call answers JSON. */
 export type PeopleOperations = {
-  'user.add': (input: { name: string; displayName?: string; email?: string; groups?: string[] }) => Promise<LinkAnswer>;
+  'user.add': (input: { name: string; displayName?: string; email?: string; groups?: string[] }) => Promise<AddAnswer>;
   'user.list': () => Promise<readonly AccountSummary[]>;
   'user.link': (input: { name: string }) => Promise<LinkAnswer>;
   'user.disable': (input: { name: string }) => Promise<AccountSummary>;
@@ -59,9 +64,10 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
   const { accounts } = deps;
   return {
     async 'user.add'(input) {
-      const added = await accounts.add(input, ACTOR);
+      const added = await accounts.add({ ...input, ...emailOf(input) }, ACTOR);
       if (added.kind === 'exists') throw refusal(`Cannot add user "${input.name}": there is one already`);
       if (added.kind === 'invalid') throw refusal(added.message);
+      if (deps.linkUrl('') === null) return { name: added.account.name, url: null };
       return linkFor(deps, added.account);
     },
     'user.list': async () => (await accounts.list()).map(summarise),
@@ -75,6 +81,11 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
       return { name };
     },
     async 'user.groups'({ name, groups }) {
+      const odd = groups.find((group) => !isGroupName(group));
+      if (odd !== undefined) {
+        const rule = 'it is empty, longer than 128 characters, or has blanks at an end or control characters';
+        throw refusal(`Cannot change user "${name}": ${JSON.stringify(odd)} is no group; ${rule}`);
+      }
       return changed(name, await accounts.setGroups((await findAccount(accounts, name)).subject, groups, ACTOR));
     },
     'sessions.list': async () =>
@@ -88,6 +99,16 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
       })),
     'sessions.revoke': (input) => revoke(deps, input),
   };
+}
+
+/** As rules compare it: what no rule could match is refused. */
+function emailOf({ name, email }: { name: string; email?: string }): { email?: string } {
+  if (email === undefined) return {};
+  const address = parseEmailAddress(email);
+  if (address !== null) return { email: address.text };
+  throw refusal(
+    `Cannot add user "${name}": ${JSON.stringify(email)} is not an e-mail address such as "alice@example.com"`,
+  );
 }
 
 async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): Promise<{ revoked: number }> {

@@ -1,12 +1,12 @@
 /** Remembers where the sign-in host is, so that `postern user add` can make a link while Postern does not run. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeDataFile } from '../store/data-folder.ts';
 
 const FILE = 'sign-in-origin';
 
 export function rememberSignInOrigin(dataDir: string, origin: string | null): void {
-  if (origin !== null && recallSignInOrigin(dataDir) !== origin)
-    writeFileSync(join(dataDir, FILE), `${origin}\n`, { mode: 0o600 });
+  if (origin !== null && recallSignInOrigin(dataDir) !== origin) writeDataFile(dataDir, FILE, `${origin}\n`);
 }
 
 export function recallSignInOrigin(dataDir: string): string | null {

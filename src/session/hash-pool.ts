@@ -11,7 +11,7 @@ import type { HashDone, HashJob } from './hash-thread.ts';
 /** A job waits at most for this many others. */
 const QUEUE_LENGTH = 64;
 /** Longer ones are refused unread: they would only cost time. */
-const MAX_PASSWORD_BYTES = 1_024;
+export const MAX_PASSWORD_BYTES = 1_024;
 /** Today's cost and no password's tag: an unknown name costs the same as a known one. */
 const DECOY = `$argon2id$v=19$m=65536,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 

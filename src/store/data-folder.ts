@@ -107,6 +107,15 @@ export function makePrivateFile(path: string): void {
   keepPrivate(path);
 }
 
+/** Writes a small file of mode 600 into the folder, whole or not at all. */
+export function writeDataFile(folder: string, name: string, text: string): void {
+  try {
+    writePrivateFile(join(folder, name), text);
+  } catch (error) {
+    throw unusable(folder, error);
+  }
+}
+
 /** Writes whole or not at all, and to the disk, before it answers. */
 function writePrivateFile(path: string, text: string): void {
   const draft = `${path}.${process.pid}.new`;

@@ -22,8 +22,9 @@ export function readListen(input: ListenInput | undefined, context: Context): Li
     if (!address.tls) context.report(address.at, 'has "tls: off" under "https"', 'move it to "listen.http"');
   }
   if (health.length > 1) context.report(['listen', 'health'], 'has several addresses, expected one');
-  const hasNone = http.length === 0 && https.length === 0;
-  if (hasNone && !['http', 'https'].some((key) => context.isBroken(['listen', key]))) {
+  // One that is given but wrong is reported where it stands, and enough.
+  const isGiven = [given.http, given.https].some((one) => !isOff(one));
+  if (!isGiven && !['http', 'https'].some((key) => context.isBroken(['listen', key]))) {
     context.report(['listen'], 'has neither "http" nor "https"', 'add "https" with an address such as ":443"');
   }
   refuseTwice([...http, ...https, ...health], context);
@@ -37,8 +38,12 @@ export function readListen(input: ListenInput | undefined, context: Context): Li
   };
 }
 
+function isOff(input: ListenersInput | undefined): input is undefined | 'off' | false {
+  return input === undefined || input === 'off' || input === false || (Array.isArray(input) && input.length === 0);
+}
+
 function readListeners(input: ListenersInput | undefined, path: Path, context: Context): readonly ListenAddress[] {
-  if (input === undefined || input === 'off' || input === false) return [];
+  if (isOff(input)) return [];
   const found: ListenAddress[] = [];
   for (const [one, at] of entriesOf<string | number | ListenerInput>(input, path)) {
     const listener = readListener(one, at, context);
@@ -60,8 +65,8 @@ function readListener(input: string | number | ListenerInput, at: Path, context:
     context.fault(isObject ? [...at, 'address'] : at, reading);
     return null;
   }
-  const isOff = isObject && (input.tls === 'off' || input.tls === false);
-  return { ...reading.value, tls: !isOff, at };
+  const isPlain = isObject && (input.tls === 'off' || input.tls === false);
+  return { ...reading.value, tls: !isPlain, at };
 }
 
 function refuseTwice(addresses: readonly ListenAddress[], context: Context): void {

@@ -1,0 +1,321 @@
+/**
+ * Every command as somebody types it who does not know it yet: wrong, missing or odd arguments get one
+ * clear line with the remedy, a code that is not 0, no stack trace, and nothing is made or overwritten.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { freePorts, runPostern, startPostern } from '../../support/postern.ts';
+
+const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
+const root = mkdtempSync(join(tmpdir(), 'postern-commands-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Circumstances {
+  readonly cwd?: string;
+  readonly program?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+}
+
+function command(args: readonly string[], how: Circumstances = {}): Promise<Ended> {
+  const { cwd = root, program = PROGRAM, env = process.env } = how;
+  return new Promise((done) => {
+    const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(how.input ?? '');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    child.on('exit', (code) => {
+      clearTimeout(timer);
+      done({ code, stdout, stderr });
+    });
+  });
+}
+
+/** Arguments, and what the one line must say. */
+const REFUSED: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+  [['bogus'], /unknown command 'bogus'/],
+  [['rnu'], /Did you mean run\?/],
+  [['run', '--bogus'], /unknown option '--bogus'/],
+  [['run', 'extra'], /too many arguments/],
+  [
+    ['run', '--config', 'nope.yaml'],
+    /Cannot read document ".*nope\.yaml": there is no such file; name yours with --config/,
+  ],
+  [['run', '--config', '.'], /it is a folder; name the file in it/],
+  [['run', '--config', 'nope.yaml/x'], /there is no such file|not a folder/],
+  [['run', '--env-file', 'x.env'], /Cannot use --env-file: it needs a document; add --config FILE/],
+  [['run', '--watch'], /Cannot use --watch: it needs a document/],
+  [['run', '--config', 'a.yaml', '--to', 'http://127.0.0.1:1'], /Cannot use --to: it is for the embedded default/],
+  [['run', '--to', 'foo'], /Cannot use --to "foo": it is not the URL of an app; write "http:\/\/foo"/],
+  [['run', '--to', 'ws://127.0.0.1:1'], /write "http:\/\/127\.0\.0\.1:1"; WebSockets pass by themselves/],
+  [['run', '--https', 'banana'], /Cannot use --https "banana": .* it has no port; write ":443"/],
+  [['run', '--https', '99999'], /99999 is no port/],
+  [['run', '--https', '192.0.2.55:8443'], /this machine does not have that address/],
+  [['check'], /there is no such file; name yours with --config FILE/],
+  [['config', 'show', '--config', 'nope.yaml'], /there is no such file/],
+  [['explain'], /missing required argument 'url'/],
+  [['explain', 'http://x/'], /no Postern runs with this data folder; give --config FILE/],
+  [['reload'], /Cannot reach control socket in "data": no Postern runs with this data folder/],
+  [['user', 'add'], /missing required argument 'name'/],
+  [['user', 'add', 'Bad Name!'], /Cannot add account "Bad Name!": write 1 to 64 of a-z/],
+  [['user', 'list'], /Cannot use data folder "data": Postern has never run with it; name the right one with --data/],
+  [['user', 'disable', 'zed'], /Postern has never run with it/],
+  [['sessions', 'revoke'], /give either a session id or --user NAME/],
+  [['ca', 'export'], /"data" has no local CA yet/],
+  [['hash-password'], /the password is empty/],
+  [['install'], /required option '--config <file>' not specified/],
+  [['install', '--config', 'a b.yaml', '--root', 'r'], /holds a character that systemd would read otherwise/],
+  [['install', '--config', 'a.yaml', '--root', 'r', '--user', 'Root!'], /"Root!" is not a user name/],
+];
+
+suite('commands that cannot be', () => {
+  for (const [args, says] of REFUSED) {
+    test(`postern ${args.join(' ')}`, async () => {
+      const cwd = mkdtempSync(join(root, 'refused-'));
+      const { code, stdout, stderr } = await command(args, { cwd });
+      assert.notEqual(code, 0);
+      assert.match(stderr, says);
+      assert.doesNotMatch(stdout + stderr, /\n\s+at |node:internal/, 'no stack trace');
+      // An account may be added before the first start; all else leaves nothing behind.
+      if (args[1] !== 'add') assert.deepEqual(readdirSync(cwd), []);
+    });
+  }
+
+  test('a password that no check would ever read is not hashed', async () => {
+    const { code, stderr } = await command(['hash-password'], { input: 'a'.repeat(1_025) });
+    assert.equal(code, 1);
+    assert.match(stderr, /longer than 1024 bytes/);
+    assert.match((await command(['hash-password'], { input: 'a'.repeat(1_024) })).stdout, /^\$argon2id\$/);
+  });
+
+  test('a busy port of the embedded default names another one, and makes no data folder', async () => {
+    const holder = createServer();
+    await new Promise<void>((done) => {
+      holder.listen(0, '127.0.0.1', done);
+    });
+    const { port } = holder.address() as { port: number };
+    const cwd = mkdtempSync(join(root, 'busy-'));
+    const { code, stderr } = await command(['run', '--https', `127.0.0.1:${port}`], { cwd });
+    holder.close();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      new RegExp(`another program has it; stop it .* or take another port: --https 127\\.0\\.0\\.1:${port + 1}`),
+    );
+    assert.deepEqual(readdirSync(cwd), []);
+  });
+});
+
+const DOCUMENT = (port: number): string => `version: 1
+listen: { http: { address: "127.0.0.1:${port}", tls: off }, https: off, health: off }
+hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: ["ip:\${PEER}"] } }
+`;
+
+suite('commands wherever they are typed', () => {
+  test('every command explains itself by --help', async () => {
+    const names = ['', 'run', 'check', 'reload', 'explain', 'config show', 'config schema', 'ca export'];
+    names.push('user add', 'user list', 'user link', 'user groups', 'user disable', 'user enable', 'user delete');
+    names.push('sessions list', 'sessions revoke', 'hash-password', 'install');
+    for (const name of names) {
+      const { code, stdout } = await command([...name.split(' ').filter((word) => word !== ''), '--help']);
+      assert.equal(code, 0, name);
+      assert.match(stdout, new RegExp(`^Usage: postern ?${name}`));
+    }
+  });
+
+  test('a document is the same from any folder, through a symbolic link, without HOME', async () => {
+    const dir = join(root, 'doc');
+    mkdirSync(join(dir, 'sub'), { recursive: true });
+    writeFileSync(join(dir, 'peer.txt'), '192.0.2.1\n');
+    writeFileSync(join(dir, 'postern.yaml'), DOCUMENT(1).replace('${PEER}', '${file:peer.txt}'));
+    symlinkSync(PROGRAM, join(root, 'linked-postern'));
+    const program = join(root, 'linked-postern');
+    const env = { PATH: process.env['PATH'] };
+    for (const [cwd, config] of [
+      [dir, 'postern.yaml'],
+      [join(dir, 'sub'), '../postern.yaml'],
+      ['/', join(dir, 'postern.yaml')],
+    ] as const) {
+      const { code, stdout, stderr } = await command(['check', '--config', config], { cwd, program, env });
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /is good: 1 host/);
+    }
+  });
+
+  test('--env-file is ours, not the runtime’s: a missing one is our error, and what it sets reaches no environment', async () => {
+    const [port = 0] = await freePorts(1);
+    const file = join(root, 'env.yaml');
+    writeFileSync(file, DOCUMENT(port));
+    const missing = await command(['check', '--config', file, '--env-file', join(root, 'missing.env')]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /Cannot read env file ".*missing\.env": there is no such file/);
+    writeFileSync(join(root, 'bad.env'), 'PEER=192.0.2.1\nnonsense\n');
+    const bad = await command(['check', '--config', file, '--env-file', join(root, 'bad.env')]);
+    assert.match(bad.stderr, /Cannot read env file ".*bad\.env": line 2/);
+    // Read by Node, this would load a module before anything of Postern runs.
+    writeFileSync(
+      join(root, 'good.env'),
+      `PEER=192.0.2.1\nNODE_OPTIONS=--require=${join(root, 'no-such-module.js')}\n`,
+    );
+    const good = await command(['check', '--config', file, '--env-file', join(root, 'good.env')]);
+    assert.equal(good.code, 0, good.stderr);
+  });
+
+  test('a variable that leaves the env file is gone at the next reload, which says so and changes nothing', async () => {
+    const postern = await startPostern({
+      files: { 'x.env': 'PEER=192.0.2.1\n' },
+      args: ['--env-file', 'x.env'],
+      document: ({ http }) => DOCUMENT(http),
+    });
+    try {
+      writeFileSync(join(postern.dir, 'x.env'), '# nothing\n');
+      const refused = await postern.cli('reload');
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /postern\.yaml:3:\d+ .*PEER/);
+      writeFileSync(join(postern.dir, 'x.env'), 'PEER=192.0.2.2\n');
+      assert.equal((await postern.cli('reload')).code, 0);
+    } finally {
+      await postern.close();
+    }
+  });
+
+  test('watch: true follows the document: in place, by rename, by a swapped link; a bad one changes nothing', async () => {
+    const [port = 0, health = 0] = await freePorts(2);
+    const text = (answer: string): string => `version: 1
+watch: true
+listen: { http: { address: "127.0.0.1:${port}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+hosts: { "127.0.0.1": { tls: off, respond: { status: 200, body: "${answer}" }, allow: [public] } }
+`;
+    const dir = mkdtempSync(join(root, 'watch-'));
+    for (const version of ['..v1', '..v2']) {
+      mkdirSync(join(dir, version));
+      writeFileSync(join(dir, version, 'postern.yaml'), text(version));
+    }
+    symlinkSync('..v1', join(dir, '..data'));
+    symlinkSync('..data/postern.yaml', join(dir, 'postern.yaml'));
+    const child = spawn(PROGRAM, ['run', '--config', join(dir, 'postern.yaml'), '--data', join(dir, 'data')]);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const until = async (isDone: () => boolean | Promise<boolean>): Promise<void> => {
+      for (let i = 0; i < 400; i++) {
+        if (await isDone()) return;
+        await new Promise((done) => setTimeout(done, 25));
+      }
+      assert.fail(output);
+    };
+    const answers = (wanted: string) => (): Promise<boolean> =>
+      fetch(`http://127.0.0.1:${port}/`).then(
+        async (answer) => (await answer.text()) === wanted,
+        () => false,
+      );
+    try {
+      await until(answers('..v1'));
+      symlinkSync('..v2', join(dir, '..data_tmp'));
+      renameSync(join(dir, '..data_tmp'), join(dir, '..data'));
+      await until(answers('..v2'));
+      writeFileSync(join(dir, '..v2', 'postern.yaml'), text('in place'));
+      await until(answers('in place'));
+      writeFileSync(join(dir, '..v2', 'postern.yaml'), text('bad').replace('hosts:', 'hsots:'));
+      await until(() => /hsots is not a known key/.test(output));
+      assert.ok(await answers('in place')());
+      writeFileSync(join(dir, 'new.yaml'), text('renamed'));
+      renameSync(join(dir, 'new.yaml'), join(dir, 'postern.yaml'));
+      await until(answers('renamed'));
+    } finally {
+      child.kill();
+      await new Promise((done) => child.once('exit', done));
+    }
+  });
+
+  test('accounts may be there before the first start; the link comes after it', async () => {
+    const data = join(root, 'early');
+    const added = await runPostern(['user', 'add', 'alice', '--data', data]);
+    assert.equal(added.code, 0, added.stderr);
+    assert.match(added.stdout, /User "alice" is added, without a link yet.*\n.*postern user link alice/);
+    const odd = await runPostern(['user', 'add', 'bob', '--email', 'a@b@c', '--data', data]);
+    assert.match(odd.stderr, /"a@b@c" is not an e-mail address/);
+    const groups = await runPostern(['user', 'groups', 'alice', 'a\tb', '--data', data]);
+    assert.match(groups.stderr, /"a\\tb" is no group/);
+    const list = await runPostern(['user', 'list', '--json', '--data', data]);
+    assert.deepEqual(
+      (JSON.parse(list.stdout) as { name: string }[]).map((it) => it.name),
+      ['alice'],
+    );
+  });
+
+  test('explain takes an address as people write it, and says where nobody has that name', async () => {
+    const postern = await startPostern({
+      document: ({ http }) => `version: 1
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: off }
+providers: { local: { type: local } }
+sign_in: { url: "http://auth.test:${http}" }
+session: { insecure_http: true }
+hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: ["group:staff"] } }
+`,
+    });
+    try {
+      await postern.cli('user', 'add', 'carol', '--group', 'staff');
+      await postern.cli('user', 'disable', 'carol');
+      const known = await postern.cli('explain', 'app.test/x', '--as', 'carol');
+      assert.match(known.stdout, /Allowed by "local:group:staff"\nNote: account "carol" is disabled/);
+      const unknown = await postern.cli('explain', 'http://app.test/', '--as', 'nobody-here');
+      assert.match(unknown.stdout, /^Denied by[\s\S]*Note: there is no account "nobody-here"/m);
+      assert.equal((await postern.cli('explain', 'app.test', '--method', 'G T')).code, 1);
+    } finally {
+      await postern.close();
+    }
+  });
+});
+
+suite('postern install', () => {
+  test('writes a unit and an env file, keeps what an operator changed, and says who could not read it', async () => {
+    const dir = mkdtempSync(join(root, 'install-'));
+    const config = join(dir, 'postern.yaml');
+    writeFileSync(config, DOCUMENT(1), { mode: 0o640 });
+    const args = ['install', '--config', config, '--root', dir];
+    const first = await runPostern(args);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stderr, /closed to other users, so "postern" cannot reach/);
+    const unit = join(dir, 'etc/systemd/system/postern.service');
+    const env = join(dir, 'etc/postern/postern.env');
+    writeFileSync(env, 'PEER=192.0.2.1\n');
+    assert.equal((await runPostern(args)).code, 0);
+    writeFileSync(unit, `${readFileSync(unit, 'utf8')}# mine\n`);
+    const refused = await runPostern(args);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /is there and differs; .*systemctl edit postern.* --force/);
+    assert.match(readFileSync(unit, 'utf8'), /# mine/);
+    assert.equal((await runPostern([...args, '--force'])).code, 0);
+    assert.doesNotMatch(readFileSync(unit, 'utf8'), /# mine/);
+    assert.equal(readFileSync(env, 'utf8'), 'PEER=192.0.2.1\n');
+    const early = await runPostern(['install', '--config', join(dir, 'later.yaml'), '--root', join(dir, 'other')]);
+    assert.equal(early.code, 0);
+    assert.match(early.stderr, /later\.yaml" is not there yet/);
+    assert.ok(existsSync(env));
+  });
+});
