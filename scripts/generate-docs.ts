@@ -1,9 +1,10 @@
 /**
- * Writes what the documentation takes from the code: the reference of the document, its JSON Schema
- * and the table of error codes. A test fails while they are stale.
+ * Writes what the documentation takes from the code: the reference of the document and of the
+ * DNS providers, the JSON Schema and the table of error codes. A test fails while they are stale.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { printDnsReference } from '../src/certs/dns/reference.ts';
 import { documentJsonSchema } from '../src/config/json-schema.ts';
 import { printReference } from '../src/config/reference.ts';
 import { ERRORS } from '../src/core/errors.ts';
@@ -12,6 +13,7 @@ import { ERRORS } from '../src/core/errors.ts';
 export function generatedDocs(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/config.md', printReference()],
+    ['docs/reference/dns-providers.md', printDnsReference()],
     ['docs/reference/postern.schema.json', `${JSON.stringify(documentJsonSchema(), null, 1)}\n`],
     ['docs/errors.md', printErrors()],
   ]);

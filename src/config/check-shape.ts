@@ -23,7 +23,7 @@ export function checkShape(plain: Plain, context: ShapeContext): readonly Note[]
   const notes: Note[] = [];
   for (const one of problems) {
     const note = one.kind === 'unknown-key' ? unknownKeyNote(one) : mismatchNote(plain, one, context);
-    if (note !== null) notes.push(note);
+    if (note !== null) notes.push(withoutLine(note));
   }
   for (const one of problems) {
     context.markBroken(one.path);
@@ -67,7 +67,7 @@ function mismatchNote(
   context: ShapeContext,
 ): Note | null {
   const value = valueAt(plain, path);
-  if (value === undefined) return null;
+  if (value === undefined) return words.length === 0 ? null : missingTypeNote(path, words);
   const place = placeText(path);
   const origin = context.originOf(path);
   if (origin !== null) {
@@ -83,6 +83,24 @@ function mismatchNote(
   const close = suggest(String(value), words);
   const remedy = close === null ? null : `did you mean "${close}"?`;
   // A password of digits alone is a number in YAML.
-  if (path[0] === 'services') return { ...problem(path, `${place} is not ${expected}`), isSecret: true };
+  if (path[0] === 'services' || isCredential(path))
+    return { ...problem(path, `${place} is not ${expected}`), isSecret: true };
   return problem(path, `${place} ${quoteScalar(value) ?? ''} is not ${expected}`, remedy);
+}
+
+/** The key that tells which others there are. */
+function missingTypeNote(path: Path, words: readonly string[]): Note {
+  const [first = ''] = words;
+  const remedy = `add "${path.at(-1)}: ${first}", or one of ${words.slice(1).join(', ')}`;
+  return problem(path.slice(0, -1), `${placeText(path.slice(0, -1))} has no "${path.at(-1)}"`, remedy);
+}
+
+/** A token of digits alone is a number in YAML. */
+function isCredential(path: Path): boolean {
+  return path[0] === 'dns' && path.length > 1 && path[2] !== 'type';
+}
+
+/** On the line of a DNS provider may stand its token. */
+function withoutLine(note: Note): Note {
+  return note.path[0] === 'dns' ? { ...note, isSecret: true } : note;
 }

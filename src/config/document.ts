@@ -3,6 +3,8 @@
  * parsed. Plain data, so that it can be copied to workers. `at` keeps where an entry stands in the
  * text, for diagnostics of the rooms that compile it further.
  */
+import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
+
 export type Path = readonly (string | number)[];
 
 export interface Document {
@@ -23,6 +25,8 @@ export interface Document {
   readonly trustedProxies: readonly string[];
   readonly limits: GlobalLimits;
   readonly tls: GlobalTls;
+  /** Accounts at DNS providers, for DNS-01. */
+  readonly dns: readonly DnsProviderSettings[];
   readonly hosts: readonly Host[];
   /** Every other host. */
   readonly fallback: Host | null;

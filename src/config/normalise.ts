@@ -5,6 +5,7 @@
 import type { Document } from './document.ts';
 import { checkDocument } from './normalise/cross-checks.ts';
 import type { Context } from './normalise/context.ts';
+import { readDns } from './normalise/dns.ts';
 import { readHost, readHosts } from './normalise/hosts.ts';
 import { readGlobalLimits, readRouteLimits } from './normalise/limits.ts';
 import { readListen, readTrustedProxies } from './normalise/listen.ts';
@@ -43,6 +44,7 @@ export function normalise(input: DocumentInput, context: Context): Document {
     trustedProxies: readTrustedProxies(input.trusted_proxies, context),
     limits: readGlobalLimits(limits, context),
     tls: readGlobalTls(input.tls ?? {}, context),
+    dns: readDns(input.dns, context),
     hosts: readHosts(input.hosts ?? {}, defaults, context),
     fallback:
       input.default === undefined ? null : readHost('*', input.default, { path: ['default'], defaults }, context),

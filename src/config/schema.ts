@@ -3,6 +3,7 @@
  * checks documents with it; the reference and the editors' JSON Schema are printed from it.
  */
 import type * as z from 'zod';
+import { dnsShape, type DnsProviderInput } from './schema/dns.ts';
 import { type HostInput, hostShape } from './schema/hosts.ts';
 import { type GlobalLimitsInput, globalLimitsShape } from './schema/limits.ts';
 import { type ListenInput, listenShape, type LogInput, logShape, trustedProxiesShape } from './schema/listen.ts';
@@ -40,6 +41,7 @@ export interface DocumentInput {
   readonly trusted_proxies?: string | readonly string[] | undefined;
   readonly limits?: GlobalLimitsInput | undefined;
   readonly tls?: GlobalTlsInput | undefined;
+  readonly dns?: Readonly<Record<string, DnsProviderInput>> | undefined;
   readonly defaults?: DefaultsInput | undefined;
   readonly hosts?: Readonly<Record<string, HostInput>> | undefined;
   readonly default?: HostInput | undefined;
@@ -83,6 +85,11 @@ export const documentShape: z.ZodType<DocumentInput> = section(
     ),
     limits: key(globalLimitsShape, 'Limits of the process, and those of all routes that set none of their own.'),
     tls: key(globalTlsShape, 'Certificates and versions for all hosts.'),
+    dns: key(
+      dnsShape,
+      'Accounts at DNS providers, for certificates by DNS-01. Each type has its own keys: [dns-providers.md](dns-providers.md).',
+      { examples: [{ cloudflare: { type: 'cloudflare', token: '${CLOUDFLARE_TOKEN}' } }] },
+    ),
     defaults: key(defaultsShape, 'Rules for routes that have none.'),
     hosts: key(
       map(hostShape, 'a map of host names'),

@@ -47,6 +47,7 @@ function isWrongKind(issue: Issue): boolean {
 }
 
 function wordsOf(issue: Issue): readonly string[] {
+  if (issue.code === 'invalid_union' && issue.discriminator !== undefined) return optionsOf(issue);
   if (issue.code === 'invalid_value') return issue.values.filter((value) => typeof value === 'string');
   return issue.code === 'invalid_union'
     ? issue.errors
@@ -54,4 +55,10 @@ function wordsOf(issue: Issue): readonly string[] {
         .filter((one) => one.path.length === 0)
         .flatMap(wordsOf)
     : [];
+}
+
+/** The words of the key that chooses between maps, such as `type`. */
+function optionsOf(issue: Issue): readonly string[] {
+  const { options } = issue as { readonly options?: readonly unknown[] };
+  return (options ?? []).filter((one) => typeof one === 'string');
 }

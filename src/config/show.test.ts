@@ -68,3 +68,20 @@ hosts:
   assert.match(shown, /Bearer \$\{TOKEN\}/);
   assert.match(shown, /ip:\$\{FROM\}/);
 });
+
+test('showDocument() masks the credentials of DNS providers, also where they were written plainly', () => {
+  const text = `
+dns:
+  cloudflare: { type: cloudflare, token: plain-token-1, resolvers: [9.9.9.9] }
+  hook: { type: exec, command: [/usr/local/bin/hook], environment: { KEY: plain-token-2 }, propagation_delay: 2m }
+  ovh: { type: ovh, region: ca, application_key: plain-token-3, application_secret: plain-token-4, consumer_key: plain-token-5 }
+hosts: { a.example.com: { respond: 200, allow: [public] } }`;
+  const { document } = load(text);
+  assert.ok(document);
+  const shown = showDocument(document, []);
+  assert.doesNotMatch(shown, /plain-token/);
+  assert.match(shown, /cloudflare:\n {4}type: cloudflare\n {4}token: \(secret\)\n {4}resolvers:\n {6}- 9\.9\.9\.9/);
+  assert.match(shown, /command:\n {6}- \/usr\/local\/bin\/hook\n {4}environment:\n {6}KEY: \(secret\)/);
+  assert.match(shown, /region: ca/);
+  assert.match(shown, /propagation_delay: 2m/);
+});

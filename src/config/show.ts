@@ -3,6 +3,9 @@
  * the document. Password hashes and whatever came from a variable are masked.
  */
 import { stringify } from 'yaml';
+import { PROVIDER_TYPES } from '../certs/dns/catalog.ts';
+import type { SettingValue } from '../certs/dns/provider-keys.ts';
+import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import { assertNever } from '../core/assert-never.ts';
 import { formatDuration } from '../core/durations.ts';
 import { formatSize } from '../core/sizes.ts';
@@ -24,6 +27,9 @@ import type { Secret } from './load.ts';
 import { maskSecrets } from './print-diagnostics.ts';
 
 type Shown = string | number | boolean | readonly Shown[] | { readonly [key: string]: Shown | undefined };
+
+/** Also what was written plainly: the output is for tickets and terminals. */
+const SECRET = '(secret)';
 
 export function showDocument(document: Document, secrets: readonly Secret[]): string {
   return stringify(mask(shownDocument(document), secrets), { lineWidth: 0, aliasDuplicateObjects: false });
@@ -90,6 +96,7 @@ function shownDocument(document: Document): Shown {
       min_version: tls.minVersion === 'TLSv1.3' ? '1.3' : '1.2',
       certificates: tls.certificates.map(({ certificate, key }) => ({ certificate, key })),
     },
+    dns: shownDns(document.dns),
     hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host)])),
     default: document.fallback === null ? undefined : shownHost(document.fallback),
     tests: document.tests.map(({ as, groups, ip, method, url, expect }) => ({
@@ -101,6 +108,30 @@ function shownDocument(document: Document): Shown {
       expect,
     })),
   };
+}
+
+function shownDns(providers: readonly DnsProviderSettings[]): Shown | undefined {
+  if (providers.length === 0) return undefined;
+  return Object.fromEntries(providers.map((one) => [one.name, shownDnsProvider(one)]));
+}
+
+function shownDnsProvider(settings: DnsProviderSettings): Shown {
+  const { type, values, resolvers, propagationTimeoutMs, propagationDelayMs } = settings;
+  const keys = PROVIDER_TYPES.find((one) => one.type === type)?.keys ?? {};
+  const shown = Object.entries(values).map(([key, value]) => [key, shownSetting(value, keys[key]?.isSecret ?? true)]);
+  return {
+    type,
+    ...Object.fromEntries(shown),
+    resolvers: resolvers.length === 0 ? undefined : resolvers,
+    propagation_timeout: formatDuration(propagationTimeoutMs),
+    propagation_delay: propagationDelayMs === null ? undefined : formatDuration(propagationDelayMs),
+  };
+}
+
+function shownSetting(value: SettingValue, isSecret: boolean): Shown | undefined {
+  if (typeof value === 'number') return formatDuration(value);
+  if (!isSecret || value === undefined) return value;
+  return typeof value === 'string' ? SECRET : Object.fromEntries(Object.keys(value).map((name) => [name, SECRET]));
 }
 
 function maskHash(hash: string): string {

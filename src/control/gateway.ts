@@ -172,7 +172,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     const before = live;
     live = { prepared: next, revision };
     try {
-      await pool.apply({ revision, document, certificates: certificates.set });
+      // Workers face strangers: no credential of a DNS provider goes there.
+      await pool.apply({ revision, document: { ...document, dns: [] }, certificates: certificates.set });
     } catch (error) {
       live = before ?? live;
       throw error;

@@ -72,6 +72,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
     workers: 1,
     watch: false,
     log: { level: 'info', format: 'auto' },
+    dns: [],
     providers: [{ id: 'local', type: 'local', at: ['providers', 'local'] }],
     signIn: { url: 'https://auth.example.com', branding: { name: 'Postern', logo: null, color: null } },
     session: {
