@@ -242,7 +242,7 @@ export class Transport {
       this.#onPeekRefused(connection, result.reason, result.detail);
       return;
     }
-    if (result.proxy !== null && !this.#enterAddress(connection, result.proxy.source?.address ?? null)) return;
+    if (result.proxy !== null && !this.#enterAddress(connection, peerOf(connection, result.proxy).address)) return;
     if (result.kind === 'tls') {
       this.#startTls(connection, result.hello, result.proxy);
       return;
@@ -273,7 +273,7 @@ export class Transport {
       this.#handOver(connection, accepted.socket, facts, accepted.protocol);
     });
     if (answer === 'started') return;
-    const peerAddress = proxy === null ? connection.peerAddress : (proxy.source?.address ?? null);
+    const peerAddress = peerOf(connection, proxy).address;
     const name = serverName === null ? 'a client that names no host' : `"${serverName}"`;
     this.#queue.remove(socket);
     this.#refuse('no-certificate', `Nobody has a certificate for ${name}`, peerAddress, serverName);
@@ -320,12 +320,22 @@ interface TlsFacts {
   readonly accepted: TlsAccepted;
 }
 
+/** Whoever a listed peer speaks for. LOCAL: for nobody but itself; all else that names no address: unknown. */
+function peerOf(
+  { socket, peerAddress }: Connection,
+  proxy: ProxyHeader | null,
+): { address: string | null; port: number | null } {
+  if (proxy === null || proxy.isLocal) return { address: peerAddress, port: socket.remotePort ?? null };
+  return proxy.source ?? { address: null, port: null };
+}
+
 function factsOf(connection: Connection, proxy: ProxyHeader | null, tls: TlsFacts | null = null): ConnectionFacts {
   const { socket } = connection;
+  const peer = peerOf(connection, proxy);
   return {
-    peerAddress: proxy === null ? connection.peerAddress : (proxy.source?.address ?? null),
-    peerPort: proxy === null ? (socket.remotePort ?? null) : (proxy.source?.port ?? null),
-    viaProxyProtocol: proxy !== null,
+    peerAddress: peer.address,
+    peerPort: peer.port,
+    viaProxyProtocol: proxy !== null && !proxy.isLocal,
     localPort: socket.localPort ?? 0,
     scheme: connection.tls ? 'https' : 'http',
     serverName: tls?.serverName ?? null,

@@ -26,7 +26,7 @@ test('parseProxyHeader() reads what both encoders write', () => {
       encodeProxyV2(from, to, Buffer.alloc(300)),
     ]) {
       const answer = parseProxyHeader(Buffer.concat([bytes, Buffer.from('GET / HTTP/1.1')]));
-      assert.deepEqual(answer, { kind: 'header', length: bytes.length, source: from, destination: to });
+      assert.deepEqual(answer, { kind: 'header', length: bytes.length, isLocal: false, source: from, destination: to });
     }
   }
 });
@@ -44,6 +44,8 @@ test('parseProxyHeader() makes unknown peers null', () => {
     assert.deepEqual(parseProxyHeader(bytes), {
       kind: 'header',
       length: bytes.length,
+      // What a listed peer sends for itself (health checks) has the peer's own address.
+      isLocal: bytes[12] === 0x20,
       source: null,
       destination: null,
     });
@@ -119,6 +121,7 @@ test('parseProxyHeader() round trips, and every prefix needs more', () => {
       const bytes = isSecond ? encodeProxyV2(from, to) : encodeProxyV1(from, to);
       assert.deepEqual(parseProxyHeader(bytes), {
         kind: 'header',
+        isLocal: false,
         length: bytes.length,
         source: from,
         destination: to,

@@ -27,6 +27,8 @@ export interface ProxyHeader {
   readonly kind: 'header';
   /** Bytes that the header took. */
   readonly length: number;
+  /** The peer speaks for itself (a health check): its own address is the visitor's. */
+  readonly isLocal: boolean;
   /** Null where the peer names none: UNKNOWN, LOCAL, unix sockets, unspecified families. */
   readonly source: ProxyEndpoint | null;
   readonly destination: ProxyEndpoint | null;
@@ -46,6 +48,7 @@ const malformed = (reason: string): ProxyAnswer => ({ kind: 'malformed', reason 
 const headerOf = (length: number, source: ProxyEndpoint | null, destination: ProxyEndpoint | null): ProxyHeader => ({
   kind: 'header',
   length,
+  isLocal: false,
   source,
   destination,
 });
@@ -108,7 +111,7 @@ function parseV2(bytes: Buffer): ProxyAnswer {
   if (payload > V2_MAX_PAYLOAD) return malformed(`The PROXY header is longer than ${V2_MAX_PAYLOAD} bytes`);
   if (bytes.length < V2_HEADER_BYTES + payload) return NEED_MORE;
   const length = V2_HEADER_BYTES + payload;
-  if (command === V2_LOCAL) return headerOf(length, null, null);
+  if (command === V2_LOCAL) return { ...headerOf(length, null, null), isLocal: true };
   return parseV2Addresses(family, bytes.subarray(V2_HEADER_BYTES, length), length);
 }
 
