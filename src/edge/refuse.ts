@@ -29,8 +29,12 @@ export function sendError(context: RequestContext, status: number, code: ErrorCo
   }
   const brand = context.site.document.signIn.branding;
   const page = errorPage({ status, code, requestId: context.id, brand, ...preferences(headers) });
-  sendPlain(context, { ...page, headers: [...page.headers, ...extra] });
+  sendPlain(context, { ...page, headers: [...page.headers, ...(status === UNCLEAR ? CLOSE : []), ...extra] });
 }
+
+/** Behind a request that is not clear nothing is clear. */
+const UNCLEAR = 400;
+const CLOSE: Fields = [['Connection', 'close']];
 
 /** The 403 of the rules: names the account and offers another one. */
 export function sendDenied(context: RequestContext): void {

@@ -34,8 +34,6 @@ export interface ServeDeps extends ActDeps {
 
 export type Serve = (exchange: Exchange, listener: ListenerTraits) => void;
 
-/** Behind a request that is not clear nothing is clear. */
-const CLOSE = [['Connection', 'close']] as const;
 const OWN_PATHS = '/.postern';
 
 export function createServe(deps: ServeDeps): Serve {
@@ -125,7 +123,7 @@ function serveRoute(context: RequestContext, deps: ServeDeps): void {
   }
   if (exchange.request.hasEncodedSlash && route.config.encodedSlash === 'reject') {
     context.outcome = 'refuse';
-    sendError(context, 400, 'ENCODED_SLASH', CLOSE);
+    sendError(context, 400, 'ENCODED_SLASH');
     return;
   }
   const judged = deps.gate.judge(
@@ -162,7 +160,7 @@ function obey(context: RequestContext, judged: Judged, deps: ServeDeps): void {
     case 'sign-in':
       if (hasPassedHere(context, deps)) {
         // The route points at Postern itself: the cookie stayed behind on the first pass, and signing in changes nothing.
-        sendError(context, 508, 'LOOP_DETECTED', CLOSE);
+        sendError(context, 508, 'LOOP_DETECTED', [['Connection', 'close']]);
         return;
       }
       askToSignIn(context, deps.control, (error) => failWith(context, error));

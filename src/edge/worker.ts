@@ -68,7 +68,7 @@ const log = createLogger({
 const accessLog = createAccessLog({ format: boot.logFormat, destination: 1 });
 const metrics = new Metrics();
 const nextId = createRequestIds();
-const ticker = new IntervalTicker();
+const ticker = new IntervalTicker({ onDefect });
 const certificates = createCertificateStore(EMPTY_CERTIFICATE_SET);
 const isOwnCookieName = createOwnCookieTest(boot.instance);
 

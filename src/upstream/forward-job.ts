@@ -13,7 +13,7 @@ import { isGrpc, respondGrpcError } from './grpc.ts';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
 import type { PoolWaiter } from './pool.ts';
 import { buildRequestFields } from './request-headers.ts';
-import { editResponseHeaders } from './response-headers.ts';
+import { dropOwnCookies, editResponseHeaders } from './response-headers.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
 import type { Clock } from '../core/clock.ts';
@@ -22,6 +22,7 @@ import type { BodySink, Exchange } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
+import { DISCARD } from '../wire/http1-response.ts';
 import type { Ticker } from '../wire/ticker.ts';
 import { joinTunnel } from '../wire/tunnel.ts';
 
@@ -140,7 +141,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
   #headFor({ target }: BackendMember): string {
     const { path, query, action, hostHeader } = this.#plan;
     const rule = action.hostHeader;
-    const kept = rule === 'keep' ? hostHeader : target.authority;
+    // HTTP/1.0 may name none; HTTP/1.1 must.
+    const kept = rule === 'keep' && hostHeader !== '' ? hostHeader : target.authority;
     const host = typeof rule === 'object' ? fieldValue(rule.fixed) : kept;
     const method = this.wantsUpgrade && this.method === 'CONNECT' ? 'GET' : this.method;
     return `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\n${this.#fields}`;
@@ -149,7 +151,12 @@ export class ForwardJob implements PoolWaiter, AppCall {
   onClient(connection: AppConnection): void {
     this.#connection = connection;
     this.#report.connectMs = performance.now() - this.#exchange.startedAt;
-    connection.send(this);
+    try {
+      connection.send(this);
+    } catch (error) {
+      // This may be the socket's own event: thrown on, it would end the worker.
+      this.#fail(new PosternError('INTERNAL', 'Cannot send the request to the app', {}, error));
+    }
   }
 
   onNoClient(error: PosternError): void {
@@ -182,6 +189,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
   }
 
   onInform(head: AppResponseHead): void {
+    dropOwnCookies(head.headers, this.#plan);
     this.#exchange.inform(head);
   }
 
@@ -189,6 +197,12 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#member?.target.passive.recordSuccess();
     this.#report.firstByteMs = performance.now() - this.#exchange.startedAt;
     const { headers } = head;
+    const { request } = this.#exchange;
+    // Over HTTP/2 the visitor would take any 2xx for an open WebSocket (RFC 8441 section 5).
+    if (request.upgrade !== null && request.version === '2' && head.status < 300) {
+      this.#fail(switchError(request.upgrade));
+      return DISCARD;
+    }
     editResponseHeaders(headers, this.#plan);
     if (this.#isGrpc || headers.get('content-type')?.startsWith('text/event-stream') === true)
       this.idleMs = this.#plan.limits.streamIdleMs;
@@ -233,6 +247,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
   }
 
   onBroken(error: PosternError): void {
+    // It broke in the read event that began it: the visitor has seen nothing of it yet.
+    if (!this.#isOver && this.#exchange.retract?.() === true) return this.#fail(error);
     this.#leave();
     this.#isOver = true;
     this.#report.errorCode = error.code;

@@ -9,6 +9,7 @@ import type { Http2Session } from './http2-pool.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
+import { isHopByHop } from '../wire/hop-by-hop.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
 import { AppResponseHead } from '../wire/response-head.ts';
 import { keepAllowedTrailers } from '../wire/trailers.ts';
@@ -220,11 +221,9 @@ export class Http2Client implements AppConnection, BodySink {
   }
 }
 
-/** Connection fields make a message malformed here; the length is the codec's to say. */
+/** What belongs to the app's connection or speaks for its own address; the length is the codec's to say. */
 function isNotForClients(key: string): boolean {
-  return (
-    key === 'content-length' || key === 'alt-svc' || key === 'connection' || key === 'keep-alive' || key === 'trailer'
-  );
+  return key === 'content-length' || key === 'alt-svc' || isHopByHop(key);
 }
 
 /** The head is built once, as text; HTTP/2 takes lower-case names and the Host as ":authority". */

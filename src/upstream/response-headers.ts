@@ -6,11 +6,14 @@ import { compileEdits } from './header-edits.ts';
 import type { ForwardPlan } from './plan.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 
+/** An app on one host must not plant Postern's cookies for another, or fix a session. For interim answers too. */
+export function dropOwnCookies(headers: HeaderBlock, plan: ForwardPlan): void {
+  if (!headers.has('set-cookie')) return;
+  headers.removeWhere((key, value) => key === 'set-cookie' && plan.isOwnCookieName(cookieName(value)));
+}
+
 export function editResponseHeaders(headers: HeaderBlock, plan: ForwardPlan): void {
-  if (headers.has('set-cookie')) {
-    // An app on one host must not plant Postern's cookies for another, or fix a session.
-    headers.removeWhere((key, value) => key === 'set-cookie' && plan.isOwnCookieName(cookieName(value)));
-  }
+  dropOwnCookies(headers, plan);
   const edits = compileEdits(plan.responseHeaders);
   if (!edits.isEmpty) edits.apply(headers);
 }

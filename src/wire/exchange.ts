@@ -112,6 +112,8 @@ export interface Exchange {
    * Connection of `headers` and writes its own; it sends no body for HEAD, 204 and 304.
    */
   respond(head: ResponseHead, length: number, resume: () => void): BodySink;
+  /** Takes back an answer of which no byte has left yet; false where it is too late. Then `respond` may be called again. */
+  retract?(): boolean;
   /** A whole small answer at once. */
   respondWhole(head: ResponseHead, body: Buffer | string): void;
   /** Answers 101 (or 200 to RFC 8441) and hands over the byte stream, with bytes that came early un-shifted. */

@@ -3,6 +3,7 @@
  * are lower-case. What a `Connection` field names counts as hop-by-hop too: callers strip those
  * before they add fields of their own, so that a client cannot have ours removed.
  */
+import { trimBlanks } from './field-list.ts';
 import type { HeaderBlock } from './header-block.ts';
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -32,7 +33,7 @@ export function namedByConnection(headers: HeaderBlock): ReadonlySet<string> | n
     const value = values[i] as string;
     if (value === 'close' || value === 'keep-alive' || value === 'Upgrade') continue;
     for (const token of value.split(',')) {
-      const name = token.trim().toLowerCase();
+      const name = trimBlanks(token).toLowerCase();
       if (name === '' || HOP_BY_HOP.has(name) || name === 'close') continue;
       named ??= new Set();
       named.add(name);
@@ -54,6 +55,6 @@ export function connectionHas(headers: HeaderBlock, token: string): boolean {
 export function hasToken(list: string, token: string): boolean {
   if (list === token) return true;
   if (list.length < token.length) return false;
-  for (const one of list.split(',')) if (one.trim().toLowerCase() === token) return true;
+  for (const one of list.split(',')) if (trimBlanks(one).toLowerCase() === token) return true;
   return false;
 }

@@ -80,6 +80,8 @@ const UNTIL_CLOSE = 4;
 const TUNNEL = 5;
 const GONE = 6;
 
+const CR = 13;
+const LF = 10;
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** As many informational answers as anyone sane sends. */
 const MAX_INFORMS = 32;
@@ -248,6 +250,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     if (length === at) return;
     const start = readLatin1(buffer, at, Math.min(length, at + 5));
     if (!'HTTP/'.startsWith(start)) throw badResponse('it does not begin with an HTTP/1.x status line');
+    // Such a head would never end.
+    if (hasBareLf(buffer, at, length)) throw badResponse('a line of its header does not end in CRLF');
     this.#partial = Buffer.from(buffer.subarray(at, length));
   }
 
@@ -381,7 +385,11 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   #onDrain(): void {
     if (!this.#body.unblock()) return;
     if (this.#state === HEAD) this.deadline = Infinity;
-    this.#call?.resumeBody();
+    try {
+      this.#call?.resumeBody();
+    } catch (error) {
+      this.#failRead(error);
+    }
   }
 
   #onEnd(cause: Error | null): void {
@@ -441,6 +449,13 @@ function copyOf(buffer: Buffer, from: number, to: number): Buffer {
   const copy = Buffer.allocUnsafe(to - from);
   buffer.copy(copy, 0, from, to);
   return copy;
+}
+
+function hasBareLf(buffer: Buffer, from: number, to: number): boolean {
+  for (let at = buffer.indexOf(LF, from); at !== -1 && at < to; at = buffer.indexOf(LF, at + 1)) {
+    if (at === from || buffer[at - 1] !== CR) return true;
+  }
+  return false;
 }
 
 function badResponse(what: string): PosternError {

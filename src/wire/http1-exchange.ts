@@ -84,6 +84,13 @@ export class Http1Exchange implements Exchange {
     sink.end(null);
   }
 
+  retract(): boolean {
+    if (this.#isOver || this.response === null || !this.response.isUnsent) return false;
+    this.response.stop();
+    this.response = null;
+    return true;
+  }
+
   acceptUpgrade(head: ResponseHead): Duplex {
     if (this.#isOver || this.response !== null) throw new TypeError('Cannot upgrade: the exchange is over or answered');
     if (this.request.upgrade === null) throw new TypeError('Cannot upgrade: the client asked for no other protocol');

@@ -18,7 +18,7 @@ const FIRST_SIZE = 2_048;
 /** Method, version and blanks beside the target. */
 const REQUEST_LINE_REST = 48;
 /** RFC 9112 section 2.2: empty lines before a request are read over; a flood of them is not a request. */
-export const MAX_EMPTY_LINES = 4;
+const MAX_EMPTY_LINES = 4;
 
 export class HeadBuffer {
   readonly #limits: HeadBufferLimits;
@@ -86,4 +86,12 @@ export class HeadBuffer {
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
+}
+
+/** RFC 9112 section 2.2: a few empty lines before a request are read over. */
+export function skipEmptyLines(chunk: Buffer): number {
+  let at = 0;
+  while (at + 1 < chunk.length && chunk[at] === CR && chunk[at + 1] === LF) at += 2;
+  if (at > MAX_EMPTY_LINES * 2) throw new HttpSyntaxError('empty-lines');
+  return at;
 }

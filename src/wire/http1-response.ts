@@ -78,6 +78,11 @@ export class Http1Response implements BodySink {
     return this.#isEnded;
   }
 
+  /** True while all of it waits here. */
+  get isUnsent(): boolean {
+    return this.#head !== null && !this.#isEnded;
+  }
+
   write(chunk: Buffer): boolean {
     if (this.#isEnded || chunk.length === 0 || this.#framing === EMPTY) return true;
     if (this.#framing === COUNTED) {

@@ -111,7 +111,9 @@ suite('HTTP/1.1 server refuses ambiguous requests (reference 1.1)', () => {
       [start('GET / HTTP/2.0'), 505],
       [start('GET / HTTP/0.9'), 505],
       ['GET /\r\n', 400],
-      [start('CONNECT a:443 HTTP/1.1'), 501],
+      [start('CONNECT a:443 HTTP/1.1'), 405],
+      [start('TRACE / HTTP/1.1'), 405],
+      [start('post / HTTP/1.1'), 400],
       [post('Expect: something'), 417],
     ]);
   });

@@ -7,15 +7,14 @@
 import type { Socket } from 'node:net';
 import { PosternError } from '../core/errors.ts';
 import type { ConnectionFacts, HandleExchange } from './exchange.ts';
-import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import type { Http1Carrier } from './http1-carrier.ts';
 import { Http1Exchange } from './http1-exchange.ts';
-import { HeadBuffer, MAX_EMPTY_LINES } from './http1-head-buffer.ts';
+import { HeadBuffer, skipEmptyLines } from './http1-head-buffer.ts';
+import { refusalBytes, refusalHead, refusalText } from './http1-refusal.ts';
 import type { BodyLimits } from './http1-request-body.ts';
 import { readLatin1 } from './latin1.ts';
 import { FieldMemory, type HeadLimits, type Http1RequestHead, parseRequestHead } from './request-head.ts';
-import { PrintedHead } from './response-text.ts';
 import type { Ticker, Ticking } from './ticker.ts';
 
 export interface Http1Settings extends HeadLimits, BodyLimits {
@@ -84,7 +83,6 @@ const ANSWERED = new PosternError('CLIENT_CLOSED', 'The answer was complete befo
 const NEVER = Number.POSITIVE_INFINITY;
 const CRLF_CRLF = '\r\n\r\n';
 const CR = 13;
-const LF = 10;
 
 /** Serves HTTP/1.1 on a connected socket (plain or TLS) until it closes. */
 // oxlint-disable-next-line max-params -- the four things that every codec is given
@@ -127,9 +125,28 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   #endedAt = 0;
   #probes = 0;
 
-  readonly #onData = (chunk: Buffer): void => this.#read(chunk);
-  readonly #onEnd = (): void => this.#readEnd();
-  readonly #onDrain = (): void => this.#exchange?.response?.onDrain();
+  // A defect in whoever takes a body or gives an answer ends this connection and no other.
+  readonly #onData = (chunk: Buffer): void => {
+    try {
+      this.#read(chunk);
+    } catch (error) {
+      this.#defect(error);
+    }
+  };
+  readonly #onEnd = (): void => {
+    try {
+      this.#readEnd();
+    } catch (error) {
+      this.#defect(error);
+    }
+  };
+  readonly #onDrain = (): void => {
+    try {
+      this.#exchange?.response?.onDrain();
+    } catch (error) {
+      this.#defect(error);
+    }
+  };
   readonly #onClosed = (): void => this.#closed();
   readonly #onError = (): void => {
     // 'close' follows and says all there is to say.
@@ -323,14 +340,14 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
       this.#refuse(error.status, error.rule);
       return;
     }
+    this.#handle(this.#exchange as Http1Exchange);
+  }
+
+  #defect(error: unknown): void {
+    this.destroy();
     const { onDefect } = this.#settings;
-    try {
-      this.#handle(this.#exchange as Http1Exchange);
-    } catch (error) {
-      this.destroy();
-      if (onDefect === undefined) throw error;
-      onDefect(error);
-    }
+    if (onDefect === undefined) throw error;
+    onDefect(error);
   }
 
   /** The ordinary case: a head in one piece. Answers where it ends, or -1. */
@@ -400,9 +417,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   #refuse(status: number, rule: string): void {
     this.#settings.onRefused?.({ status, rule }, this.facts);
-    const text = refusalText(status, rule);
-    const framing = `Content-Length: ${text.length}\r\nConnection: close\r\n`;
-    this.socket.write(`${new PrintedHead(refusalHead(status), framing, 2).text}${text}`, 'latin1');
+    this.socket.write(refusalBytes(status, rule), 'latin1');
     this.#linger();
   }
 
@@ -469,23 +484,4 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#partial = null;
     exchange?.close(false, new PosternError('CLIENT_CLOSED', reason));
   }
-}
-
-/** RFC 9112 section 2.2: a few empty lines before a request are read over. */
-function skipEmptyLines(chunk: Buffer): number {
-  let at = 0;
-  while (at + 1 < chunk.length && chunk[at] === CR && chunk[at + 1] === LF) at += 2;
-  if (at > MAX_EMPTY_LINES * 2) throw new HttpSyntaxError('empty-lines');
-  return at;
-}
-
-function refusalHead(status: number): { status: number; headers: HeaderBlock } {
-  return {
-    status,
-    headers: HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }),
-  };
-}
-
-function refusalText(status: number, rule: string): string {
-  return `${status} ${rule}\n`;
 }

@@ -113,6 +113,8 @@ export class Http2Exchange implements Exchange, BodySink {
     if (this.hasAnswered) throw new TypeError('Cannot respond: the answer has begun');
     const { status } = head;
     if (status < 200 || status > 999) throw new RangeError(`Cannot respond: status ${status} is not final`);
+    // RFC 8441 section 5: to who asked for a tunnel any 2xx says that it is open.
+    if (this.request.upgrade !== null && status < 300) return this.#refuseTunnel();
     this.#status = status;
     if (this.#isGone) return this;
     const isHead = this.request.method === 'HEAD';
@@ -124,6 +126,14 @@ export class Http2Exchange implements Exchange, BodySink {
     const isShort = this.#hasNoBody || length === 0;
     if (status > MAX_STATUS) this.#status = 502;
     this.#sendHead({ status: this.#status, headers: head.headers }, shownLength(isHead, status, length), isShort);
+    return this;
+  }
+
+  /** What answers is no WebSocket: 501, and its body goes nowhere. */
+  #refuseTunnel(): BodySink {
+    this.#status = 501;
+    this.#hasNoBody = true;
+    if (!this.#isGone) this.#sendHead({ status: 501, headers: new HeaderBlock() }, 0, true);
     return this;
   }
 

@@ -9,6 +9,7 @@ import type { RequestHead } from './exchange.ts';
 import { isFieldValue, isToken } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
+import { isMethodCode } from './request-head.ts';
 import { parsePathAndQuery, type RequestTarget } from './request-target.ts';
 
 export interface Http2HeadLimits {
@@ -83,14 +84,20 @@ export function parseHttp2RequestHead(raw: readonly string[], limits: Http2HeadL
 }
 
 function targetOf({ method, scheme, path, protocol }: PseudoFields, limits: Http2HeadLimits): RequestTarget {
-  if (method === null || method.length > MAX_METHOD || !isToken(method)) throw new HttpSyntaxError('method');
+  if (method === null || method.length > MAX_METHOD || !isMethod(method)) throw new HttpSyntaxError('method');
   // A gateway opens no tunnels to where the client likes; RFC 8441 names a resource here.
-  if (method === 'CONNECT' && protocol === null) throw new HttpSyntaxError('method-connect', 501);
+  if (method === 'CONNECT' && protocol === null) throw new HttpSyntaxError('method-connect', 405);
+  if (method === 'TRACE') throw new HttpSyntaxError('method-trace', 405);
   if (method !== 'CONNECT' && protocol !== null) throw new HttpSyntaxError('protocol');
   if (scheme !== 'https' && scheme !== 'http') throw new HttpSyntaxError('scheme');
   if (path === null || path === '') throw new HttpSyntaxError('target-form');
   if (path.length > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
   return parsePathAndQuery(method, path);
+}
+
+function isMethod(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (!isMethodCode(text.charCodeAt(i))) return false;
+  return text.length > 0;
 }
 
 /** Exactly one authority in the end, also as Host: apps over HTTP/1.1 and header rules see that field. */

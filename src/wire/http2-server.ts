@@ -7,7 +7,7 @@
 import http2, { constants, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { ConnectionFacts, HandleExchange } from './exchange.ts';
-import { HttpSyntaxError } from './http-syntax-error.ts';
+import { HttpSyntaxError, METHODS_TAKEN } from './http-syntax-error.ts';
 import type { BodyLimits } from './http1-request-body.ts';
 import { type Http2Carrier, Http2Exchange } from './http2-exchange.ts';
 import { type Http2HeadLimits, type Http2RequestHead, parseHttp2RequestHead } from './http2-request-head.ts';
@@ -201,8 +201,8 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
     try {
       request = parseHttp2RequestHead(raw, this.#settings);
     } catch (error) {
-      if (!(error instanceof HttpSyntaxError)) throw error;
-      this.#refuse(stream, error);
+      if (error instanceof HttpSyntaxError) this.#refuse(stream, error);
+      else this.#defect(stream, error);
       return;
     }
     const exchange = new Http2Exchange(this, stream, request, this.#settings);
@@ -210,30 +210,27 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
     try {
       this.#handle(exchange);
     } catch (error) {
-      const { onDefect } = this.#settings;
-      if (onDefect === undefined) throw error;
-      exchange.stream.destroy(DEFECT);
-      onDefect(error);
+      this.#defect(stream, error);
     }
+  }
+
+  #defect(stream: ServerHttp2Stream, error: unknown): void {
+    const { onDefect } = this.#settings;
+    if (onDefect === undefined) throw error;
+    stream.on('error', () => undefined);
+    stream.destroy(DEFECT);
+    onDefect(error);
   }
 
   /** Answers what broke a rule, and takes no body. */
   #refuse(stream: ServerHttp2Stream, { rule, status }: HttpSyntaxError): void {
-    const answered = rule === 'method-connect' ? 405 : status;
-    const text = `${answered}: the request breaks the rule "${rule}"\n`;
-    this.refused(answered, rule);
+    const text = `${status}: the request breaks the rule "${rule}"\n`;
+    this.refused(status, rule);
     this.#countReset();
     stream.on('error', () => undefined);
     if (stream.destroyed || stream.closed) return;
-    const head = [
-      ':status',
-      String(answered),
-      'content-type',
-      'text/plain; charset=utf-8',
-      'cache-control',
-      'no-store',
-    ];
-    if (answered === 405) head.push('allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+    const head = [':status', String(status), 'content-type', 'text/plain; charset=utf-8', 'cache-control', 'no-store'];
+    if (status === 405) head.push('allow', METHODS_TAKEN);
     stream.respond(head);
     stream.end(text);
     if (stream.endAfterHeaders) stream.resume();

@@ -5,7 +5,7 @@
  */
 import { type Authority, parseAuthority } from './authority.ts';
 import type { RequestHead } from './exchange.ts';
-import { parseTokens } from './field-list.ts';
+import { parseTokens, trimBlanks } from './field-list.ts';
 import { isToken, isTokenCode, parseFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
@@ -130,10 +130,19 @@ function readFields(
 
 function endOfMethod(text: string, from: number, lineEnd: number): number {
   let at = from;
-  while (at < lineEnd && isTokenCode(text.charCodeAt(at))) at++;
+  let code = text.charCodeAt(at);
+  while (at < lineEnd && isMethodCode(code)) code = text.charCodeAt(++at);
   if (at === from || at - from > MAX_METHOD || at >= lineEnd) throw new HttpSyntaxError('method');
-  if (text.charCodeAt(at) !== SP) throw new HttpSyntaxError('method');
+  if (code !== SP) throw new HttpSyntaxError('method');
   return at;
+}
+
+/**
+ * Methods are case-sensitive, and no registered one has a small letter. Some apps fold them all the same:
+ * for them "post" is a POST that no rule about POST has seen.
+ */
+export function isMethodCode(code: number): boolean {
+  return isTokenCode(code) && !(code >= 97 && code <= 122);
 }
 
 function parseVersion(text: string, from: number, to: number): '1.0' | '1.1' {
@@ -268,7 +277,7 @@ function checkCoding(coding: string): void {
 function parseUpgrade(value: string): string | null {
   const offered: string[] = [];
   for (const element of value.toLowerCase().split(',')) {
-    const protocol = element.trim();
+    const protocol = trimBlanks(element);
     if (protocol === '') continue;
     if (!protocol.split('/', 2).every(isToken) || protocol.split('/').length > 2) throw new HttpSyntaxError('upgrade');
     if (protocol !== 'h2c' && protocol !== 'h2') offered.push(protocol);

@@ -114,7 +114,8 @@ test('parseRequestTarget() refuses paths that two readers could read differently
       JSON.stringify(raw),
     );
   }
-  assert.throws(() => parseRequestTarget('CONNECT', 'a:443'), { status: 501 });
+  assert.throws(() => parseRequestTarget('CONNECT', 'a:443'), { status: 405 });
+  assert.throws(() => parseRequestTarget('TRACE', '/'), { status: 405 });
   assert.throws(() => parsePathAndQuery('GET', 'http://a/'), { rule: 'target-form' });
 });
 

@@ -22,10 +22,12 @@ const QUESTION = 63;
 const SLASH = 47;
 const HASH = 35;
 
-/** "*" goes with OPTIONS only; CONNECT goes nowhere. */
+/** "*" goes with OPTIONS only; CONNECT and TRACE go nowhere. */
 export function parseRequestTarget(method: string, target: string): RequestTarget {
   // A gateway opens no tunnels to where the client likes.
-  if (method === 'CONNECT') throw new HttpSyntaxError('method-connect', 501);
+  if (method === 'CONNECT') throw new HttpSyntaxError('method-connect', 405);
+  // An app would echo to the visitor what the gateway told it about him (RFC 9110 section 9.3.8).
+  if (method === 'TRACE') throw new HttpSyntaxError('method-trace', 405);
   if (target.charCodeAt(0) === SLASH) return parseFrom(target, 0, null, null);
   if (target === '*') return parseAsterisk(method);
   return parseAbsolute(method, target);

@@ -21,6 +21,8 @@ test('parseResponseHead() knows when a connection stays', () => {
   assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: X, Close\r\n').keepAlive, false);
   assert.equal(parse('HTTP/1.0 200 OK\r\nContent-Length: 1\r\n').keepAlive, false);
   assert.equal(parse('HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n').keepAlive, true);
+  const both = 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: close\r\nConnection: keep-alive\r\n';
+  assert.equal(parse(both).keepAlive, false, 'close counts');
   assert.equal(parse('HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n').keepAlive, false, 'the body ends with it');
   assert.equal(parse('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nKeep-Alive: max=9, timeout=5\r\n').keepAliveMs, 5_000);
 });

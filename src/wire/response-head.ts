@@ -85,6 +85,7 @@ function takeFraming(head: AppResponseHead, isOld: boolean, isHead: boolean): vo
   let isDirty = false;
   let hasConnection = false;
   let saysKeepAlive = false;
+  let saysClose = false;
   for (let i = 0; i < keys.length; i++) {
     switch (keys[i]) {
       case 'content-length':
@@ -103,7 +104,7 @@ function takeFraming(head: AppResponseHead, isOld: boolean, isHead: boolean): vo
         hasConnection = true;
         isDirty = true;
         if (values[i] === 'keep-alive') saysKeepAlive = true;
-        else if (hasToken(values[i] as string, 'close')) head.keepAlive = false;
+        else if (hasToken(values[i] as string, 'close')) saysClose = true;
         else saysKeepAlive ||= hasToken(values[i] as string, 'keep-alive');
         break;
       case 'keep-alive':
@@ -119,6 +120,8 @@ function takeFraming(head: AppResponseHead, isOld: boolean, isHead: boolean): vo
       case 'te':
       case 'proxy-connection':
       case 'proxy-authenticate':
+      case 'proxy-authentication-info':
+      case 'http2-settings':
       case 'proxy-authorization':
         isDirty = true;
         break;
@@ -126,7 +129,8 @@ function takeFraming(head: AppResponseHead, isOld: boolean, isHead: boolean): vo
     }
   }
   if (isChunked && head.length !== -1) throw bad('it has both Content-Length and Transfer-Encoding');
-  if (isOld && hasConnection && saysKeepAlive) head.keepAlive = true;
+  if (isOld && saysKeepAlive) head.keepAlive = true;
+  if (saysClose) head.keepAlive = false;
   if (hasConnection && !head.keepAlive) head.keepAliveMs = -1;
   if (isDirty) strip(head.headers, hasConnection);
   head.framing = framingOf(head, isChunked, isHead);

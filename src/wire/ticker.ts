@@ -19,6 +19,8 @@ export interface TickerOptions {
   /** What `now` is ahead of the last tick: the interval by default, 0 where tests tick by hand. */
   readonly leadMs?: number;
   readonly now?: () => number;
+  /** Told of an exception out of a member's tick; the others tick on. Without it, it ends the thread. */
+  readonly onDefect?: (error: unknown) => void;
 }
 
 export class IntervalTicker implements Ticker {
@@ -27,6 +29,7 @@ export class IntervalTicker implements Ticker {
   readonly #members = new Set<Ticking>();
   readonly #leadMs: number;
   readonly #timer: NodeJS.Timeout;
+  readonly #onDefect: (error: unknown) => void;
 
   constructor(options: TickerOptions = {}) {
     this.#clock = options.now ?? (() => performance.now());
@@ -34,6 +37,7 @@ export class IntervalTicker implements Ticker {
     this.#leadMs = options.leadMs ?? intervalMs;
     this.now = this.#clock() + this.#leadMs;
     this.#timer = setInterval(() => this.tick(), intervalMs);
+    this.#onDefect = options.onDefect ?? rethrow;
     // Whoever serves holds the process open; watching it does not.
     this.#timer.unref();
   }
@@ -50,13 +54,23 @@ export class IntervalTicker implements Ticker {
   tick(): void {
     const now = this.#clock();
     this.now = now + this.#leadMs;
-    for (const member of this.#members) member.tick(now);
+    for (const member of this.#members) {
+      try {
+        member.tick(now);
+      } catch (error) {
+        this.#onDefect(error);
+      }
+    }
   }
 
   close(): void {
     clearInterval(this.#timer);
     this.#members.clear();
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 export function createTicker(options: TickerOptions = {}): IntervalTicker {

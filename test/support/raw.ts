@@ -6,6 +6,8 @@ export interface RawAnswer {
   readonly text: string;
   readonly statuses: readonly number[];
   readonly closed: boolean;
+  /** How the connection broke; null where it did not. */
+  readonly error: string | null;
 }
 
 export interface RawOptions {
@@ -21,12 +23,13 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let text = '';
+    let error: string | null = null;
     let timer: NodeJS.Timeout | null = null;
     const finish = (closed: boolean): void => {
       if (timer !== null) clearTimeout(timer);
       socket.destroy();
       const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
-      resolve({ text, statuses, closed });
+      resolve({ text, statuses, closed, error });
     };
     const wait = (): void => {
       if (timer !== null) clearTimeout(timer);
@@ -36,7 +39,7 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
       text += chunk.toString('latin1');
       wait();
     });
-    socket.on('error', () => undefined);
+    socket.on('error', (cause: NodeJS.ErrnoException) => (error = cause.code ?? 'unknown'));
     socket.on('end', () => finish(true));
     socket.on('close', () => finish(true));
     socket.on('connect', () => {

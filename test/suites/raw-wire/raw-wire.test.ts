@@ -51,6 +51,14 @@ const REFUSED: readonly (readonly [name: string, bytes: string, status: number])
     'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: \xa0chunked\r\n\r\n0\r\n\r\n',
     400,
   ],
+  ...['chunked;q=1', '"chunked"', ',chunked', 'chunked,', '\x0bchunked', 'xchunked', 'chunked identity'].map(
+    (coding) =>
+      [
+        `F3 coding ${JSON.stringify(coding)}`,
+        `POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n`,
+        400,
+      ] as const,
+  ),
   ['F3 identity', 'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: identity\r\n\r\n', 400],
   [
     'F4 Transfer-Encoding on 1.0',
@@ -89,6 +97,33 @@ const REFUSED: readonly (readonly [name: string, bytes: string, status: number])
   ['encoded backslash', 'GET /a%5cb HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
   ['HTTP/2.0 over HTTP/1', 'GET / HTTP/2.0\r\nHost: app.test\r\n\r\n', 505],
   ['HTTP/1.2 garbage', 'GET / HTTP/1.x\r\nHost: app.test\r\n\r\n', 400],
+  ['HTTP/0.9', 'GET /\r\n\r\n', 400],
+  ['lower-case protocol', 'GET / http/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['tab in the request line', 'GET\t/ HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['space behind the version', 'GET / HTTP/1.1 \r\nHost: app.test\r\n\r\n', 400],
+  ['lower-case method', 'post / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 0\r\n\r\n', 400],
+  ['CONNECT', 'CONNECT app.test:443 HTTP/1.1\r\nHost: app.test:443\r\n\r\n', 405],
+  ['TRACE', 'TRACE / HTTP/1.1\r\nHost: app.test\r\n\r\n', 405],
+  ['user info in the target', 'GET http://a@app.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['another scheme in the target', 'GET ftp://app.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
+  ['Host beyond ASCII', 'GET / HTTP/1.1\r\nHost: app.t\xe9st\r\n\r\n', 400],
+  [
+    'Connection with a byte that looks like a blank',
+    'GET / HTTP/1.1\r\nHost: app.test\r\nConnection: \xa0close\r\n\r\n',
+    400,
+  ],
+  ['empty lines without end', `${'\r\n'.repeat(20)}GET / HTTP/1.1\r\nHost: app.test\r\n\r\n`, 400],
+  ['a TLS ClientHello', '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03', 400],
+  [
+    '1.5 a WebSocket without its key',
+    'GET / HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    400,
+  ],
+  [
+    '1.5 a WebSocket by POST',
+    'POST / HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    400,
+  ],
   ['two spaces', 'GET  / HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
   ['method with a control', 'G\x01T / HTTP/1.1\r\nHost: app.test\r\n\r\n', 400],
   ['unknown expectation', 'POST / HTTP/1.1\r\nHost: app.test\r\nExpect: rubbish\r\nContent-Length: 1\r\n\r\na', 417],
@@ -108,6 +143,14 @@ const BAD_CHUNKS: readonly (readonly [name: string, body: string])[] = [
   ['data longer than said', '4\r\nabcde\r\n0\r\n\r\n'],
   ['CR in an extension', '4;a=\rb\r\nabcd\r\n0\r\n\r\n'],
   ['NUL in an extension', '4;a=\0\r\nabcd\r\n0\r\n\r\n'],
+  ['an open quote in an extension', '4;a="\r\nabcd\r\n0\r\n\r\n'],
+  ['an extension without a name', '4;\r\nabcd\r\n0\r\n\r\n'],
+  ['LF in an extension', '4;a\nabcd\r\n0\r\n\r\n'],
+  ['CR alone behind the size', '4\rabcd\r\n0\r\n\r\n'],
+  ['a folded trailer', '4\r\nabcd\r\n0\r\nX-A: b\r\n c\r\n\r\n'],
+  ['LF behind a trailer', '4\r\nabcd\r\n0\r\nX-A: b\n\r\n'],
+  ['LF that ends the trailers', '4\r\nabcd\r\n0\r\n\n'],
+  ['a trailer without a colon', '4\r\nabcd\r\n0\r\nrubbish\r\n\r\n'],
 ];
 
 suite('raw bytes against the whole gateway', () => {
@@ -325,10 +368,73 @@ hosts:
     );
   });
 
-  test('answers CONNECT and unknown hosts without an app', async () => {
+  test('F12 GET, HEAD and DELETE with a body keep it, framed anew, and the next request its place', async () => {
+    for (const method of ['GET', 'DELETE', 'OPTIONS']) {
+      for (const [fields, body] of [
+        ['Content-Length: 4\r\n', 'abcd'],
+        ['Transfer-Encoding: chunked\r\n', '4\r\nabcd\r\n0\r\n\r\n'],
+      ] as const) {
+        app.reset();
+        const { statuses } = await sendRaw(
+          postern.http,
+          `${method} /g HTTP/1.1\r\nHost: app.test\r\n${fields}\r\n${body}${GOOD}`,
+        );
+        assert.deepEqual(statuses, [200, 200]);
+        assert.deepEqual(
+          app.requests.map(({ line, body: seen }) => [line, seen]),
+          [
+            [`${method} /g HTTP/1.1`, 'abcd'],
+            ['GET /behind HTTP/1.1', ''],
+          ],
+        );
+      }
+    }
+  });
+
+  test('1.3 Connection may name framing and our fields: neither is lost', async () => {
     app.reset();
-    const connect = await sendRaw(postern.http, 'CONNECT app.test:443 HTTP/1.1\r\nHost: app.test:443\r\n\r\n');
-    assert.ok([400, 405, 501].includes(connect.statuses[0] ?? 0), connect.text);
+    const fields = 'Connection: content-length, host, authorization, x-mine, te\r\nContent-Length: 4\r\nX-Mine: 1\r\n';
+    const { statuses } = await sendRaw(postern.http, `POST / HTTP/1.1\r\nHost: app.test\r\n${fields}\r\nabcd${GOOD}`);
+    assert.deepEqual(statuses, [200, 200]);
+    assert.deepEqual([app.requests[0]?.body, app.requests[1]?.line], ['abcd', 'GET /behind HTTP/1.1']);
+    assert.equal(
+      app.requests[0]?.fields.some(([name]) => name === 'X-Mine'),
+      false,
+    );
+    assert.deepEqual(app.broken, []);
+  });
+
+  test('F16 an Upgrade with a body is a request, and behind a refused one HTTP goes on', async () => {
+    const upgrade =
+      'GET /ws HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n';
+    for (const [bytes, body] of [
+      [`${upgrade}Content-Length: 4\r\n\r\nabcd`, 'abcd'],
+      [`${upgrade}\r\n`, ''],
+    ] as const) {
+      app.reset();
+      const { statuses } = await sendRaw(postern.http, bytes + GOOD);
+      assert.deepEqual(statuses, [200, 200]);
+      assert.deepEqual(
+        app.requests.map((one) => one.body),
+        [body, ''],
+      );
+      assert.equal(app.requests[1]?.line, 'GET /behind HTTP/1.1');
+    }
+  });
+
+  test('HTTP/1.0: kept alive where it asks, never a 1xx, a missing Host names nobody', async () => {
+    app.reset();
+    const two =
+      'GET /1 HTTP/1.0\r\nHost: app.test\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\nHost: app.test\r\n\r\n';
+    const kept = await sendRaw(postern.http, two);
+    assert.deepEqual([kept.statuses, kept.closed], [[200, 200], true]);
+    const expects = 'POST / HTTP/1.0\r\nHost: app.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n';
+    assert.deepEqual((await sendRaw(postern.http, [expects, 'abcd'], { pauseMs: 100 })).statuses, [200]);
+    assert.deepEqual((await sendRaw(postern.http, 'GET / HTTP/1.0\r\n\r\n')).statuses, [404]);
+  });
+
+  test('answers unknown hosts without an app', async () => {
+    app.reset();
     assert.deepEqual((await sendRaw(postern.http, 'GET / HTTP/1.1\r\nHost: other.test\r\n\r\n')).statuses, [404]);
     assert.deepEqual(app.requests, []);
   });
