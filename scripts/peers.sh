@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy chromium caddy traefik prometheus code-server jupyter loki"
+PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -17,6 +17,16 @@ APT_READY=
 apt_install() {
   if [ -z "$APT_READY" ]; then apt-get update -qq && APT_READY=yes; fi
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# Debian starts a service as soon as it is installed; these are only started by suites.
+without_starting() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  [ ! -e "$policy" ] || { "$@"; return; }
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+  "$@" || code=$?
+  rm -f "$policy"
+  return "$code"
 }
 
 # A Go program built as the dependency of an empty module, so that its exact version is pinned.
@@ -38,6 +48,9 @@ python_program() { # NAME PACKAGE==VERSION
 
 peer_nginx() { { have nginx || apt_install nginx-light; } && { have wrk || apt_install wrk; } && { have h2load || apt_install nghttp2-client; } && { have openssl || apt_install openssl; }; }
 peer_haproxy() { have haproxy || apt_install haproxy; }
+peer_bind() { have named || without_starting apt_install bind9; }
+peer_knot() { have knotd || without_starting apt_install knot; }
+peer_powerdns() { have pdns_server || without_starting apt_install pdns-server pdns-backend-sqlite3; }
 peer_chromium() { have chromium || apt_install chromium fonts-noto-core; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }

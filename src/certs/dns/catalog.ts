@@ -15,6 +15,7 @@ import { hetzner } from './providers/hetzner.ts';
 import { ovh } from './providers/ovh.ts';
 import { porkbun } from './providers/porkbun.ts';
 import { powerdns } from './providers/powerdns.ts';
+import { rfc2136 } from './providers/rfc2136.ts';
 import { route53 } from './providers/route53.ts';
 import { webhook } from './providers/webhook.ts';
 import { type ProviderTools, systemTools } from './tools.ts';
@@ -33,6 +34,7 @@ export const PROVIDER_TYPES: readonly AnyProviderType[] = [
   desec,
   powerdns,
   acmeDns,
+  rfc2136,
   webhook,
   exec,
 ];

@@ -73,8 +73,9 @@ export const duckdns: AnyProviderType = defineProviderType({
       removeTxt: async (fqdn, value, signal) => {
         const domain = domainOf(fqdn) ?? fqdn;
         if ((held.get(domain) ?? value) !== value) return;
-        await update('remove the record', fqdn, { txt: value, clear: 'true' }, signal);
+        // Also where clearing fails: the next value may take its place.
         held.delete(domain);
+        await update('remove the record', fqdn, { txt: value, clear: 'true' }, signal);
       },
     };
   },
