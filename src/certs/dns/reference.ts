@@ -26,7 +26,7 @@ it has not been tried against the provider's own service.
 `;
 
 const HOOKS = `
-### The webhook's requests
+## The webhook's requests
 
 \`\`\`
 POST /your/path HTTP/1.1
@@ -39,7 +39,7 @@ Content-Type: application/json
 \`action\` is \`set\` or \`remove\`. Any 2xx answer means that it is done, and nothing of its body is read. A name has several values at once: \`set\` keeps the others,
 \`remove\` takes one away; each may come twice. 429 and 5xx are tried again, after \`Retry-After\`; the \`error\` of a JSON answer stands in the log.
 
-### The command's arguments
+## The command's arguments
 
 \`COMMAND… set NAME VALUE\` and \`COMMAND… remove NAME VALUE\`, with the same meaning, one at a time for a name. No shell reads them. The environment is \`PATH\`, \`HOME\`
 and what \`environment\` gives. Exit code 0 means that it is done; else the end of what it printed stands in the log. After \`timeout\` it is killed with all it started.
@@ -71,9 +71,14 @@ function section({ type, title, documentation, keys, permission, note, triedAgai
 
 function keyTable(keys: Keys): string {
   const rows = Object.entries(keys).map(
-    ([name, facts]) => `| \`${name}\` | ${defaultOf(facts)} | ${cell(facts.description)} |\n`,
+    ([name, facts]) => `| \`${name}\` | ${defaultOf(facts)} | ${cell(descriptionOf(facts))} |\n`,
   );
   return `| key | default | what it is |\n| --- | --- | --- |\n${rows.join('')}`;
+}
+
+function descriptionOf({ description, words }: KeyFacts<unknown>): string {
+  if (words === undefined) return description;
+  return `${description} One of ${words.map((one) => `\`${one}\``).join(', ')}.`;
 }
 
 function defaultOf({ isRequired, default: fallback }: KeyFacts<unknown>): string {

@@ -13,7 +13,7 @@ const PERMISSION = 'the command can be run by the user of Postern and ends with 
 export const exec: AnyProviderType = defineProviderType({
   type: 'exec',
   title: 'Command',
-  documentation: 'dns-providers.md#exec',
+  documentation: 'dns-providers.md#the-commands-arguments',
   keys: {
     command: list('The program and its first arguments. No shell reads it.', {
       example: ['/usr/local/bin/dns-hook', '--zone=example.com'],

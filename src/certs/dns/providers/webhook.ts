@@ -12,7 +12,7 @@ const PERMISSION = 'it takes "Authorization: Bearer" with the token of the docum
 export const webhook: AnyProviderType = defineProviderType({
   type: 'webhook',
   title: 'Webhook',
-  documentation: 'dns-providers.md#webhook',
+  documentation: 'dns-providers.md#the-webhooks-requests',
   keys: {
     url: url('Where the changes are posted.', { example: 'https://dns-hook.internal/txt' }),
     token: secret('Sent as `Authorization: Bearer`.', { example: '${DNS_HOOK_TOKEN}' }),
