@@ -163,6 +163,8 @@ export interface Route {
   readonly matchHeaders: Readonly<Record<string, string | null>>;
   readonly allow: readonly Rule[];
   readonly deny: readonly Rule[];
+  /** Persons whom the rules let in must have shown a second factor too. */
+  readonly require: 'second-factor' | null;
   readonly action: Action;
   readonly stripPrefix: string | null;
   /** New path with {path} as the canonical path after strip_prefix, or null. */

@@ -198,6 +198,7 @@ function shownRoute(route: Route): Shown {
         : Object.fromEntries(Object.entries(route.matchHeaders).map(([name, value]) => [name, value ?? true])),
     allow: shownRules(route.allow),
     deny: route.deny.length === 0 ? undefined : shownRules(route.deny),
+    require: route.require ?? undefined,
     ...shownAction(route.action),
     strip_prefix: route.stripPrefix ?? undefined,
     rewrite: route.rewrite ?? undefined,

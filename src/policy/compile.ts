@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import type { Place, Rule } from './rule-text.ts';
-import { NO_RULE, type Decision, type Facts, type RuleTrace } from './facts.ts';
+import { NO_RULE, SECOND_FACTOR_RULE, hasSecondFactor, type Decision, type Facts, type RuleTrace } from './facts.ts';
 import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
 import { parsePrincipal, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
 
@@ -35,6 +35,8 @@ export interface PolicyInput {
   readonly providers: readonly ProviderRef[];
   /** Names that `service:` may use; left out: any. */
   readonly services?: readonly string[];
+  /** Persons whom the rules let in must have shown a second factor too. Machines have none to show. */
+  readonly require?: 'second-factor' | null;
 }
 
 export interface PolicyResult {
@@ -49,7 +51,8 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   const allow = parseRules(input.allow, context, diagnostics);
   warnOfUseless(input.allow, diagnostics);
   const rules = { deny: compileRules(deny, 'deny', diagnostics), allow: compileRules(allow, 'allow', diagnostics) };
-  return { policy: createPolicy(rules, hashOf(deny, allow)), diagnostics };
+  const policy = createPolicy(rules, hashOf(deny, allow));
+  return { policy: input.require === 'second-factor' ? withSecondFactor(policy) : policy, diagnostics };
 }
 
 interface ParsedRule {
@@ -110,6 +113,50 @@ function createPolicy({ deny, allow }: Rules, id: string): CompiledPolicy {
     couldSignIn: rules.some((rule) => rule.asks.includes('person')) && isAdmitting('person'),
     decide,
     explain: (facts) => explain({ deny, allow }, facts),
+  };
+}
+
+const ASK_FOR_SECOND_FACTOR: Decision = Object.freeze({
+  kind: 'sign-in',
+  rule: SECOND_FACTOR_RULE,
+  needsSecondFactor: true,
+});
+
+function withSecondFactor(policy: CompiledPolicy): CompiledPolicy {
+  // Nobody in particular (a "when" on the request let them in) has nothing to show either.
+  const isLacking = ({ identity, clientCertificate }: Facts): boolean =>
+    identity.kind === 'person'
+      ? !hasSecondFactor(identity.person.amr)
+      : identity.kind === 'anonymous' && clientCertificate === null;
+  return {
+    ...policy,
+    id: `${policy.id}+2`,
+    isPublic: false,
+    decide(facts) {
+      const decision = policy.decide(facts);
+      return decision.kind === 'allow' && isLacking(facts) ? ASK_FOR_SECOND_FACTOR : decision;
+    },
+    explain(facts) {
+      const traces = policy.explain(facts);
+      const isAllowed = policy.decide(facts).kind === 'allow';
+      const isMissing = isAllowed && isLacking(facts);
+      const asked = traceOfSecondFactor(facts, isMissing);
+      return [...(isMissing ? traces.map((one) => ({ ...one, decisive: false })) : traces), asked];
+    },
+  };
+}
+
+function traceOfSecondFactor({ identity }: Facts, isMissing: boolean): RuleTrace {
+  const amr = identity.kind === 'person' ? identity.person.amr : [];
+  const reason = amr.length === 0 ? `${identity.kind} has shown none` : `signed in by ${amr.join(', ')}`;
+  return {
+    list: 'require',
+    rule: SECOND_FACTOR_RULE,
+    matched: hasSecondFactor(amr),
+    reason,
+    decisive: isMissing,
+    couldHelp: isMissing ? 'sign-in' : null,
+    parts: [],
   };
 }
 

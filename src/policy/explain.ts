@@ -13,6 +13,7 @@ export function describeDecision(decision: Decision): string {
     case 'deny':
       return `Denied by "${printable(decision.rule)}": ${printable(decision.reason)}`;
     case 'sign-in':
+      if (decision.needsSecondFactor === true) return 'Asked for a second factor: the rules let the person in';
       return `Asked to sign in: "${printable(decision.rule)}" could let the visitor in`;
     case 'challenge':
       return `Asked for a machine's credentials: "${printable(decision.rule)}" could let the visitor in`;
@@ -30,7 +31,7 @@ export function formatTraces(traces: readonly RuleTrace[]): string {
 function formatTrace(trace: RuleTrace, level: number): string {
   const mark = trace.decisive ? '>' : ' ';
   const verdict = trace.matched ? 'matched' : 'not matched';
-  const head = level === 0 ? `${trace.list.padEnd(5)} ` : '  - ';
+  const head = level === 0 ? `${trace.list.padEnd(trace.list === 'require' ? 7 : 5)} ` : '  - ';
   const line = `${mark} ${'    '.repeat(level)}${head}${printable(trace.rule)}: ${verdict}, ${printable(trace.reason)}${HELP[trace.couldHelp ?? 'none']}\n`;
   return line + trace.parts.map((part) => formatTrace(part, level + 1)).join('');
 }

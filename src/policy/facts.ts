@@ -26,12 +26,17 @@ export interface Facts {
 export type Decision =
   | { readonly kind: 'allow'; readonly rule: string }
   | { readonly kind: 'deny'; readonly rule: string; readonly reason: string }
-  | { readonly kind: 'sign-in'; readonly rule: string }
+  | {
+      readonly kind: 'sign-in';
+      readonly rule: string;
+      /** The person is in as far as the rules go, but has not shown a second factor. */
+      readonly needsSecondFactor?: true;
+    }
   | { readonly kind: 'challenge'; readonly rule: string };
 
 /** How one rule was judged. Plain data without secrets, to print or to send. */
 export interface RuleTrace {
-  readonly list: 'deny' | 'allow';
+  readonly list: 'deny' | 'allow' | 'require';
   readonly rule: string;
   readonly matched: boolean;
   /** Why it matched or not: `user is "bob", wanted "alice"`. */
@@ -42,6 +47,14 @@ export interface RuleTrace {
   readonly couldHelp: 'sign-in' | 'challenge' | null;
   /** The parts of an `all`. */
   readonly parts: readonly RuleTrace[];
+}
+
+/** Stands in a decision where the route asks for more than a password. */
+export const SECOND_FACTOR_RULE = 'require: second-factor';
+
+/** True where the person has proved more than one thing about themselves (RFC 8176, "mfa"). */
+export function hasSecondFactor(amr: readonly string[]): boolean {
+  return amr.includes('mfa');
 }
 
 /** Stands in a decision where no allow rule matched and none could. */

@@ -72,7 +72,7 @@ export class RouteCompiler {
 
   #policy(host: Host, route: Route): CompiledPolicy {
     const texts = [route.allow, route.deny, host.deny].map((rules) => rules.map(({ rule }) => rule));
-    const key = JSON.stringify(texts);
+    const key = JSON.stringify([texts, route.require]);
     const known = this.#policies.get(key);
     if (known === undefined || texts.flat().some(isAboutCertificate)) return this.#compilePolicy(host, route, key);
     return known;
@@ -85,6 +85,7 @@ export class RouteCompiler {
       hostDeny: host.deny,
       providers: this.#document.providers,
       services: this.#services,
+      require: route.require,
     });
     this.#diagnostics.push(...diagnostics);
     if (host.clientAuth === null) this.#refuseCertificateRules([...host.deny, ...route.deny, ...route.allow]);

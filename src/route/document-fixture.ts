@@ -47,6 +47,7 @@ export function routeOf(path: string, allow: readonly RuleText[], changes: Parti
     matchHeaders: {},
     allow: rules(...allow),
     deny: [],
+    require: null,
     action: proxyTo(serverOf('127.0.0.1', 9001)),
     stripPrefix: null,
     rewrite: null,

@@ -4,12 +4,14 @@
  * be ours and not newer before anything is written.
  */
 import { createAccountTables } from './account-tables.ts';
+import { createFactorTables } from './factor-tables.ts';
 import { lockDataFolder, makeDataFolder, openSealKeyFile } from './data-folder.ts';
 import { instanceOf, openDatabase } from './database.ts';
 import { createWriter } from './group-commit.ts';
 import { createSessionTables } from './session-tables.ts';
 import { createTokenTables } from './token-tables.ts';
 import type { AccountStore } from '../core/account-store.ts';
+import type { FactorStore } from '../core/factor-store.ts';
 import type { SessionStore } from '../core/session-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
 
@@ -21,6 +23,7 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly accounts: AccountStore;
   readonly tokens: TokenStore;
+  readonly factors: FactorStore;
   /** The database may grow to this many pages of 4 KiB; a larger one reports a full disk. */
   limitPages(pages: number): void;
   /** Commits what is queued, closes the files and lets the folder go. */
@@ -40,6 +43,7 @@ export function openStore(folder: string): Store {
       sessions: createSessionTables(db, writer),
       accounts: createAccountTables(db, writer),
       tokens: createTokenTables(db, writer),
+      factors: createFactorTables(db, writer),
       limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
       close() {
         if (!db.isOpen) return;

@@ -16,6 +16,7 @@ import { isAnonymous, readRules } from './rules.ts';
 export interface Settings {
   /** Null: none was given so far, and a route without one is refused. */
   readonly allow: readonly Rule[] | null;
+  readonly require: Route['require'];
   readonly limits: Partial<RouteLimits>;
   readonly proxy: ProxySettings;
   readonly requestHeaders: HeaderEdits;
@@ -27,6 +28,7 @@ export interface Settings {
 
 export const DEFAULT_SETTINGS: Settings = {
   allow: null,
+  require: null,
   limits: {},
   proxy: DEFAULT_PROXY,
   requestHeaders: NO_EDITS,
@@ -41,6 +43,7 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
   const responseEdits = { direction: 'response', base: base.responseHeaders } as const;
   return {
     allow: readRules(input.allow, [...path, 'allow'], context) ?? base.allow,
+    require: readRequire(input.require, base.require),
     limits: { ...base.limits, ...readRouteLimits(input, path, context) },
     proxy: readProxySettings(input, path, base.proxy, context),
     requestHeaders: readHeaderEdits(input, path, edits, context),
@@ -83,6 +86,7 @@ export function readRoute(
       'remove the rules that need no name',
     );
   }
+  if (settings.require !== null) refuseNameless(allow, path, context);
   const isH2c = servers[0]?.scheme === 'h2c';
   return {
     path: pattern,
@@ -90,6 +94,7 @@ export function readRoute(
     matchHeaders,
     allow,
     deny,
+    require: settings.require,
     action,
     stripPrefix,
     rewrite,
@@ -101,6 +106,24 @@ export function readRoute(
     limits: { ...DEFAULT_ROUTE_LIMITS, ...(isH2c ? H2C_ROUTE_LIMITS : {}), ...settings.limits },
     at: path,
   };
+}
+
+function readRequire(input: RouteInput['require'], base: Route['require']): Route['require'] {
+  if (input === undefined) return base;
+  return input === 'second-factor' ? input : null;
+}
+
+/** A visitor without a name has no second factor either: the door would stand half open. */
+function refuseNameless(allow: readonly Rule[], path: Path, context: Context): void {
+  for (const { rule } of allow) {
+    if (!isAnonymous(rule)) continue;
+    const shown = typeof rule === 'string' ? rule : JSON.stringify(rule);
+    context.report(
+      path,
+      `asks for a second factor, but its rule "${shown}" lets in visitors who have no name`,
+      'write { all: ["signed-in", …] }, or "require: nothing"',
+    );
+  }
 }
 
 function readMethods(input: RouteInput, path: Path, context: Context): readonly string[] {

@@ -66,6 +66,7 @@ export interface RouteInput extends RouteLimitsInput, HeaderEditsInput {
   readonly redirect?: string | RedirectInput | undefined;
   readonly respond?: number | string | RespondInput | undefined;
   readonly allow?: RulesInput | undefined;
+  readonly require?: 'second-factor' | 'nothing' | undefined;
   readonly deny?: RulesInput | undefined;
   readonly methods?: string | readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, Scalar | true>> | undefined;
@@ -182,6 +183,11 @@ const ruleKeys = {
     { examples: [['signed-in'], ['local:group:staff', 'ip:192.0.2.0/24'], ['public']] },
   ),
   deny: key(rulesShape, "Who may not, whatever `allow` says. A host's list applies to all its paths too."),
+  require: key(
+    word('second-factor', 'nothing'),
+    'What a person must show beside matching a rule: `second-factor` asks for an authenticator app or a passkey once a session. `nothing` takes back what the host asks for.',
+    { default: 'nothing' },
+  ),
 };
 
 const actionKeys = {

@@ -1,0 +1,33 @@
+/**
+ * The durable store as far as second factors of local accounts go: authenticator apps, passkeys and
+ * recovery codes. Every write resolves when it would survive a power cut; a failing store rejects
+ * with STORE_UNAVAILABLE.
+ */
+export interface StoredFactor {
+  readonly id: string;
+  readonly subject: string;
+  readonly kind: 'totp' | 'passkey' | 'recovery';
+  /** Credential id of a passkey, hash of a recovery code: unique among all accounts. Null for `totp`. */
+  readonly handle: string | null;
+  /** What the person calls it. */
+  readonly name: string;
+  /** Sealed; the store does not know what it holds. */
+  readonly value: string;
+  readonly createdAt: number;
+  readonly lastUsedAt: number | null;
+}
+
+export interface FactorStore {
+  /** False where the handle is taken or the account is gone. */
+  insertFactor(factor: StoredFactor): Promise<boolean>;
+  /** Oldest first. */
+  listFactors(subject: string): Promise<readonly StoredFactor[]>;
+  findFactorByHandle(handle: string): Promise<StoredFactor | null>;
+  /** Compare and swap: false where the value is no longer `expected`, so that of two uses at once one counts. */
+  useFactor(id: string, expected: string, value: string, usedAt: number): Promise<boolean>;
+  /** True for the one caller that deleted it. */
+  deleteFactor(subject: string, id: string): Promise<boolean>;
+  deleteFactorsOf(subject: string): Promise<number>;
+  /** Drops the recovery codes of an account and puts these in their place, in one step. */
+  replaceRecovery(subject: string, codes: readonly StoredFactor[]): Promise<void>;
+}

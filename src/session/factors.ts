@@ -1,0 +1,208 @@
+/**
+ * Second factors of local accounts, on the control thread: authenticator apps, passkeys, recovery
+ * codes. Secrets are sealed, recovery codes kept as hashes; each code of any kind works once. What can
+ * be guessed is slowed down per account: whoever gets this far knows the password already, so nobody
+ * else can keep its owner waiting.
+ */
+import { hash, randomBytes } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import type { FactorStore, StoredFactor } from '../core/factor-store.ts';
+import { createGuessLimit } from './guess-limit.ts';
+import { sealJson, unsealJson, type SealKey } from './seal.ts';
+import { takeTotp, type TotpState } from './totp.ts';
+
+export const RECOVERY_CODES = 10;
+/** A person with more of one kind has lost sight of them. */
+export const MAX_FACTORS = 20;
+const RECOVERY_BYTES = 10;
+
+export interface PasskeyState {
+  readonly credentialId: string;
+  /** COSE key, base64url. */
+  readonly publicKey: string;
+  readonly counter: number;
+  readonly transports: readonly string[];
+}
+
+export interface FactorSummary {
+  readonly id: string;
+  readonly kind: 'totp' | 'passkey';
+  readonly name: string;
+  readonly createdAt: number;
+  readonly lastUsedAt: number | null;
+}
+
+export interface FactorOverview {
+  readonly factors: readonly FactorSummary[];
+  readonly recoveryLeft: number;
+}
+
+export interface FoundPasskey {
+  readonly id: string;
+  readonly subject: string;
+  readonly state: PasskeyState;
+  /** Marks it used; false where another use came first. */
+  readonly use: (counter: number) => Promise<boolean>;
+}
+
+export type CodeAnswer =
+  | { readonly kind: 'totp' | 'recovery' }
+  | { readonly kind: 'wrong' }
+  | { readonly kind: 'wait'; readonly retryAfterMs: number };
+
+export interface FactorsDeps {
+  readonly store: FactorStore;
+  readonly clock: Clock;
+  readonly sealKey: SealKey;
+}
+
+export interface Factors {
+  overview(subject: string): Promise<FactorOverview>;
+  /** True where an authenticator app or a passkey is set up: sign-in asks for it. */
+  isEnrolled(subject: string): Promise<boolean>;
+  /** Keeps an app whose first code is right; false where it is wrong. */
+  addTotp(subject: string, name: string, secret: string, code: string): Promise<boolean>;
+  /** A code of any authenticator app of the account, or one of its recovery codes. */
+  checkCode(subject: string, typed: string): Promise<CodeAnswer>;
+  /** False where the credential is known already. */
+  addPasskey(subject: string, name: string, state: PasskeyState): Promise<boolean>;
+  passkeysOf(subject: string): Promise<readonly PasskeyState[]>;
+  findPasskey(credentialId: string): Promise<FoundPasskey | null>;
+  /** New codes, shown once; the old ones are void. */
+  makeRecovery(subject: string): Promise<readonly string[]>;
+  remove(subject: string, id: string): Promise<boolean>;
+  /** For the operator, when somebody has lost everything. */
+  removeAll(subject: string): Promise<number>;
+}
+
+export function createFactors(deps: FactorsDeps): Factors {
+  const { store, clock } = deps;
+  const guesses = createGuessLimit(clock);
+  const add = async (
+    factor: Omit<StoredFactor, 'value' | 'createdAt' | 'lastUsedAt'>,
+    state: unknown,
+  ): Promise<boolean> => {
+    const isCrowded = (await store.listFactors(factor.subject)).filter(isSecondFactor).length >= MAX_FACTORS;
+    if (isCrowded) return false;
+    const value = sealJson(deps.sealKey, purposeOf(factor.id), state);
+    return store.insertFactor({ ...factor, value, createdAt: clock.now(), lastUsedAt: null });
+  };
+
+  return {
+    async overview(subject) {
+      const all = await store.listFactors(subject);
+      return {
+        factors: all.filter(isSecondFactor).map(summarise),
+        recoveryLeft: all.filter(({ kind }) => kind === 'recovery').length,
+      };
+    },
+    isEnrolled: async (subject) => (await store.listFactors(subject)).some(isSecondFactor),
+    async addTotp(subject, name, secret, code) {
+      const state = await takeTotp({ secret, lastStep: -1 }, code, clock.now());
+      return state !== null && add({ id: mintId(), subject, kind: 'totp', handle: null, name }, state);
+    },
+    async checkCode(subject, typed) {
+      const retryAfterMs = guesses.begin(subject);
+      if (retryAfterMs > 0) return { kind: 'wait', retryAfterMs };
+      const kind = (await takeCode(deps, subject, typed)) ?? (await takeRecovery(deps, subject, typed));
+      if (kind === null) return { kind: 'wrong' };
+      guesses.succeed(subject);
+      return { kind };
+    },
+    addPasskey: (subject, name, state) =>
+      add({ id: mintId(), subject, kind: 'passkey', handle: passkeyHandle(state.credentialId), name }, state),
+    async passkeysOf(subject) {
+      const all = await store.listFactors(subject);
+      return all.flatMap((one) => (one.kind === 'passkey' ? (stateOf<PasskeyState>(deps, one) ?? []) : []));
+    },
+    async findPasskey(credentialId) {
+      const found = await store.findFactorByHandle(passkeyHandle(credentialId));
+      const state = found === null ? null : stateOf<PasskeyState>(deps, found);
+      if (found === null || state === null) return null;
+      const use = (counter: number): Promise<boolean> => {
+        const value = sealJson(deps.sealKey, purposeOf(found.id), { ...state, counter });
+        return store.useFactor(found.id, found.value, value, clock.now());
+      };
+      return { id: found.id, subject: found.subject, state, use };
+    },
+    async makeRecovery(subject) {
+      const codes = Array.from({ length: RECOVERY_CODES }, () => mintRecovery());
+      const rows = codes.map((code): StoredFactor => ({
+        id: mintId(),
+        subject,
+        kind: 'recovery',
+        handle: recoveryHandle(subject, code),
+        name: '',
+        value: '',
+        createdAt: clock.now(),
+        lastUsedAt: null,
+      }));
+      await store.replaceRecovery(subject, rows);
+      return codes;
+    },
+    remove: (subject, id) => store.deleteFactor(subject, id),
+    removeAll: (subject) => store.deleteFactorsOf(subject),
+  };
+}
+
+async function takeCode(
+  { store, sealKey, clock }: FactorsDeps,
+  subject: string,
+  typed: string,
+): Promise<'totp' | null> {
+  for (const factor of await store.listFactors(subject)) {
+    if (factor.kind !== 'totp') continue;
+    const state = stateOf<TotpState>({ sealKey }, factor);
+    const next = state === null ? null : await takeTotp(state, typed, clock.now());
+    if (next === null) continue;
+    // Of two tries with one code at once, one finds the value changed.
+    const value = sealJson(sealKey, purposeOf(factor.id), next);
+    return (await store.useFactor(factor.id, factor.value, value, clock.now())) ? 'totp' : null;
+  }
+  return null;
+}
+
+async function takeRecovery({ store }: FactorsDeps, subject: string, typed: string): Promise<'recovery' | null> {
+  const code = typed.toLowerCase().replaceAll(/[\s-]/g, '');
+  if (!/^[0-9a-f]{20}$/.test(code)) return null;
+  const found = await store.findFactorByHandle(recoveryHandle(subject, code));
+  if (found === null || found.subject !== subject) return null;
+  return (await store.deleteFactor(subject, found.id)) ? 'recovery' : null;
+}
+
+function isSecondFactor(factor: StoredFactor): boolean {
+  return factor.kind !== 'recovery';
+}
+
+function summarise({ id, kind, name, createdAt, lastUsedAt }: StoredFactor): FactorSummary {
+  return { id, kind: kind === 'totp' ? 'totp' : 'passkey', name, createdAt, lastUsedAt };
+}
+
+function stateOf<T>({ sealKey }: Pick<FactorsDeps, 'sealKey'>, factor: StoredFactor): T | null {
+  return (unsealJson(sealKey, purposeOf(factor.id), factor.value) ?? null) as T | null;
+}
+
+/** Bound to its row: a value copied to another factor does not open. */
+function purposeOf(id: string): string {
+  return `factor/${id}`;
+}
+
+function passkeyHandle(credentialId: string): string {
+  return hash('sha256', `passkey/${credentialId}`, 'base64url');
+}
+
+/** 80 random bits need no slow hash; the account is part of it, so that rows of two accounts cannot meet. */
+function recoveryHandle(subject: string, code: string): string {
+  return hash('sha256', `recovery/${subject}/${code.replaceAll('-', '')}`, 'base64url');
+}
+
+function mintId(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+/** "1f0c9-2ab47-…": hexadecimal, so that no letter is taken for a digit. */
+function mintRecovery(): string {
+  return randomBytes(RECOVERY_BYTES)
+    .toString('hex')
+    .replaceAll(/(.{5})(?=.)/g, '$1-');
+}

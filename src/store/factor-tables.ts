@@ -1,0 +1,54 @@
+/** Second factors on SQLite. A use is a compare and swap, a recovery code is used up by its deletion. */
+import type { FactorStore, StoredFactor } from '../core/factor-store.ts';
+import { read } from './session-tables.ts';
+import type { Writer } from './group-commit.ts';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+
+const COLUMNS = 'id, subject, kind, handle, name, value, created_at, last_used_at';
+
+export function createFactorTables(db: DatabaseSync, writer: Writer): FactorStore {
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO factors (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM accounts WHERE subject = ?)`,
+  );
+  const bySubject = db.prepare(`SELECT ${COLUMNS} FROM factors WHERE subject = ? ORDER BY created_at, id`);
+  const byHandle = db.prepare(`SELECT ${COLUMNS} FROM factors WHERE handle = ?`);
+  const use = db.prepare('UPDATE factors SET value = ?, last_used_at = ? WHERE id = ? AND value = ?');
+  const remove = db.prepare('DELETE FROM factors WHERE subject = ? AND id = ?');
+  const removeAll = db.prepare('DELETE FROM factors WHERE subject = ?');
+  const removeRecovery = db.prepare(`DELETE FROM factors WHERE subject = ? AND kind = 'recovery'`);
+  const put = ({ id, subject, kind, handle, name, value, createdAt, lastUsedAt }: StoredFactor): boolean =>
+    Number(insert.run(id, subject, kind, handle, name, value, createdAt, lastUsedAt, subject).changes) === 1;
+
+  return {
+    insertFactor: (factor) => writer.durable(() => put(factor)),
+    listFactors: (subject) => read(() => bySubject.all(subject).map(factorOf)),
+    findFactorByHandle: (handle) =>
+      read(() => {
+        const row = byHandle.get(handle);
+        return row === undefined ? null : factorOf(row);
+      }),
+    useFactor: (id, expected, value, usedAt) =>
+      writer.durable(() => Number(use.run(value, usedAt, id, expected).changes) === 1),
+    deleteFactor: (subject, id) => writer.durable(() => Number(remove.run(subject, id).changes) === 1),
+    deleteFactorsOf: (subject) => writer.durable(() => Number(removeAll.run(subject).changes)),
+    replaceRecovery: (subject, codes) =>
+      writer.durable(() => {
+        removeRecovery.run(subject);
+        for (const code of codes) put(code);
+      }),
+  };
+}
+
+function factorOf(row: Record<string, SQLOutputValue>): StoredFactor {
+  const lastUsedAt = row['last_used_at'];
+  return {
+    id: String(row['id']),
+    subject: String(row['subject']),
+    kind: String(row['kind']) as StoredFactor['kind'],
+    handle: row['handle'] === null ? null : String(row['handle']),
+    name: String(row['name']),
+    value: String(row['value']),
+    createdAt: Number(row['created_at']),
+    lastUsedAt: lastUsedAt === null ? null : Number(lastUsedAt),
+  };
+}
