@@ -46,7 +46,11 @@ export function addUserCommands(program: Command, dataDefault: string): void {
     .action(async (options: DataOption & { json?: true }) => {
       const accounts = await runOperation(options.data, 'user.list', {});
       if (options.json === true) print(JSON.stringify(accounts, null, 2));
-      else printTable([['NAME', 'STATE', 'PASSWORD', 'GROUPS', 'E-MAIL'], ...accounts.map((account) => line(account))]);
+      else
+        printTable([
+          ['NAME', 'STATE', 'PASSWORD', '2ND FACTOR', 'GROUPS', 'E-MAIL'],
+          ...accounts.map((account) => line(account)),
+        ]);
     });
   command('groups <name> [groups...]', 'Sets the groups of a person; live sessions follow at once').action(
     async (name: string, groups: string[], options: DataOption) => {
@@ -54,6 +58,20 @@ export function addUserCommands(program: Command, dataDefault: string): void {
       print(`User "${account.name}" is in ${account.groups.length === 0 ? 'no group' : account.groups.join(', ')}`);
     },
   );
+  addStateCommands(command);
+}
+
+/** Whether somebody may come in at all, and with what. */
+function addStateCommands(command: (usage: string, text: string) => Command): void {
+  command(
+    'reset-factors <name>',
+    'Removes second factors of somebody who has lost them, and ends every session',
+  ).action(async (name: string, options: DataOption) => {
+    const { name: found, removed } = await runOperation(options.data, 'user.reset-factors', { name });
+    print(
+      `User "${found}": ${removed === 1 ? '1 second factor' : `${removed} second factors`} removed; every session is ended`,
+    );
+  });
   command('disable <name>', 'Refuses sign-in and ends every session at once').action(
     async (name: string, options: DataOption) => {
       print(
@@ -73,7 +91,9 @@ export function addUserCommands(program: Command, dataDefault: string): void {
 
 function line(account: AccountSummary): string[] {
   const state = account.enabled ? 'enabled' : 'disabled';
-  return [account.name, state, account.hasPassword ? 'set' : 'not set', account.groups.join(', '), account.email ?? ''];
+  const { secondFactors, groups, email } = account;
+  const factors = secondFactors === 0 ? 'none' : String(secondFactors);
+  return [account.name, state, account.hasPassword ? 'set' : 'not set', factors, groups.join(', '), email ?? ''];
 }
 
 /** A link is a credential: it goes to a person's eyes, or to a file that only this user can read. */

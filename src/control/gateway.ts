@@ -13,6 +13,7 @@ import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
 import { startWorkerPool } from '../edge/worker-pool.ts';
 import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
+import { createFactors } from '../session/factors.ts';
 import { createHashPool } from '../session/hash-pool.ts';
 import { createSealKey } from '../session/seal.ts';
 import { createServicePasswords } from '../session/service-passwords.ts';
@@ -96,6 +97,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
+  const factors = createFactors({ store: store.factors, clock: systemClock, sealKey });
   const hashPool = createHashPool();
   closers.push(() => hashPool.close());
   const services = (): ReadonlyMap<string, readonly string[]> =>
@@ -103,6 +105,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const desk = createSignInDesk({
     sessions,
     accounts,
+    factors,
     hashPool,
     sealKey,
     instance: store.instance,
@@ -204,6 +207,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const linkUrl = (token: string): string | null => setPasswordUrl(now().document.signIn.url, token);
   const operations = createOperations({
     accounts,
+    factors,
     sessions,
     tokens,
     linkUrl,

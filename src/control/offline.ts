@@ -5,6 +5,7 @@ import { PosternError } from '../core/errors.ts';
 import { systemClock } from '../core/clock.ts';
 import { createAccounts } from '../session/accounts.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
+import { createFactors } from '../session/factors.ts';
 import { createSealKey } from '../session/seal.ts';
 import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
@@ -36,12 +37,13 @@ export async function openOffline(dataDir: string, options: { readonly mayCreate
   const sealKey = createSealKey(store.sealKey);
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits: () => LIMITS });
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
+  const factors = createFactors({ store: store.factors, clock: systemClock, sealKey });
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
   const origin = recallSignInOrigin(dataDir);
   return {
     operations: {
-      ...createPeopleOperations({ accounts, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
+      ...createPeopleOperations({ accounts, factors, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
       ...createTokenOperations(tokens),
     },
     async close() {

@@ -7,6 +7,7 @@ import { parseEmailAddress } from '../policy/email-address.ts';
 import { isGroupName } from '../session/account-name.ts';
 import type { Account } from '../core/account-store.ts';
 import type { Accounts } from '../session/accounts.ts';
+import type { Factors } from '../session/factors.ts';
 import type { Sessions } from '../session/sessions.ts';
 
 export interface AccountSummary {
@@ -16,6 +17,8 @@ export interface AccountSummary {
   readonly groups: readonly string[];
   readonly enabled: boolean;
   readonly hasPassword: boolean;
+  /** How many second factors are set up. */
+  readonly secondFactors: number;
 }
 
 export interface LinkAnswer {
@@ -44,6 +47,7 @@ export type PeopleOperations = {
   'user.disable': (input: { name: string }) => Promise<AccountSummary>;
   'user.enable': (input: { name: string }) => Promise<AccountSummary>;
   'user.delete': (input: { name: string }) => Promise<{ name: string }>;
+  'user.reset-factors': (input: { name: string }) => Promise<{ name: string; removed: number }>;
   'user.groups': (input: { name: string; groups: string[] }) => Promise<AccountSummary>;
   'sessions.list': () => Promise<readonly SessionLine[]>;
   'sessions.revoke': (input: { id?: string; user?: string }) => Promise<{ revoked: number }>;
@@ -51,6 +55,7 @@ export type PeopleOperations = {
 
 export interface PeopleDeps {
   readonly accounts: Accounts;
+  readonly factors: Factors;
   readonly sessions: Sessions;
   /** Makes the page's address of a set-password token; null where no sign-in host is known. */
   readonly linkUrl: (token: string) => string | null;
@@ -70,15 +75,25 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
       if (deps.linkUrl('') === null) return { name: added.account.name, url: null };
       return linkFor(deps, added.account);
     },
-    'user.list': async () => (await accounts.list()).map(summarise),
+    'user.list': async () => Promise.all((await accounts.list()).map((account) => summarise(deps, account))),
     'user.link': async ({ name }) => linkFor(deps, await findAccount(accounts, name)),
     'user.disable': async ({ name }) =>
-      changed(name, await accounts.disable((await findAccount(accounts, name)).subject, ACTOR)),
+      changed(deps, name, await accounts.disable((await findAccount(accounts, name)).subject, ACTOR)),
     'user.enable': async ({ name }) =>
-      changed(name, await accounts.enable((await findAccount(accounts, name)).subject, ACTOR)),
+      changed(deps, name, await accounts.enable((await findAccount(accounts, name)).subject, ACTOR)),
     async 'user.delete'({ name }) {
       await accounts.delete((await findAccount(accounts, name)).subject, ACTOR);
       return { name };
+    },
+    async 'user.reset-factors'({ name }) {
+      const account = await findAccount(accounts, name);
+      const { factors } = await deps.factors.overview(account.subject);
+      await deps.factors.removeAll(account.subject);
+      // Whoever holds a session of it may be why the factors are reset.
+      const { provider, subject } = accounts.personOf(account, []);
+      await deps.sessions.revokeByPerson(provider, subject);
+      await accounts.note(subject, 'factors.reset', ACTOR);
+      return { name: account.name, removed: factors.length };
     },
     async 'user.groups'({ name, groups }) {
       const odd = groups.find((group) => !isGroupName(group));
@@ -86,7 +101,7 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
         const rule = 'it is empty, longer than 128 characters, or has blanks at an end or control characters';
         throw refusal(`Cannot change user "${name}": ${JSON.stringify(odd)} is no group; ${rule}`);
       }
-      return changed(name, await accounts.setGroups((await findAccount(accounts, name)).subject, groups, ACTOR));
+      return changed(deps, name, await accounts.setGroups((await findAccount(accounts, name)).subject, groups, ACTOR));
     },
     'sessions.list': async () =>
       (await deps.sessions.list()).map((session) => ({
@@ -146,12 +161,13 @@ async function linkFor(deps: PeopleDeps, account: Account): Promise<LinkAnswer> 
   return { name: account.name, url, expiresAt: link.expiresAt };
 }
 
-function changed(name: string, account: Account | null): AccountSummary {
+function changed(deps: PeopleDeps, name: string, account: Account | null): Promise<AccountSummary> {
   if (account === null) throw refusal(`Cannot change user "${name}": it was deleted meanwhile`);
-  return summarise(account);
+  return summarise(deps, account);
 }
 
-function summarise(account: Account): AccountSummary {
+async function summarise(deps: PeopleDeps, account: Account): Promise<AccountSummary> {
+  const { factors } = await deps.factors.overview(account.subject);
   return {
     name: account.name,
     displayName: account.displayName,
@@ -159,6 +175,7 @@ function summarise(account: Account): AccountSummary {
     groups: account.groups,
     enabled: !account.disabled,
     hasPassword: account.passwordHash !== null,
+    secondFactors: factors.length,
   };
 }
 

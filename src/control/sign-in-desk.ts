@@ -3,14 +3,16 @@ import { systemClock } from '../core/clock.ts';
 import { createAttempts } from '../session/attempts.ts';
 import { sealJson, unsealJson } from '../session/seal.ts';
 import { createSignIn } from '../sign-in/router.ts';
+import { createSpent } from '../sign-in/spent.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from '../route/table.ts';
 import type { Accounts } from '../session/accounts.ts';
+import type { Factors } from '../session/factors.ts';
 import type { HashPool } from '../session/hash-pool.ts';
 import type { SealKey } from '../session/seal.ts';
 import type { Sessions } from '../session/sessions.ts';
-import type { AppLink, EntryFacts, SignInEvent, SignInSettings } from '../sign-in/ports.ts';
+import type { AppLink, EntryDecision, EntryFacts, SignInEvent, SignInSettings } from '../sign-in/ports.ts';
 import type { Prepared } from './prepare.ts';
 import { explainRequest } from '../route/explain-request.ts';
 import type { Explanation } from '../route/explain-request.ts';
@@ -18,6 +20,7 @@ import type { Explanation } from '../route/explain-request.ts';
 export interface DeskDeps {
   readonly sessions: Sessions;
   readonly accounts: Accounts;
+  readonly factors: Factors;
   readonly hashPool: HashPool;
   readonly sealKey: SealKey;
   readonly instance: string;
@@ -32,10 +35,12 @@ export interface SignInDesk {
 }
 
 export function createSignInDesk(deps: DeskDeps): SignInDesk {
-  const { sessions, accounts, hashPool, sealKey, instance } = deps;
+  const { sessions, accounts, factors, hashPool, sealKey, instance } = deps;
   const signIn = createSignIn({
     sessions,
     accounts,
+    factors,
+    spent: createSpent(systemClock),
     hashPool,
     instance,
     attempts: createAttempts({ clock: systemClock }),
@@ -87,7 +92,7 @@ function wouldLetIn(table: RoutingTable, facts: EntryFacts): { readonly kind: st
 }
 
 /** Whether to hand this person on to the app host. */
-export function mayEnter(table: RoutingTable, facts: EntryFacts): { readonly kind: string } {
+export function mayEnter(table: RoutingTable, facts: EntryFacts): EntryDecision {
   const explanation = explainEntry(table, facts);
   // What is not a matter of rules (no such route) the app host says by itself.
   if (explanation.kind !== 'route' || needsMoreThanPerson(explanation.host, explanation.route))

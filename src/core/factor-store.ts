@@ -22,6 +22,8 @@ export interface FactorStore {
   insertFactor(factor: StoredFactor): Promise<boolean>;
   /** Oldest first. */
   listFactors(subject: string): Promise<readonly StoredFactor[]>;
+  /** True where any account has one of the kind. */
+  hasFactors(kind: StoredFactor['kind']): Promise<boolean>;
   findFactorByHandle(handle: string): Promise<StoredFactor | null>;
   /** Compare and swap: false where the value is no longer `expected`, so that of two uses at once one counts. */
   useFactor(id: string, expected: string, value: string, usedAt: number): Promise<boolean>;

@@ -377,3 +377,31 @@ test('garbage for an expression never lets anybody in', () => {
     { numRuns: 500 },
   );
 });
+
+test('require: second-factor asks persons for one, refuses whom the rules refuse, and lets machines be', () => {
+  const rules = (...texts: RuleText[]) => texts.map((rule, index) => ({ rule, at: [index] }));
+  const { policy } = compilePolicy({
+    allow: rules('user:alice', 'service:promtail', { when: 'path == "/open"' }),
+    routeDeny: rules('group:blocked'),
+    hostDeny: [],
+    providers: [{ id: 'local', type: 'local' }],
+    require: 'second-factor',
+  });
+  const withFactor = person('alice', { amr: ['pwd', 'otp', 'mfa'] });
+  const needs = { kind: 'sign-in', rule: 'require: second-factor', needsSecondFactor: true };
+  assert.deepEqual(policy.decide(facts({ identity: ALICE })), needs);
+  assert.equal(kindFor(policy, { identity: withFactor }), 'allow');
+  assert.equal(kindFor(policy, { identity: person('bob', { amr: ['mfa'] }) }), 'deny');
+  assert.equal(kindFor(policy, { identity: person('alice', { groups: ['blocked'], amr: ['mfa'] }) }), 'deny');
+  assert.equal(kindFor(policy, { identity: PROMTAIL }), 'allow');
+  const open = { method: 'GET', host: 'app.example.com', path: '/open', query: '' };
+  assert.deepEqual(policy.decide(facts({ request: open })), needs, 'nobody in particular has shown none either');
+  assert.equal(kindFor(policy), 'sign-in');
+  assert.equal(policy.isPublic, false);
+  assert.equal(policyOf('user:alice').id === policy.id, false);
+  const traces = policy.explain(facts({ identity: ALICE }));
+  assert.deepEqual(
+    traces.filter((trace) => trace.decisive).map(({ rule, reason }) => [rule, reason]),
+    [['require: second-factor', 'signed in by pwd']],
+  );
+});

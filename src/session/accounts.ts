@@ -77,6 +77,8 @@ export interface Accounts {
   peekLink(token: string): Promise<Account | null>;
   /** For POST: sets the password once; null where the link is unknown, used or too old. Ends other sessions. */
   consumeLink(token: string, passwordHash: string): Promise<Account | null>;
+  /** Puts something that was done with an account into the audit trail. */
+  note(subject: string, action: string, actor: string): Promise<void>;
   /** At start: what a crash left between an account and its sessions is made good. */
   reconcile(): Promise<void>;
   /** At first start, without any account: makes "admin" in group "admins" with a link. Null where accounts exist. */
@@ -103,6 +105,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     ...createChanges(deps, audit),
     add,
     personOf: (account, amr) => personFrom(deps.provider, account, amr),
+    note: (subject, action, actor) => audit(actor, action, subject),
     list: () => store.listAccounts(),
     find: (subject) => store.findAccount(subject),
     async findByName(name) {

@@ -60,6 +60,8 @@ export interface Factors {
   overview(subject: string): Promise<FactorOverview>;
   /** True where an authenticator app or a passkey is set up: sign-in asks for it. */
   isEnrolled(subject: string): Promise<boolean>;
+  /** True where anybody has a passkey. */
+  hasPasskeys(): Promise<boolean>;
   /** Keeps an app whose first code is right; false where it is wrong. */
   addTotp(subject: string, name: string, secret: string, code: string): Promise<boolean>;
   /** A code of any authenticator app of the account, or one of its recovery codes. */
@@ -78,17 +80,8 @@ export interface Factors {
 export function createFactors(deps: FactorsDeps): Factors {
   const { store, clock } = deps;
   const guesses = createGuessLimit(clock);
-  const add = async (
-    factor: Omit<StoredFactor, 'value' | 'createdAt' | 'lastUsedAt'>,
-    state: unknown,
-  ): Promise<boolean> => {
-    const isCrowded = (await store.listFactors(factor.subject)).filter(isSecondFactor).length >= MAX_FACTORS;
-    if (isCrowded) return false;
-    const value = sealJson(deps.sealKey, purposeOf(factor.id), state);
-    return store.insertFactor({ ...factor, value, createdAt: clock.now(), lastUsedAt: null });
-  };
-
   return {
+    ...createPasskeys(deps),
     async overview(subject) {
       const all = await store.listFactors(subject);
       return {
@@ -99,7 +92,7 @@ export function createFactors(deps: FactorsDeps): Factors {
     isEnrolled: async (subject) => (await store.listFactors(subject)).some(isSecondFactor),
     async addTotp(subject, name, secret, code) {
       const state = await takeTotp({ secret, lastStep: -1 }, code, clock.now());
-      return state !== null && add({ id: mintId(), subject, kind: 'totp', handle: null, name }, state);
+      return state !== null && add(deps, { subject, kind: 'totp', handle: null, name }, state);
     },
     async checkCode(subject, typed) {
       const retryAfterMs = guesses.begin(subject);
@@ -109,40 +102,51 @@ export function createFactors(deps: FactorsDeps): Factors {
       guesses.succeed(subject);
       return { kind };
     },
-    addPasskey: (subject, name, state) =>
-      add({ id: mintId(), subject, kind: 'passkey', handle: passkeyHandle(state.credentialId), name }, state),
-    async passkeysOf(subject) {
-      const all = await store.listFactors(subject);
-      return all.flatMap((one) => (one.kind === 'passkey' ? (stateOf<PasskeyState>(deps, one) ?? []) : []));
-    },
-    async findPasskey(credentialId) {
-      const found = await store.findFactorByHandle(passkeyHandle(credentialId));
-      const state = found === null ? null : stateOf<PasskeyState>(deps, found);
-      if (found === null || state === null) return null;
-      const use = (counter: number): Promise<boolean> => {
-        const value = sealJson(deps.sealKey, purposeOf(found.id), { ...state, counter });
-        return store.useFactor(found.id, found.value, value, clock.now());
-      };
-      return { id: found.id, subject: found.subject, state, use };
-    },
     async makeRecovery(subject) {
       const codes = Array.from({ length: RECOVERY_CODES }, () => mintRecovery());
-      const rows = codes.map((code): StoredFactor => ({
-        id: mintId(),
+      await store.replaceRecovery(
         subject,
-        kind: 'recovery',
-        handle: recoveryHandle(subject, code),
-        name: '',
-        value: '',
-        createdAt: clock.now(),
-        lastUsedAt: null,
-      }));
-      await store.replaceRecovery(subject, rows);
+        codes.map((code) => recoveryRow(subject, code, clock.now())),
+      );
       return codes;
     },
     remove: (subject, id) => store.deleteFactor(subject, id),
     removeAll: (subject) => store.deleteFactorsOf(subject),
   };
+}
+
+function createPasskeys(deps: FactorsDeps): Pick<Factors, 'hasPasskeys' | 'addPasskey' | 'passkeysOf' | 'findPasskey'> {
+  const { store, clock, sealKey } = deps;
+  const stateOf = (factor: StoredFactor): PasskeyState | null => openState(deps, factor) as PasskeyState | null;
+  return {
+    hasPasskeys: () => store.hasFactors('passkey'),
+    addPasskey: (subject, name, state) =>
+      add(deps, { subject, kind: 'passkey', handle: passkeyHandle(state.credentialId), name }, state),
+    async passkeysOf(subject) {
+      const all = await store.listFactors(subject);
+      return all.flatMap((one) => (one.kind === 'passkey' ? (stateOf(one) ?? []) : []));
+    },
+    async findPasskey(credentialId) {
+      const found = await store.findFactorByHandle(passkeyHandle(credentialId));
+      const state = found === null ? null : stateOf(found);
+      if (found === null || state === null) return null;
+      const use = (counter: number): Promise<boolean> => {
+        const value = sealJson(sealKey, purposeOf(found.id), { ...state, counter });
+        return store.useFactor(found.id, found.value, value, clock.now());
+      };
+      return { id: found.id, subject: found.subject, state, use };
+    },
+  };
+}
+
+type NewFactor = Pick<StoredFactor, 'subject' | 'kind' | 'handle' | 'name'>;
+
+async function add({ store, sealKey, clock }: FactorsDeps, factor: NewFactor, state: unknown): Promise<boolean> {
+  const known = await store.listFactors(factor.subject);
+  if (known.filter(isSecondFactor).length >= MAX_FACTORS) return false;
+  const id = mintId();
+  const value = sealJson(sealKey, purposeOf(id), state);
+  return store.insertFactor({ id, ...factor, value, createdAt: clock.now(), lastUsedAt: null });
 }
 
 async function takeCode(
@@ -152,7 +156,7 @@ async function takeCode(
 ): Promise<'totp' | null> {
   for (const factor of await store.listFactors(subject)) {
     if (factor.kind !== 'totp') continue;
-    const state = stateOf<TotpState>({ sealKey }, factor);
+    const state = openState({ sealKey }, factor) as TotpState | null;
     const next = state === null ? null : await takeTotp(state, typed, clock.now());
     if (next === null) continue;
     // Of two tries with one code at once, one finds the value changed.
@@ -178,8 +182,8 @@ function summarise({ id, kind, name, createdAt, lastUsedAt }: StoredFactor): Fac
   return { id, kind: kind === 'totp' ? 'totp' : 'passkey', name, createdAt, lastUsedAt };
 }
 
-function stateOf<T>({ sealKey }: Pick<FactorsDeps, 'sealKey'>, factor: StoredFactor): T | null {
-  return (unsealJson(sealKey, purposeOf(factor.id), factor.value) ?? null) as T | null;
+function openState({ sealKey }: Pick<FactorsDeps, 'sealKey'>, factor: StoredFactor): unknown {
+  return unsealJson(sealKey, purposeOf(factor.id), factor.value) ?? null;
 }
 
 /** Bound to its row: a value copied to another factor does not open. */
@@ -205,4 +209,9 @@ function mintRecovery(): string {
   return randomBytes(RECOVERY_BYTES)
     .toString('hex')
     .replaceAll(/(.{5})(?=.)/g, '$1-');
+}
+
+function recoveryRow(subject: string, code: string, createdAt: number): StoredFactor {
+  const handle = recoveryHandle(subject, code);
+  return { id: mintId(), subject, kind: 'recovery', handle, name: '', value: '', createdAt, lastUsedAt: null };
 }

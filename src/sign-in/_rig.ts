@@ -7,16 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccounts } from '../session/accounts.ts';
 import { createAttempts } from '../session/attempts.ts';
+import { createFactors } from '../session/factors.ts';
 import { createSealKey, sealJson, unsealJson } from '../session/seal.ts';
 import { createSessions } from '../session/sessions.ts';
 import { keyOfToken, sessionCookieName } from '../session/token.ts';
 import { createSignIn, type SignIn } from './router.ts';
+import { createSpent } from './spent.ts';
 import { isUnder } from './cookies.ts';
 import { openStore } from '../store/sqlite.ts';
 import { POSTERN_BRAND } from './pages/brand.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Sessions } from '../session/sessions.ts';
-import type { EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from './ports.ts';
+import type { EntryDecision, EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from './ports.ts';
 
 export const AUTH = 'https://auth.example.com';
 export const APP = 'https://app.example.com';
@@ -31,7 +33,7 @@ const quickPool: SignInHashPool = {
 export interface RigOptions {
   readonly cookieDomain?: string;
   readonly hashPool?: SignInHashPool;
-  readonly mayEnter?: (facts: EntryFacts) => { readonly kind: string };
+  readonly mayEnter?: (facts: EntryFacts) => EntryDecision;
   readonly listed?: readonly string[];
 }
 
@@ -72,6 +74,8 @@ export function createRig(options: RigOptions = {}): Rig {
     sessions,
     accounts,
     attempts: createAttempts({ clock }),
+    factors: createFactors({ store: store.factors, clock, sealKey }),
+    spent: createSpent(clock),
     hashPool: options.hashPool ?? quickPool,
     seal: {
       seal: (purpose, value) => sealJson(sealKey, purpose, value),

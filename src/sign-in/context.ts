@@ -58,6 +58,8 @@ export function readForm(context: Context): URLSearchParams | null {
 export interface PageWords {
   readonly title: string;
   readonly main: Html;
+  /** Path of a script of ours. */
+  readonly script?: string;
 }
 
 export interface PageOptions extends PagePolicy {

@@ -2,6 +2,7 @@
  * The sign-in host's part of the hand-off: a person is known, a ticket says where to. Asks the rules,
  * notices loops, then sends a one-time code that is good for one host, one sign-in session, one tab.
  */
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, toResponse, type Context } from './context.ts';
 import { hostCookie, onlyCookie, purposeName, sessionTraits } from './cookies.ts';
 import { refuseUnlisted } from './begin.ts';
@@ -37,6 +38,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   if (!deps.isListedHost(target.host)) return refuseUnlisted(context);
   const { path, query } = target;
   const decision = await deps.mayEnter({ host: target.host, path, query, person: session.person, ip: request.ip });
+  if (decision.needsSecondFactor === true) return askForSecondFactor(context, entrance);
   if (decision.kind !== 'allow') return refuseEntry(context, entrance, target.host);
 
   const cookies: string[] = [];
@@ -60,6 +62,22 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   };
   const code = await deps.sessions.mintCode(handOff, CODE_LIFETIME_MS);
   return answerRedirect(303, `${ticket.origin}/.postern/land?code=${code}&flow=${ticket.flow}`, cookies);
+}
+
+/** Where there is one it is asked for; else the person sets one up on the way. */
+async function askForSecondFactor(context: Context, { session, ticketText }: Entrance): Promise<Response> {
+  const { provider, subject } = session.person;
+  if (provider !== LOCAL_PROVIDER) return explainProviderFactor(context, provider);
+  const page = (await context.deps.factors.isEnrolled(subject)) ? 'second-step' : 'security';
+  return answerRedirect(303, `/.postern/${page}?ticket=${ticketText}`);
+}
+
+function explainProviderFactor(context: Context, provider: string): Response {
+  const { title, text } = context.texts.security.providerNeeded(provider);
+  const main = html`<h1>${title}</h1>
+    <p class="soft">${text}</p>
+    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
+  return answerPage(context, 403, { title, main });
 }
 
 function refuseEntry(context: Context, entrance: Entrance, host: string): Response {

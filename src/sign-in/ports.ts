@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { Brand } from './pages/brand.ts';
+import type { Spent } from './spent.ts';
 
 /** A request to one of Postern's own pages. */
 export interface SignInRequest {
@@ -56,18 +57,61 @@ export interface SignInAccount {
 
 export interface SignInAccounts {
   readonly findByName: (name: string) => Promise<SignInAccount | null>;
+  readonly find: (subject: string) => Promise<SignInAccount | null>;
   /** Null where the account is not enabled at this moment, or has another password hash than `verified` by now. */
   readonly openSignIn: (
     subject: string,
     host: string,
     amr: readonly string[],
-    verified: string,
+    verified?: string,
   ) => Promise<FreshSession | null>;
   /** False where the hash is no longer `from`: the password has changed meanwhile. */
   readonly rehash: (subject: string, from: string, to: string) => Promise<boolean>;
   readonly peekLink: (token: string) => Promise<SignInAccount | null>;
   /** Sets the password once and ends the account's sessions; null where the link is unknown, used or too old. */
   readonly consumeLink: (token: string, passwordHash: string) => Promise<SignInAccount | null>;
+}
+
+export interface SignInPasskey {
+  readonly credentialId: string;
+  /** COSE key, base64url. */
+  readonly publicKey: string;
+  readonly counter: number;
+  readonly transports: readonly string[];
+}
+
+/** Second factors of local accounts. */
+export interface SignInFactors {
+  readonly overview: (subject: string) => Promise<{
+    readonly factors: readonly {
+      readonly id: string;
+      readonly kind: 'totp' | 'passkey';
+      readonly name: string;
+      readonly createdAt: number;
+      readonly lastUsedAt: number | null;
+    }[];
+    readonly recoveryLeft: number;
+  }>;
+  readonly isEnrolled: (subject: string) => Promise<boolean>;
+  readonly hasPasskeys: () => Promise<boolean>;
+  readonly addTotp: (subject: string, name: string, secret: string, code: string) => Promise<boolean>;
+  readonly checkCode: (
+    subject: string,
+    typed: string,
+  ) => Promise<
+    { readonly kind: 'totp' | 'recovery' | 'wrong' } | { readonly kind: 'wait'; readonly retryAfterMs: number }
+  >;
+  readonly addPasskey: (subject: string, name: string, passkey: SignInPasskey) => Promise<boolean>;
+  readonly passkeysOf: (subject: string) => Promise<readonly SignInPasskey[]>;
+  readonly findPasskey: (credentialId: string) => Promise<{
+    readonly subject: string;
+    readonly state: SignInPasskey;
+    /** False where another use came first. */
+    readonly use: (counter: number) => Promise<boolean>;
+  } | null>;
+  /** New codes; the old ones are void. */
+  readonly makeRecovery: (subject: string) => Promise<readonly string[]>;
+  readonly remove: (subject: string, id: string) => Promise<boolean>;
 }
 
 export interface SignInAttempts {
@@ -111,10 +155,19 @@ export interface EntryFacts {
   readonly ip: string | null;
 }
 
+/** `needsSecondFactor`: the rules let the person in, the route asks for more than was shown. */
+export interface EntryDecision {
+  readonly kind: string;
+  readonly needsSecondFactor?: true;
+}
+
 export interface SignInDeps {
   readonly sessions: SignInSessions;
   readonly accounts: SignInAccounts;
   readonly attempts: SignInAttempts;
+  readonly factors: SignInFactors;
+  /** What works once. */
+  readonly spent: Spent;
   readonly hashPool: SignInHashPool;
   readonly seal: SignInSeal;
   readonly clock: Clock;
@@ -125,7 +178,7 @@ export interface SignInDeps {
   /** Whether the document lists the host, exactly or by wildcard. Not `default:`: its names are the visitor's to choose. */
   readonly isListedHost: (host: string) => boolean;
   /** The decision for a GET of this person; everything but `allow` is refused. */
-  readonly mayEnter: (facts: EntryFacts) => { readonly kind: string } | Promise<{ readonly kind: string }>;
+  readonly mayEnter: (facts: EntryFacts) => EntryDecision | Promise<EntryDecision>;
   /** Apps to offer on the start page. */
   readonly appsFor?: (person: Person, ip: string | null) => readonly AppLink[];
   /** Told of what a visitor only sees as a 5xx page, and of sign-ins for the audit log. Never holds a secret. */

@@ -11,9 +11,15 @@ import { handleLand } from './land.ts';
 import { errorPage } from './pages/error-page.ts';
 import { homePage } from './pages/session-pages.ts';
 import { postSetPassword, showSetPassword } from './set-password.ts';
-import { postSignIn, showSignIn, signInSession } from './sign-in.ts';
+import { postPasskey, sendPasskeyScript } from './passkey-sign-in.ts';
+import { postSecondStep, showSecondStep } from './second-step.ts';
+import { postSecurity, showSecurity } from './security.ts';
+import { postSignIn, showSignIn } from './sign-in.ts';
+import { signInSession } from './sign-in-session.ts';
 import { postSignOut, showSignedOut, showSignOut } from './sign-out.ts';
 import { showUserinfo } from './userinfo.ts';
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
+import type { Texts } from './texts/texts.ts';
 import type { SignInDeps, SignInRequest } from './ports.ts';
 
 type Handler = (context: Context) => Response | Promise<Response>;
@@ -25,6 +31,10 @@ const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
   '/': { GET: showHome, HEAD: showHome },
   '/robots.txt': { GET: refuseRobots, HEAD: refuseRobots },
   '/.postern/sign-in': { GET: showSignIn, HEAD: showSignIn, POST: postSignIn },
+  '/.postern/second-step': { GET: showSecondStep, HEAD: showSecondStep, POST: postSecondStep },
+  '/.postern/passkey': { POST: postPasskey },
+  '/.postern/passkey.js': { GET: sendPasskeyScript, HEAD: sendPasskeyScript },
+  '/.postern/security': { GET: showSecurity, HEAD: showSecurity, POST: postSecurity },
   '/.postern/sign-out': { GET: showSignOut, HEAD: showSignOut, POST: postSignOut },
   '/.postern/signed-out': { GET: showSignedOut, HEAD: showSignedOut },
   '/.postern/set-password': { GET: showSetPassword, HEAD: showSetPassword, POST: postSetPassword },
@@ -96,9 +106,15 @@ function showHome(context: Context): Response {
     expiresAt: session.expiresAt,
     apps: (deps.appsFor?.(session.person, request.ip) ?? []).filter((app) => /^https?:\/\//.test(app.url)),
     formToken: mintFormToken(deps, session.key),
-    notice: query.get('notice') === 'password-set' ? texts.home.passwordSet : null,
+    notice: noticeOf(texts, query.get('notice')),
+    isLocal: session.person.provider === LOCAL_PROVIDER,
   });
   return answerPage(context, 200, { title: texts.home.title, main });
+}
+
+function noticeOf(texts: Texts, name: string | null): string | null {
+  if (name === 'password-set') return texts.home.passwordSet;
+  return name === 'recovery-used' ? texts.security.recoveryUsed : null;
 }
 
 function refuseRobots(): Response {

@@ -7,7 +7,9 @@ import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreS
 import { html } from './pages/html.ts';
 import { setPasswordForm } from './pages/set-password-page.ts';
 import { MAX_PASSWORD_BYTES } from './password.ts';
-import { refuseForm, signInCookie, signInSession } from './sign-in.ts';
+import { refuseForm } from './refusals.ts';
+import { goToSecondStep } from './second-step.ts';
+import { signInCookie, signInSession } from './sign-in-session.ts';
 import type { SignInAccount } from './ports.ts';
 
 export const MIN_PASSWORD = 10;
@@ -48,6 +50,8 @@ export async function postSetPassword(context: Context): Promise<Response> {
   deps.report?.({ kind: 'password-set', requestId: request.requestId, ip: request.ip, account: changed.name });
   const old = signInSession(context);
   if (old !== null) await deps.sessions.revoke(old.key);
+  // A link replaces the password, not what comes after it.
+  if (await deps.factors.isEnrolled(changed.subject)) return goToSecondStep(context, changed, { ticketText: null });
   const opened = await deps.accounts.openSignIn(changed.subject, url.host, ['pwd'], made.hash);
   if (opened === null) return answerRedirect(303, '/.postern/sign-in');
   return answerRedirect(303, '/?notice=password-set', [signInCookie(context, opened)]);

@@ -5,16 +5,18 @@
 import { assertNever } from '../core/assert-never.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
-import { sessionCookie, sessionTraits } from './cookies.ts';
 import { enter } from './enter.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
-import { html } from './pages/html.ts';
 import { signInForm } from './pages/sign-in-page.ts';
 import { checkPassword, type PasswordAnswer } from './password.ts';
+import { askForPasskey } from './passkeys.ts';
+import { refuseForm, refuseTicket } from './refusals.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
+import { goToSecondStep, scriptFor } from './second-step.ts';
+import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket, type Ticket } from './ticket.ts';
-import type { FreshSession, SessionFacts, SignInAccount } from './ports.ts';
+import type { SignInAccount } from './ports.ts';
 
 const MAX_NAME = 256;
 
@@ -65,6 +67,8 @@ export async function postSignIn(context: Context): Promise<Response> {
 
   const answer = await checkPassword(deps, name, password, request.ip);
   if (answer.kind !== 'ok') return refusePassword(context, visit, name, answer);
+  if (await deps.factors.isEnrolled(answer.account.subject))
+    return goToSecondStep(context, answer.account, { ticketText: visit.ticketText });
   const opened = await openSession(context, answer, madeAt);
   if (opened === null) return refusePassword(context, visit, name, await whyNot(context, answer.account));
   deps.report?.({ kind: 'signed-in', requestId: request.requestId, ip: request.ip, account: answer.account.name });
@@ -72,12 +76,6 @@ export async function postSignIn(context: Context): Promise<Response> {
   return answerRedirect(303, ticket === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticket}`, [
     opened.cookie,
   ]);
-}
-
-/** The gate's session counts here only if it is a sign-in session of this very host. */
-export function signInSession(context: Context): SessionFacts | null {
-  const { session } = context.request;
-  return session !== null && session.key === session.parent && session.host === context.url.host ? session : null;
 }
 
 /** Between the check of the password and the session the account was disabled, or got another password. */
@@ -105,18 +103,12 @@ async function openSession(
   return opened === null ? null : { cookie: signInCookie(context, opened) };
 }
 
-export function signInCookie(context: Context, opened: FreshSession): string {
-  const { deps, url, settings, now } = context;
-  const traits = sessionTraits(url.host, url.isSecure, settings.cookieDomain);
-  return sessionCookie(deps.instance, traits, opened.token, opened.view.expiresAt - now);
-}
-
 function refusePassword(
   context: Context,
   visit: Visit,
   name: string,
   answer: Exclude<PasswordAnswer, { kind: 'ok' }>,
-): Response {
+): Promise<Response> {
   const { texts, deps, request } = context;
   const facts = { requestId: request.requestId, ip: request.ip, account: answer.name };
   switch (answer.kind) {
@@ -146,9 +138,17 @@ interface FormState {
   readonly retryAfter?: number;
 }
 
-function showForm(context: Context, visit: Visit, state: FormState): Response {
+/** The form with what was wrong with a passkey. */
+export function refusePasskey(context: Context, ticketText: string | null, problem: string): Promise<Response> {
+  const ticket = ticketText === null ? null : openTicket(context.deps.seal, ticketText);
+  const visit = { ticket, ticketText, switchAccount: ticket?.switchAccount ?? false };
+  return showForm(context, visit, { status: 403, problem });
+}
+
+async function showForm(context: Context, visit: Visit, state: FormState): Promise<Response> {
   const { deps, request, url, texts } = context;
   const preSession = ensurePreSession(deps, request, url.isSecure);
+  const hasPasskeys = await deps.factors.hasPasskeys();
   const session = signInSession(context);
   const ticketPart = visit.ticketText === null ? '' : `&ticket=${visit.ticketText}`;
   const main = signInForm({
@@ -159,6 +159,7 @@ function showForm(context: Context, visit: Visit, state: FormState): Response {
     switchAccount: visit.switchAccount,
     name: state.name ?? '',
     problem: state.problem ?? null,
+    passkey: hasPasskeys ? askForPasskey(context, preSession.token, []) : null,
     current:
       session === null ? null : { name: session.person.name, continueUrl: `/.postern/sign-in?continue=1${ticketPart}` },
   });
@@ -166,8 +167,9 @@ function showForm(context: Context, visit: Visit, state: FormState): Response {
   const isPlain = !url.isSecure || visit.ticket?.origin.startsWith('http:') === true;
   const formAction = visit.ticket === null ? [] : [isPlain ? 'http:' : 'https:'];
   const retry = state.retryAfter === undefined ? {} : { retryAfter: state.retryAfter };
-  const options: PageOptions = { cookies: [preSession.setCookie], formAction, ...retry };
-  return answerPage(context, state.status, { title: texts.signIn.title, main }, options);
+  const options: PageOptions = { cookies: [preSession.setCookie], formAction, hasScript: hasPasskeys, ...retry };
+  const words = { title: texts.signIn.title, main, ...scriptFor(hasPasskeys) };
+  return answerPage(context, state.status, words, options);
 }
 
 /** Null where a ticket is given that is none of ours. */
@@ -177,20 +179,4 @@ function readVisit(context: Context, fields: URLSearchParams): Visit | null {
   if (ticketText === null) return { ticket: null, ticketText: null, switchAccount: wantsSwitch };
   const ticket = openTicket(context.deps.seal, ticketText);
   return ticket === null ? null : { ticket, ticketText, switchAccount: wantsSwitch || ticket.switchAccount };
-}
-
-function refuseTicket(context: Context): Response {
-  const { title, text } = context.texts.badTicket;
-  const main = html`<h1>${title}</h1>
-    <p class="soft">${text}</p>
-    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
-  return answerPage(context, 400, { title, main });
-}
-
-export function refuseForm(context: Context): Response {
-  const { title, text } = context.texts.refusedForm;
-  const main = html`<h1>${title}</h1>
-    <p class="soft">${text}</p>
-    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
-  return answerPage(context, 403, { title, main });
 }

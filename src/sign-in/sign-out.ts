@@ -8,7 +8,7 @@ import { readCookies, sessionCookie, sessionTraits } from './cookies.ts';
 import { isFromOwnPage, mintFormToken, readFormToken } from './form-guard.ts';
 import { html } from './pages/html.ts';
 import { signedOutPage, signOutForm, signOutPage } from './pages/session-pages.ts';
-import { refuseForm } from './sign-in.ts';
+import { refuseForm } from './refusals.ts';
 
 export function showSignOut(context: Context): Response {
   const { request, deps, texts } = context;

@@ -12,6 +12,7 @@ export function createFactorTables(db: DatabaseSync, writer: Writer): FactorStor
   );
   const bySubject = db.prepare(`SELECT ${COLUMNS} FROM factors WHERE subject = ? ORDER BY created_at, id`);
   const byHandle = db.prepare(`SELECT ${COLUMNS} FROM factors WHERE handle = ?`);
+  const any = db.prepare('SELECT EXISTS (SELECT 1 FROM factors WHERE kind = ?) AS has');
   const use = db.prepare('UPDATE factors SET value = ?, last_used_at = ? WHERE id = ? AND value = ?');
   const remove = db.prepare('DELETE FROM factors WHERE subject = ? AND id = ?');
   const removeAll = db.prepare('DELETE FROM factors WHERE subject = ?');
@@ -22,6 +23,7 @@ export function createFactorTables(db: DatabaseSync, writer: Writer): FactorStor
   return {
     insertFactor: (factor) => writer.durable(() => put(factor)),
     listFactors: (subject) => read(() => bySubject.all(subject).map(factorOf)),
+    hasFactors: (kind) => read(() => any.get(kind)?.['has'] === 1),
     findFactorByHandle: (handle) =>
       read(() => {
         const row = byHandle.get(handle);

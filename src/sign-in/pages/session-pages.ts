@@ -17,6 +17,8 @@ export interface HomeFacts {
   readonly apps: readonly { readonly name: string; readonly url: string }[];
   readonly formToken: string;
   readonly notice: string | null;
+  /** An account of Postern's own: its second factors are looked after here. */
+  readonly isLocal: boolean;
 }
 
 export function homePage(facts: HomeFacts): Html {
@@ -38,6 +40,7 @@ export function homePage(facts: HomeFacts): Html {
           ${facts.apps.map((app) => html`<li><a href="${app.url}">${app.name}</a></li>`)}
         </ul>`
     }
+    ${facts.isLocal && html`<p><a href="/.postern/security">${facts.texts.security.open}</a></p>`}
     ${signOutForm(facts.texts, facts.formToken, 'quiet')}`;
 }
 

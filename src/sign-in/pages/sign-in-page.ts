@@ -1,6 +1,7 @@
 /** The sign-in form. Without script; what was typed as name stays, the password never does. */
 import type { Texts } from '../texts/texts.ts';
 import { html, type Html } from './html.ts';
+import { passkeyForm } from './second-step-page.ts';
 
 export interface SignInForm {
   readonly texts: Texts;
@@ -11,6 +12,8 @@ export interface SignInForm {
   readonly switchAccount: boolean;
   readonly name: string;
   readonly problem: string | null;
+  /** What the page asks the browser for; null where nobody has a passkey. */
+  readonly passkey: unknown;
   /** Who is signed in already, where another account is wanted. */
   readonly current: { readonly name: string; readonly continueUrl: string } | null;
 }
@@ -57,5 +60,17 @@ export function signInForm(form: SignInForm): Html {
       </div>
       <button type="submit">${texts.submit}</button>
       ${form.current !== null && html`<a class="button quiet" href="${form.current.continueUrl}">${texts.continueAs(form.current.name)}</a>`}
-    </form>`;
+    </form>
+    ${
+      form.passkey !== null &&
+      passkeyForm({
+        action: '/.postern/passkey',
+        wish: form.passkey,
+        hidden: html`<input type="hidden" name="form" value="${form.formToken}" />
+          ${form.ticket !== null && html`<input type="hidden" name="ticket" value="${form.ticket}" />`}`,
+        label: form.texts.secondStep.signInWithPasskey,
+        failed: form.texts.secondStep.passkeyFailed,
+        isQuiet: true,
+      })
+    }`;
 }

@@ -86,6 +86,13 @@ td{min-width:11rem}
 .grid{display:grid;gap:0 2.5rem}
 @media (min-width:52rem){.grid{grid-template-columns:1fr 1fr}.grid h2:first-child{margin-top:.2rem}}
 @media (max-width:30rem){.stack{display:block}.stack tr,.stack th,.stack td{display:block;border-top:0;padding:0 .85rem;white-space:normal;min-width:0}.stack tr{padding:.5rem 0}.stack tr+tr{border-top:1px solid var(--line)}}
+ul.factors{list-style:none;margin:0 0 1.5rem;padding:0;border:1px solid var(--line);border-radius:.75rem}
+ul.factors li{display:flex;align-items:center;gap:.9rem;padding:.7rem .9rem}ul.factors li+li{border-top:1px solid var(--line)}
+ul.factors li>span{flex:1;min-width:0;overflow-wrap:anywhere}ul.factors small{display:block;color:var(--soft);font-size:.8125rem}
+ul.factors button{width:auto}
+.qr{display:block;width:13rem;height:13rem;margin:0 auto 1rem;border-radius:.75rem}
+.secret{display:inline-block;overflow-wrap:anywhere;color:var(--ink)}
+.codes{margin:0 0 1.35rem;padding:.75rem 1rem .75rem 2.6rem;border:1px solid var(--line);border-radius:.75rem;line-height:1.9}
 form.line{margin-top:.9rem}.row{display:flex;gap:.6rem}.row input{min-width:0}.row button{flex:none;width:auto;margin:0}
 #live-log{min-height:7.6rem;margin:0;padding:.75rem .9rem;white-space:pre-wrap}
 .dot{display:inline-block;width:.6rem;height:.6rem;border-radius:50%;background:var(--field);margin-right:.5rem}

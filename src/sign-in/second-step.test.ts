@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { TOTP } from 'otpauth';
+import { APP, AUTH, createRig, hiddenFields, type Browser, type Page, type Rig, type RigOptions } from './_rig.ts';
+import { hasSecondFactor } from '../policy/facts.ts';
+
+const NEEDS_FACTOR: RigOptions = {
+  mayEnter: ({ person }) =>
+    hasSecondFactor(person.amr) ? { kind: 'allow' } : { kind: 'sign-in', needsSecondFactor: true },
+};
+
+async function withRig(options: RigOptions, run: (rig: Rig) => Promise<void>): Promise<void> {
+  const rig = createRig(options);
+  try {
+    await rig.addAccount('ann', 'right password');
+    await rig.addAccount('bob', 'right password');
+    await run(rig);
+  } finally {
+    rig.close();
+  }
+}
+
+const codeOf = (rig: Rig, secret: string): string => new TOTP({ secret }).generate({ timestamp: rig.deps.clock.now() });
+const secretOn = (page: Page): string =>
+  (/<code class="secret">([^<]+)</.exec(page.text)?.[1] ?? '').replaceAll(' ', '');
+const amrOf = async (rig: Rig): Promise<string[][]> => (await rig.sessions.list()).map(({ person }) => [...person.amr]);
+
+/** Signs in and sets up an authenticator app; ends on the page with the recovery codes. */
+async function enrol(rig: Rig, browser: Browser, name = 'ann'): Promise<{ secret: string; codes: string[] }> {
+  await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), name, 'right password');
+  const page = await browser.open(`${AUTH}/.postern/security?add=totp`);
+  const secret = secretOn(page);
+  const done = await browser.submit(page, { code: codeOf(rig, secret), name: 'Phone' });
+  assert.equal(done.status, 200);
+  const codes = [...done.text.matchAll(/<li><code>([^<]+)<\/code>/g)].map(([, code = '']) => code);
+  assert.equal(codes.length, 10);
+  rig.advance(60_000);
+  return { secret, codes };
+}
+
+test('after the password comes the code, and only then a session', async () => {
+  await withRig({}, async (rig) => {
+    const { secret } = await enrol(rig, rig.browser());
+    const browser = rig.browser();
+    const form = await browser.open(`${APP}/deep?q=1&r=%2F`);
+    const step = await browser.signInOn(form, 'ann', 'right password');
+    assert.match(step.text, /One more step/);
+    assert.equal(browser.sessionToken(AUTH), undefined, 'nothing is open yet');
+    const wrong = await browser.submit(step, { code: '000000' });
+    assert.equal(wrong.status, 403);
+    assert.match(wrong.text, /not right/);
+    const inside = await browser.follow(await browser.submit(wrong, { code: codeOf(rig, secret) }));
+    assert.equal(inside.url, `${APP}/deep?q=1&r=%2F`);
+    assert.equal(inside.text, 'app for ann');
+    assert.deepEqual((await amrOf(rig)).at(0), ['pwd', 'otp', 'mfa']);
+    const again = rig.browser();
+    const secondTry = await again.signInOn(await again.open(APP), 'ann', 'right password');
+    assert.equal((await again.submit(secondTry, { code: codeOf(rig, secret) })).status, 403, 'a code works once');
+  });
+});
+
+test('a recovery code stands in once, and the start page says so', async () => {
+  await withRig({}, async (rig) => {
+    const { codes } = await enrol(rig, rig.browser());
+    const browser = rig.browser();
+    const step = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const home = await browser.follow(await browser.submit(step, { code: codes[3] ?? '' }));
+    assert.match(home.text, /used up now/);
+    const other = rig.browser();
+    const otherStep = await other.signInOn(await other.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    assert.equal((await other.submit(otherStep, { code: codes[3] ?? '' })).status, 403);
+  });
+});
+
+test('what the password has proved is good for one browser, one password, a short while', async () => {
+  await withRig({}, async (rig) => {
+    const { secret } = await enrol(rig, rig.browser());
+    const victim = rig.browser();
+    const step = await victim.signInOn(await victim.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const thief = rig.browser();
+    const stolen = await thief.open(step.url);
+    assert.match(stolen.url, /\/\.postern\/sign-in$/, 'another browser starts again');
+    const forged = await thief.submit(await thief.open(`${AUTH}/.postern/sign-in`), {}, { method: 'GET' });
+    assert.ok(forged.status >= 400 || forged.status === 200);
+    const posted = await thief.send(`${AUTH}/.postern/second-step`, {
+      form: { ...hiddenFields(step), code: codeOf(rig, secret) },
+    });
+    assert.match(posted.headers.get('location') ?? '', /\/\.postern\/sign-in/);
+    assert.equal(thief.sessionToken(AUTH), undefined);
+
+    const account = await rig.accounts.findByName('ann');
+    await rig.accounts.setPassword(account?.subject ?? '', '$argon2id$another', 'test');
+    const late = await victim.submit(step, { code: codeOf(rig, secret) });
+    assert.match(late.headers.get('location') ?? '', /\/\.postern\/sign-in/, 'the password has changed');
+    await rig.accounts.setPassword(account?.subject ?? '', '$argon2id$right password', 'test');
+    const fresh = await victim.signInOn(await victim.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    rig.advance(10 * 60_000);
+    const tooLate = await victim.submit(fresh, { code: codeOf(rig, secret) });
+    assert.match(tooLate.headers.get('location') ?? '', /\/\.postern\/sign-in/);
+    assert.equal(victim.sessionToken(AUTH), undefined);
+  });
+});
+
+test('a one-time link replaces the password, not the second factor', async () => {
+  await withRig({}, async (rig) => {
+    const { secret } = await enrol(rig, rig.browser());
+    const account = await rig.accounts.findByName('ann');
+    const link = await rig.accounts.mintLink(account?.subject ?? '', 'test');
+    const browser = rig.browser();
+    const form = await browser.open(`${AUTH}/.postern/set-password?token=${link?.token ?? ''}`);
+    const set = await browser.submit(form, { password: 'another password', again: 'another password' });
+    const step = await browser.follow(set);
+    assert.match(step.text, /One more step/);
+    assert.equal(browser.sessionToken(AUTH), undefined);
+    const home = await browser.follow(await browser.submit(step, { code: codeOf(rig, secret) }));
+    assert.match(home.text, /You are signed in/);
+  });
+});
+
+test('a route that asks for a second factor has one set up on the way, and then lets in', async () => {
+  await withRig(NEEDS_FACTOR, async (rig) => {
+    const browser = rig.browser();
+    const before = await browser.signInOn(await browser.open(`${APP}/vault?x=1`), 'ann', 'right password');
+    assert.match(before.text, /app\.example\.com asks for a second factor/);
+    const old = browser.sessionToken(AUTH);
+    const ticket = hiddenFields(before)['ticket'] ?? '';
+    const setUp = await browser.open(`${AUTH}/.postern/security?add=totp&ticket=${ticket}`);
+    const done = await browser.submit(setUp, { code: codeOf(rig, secretOn(setUp)), name: '' });
+    assert.notEqual(browser.sessionToken(AUTH), old, 'more was proved: a new session id');
+    const onward = /<a class="button" href="([^"]+)"/.exec(done.text)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const inside = await browser.open(AUTH + onward);
+    assert.equal(inside.url, `${APP}/vault?x=1`);
+    assert.deepEqual((await amrOf(rig)).at(0), ['pwd', 'otp', 'mfa']);
+  });
+});
+
+test('a session from before asks for the step alone where the route wants one', async () => {
+  await withRig(NEEDS_FACTOR, async (rig) => {
+    const early = rig.browser();
+    await early.signInOn(await early.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const { secret } = await enrol(rig, rig.browser());
+    const step = await early.open(`${APP}/vault`);
+    assert.match(step.text, /One more step/);
+    assert.equal(hiddenFields(step)['pending'], undefined);
+    const inside = await early.follow(await early.submit(step, { code: codeOf(rig, secret) }));
+    assert.equal(inside.url, `${APP}/vault`);
+  });
+});
+
+test('second factors are changed only in a fresh session, and by its own person', async () => {
+  await withRig({}, async (rig) => {
+    const browser = rig.browser();
+    const { secret } = await enrol(rig, browser);
+    const page = await browser.open(`${AUTH}/.postern/security`);
+    assert.match(page.text, /Phone/);
+    const id = /name="id" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
+    const guard = { form: hiddenFields(page)['form'] ?? '' };
+    const other = rig.browser();
+    await other.signInOn(await other.open(`${AUTH}/.postern/sign-in`), 'bob', 'right password');
+    const attempt = await other.send(`${AUTH}/.postern/security`, { form: { ...guard, do: 'remove', id } });
+    assert.equal(attempt.status, 403, 'the form of another session');
+    const own = hiddenFields(await other.open(`${AUTH}/.postern/security`))['form'] ?? '';
+    await other.send(`${AUTH}/.postern/security`, { form: { form: own, do: 'remove', id } });
+    const crossSite = { form: { ...guard, do: 'remove', id }, headers: { origin: APP, 'sec-fetch-site': 'same-site' } };
+    assert.equal((await browser.send(`${AUTH}/.postern/security`, crossSite)).status, 403);
+    assert.match((await browser.open(`${AUTH}/.postern/security`)).text, /Phone/, 'still there');
+
+    rig.advance(15 * 60_000);
+    const stale = await browser.send(`${AUTH}/.postern/security`, { form: { ...guard, do: 'remove', id } });
+    assert.equal(stale.status, 403);
+    assert.match(stale.text, /confirm that it is you/);
+    const refused = await browser.submit(stale, { password: 'wrong password' });
+    assert.equal(refused.status, 403);
+    const step = await browser.follow(await browser.submit(refused, { password: 'right password' }));
+    assert.match(step.text, /One more step/, 'the password alone does not change what guards against its loss');
+    const back = await browser.follow(await browser.submit(step, { code: codeOf(rig, secret) }));
+    assert.equal(back.url, `${AUTH}/.postern/security`);
+    await browser.send(`${AUTH}/.postern/security`, {
+      form: { form: hiddenFields(back)['form'] ?? '', do: 'remove', id },
+    });
+    assert.match((await browser.open(`${AUTH}/.postern/security`)).text, /No second factor is set up/);
+  });
+});
+
+test('guessing codes waits, also with the right password in hand', async () => {
+  await withRig({}, async (rig) => {
+    await enrol(rig, rig.browser());
+    const browser = rig.browser();
+    let page = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    for (let i = 0; i < 5; i++) page = await browser.submit(page, { code: `00000${i}` });
+    const held = await browser.submit(page, { code: '000009' });
+    assert.equal(held.status, 429);
+    assert.equal(held.headers.get('retry-after'), '2');
+  });
+});
+
+test('second-step and security pages take nothing that is not theirs', async () => {
+  await withRig({}, async (rig) => {
+    await enrol(rig, rig.browser());
+    const browser = rig.browser();
+    const step = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const fields = hiddenFields(step);
+    const odd = fc.string({ maxLength: 200, unit: 'binary' });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record(
+          { pending: odd, form: odd, code: odd, ticket: odd, answer: odd, do: odd, id: odd, secret: odd },
+          { requiredKeys: [] },
+        ),
+        fc.constantFrom('second-step', 'security', 'passkey'),
+        fc.boolean(),
+        async (form, page, keepsOwn) => {
+          const sent = keepsOwn ? { ...form, ...fields } : form;
+          const answer = await browser.send(`${AUTH}/.postern/${page}`, { form: sent });
+          assert.ok(answer.status >= 300 && answer.status < 500, `${page} ${answer.status} ${JSON.stringify(sent)}`);
+          assert.equal(browser.sessionToken(AUTH), undefined);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,209 @@
+/**
+ * `/.postern/security` on the sign-in host: a person's own second factors. Changes need a session that
+ * is fresh; an older one asks for the password again, and for the second step where there is one.
+ */
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
+import { mintTotpSecret, totpUri } from '../session/totp.ts';
+import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
+import { isFromOwnPage, mintFormToken, readFormToken } from './form-guard.ts';
+import { offerPasskey, readNewPasskey } from './passkeys.ts';
+import { checkPassword } from './password.ts';
+import { html } from './pages/html.ts';
+import { addTotpPage, confirmPage, recoveryPage, securityPage, type Frame } from './pages/security-page.ts';
+import { isNotTopLevel } from './request-kind.ts';
+import { splitUrl } from './return-path.ts';
+import { goToSecondStep } from './second-step.ts';
+import { refuseForm } from './refusals.ts';
+import { signInCookie, signInSession } from './sign-in-session.ts';
+import { openTicket } from './ticket.ts';
+import type { SessionFacts } from './ports.ts';
+
+/** How old a sign-in may be for its session to change second factors. */
+const FRESH_MS = 15 * 60_000;
+const MAX_NAME = 40;
+
+/** The session of a local account, and the ticket that the page was asked for with. */
+interface Visit {
+  readonly session: SessionFacts;
+  readonly ticketText: string | null;
+}
+
+export async function showSecurity(context: Context): Promise<Response> {
+  const visit = readVisit(context, context.query.get('ticket'));
+  if (visit instanceof Response) return visit;
+  if (!isFresh(context, visit.session)) return showConfirm(context, visit, 200, null);
+  if (context.query.get('add') === 'totp') return showAddTotp(context, visit, { status: 200, problem: null });
+  return showOverview(context, visit, { status: 200, problem: null });
+}
+
+export async function postSecurity(context: Context): Promise<Response> {
+  const { headers, url } = context;
+  const form = readForm(context);
+  if (form === null || !isFromOwnPage(headers, url.origin) || isNotTopLevel(headers)) return refuseForm(context);
+  const visit = readVisit(context, form.get('ticket'));
+  if (visit instanceof Response) return visit;
+  if (readFormToken(context.deps, visit.session.key, form.get('form') ?? '') === null) return refuseForm(context);
+  const intent = form.get('do');
+  if (intent === 'confirm') return confirm(context, visit, form.get('password') ?? '');
+  if (!isFresh(context, visit.session)) return showConfirm(context, visit, 403, null);
+  switch (intent) {
+    case 'totp':
+      return addTotp(context, visit, form);
+    case 'passkey':
+      return addPasskey(context, visit, form);
+    case 'remove':
+      return remove(context, visit, form.get('id') ?? '');
+    case 'recovery':
+      return showRecovery(context, visit, []);
+    default:
+      return refuseForm(context);
+  }
+}
+
+function readVisit(context: Context, text: string | null): Visit | Response {
+  const ticketText = text !== null && openTicket(context.deps.seal, text) !== null ? text : null;
+  const session = signInSession(context);
+  if (session === null)
+    return answerRedirect(303, ticketText === null ? '/.postern/sign-in' : `/.postern/sign-in?ticket=${ticketText}`);
+  return session.person.provider === LOCAL_PROVIDER ? { session, ticketText } : explainForeign(context, session);
+}
+
+function isFresh({ now, settings }: Context, session: SessionFacts): boolean {
+  return now - (session.expiresAt - settings.lifetimeMs) < FRESH_MS;
+}
+
+async function confirm(context: Context, visit: Visit, password: string): Promise<Response> {
+  const { deps, request, texts, url } = context;
+  const { person } = visit.session;
+  const answer = await checkPassword(deps, person.name, password, request.ip);
+  if (answer.kind === 'wait' || answer.kind === 'busy')
+    return showConfirm(context, visit, 429, texts.signIn.wait(texts.seconds(answer.seconds)));
+  if (answer.kind !== 'ok' || answer.account.subject !== person.subject)
+    return showConfirm(context, visit, 403, texts.signIn.wrong);
+  if (await deps.factors.isEnrolled(person.subject))
+    return goToSecondStep(context, answer.account, { ticketText: visit.ticketText, next: 'security' });
+  await deps.sessions.revoke(visit.session.key);
+  const opened = await deps.accounts.openSignIn(person.subject, url.host, ['pwd'], answer.verified);
+  if (opened === null) return answerRedirect(303, '/.postern/sign-in');
+  return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`, [signInCookie(context, opened)]);
+}
+
+async function addTotp(context: Context, visit: Visit, form: URLSearchParams): Promise<Response> {
+  const { deps, texts } = context;
+  const { subject } = visit.session.person;
+  const secret = deps.seal.unseal(totpPurpose(visit.session), form.get('secret') ?? '');
+  if (typeof secret !== 'string') return refuseForm(context);
+  const name = nameOf(form, texts.security.totp);
+  if (!(await deps.factors.addTotp(subject, name, secret, form.get('code') ?? '')))
+    return showAddTotp(context, visit, { status: 403, problem: texts.secondStep.wrong, secret });
+  return added(context, visit, ['pwd', 'otp', 'mfa']);
+}
+
+async function addPasskey(context: Context, visit: Visit, form: URLSearchParams): Promise<Response> {
+  const { deps, texts } = context;
+  const passkey = await readNewPasskey(context, form.get('answer') ?? '', visit.session.key);
+  const name = nameOf(form, texts.security.passkey);
+  if (passkey === null || !(await deps.factors.addPasskey(visit.session.person.subject, name, passkey)))
+    return showOverview(context, visit, { status: 403, problem: texts.secondStep.passkeyFailed });
+  return added(context, visit, ['pwd', 'swk', 'mfa']);
+}
+
+/** The first one raises what this session has proved; with it come the recovery codes. */
+async function added(context: Context, visit: Visit, amr: readonly string[]): Promise<Response> {
+  const { deps, url } = context;
+  const { person, key } = visit.session;
+  const opened = person.amr.includes('mfa') ? null : await deps.accounts.openSignIn(person.subject, url.host, amr);
+  if (opened !== null) await deps.sessions.revoke(key);
+  const cookies = opened === null ? [] : [signInCookie(context, opened)];
+  const overview = await deps.factors.overview(person.subject);
+  if (overview.recoveryLeft === 0) return showRecovery(context, visit, cookies);
+  return answerRedirect(303, continueUrl(visit), cookies);
+}
+
+async function remove(context: Context, visit: Visit, id: string): Promise<Response> {
+  await context.deps.factors.remove(visit.session.person.subject, id.slice(0, 64));
+  return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
+}
+
+async function showRecovery(context: Context, visit: Visit, cookies: readonly string[]): Promise<Response> {
+  const codes = await context.deps.factors.makeRecovery(visit.session.person.subject);
+  const title = context.texts.security.recovery;
+  return answerPage(context, 200, { title, main: recoveryPage(context.texts, codes, continueUrl(visit)) }, { cookies });
+}
+
+interface State {
+  readonly status: number;
+  readonly problem: string | null;
+  readonly secret?: string;
+}
+
+async function showOverview(context: Context, visit: Visit, state: State): Promise<Response> {
+  const { deps, texts } = context;
+  const { person, key } = visit.session;
+  const overview = await deps.factors.overview(person.subject);
+  const ticket = visit.ticketText === null ? null : openTicket(deps.seal, visit.ticketText);
+  const main = securityPage({
+    ...frameOf(context, visit),
+    person,
+    ...overview,
+    passkey: offerPasskey(context, key, person, await deps.factors.passkeysOf(person.subject)),
+    notice: null,
+    problem: state.problem,
+    host: ticket === null ? null : splitUrl(ticket.origin).host,
+  });
+  const words = { title: texts.security.title, main, script: '/.postern/passkey.js' };
+  return answerPage(context, state.status, words, { hasScript: true });
+}
+
+async function showAddTotp(context: Context, visit: Visit, state: State): Promise<Response> {
+  const { deps, settings, texts } = context;
+  const { encode } = await import('uqr');
+  const secret = state.secret ?? mintTotpSecret();
+  const uri = await totpUri(secret, settings.brand.name, visit.session.person.name);
+  const main = addTotpPage({
+    ...frameOf(context, visit),
+    secret,
+    sealedSecret: deps.seal.seal(totpPurpose(visit.session), secret),
+    code: encode(uri, { ecc: 'M', border: 0 }).data,
+    problem: state.problem,
+  });
+  return answerPage(context, state.status, { title: texts.security.addTotp, main });
+}
+
+function showConfirm(context: Context, visit: Visit, status: number, problem: string | null): Response {
+  const main = confirmPage(frameOf(context, visit), visit.session.person, problem);
+  return answerPage(context, status, { title: context.texts.security.title, main });
+}
+
+function explainForeign(context: Context, { person }: SessionFacts): Response {
+  const { title, foreign } = context.texts.security;
+  const main = html`<h1>${title}</h1>
+    <p class="soft">${foreign(person.provider)}</p>
+    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
+  const options: PageOptions = {};
+  return answerPage(context, 200, { title, main }, options);
+}
+
+function frameOf({ deps, texts }: Context, { session, ticketText }: Visit): Frame {
+  return { texts, formToken: mintFormToken(deps, session.key), ticket: ticketText };
+}
+
+function continueUrl({ ticketText }: Visit): string {
+  return ticketText === null ? '/.postern/security' : `/.postern/sign-in?continue=signed-in&ticket=${ticketText}`;
+}
+
+function ticketQuery({ ticketText }: Visit): string {
+  return ticketText === null ? '' : `?ticket=${ticketText}`;
+}
+
+function totpPurpose({ key }: SessionFacts): string {
+  return `totp-secret/${key}`;
+}
+
+function nameOf(form: URLSearchParams, otherwise: string): string {
+  const name = (form.get('name') ?? '')
+    .replaceAll(/\p{Cc}/gu, '')
+    .trim()
+    .slice(0, MAX_NAME);
+  return name === '' ? otherwise : name;
+}
