@@ -40,7 +40,7 @@ test('textsFor() answers any header with a table', () => {
 /** Every text of a table by its path; functions are called with a mark that the text must hold. */
 function flatten(value: unknown, path: string, into: Map<string, string>): Map<string, string> {
   if (typeof value === 'string') into.set(path, value);
-  else if (typeof value === 'function') into.set(path, String((value as (mark: unknown) => unknown)(7)));
+  else if (typeof value === 'function') flatten((value as (mark: unknown) => unknown)(7), path, into);
   else for (const [key, one] of Object.entries(value as object)) flatten(one, `${path}.${key}`, into);
   return into;
 }

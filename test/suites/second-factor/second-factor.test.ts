@@ -74,7 +74,7 @@ hosts:
     'a route asks for one, an authenticator app is set up on the way, and is asked for ever after',
     { timeout: 90_000 },
     async () => {
-      const context = await openContext(browser, false, 390, 844);
+      const context = await openContext(browser, { viewport: { width: 390, height: 844 } });
       const page = await context.newPage();
       await page.goto(at('vault', '/safe?x=1&y=%2F'));
       await signInAs(page, 'alice');
@@ -139,7 +139,7 @@ hosts:
   };
 
   test('a passkey is added, stands after a password, and signs in alone', { timeout: 90_000 }, async () => {
-    const context = await openContext(browser, true);
+    const context = await openContext(browser, { colorScheme: 'dark' });
     const page = await context.newPage();
     await addAuthenticator(context, page);
     const complaints: string[] = [];

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { TOTP } from 'otpauth';
-import { openStore } from '../store/sqlite.ts';
-import { createFactors, MAX_FACTORS, RECOVERY_CODES, type Factors } from './factors.ts';
-import { createSealKey } from './seal.ts';
-import { mintTotpSecret, takeTotp, totpUri } from './totp.ts';
+import { openStore } from '../../src/store/sqlite.ts';
+import { createFactors, MAX_FACTORS, RECOVERY_CODES, type Factors } from '../../src/session/factors.ts';
+import { createSealKey } from '../../src/session/seal.ts';
+import { mintTotpSecret, takeTotp, totpUri } from '../../src/session/totp.ts';
 
 interface Rig {
   readonly factors: Factors;
