@@ -25,6 +25,7 @@ export interface AskedRequest {
 export type Explanation =
   | { readonly kind: 'bad-request'; readonly reason: string }
   | { readonly kind: 'sign-in-host'; readonly host: string }
+  | { readonly kind: 'own-path'; readonly host: string; readonly path: string }
   | { readonly kind: 'no-host'; readonly host: string }
   | { readonly kind: 'no-route'; readonly host: CompiledHost; readonly path: string }
   | {
@@ -38,6 +39,9 @@ export type Explanation =
       readonly traces: readonly RuleTrace[];
     };
 
+/** Taken before routes and rules are looked at. */
+const OWN_PATHS = '/.postern';
+
 export function explainRequest(table: RoutingTable, asked: AskedRequest): Explanation {
   const target = readTarget(asked);
   if (target.kind === 'bad-request') return target;
@@ -45,6 +49,7 @@ export function explainRequest(table: RoutingTable, asked: AskedRequest): Explan
   if (name === table.signInHost) return { kind: 'sign-in-host', host: name };
   const host = table.findHost(name);
   if (host === null) return { kind: 'no-host', host: name };
+  if (path === OWN_PATHS || path.startsWith(`${OWN_PATHS}/`)) return { kind: 'own-path', host: name, path };
   const route = table.findRoute(host, path, asked.method, asked.headers ?? new HeaderBlock());
   if (route === null) return { kind: 'no-route', host, path };
   if (hasEncodedSlash && route.config.encodedSlash === 'reject') {
@@ -92,6 +97,8 @@ export function formatExplanation(explanation: Explanation): string {
       return `Refused with 400: ${explanation.reason}\n`;
     case 'sign-in-host':
       return `Host "${explanation.host}" is the sign-in host: it serves Postern's own pages\n`;
+    case 'own-path':
+      return `Path "${explanation.path}" is Postern's own on every host: no route and no rule is asked\n`;
     case 'no-host':
       return `No host "${explanation.host}" in the document, and no default\n`;
     case 'no-route':
@@ -113,6 +120,7 @@ export function explanationToJson(explanation: Explanation): unknown {
   switch (explanation.kind) {
     case 'bad-request':
     case 'sign-in-host':
+    case 'own-path':
     case 'no-host':
       return explanation;
     case 'no-route':

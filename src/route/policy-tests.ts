@@ -41,6 +41,8 @@ function reasonOf(explanation: Explanation): string {
       return explanation.reason;
     case 'sign-in-host':
       return `"${explanation.host}" is the sign-in host`;
+    case 'own-path':
+      return `"${explanation.path}" is Postern's own path`;
     case 'no-host':
       return `no host "${explanation.host}"`;
     case 'no-route':

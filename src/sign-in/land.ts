@@ -17,7 +17,7 @@ export async function handleLand(context: Context): Promise<Response> {
   const { deps, request, query, url, now } = context;
   const code = query.get('code') ?? '';
   const flow = query.get('flow') ?? '';
-  if (isNotTopLevel(context.headers) || !isToken(code) || !isFlowId(flow)) return explain(context, []);
+  if (isNotTopLevel(context.headers, 'app host') || !isToken(code) || !isFlowId(flow)) return explain(context, []);
   const cookieName = flowCookieName(context, flow);
   const nonce = onlyCookie(request, cookieName);
   // Without the tab's cookie the code stays as it is: whoever only has the URL can do nothing, not even spoil it.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { classifyRequest } from './request-kind.ts';
+import { classifyRequest, isNotTopLevel } from './request-kind.ts';
 
 const HTML = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 
@@ -21,7 +21,7 @@ test('classifyRequest() sees a navigation in what browsers send for a tab', () =
 
 test('classifyRequest() sees none in everything else', () => {
   const base = { Accept: HTML, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' };
-  for (const destination of ['iframe', 'frame', 'embed', 'object', 'empty', 'image', 'worker', '']) {
+  for (const destination of ['iframe', 'frame', 'embed', 'object', 'image', 'worker', '']) {
     assert.equal(kindOf({ ...base, 'Sec-Fetch-Dest': destination }), 'other', destination);
   }
   for (const mode of ['cors', 'no-cors', 'same-origin', 'websocket', ''])
@@ -37,4 +37,17 @@ test('classifyRequest() sees none in everything else', () => {
   assert.equal(kindOf({ Accept: '*/*' }), 'other');
   assert.equal(kindOf({}), 'other');
   assert.equal(kindOf({ 'Sec-Fetch-Dest': 'document', Accept: HTML }), 'other');
+});
+
+test('a navigation that the app’s own service worker passed on is one, on app hosts alone', () => {
+  const passedOn = { Accept: HTML, 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'empty' };
+  assert.equal(kindOf(passedOn), 'navigation');
+  assert.equal(isNotTopLevel(HeaderBlock.from(passedOn), 'app host'), false);
+  assert.equal(isNotTopLevel(HeaderBlock.from(passedOn)), true);
+  // What fetch() of a page or of a worker sends.
+  for (const change of [{ 'Sec-Fetch-Mode': 'same-origin' }, { 'Sec-Fetch-Mode': 'cors' }, { Accept: '*/*' }]) {
+    assert.equal(kindOf({ ...passedOn, ...change }), 'other');
+    assert.equal(isNotTopLevel(HeaderBlock.from({ ...passedOn, ...change }), 'app host'), true);
+  }
+  assert.equal(kindOf({ ...passedOn, 'Sec-Purpose': 'prefetch' }), 'other');
 });

@@ -16,22 +16,37 @@ export function classifyRequest(method: string, headers: FieldReader): 'navigati
   const mode = headers.get('sec-fetch-mode');
   const destination = headers.get('sec-fetch-dest');
   if (present(headers, 'sec-fetch-mode') || present(headers, 'sec-fetch-dest')) {
-    return mode === 'navigate' && destination === 'document' ? 'navigation' : 'other';
+    const isTab = destination === 'document' || isPassedOn(headers);
+    return mode === 'navigate' && isTab ? 'navigation' : 'other';
   }
   // Browsers send Sec-Fetch only to trustworthy addresses, and old ones not at all.
   if (present(headers, 'x-requested-with')) return 'other';
   return HTML.test(headers.get('accept') ?? '') ? 'navigation' : 'other';
 }
 
-/** True where a browser says that this is no navigation of a tab: such a request must have no effect. */
-export function isNotTopLevel(headers: FieldReader): boolean {
+/**
+ * True where a browser says that this is no navigation of a tab: such a request must have no effect.
+ * On an app host, which may have a service worker, a navigation that one passed on counts.
+ */
+export function isNotTopLevel(headers: FieldReader, on: 'sign-in host' | 'app host' = 'sign-in host'): boolean {
   if (isSpeculative(headers)) return true;
+  if (on === 'app host' && isPassedOn(headers)) return false;
   const mode = headers.get('sec-fetch-mode');
   const destination = headers.get('sec-fetch-dest');
   return (
     (present(headers, 'sec-fetch-mode') && mode !== 'navigate') ||
     (present(headers, 'sec-fetch-dest') && destination !== 'document')
   );
+}
+
+/**
+ * The app's own service worker handed a navigation on with `fetch(event.request)`: Chromium then says
+ * "navigate" and "empty". No page can make such a request: fetch() refuses the mode "navigate". A frame
+ * of the app may, but gets no further than the sign-in host, which sees what it is.
+ */
+function isPassedOn(headers: FieldReader): boolean {
+  const isNavigation = headers.get('sec-fetch-mode') === 'navigate' && headers.get('sec-fetch-dest') === 'empty';
+  return isNavigation && HTML.test(headers.get('accept') ?? '');
 }
 
 function isSpeculative(headers: FieldReader): boolean {

@@ -16,8 +16,8 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-export async function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: findPeer('chromium') ?? '/usr/bin/chromium', args: FLAGS });
+export async function openBrowser(...flags: readonly string[]): Promise<Browser> {
+  return chromium.launch({ executablePath: findPeer('chromium') ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] });
 }
 
 export async function openContext(browser: Browser, options: BrowserContextOptions = {}): Promise<BrowserContext> {
