@@ -1,0 +1,87 @@
+/** A real code-server with an empty project, and the hands of a person who works in its terminal. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { findPeer } from './peers.ts';
+import { freePorts } from './postern.ts';
+import { accepts, until } from './programs.ts';
+
+export interface CodeServer {
+  readonly port: number;
+  /** Its project folder. */
+  readonly project: string;
+  readonly stop: () => void;
+}
+
+export async function startCodeServer(): Promise<CodeServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'postern-code-'));
+  for (const name of ['user', 'extensions', 'project']) mkdirSync(join(dir, name));
+  mkdirSync(join(dir, 'user', 'User'));
+  // The terminal as text in the page, so that its output can be read there.
+  writeFileSync(join(dir, 'user', 'User', 'settings.json'), '{ "terminal.integrated.gpuAcceleration": "off" }');
+  const [port = 0] = await freePorts(1);
+  const folders = ['--user-data-dir', join(dir, 'user'), '--extensions-dir', join(dir, 'extensions')];
+  const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust'];
+  const args = ['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, ...folders, ...quiet];
+  const child = spawn(findPeer('code-server') ?? '', args, {
+    stdio: 'ignore',
+    env: { ...process.env, HOME: dir, SHELL: '/bin/sh' },
+  });
+  await until(() => accepts(port), 'code-server listens', 60_000);
+  return {
+    port,
+    project: join(dir, 'project'),
+    stop() {
+      child.kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface Sockets {
+  open: number;
+  lastClosedAt: number;
+  readonly paths: Set<string>;
+}
+
+/** Counts the page's WebSockets. */
+export function watchSockets(page: Page): Sockets {
+  const sockets: Sockets = { open: 0, lastClosedAt: 0, paths: new Set() };
+  page.on('websocket', (socket) => {
+    sockets.open++;
+    sockets.paths.add(new URL(socket.url()).pathname);
+    socket.on('close', () => {
+      sockets.open--;
+      sockets.lastClosedAt = Date.now();
+    });
+  });
+  return sockets;
+}
+
+export async function openTerminal(page: Page): Promise<void> {
+  await page.waitForSelector('.monaco-workbench', { timeout: 60_000 });
+  const terminal = page.locator('.xterm').first();
+  // The shortcut goes nowhere until the workbench has the focus, and closes what it has opened when pressed twice.
+  await until(async () => {
+    await page.keyboard.press('Control+Backquote');
+    return terminal.waitFor({ timeout: 4_000 }).then(
+      () => true,
+      () => false,
+    );
+  }, 'a terminal opens');
+  await terminal.click();
+}
+
+/** Types the command until the file that it makes is there; answers what the file holds. */
+export async function runInTerminal(page: Page, command: string, file: string): Promise<string> {
+  await until(async () => {
+    await page.locator('.xterm').first().click();
+    await page.keyboard.type(`${command}\n`, { delay: 5 });
+    const deadline = Date.now() + 3_000;
+    while (!existsSync(file) && Date.now() < deadline) await page.waitForTimeout(50);
+    return existsSync(file);
+  }, `"${command}" runs in the terminal`);
+  return readFileSync(file, 'utf8');
+}
