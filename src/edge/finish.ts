@@ -29,8 +29,11 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
     const errorCode = context.errorCode ?? report?.errorCode ?? null;
     metrics.request(route === null ? null : route.label, outcome.status, durationMs);
     if (decision !== null) metrics.count('decisions', decision);
-    if (outcome.bytesIn > 0) metrics.add('receivedBytes', outcome.bytesIn);
-    metrics.add('sentBytes', outcome.bytesOut);
+    // A stream of HTTP/2 does not know what passed through its tunnel; the tunnel does.
+    const bytesIn = outcome.bytesIn || (report?.tunnel?.bytesToApp ?? 0);
+    const bytesOut = outcome.bytesOut || (report?.tunnel?.bytesToClient ?? 0);
+    if (bytesIn > 0) metrics.add('receivedBytes', bytesIn);
+    metrics.add('sentBytes', bytesOut);
     if (errorCode !== null) countError(context, metrics, log);
     if (!logsAccess() && outcome.status < FAILURE) return;
     const { request } = exchange;
@@ -44,8 +47,8 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
       query: request.query,
       version: request.version,
       status: outcome.status,
-      bytesIn: outcome.bytesIn,
-      bytesOut: outcome.bytesOut,
+      bytesIn,
+      bytesOut,
       durationMs,
       who: judged === null ? '-' : whoOf(judged.identity),
       route: route === null ? null : route.label,

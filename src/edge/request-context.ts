@@ -6,6 +6,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Judged } from '../gate/gate.ts';
 import type { CompiledHost, CompiledRoute } from '../route/table.ts';
 import type { ForwardReport } from '../upstream/plan.ts';
+import type { Tunnel } from '../wire/tunnel.ts';
 import type { ClientFacts } from '../wire/client-address.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Site } from './site.ts';
@@ -29,7 +30,7 @@ export class RequestContext {
   host: CompiledHost | null = null;
   route: CompiledRoute | null = null;
   judged: Judged | null = null;
-  report: ForwardReport | null = null;
+  report: (ForwardReport & { readonly tunnel: Pick<Tunnel, 'bytesToApp' | 'bytesToClient'> | null }) | null = null;
   errorCode: ErrorCode | null = null;
   error: Error | null = null;
   /** What the log calls the decision where no rule was asked. */

@@ -2,6 +2,7 @@
 import { failWith } from './refuse.ts';
 import type { ErrorCode, PosternError } from '../core/errors.ts';
 import type { ForwardReport } from '../upstream/plan.ts';
+import type { Tunnel } from '../wire/tunnel.ts';
 import type { LongLived } from './long-lived.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -12,6 +13,7 @@ export class RequestReport implements ForwardReport {
   retries = 0;
   errorCode: ErrorCode | null = null;
   error: PosternError | null = null;
+  tunnel: Tunnel | null = null;
   readonly #context: RequestContext;
   readonly #longLived: LongLived;
 
@@ -24,7 +26,8 @@ export class RequestReport implements ForwardReport {
     failWith(this.#context, error);
   }
 
-  onTunnel(tunnel: { readonly close: () => void }): void {
+  onTunnel(tunnel: Tunnel): void {
+    this.tunnel = tunnel;
     this.#longLived.setTunnel(this.#context, tunnel);
   }
 }

@@ -233,10 +233,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     const tunnel = joinTunnel(client, stream, {
       idleMs: this.#plan.limits.tunnelIdleMs,
       ticker: this.#deps.ticker,
-      onClose: (bytesToApp, bytesToClient) => {
-        this.#leave();
-        this.#report.onTunnelClose?.(bytesToApp, bytesToClient);
-      },
+      onClose: () => void this.#leave(),
     });
     this.#report.onTunnel?.(tunnel);
   }

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode, PosternError } from '../core/errors.ts';
 import type { HeaderEdits, ProxyAction, RouteLimits } from '../config/document.ts';
+import type { Tunnel } from '../wire/tunnel.ts';
 
 export interface ForwardPlan {
   /** Servers with templates resolved. The same object for the same route, where there are none: it is a key of caches. */
@@ -48,8 +49,7 @@ export interface ForwardReport {
   /** No byte of an answer was sent: the caller answers. */
   readonly onFailure: (error: PosternError) => void;
   /** The exchange became a tunnel, which the caller may close when its permission ends. */
-  readonly onTunnel?: (tunnel: { readonly close: () => void }) => void;
-  readonly onTunnelClose?: (bytesToApp: number, bytesToClient: number) => void;
+  readonly onTunnel?: (tunnel: Tunnel) => void;
 }
 
 export function createReport(onFailure: (error: PosternError) => void): ForwardReport {

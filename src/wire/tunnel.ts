@@ -20,6 +20,9 @@ export interface TunnelOptions {
 export interface Tunnel {
   /** Breaks both ends at once. */
   readonly close: () => void;
+  /** What has passed so far. */
+  readonly bytesToApp: number;
+  readonly bytesToClient: number;
 }
 
 /** Where one end has said its last word and the other stays silent, nobody may be left to care. */
@@ -55,6 +58,14 @@ class JoinedTunnel implements Tunnel, Ticking {
     this.#ticker = options.ticker ?? (sharedTicker ??= createTicker());
     this.#idleMs = options.idleMs;
     this.#activeAt = this.#ticker.now;
+  }
+
+  get bytesToApp(): number {
+    return this.#toApp;
+  }
+
+  get bytesToClient(): number {
+    return this.#toClient;
   }
 
   begin(): void {
