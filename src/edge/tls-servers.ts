@@ -91,6 +91,8 @@ export class TlsServers {
     const context = this.#options.source.contextFor(serverName, hello.signatureSchemes ?? undefined);
     const policy = this.#options.source.clientAuthFor(serverName);
     if (context === null) return 'no-certificate';
+    // A client that leaves in the middle of the handshake is gone; the codec allows half-open again (node copies this).
+    raw.allowHalfOpen = false;
     if (serverName === null) {
       // A policy belongs to a host, and without a name there is none.
       if (policy !== null) return 'no-certificate';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import https from 'node:https';
 import { after, test } from 'node:test';
+import tls from 'node:tls';
 import { makeCertificate, openRig, talk } from '../../test/transport-rig.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
@@ -64,6 +65,27 @@ test('a plain port speaks HTTP/1.1 and HTTP/2 with prior knowledge', async () =>
   const got = await talk(plainRig.port, 'GET /p HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
   assert.match(got.toString(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*1\.1 \/p/);
   assert.match(await post2(`http://127.0.0.1:${plainRig.port}`, Buffer.alloc(300_000)), /^2 \/up/);
+});
+
+test('a client that leaves in the middle of its TLS handshake leaves nothing behind', async () => {
+  const before = tlsRig.transport.stats.accepted;
+  for (let round = 0; round < 5; round++) {
+    await new Promise<void>((resolve) => {
+      // In TLS 1.3 the client is done before its last flight is sent.
+      const socket = tls.connect({
+        port: tlsRig.port,
+        host: '127.0.0.1',
+        servername: 'localhost',
+        rejectUnauthorized: false,
+      });
+      socket.on('error', () => undefined);
+      socket.once('secureConnect', () => socket.destroy());
+      socket.once('close', () => resolve());
+    });
+  }
+  while (tlsRig.transport.stats.accepted < before + 5 || tlsRig.transport.stats.open > 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 });
 
 test('drain() ends both codecs in order', async () => {

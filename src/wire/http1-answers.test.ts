@@ -242,14 +242,22 @@ suite('HTTP/1.1 server lives through closing clients', () => {
     assert.match(await quiet.closed(), /^(?:HTTP\/1\.1 100 Continue\r\n\r\n){3}HTTP\/1\.1 200 OK\r\n[^]*done$/);
   });
 
-  test('drain() closes idle connections at once and busy ones behind their answer', async (t) => {
+  test('drain() closes idle connections after a moment and others behind one more answer', async (t) => {
     const waiting: Seen[] = [];
-    const rig = await openRig(t, (seen) => waiting.push(seen));
+    const rig = await openRig(t, (seen) => {
+      if (seen.exchange.request.path === '/late') seen.exchange.respondWhole(head(), 'late');
+      else waiting.push(seen);
+    });
     const idle = await connectTo(t, rig.port);
+    const late = await connectTo(t, rig.port);
     const busy = await connectTo(t, rig.port);
     busy.socket.write(get());
-    await eventually(() => waiting.length === 1 && rig.connections.length === 2);
+    await eventually(() => waiting.length === 1 && rig.connections.length === 3);
     for (const connection of rig.connections) connection.drain();
+    // Was on its way when the drain began.
+    late.socket.write(get('/late'));
+    assert.match(await late.closed(), /Connection: close\r\n[^]*late$/);
+    rig.advance(1_000);
     assert.equal(await idle.closed(), '');
     waiting[0]?.exchange.respondWhole(head(), 'bye');
     assert.match(await busy.closed(), /Connection: close\r\n[^]*bye$/);

@@ -73,6 +73,8 @@ const OVER = 4;
 
 /** Bytes that may wait while an exchange runs. Then TCP holds the client back. */
 const KEPT_BYTES = 65_536;
+/** How long a connection at rest may still bring a request once the server ends. */
+const DRAIN_IDLE_MS = 500;
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
 /** When to ask a client that sent FIN whether it still listens: ms after the FIN, each once. */
@@ -187,7 +189,9 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   drain(): void {
     this.keepAlive = false;
-    if (this.isIdle && !this.#isBusy) this.#linger();
+    // A request may be on its way, on a new connection above all: one more is answered, with "Connection: close".
+    if (this.isIdle && !this.#isBusy)
+      this.#readDeadline = Math.min(this.#readDeadline, this.ticker.now + DRAIN_IDLE_MS);
   }
 
   destroy(byReset = false): void {
