@@ -43,6 +43,8 @@ export interface PosternOptions {
   readonly files?: Readonly<Record<string, string>>;
   readonly core?: number;
   readonly keepDir?: string;
+  /** Those of a process that ran before, for a restart. */
+  readonly ports?: { readonly https: number; readonly health: number };
 }
 
 /** Ports that were free a moment ago. */
@@ -61,7 +63,8 @@ export async function freePorts(count: number): Promise<number[]> {
 
 export async function startPostern(options: PosternOptions): Promise<PosternProcess> {
   const dir = options.keepDir ?? mkdtempSync(join(tmpdir(), 'postern-'));
-  const [https = 0, http = 0, health = 0] = await freePorts(3);
+  const [free = 0, http = 0, another = 0] = await freePorts(3);
+  const { https, health } = options.ports ?? { https: free, health: another };
   const configFile = join(dir, 'postern.yaml');
   const dataDir = join(dir, 'data');
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text);

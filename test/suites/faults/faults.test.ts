@@ -1,27 +1,16 @@
 /**
- * Apps that misbehave, and changes under load. The visitor gets a 502, 503 or 504 with a request id, the
- * log has the same id with the code; a reload and a certificate swap drop no request.
+ * Apps that misbehave. The visitor gets a 502, 503 or 504 with a request id, the log has the same id with
+ * the code.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
-import { promisify } from 'node:util';
-import { skipWithout } from '../../support/peers.ts';
 import { freePorts, startPostern } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
-import { makeCertificate } from '../../transport-rig.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 
-const run = promisify(execFile);
 type Behaviour = (socket: Socket) => void;
 
 async function startApp(behave: Behaviour): Promise<{ port: number; close: () => void }> {
@@ -143,73 +132,3 @@ ${hosts}${host('refused', nobody)}${host('truncated', truncated.port)}${host('tr
     assert.deepEqual((await ask('extra')).statuses, [200]);
   });
 });
-
-suite('changes under load', { skip: skipWithout('wrk') }, () => {
-  test(
-    'neither a reload nor a new certificate drops a request; the new one is served',
-    { timeout: 90_000 },
-    async () => {
-      const dir = mkdtempSync(join(tmpdir(), 'postern-reload-'));
-      const app = createHttpServer((_req, res) => void res.end('ok'));
-      await new Promise<void>((done) => {
-        app.listen(0, '127.0.0.1', done);
-      });
-      const [one, two] = [
-        makeCertificate('/CN=localhost', 'DNS:localhost'),
-        makeCertificate('/CN=localhost', 'DNS:localhost'),
-      ];
-      const [certificate, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
-      writeFileSync(certificate, one.cert);
-      writeFileSync(key, one.key);
-      const text = (ports: { https: number; health: number }, extra: string): string => `version: 1
-listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
-log: { level: warn }
-hosts:
-  localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: [public], tls: { certificate: ${certificate}, key: ${key} } }
-${extra}`;
-      const postern = await startPostern({ document: (ports) => text(ports, '') });
-      try {
-        const load = run('wrk', ['-t1', '-c16', '-d6s', `https://localhost:${postern.https}/`]);
-        for (let round = 0; round < 4; round++) {
-          postern.writeConfig(
-            text(postern, `  other${round}.test: { to: "http://127.0.0.1:9", allow: [public], tls: off }\n`),
-          );
-          const reloaded = await postern.cli('reload');
-          assert.equal(reloaded.code, 0, reloaded.stderr);
-        }
-        writeFileSync(join(dir, 'new-cert.pem'), two.cert);
-        writeFileSync(join(dir, 'new-key.pem'), two.key);
-        renameSync(join(dir, 'new-cert.pem'), certificate);
-        renameSync(join(dir, 'new-key.pem'), key);
-        const before = fingerprintOf(one.cert);
-        await until(
-          async () => (await servedFingerprint(postern.https)) !== before,
-          'the new certificate is served',
-          20_000,
-        );
-        const { stdout } = await load;
-        assert.doesNotMatch(stdout, /Socket errors|Non-2xx/, stdout);
-        assert.match(stdout, /requests in/);
-      } finally {
-        await postern.close();
-        app.closeAllConnections();
-        app.close();
-        rmSync(dir, { recursive: true, force: true });
-      }
-    },
-  );
-});
-
-function fingerprintOf(pem: string): string {
-  return new X509Certificate(pem).fingerprint256;
-}
-
-function servedFingerprint(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false }, () => {
-      resolve(socket.getPeerX509Certificate()?.fingerprint256 ?? '');
-      socket.destroy();
-    });
-    socket.on('error', reject);
-  });
-}
