@@ -117,9 +117,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const sockets = inheritedSockets();
   const workers = Object.keys(sockets).length > 0 ? 1 : loaded?.workers || availableParallelism();
   let isStoreAnswering = true;
+  let storeAnsweredAt = systemClock.now();
   const probe = setInterval(() => {
     // Nobody's key: that it is not found is an answer.
-    void sessions.find(NOBODYS_KEY).then((answer) => (isStoreAnswering = answer.kind !== 'unavailable'));
+    void sessions.find(NOBODYS_KEY).then((answer) => {
+      isStoreAnswering = answer.kind !== 'unavailable';
+      if (isStoreAnswering) storeAnsweredAt = systemClock.now();
+    });
   }, PROBE_MS);
   closers.push(() => clearInterval(probe));
   // They load their modules while the document is being prepared.
@@ -225,6 +229,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     workers,
     certificates: () => now().certificates.set,
     reload: () => lastReload,
+    notServing: () =>
+      isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs
+        ? null
+        : 'the store does not answer for longer than session.stale_for',
   });
   // At the very end: until then it tells load balancers that it is not ready any more.
   closers.unshift(() => health.close());

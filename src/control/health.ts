@@ -14,6 +14,8 @@ export interface HealthDeps {
   readonly workers: number;
   readonly certificates: () => CertificateSet;
   readonly reload: () => { readonly at: number; readonly succeeded: boolean };
+  /** Why requests of people cannot be served, or null: e.g. the store is away for longer than sessions last without it. */
+  readonly notServing: () => string | null;
 }
 
 export interface Health {
@@ -25,6 +27,7 @@ export interface Health {
 export async function openHealth(deps: HealthDeps): Promise<Health> {
   let isDraining = false;
   const { address } = deps;
+  const notReady = (): string | null => (isDraining ? 'it is ending' : deps.notServing());
   const server =
     address === null
       ? null
@@ -32,13 +35,13 @@ export async function openHealth(deps: HealthDeps): Promise<Health> {
           host: address.host,
           port: address.port,
           names: [],
-          notReady: () => (isDraining ? 'it is ending' : null),
+          notReady,
           metrics: async () =>
             metricsText({
               snapshot: mergeSnapshots(await deps.pool.metrics()),
               version: deps.version,
               workers: deps.workers,
-              isReady: !isDraining,
+              isReady: notReady() === null,
               reload: deps.reload(),
               certificates: deps.certificates().certificates,
             }),

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { Metrics } from '../observe/metrics.ts';
+import { openHealth } from './health.ts';
+import type { HealthDeps } from './health.ts';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+test('openHealth() is alive all the time, and ready while it serves: neither without its store nor while it ends', async (t) => {
+  const port = await freePort();
+  let why: string | null = null;
+  const pool = { metrics: () => Promise.resolve([new Metrics().snapshot()]) } as unknown as HealthDeps['pool'];
+  const health = await openHealth({
+    address: { host: '127.0.0.1', port, tls: false, at: [] },
+    pool,
+    version: '1.0.0',
+    workers: 2,
+    certificates: () => ({ certificates: [] }) as unknown as ReturnType<HealthDeps['certificates']>,
+    reload: () => ({ at: 0, succeeded: true }),
+    notServing: () => why,
+  });
+  t.after(() => health.close());
+  const ask = async (path: string): Promise<[status: number, text: string]> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return [answer.status, await answer.text()];
+  };
+  assert.deepEqual(await ask('/readyz'), [200, 'ready\n']);
+  assert.match((await ask('/metrics'))[1], /^postern_ready 1$/m);
+  why = 'the store does not answer';
+  assert.deepEqual(await ask('/readyz'), [503, 'not ready: the store does not answer\n']);
+  assert.match((await ask('/metrics'))[1], /^postern_ready 0$/m);
+  assert.equal((await ask('/healthz'))[0], 200);
+  why = null;
+  assert.equal((await ask('/readyz'))[0], 200);
+  health.setDraining();
+  assert.deepEqual(await ask('/readyz'), [503, 'not ready: it is ending\n']);
+  assert.equal((await ask('/healthz'))[0], 200);
+});
