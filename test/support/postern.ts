@@ -36,8 +36,11 @@ export interface PosternProcess {
 }
 
 export interface PosternOptions {
-  /** Gets the ports; `listen:` is the caller's to write. */
-  readonly document: (ports: { https: number; http: number; health: number }) => string;
+  /** Gets the ports; `listen:` is the caller's to write. Null: the caller has written `configFile`. */
+  readonly document: (ports: { https: number; http: number; health: number }) => string | null;
+  readonly configFile?: string;
+  /** Command that the program is an argument of. */
+  readonly wrap?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
@@ -65,13 +68,14 @@ export async function startPostern(options: PosternOptions): Promise<PosternProc
   const dir = options.keepDir ?? mkdtempSync(join(tmpdir(), 'postern-'));
   const [free = 0, http = 0, another = 0] = await freePorts(3);
   const { https, health } = options.ports ?? { https: free, health: another };
-  const configFile = join(dir, 'postern.yaml');
+  const configFile = options.configFile ?? join(dir, 'postern.yaml');
   const dataDir = join(dir, 'data');
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(dir, name), text);
-  writeFileSync(configFile, options.document({ https, http, health }));
+  const text = options.document({ https, http, health });
+  if (text !== null) writeFileSync(configFile, text);
   const args = ['run', '--config', configFile, '--data', dataDir, ...(options.args ?? [])];
   const pin = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
-  const [command = PROGRAM, ...rest] = [...pin, PROGRAM, ...args];
+  const [command = PROGRAM, ...rest] = [...pin, ...(options.wrap ?? []), PROGRAM, ...args];
   const child = spawn(command, rest, {
     cwd: dir,
     env: { ...process.env, ...options.env },
