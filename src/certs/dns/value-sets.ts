@@ -25,7 +25,8 @@ export interface RecordsApi {
   readonly zoneOf: ZoneOf;
   /** TXT records of exactly this name. */
   readonly list: (place: Place) => Promise<readonly SingleRecord[]>;
-  readonly create: (place: Place, value: string) => Promise<void>;
+  /** `beside` are the values that the name has already. */
+  readonly create: (place: Place, value: string, beside: readonly SingleRecord[]) => Promise<void>;
   /** One that is gone already is no error. */
   readonly remove: (place: Place, record: SingleRecord) => Promise<void>;
 }
@@ -36,7 +37,7 @@ export function providerOfRecords(name: string, api: RecordsApi): DnsProvider {
     setTxt: async (fqdn, value, signal) => {
       const place = await placeOf(fqdn, api.zoneOf, signal);
       const records = await api.list(place);
-      if (!records.some((one) => one.value === value)) await api.create(place, value);
+      if (!records.some((one) => one.value === value)) await api.create(place, value, records);
     },
     removeTxt: async (fqdn, value, signal) => {
       const place = await placeOf(fqdn, api.zoneOf, signal);

@@ -3,6 +3,7 @@
  * No list of public suffixes: the account knows which zones it has. Walking from below finds the most specific
  * one, where `example.com` and `dev.example.com` are zones of their own.
  */
+import type { Answer } from './answer-shape.ts';
 import type { Api } from './api-client.ts';
 import { dnsError } from './dns-error.ts';
 
@@ -42,10 +43,14 @@ export function createZoneOf(account: Account, find: FindZone, { fewestLabels = 
 }
 
 /** For APIs that answer 2xx for the address of a zone that there is, and something known where there is none. */
-export function findByStatus(api: Api, path: string, absent: readonly number[] = [404]): FindZone {
+export function findByStatus(
+  api: Api,
+  path: string,
+  isAbsent: (answer: Answer) => boolean = ({ status }) => status === 404,
+): FindZone {
   return async (name, signal) => {
-    const { status } = await api.send({ step: 'find the zone', path: `${path}/${name}`, pass: absent, signal });
-    return absent.includes(status) ? null : { name, id: name };
+    const answer = await api.send({ step: 'find the zone', path: `${path}/${name}`, pass: isAbsent, signal });
+    return isAbsent(answer) ? null : { name, id: name };
   };
 }
 

@@ -26,6 +26,7 @@ function refuse(status: number, code: string, message: string): never {
 
 export function hetznerTwin(): Twin {
   const store = new ZoneStore();
+  const seeded = new Set<string>();
   const running = new Map<number, number>();
   const act = (): TwinAnswer => {
     const id = running.size + 1;
@@ -41,7 +42,12 @@ export function hetznerTwin(): Twin {
     };
   };
   const add = (zone: string, fqdn: string, request: TwinRequest): TwinAnswer => {
-    const values = bodyOf(request, ADD).records.map(({ value }) => unquoted(value));
+    const { records, ttl } = bodyOf(request, ADD);
+    const values = records.map(({ value }) => unquoted(value));
+    // What was seeded has an hour.
+    const wanted = seeded.has(fqdn) ? 3600 : 60;
+    if (store.get(zone, fqdn).length > 0 && ttl !== undefined && ttl !== wanted)
+      refuse(422, 'invalid_input', 'has differing record TTLs');
     if (values.some((value) => store.get(zone, fqdn).includes(value))) refuse(422, 'invalid_input', 'duplicate value');
     store.put(zone, fqdn, [...store.get(zone, fqdn), ...values]);
     return act();
@@ -84,7 +90,10 @@ export function hetznerTwin(): Twin {
     hasZones: true,
     isWhole: true,
     valuesOf: (fqdn) => store.valuesOf(fqdn),
-    seed: (fqdn, value) => store.add(fqdn, value),
+    seed: (fqdn, value) => {
+      seeded.add(fqdn);
+      store.add(fqdn, value);
+    },
     handle: (request) => {
       if (request.host !== 'api.hetzner.cloud') violate(`host ${request.host}`);
       if (request.headers['authorization'] !== `Bearer ${TOKEN}`)

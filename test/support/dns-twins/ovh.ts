@@ -22,6 +22,12 @@ function refuse(status: number, errorCode: string, message: string): never {
   throw new Refusal({ status, json: { errorCode, httpCode: String(status), message } });
 }
 
+/** As for a consumer key of single zones. */
+function absent(zone: string): never {
+  if (zone.length % 2 === 0) refuse(403, 'NOT_GRANTED_CALL', 'This call has not been granted');
+  refuse(404, 'NOT_FOUND', 'This service does not exist');
+}
+
 function checkSignature({ headers, method, href, text }: TwinRequest): void {
   if (headers['x-ovh-application'] !== KEYS.application_key)
     refuse(403, 'INVALID_KEY', 'This application key is invalid');
@@ -86,7 +92,7 @@ export function ovhTwin(): Twin {
       const [, zone = '', what, id] =
         /^\/1\.0\/domain\/zone\/([^/]+)(?:\/(record|refresh)(?:\/(\d+))?)?$/.exec(request.path) ??
         violate('no such path');
-      const names = draft.zones.get(zone) ?? refuse(404, 'NOT_FOUND', 'This service does not exist');
+      const names = draft.zones.get(zone) ?? absent(zone);
       if (what === undefined) return { status: 200, json: { name: zone, dnssecSupported: true } };
       if (what === 'record')
         return id === undefined ? records(zone, request) : record(zone, Number(id), request.method);

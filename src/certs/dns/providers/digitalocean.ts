@@ -10,7 +10,7 @@ import { createZoneOf, findByStatus } from '../zone-walk.ts';
 
 /** The least that it takes. */
 const TTL = 30;
-const PERMISSION = 'the token needs the scopes domain:read, domain:create, domain:update and domain:delete';
+const PERMISSION = 'the token needs the scopes domain:read, domain:create and domain:delete';
 const RECORDS = z.object({
   domain_records: z.array(z.object({ id: z.number(), type: z.string(), name: z.string(), data: z.string() })),
   links: z.object({ pages: z.object({ next: z.url().optional() }).optional() }).optional(),

@@ -32,7 +32,10 @@ export const gandi: AnyProviderType = defineProviderType({
     const pathOf = (zone: string, below: string): string => `/domains/${zone}/records/${below || '@'}/TXT`;
     return providerOfRecordSets(name, {
       // A token for some domains gets 403 for all others, also for those that do not exist.
-      zoneOf: createZoneOf(api, findByStatus(api, '/domains', [403, 404])),
+      zoneOf: createZoneOf(
+        api,
+        findByStatus(api, '/domains', ({ status }) => status === 403 || status === 404),
+      ),
       read: async ({ zone, below, signal }) => {
         const found = await api.readIfThere({ step: 'read the record', path: pathOf(zone.id, below), signal }, SET);
         return found === null ? { values: [] } : { values: found.rrset_values.map(unquoteTxt), ttl: found.rrset_ttl };

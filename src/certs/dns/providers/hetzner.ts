@@ -70,10 +70,11 @@ export const hetzner: AnyProviderType = defineProviderType({
         const found = await api.readIfThere({ step: 'list the records', path, signal }, RRSET);
         return (found?.rrset.records ?? []).map(({ value }) => ({ id: value, value: unquoteTxt(value) }));
       },
-      create: async ({ zone, below, signal }, value) => {
+      create: async ({ zone, below, signal }, value, beside) => {
         const step = 'set the record';
         const path = `/zones/${zone.id}/rrsets/${below || '@'}/TXT/actions/add_records`;
-        const json = { records: [{ value: quoteTxt(value) }], ttl: TTL };
+        // A set that is there keeps its TTL: another one is refused ("has differing record TTLs").
+        const json = { records: [{ value: quoteTxt(value) }], ...(beside.length === 0 && { ttl: TTL }) };
         const { action } = await api.read({ step, method: 'POST', path, json, signal }, ACTION);
         await finish(step, action, signal);
       },

@@ -1,22 +1,28 @@
 /** OVHcloud's API v1 with application and consumer keys. Requests are signed; a zone is published after a change. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import type { Answer } from '../answer-shape.ts';
 import { createApi, type Draft } from '../api-client.ts';
 import { secret, word } from '../provider-keys.ts';
 import { type AnyProviderType, defineProviderType } from '../provider-type.ts';
 import { unquoteTxt } from '../txt-text.ts';
-import { providerOfRecords, type SingleRecord } from '../value-sets.ts';
+import { type Place, providerOfRecords, type SingleRecord } from '../value-sets.ts';
 import { wordsAt } from '../words.ts';
 import { createZoneOf, findByStatus } from '../zone-walk.ts';
 
 const TTL = 60;
-const PERMISSION = 'the consumer key needs GET, POST and DELETE on /domain/zone/*';
+const PERMISSION = 'the consumer key needs GET, POST and DELETE on /domain/zone/ZONE and /domain/zone/ZONE/*';
 const BASES: Readonly<Record<string, string>> = {
   eu: 'https://eu.api.ovh.com/1.0',
   ca: 'https://ca.api.ovh.com/1.0',
   us: 'https://api.us.ovhcloud.com/1.0',
 };
 const RECORD = z.object({ id: z.number(), subDomain: z.string().nullable(), target: z.string() });
+
+/** A key for some zones may not even ask for others, also for those that do not exist. */
+function isAbsent({ status, json }: Answer): boolean {
+  return status === 404 || (status === 403 && wordsAt('errorCode')(json) === 'NOT_GRANTED_CALL');
+}
 
 /** "$1$" and SHA-1 over secret, consumer key, method, address, body and the server's time. */
 function signatureOf({ method, url, body }: Draft, secrets: readonly string[], timestamp: string): string {
@@ -55,17 +61,11 @@ export const ovh: AnyProviderType = defineProviderType({
       };
     };
     const api = createApi({ ...shared, authorize, secrets: [app, appSecret, consumer] }, tools);
-    const change = async (
-      step: string,
-      zone: string,
-      call: { method: 'POST' | 'DELETE'; path: string; json?: object },
-      signal: AbortSignal,
-    ): Promise<void> => {
-      await api.send({ ...call, step, pass: call.method === 'DELETE' ? [404] : [], signal });
-      await api.send({ step: 'publish the zone', method: 'POST', path: `/domain/zone/${zone}/refresh`, signal });
+    const publish = async ({ zone, signal }: Place): Promise<void> => {
+      await api.send({ step: 'publish the zone', method: 'POST', path: `/domain/zone/${zone.id}/refresh`, signal });
     };
     return providerOfRecords(name, {
-      zoneOf: createZoneOf(api, findByStatus(api, '/domain/zone')),
+      zoneOf: createZoneOf(api, findByStatus(api, '/domain/zone', isAbsent)),
       list: async ({ zone, below, signal }) => {
         const call = { step: 'list the records', path: `/domain/zone/${zone.id}/record`, signal };
         const query = { fieldType: 'TXT', subDomain: below };
@@ -76,22 +76,24 @@ export const ovh: AnyProviderType = defineProviderType({
         }
         return found;
       },
-      create: ({ zone, below, signal }, value) => {
+      create: async (place, value) => {
+        const { zone, below, signal } = place;
         const json = { fieldType: 'TXT', subDomain: below, target: value, ttl: TTL };
-        return change(
-          'set the record',
-          zone.id,
-          { method: 'POST', path: `/domain/zone/${zone.id}/record`, json },
+        await api.send({
+          step: 'set the record',
+          method: 'POST',
+          path: `/domain/zone/${zone.id}/record`,
+          json,
           signal,
-        );
+        });
+        await publish(place);
       },
-      remove: ({ zone, signal }, { id }) =>
-        change(
-          'remove the record',
-          zone.id,
-          { method: 'DELETE', path: `/domain/zone/${zone.id}/record/${id}` },
-          signal,
-        ),
+      remove: async (place, { id }) => {
+        const { zone, signal } = place;
+        const path = `/domain/zone/${zone.id}/record/${id}`;
+        await api.send({ step: 'remove the record', method: 'DELETE', path, pass: [404], signal });
+        await publish(place);
+      },
     });
   },
 });
