@@ -4,7 +4,7 @@
  */
 import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Document } from '../config/document.ts';
-import type { GrantAnswer, SessionAnswer, SessionChange } from '../gate/ports.ts';
+import type { BearerAnswer, SessionAnswer, SessionChange } from '../gate/ports.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 
@@ -34,7 +34,7 @@ export interface WorkerBoot {
 export type ControlMethods = {
   findSession: (key: string) => Promise<SessionAnswer>;
   /** A machine's token by its hash. */
-  findToken: (key: string) => Promise<GrantAnswer>;
+  findToken: (key: string) => Promise<BearerAnswer>;
   verifyPassword: (service: string, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;
   handleInternal: (request: InternalRequest) => Promise<InternalResponse>;
   beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;

@@ -6,7 +6,7 @@ import type { Person } from '../core/person.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Decision, Facts } from '../policy/facts.ts';
 import type { Gate, GatePolicy, GateSettings, Judged } from './gate.ts';
-import type { GrantView, SessionAnswer, SessionView } from './ports.ts';
+import type { BearerView, SessionAnswer, SessionView } from './ports.ts';
 import { mintServiceToken, serviceTokenPrefix } from '../session/service-token.ts';
 
 export const COOKIE = '__Host-postern-k3v9';
@@ -27,7 +27,7 @@ export const ADA: Person = {
 export interface Rig {
   readonly gate: Gate;
   readonly sessions: Map<string, SessionView>;
-  readonly tokens: Map<string, GrantView>;
+  readonly tokens: Map<string, BearerView>;
   readonly tokenReports: (readonly [key: string, at: number])[][];
   readonly clock: { at: number; now: () => number };
   readonly state: {
@@ -73,7 +73,7 @@ export function createRig(): Rig {
     serviceVersion: (service) => (service === 'promtail' ? state.version : null),
   };
   const reports: Rig['reports'] = [];
-  const tokens = new Map<string, GrantView>();
+  const tokens = new Map<string, BearerView>();
   const tokenReports: Rig['tokenReports'] = [];
   const gate = createGate({
     clock,

@@ -21,7 +21,7 @@ import type { BasicVerifier } from './basic.ts';
 import type { Asked as AskedOf } from './decide.ts';
 import type { GatePolicy, GateRoute, GateSettings, Judged } from './judged.ts';
 import type { LiveExchange, LiveHandle } from './live.ts';
-import type { FindSession, FindToken, GrantView, SessionChange, SessionView, VerifyPassword } from './ports.ts';
+import type { FindSession, FindToken, BearerView, SessionChange, SessionView, VerifyPassword } from './ports.ts';
 import type { CacheAnswer, CachedSession } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
@@ -71,16 +71,16 @@ export function createGate(deps: GateDeps): Gate {
   const tokenUse = createUseReport(deps.reportTokenUse);
   const onAbsent = (key: string): void => live.closeSessions([key]);
   const cache: SessionCache = new SessionCache({ ...deps, limits: deps.settings, onAbsent });
-  const grants: SessionCache<GrantView> = new SessionCache({
+  const bearers: SessionCache<BearerView> = new SessionCache({
     ...deps,
     find: deps.findToken,
     limits: () => ({ staleForMs: deps.settings().staleForMs, idleMs: Number.POSITIVE_INFINITY }),
     onAbsent,
   });
   const serviceVersion = (service: string): string | null => deps.settings().serviceVersion(service);
-  const live: LiveRegistry = new LiveRegistry({ clock, serviceVersion, cache, grants, use, tokenUse });
+  const live: LiveRegistry = new LiveRegistry({ clock, serviceVersion, cache, bearers, use, tokenUse });
   const basic = createBasicVerifier({ verifyPassword: deps.verifyPassword, clock, serviceVersion });
-  const judging: JudgeDeps = { cache, grants, basic, use, tokenUse, clock, settings: deps.settings };
+  const judging: JudgeDeps = { cache, bearers, basic, use, tokenUse, clock, settings: deps.settings };
   const { tokenPrefix } = deps;
   return {
     judge(exchange, route, ip) {
@@ -94,13 +94,13 @@ export function createGate(deps: GateDeps): Gate {
     track: (it) => live.track(it),
     applyChange(change) {
       cache.apply(change);
-      grants.apply(change);
+      bearers.apply(change);
       if (change.kind === 'revoked') live.closeSessions(change.keys);
       else live.changePerson(change.keys, change.person);
     },
     redecide() {
       cache.forgetDecisions();
-      grants.forgetDecisions();
+      bearers.forgetDecisions();
       return live.redecide();
     },
     tick() {
@@ -127,7 +127,7 @@ const OWN_PAGE: Decision = { kind: 'allow', rule: '(own pages)' };
 
 interface JudgeDeps {
   readonly cache: SessionCache;
-  readonly grants: SessionCache<GrantView>;
+  readonly bearers: SessionCache<BearerView>;
   readonly basic: BasicVerifier;
   readonly use: UseReport;
   readonly tokenUse: UseReport;
@@ -202,7 +202,7 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
     decision,
     identity: entry.identity,
     session: entry.view,
-    grant: null,
+    bearer: null,
     ip: asked.ip,
     credential: 'session',
     refused: null,
@@ -216,7 +216,7 @@ function judgeAnonymous(deps: JudgeDeps, asked: Asked): Judged {
     decision: decide(asked, ANONYMOUS),
     identity: ANONYMOUS,
     session: null,
-    grant: null,
+    bearer: null,
     ip: asked.ip,
     credential: 'none',
     refused: null,

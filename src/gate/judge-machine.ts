@@ -11,7 +11,7 @@ import { decide } from './decide.ts';
 import type { Asked as AskedOf } from './decide.ts';
 import type { GateRoute, Judged } from './judged.ts';
 import type { MachineCredential } from './machine-credential.ts';
-import type { GrantView } from './ports.ts';
+import type { BearerView } from './ports.ts';
 import type { CacheAnswer, CachedSession, SessionCache } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
@@ -24,7 +24,7 @@ const WRONG_TOKEN: Decision = { kind: 'challenge', rule: '(unknown, revoked or e
 const DAMAGED_TOKEN: Decision = { kind: 'challenge', rule: '(damaged token)' };
 
 export interface JudgeMachineDeps {
-  readonly grants: SessionCache<GrantView>;
+  readonly bearers: SessionCache<BearerView>;
   readonly basic: BasicVerifier;
   readonly tokenUse: UseReport;
   readonly clock: Clock;
@@ -57,12 +57,12 @@ function judgeService(
 }
 
 function judgeToken(deps: JudgeMachineDeps, asked: Asked, given: GivenToken): Judged | Promise<Judged> {
-  const answer = deps.grants.find(given.key);
-  if (answer instanceof Promise) return answer.then((late) => judgeGrant(deps, asked, given, late));
-  return judgeGrant(deps, asked, given, answer);
+  const answer = deps.bearers.find(given.key);
+  if (answer instanceof Promise) return answer.then((late) => judgeBearer(deps, asked, given, late));
+  return judgeBearer(deps, asked, given, answer);
 }
 
-function judgeGrant(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, answer: CacheAnswer<GrantView>): Judged {
+function judgeBearer(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, answer: CacheAnswer<BearerView>): Judged {
   if (typeof answer === 'object') return judgeEntry(deps, asked, given, answer);
   const judged = judgeAs(deps, asked, given, ANONYMOUS);
   if (asked.route.policy.isPublic) return judged;
@@ -71,7 +71,7 @@ function judgeGrant(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, ans
   return judged.decision.kind === 'allow' ? judged : refuse(deps, asked, given, UNAVAILABLE);
 }
 
-function judgeEntry(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, entry: CachedSession<GrantView>): Judged {
+function judgeEntry(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, entry: CachedSession<BearerView>): Judged {
   const { policy } = asked.route;
   const now = deps.clock.now();
   entry.usedAt = now;
@@ -79,21 +79,21 @@ function judgeEntry(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, ent
     entry.notedAt = now;
     deps.tokenUse.note(entry.view.key, now);
   }
-  let decision = policy.dependsOnlyOnIdentity ? deps.grants.recall(entry, policy.id) : undefined;
+  let decision = policy.dependsOnlyOnIdentity ? deps.bearers.recall(entry, policy.id) : undefined;
   if (decision === undefined) {
     decision = decide(asked, entry.identity);
-    if (policy.dependsOnlyOnIdentity) deps.grants.remember(entry, policy.id, decision);
+    if (policy.dependsOnlyOnIdentity) deps.bearers.remember(entry, policy.id, decision);
   }
   return {
     decision,
     identity: entry.identity,
     session: null,
-    grant: entry.view,
+    bearer: entry.view,
     ip: asked.ip,
     credential: 'token',
     refused: null,
     removeAuthorization: given.removeAuthorization,
-    epoch: deps.grants.epoch,
+    epoch: deps.bearers.epoch,
   };
 }
 
@@ -102,12 +102,12 @@ function judgeAs(deps: JudgeMachineDeps, asked: Asked, given: Given, identity: I
     decision: decide(asked, identity),
     identity,
     session: null,
-    grant: null,
+    bearer: null,
     ip: asked.ip,
     credential: identity.kind === 'anonymous' ? 'none' : 'basic',
     refused: null,
     removeAuthorization: given.removeAuthorization,
-    epoch: deps.grants.epoch,
+    epoch: deps.bearers.epoch,
   };
 }
 
@@ -116,11 +116,11 @@ function refuse(deps: JudgeMachineDeps, asked: Asked, given: Given, decision: Ju
     decision,
     identity: ANONYMOUS,
     session: null,
-    grant: null,
+    bearer: null,
     ip: asked.ip,
     credential: 'refused',
     refused: given.scheme,
     removeAuthorization: given.removeAuthorization,
-    epoch: deps.grants.epoch,
+    epoch: deps.bearers.epoch,
   };
 }

@@ -3,7 +3,7 @@ import type { Identity } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Scheme } from './machine-credential.ts';
-import type { GrantView, SessionView } from './ports.ts';
+import type { BearerView, SessionView } from './ports.ts';
 
 /** The part of a compiled policy that the gate needs. */
 export type GatePolicy = Pick<
@@ -23,8 +23,8 @@ export interface Judged {
   readonly decision: Decision | { readonly kind: 'unavailable' } | { readonly kind: 'busy' };
   readonly identity: Identity;
   readonly session: SessionView | null;
-  /** What a machine's token grants. */
-  readonly grant: GrantView | null;
+  /** Whoever came with a token. */
+  readonly bearer: BearerView | null;
   /** Null: unknown. */
   readonly ip: string | null;
   /** `refused`: one was given for us and is wrong. */

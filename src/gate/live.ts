@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Identity, Person } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Exchange } from '../wire/exchange.ts';
-import type { CredentialView, GrantView, SessionView } from './ports.ts';
+import type { CredentialView, BearerView, SessionView } from './ports.ts';
 import { identityOf } from './session-cache.ts';
 import type { SessionCache } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
@@ -28,7 +28,7 @@ export type CloseReason =
 export interface LiveJudged {
   readonly identity: Identity;
   readonly session: SessionView | null;
-  readonly grant: GrantView | null;
+  readonly bearer: BearerView | null;
   readonly ip: string | null;
   readonly epoch: number;
 }
@@ -52,7 +52,7 @@ export interface LiveRegistryDeps {
   readonly clock: Clock;
   readonly serviceVersion: (service: string) => string | null;
   readonly cache: Pick<SessionCache, 'peek' | 'find' | 'epoch'>;
-  readonly grants: Pick<SessionCache<GrantView>, 'peek' | 'find'>;
+  readonly bearers: Pick<SessionCache<BearerView>, 'peek' | 'find'>;
   readonly use: UseReport;
   readonly tokenUse: UseReport;
 }
@@ -82,8 +82,8 @@ export class LiveRegistry {
   }
 
   track(live: LiveExchange): LiveHandle {
-    const { identity, session, grant } = live.judged;
-    const held = session ?? grant;
+    const { identity, session, bearer } = live.judged;
+    const held = session ?? bearer;
     const version = identity.kind === 'service' ? this.#deps.serviceVersion(identity.name) : null;
     const tracked: Tracked = { live, held, identity, version, isUsed: true, isOver: false };
     this.#all.add(tracked);
@@ -134,7 +134,7 @@ export class LiveRegistry {
     const { held } = tracked;
     if (tracked.live.judged.epoch !== this.#deps.cache.epoch) queueMicrotask(() => this.#decideAgain(tracked));
     if (held === null) return;
-    const cache = 'person' in held ? this.#deps.cache : this.#deps.grants;
+    const cache = 'person' in held ? this.#deps.cache : this.#deps.bearers;
     const known = cache.peek(held.key);
     if (known !== null && isSameWho(known.view, held)) return;
     // Revoked, changed, or only pushed out of the cache: the store knows, and `absent` closes it.

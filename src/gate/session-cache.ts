@@ -1,5 +1,5 @@
 /**
- * The sessions, or the machines' grants, that a worker knows. Changes are pushed by the control thread, so while its heartbeat
+ * The sessions, or the bearers of tokens, that a worker knows. Changes are pushed by the control thread, so while its heartbeat
  * is heard an entry holds; each is asked for again now and then all the same. When nobody confirms it,
  * an entry serves for `staleForMs` at most. Look-ups of one key are one; a change that arrives while
  * one is under way makes it start again.

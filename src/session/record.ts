@@ -18,8 +18,8 @@ export interface SessionView {
   readonly lastSeenAt: number;
 }
 
-/** What the credential of a machine grants: an identity, until it expires. */
-export interface GrantView {
+/** Whoever comes with a credential that a request carries by itself: an identity, until it expires. */
+export interface BearerView {
   /** Hex SHA-256 of the credential. */
   readonly key: string;
   readonly identity: Identity;
@@ -28,7 +28,7 @@ export interface GrantView {
 }
 
 /** What a worker may know of a credential. */
-export type CredentialView = SessionView | GrantView;
+export type CredentialView = SessionView | BearerView;
 
 /** Only `absent` may end a session or start a sign-in; `unavailable` is a 503. */
 export type Answer<V extends CredentialView> =
@@ -36,7 +36,7 @@ export type Answer<V extends CredentialView> =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unavailable' };
 export type SessionAnswer = Answer<SessionView>;
-export type GrantAnswer = Answer<GrantView>;
+export type BearerAnswer = Answer<BearerView>;
 
 /** What every worker must hear of: told after it is durable. */
 export type SessionChange =

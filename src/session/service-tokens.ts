@@ -8,7 +8,7 @@ import { keyOfToken } from './token.ts';
 import type { AccountStore } from '../core/account-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { StoredToken, TokenStore } from '../core/token-store.ts';
-import type { GrantAnswer, GrantView } from './record.ts';
+import type { BearerAnswer, BearerView } from './record.ts';
 
 /** Last use is for people to read: to the minute is enough, and spares the disk. */
 const TOUCH_EVERY_MS = 60_000;
@@ -32,7 +32,7 @@ export interface ServiceTokens {
   /** Answers those that were there; resolves when durable and told to everybody. */
   revoke(keys: readonly string[], actor: string): Promise<readonly string[]>;
   /** Never rejects: a store that fails is `unavailable`. */
-  find(key: string): Promise<GrantAnswer>;
+  find(key: string): Promise<BearerAnswer>;
   touch(seen: readonly (readonly [key: string, at: number])[]): void;
   /** Told which are revoked, after it is durable. Returns the way to stop. */
   onRevoked(listener: (keys: readonly string[]) => Promise<unknown>): () => void;
@@ -96,7 +96,7 @@ export function shortTokenId(key: string): string {
   return key.slice(0, 12);
 }
 
-function viewOf({ key, name, expiresAt, lastUsedAt }: StoredToken, now: number): GrantView | null {
+function viewOf({ key, name, expiresAt, lastUsedAt }: StoredToken, now: number): BearerView | null {
   if (expiresAt !== null && now >= expiresAt) return null;
   return {
     key,
