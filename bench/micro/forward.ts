@@ -112,6 +112,7 @@ function planFor(action: ProxyAction): Omit<ForwardPlan, 'path' | 'query'> {
     scheme: 'https',
     publicPort: 443,
     requestId: '01JDABCDEFGHJKMNPQRSTVWXYZ',
+    strip: null,
     identityHeaders: [
       ['X-Forwarded-User', 'alice'],
       ['X-Forwarded-Email', 'alice@example.com'],

@@ -55,6 +55,13 @@ export function createProgram(version: string): Command {
     .description('Prints the root certificate, to be trusted by browsers and tools')
     .option('--data <dir>', 'data folder', data)
     .action(async (options: { data: string }) => (await import('./ca.ts')).exportRoot(options.data));
+  program
+    .command('keys')
+    .description('Keys that assertions for apps are signed with; Postern changes them by itself every 30 days')
+    .command('rotate')
+    .description('Makes a new key sign at once, and the old ones stop counting: for a key that others may know')
+    .option('--data <dir>', 'data folder of the running Postern', data)
+    .action(async (options: { data: string }) => (await import('./keys.ts')).rotateKeys(options.data));
   addHashPasswordCommand(program);
   program
     .command('install')

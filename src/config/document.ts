@@ -171,6 +171,7 @@ export interface Route {
   readonly rewrite: string | null;
   readonly requestHeaders: HeaderEdits;
   readonly responseHeaders: HeaderEdits;
+  readonly identityHeaders: IdentityHeaders;
   readonly encodedSlash: 'reject' | 'keep';
   /** Origins that may open WebSockets with a session, besides the host itself. "*" for any. */
   readonly origins: readonly string[];
@@ -179,6 +180,31 @@ export interface Route {
   readonly limits: RouteLimits;
   readonly at: Path;
 }
+
+/** What an app learns about who comes, and under which names. */
+export interface IdentityHeaders {
+  readonly fields: readonly IdentityField[];
+  /** `repeated`: a field for each group. */
+  readonly groupsEncoding: 'comma' | 'json' | 'repeated';
+  /** `aud` of the signed assertion; null: the origin of the host. */
+  readonly audience: string | null;
+}
+
+export interface IdentityField {
+  readonly name: string;
+  readonly value: IdentityValue;
+}
+
+export type IdentityValue =
+  | 'user'
+  | 'preferred_username'
+  | 'name'
+  | 'email'
+  | 'groups'
+  | 'roles'
+  | 'subject'
+  | 'provider'
+  | 'assertion';
 
 export interface HeaderEdits {
   /**

@@ -7,6 +7,7 @@ import { checkDocument } from './normalise/cross-checks.ts';
 import type { Context } from './normalise/context.ts';
 import { readDns } from './normalise/dns.ts';
 import { readHost, readHosts } from './normalise/hosts.ts';
+import { DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './normalise/identity-headers.ts';
 import { readGlobalLimits, readRouteLimits } from './normalise/limits.ts';
 import { readListen, readTrustedProxies } from './normalise/listen.ts';
 import { readMaps, readProviders, readServices, readSession, readSignIn } from './normalise/people.ts';
@@ -27,6 +28,7 @@ export function normalise(input: DocumentInput, context: Context): Document {
   const settings = {
     ...DEFAULT_SETTINGS,
     allow: readRules(input.defaults?.allow, ['defaults', 'allow'], context),
+    identityHeaders: readIdentityHeaders(input.defaults ?? {}, ['defaults'], DEFAULT_IDENTITY_HEADERS, context),
     limits: readRouteLimits(limits, ['limits'], context),
   };
   const defaults = { settings, deny: readRules(input.defaults?.deny, ['defaults', 'deny'], context) ?? [] };

@@ -13,6 +13,7 @@ import type {
   Action,
   Document,
   HeaderEdits,
+  IdentityHeaders,
   Host,
   HostTls,
   Listen,
@@ -204,10 +205,21 @@ function shownRoute(route: Route): Shown {
     rewrite: route.rewrite ?? undefined,
     ...shownEdits(route.requestHeaders),
     response: shownEdits(route.responseHeaders),
+    ...shownIdentityHeaders(route.identityHeaders),
     encoded_slash: route.encodedSlash,
     origins: route.origins,
     upgrades: route.upgrades.length === 0 ? false : route.upgrades,
     limits: shownLimits(route.limits),
+  };
+}
+
+function shownIdentityHeaders(headers: IdentityHeaders): { readonly [key: string]: Shown | undefined } {
+  const names: Record<string, string[]> = {};
+  for (const { name, value } of headers.fields) (names[value] ??= []).push(name);
+  const isNone = headers.fields.length === 0;
+  return {
+    identity_headers: isNone ? 'none' : { ...names, groups_encoding: headers.groupsEncoding },
+    assertion_audience: headers.audience ?? undefined,
   };
 }
 

@@ -14,6 +14,7 @@ import { assertAddressFree } from '../edge/address-free.ts';
 import { startWorkerPool } from '../edge/worker-pool.ts';
 import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createFactors } from '../session/factors.ts';
+import { createAssertionKeys } from '../session/assertion-keys.ts';
 import { createHashPool } from '../session/hash-pool.ts';
 import { createSealKey } from '../session/seal.ts';
 import { createServicePasswords } from '../session/service-passwords.ts';
@@ -41,6 +42,7 @@ const SWEEP_MS = 2_000;
 const PROBE_MS = 500;
 const NOBODYS_KEY = '0'.repeat(64);
 const TICKET_KEYS_MS = 6 * 3_600_000;
+const ASSERTION_KEYS_MS = 3_600_000;
 
 export interface GatewayOptions {
   readonly source: DocumentSource;
@@ -98,6 +100,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
   const factors = createFactors({ store: store.factors, clock: systemClock, sealKey });
+  const assertionKeys = createAssertionKeys({
+    store: store.signingKeys,
+    clock: systemClock,
+    sealKey,
+    onChange: (key) => pool.replaceAssertionKey(key),
+  });
   const hashPool = createHashPool();
   closers.push(() => hashPool.close());
   const services = (): ReadonlyMap<string, readonly string[]> =>
@@ -111,6 +119,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     instance: store.instance,
     log,
     prepared: now,
+    jwks: () => assertionKeys.published(),
     onPasswordSet: () => forgetFirstLink(dataDir),
   });
 
@@ -135,6 +144,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       logFormat: format,
       colours: isTerminal && format === 'pretty',
       ticketKeys: randomBytes(48),
+      assertionKey: null,
       inheritedSockets: sockets,
     },
     control: {
@@ -166,6 +176,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     onChange: (set) => pool.replaceCertificates(set),
   });
   closers.push(() => keeper.close());
+  await assertionKeys.tick();
   const { prepared, printed } = await prepare(source, keeper.prepare, isTerminal);
   if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
 
@@ -214,6 +225,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     factors,
     sessions,
     tokens,
+    assertionKeys,
     linkUrl,
     reload,
     prepared: now,
@@ -243,7 +255,15 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       .catch((error: unknown) => log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot sweep expired sessions'));
   }, SWEEP_MS);
   const rotation = setInterval(() => pool.replaceTicketKeys(randomBytes(48)), TICKET_KEYS_MS);
+  const keyTimer = setInterval(() => {
+    assertionKeys
+      .tick()
+      .catch((error: unknown) =>
+        log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot look after signing keys'),
+      );
+  }, ASSERTION_KEYS_MS);
   closers.push(() => {
+    clearInterval(keyTimer);
     clearInterval(sweeper);
     clearInterval(rotation);
   });

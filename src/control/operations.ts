@@ -10,6 +10,7 @@ import type { Identity } from '../core/person.ts';
 import type { RoutingTable } from '../route/table.ts';
 import type { PeopleDeps, PeopleOperations } from './people.ts';
 import type { TokenOperations } from './tokens.ts';
+import type { AssertionKeys } from '../session/assertion-keys.ts';
 import type { ServiceTokens } from '../session/service-tokens.ts';
 import type { Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
@@ -38,12 +39,15 @@ export interface StatusAnswer {
 export type Operations = PeopleOperations &
   TokenOperations & {
     reload: () => Promise<ReloadAnswer>;
+    /** A new key for assertions at once; the old ones stop counting. */
+    'keys.rotate': () => Promise<{ readonly kid: string }>;
     status: () => Promise<StatusAnswer>;
     explain: (input: ExplainInput) => Promise<ExplainAnswer>;
   };
 
 export interface OperationsDeps extends PeopleDeps {
   readonly tokens: ServiceTokens;
+  readonly assertionKeys: AssertionKeys;
   readonly reload: () => Promise<ReloadAnswer>;
   readonly prepared: () => Prepared;
   readonly revision: () => string;
@@ -55,6 +59,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     ...createPeopleOperations(deps),
     ...createTokenOperations(deps.tokens),
     reload: deps.reload,
+    async 'keys.rotate'() {
+      await deps.assertionKeys.rotate();
+      return { kid: deps.assertionKeys.current()?.kid ?? '' };
+    },
     async status() {
       const hosts = deps.prepared().document.hosts.length;
       return {

@@ -27,6 +27,8 @@ export interface DeskDeps {
   readonly log: Logger;
   readonly prepared: () => Prepared;
   readonly onPasswordSet: () => void;
+  /** Public keys of assertions. */
+  readonly jwks: () => readonly object[];
 }
 
 export interface SignInDesk {
@@ -51,6 +53,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     clock: systemClock,
     settings: () => settingsOf(deps.prepared()),
     isListedHost: (host) => deps.prepared().table.isKnownHost(host),
+    jwks: deps.jwks,
     mayEnter: (facts) => mayEnter(deps.prepared().table, facts),
     appsFor: (person, ip) => appsFor(deps.prepared(), person, ip),
     report(event) {

@@ -1,13 +1,16 @@
 /** Puts together what the app side needs to know of a permitted request. Templates are resolved here. */
-import { identityHeaders } from './identity-headers.ts';
-import type { HeaderEdits, ProxyAction, UpstreamServer } from '../config/document.ts';
+import type { HeaderEdits, ProxyAction, Route, UpstreamServer } from '../config/document.ts';
 import type { CompiledHeader, CompiledRoute } from '../route/table.ts';
 import type { TemplateContext } from '../route/template.ts';
 import type { ForwardPlan } from '../upstream/plan.ts';
+import type { IdentityHeaders, MakeIdentityHeaders } from './identity-headers.ts';
 import type { RequestContext } from './request-context.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 
+const NOBODY: IdentityHeaders = [];
+
 export interface PlanDeps {
+  readonly identityHeaders: MakeIdentityHeaders;
   readonly removeCookies: (value: string) => string | null;
   readonly isOwnCookieName: (name: string) => boolean;
 }
@@ -42,7 +45,8 @@ export function planWith(
     scheme: context.scheme,
     publicPort: context.publicPort,
     requestId: context.id,
-    identityHeaders: identityHeaders(context.judged?.identity ?? ANONYMOUS),
+    identityHeaders: identityHeadersOf(context, config, deps),
+    strip: context.site.strip,
     requestHeaders: resolveHeaders(config.requestHeaders, route.requestHeaders, context),
     responseHeaders: config.responseHeaders,
     removeCookies: deps.removeCookies,
@@ -51,6 +55,14 @@ export function planWith(
     upgradeAllowed: request.upgrade !== null && request.upgrade !== 'h2c' && config.upgrades.includes(request.upgrade),
     fromTrustedProxy: context.fromTrustedProxy,
   };
+}
+
+function identityHeadersOf(context: RequestContext, { identityHeaders }: Route, deps: PlanDeps): IdentityHeaders {
+  const { judged } = context;
+  if (judged === null) return NOBODY;
+  const { identity, session, bearer } = judged;
+  const expiresAt = session?.expiresAt ?? bearer?.expiresAt ?? Number.POSITIVE_INFINITY;
+  return deps.identityHeaders(identityHeaders, { identity, origin: context.origin, expiresAt });
 }
 
 /** The action itself where no server has a template: it is a key of caches. */

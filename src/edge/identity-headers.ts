@@ -1,41 +1,142 @@
 /**
- * What an app learns about the visitor. Values are made once for a person and cached with it. Text that is
- * not ASCII goes out as UTF-8; control characters never do. An e-mail counts only if it was verified.
+ * What an app learns about the visitor, under the names that its route gives. Values are made once for a
+ * person, a way of naming and an audience, and kept with the person; only a signed assertion is made anew,
+ * before it is too old. An e-mail counts only if it was verified. Text stays text here: whoever writes the
+ * field encodes it, and control characters never go out.
  */
+import type { IdentityField, IdentityHeaders as Naming } from '../config/document.ts';
 import type { Identity, Person } from '../core/person.ts';
 
 export type IdentityHeaders = readonly (readonly [name: string, value: string])[];
 
+export interface AssertionWish {
+  readonly identity: Exclude<Identity, { kind: 'anonymous' }>;
+  readonly audience: string;
+  /** Origin of the host that it is for. */
+  readonly origin: string;
+  /** Of what the visitor rides on: no assertion outlives it. */
+  readonly expiresAt: number;
+}
+
+/** A signed assertion and when the next one is due; null where none can be signed. */
+export type SignAssertion = (wish: AssertionWish) => { readonly token: string; readonly renewAt: number } | null;
+
+export interface IdentityHeadersDeps {
+  readonly sign: SignAssertion;
+  readonly now: () => number;
+}
+
+export interface Seen {
+  readonly identity: Identity;
+  /** Origin of the host: the audience of assertions, where the route names none. */
+  readonly origin: string;
+  readonly expiresAt: number;
+}
+
+export type MakeIdentityHeaders = (naming: Naming, seen: Seen) => IdentityHeaders;
+
 const NOBODY: IdentityHeaders = [];
-const ofPerson = new WeakMap<Person, IdentityHeaders>();
-const ofMachine = new Map<string, IdentityHeaders>();
+/** A wildcard host has as many origins as visitors like. */
+const MOST_AUDIENCES = 32;
 
-export function identityHeaders(identity: Identity): IdentityHeaders {
-  if (identity.kind === 'anonymous') return NOBODY;
-  if (identity.kind !== 'person') {
-    let known = ofMachine.get(identity.name);
-    if (known === undefined)
-      ofMachine.set(identity.name, (known = [['X-Forwarded-User', toFieldValue(identity.name)]]));
-    return known;
+interface Kept {
+  readonly headers: IdentityHeaders;
+  readonly renewAt: number;
+}
+
+/** By audience; "" where nothing is signed. */
+type KeptByAudience = Map<string, Kept>;
+
+export function createIdentityHeaders(deps: IdentityHeadersDeps): MakeIdentityHeaders {
+  const byNaming = new WeakMap<Naming, (seen: Seen) => IdentityHeaders>();
+  return (naming, seen) => {
+    if (seen.identity.kind === 'anonymous' || naming.fields.length === 0) return NOBODY;
+    let make = byNaming.get(naming);
+    if (make === undefined) byNaming.set(naming, (make = createMaker(naming, deps)));
+    return make(seen);
+  };
+}
+
+function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) => IdentityHeaders {
+  const hasAssertion = naming.fields.some(({ value }) => value === 'assertion');
+  const ofPerson = new WeakMap<Person, KeptByAudience>();
+  const ofMachine = new Map<string, KeptByAudience>();
+  const keptFor = (identity: AssertionWish['identity']): KeptByAudience => {
+    const isPerson = identity.kind === 'person';
+    const name = isPerson ? '' : `${identity.kind}:${identity.name}`;
+    const known = isPerson ? ofPerson.get(identity.person) : ofMachine.get(name);
+    if (known !== undefined) return known;
+    const fresh: KeptByAudience = new Map();
+    if (isPerson) ofPerson.set(identity.person, fresh);
+    else ofMachine.set(name, fresh);
+    return fresh;
+  };
+  return ({ identity, origin, expiresAt }) => {
+    if (identity.kind === 'anonymous') return NOBODY;
+    const kept = keptFor(identity);
+    const audience = hasAssertion ? (naming.audience ?? origin) : '';
+    const known = kept.get(audience);
+    if (known !== undefined && (!hasAssertion || deps.now() < known.renewAt)) return known.headers;
+    const signed = hasAssertion ? deps.sign({ identity, audience, origin, expiresAt }) : null;
+    const headers = describe(naming, identity, signed?.token ?? null);
+    if (kept.size >= MOST_AUDIENCES) kept.clear();
+    kept.set(audience, { headers, renewAt: signed?.renewAt ?? 0 });
+    return headers;
+  };
+}
+
+function describe(naming: Naming, identity: AssertionWish['identity'], assertion: string | null): IdentityHeaders {
+  return naming.fields.flatMap(({ name, value }) => {
+    if (value === 'assertion') return assertion === null ? [] : [[name, assertion] as const];
+    return valuesOf(value, naming, identity).flatMap((text) => (text === '' ? [] : [[name, text] as const]));
+  });
+}
+
+/** None where there is nothing to say: a field without a value is not sent. */
+function valuesOf(
+  value: Exclude<IdentityField['value'], 'assertion'>,
+  { groupsEncoding }: Naming,
+  identity: AssertionWish['identity'],
+): readonly string[] {
+  if (value === 'subject') return [subjectOf(identity)];
+  if (identity.kind !== 'person') return value === 'user' ? [identity.name] : [];
+  const { person } = identity;
+  switch (value) {
+    case 'user':
+    case 'preferred_username':
+      return [person.name];
+    case 'name':
+      return [person.displayName];
+    case 'email':
+      return person.email !== null && person.emailVerified ? [person.email] : [];
+    case 'groups':
+      return encode(person.groups, groupsEncoding);
+    case 'roles':
+      return encode(person.roles, groupsEncoding);
+    default:
+      return [person.provider];
   }
-  let known = ofPerson.get(identity.person);
-  if (known === undefined) ofPerson.set(identity.person, (known = describe(identity.person)));
-  return known;
 }
 
-function describe(person: Person): IdentityHeaders {
-  const headers: (readonly [string, string])[] = [['X-Forwarded-User', toFieldValue(person.name)]];
-  headers.push(['X-Forwarded-Preferred-Username', toFieldValue(person.name)]);
-  if (person.email !== null && person.emailVerified) headers.push(['X-Forwarded-Email', toFieldValue(person.email)]);
+/** Who it is, for good: names may change and be given to others. */
+export function subjectOf(identity: AssertionWish['identity']): string {
+  return identity.kind === 'person'
+    ? `${identity.person.provider}:${identity.person.subject}`
+    : `${identity.kind}:${identity.name}`;
+}
+
+function encode(names: readonly string[], encoding: Naming['groupsEncoding']): readonly string[] {
+  if (names.length === 0) return [];
+  if (encoding === 'json') return [toAsciiJson(names)];
+  if (encoding === 'repeated') return names;
   // A comma in a name would make one group look like two.
-  const groups = person.groups.filter((group) => !group.includes(','));
-  if (groups.length > 0) headers.push(['X-Forwarded-Groups', groups.map(toFieldValue).join(',')]);
-  if (person.displayName !== '') headers.push(['X-Forwarded-Name', toFieldValue(person.displayName)]);
-  return headers;
+  return [names.filter((name) => !name.includes(',')).join(',')];
 }
 
-function toFieldValue(text: string): string {
-  return Buffer.from(text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ''), 'utf8')
-    .toString('latin1')
-    .trim();
+/** Field values are bytes to many apps: with escapes there is one reading. */
+function toAsciiJson(names: readonly string[]): string {
+  return JSON.stringify(names).replaceAll(
+    /[\u007f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -61,6 +61,12 @@ export class RequestContext {
     return this.exchange.request.port ?? (this.scheme === 'https' ? 443 : 80);
   }
 
+  /** Of the host as visitors type it, whatever port the request names. */
+  get origin(): string {
+    const { host } = this.exchange.request;
+    return this.scheme === 'https' ? `https://${host}${this.site.httpsPortSuffix}` : `http://${host}`;
+  }
+
   get url(): string {
     const { path, query } = this.exchange.request;
     return `${this.scheme}://${this.authority}${path}${query}`;

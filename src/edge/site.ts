@@ -4,7 +4,9 @@
  */
 import { createIpSet } from '../core/ip-address.ts';
 import type { IpSet } from '../core/ip-address.ts';
-import type { Document } from '../config/document.ts';
+import { createStripList } from '../upstream/header-verdict.ts';
+import type { StripList } from '../upstream/header-verdict.ts';
+import type { Document, IdentityHeaders } from '../config/document.ts';
 import type { RoutingTable } from '../route/table.ts';
 
 export interface Site {
@@ -16,6 +18,8 @@ export interface Site {
   readonly signInHost: string | null;
   /** "" or ":8443": what visitors type behind an HTTPS host. */
   readonly httpsPortSuffix: string;
+  /** Names under which some route tells its app who comes. */
+  readonly strip: StripList | null;
 }
 
 export function createSite(revision: string, document: Document, table: RoutingTable): Site {
@@ -27,7 +31,19 @@ export function createSite(revision: string, document: Document, table: RoutingT
     trustedProxies: createIpSet(document.trustedProxies),
     signInHost: signInHostOf(document),
     httpsPortSuffix: publicHttpsPort === 443 ? '' : `:${publicHttpsPort}`,
+    strip: createStripList(identityNames(table)),
   };
+}
+
+function* identityNames(table: RoutingTable): Generator<string> {
+  const seen = new Set<IdentityHeaders>();
+  for (const host of table.fallback === null ? table.hosts : [...table.hosts, table.fallback]) {
+    for (const { config } of host.routes) {
+      if (seen.has(config.identityHeaders)) continue;
+      seen.add(config.identityHeaders);
+      for (const { name } of config.identityHeaders.fields) yield name;
+    }
+  }
 }
 
 export function signInHostOf(document: Document): string | null {

@@ -11,6 +11,7 @@ import type { Channel } from '../core/channel.ts';
 import type { Logger } from '../core/log.ts';
 import type { SessionChange } from '../gate/ports.ts';
 import { retireSnapshot } from '../observe/metrics.ts';
+import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
@@ -37,6 +38,7 @@ export interface WorkerPool {
   readonly apply: (snapshot: WorkerSnapshot) => Promise<void>;
   readonly replaceCertificates: (certificates: CertificateSet) => void;
   readonly replaceTicketKeys: (keys: Uint8Array) => void;
+  readonly replaceAssertionKey: (key: SigningKey) => void;
   /** Resolves when every worker has taken the change over. */
   readonly sessionsChanged: (changes: readonly SessionChange[]) => Promise<void>;
   readonly metrics: () => Promise<readonly MetricsSnapshot[]>;
@@ -61,6 +63,7 @@ class Pool implements WorkerPool {
   #deaths: number[] = [];
   #snapshot: WorkerSnapshot | null = null;
   #ticketKeys: Uint8Array;
+  #assertionKey: SigningKey | null;
   #isEnding = false;
   /** What workers that died had counted when they were last asked: totals never fall. */
   #retired: MetricsSnapshot[] = [];
@@ -69,6 +72,7 @@ class Pool implements WorkerPool {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#ticketKeys = options.boot.ticketKeys;
+    this.#assertionKey = options.boot.assertionKey;
     for (let index = 0; index < options.count; index++) this.#start(index);
     this.#heart = setInterval(() => {
       if (!options.isStoreAnswering()) return;
@@ -89,6 +93,11 @@ class Pool implements WorkerPool {
   replaceTicketKeys(keys: Uint8Array): void {
     this.#ticketKeys = keys;
     for (const member of this.#all()) member.channel.send('replaceTicketKeys', keys);
+  }
+
+  replaceAssertionKey(key: SigningKey): void {
+    this.#assertionKey = key;
+    for (const member of this.#all()) member.channel.send('replaceAssertionKey', key);
   }
 
   async sessionsChanged(changes: readonly SessionChange[]): Promise<void> {
@@ -118,7 +127,13 @@ class Pool implements WorkerPool {
 
   #start(index: number): Member {
     const { boot, count, control, log } = this.#options;
-    const workerData: WorkerBoot = { ...boot, ticketKeys: this.#ticketKeys, index, workers: count };
+    const workerData: WorkerBoot = {
+      ...boot,
+      ticketKeys: this.#ticketKeys,
+      assertionKey: this.#assertionKey,
+      index,
+      workers: count,
+    };
     const worker = new Worker(new URL(WORKER, import.meta.url), {
       workerData,
       name: `edge ${index}`,

@@ -5,6 +5,7 @@
 import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Document } from '../config/document.ts';
 import type { BearerAnswer, SessionAnswer, SessionChange } from '../gate/ports.ts';
+import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 
@@ -26,6 +27,8 @@ export interface WorkerBoot {
   readonly colours: boolean;
   /** 48 bytes shared by all workers. */
   readonly ticketKeys: Uint8Array;
+  /** Null: none is there yet, it comes before the first snapshot. */
+  readonly assertionKey: SigningKey | null;
   /** Sockets that systemd opened: address text -> file descriptor. Only ever given to one worker. */
   readonly inheritedSockets: Readonly<Record<string, number>>;
 }
@@ -49,6 +52,8 @@ export type WorkerMethods = {
   /** New certificates for the same document. */
   replaceCertificates: (certificates: CertificateSet) => void;
   replaceTicketKeys: (keys: Uint8Array) => void;
+  /** Assertions are signed with this one from now on. */
+  replaceAssertionKey: (key: SigningKey) => void;
   /** Resolves when no request of these sessions is let through any more. */
   sessionsChanged: (changes: readonly SessionChange[]) => Promise<void>;
   heartbeat: () => void;

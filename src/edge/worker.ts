@@ -21,10 +21,12 @@ import { createUpstreams } from '../upstream/forward.ts';
 import { createFindClient } from '../wire/client-address.ts';
 import { withoutCookies } from '../wire/cookies.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
+import { createAssertions } from './assertion.ts';
 import { createCodecs } from './codecs.ts';
 import { shareOf } from './connection-limits.ts';
 import { createFinish } from './finish.ts';
 import { Transport } from './listener.ts';
+import { createIdentityHeaders } from './identity-headers.ts';
 import { createLongLived } from './long-lived.ts';
 import { createServe } from './serve.ts';
 import { createSite, signInHostOf } from './site.ts';
@@ -32,6 +34,7 @@ import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from '
 import type { FindClient } from '../wire/client-address.ts';
 import type { GateSettings } from '../gate/gate.ts';
 import type { Document } from '../config/document.ts';
+import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { Http1Refusal } from '../wire/http1-server.ts';
@@ -57,6 +60,7 @@ interface Current {
 }
 
 let held: Current | null = null;
+let { assertionKey } = boot;
 let lastBeat = performance.now();
 
 const log = createLogger({
@@ -76,6 +80,9 @@ const control = openChannel<ControlMethods>(parentPort, {
   apply,
   replaceCertificates: certificates.replace,
   replaceTicketKeys: (keys: Uint8Array) => transport.setTicketKeys(Buffer.from(keys)),
+  replaceAssertionKey: (key: SigningKey) => {
+    assertionKey = key;
+  },
   sessionsChanged,
   heartbeat: () => {
     lastBeat = performance.now();
@@ -119,6 +126,7 @@ const serve = createServe({
   },
   upstreams,
   longLived,
+  identityHeaders: createIdentityHeaders({ sign: createAssertions({ key: () => assertionKey, issuer, now }), now }),
   isOwnCookieName,
   removeCookies: (value) => withoutCookies(value, isOwnCookieName),
   finish: createFinish(
@@ -146,6 +154,14 @@ function current(): Current {
 
 function currentSite(): Site {
   return current().site;
+}
+
+function issuer(): string | null {
+  return current().site.document.signIn.url;
+}
+
+function now(): number {
+  return systemClock.now();
 }
 
 async function apply(snapshot: WorkerSnapshot): Promise<void> {

@@ -1,4 +1,5 @@
 /** Documents for tests and benches of this room: every default filled in, rules and paths as given. */
+import { DEFAULT_IDENTITY_HEADERS } from '../config/normalise/identity-headers.ts';
 import type { Document, Host, Route, Rule, RuleText, UpstreamServer } from '../config/document.ts';
 
 const LIMITS: Route['limits'] = {
@@ -53,6 +54,7 @@ export function routeOf(path: string, allow: readonly RuleText[], changes: Parti
     rewrite: null,
     requestHeaders: { add: {}, remove: [] },
     responseHeaders: { add: {}, remove: [] },
+    identityHeaders: DEFAULT_IDENTITY_HEADERS,
     encodedSlash: 'reject',
     origins: [],
     upgrades: ['websocket'],

@@ -162,6 +162,8 @@ export interface EntryDecision {
 }
 
 export interface SignInDeps {
+  /** Public keys that apps check assertions with. */
+  readonly jwks?: () => readonly object[];
   readonly sessions: SignInSessions;
   readonly accounts: SignInAccounts;
   readonly attempts: SignInAttempts;

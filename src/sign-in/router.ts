@@ -17,6 +17,7 @@ import { postSecurity, showSecurity } from './security.ts';
 import { postSignIn, showSignIn } from './sign-in.ts';
 import { signInSession } from './sign-in-session.ts';
 import { postSignOut, showSignedOut, showSignOut } from './sign-out.ts';
+import { showJwks } from './jwks.ts';
 import { showUserinfo } from './userinfo.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import type { Texts } from './texts/texts.ts';
@@ -39,6 +40,7 @@ const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
   '/.postern/signed-out': { GET: showSignedOut, HEAD: showSignedOut },
   '/.postern/set-password': { GET: showSetPassword, HEAD: showSetPassword, POST: postSetPassword },
   '/.postern/userinfo': { GET: showUserinfo, HEAD: showUserinfo },
+  '/.postern/jwks.json': { GET: showJwks, HEAD: showJwks },
 };
 
 const APP_HOST: Readonly<Record<string, Methods>> = {
@@ -46,6 +48,7 @@ const APP_HOST: Readonly<Record<string, Methods>> = {
   '/.postern/land': { GET: handleLand },
   '/.postern/sign-out': { GET: showSignOut, HEAD: showSignOut, POST: postSignOut },
   '/.postern/userinfo': { GET: showUserinfo, HEAD: showUserinfo },
+  '/.postern/jwks.json': { GET: showJwks, HEAD: showJwks },
 };
 
 export interface SignIn {

@@ -9,10 +9,12 @@ import { lockDataFolder, makeDataFolder, openSealKeyFile } from './data-folder.t
 import { instanceOf, openDatabase } from './database.ts';
 import { createWriter } from './group-commit.ts';
 import { createSessionTables } from './session-tables.ts';
+import { createSigningKeyTables } from './signing-key-tables.ts';
 import { createTokenTables } from './token-tables.ts';
 import type { AccountStore } from '../core/account-store.ts';
 import type { FactorStore } from '../core/factor-store.ts';
 import type { SessionStore } from '../core/session-store.ts';
+import type { SigningKeyStore } from '../core/signing-key-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
 
 export interface Store {
@@ -24,6 +26,7 @@ export interface Store {
   readonly accounts: AccountStore;
   readonly tokens: TokenStore;
   readonly factors: FactorStore;
+  readonly signingKeys: SigningKeyStore;
   /** The database may grow to this many pages of 4 KiB; a larger one reports a full disk. */
   limitPages(pages: number): void;
   /** Commits what is queued, closes the files and lets the folder go. */
@@ -44,6 +47,7 @@ export function openStore(folder: string): Store {
       accounts: createAccountTables(db, writer),
       tokens: createTokenTables(db, writer),
       factors: createFactorTables(db, writer),
+      signingKeys: createSigningKeyTables(db, writer),
       limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
       close() {
         if (!db.isOpen) return;

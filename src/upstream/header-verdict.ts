@@ -52,8 +52,21 @@ const DROPPED: ReadonlySet<string> = new Set([
   'remote_email',
   'remote_groups',
   'remote_name',
+  'x_jwt_assertion',
+  'x_goog_iap_jwt_assertion',
+  'x_goog_authenticated_user_email',
+  'x_goog_authenticated_user_id',
 ]);
-const DROPPED_PREFIXES = ['x_forwarded_', 'x_original_', 'x_auth_request_', 'postern_', 'ssl_client_', 'x_ssl_client_'];
+const DROPPED_PREFIXES = [
+  'x_forwarded_',
+  'x_original_',
+  'x_auth_request_',
+  'postern_',
+  'cf_access_',
+  'x_webauth_',
+  'ssl_client_',
+  'x_ssl_client_',
+];
 
 /** Fields with a meaning of their own: another spelling of them is never sent on. */
 const NO_ALIAS: ReadonlySet<string> = new Set([
@@ -98,4 +111,32 @@ function judge(key: string): number {
   const folded = foldName(key);
   if (DROPPED.has(folded) || DROPPED_PREFIXES.some((prefix) => folded.startsWith(prefix))) return DROP;
   return NO_ALIAS.has(folded) && folded.replaceAll('_', '-') !== key ? DROP : KEEP;
+}
+
+/** Names of a document's own under which apps learn who comes: no route lets a client say them. */
+export interface StripList {
+  /** Takes a lower-case name. */
+  readonly has: (key: string) => boolean;
+}
+
+/** Null where every name is dropped for all documents. */
+export function createStripList(names: Iterable<string>): StripList | null {
+  const folded = new Set<string>();
+  for (const name of names) {
+    const key = name.toLowerCase();
+    if (verdictOf(key) !== DROP) folded.add(foldName(key));
+  }
+  if (folded.size === 0) return null;
+  const known = new Map<string, boolean>();
+  return {
+    has(key) {
+      let isListed = known.get(key);
+      if (isListed === undefined) {
+        isListed = folded.has(foldName(key));
+        if (known.size >= MAX_CACHED) known.clear();
+        known.set(key, isListed);
+      }
+      return isListed;
+    },
+  };
 }

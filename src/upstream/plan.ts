@@ -5,6 +5,7 @@
 import type { ErrorCode, PosternError } from '../core/errors.ts';
 import type { HeaderEdits, ProxyAction, RouteLimits } from '../config/document.ts';
 import type { Tunnel } from '../wire/tunnel.ts';
+import type { StripList } from './header-verdict.ts';
 
 export interface ForwardPlan {
   /** Servers with templates resolved. The same object for the same route, where there are none: it is a key of caches. */
@@ -22,6 +23,8 @@ export interface ForwardPlan {
   readonly publicPort: number;
   readonly requestId: string;
   readonly identityHeaders: readonly (readonly [name: string, value: string])[];
+  /** Names of the document's own that no client may say, on any route. */
+  readonly strip: StripList | null;
   /** Templates in values are resolved already. */
   readonly requestHeaders: HeaderEdits;
   readonly responseHeaders: HeaderEdits;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { fieldValue } from './header-edits.ts';
-import { DROP, foldName, KEEP, verdictOf } from './header-verdict.ts';
+import { createStripList, DROP, foldName, KEEP, verdictOf } from './header-verdict.ts';
 import { buildRequestFields } from './request-headers.ts';
 import { actionTo, FakeExchange, planFor } from './test-rig.ts';
 
@@ -54,6 +54,15 @@ test('ordinary fields are kept, and many names do not grow the memory of verdict
   assert.equal(foldName('x.forwarded~user'), 'x_forwarded_user');
 });
 
+test('createStripList() knows every spelling of the names that are not dropped for all, and is null without any', () => {
+  assert.equal(createStripList(['X-Forwarded-User', 'Remote-User', 'Postern-Assertion']), null);
+  const list = createStripList(['X-Id_Token', 'Remote-User']);
+  for (const key of ['x-id-token', 'x_id_token', 'x.id-token', 'x~id|token']) assert.ok(list?.has(key), key);
+  for (const key of ['x-id-tokens', 'x-id', 'xidtoken', 'accept']) assert.ok(!list?.has(key), key);
+  for (let i = 0; i < 20_000; i++) list?.has(`x-${i}`);
+  assert.ok(list?.has('x-id_token'));
+});
+
 test('fieldValue() is one line of bytes, whatever it is given', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
@@ -89,6 +98,7 @@ test('what identity and route add is there exactly once, whatever the client sen
           ['X-Forwarded-User', 'alice'],
           ['X-Custom-Id', '7'],
         ],
+        strip: createStripList(['X-Custom-Id', 'X-Forwarded-User']),
         requestHeaders: { add: { 'X-Team': 'blue' }, remove: [] },
       });
       const text = buildRequestFields(new FakeExchange({ headers }), plan, 'postern-x')?.text ?? '';

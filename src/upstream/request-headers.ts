@@ -13,7 +13,6 @@ import {
   FORWARDED_HOST,
   FORWARDED_PORT,
   FORWARDED_PROTO,
-  foldName,
   KEEP,
   TE,
   VIA,
@@ -56,6 +55,7 @@ const keptFields = new WeakMap<HeaderBlock, KeptFields>();
 function isSameCase({ plan, viaName }: KeptFields, now: ForwardPlan, nowVia: string): boolean {
   return (
     plan.identityHeaders === now.identityHeaders &&
+    plan.strip === now.strip &&
     plan.requestHeaders === now.requestHeaders &&
     plan.removeAuthorization === now.removeAuthorization &&
     plan.fromTrustedProxy === now.fromTrustedProxy &&
@@ -74,7 +74,7 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
   const { names, keys, values } = request.headers;
   const named = namedByConnection(request.headers);
   const edits = compileEdits(plan.requestHeaders);
-  const custom = customIdentity(plan);
+  const { strip } = plan;
   const claimed = new Claims();
   let text = '';
   let cookie = '';
@@ -84,7 +84,7 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
     const verdict = verdictOf(key);
     if (verdict === DROP || (named !== null && named.has(key))) continue;
     if (!edits.isEmpty && edits.replaces(key)) continue;
-    if (custom !== null && custom.has(foldName(key))) continue;
+    if (strip !== null && strip.has(key)) continue;
     const value = values[i] as string;
     switch (verdict) {
       case KEEP:
@@ -151,16 +151,4 @@ function trustedLines(exchange: Exchange, plan: ForwardPlan, claimed: Claims): s
   const text = chain === '' ? '' : `X-Forwarded-For: ${chain}\r\n`;
   const port = claimed.port ?? String(plan.publicPort);
   return `${text}X-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${claimed.host ?? plan.hostHeader}\r\nX-Forwarded-Port: ${port}\r\n`;
-}
-
-/** Folded names of identity headers that are not of the family that is always dropped. */
-function customIdentity(plan: ForwardPlan): ReadonlySet<string> | null {
-  let custom: Set<string> | null = null;
-  for (const [name] of plan.identityHeaders) {
-    const key = name.toLowerCase();
-    if (verdictOf(key) === DROP) continue;
-    custom ??= new Set();
-    custom.add(foldName(key));
-  }
-  return custom;
 }

@@ -72,6 +72,7 @@ export function planFor(action: ProxyAction, more: Partial<ForwardPlan> = {}): F
     publicPort: 443,
     requestId: 'req-1',
     identityHeaders: [],
+    strip: null,
     requestHeaders: { add: {}, remove: [] },
     responseHeaders: { add: {}, remove: [] },
     removeCookies: (value) => value,

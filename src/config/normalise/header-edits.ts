@@ -81,6 +81,15 @@ function isEditable(name: string, at: Path, direction: 'request' | 'response', c
   return false;
 }
 
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'via']);
+
+/** A name under which an app learns who comes. */
+export function identityNameFault(name: string, value: string): Fault | null {
+  if (value === 'assertion' && name.toLowerCase() === 'postern-assertion') return null;
+  if (CREDENTIALS.has(name.toLowerCase())) return fault('has a meaning of its own', 'write a name such as "X-Team"');
+  return nameFault(name, 'request');
+}
+
 function nameFault(name: string, direction: 'request' | 'response'): Fault | null {
   if (!isToken(name)) return fault('is not a header name', 'write a name such as "X-Team"');
   const key = name.toLowerCase();

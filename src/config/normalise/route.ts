@@ -3,12 +3,13 @@
  * handed down, so that a problem is reported once and at its own place.
  */
 import { isToken } from '../../wire/fields.ts';
-import type { HeaderEdits, Path, Route, RouteLimits, Rule } from '../document.ts';
+import type { HeaderEdits, IdentityHeaders, Path, Route, RouteLimits, Rule } from '../document.ts';
 import { pathFault } from '../path-pattern.ts';
 import type { RouteInput } from '../schema/routes.ts';
 import { readAction } from './action.ts';
 import { type Context, entriesOf } from './context.ts';
 import { NO_EDITS, readHeaderEdits, readHeaderMatch } from './header-edits.ts';
+import { DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './identity-headers.ts';
 import { DEFAULT_ROUTE_LIMITS, H2C_ROUTE_LIMITS, readRouteLimits } from './limits.ts';
 import { DEFAULT_PROXY, type ProxySettings, readProxySettings } from './proxy.ts';
 import { isAnonymous, readRules } from './rules.ts';
@@ -21,6 +22,7 @@ export interface Settings {
   readonly proxy: ProxySettings;
   readonly requestHeaders: HeaderEdits;
   readonly responseHeaders: HeaderEdits;
+  readonly identityHeaders: IdentityHeaders;
   readonly encodedSlash: 'reject' | 'keep';
   readonly origins: readonly string[];
   readonly upgrades: readonly string[];
@@ -33,6 +35,7 @@ export const DEFAULT_SETTINGS: Settings = {
   proxy: DEFAULT_PROXY,
   requestHeaders: NO_EDITS,
   responseHeaders: NO_EDITS,
+  identityHeaders: DEFAULT_IDENTITY_HEADERS,
   encodedSlash: 'reject',
   origins: [],
   upgrades: ['websocket'],
@@ -48,6 +51,7 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
     proxy: readProxySettings(input, path, base.proxy, context),
     requestHeaders: readHeaderEdits(input, path, edits, context),
     responseHeaders: readHeaderEdits(input.response ?? {}, [...path, 'response'], responseEdits, context),
+    identityHeaders: readIdentityHeaders(input, path, base.identityHeaders, context),
     encodedSlash: input.encoded_slash ?? base.encodedSlash,
     origins: input.origins === undefined ? base.origins : readOrigins(input.origins, [...path, 'origins'], context),
     upgrades:
@@ -100,6 +104,7 @@ export function readRoute(
     rewrite,
     requestHeaders: settings.requestHeaders,
     responseHeaders: settings.responseHeaders,
+    identityHeaders: settings.identityHeaders,
     encodedSlash: settings.encodedSlash,
     origins: settings.origins,
     upgrades: settings.upgrades,

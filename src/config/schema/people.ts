@@ -1,5 +1,6 @@
 /** Shape of the keys about people and machines: providers, sign_in, session, services, maps, tests. */
 import type * as z from 'zod';
+import { identityKeys, type IdentityKeysInput } from './identity-headers.ts';
 import { rulesShape, type RulesInput, type Scalar } from './routes.ts';
 import {
   duration,
@@ -38,7 +39,7 @@ export interface ServiceInput {
   readonly password?: string | readonly string[] | undefined;
 }
 
-export interface DefaultsInput {
+export interface DefaultsInput extends IdentityKeysInput {
   readonly allow?: RulesInput | undefined;
   readonly deny?: RulesInput | undefined;
 }
@@ -128,6 +129,7 @@ export const defaultsShape: z.ZodType<DefaultsInput> = section(
   {
     allow: key(rulesShape, 'For every path that has no `allow` of its own or of its host.'),
     deny: key(rulesShape, 'For every host, before its own `deny`.'),
+    ...identityKeys,
   },
   'a map with "allow" and "deny"',
 );

@@ -1,5 +1,6 @@
 /** Shape of what a path, a host without paths and `default:` have in common: rules, action, edits, limits. */
 import * as z from 'zod';
+import { identityKeys, type IdentityKeysInput } from './identity-headers.ts';
 import { count, routeLimitKeys, type RouteLimitsInput, routeLimitsShape } from './limits.ts';
 import {
   duration,
@@ -61,7 +62,7 @@ export interface RedirectInput {
   readonly status?: number | undefined;
 }
 
-export interface RouteInput extends RouteLimitsInput, HeaderEditsInput {
+export interface RouteInput extends RouteLimitsInput, HeaderEditsInput, IdentityKeysInput {
   readonly to?: string | readonly (string | ServerInput)[] | undefined;
   readonly redirect?: string | RedirectInput | undefined;
   readonly respond?: number | string | RespondInput | undefined;
@@ -266,6 +267,7 @@ const editKeys = {
     ) as z.ZodType<HeaderEditsInput>,
     'Edits of the answer.',
   ),
+  ...identityKeys,
   encoded_slash: key(
     word('keep', 'reject'),
     '`keep`: let `%2F` and `%5C` in paths through to the app (Jenkins, GitLab, npm registries).',

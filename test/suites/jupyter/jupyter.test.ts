@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -169,6 +169,67 @@ hosts:
       await postern.close();
       app.closeAllConnections();
       app.close();
+    }
+  });
+});
+
+/** As in docs/recipes/identity.md. */
+const HEADER_IDENTITY = `from jupyter_server.auth import IdentityProvider, User
+
+class HeaderIdentity(IdentityProvider):
+    def get_user(self, handler):
+        name = handler.request.headers.get("Remote-User")
+        return User(username=name, name=handler.request.headers.get("Remote-Name") or name) if name else None
+
+c = get_config()
+c.ServerApp.identity_provider_class = HeaderIdentity
+`;
+
+suite('Jupyter learns who comes from Remote-User', { skip }, () => {
+  let dir = '';
+  let jupyter: Program;
+  let postern: PosternProcess;
+  let url = '';
+
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'postern-jupyter-who-'));
+    const [port = 0] = await freePorts(1);
+    writeFileSync(join(dir, 'jupyter_server_config.py'), HEADER_IDENTITY);
+    const where = [`--ServerApp.port=${port}`, '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${dir}`];
+    const flags = [`--config=${dir}/jupyter_server_config.py`, '--no-browser', '--allow-root'];
+    jupyter = startProgram('jupyter-server', [...flags, ...where, '--ServerApp.allow_remote_access=True'], {
+      HOME: dir,
+    });
+    postern = await startPostern({
+      document: ({ https, health }) => `version: 1
+listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
+providers: { local: { type: local } }
+sign_in: { url: "https://auth.localhost:${https}" }
+hosts:
+  lab.localhost: { to: "http://127.0.0.1:${port}", allow: [signed-in], identity_headers: remote }
+`,
+    });
+    url = `https://lab.localhost:${postern.https}`;
+    await until(
+      async () =>
+        fetch(`http://127.0.0.1:${port}/api`)
+          .then((answer) => answer.ok)
+          .catch(() => false),
+      'Jupyter answers',
+    );
+  });
+  after(async () => {
+    await postern?.close();
+    await jupyter?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('two people are two users to it, and neither can say to be the other', async () => {
+    for (const name of ['ada', 'bob']) {
+      const visitor = await signIn(`${url}/api`, name, await addUser(postern, name));
+      const asked = { headers: { 'remote-user': 'root', Remote_User: 'root' } };
+      const me = JSON.parse((await visitor.send(`${url}/api/me`, asked)).body) as { identity: { username: string } };
+      assert.equal(me.identity.username, name);
     }
   });
 });
