@@ -227,7 +227,16 @@ export type Action =
       readonly body: string;
       readonly headers: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'whoami' };
+  | { readonly kind: 'whoami' }
+  /** The first that is meant for who comes; none: a page that says so. */
+  | { readonly kind: 'choose'; readonly choices: readonly Choice[] };
+
+export interface Choice {
+  /** Null: for everybody who is left. */
+  readonly when: readonly Rule[] | null;
+  readonly action: Exclude<Action, { readonly kind: 'choose' }>;
+  readonly at: Path;
+}
 
 export interface ProxyAction {
   readonly kind: 'proxy';

@@ -11,6 +11,7 @@ import { formatDuration } from '../core/durations.ts';
 import { formatSize } from '../core/sizes.ts';
 import type {
   Action,
+  Choice,
   Document,
   HeaderEdits,
   IdentityHeaders,
@@ -240,6 +241,14 @@ function shownAction(action: Action): { readonly [key: string]: Shown | undefine
       return { to: 'app:whoami' };
     case 'redirect':
       return { redirect: { to: action.to, status: action.status } };
+    case 'choose':
+      return {
+        routes: action.choices.map(({ when, action: chosen }) => ({
+          when: when === null ? undefined : shownRules(when),
+          ...shownChoice(chosen),
+        })),
+        ...settingsOfChoices(action.choices),
+      };
     case 'respond':
       return { respond: { status: action.status, body: action.body, headers: action.headers } };
     default:
@@ -275,6 +284,17 @@ function shownProxy(action: ProxyAction): { readonly [key: string]: Shown | unde
     fail_timeout: formatDuration(action.failMs),
     max_connections: shownCount(action.maxConnections),
   };
+}
+
+/** What stands beside `routes` and holds for each of them is shown there. */
+function shownChoice(action: Choice['action']): { readonly [key: string]: Shown | undefined } {
+  if (action.kind !== 'proxy') return shownAction(action);
+  return { to: shownProxy(action)['to'] };
+}
+
+function settingsOfChoices(choices: readonly Choice[]): { readonly [key: string]: Shown | undefined } {
+  const proxied = choices.find(({ action }) => action.kind === 'proxy')?.action;
+  return proxied?.kind === 'proxy' ? { ...shownProxy(proxied), to: undefined } : {};
 }
 
 function serverUrl({ scheme, host, port }: UpstreamServer): string {

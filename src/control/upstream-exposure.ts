@@ -3,7 +3,7 @@
  * addresses. Read from the kernel's tables; where there are none (not Linux), nothing is said.
  */
 import { readFileSync } from 'node:fs';
-import type { Document } from '../config/document.ts';
+import type { Action, Document } from '../config/document.ts';
 
 const LISTEN = '0A';
 const ANY = /^0+$/;
@@ -21,7 +21,7 @@ export function findExposedUpstreams(
   if (open.size === 0) return [];
   const found = new Map<number, Exposure>();
   const hosts = document.fallback === null ? document.hosts : [...document.hosts, document.fallback];
-  for (const { action } of hosts.flatMap((host) => host.routes)) {
+  for (const action of hosts.flatMap((host) => host.routes).flatMap((route) => leavesOf(route.action))) {
     if (action.kind !== 'proxy') continue;
     for (const { scheme, host, port } of action.servers) {
       const isHere = host === 'localhost' || host === '[::1]' || host === '::1' || host.startsWith('127.');
@@ -30,6 +30,10 @@ export function findExposedUpstreams(
     }
   }
   return [...found.values()];
+}
+
+function leavesOf(action: Action): readonly Action[] {
+  return action.kind === 'choose' ? action.choices.map((choice) => choice.action) : [action];
 }
 
 function readTables(): string[] {

@@ -37,6 +37,8 @@ export const ERRORS = {
   ACCESS_DENIED: 'A rule denied the request. `postern explain` shows which.',
   CREDENTIAL_REFUSED:
     'A machine gave a password or token that is wrong, unknown, revoked or expired. `postern token list` shows the tokens.',
+  NO_APP:
+    'The route leads each visitor to an app of their own, and none is meant for this one. See its `routes`, `maps` and templates.',
   UPSTREAM_UNREACHABLE: 'The app cannot be reached: the connection was refused, reset or its name does not resolve.',
   UPSTREAM_TIMEOUT: 'The app accepted the connection but did not answer in time.',
   UPSTREAM_BAD_RESPONSE: 'The app answered something that is not valid HTTP; nothing of it was passed on.',

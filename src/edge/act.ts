@@ -3,7 +3,9 @@ import { HeaderBlock } from '../wire/header-block.ts';
 import { limitBody } from './body-limit.ts';
 import { createForwardPlan, templateContext } from './forward-plan.ts';
 import { sendRedirect } from './redirect.ts';
-import { sendError } from './refuse.ts';
+import { ANONYMOUS } from '../policy/facts.ts';
+import { factsOf, placeOf, routeFor } from './place.ts';
+import { sendError, sendNoApp } from './refuse.ts';
 import { RequestReport } from './request-report.ts';
 import { serveWhoami } from './whoami.ts';
 import type { CompiledRoute } from '../route/table.ts';
@@ -20,7 +22,11 @@ export interface ActDeps extends PlanDeps {
 
 export function act(context: RequestContext, deps: ActDeps): void {
   deps.longLived.begin(context);
-  const route = context.route as CompiledRoute;
+  const route = findPlace(context);
+  if (route === null) {
+    sendNoApp(context, 403);
+    return;
+  }
   const { exchange } = context;
   const { action } = route.config;
   exchange.setWriteIdle?.(route.config.limits.writeIdleMs);
@@ -45,6 +51,17 @@ export function act(context: RequestContext, deps: ActDeps): void {
   }
 }
 
+/** Null: there is no app for this visitor. */
+function findPlace(context: RequestContext): CompiledRoute | null {
+  const route = context.route as CompiledRoute;
+  if (!route.isPersonal) return route;
+  const facts = factsOf(context, context.judged?.identity ?? ANONYMOUS);
+  const chosen = routeFor(route, facts);
+  context.place = placeOf(route, facts, context);
+  context.route = chosen ?? route;
+  return context.place === null ? null : chosen;
+}
+
 function files(context: RequestContext, route: CompiledRoute, root: string): void {
   const path = route.targetPath(context.exchange.request.path);
   if (path === null) sendError(context, 400, 'BAD_REQUEST');
@@ -65,7 +82,7 @@ function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): 
   }
   const plan = createForwardPlan(context, route, path, deps);
   if (plan === null) {
-    sendError(context, 403, 'ACCESS_DENIED');
+    sendNoApp(context, 403);
     return;
   }
   const report = new RequestReport(context, deps.longLived);

@@ -3,6 +3,7 @@ import type { HeaderEdits, ProxyAction, Route, UpstreamServer } from '../config/
 import type { CompiledHeader, CompiledRoute } from '../route/table.ts';
 import type { TemplateContext } from '../route/template.ts';
 import type { ForwardPlan } from '../upstream/plan.ts';
+import { templateContextOf } from './place.ts';
 import type { IdentityHeaders, MakeIdentityHeaders } from './identity-headers.ts';
 import type { RequestContext } from './request-context.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
@@ -97,12 +98,5 @@ function resolveHeaders(edits: HeaderEdits, compiled: readonly CompiledHeader[],
 }
 
 export function templateContext(context: RequestContext): TemplateContext {
-  const { request } = context.exchange;
-  return {
-    identity: context.judged?.identity ?? ANONYMOUS,
-    ip: context.ip,
-    requestId: context.id,
-    path: request.path,
-    query: request.query,
-  };
+  return templateContextOf(context, context.judged?.identity ?? ANONYMOUS);
 }

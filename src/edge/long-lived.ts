@@ -6,6 +6,7 @@
 import { PosternError } from '../core/errors.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { LiveHandle } from '../gate/live.ts';
+import { placeOf } from './place.ts';
 import { Roster } from './roster.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Site } from './site.ts';
@@ -88,5 +89,13 @@ function findPolicy(context: RequestContext, site: Site): ReturnType<Parameters<
   const { request } = context.exchange;
   const host = site.table.findHost(request.host);
   if (host === null) return null;
-  return site.table.findRoute(host, request.path, request.method, request.headers)?.policy ?? null;
+  const route = site.table.findRoute(host, request.path, request.method, request.headers);
+  if (route === null || (!route.isPersonal && context.place === null)) return route?.policy ?? null;
+  return {
+    decide(facts) {
+      const decision = route.policy.decide(facts);
+      if (decision.kind !== 'allow' || placeOf(route, facts, context) === context.place) return decision;
+      return { kind: 'deny', rule: decision.rule, reason: 'another app is meant for this visitor now' };
+    },
+  };
 }

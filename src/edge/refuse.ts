@@ -39,9 +39,19 @@ const CLOSE: Fields = [['Connection', 'close']];
 /** The 403 of the rules: names the account and offers another one. */
 export function sendDenied(context: RequestContext): void {
   context.errorCode ??= 'ACCESS_DENIED';
+  sendAboutAccount(context, 403, 'rules');
+}
+
+/** Each visitor is led to an app of their own, and there is none for this one, or it is not running. */
+export function sendNoApp(context: RequestContext, status: 403 | 503): void {
+  context.errorCode ??= 'NO_APP';
+  sendAboutAccount(context, status, 'no-app');
+}
+
+function sendAboutAccount(context: RequestContext, status: 403 | 503, reason: 'rules' | 'no-app'): void {
   const { headers, host } = context.exchange.request;
   if (isGrpc(headers)) {
-    sendGrpcError(context, 403);
+    sendGrpcError(context, status);
     return;
   }
   const identity = context.judged?.identity;
@@ -49,7 +59,8 @@ export function sendDenied(context: RequestContext): void {
   const { path, query } = context.exchange.request;
   const switchUrl = account === null ? null : `/.postern/start?switch=1&to=${encodeURIComponent(path + query)}`;
   const brand = context.site.document.signIn.branding;
-  sendPlain(context, deniedPage({ host, requestId: context.id, account, switchUrl, brand, ...preferences(headers) }));
+  const facts = { status, reason, host, requestId: context.id, account, switchUrl, brand };
+  sendPlain(context, deniedPage({ ...facts, ...preferences(headers) }));
 }
 
 type Fields = readonly (readonly [name: string, value: string])[];

@@ -30,6 +30,8 @@ export class RequestContext {
   host: CompiledHost | null = null;
   route: CompiledRoute | null = null;
   judged: Judged | null = null;
+  /** Where the visitor was led to, on a route where that depends on who comes; see place.ts. */
+  place: string | null = null;
   report: (ForwardReport & { readonly tunnel: Pick<Tunnel, 'bytesToApp' | 'bytesToClient'> | null }) | null = null;
   errorCode: ErrorCode | null = null;
   error: Error | null = null;

@@ -1,5 +1,5 @@
 /** What the app side reports of one request: for the log, for the page of a failure, for closing a tunnel. */
-import { failWith } from './refuse.ts';
+import { failWith, sendNoApp } from './refuse.ts';
 import type { ErrorCode, PosternError } from '../core/errors.ts';
 import type { ForwardReport } from '../upstream/plan.ts';
 import type { Tunnel } from '../wire/tunnel.ts';
@@ -23,7 +23,13 @@ export class RequestReport implements ForwardReport {
   }
 
   onFailure(error: PosternError): void {
-    failWith(this.#context, error);
+    const context = this.#context;
+    // An app of one's own that is not there is no fault of the gateway, and the visitor can do something about it.
+    if (error.code === 'UPSTREAM_UNREACHABLE' && context.place !== null && !context.isOver) {
+      context.error = error;
+      context.errorCode = error.code;
+      sendNoApp(context, 503);
+    } else failWith(context, error);
   }
 
   onTunnel(tunnel: Tunnel): void {

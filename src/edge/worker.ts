@@ -15,6 +15,7 @@ import { createAccessLog } from '../observe/access-log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
 import { compileTableSliced } from '../route/compile.ts';
+import { actionsOf } from '../route/table.ts';
 import { serviceTokenPrefix } from '../session/service-token.ts';
 import { createOwnCookieTest, sessionCookieName } from '../session/token.ts';
 import { createUpstreams } from '../upstream/forward.ts';
@@ -168,7 +169,7 @@ async function apply(snapshot: WorkerSnapshot): Promise<void> {
   const { document } = snapshot;
   const { table } = await compileTableSliced(document, SLICE_MS);
   const hosts = table.fallback === null ? table.hosts : [...table.hosts, table.fallback];
-  const actions = hosts.flatMap((host) => host.routes.map((route) => route.config.action));
+  const actions = hosts.flatMap((host) => host.routes.flatMap((route) => [...actionsOf(route)]));
   const before = held;
   const next: Current = {
     site: createSite(snapshot.revision, document, table),

@@ -3,10 +3,10 @@
  * What cannot be compiled is a diagnostic, and the route it leaves behind refuses every request.
  */
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
-import type { Document, Host, Route, Rule, RuleText, UpstreamServer } from '../config/document.ts';
+import type { Choice, Document, Host, Route, Rule, RuleText, UpstreamServer } from '../config/document.ts';
 import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
-import type { CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
+import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
 import { compileTargetPath } from './target-path.ts';
 import { compileTemplate, type Template, type TemplateUse } from './template.ts';
 
@@ -51,7 +51,9 @@ export class RouteCompiler {
     const policy = this.#policy(host, route);
     const servers =
       route.action.kind === 'proxy' ? route.action.servers.map((server) => this.#server(server, names)) : [];
+    const isPersonal = [...names].some((name) => ABOUT_IDENTITY.test(name));
     const requestHeaders = this.#headers(route, names);
+    const choices = route.action.kind === 'choose' ? this.#choices(host, route, route.action.choices, id) : [];
     const targetPath = this.#targetPath(route, parsed.pattern);
     const isFilledByIdentity = [...names].some((name) => ABOUT_IDENTITY.test(name));
     const compiled: CompiledRoute = {
@@ -60,7 +62,9 @@ export class RouteCompiler {
       host: host.name,
       config: route,
       policy,
-      needsIdentity: !policy.isPublic || isFilledByIdentity,
+      needsIdentity: !policy.isPublic || isFilledByIdentity || choices.length > 0,
+      choices,
+      isPersonal: isPersonal || choices.length > 0,
       targetPath,
       servers,
       requestHeaders,
@@ -68,6 +72,22 @@ export class RouteCompiler {
     };
     if (policy.isPublic && servers.some(({ config }) => config.isTemplate)) this.#warnOfUnfillable(route);
     return { route: compiled, pattern: parsed.pattern };
+  }
+
+  #choices(host: Host, route: Route, choices: readonly Choice[], id: string): readonly CompiledChoice[] {
+    return choices.flatMap(({ when, action, at }, index) => {
+      const compiled = this.compile(host, { ...route, action, at }, `${id} (${index + 1})`);
+      if (compiled === null) return [];
+      return [{ route: compiled.route, matches: when === null ? () => true : this.#matcher(when) }];
+    });
+  }
+
+  #matcher(rules: readonly Rule[]): CompiledChoice['matches'] {
+    const { providers } = this.#document;
+    const services = this.#services;
+    const { policy, diagnostics } = compilePolicy({ allow: rules, routeDeny: [], hostDeny: [], providers, services });
+    this.#diagnostics.push(...diagnostics);
+    return (facts) => policy.decide(facts).kind === 'allow';
   }
 
   #policy(host: Host, route: Route): CompiledPolicy {

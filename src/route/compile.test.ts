@@ -378,7 +378,10 @@ test('compileTable() reports what cannot work, each with a remedy where there is
     [one(routeOf('/*', ANYONE), { name: 'auth.example.com' }), /is the sign-in host/],
     [one(routeOf('/*', ANYONE), { name: 'a.example.com:443' }), /is not a host name/],
     [one(routeOf('/*', ['signed-in']), { tls: { kind: 'off' } }), /tls: off/],
-    [one(routeOf('/*', ANYONE), {}, { maps: { port: { 'group:x': '1' } } }), /not one person or machine/],
+    [
+      one(routeOf('/*', ANYONE), {}, { maps: { port: { 'email:x@example.com': '1' } } }),
+      /not a person, a group or a machine/,
+    ],
     [
       one(routeOf('/*', ANYONE), {}, { maps: { port: { alice: '1' } } }),
       /Write "user:alice", "service:alice" or "token:alice"/,

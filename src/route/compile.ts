@@ -142,7 +142,7 @@ function signInHostOf(document: Document): string | null {
   return new URL(url).hostname.replace(/\.$/, '');
 }
 
-const MAP_KINDS: readonly string[] = ['user', 'service', 'token'];
+const MAP_KINDS: readonly string[] = ['user', 'group', 'role', 'service', 'token'];
 
 function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
   const context = { providers: document.providers, services: document.services.map(({ name }) => name) };
@@ -159,8 +159,8 @@ function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
       const { principal, diagnostics: found } = parsePrincipal(key, at, context);
       diagnostics.push(...found);
       if (found.length > 0 || MAP_KINDS.includes(principal.kind)) continue;
-      const remedy = 'Use keys such as "user:alice" or "service:promtail"';
-      diagnostics.push(problem(at, `Key "${key}" of map "${name}" is not one person or machine`, remedy));
+      const remedy = 'Use keys such as "user:alice", "group:ops" or "token:ci"';
+      diagnostics.push(problem(at, `Key "${key}" of map "${name}" is not a person, a group or a machine`, remedy));
     }
   }
 }

@@ -5,6 +5,7 @@
 import type { Host, Route, UpstreamServer } from '../config/document.ts';
 import type { ProviderRef } from '../policy/principal.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
+import type { Facts } from '../policy/facts.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { HostRoutes } from './host-routes.ts';
 import type { Template, TemplateContext } from './template.ts';
@@ -48,12 +49,22 @@ export interface CompiledRoute {
   readonly needsIdentity: boolean;
   /** The path for the app, after strip_prefix and rewrite; null: refuse the request as ambiguous (400). */
   readonly targetPath: (path: string) => string | null;
+  /** Of an action that chooses by who comes, in order; empty for others. */
+  readonly choices: readonly CompiledChoice[];
+  /** True where it depends on who comes which app is asked. */
+  readonly isPersonal: boolean;
   /** The servers of a proxy action in the order of the document; empty for other actions. */
   readonly servers: readonly CompiledServer[];
   /** Headers to add to the request. Those of the answer hold no templates: see `config.responseHeaders`. */
   readonly requestHeaders: readonly CompiledHeader[];
   /** Of a redirect action, else null. Takes the canonical path and strips it itself; renders null where the target would leave the site it names. */
   readonly redirectTo: Template | null;
+}
+
+export interface CompiledChoice {
+  readonly matches: (facts: Facts) => boolean;
+  /** The route as it is for those who match. */
+  readonly route: CompiledRoute;
 }
 
 export interface ServerAddress {
@@ -78,4 +89,10 @@ export interface CompiledHeader {
   /** The text where it is the same for all requests, else null. */
   readonly fixed: string | null;
   readonly render: Template;
+}
+
+/** What a route may do, whoever comes. */
+export function* actionsOf({ config, choices }: CompiledRoute): IterableIterator<Route['action']> {
+  if (config.action.kind !== 'choose') yield config.action;
+  for (const { route } of choices) yield* actionsOf(route);
 }

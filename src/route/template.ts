@@ -4,7 +4,7 @@
  * match [a-z0-9_-]{1,64}: anything else, or a value that is missing, makes the template undecidable
  * (null), never a shortened or quoted value. In headers, braces around anything else are literal (JSON).
  */
-import type { Identity } from '../core/person.ts';
+import type { Identity, Person } from '../core/person.ts';
 
 export interface TemplateContext {
   readonly identity: Identity;
@@ -109,12 +109,30 @@ function readerOf(name: string, maps: Maps): Template {
   }
 }
 
-/** The full form "local:user:alice" wins over the short one. */
+/** The person before any group, the full form "local:user:alice" before the short one. */
 function mapReader(map: ReadonlyMap<string, string>): Template {
+  const ofSets = [...map].flatMap(([key, value]) => setRuleOf(key, value) ?? []);
   return ({ identity }) => {
     if (identity.kind === 'anonymous') return null;
     if (identity.kind !== 'person') return map.get(`${identity.kind}:${identity.name}`) ?? null;
-    const { provider, name } = identity.person;
-    return map.get(`${provider}:user:${name}`) ?? map.get(`user:${name}`) ?? null;
+    const { person } = identity;
+    const own = map.get(`${person.provider}:user:${person.name}`) ?? map.get(`user:${person.name}`);
+    return own ?? ofSets.find((one) => one.has(person))?.value ?? null;
   };
+}
+
+interface SetRule {
+  readonly value: string;
+  readonly has: (person: Person) => boolean;
+}
+
+const SET_KEY = /^(?:([^:]+):)?(group|role):(.+)$/s;
+
+/** Groups and roles in the order of the document: who is in two gets the value of the first. */
+function setRuleOf(key: string, value: string): SetRule | null {
+  const [, provider, kind, name = ''] = SET_KEY.exec(key) ?? [];
+  if (kind === undefined) return null;
+  const isOf = (person: Person): boolean => provider === undefined || person.provider === provider;
+  const namesOf = (person: Person): readonly string[] => (kind === 'group' ? person.groups : person.roles);
+  return { value, has: (person) => isOf(person) && namesOf(person).includes(name) };
 }

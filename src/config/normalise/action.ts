@@ -1,13 +1,16 @@
 /** Reads what a route does: pass to an app, serve files, redirect, answer. Exactly one of them. */
-import type { Action, Path, UpstreamServer } from '../document.ts';
+import type { Action, Choice, Path, UpstreamServer } from '../document.ts';
 import { fault, read, type Reading } from '../reading.ts';
-import type { RouteInput, ServerInput } from '../schema/routes.ts';
+import type { ChoiceInput, RouteInput, ServerInput } from '../schema/routes.ts';
 import { parseTarget, type Target } from '../upstream-url.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readFixedHeaders } from './header-edits.ts';
 import type { ProxySettings } from './proxy.ts';
+import { readRules } from './rules.ts';
 
-const ACTION_KEYS = ['to', 'redirect', 'respond'] as const;
+const ACTION_KEYS = ['to', 'redirect', 'respond', 'routes'] as const;
+
+type SimpleAction = Choice['action'];
 
 export function givenActions(input: RouteInput, path: Path, context: Context): readonly string[] {
   return ACTION_KEYS.filter((key) => input[key] !== undefined || context.isBroken([...path, key]));
@@ -28,9 +31,42 @@ export function readAction(input: RouteInput, path: Path, proxy: ProxySettings, 
     );
     return null;
   }
+  if (input.routes !== undefined) return readChoices(input.routes, [...path, 'routes'], proxy, context);
+  return readSimple(input, path, proxy, context);
+}
+
+function readSimple(input: ChoiceInput, path: Path, proxy: ProxySettings, context: Context): SimpleAction | null {
   if (input.redirect !== undefined) return readRedirect(input.redirect, [...path, 'redirect'], context);
   if (input.respond !== undefined) return readRespond(input.respond, [...path, 'respond'], context);
   return input.to === undefined ? null : readTo(input.to, [...path, 'to'], proxy, context);
+}
+
+function readChoices(
+  input: readonly (ChoiceInput | undefined)[],
+  path: Path,
+  proxy: ProxySettings,
+  context: Context,
+): Action | null {
+  const choices: Choice[] = [];
+  let isWhole = true;
+  for (const [index, one] of input.entries()) {
+    const at = [...path, index];
+    if (one === undefined) {
+      isWhole = false;
+      continue;
+    }
+    const action = readAction(one, at, proxy, context);
+    const when = readRules(one.when, [...at, 'when'], context);
+    if (when === null && index < input.length - 1) {
+      const remedy = 'add "when", or put it last';
+      context.report(at, 'has no "when", so that those after it are never reached', remedy);
+    }
+    // A choice has no `routes` of its own: its shape has no such key.
+    if (action === null || action.kind === 'choose') isWhole = false;
+    else choices.push({ when, action, at });
+  }
+  if (input.length === 0) context.report(path, 'is an empty list', 'add choices with "when" and "to"');
+  return isWhole && choices.length > 0 ? { kind: 'choose', choices } : null;
 }
 
 function readTo(
@@ -38,9 +74,9 @@ function readTo(
   path: Path,
   proxy: ProxySettings,
   context: Context,
-): Action | null {
+): SimpleAction | null {
   const servers: UpstreamServer[] = [];
-  const others: Action[] = [];
+  const others: SimpleAction[] = [];
   let isWhole = true;
   for (const [entry, at] of entriesOf<string | ServerInput>(input, path)) {
     const target = readTarget(entry, at, context);
@@ -103,7 +139,7 @@ function checkProxy(servers: readonly UpstreamServer[], path: Path, proxy: Proxy
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
-function readRedirect(input: NonNullable<RouteInput['redirect']>, path: Path, context: Context): Action | null {
+function readRedirect(input: NonNullable<RouteInput['redirect']>, path: Path, context: Context): SimpleAction | null {
   const isText = typeof input === 'string';
   const text = isText ? input : input.to;
   const at = isText ? path : [...path, 'to'];
@@ -135,7 +171,7 @@ function parseRedirect(text: string): Reading<string> {
   );
 }
 
-function readRespond(input: NonNullable<RouteInput['respond']>, path: Path, context: Context): Action {
+function readRespond(input: NonNullable<RouteInput['respond']>, path: Path, context: Context): SimpleAction {
   if (typeof input === 'number') return { kind: 'respond', status: input, body: '', headers: {} };
   if (typeof input === 'string') return { kind: 'respond', status: 200, body: input, headers: {} };
   const status = input.status ?? 200;

@@ -3,7 +3,16 @@
  * handed down, so that a problem is reported once and at its own place.
  */
 import { isToken } from '../../wire/fields.ts';
-import type { HeaderEdits, IdentityHeaders, Path, Route, RouteLimits, Rule } from '../document.ts';
+import type {
+  Action,
+  HeaderEdits,
+  IdentityHeaders,
+  Path,
+  Route,
+  RouteLimits,
+  Rule,
+  UpstreamServer,
+} from '../document.ts';
 import { pathFault } from '../path-pattern.ts';
 import type { RouteInput } from '../schema/routes.ts';
 import { readAction } from './action.ts';
@@ -82,7 +91,7 @@ export function readRoute(
   const stripPrefix = readStripPrefix(input.strip_prefix, pattern, [...path, 'strip_prefix'], context);
   const rewrite = readRewrite(input.rewrite, [...path, 'rewrite'], context);
   if (action === null || allow === null) return null;
-  const servers = action.kind === 'proxy' ? action.servers : [];
+  const servers = serversOf(action);
   if (servers.some((server) => server.isTemplate) && allow.some(({ rule }) => isAnonymous(rule))) {
     context.warn(
       [...path, 'to'],
@@ -129,6 +138,11 @@ function refuseNameless(allow: readonly Rule[], path: Path, context: Context): v
       'write { all: ["signed-in", …] }, or "require: nothing"',
     );
   }
+}
+
+function serversOf(action: Action): readonly UpstreamServer[] {
+  if (action.kind === 'choose') return action.choices.flatMap((choice) => serversOf(choice.action));
+  return action.kind === 'proxy' ? action.servers : [];
 }
 
 function readMethods(input: RouteInput, path: Path, context: Context): readonly string[] {

@@ -62,10 +62,19 @@ export interface RedirectInput {
   readonly status?: number | undefined;
 }
 
+/** One of `routes`. */
+export interface ChoiceInput {
+  readonly when?: RulesInput | undefined;
+  readonly to?: string | readonly (string | ServerInput)[] | undefined;
+  readonly redirect?: string | RedirectInput | undefined;
+  readonly respond?: number | string | RespondInput | undefined;
+}
+
 export interface RouteInput extends RouteLimitsInput, HeaderEditsInput, IdentityKeysInput {
   readonly to?: string | readonly (string | ServerInput)[] | undefined;
   readonly redirect?: string | RedirectInput | undefined;
   readonly respond?: number | string | RespondInput | undefined;
+  readonly routes?: readonly ChoiceInput[] | undefined;
   readonly allow?: RulesInput | undefined;
   readonly require?: 'second-factor' | 'nothing' | undefined;
   readonly deny?: RulesInput | undefined;
@@ -211,6 +220,29 @@ const actionKeys = {
   ),
 };
 
+const choiceShape: z.ZodType<ChoiceInput> = section(
+  {
+    when: key(rulesShape, 'Who is led here, written like `allow`. Left out at the last one: everybody else.'),
+    ...actionKeys,
+  },
+  'a map with "when" and "to"',
+);
+
+const choiceKeys = {
+  routes: key(
+    list(choiceShape, 'a list of choices'),
+    'Instead of `to`: several, told apart by who comes. The first whose `when` matches is taken; where none does, a page says that there is no app for this account. `allow` decides first.',
+    {
+      examples: [
+        [
+          { when: ['group:research'], to: 'http://127.0.0.1:9001' },
+          { when: ['group:teaching'], to: 'http://127.0.0.1:9002' },
+        ],
+      ],
+    },
+  ),
+};
+
 const matchKeys = {
   methods: key(
     oneOrMore(text('a method such as "GET"'), 'a list of methods'),
@@ -292,6 +324,7 @@ const editKeys = {
 
 export const routeKeys: ShapeOf<RouteInput> = {
   ...actionKeys,
+  ...choiceKeys,
   ...ruleKeys,
   ...matchKeys,
   ...editKeys,

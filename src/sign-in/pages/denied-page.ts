@@ -1,5 +1,5 @@
 /**
- * The 403 of the rules: names the account, offers another, shows the request id. Does not say which
+ * The 403 of the rules, and the page for whom there is no app: names the account, offers another, shows the request id. Does not say which
  * rule; `postern explain` does. Imports nothing heavy: edge workers make it themselves.
  */
 import { textsFor } from '../texts/texts.ts';
@@ -9,6 +9,10 @@ import { html } from './html.ts';
 import { pageAnswer, type PlainAnswer } from './page.ts';
 
 export interface DeniedFacts {
+  /** Left out: 403. */
+  readonly status?: 403 | 503;
+  /** `no-app`: visitors are led to apps of their own, and there is none for this one. Left out: the rules refuse. */
+  readonly reason?: 'rules' | 'no-app';
   readonly host: string;
   readonly requestId: string;
   /** Who asked; null: nobody known, and signing in would not help. */
@@ -22,23 +26,25 @@ export interface DeniedFacts {
 
 export function deniedPage(facts: DeniedFacts): PlainAnswer {
   const texts = textsFor(facts.acceptLanguage);
-  const { account } = facts;
+  const { account, status = 403 } = facts;
+  const isNoApp = facts.reason === 'no-app';
+  const words = isNoApp ? texts.noApp : texts.denied;
   const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
   if (format !== 'html') {
     const isJson = format === 'json';
     const body = isJson
-      ? `${JSON.stringify({ error: 'access_denied', status: 403, message: texts.denied.title, request_id: facts.requestId })}\n`
-      : `403 ${texts.denied.title}\n${texts.requestId} ${facts.requestId}\n`;
-    return { status: 403, headers: plainHeaders(isJson), body };
+      ? `${JSON.stringify({ error: isNoApp ? 'no_app' : 'access_denied', status, message: words.title, request_id: facts.requestId })}\n`
+      : `${status} ${words.title}\n${texts.requestId} ${facts.requestId}\n`;
+    return { status, headers: plainHeaders(isJson), body };
   }
-  const main = html`<p class="status">403</p>
-    <h1>${texts.denied.title}</h1>
-    <p class="soft">${account === null ? texts.denied.anonymous(facts.host) : texts.denied.text(facts.host)}</p>
+  const main = html`<p class="status">${status}</p>
+    <h1>${words.title}</h1>
+    <p class="soft">${account === null && !isNoApp ? texts.denied.anonymous(facts.host) : words.text(facts.host)}</p>
     ${account !== null && personLine(texts.signedInAs, account)}
-    <p class="soft">${texts.denied.ask}</p>
+    <p class="soft">${words.ask}</p>
     ${facts.switchUrl !== null && html`<a class="button quiet" href="${facts.switchUrl}">${texts.useAnotherAccount}</a>`}`;
   const brand = facts.brand === undefined ? {} : { brand: facts.brand };
-  return pageAnswer(403, { texts, title: texts.denied.title, main, requestId: facts.requestId, ...brand });
+  return pageAnswer(status, { texts, title: words.title, main, requestId: facts.requestId, ...brand });
 }
 
 /** A person as a round initial and a name with a label above it. Each is isolated: names run in any direction. */

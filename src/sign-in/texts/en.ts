@@ -174,6 +174,12 @@ export const EN: Texts = {
     anonymous: (host) => `The rules of ${host} do not let this request in.`,
     ask: 'If it should, tell whoever runs this site the id below.',
   },
+  noApp: {
+    title: 'No app of yours here',
+    text: (host) =>
+      `${host} leads each person to an app of their own. There is none for this account, or it is not running.`,
+    ask: 'If there should be one, tell whoever runs this site the id below.',
+  },
   loop: {
     title: 'Signing in goes round in circles',
     text: 'You were signed in several times within a minute, but the app never saw the session. Usual reasons:',

@@ -129,6 +129,11 @@ export interface Texts {
     readonly anonymous: (host: string) => string;
     readonly ask: string;
   };
+  readonly noApp: {
+    readonly title: string;
+    readonly text: (host: string) => string;
+    readonly ask: string;
+  };
   readonly loop: ErrorTexts & { readonly reasons: readonly string[] };
   readonly landing: ErrorTexts;
   readonly badTicket: ErrorTexts;
