@@ -136,6 +136,23 @@ function failureContract(make: (origin: string) => Twin): void {
     assert.deepEqual(twin.valuesOf(name), [FIRST]);
   });
 
+  for (const fault of [{ status: 500 }, 'lost'] as const) {
+    const what = fault === 'lost' ? 'a lost answer' : 'a 500';
+    test(`setTxt() and removeTxt() survive ${what} at each of their requests`, async (t) => {
+      const count = await requestsOf(t, make);
+      for (let at = 0; at < count; at++) {
+        const { rig, twin, provider, name } = await open(t, make);
+        rig.faults.push(...Array.from({ length: at }, () => 'pass' as const), fault);
+        await provider.setTxt(name, FIRST, signal);
+        const between = [...twin.valuesOf(name)];
+        await provider.removeTxt(name, FIRST, signal);
+        assert.equal(rig.faults.length, 0, `request ${at}`);
+        assert.deepEqual(new Set(between), new Set([FIRST]), `request ${at}`);
+        if (twin.isWhole) assert.deepEqual(twin.valuesOf(name), [], `request ${at}`);
+      }
+    });
+  }
+
   test('setTxt() reports a 500 that stays, with its words made harmless', async (t) => {
     const { rig, provider, name } = await open(t, make);
     for (let i = 0; i < 4; i++) rig.faults.push({ status: 500, text: 'oops \u001B[31m' });
@@ -234,6 +251,14 @@ interface OpenRig {
   readonly twin: Twin;
   readonly provider: DnsProvider;
   readonly name: string;
+}
+
+/** How many requests setting and removing a value takes. */
+async function requestsOf(t: TestContext, make: (origin: string) => Twin): Promise<number> {
+  const { rig, provider, name } = await open(t, make);
+  await provider.setTxt(name, FIRST, signal);
+  await provider.removeTxt(name, FIRST, signal);
+  return rig.requests.length;
 }
 
 async function open(t: TestContext, make: (origin: string) => Twin, timeoutMs?: number): Promise<OpenRig> {

@@ -50,6 +50,7 @@ The name servers of the zone are looked up with the \`resolvers\`, and each of t
 authority have the value: first every second, later every ten. Servers that do not answer, or not for this zone, are left out after three rounds, as a CA's
 resolvers would leave them out; at least one has to have the value and none may lack it. After \`propagation_timeout\` the error names each server with what it said.
 Where DNS is not let out of the network, \`propagation_delay\` waits that long instead.
+Where the resolvers of the machine see the zone differently than the internet does (an internal view of it), set \`resolvers\` to public ones.
 `;
 
 export function printDnsReference(): string {

@@ -32,20 +32,48 @@ export interface RecordsApi {
 }
 
 export function providerOfRecords(name: string, api: RecordsApi): DnsProvider {
+  const withValue = async (place: Place, value: string): Promise<readonly SingleRecord[]> =>
+    (await api.list(place)).filter((one) => one.value === value);
   return {
     name,
     setTxt: async (fqdn, value, signal) => {
       const place = await placeOf(fqdn, api.zoneOf, signal);
       const records = await api.list(place);
-      if (!records.some((one) => one.value === value)) await api.create(place, value, records);
+      if (records.some((one) => one.value === value)) return;
+      await unlessDone(
+        () => api.create(place, value, records),
+        async () => (await withValue(place, value)).length > 0,
+        signal,
+      );
     },
     removeTxt: async (fqdn, value, signal) => {
       const place = await placeOf(fqdn, api.zoneOf, signal);
-      for (const record of await api.list(place)) {
-        if (record.value === value) await api.remove(place, record);
+      for (const record of await withValue(place, value)) {
+        await unlessDone(
+          () => api.remove(place, record),
+          async () => !(await withValue(place, value)).some(({ id }) => id === record.id),
+          signal,
+        );
       }
     },
   };
+}
+
+/**
+ * An answer may be lost on the way, and what is asked again then be refused since it is done: a failure counts
+ * only where the change is not there.
+ */
+async function unlessDone(
+  work: () => Promise<void>,
+  isDone: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(await isDone().catch(() => false))) throw error;
+  }
 }
 
 export interface RecordSet {

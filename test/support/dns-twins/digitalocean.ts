@@ -56,11 +56,7 @@ export function digitaloceanTwin(): Twin {
     const { fqdn = '', value = '' } = ids[id - 1] ?? {};
     if (!store.get(zone, fqdn).includes(value))
       refuse(404, 'not_found', 'The resource you were accessing could not be found.');
-    store.put(
-      zone,
-      fqdn,
-      store.get(zone, fqdn).filter((one) => one !== value),
-    );
+    store.removeOne(zone, fqdn, value);
     return { status: 204 };
   };
   return {

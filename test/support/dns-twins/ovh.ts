@@ -55,11 +55,7 @@ export function ovhTwin(): Twin {
     if (method === 'GET')
       return { status: 200, json: { id, zone, fieldType: 'TXT', subDomain, target: `"${value}"`, ttl: 60 } };
     if (method !== 'DELETE') violate('record method');
-    draft.put(
-      zone,
-      fqdn,
-      draft.get(zone, fqdn).filter((one) => one !== value),
-    );
+    draft.removeOne(zone, fqdn, value);
     return { status: 200, text: 'null', headers: { 'content-type': 'application/json' } };
   };
   const records = (zone: string, request: TwinRequest): TwinAnswer => {

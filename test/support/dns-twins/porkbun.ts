@@ -59,11 +59,7 @@ export function porkbunTwin(): Twin {
       if (action === 'delete') {
         const { fqdn = '', value = '' } = ids[Number(rest) - 1] ?? {};
         if (!store.get(zone, fqdn).includes(value)) refuse('Invalid record ID.');
-        store.put(
-          zone,
-          fqdn,
-          store.get(zone, fqdn).filter((one) => one !== value),
-        );
+        store.removeOne(zone, fqdn, value);
         return { status: 200, json: { status: 'SUCCESS' } };
       }
       const [, sub = ''] = /^TXT(?:\/([^/]+))?$/.exec(rest) ?? violate('type');

@@ -101,6 +101,13 @@ export class ZoneStore {
     return holders[0]?.[1].get(fqdn) ?? [];
   }
 
+  /** One of them, where a value stands there twice. */
+  removeOne(zone: string, fqdn: string, value: string): void {
+    const values = [...this.get(zone, fqdn)];
+    values.splice(values.indexOf(value), 1);
+    this.put(zone, fqdn, values);
+  }
+
   add(fqdn: string, value: string): void {
     const zone = this.zoneFor(fqdn);
     this.put(zone, fqdn, [...this.get(zone, fqdn), value]);
@@ -121,7 +128,8 @@ export function unquoted(text: string): string {
   return match?.[1] ?? violate(`${text} is not quoted`);
 }
 
-export type Fault = TwinAnswer | 'hang';
+/** "lost": it is done, but the answer does not arrive. "pass": nothing happens. */
+export type Fault = TwinAnswer | 'hang' | 'lost' | 'pass';
 
 export interface TwinRig {
   readonly tools: ProviderTools;
@@ -153,8 +161,11 @@ export async function startTwin(make: (origin: string) => Twin, timeoutMs = 5000
       const text = Buffer.concat(chunks).toString('utf8');
       const request = { method, host: url.host, path: url.pathname, query: url.searchParams, headers, text, href };
       requests.push(request);
-      const answer = faults.shift() ?? (twin === null ? { status: 500 } : await answerOf(twin, request, violations));
-      if (answer === 'hang') return;
+      const fault = faults.shift() ?? 'pass';
+      const isAsked = fault === 'pass' || fault === 'lost';
+      const answer = isAsked && twin !== null ? await answerOf(twin, request, violations) : fault;
+      if (fault === 'lost') incoming.socket.destroy();
+      if (fault === 'lost' || typeof answer === 'string') return;
       const isJson = answer.json !== undefined;
       outgoing.writeHead(answer.status, {
         ...(isJson ? { 'content-type': 'application/json' } : {}),
