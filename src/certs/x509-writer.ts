@@ -1,6 +1,7 @@
 /**
- * Writes X.509 certificates (RFC 5280) of the two kinds the local CA needs: a root constrained to some
- * names, and a leaf for exactly one name. ECDSA P-256 with SHA-256 only. Signs nothing else.
+ * Writes X.509 certificates (RFC 5280) of the two kinds the local CA needs (a root constrained to some
+ * names, and a leaf for exactly one name), the self-signed one that answers TLS-ALPN-01 (RFC 8737), and
+ * requests for certificates (PKCS #10, RFC 2986). SHA-256 only. Signs nothing else.
  * An own writer since it is small, and the library for it patches the global `Reflect`.
  */
 import { createHash, randomBytes, sign, type KeyObject } from 'node:crypto';
@@ -15,11 +16,18 @@ import {
   sequence,
   setOf,
   time,
+  tlv,
   unsigned,
   utf8,
 } from './der.ts';
 
 const ECDSA_WITH_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
+/** RFC 4055 section 5: its parameters are NULL. */
+const RSA_WITH_SHA256 = sequence(oid('1.2.840.113549.1.1.11'), tlv(0x05));
+/** PKCS #9 extensionRequest. */
+const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14');
+/** id-pe-acmeIdentifier */
+const ACME_IDENTIFIER = '1.3.6.1.5.5.7.1.31';
 const KEY_CERT_SIGN_AND_CRL_SIGN = bits(Buffer.of(0x06), 1);
 const DIGITAL_SIGNATURE = bits(Buffer.of(0x80), 7);
 const SERVER_AUTH = sequence(oid('1.3.6.1.5.5.7.3.1'));
@@ -77,6 +85,49 @@ export function writeLeaf(request: LeafRequest): string {
     subject: hasCommonName ? distinguishedName(name) : sequence(),
     issuer: distinguishedName(issuer.commonName),
     signer: issuer.privateKey,
+    extensions,
+  });
+}
+
+export interface SigningRequest {
+  /** DNS names, "*.name", and IP addresses without brackets. */
+  readonly names: readonly string[];
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
+/** A certificate request in DER. The subject stays empty: CAs take names from the alternative names only. */
+export function writeSigningRequest({ names, publicKey, privateKey }: SigningRequest): Buffer {
+  const extensions = sequence(extension('2.5.29.17', sequence(...names.map(generalName))));
+  const toBeSigned = sequence(
+    unsigned(Buffer.of(0)),
+    sequence(),
+    publicKey.export({ type: 'spki', format: 'der' }),
+    contextConstructed(0, sequence(EXTENSION_REQUEST, setOf(extensions))),
+  );
+  const algorithm = privateKey.asymmetricKeyType === 'rsa' ? RSA_WITH_SHA256 : ECDSA_WITH_SHA256;
+  return sequence(toBeSigned, algorithm, bits(sign('sha256', toBeSigned, privateKey)));
+}
+
+export interface ChallengeRequest extends Validity {
+  readonly name: string;
+  /** SHA-256 of the key authorization. */
+  readonly digest: Uint8Array;
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
+/** RFC 8737 section 3: self-signed, exactly one name, the digest in a critical extension. */
+export function writeChallengeCertificate(request: ChallengeRequest): string {
+  const extensions = [
+    extension('2.5.29.17', sequence(generalName(request.name)), true),
+    extension(ACME_IDENTIFIER, octets(request.digest), true),
+  ];
+  return signed({
+    ...request,
+    subject: sequence(),
+    issuer: distinguishedName('ACME challenge'),
+    signer: request.privateKey,
     extensions,
   });
 }

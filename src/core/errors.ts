@@ -34,6 +34,8 @@ export const ERRORS = {
   MISDIRECTED: 'The request names a host that this connection may not be used for.',
   ENCODED_SLASH: 'The path holds an encoded slash. Set encoded_slash: keep on the route if its app needs that.',
   CROSS_ORIGIN: 'A WebSocket with a session came from another origin. List it in origins: of the route if it may.',
+  ACME_FAILED:
+    'A certificate could not be ordered or renewed. The message names the step and what the CA said; it is tried again by itself.',
   ACCESS_DENIED: 'A rule denied the request. `postern explain` shows which.',
   CREDENTIAL_REFUSED:
     'A machine gave a password or token that is wrong, unknown, revoked or expired. `postern token list` shows the tokens.',

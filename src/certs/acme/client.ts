@@ -1,0 +1,270 @@
+/**
+ * Speaks ACME with one CA (RFC 8555 section 6): the directory, nonces, signed requests, and what may be
+ * tried again at once. A nonce that the CA does not know is replaced, a CA that is busy for a moment is
+ * waited for; everything else is an AcmeFailure that says what was done and what the CA said.
+ */
+import type * as z from 'zod';
+import { AcmeFailure, problemOf, quoteWords, type FailureKind, type Problem } from './failure.ts';
+import { signRequest, type Signer } from './jws.ts';
+import { directoryShape, problemShape, type Directory } from './messages.ts';
+import { parseRetryAfter } from './retry-after.ts';
+import type { Https, HttpsAnswer, HttpsRequest } from './https.ts';
+import type { Clock } from '../../core/clock.ts';
+
+export interface AcmeClientOptions {
+  readonly directoryUrl: string;
+  /** As people know it. */
+  readonly name: string;
+  readonly https: Https;
+  readonly clock: Clock;
+  /** Rejects when the signal is aborted. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly random?: () => number;
+}
+
+export interface Answer<T> {
+  readonly value: T;
+  readonly response: HttpsAnswer;
+  /** From Retry-After, milliseconds since the epoch. */
+  readonly retryAt: number | null;
+}
+
+const NONCES_MAX = 64;
+const NONCE_TRIES = 10;
+const BUSY_TRIES = 4;
+const BUSY_BASE_MS = 500;
+/** A Retry-After up to this is waited for here; a longer one is the scheduler's. */
+const SHORT_WAIT_MS = 15_000;
+const DIRECTORY_FOR_MS = 3_600_000;
+const NONCE = /^[A-Za-z0-9_-]+$/;
+
+export class AcmeClient {
+  readonly name: string;
+  readonly directoryUrl: string;
+  readonly clock: Clock;
+  readonly sleep: AcmeClientOptions['sleep'];
+  readonly #https: Https;
+  readonly #random: () => number;
+  #nonces: string[] = [];
+  #directory: { readonly value: Promise<Directory>; readonly until: number } | null = null;
+
+  constructor(options: AcmeClientOptions) {
+    this.name = options.name;
+    this.directoryUrl = options.directoryUrl;
+    this.clock = options.clock;
+    this.sleep = options.sleep;
+    this.#https = options.https;
+    this.#random = options.random ?? Math.random;
+  }
+
+  /** One request for all who ask at once; asked again after an hour, or after a failure. */
+  async directory(signal: AbortSignal): Promise<Directory> {
+    if (this.#directory !== null && this.#directory.until > this.clock.now()) return this.#directory.value;
+    const asked = { value: this.#readDirectory(signal), until: this.clock.now() + DIRECTORY_FOR_MS };
+    this.#directory = asked;
+    asked.value.catch(() => {
+      if (this.#directory === asked) this.#directory = null;
+    });
+    return asked.value;
+  }
+
+  /** A plain GET, for what anybody may read: the directory, renewal information. */
+  async get<T>(url: string, shape: z.ZodType<T>, step: string, signal: AbortSignal): Promise<Answer<T>> {
+    const response = await this.#askPatiently({ method: 'GET', url }, step, signal);
+    return this.#answer(response, shape, step);
+  }
+
+  async post<T>(message: SignedMessage, shape: z.ZodType<T>, signal: AbortSignal): Promise<Answer<T>> {
+    const response = await this.postRaw(message, signal);
+    return this.#answer(response, shape, message.step);
+  }
+
+  /** The answer of a signed request as it came, with a status below 400. */
+  async postRaw(message: SignedMessage, signal: AbortSignal): Promise<HttpsAnswer> {
+    const { url, payload, signer, step, accept } = message;
+    for (let tries = 1; ; tries += 1) {
+      const nonce = await this.#takeNonce(signal);
+      const body = await signRequest(signer, { url, nonce }, payload);
+      const headers = { 'content-type': 'application/jose+json', ...(accept === undefined ? {} : { accept }) };
+      const response = await this.#tryAsk({ method: 'POST', url, headers, body }, step, signal);
+      if (response instanceof AcmeFailure) {
+        // Every step of ACME may be said twice: an order that is asked for again is the same order, or one more
+        // that lapses; one that is finalised already tells so by its state.
+        if (tries >= BUSY_TRIES) throw response;
+        await this.sleep(this.#backoff(tries), signal);
+        continue;
+      }
+      if (response.status < 400) return response;
+      const problem = readProblem(response);
+      const wait = this.#waitBefore(response, problem, tries);
+      if (wait === null) throw this.#failure(response, problem, step);
+      // The CA may have forgotten all of them, as after a restart; the answer brought a good one.
+      if (problem?.type === 'badNonce') this.#nonces = this.#nonces.slice(-1);
+      if (wait > 0) await this.sleep(wait, signal);
+    }
+  }
+
+  /** How long to wait before the same is asked again; null: not here. */
+  #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: number): number | null {
+    if (problem?.type === 'badNonce') return tries < NONCE_TRIES ? 0 : null;
+    if (response.status < 500 || tries >= BUSY_TRIES) return null;
+    const now = this.clock.now();
+    const retryAt = parseRetryAfter(response.headers['retry-after'], now);
+    if (retryAt !== null) return retryAt - now <= SHORT_WAIT_MS ? retryAt - now : null;
+    return this.#backoff(tries);
+  }
+
+  #backoff(tries: number): number {
+    return BUSY_BASE_MS * 2 ** (tries - 1) * (0.5 + this.#random());
+  }
+
+  async #askPatiently(message: HttpsRequest, step: string, signal: AbortSignal): Promise<HttpsAnswer> {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await this.#tryAsk(message, step, signal);
+      if (!(answer instanceof AcmeFailure)) {
+        if (answer.status < 400) return answer;
+        const problem = readProblem(answer);
+        const wait = this.#waitBefore(answer, problem, tries);
+        if (wait === null) throw this.#failure(answer, problem, step);
+        await this.sleep(wait, signal);
+        continue;
+      }
+      if (tries >= BUSY_TRIES) throw answer;
+      await this.sleep(this.#backoff(tries), signal);
+    }
+  }
+
+  async #tryAsk(message: HttpsRequest, step: string, signal: AbortSignal): Promise<HttpsAnswer | AcmeFailure> {
+    try {
+      return await this.#ask(message, step, signal);
+    } catch (error) {
+      if (error instanceof AcmeFailure && error.kind === 'unreachable') return error;
+      throw error;
+    }
+  }
+
+  async #ask(message: HttpsRequest, step: string, signal: AbortSignal): Promise<HttpsAnswer> {
+    let response: HttpsAnswer;
+    try {
+      response = await this.#https.ask(message, signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw new AcmeFailure({
+        kind: 'unreachable',
+        step,
+        because: `${this.name} cannot be reached at "${new URL(message.url).host}": ${reasonOf(error)}`,
+        cause: error,
+      });
+    }
+    const nonce = response.headers['replay-nonce'];
+    if (typeof nonce === 'string' && NONCE.test(nonce)) {
+      this.#nonces.push(nonce);
+      if (this.#nonces.length > NONCES_MAX) this.#nonces.shift();
+    }
+    if (response.status >= 300 && response.status < 400) {
+      const where = quoteWords(response.headers.location ?? '');
+      throw this.#strange(step, `it sends the client elsewhere, to ${where}`);
+    }
+    return response;
+  }
+
+  async #takeNonce(signal: AbortSignal): Promise<string> {
+    const known = this.#nonces.pop();
+    if (known !== undefined) return known;
+    const { newNonce } = await this.directory(signal);
+    await this.#askPatiently({ method: 'HEAD', url: newNonce }, 'get a nonce', signal);
+    const fresh = this.#nonces.pop();
+    if (fresh === undefined) throw this.#strange('get a nonce', 'its answer has no Replay-Nonce');
+    return fresh;
+  }
+
+  async #readDirectory(signal: AbortSignal): Promise<Directory> {
+    const step = `read the directory of ${this.name}`;
+    const { value } = await this.get(this.directoryUrl, directoryShape, step, signal);
+    return value;
+  }
+
+  #answer<T>(response: HttpsAnswer, shape: z.ZodType<T>, step: string): Answer<T> {
+    const parsed = shape.safeParse(parseJson(response.body));
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      const type = response.headers['content-type'] ?? 'no type';
+      const what = parseJson(response.body) === undefined ? `is ${quoteWords(type)}, not JSON` : describeIssue(issue);
+      throw this.#strange(step, `its answer ${what}: ${quoteWords(plainText(response.body).slice(0, 120))}`);
+    }
+    const retryAt = parseRetryAfter(response.headers['retry-after'], this.clock.now());
+    return { value: parsed.data, response, retryAt };
+  }
+
+  #strange(step: string, because: string): AcmeFailure {
+    return new AcmeFailure({ kind: 'malformed', step, because: `${this.name} does not speak ACME: ${because}` });
+  }
+
+  #failure(response: HttpsAnswer, problem: Problem | null, step: string): AcmeFailure {
+    const retryAt = parseRetryAfter(response.headers['retry-after'], this.clock.now());
+    const kind = kindOf(response.status, problem);
+    if (problem !== null) return new AcmeFailure({ kind, step, problem, retryAt });
+    const words = quoteWords(plainText(response.body).slice(0, 200));
+    return new AcmeFailure({ kind, step, because: `${this.name} answers ${response.status} ${words}`, retryAt });
+  }
+}
+
+export interface SignedMessage {
+  readonly url: string;
+  /** Null: POST-as-GET. */
+  readonly payload: object | null;
+  readonly signer: Signer;
+  readonly step: string;
+  readonly accept?: string;
+}
+
+function kindOf(status: number, problem: Problem | null): FailureKind {
+  if (problem?.type === 'rateLimited' || status === 429) return 'rate-limited';
+  if (status >= 500) return 'unreachable';
+  return problem === null ? 'malformed' : 'refused';
+}
+
+function readProblem({ status, body }: HttpsAnswer): Problem | null {
+  const parsed = problemShape.safeParse(parseJson(body));
+  return parsed.success && parsed.data.type !== undefined ? problemOf(parsed.data, status) : null;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The words of an HTML page, for people: tags are noise. */
+function plainText(body: string): string {
+  return body
+    .slice(0, 20_000)
+    .replaceAll(/<(script|style)\b[^]*?<\/\1>/gi, ' ')
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}
+
+function describeIssue(issue: { path: readonly PropertyKey[]; message: string } | undefined): string {
+  const place = (issue?.path ?? []).map(String).join('.');
+  return place === '' ? 'is not what was asked for' : `has no good "${place}" (${issue?.message ?? ''})`;
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  const known: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'the connection is refused',
+    ECONNRESET: 'the connection broke',
+    ENOTFOUND: 'its name does not resolve',
+    EAI_AGAIN: 'its name does not resolve at the moment',
+    ETIMEDOUT: 'it does not answer',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of no trusted root; give that root under acme.roots',
+    SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of no trusted root; give that root under acme.roots',
+    DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give it under acme.roots',
+  };
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'it does not answer';
+  return (code === undefined ? undefined : known[code]) ?? error.message;
+}
