@@ -5,6 +5,7 @@
  */
 import { createAccountTables } from './account-tables.ts';
 import { createFactorTables } from './factor-tables.ts';
+import { createIssuanceTables } from './issuance-tables.ts';
 import { lockDataFolder, makeDataFolder, openSealKeyFile } from './data-folder.ts';
 import { instanceOf, openDatabase } from './database.ts';
 import { createWriter } from './group-commit.ts';
@@ -13,6 +14,7 @@ import { createSigningKeyTables } from './signing-key-tables.ts';
 import { createTokenTables } from './token-tables.ts';
 import type { AccountStore } from '../core/account-store.ts';
 import type { FactorStore } from '../core/factor-store.ts';
+import type { IssuanceStore } from '../core/issuance-store.ts';
 import type { SessionStore } from '../core/session-store.ts';
 import type { SigningKeyStore } from '../core/signing-key-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
@@ -22,6 +24,7 @@ export interface Store {
   readonly instance: string;
   /** 32 bytes for session/seal.ts. */
   readonly sealKey: Buffer;
+  readonly issuance: IssuanceStore;
   readonly sessions: SessionStore;
   readonly accounts: AccountStore;
   readonly tokens: TokenStore;
@@ -43,6 +46,7 @@ export function openStore(folder: string): Store {
     return {
       instance: instanceOf(db),
       sealKey,
+      issuance: createIssuanceTables(db, writer),
       sessions: createSessionTables(db, writer),
       accounts: createAccountTables(db, writer),
       tokens: createTokenTables(db, writer),
