@@ -57,6 +57,7 @@ export interface RigOptions {
   readonly proxyPeers?: readonly string[];
   readonly serve?: ServeConnection;
   readonly ticketKeys?: Buffer;
+  readonly challengeFor?: (serverName: string | null) => tls.SecureContext | null;
   /** Instead of `hosts`. */
   readonly certificates?: CertificateSource;
 }
@@ -117,6 +118,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     settings: () => settings,
     certificates: options.certificates ?? sourceOf(options.hosts ?? new Map()),
     ticketKeys: options.ticketKeys ?? randomBytes(48),
+    ...(options.challengeFor === undefined ? {} : { challengeFor: options.challengeFor }),
     serve: options.serve ?? describeConnection(facts),
     onRefused: (refusal) => refusals.push(refusal),
   });

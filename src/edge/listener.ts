@@ -4,17 +4,19 @@
  * end: with `reusePort` the kernel would reset what waits in that socket's queue.
  * Decides nothing about requests, and logs nothing itself: refusals go to `onRefused`.
  */
+import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
 import { type ConnectionCounts, ConnectionLimits } from './connection-limits.ts';
 import { listenError } from './listen-error.ts';
 import { peekFirstBytes, type PeekRefusal, type PeekResult } from './peek.ts';
 import { PeekQueue } from './peek-queue.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
-import { type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
+import { answerTlsChallenge, type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
 import { type IpSet, normaliseIp } from '../core/ip-address.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 
 /** What a codec gives back for a connection that it took. */
 export interface ServedConnection {
@@ -55,6 +57,8 @@ export interface Refusal {
 export interface TransportOptions {
   readonly settings: () => TransportSettings;
   readonly certificates: CertificateSource;
+  /** Certificates that answer TLS-ALPN-01, by name. */
+  readonly challengeFor?: (serverName: string | null) => SecureContext | null;
   /** 48 bytes, shared by all workers. */
   readonly ticketKeys: Buffer;
   readonly serve: ServeConnection;
@@ -268,6 +272,13 @@ export class Transport {
   #startTls(connection: Connection, hello: ClientHello, proxy: ProxyHeader | null): void {
     const { socket } = connection;
     const { serverName } = hello;
+    // RFC 8737 section 3: a handshake and nothing after it. It stays in the queue, with that deadline.
+    const isChallenge = hello.alpn.length === 1 && hello.alpn[0] === CHALLENGE_PROTOCOL;
+    const challenge = isChallenge ? (this.#options.challengeFor?.(serverName) ?? null) : null;
+    if (challenge !== null) {
+      answerTlsChallenge(socket, challenge);
+      return;
+    }
     const answer = this.#tls.accept(socket, hello, (accepted) => {
       const facts = factsOf(connection, proxy, { serverName, accepted });
       this.#handOver(connection, accepted.socket, facts, accepted.protocol);

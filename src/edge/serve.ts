@@ -11,8 +11,10 @@ import { sendInternal, toInternalRequest } from './internal.ts';
 import { needsHttps, redirectToHttps } from './redirect.ts';
 import { askToSignIn, challenge, failWith, sendDenied, sendError } from './refuse.ts';
 import { RequestContext } from './request-context.ts';
+import { sendChallengeAnswer } from './challenge-answer.ts';
 import type { ActDeps } from './act.ts';
 import { act } from './act.ts';
+import type { ChallengeBoard } from './challenge-board.ts';
 import type { ClientFacts } from '../wire/client-address.ts';
 import type { ListenerTraits } from './request-context.ts';
 import type { ControlPort, InternalResponse } from './control-port.ts';
@@ -22,6 +24,7 @@ export interface ServeDeps extends ActDeps {
   readonly gate: Gate;
   readonly control: Pick<ControlPort, 'handleInternal' | 'beginSignIn'>;
   readonly site: () => Site;
+  readonly challenges: ChallengeBoard;
   readonly clientFacts: (exchange: Exchange, site: Site) => ClientFacts;
   readonly nextRequestId: (exchange: Exchange, trusted: boolean) => string;
   /** True where the connection's name and this host have different client-certificate policies. */
@@ -56,6 +59,9 @@ export function createServe(deps: ServeDeps): Serve {
 function serve(context: RequestContext, deps: ServeDeps): void {
   const { site } = context;
   const { request } = context.exchange;
+  // Before host, redirect and rules: a CA asks for names that are not served yet, over plain HTTP and, where it
+  // was redirected, over HTTPS.
+  if (deps.challenges.hasTokens && sendChallengeAnswer(context, deps.challenges)) return;
   const isSignInHost = request.host === site.signInHost;
   const host = isSignInHost ? null : site.table.findHost(request.host);
   context.host = host;

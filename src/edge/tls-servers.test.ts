@@ -78,6 +78,32 @@ test('TlsServers serves each name its certificate and tells the codec the protoc
   assert.equal(acme.error, 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
 });
 
+test('a handshake for TLS-ALPN-01 gets the challenge certificate and nothing after it, and only for its name', async () => {
+  const challenge = makeCertificate('/CN=challenge', 'DNS:new.test');
+  const context = tls.createSecureContext({ cert: challenge.cert, key: challenge.key });
+  const rig = await tlsRig([['app.test', plain(app)]], {
+    challengeFor: (name) => (name === 'new.test' ? context : null),
+  });
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const options = { maxVersion, ALPNProtocols: ['acme-tls/1'] };
+    const known = await talkTls(rig.port, {
+      ...options,
+      servername: 'new.test',
+      ca: challenge.cert,
+      rejectUnauthorized: true,
+    });
+    assert.deepEqual([known.alpn, known.text], ['acme-tls/1', ''], maxVersion);
+    const other = await talkTls(rig.port, { ...options, servername: 'app.test' });
+    assert.notEqual(other.error, null);
+  }
+  // Together with another protocol it is no challenge (RFC 8737 section 3), and visitors never get that certificate.
+  const both = await talkTls(rig.port, { servername: 'new.test', ALPNProtocols: ['acme-tls/1', 'http/1.1'] });
+  assert.equal(both.error, 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME');
+  const visitor = await talkTls(rig.port, { servername: 'new.test' });
+  assert.equal(visitor.error, 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME');
+  assert.equal(rig.facts.length, 0);
+});
+
 test('TlsServers takes a ClientHello that comes one byte a segment', async () => {
   const rig = await tlsRig([['app.test', plain(app)]]);
   const raw = net.connect({ port: rig.port, host: '127.0.0.1', noDelay: true });

@@ -6,6 +6,7 @@
  * Connections with client certificates are never resumed: certificate and CA are checked each time.
  * A client without a name gets the source's context for null, if it has one.
  */
+import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
 import { type ClientAuthPolicy, clientCertificateOf, parseAuthorities } from './tls-client-certificate.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
 import type { ClientCertificate } from '../wire/exchange.ts';
@@ -172,7 +173,7 @@ export class TlsServers {
     }
   }
 
-  /** Asked only where the client sends ALPN; no overlap is a fatal alert. `acme-tls/1` goes in here. */
+  /** Asked only where the client sends ALPN; no overlap is a fatal alert. `acme-tls/1` never gets here: see the peek. */
   #chooseProtocol(protocols: readonly string[]): string | undefined {
     if (this.#options.http2() && protocols.includes('h2')) return 'h2';
     return protocols.includes('http/1.1') ? 'http/1.1' : undefined;
@@ -217,6 +218,20 @@ export class TlsServers {
     socket.once('error', () => undefined);
     socket.once('secure', () => done({ socket, protocol: protocolOf(socket), clientCertificate: null }));
   }
+}
+
+/** RFC 8737: the CA reads the certificate of the handshake, and that is all. The certificate serves nobody else. */
+export function answerTlsChallenge(raw: Socket, secureContext: tls.SecureContext): void {
+  const socket = new tls.TLSSocket(raw, {
+    isServer: true,
+    secureContext,
+    ALPNCallback: () => CHALLENGE_PROTOCOL,
+  });
+  socket.on('_tlsError', () => socket.destroy());
+  socket.on('error', () => undefined);
+  socket.once('close', () => raw.destroy());
+  socket.once('secure', () => socket.end());
+  socket.resume();
 }
 
 const protocolOf = (socket: tls.TLSSocket): 'http/1.1' | 'h2' => (socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1');

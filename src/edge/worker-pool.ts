@@ -13,6 +13,7 @@ import type { SessionChange } from '../gate/ports.ts';
 import { retireSnapshot } from '../observe/metrics.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
+import type { ChallengeAnswer } from './challenge-board.ts';
 import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
 /** Two half-spaces of 8 MB and their reserve: twice that is 3 % less CPU a request, and 30 MB more for 9 000 idle tunnels. */
@@ -39,6 +40,9 @@ export interface WorkerPool {
   readonly replaceCertificates: (certificates: CertificateSet) => void;
   readonly replaceTicketKeys: (keys: Uint8Array) => void;
   readonly replaceAssertionKey: (key: SigningKey) => void;
+  /** Resolves when every worker answers so. */
+  readonly showChallenge: (answer: ChallengeAnswer) => Promise<void>;
+  readonly hideChallenge: (id: string) => void;
   /** Resolves when every worker has taken the change over. */
   readonly sessionsChanged: (changes: readonly SessionChange[]) => Promise<void>;
   readonly metrics: () => Promise<readonly MetricsSnapshot[]>;
@@ -64,6 +68,8 @@ class Pool implements WorkerPool {
   #snapshot: WorkerSnapshot | null = null;
   #ticketKeys: Uint8Array;
   #assertionKey: SigningKey | null;
+  /** What CAs may ask for now: a worker that is started again needs it too. */
+  readonly #challenges = new Map<string, ChallengeAnswer>();
   #isEnding = false;
   /** What workers that died had counted when they were last asked: totals never fall. */
   #retired: MetricsSnapshot[] = [];
@@ -98,6 +104,17 @@ class Pool implements WorkerPool {
   replaceAssertionKey(key: SigningKey): void {
     this.#assertionKey = key;
     for (const member of this.#all()) member.channel.send('replaceAssertionKey', key);
+  }
+
+  async showChallenge(answer: ChallengeAnswer): Promise<void> {
+    this.#challenges.set(answer.id, answer);
+    // A worker that dies here gets the answer when it is started again.
+    await Promise.allSettled(this.#all().map((member) => member.channel.call('showChallenge', answer)));
+  }
+
+  hideChallenge(id: string): void {
+    this.#challenges.delete(id);
+    for (const member of this.#all()) member.channel.send('hideChallenge', id);
   }
 
   async sessionsChanged(changes: readonly SessionChange[]): Promise<void> {
@@ -166,11 +183,11 @@ class Pool implements WorkerPool {
   #replace(index: number, snapshot: WorkerSnapshot): void {
     const { log } = this.#options;
     log.warn({ worker: index }, 'Edge worker is started again');
-    this.#start(index)
-      .channel.call('apply', snapshot)
-      .catch((error: unknown) => {
-        log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker cannot take the configuration');
-      });
+    const { channel } = this.#start(index);
+    for (const answer of this.#challenges.values()) channel.send('showChallenge', answer);
+    channel.call('apply', snapshot).catch((error: unknown) => {
+      log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker cannot take the configuration');
+    });
   }
 
   #retire(index: number): void {

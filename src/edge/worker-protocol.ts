@@ -7,6 +7,7 @@ import type { Document } from '../config/document.ts';
 import type { BearerAnswer, SessionAnswer, SessionChange } from '../gate/ports.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
+import type { ChallengeAnswer } from './challenge-board.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 
 /** What a worker starts with and gets again at each reload. Swapped as one. */
@@ -54,6 +55,9 @@ export type WorkerMethods = {
   replaceTicketKeys: (keys: Uint8Array) => void;
   /** Assertions are signed with this one from now on. */
   replaceAssertionKey: (key: SigningKey) => void;
+  /** Resolves when a CA that asks this worker gets the answer. */
+  showChallenge: (answer: ChallengeAnswer) => void;
+  hideChallenge: (id: string) => void;
   /** Resolves when no request of these sessions is let through any more. */
   sessionsChanged: (changes: readonly SessionChange[]) => Promise<void>;
   heartbeat: () => void;

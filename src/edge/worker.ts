@@ -23,6 +23,7 @@ import { createFindClient } from '../wire/client-address.ts';
 import { withoutCookies } from '../wire/cookies.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
 import { createAssertions } from './assertion.ts';
+import { ChallengeBoard } from './challenge-board.ts';
 import { createCodecs } from './codecs.ts';
 import { shareOf } from './connection-limits.ts';
 import { createFinish } from './finish.ts';
@@ -75,6 +76,7 @@ const metrics = new Metrics();
 const nextId = createRequestIds();
 const ticker = new IntervalTicker({ onDefect });
 const certificates = createCertificateStore(EMPTY_CERTIFICATE_SET);
+const challenges = new ChallengeBoard();
 const isOwnCookieName = createOwnCookieTest(boot.instance);
 
 const control = openChannel<ControlMethods>(parentPort, {
@@ -84,6 +86,8 @@ const control = openChannel<ControlMethods>(parentPort, {
   replaceAssertionKey: (key: SigningKey) => {
     assertionKey = key;
   },
+  showChallenge: (answer) => challenges.show(answer),
+  hideChallenge: (id) => challenges.hide(id),
   sessionsChanged,
   heartbeat: () => {
     lastBeat = performance.now();
@@ -111,6 +115,7 @@ const upstreams = createUpstreams({
 });
 const serve = createServe({
   site: currentSite,
+  challenges,
   gate,
   control: {
     handleInternal: (request) => control.call('handleInternal', request),
@@ -139,6 +144,7 @@ const codecs = createCodecs({ site: currentSite, serve, ticker, onRefused, onDef
 const transport = new Transport({
   settings: () => current().transport,
   certificates,
+  challengeFor: (serverName) => challenges.contextFor(serverName),
   ticketKeys: Buffer.from(boot.ticketKeys),
   serve: codecs.serve,
   onRefused: (refusal) =>
