@@ -64,7 +64,13 @@ function documentOf(host: Partial<TlsHost>, certificates: TlsDocument['tls']['ce
     at: ['hosts', 'a.test'],
     ...host,
   };
-  return { tls: { minVersion: 'TLSv1.2', certificates }, hosts: [one], fallback: null, signIn: { url: null } };
+  return {
+    tls: { minVersion: 'TLSv1.2', certificates },
+    acme: null,
+    hosts: [one],
+    fallback: null,
+    signIn: { url: null },
+  };
 }
 
 function pair(fixture: Fixture, folder = '.'): TlsHost['tls'] {

@@ -8,7 +8,7 @@ import { createCertificateReader, type ReadCertificate } from './files.ts';
 import { readClientAuth, type CheckedClientAuth, type ClientAuthSettings } from './client-auth.ts';
 import { watchFiles, type FileWatch } from './file-watch.ts';
 import { createLocalCa, type LocalCa } from './local-ca.ts';
-import { provisionCertificates, type Provisioned, type TlsDocument } from './provision.ts';
+import { provisionCertificates, type Provisioned, type Sources, type TlsDocument } from './provision.ts';
 import type { CertificateEntry, CertificateSet } from './certificate-set.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
@@ -20,6 +20,8 @@ const REPEAT_MS = 24 * HOUR;
 
 export interface CertificateKeeper {
   readonly localCa: LocalCa;
+  /** The set in use; null before the first. */
+  readonly current: () => CertificateSet | null;
   /** The set for a document, beside the one in use; its errors are for whoever loads the document. */
   readonly prepare: (document: TlsDocument) => Promise<Provisioned>;
   /** Puts a prepared set in use: its files are watched from now on. */
@@ -35,6 +37,10 @@ export interface CertificateKeeperOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onChange: (set: CertificateSet) => void;
+  /** What CAs have issued for a name. */
+  readonly issued?: NonNullable<Sources['issued']>;
+  /** What CAs are to issue for the document in use; told again whenever that may have changed. */
+  readonly onWanted?: (provisioned: Provisioned) => void;
   readonly pollMs?: number;
   readonly settleMs?: number;
 }
@@ -64,10 +70,17 @@ class Keeper implements CertificateKeeper {
     this.#timer = setInterval(() => void this.review(), REVIEW_MS).unref();
   }
 
+  readonly current = (): CertificateSet | null => this.#inUse?.set ?? null;
+
   readonly prepare = async (document: TlsDocument): Promise<Provisioned> => {
     const { clock } = this.#options;
-    const sources = { readCertificate: this.#read, readClientAuth, localCa: this.localCa, now: clock.now() };
-    return provisionCertificates(document, sources);
+    return provisionCertificates(document, {
+      readCertificate: this.#read,
+      readClientAuth,
+      localCa: this.localCa,
+      now: clock.now(),
+      ...this.#issued(),
+    });
   };
 
   readonly adopt = (provisioned: Provisioned): void => {
@@ -76,6 +89,7 @@ class Keeper implements CertificateKeeper {
     this.#goodPairs.clear();
     this.#goodPolicies.clear();
     this.#remember(provisioned);
+    this.#options.onWanted?.(provisioned);
     // Whoever adopts has shown these already.
     for (const { message } of provisioned.diagnostics) this.#told.set(message, this.#options.clock.now());
     this.#watch?.close();
@@ -108,12 +122,14 @@ class Keeper implements CertificateKeeper {
         localCa: this.localCa,
         now: clock.now(),
         keep: (host: string) => entriesOf(before.set, host),
+        ...this.#issued(),
       };
       const next = await provisionCertificates(before.document, sources);
       // A reload that finished meanwhile has newer answers.
       if (this.#inUse !== before) return;
       this.#tell(next.diagnostics);
       this.#inUse = next;
+      this.#options.onWanted?.(next);
       if (fingerprintOf(next.set) === fingerprintOf(before.set)) return;
       logger.info(
         { certificates: next.set.certificates.length },
@@ -124,6 +140,11 @@ class Keeper implements CertificateKeeper {
       logger.error({ err: error }, 'Cannot review certificates: those in use stay');
     }
   };
+
+  #issued(): Pick<Sources, 'issued'> {
+    const { issued } = this.#options;
+    return issued === undefined ? {} : { issued };
+  }
 
   /** Every good answer of the set in use is kept for the day when its file goes bad. */
   #remember({ document }: Provisioned): void {

@@ -34,6 +34,7 @@ async function provision(
 ): Promise<Provisioned> {
   const document: TlsDocument = {
     tls: { minVersion: 'TLSv1.2', certificates: shared.map(files) },
+    acme: null,
     hosts: [],
     fallback: null,
     signIn: { url: null },

@@ -2,7 +2,8 @@
  * From the document to the certificates it needs: which one serves which host, and what is wrong.
  * `tls: files` serves that pair and nothing else; an automatic host takes what `tls.certificates` has for
  * it, then a local certificate where its name is private. A host without one is told of, and its
- * handshakes are refused: never does a host get another host's certificate. ACME will fill the same set.
+ * handshakes are refused: never does a host get another host's certificate. What a CA issues comes in by
+ * `Sources.issued`, and what has to be ordered goes out as `wanted`.
  */
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -10,6 +11,14 @@ import { setImmediate } from 'node:timers/promises';
 import { warning, type Diagnostic } from '../core/diagnostic.ts';
 import { certificateProblem, type PairOfFiles, type ReadCertificate } from './files.ts';
 import { bareHost, coversName, isLocalName } from './names.ts';
+import {
+  isPublicName,
+  planCertificates,
+  type AcmeDocument,
+  type AcmePolicy,
+  type NeedyHost,
+  type Wanted,
+} from './issuance/wanted.ts';
 import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certificate-set.ts';
 import type { CheckedClientAuth, ClientAuthSettings } from './client-auth.ts';
 import type { LocalCa } from './local-ca.ts';
@@ -20,6 +29,8 @@ type Place = readonly (string | number)[];
 /** What this room reads of the document. */
 export interface TlsDocument {
   readonly tls: { readonly minVersion: CertificateSet['minVersion']; readonly certificates: readonly PairOfFiles[] };
+  /** Null: nothing is ordered from a CA. */
+  readonly acme: AcmeDocument | null;
   readonly hosts: readonly TlsHost[];
   readonly fallback: TlsHost | null;
   readonly signIn: { readonly url: string | null };
@@ -28,7 +39,7 @@ export interface TlsDocument {
 export interface TlsHost {
   readonly name: string;
   readonly tls:
-    | { readonly kind: 'automatic' | 'off' | 'local' }
+    | { readonly kind: 'automatic' | 'acme' | 'off' | 'local' }
     | { readonly kind: 'files'; readonly files: PairOfFiles };
   readonly clientAuth: ClientAuthSettings | null;
   readonly at: Place;
@@ -40,6 +51,8 @@ export interface Sources {
   /** Null: only check, issue nothing. */
   readonly localCa: LocalCa | null;
   readonly now: number;
+  /** What CAs have issued for a name, wildcards included; those that suit the policy, if there are any. */
+  readonly issued?: (name: string, policy: AcmePolicy) => readonly CertificateEntry[];
   /** What a host served so far, for one that would have nothing now. Absent: a host with a problem has none. */
   readonly keep?: (host: string) => readonly CertificateEntry[];
 }
@@ -48,6 +61,8 @@ export interface Provisioned {
   readonly document: TlsDocument;
   readonly set: CertificateSet;
   readonly diagnostics: readonly Diagnostic[];
+  /** What CAs have to issue, or have issued already. */
+  readonly wanted: readonly Wanted[];
   /** Every file that was read, for the watch. */
   readonly files: readonly string[];
 }
@@ -83,6 +98,7 @@ class Provisioning {
   readonly #files = new Set<string>();
   readonly #entries = new Map<string, CertificateEntry>();
   readonly #shared: readonly CertificateEntry[];
+  readonly #needy: NeedyHost[] = [];
   readonly #hosts = new Map<string, readonly string[]>();
   readonly #others = new Map<string, readonly string[]>();
   readonly #policies = new Map<string, ClientAuthPolicy>();
@@ -147,7 +163,16 @@ class Provisioning {
         withoutName: this.#policyWithoutName,
       },
     };
-    return { document: this.#document, set, diagnostics: this.#diagnostics, files: [...this.#files] };
+    const { acme } = this.#document;
+    const plan = acme === null ? null : planCertificates(this.#needy, acme);
+    const diagnostics = [...this.#diagnostics, ...(plan?.diagnostics ?? [])];
+    return {
+      document: this.#document,
+      set,
+      diagnostics,
+      wanted: plan?.wanted ?? [],
+      files: [...this.#files],
+    };
   }
 
   #entriesFor(host: TlsHost, name: string): CertificateEntry[] {
@@ -155,17 +180,28 @@ class Provisioning {
     if (tls.kind === 'off') return [];
     if (tls.kind === 'files') return this.#fromFiles(tls.files, name);
     if (tls.kind === 'local') return this.#local(host, name);
+    if (tls.kind === 'acme') return this.#fromCa(host, name);
     const shared = bestFor(name, this.#shared);
     if (shared.length > 0) return shared;
     if (isLocalName(name)) return this.#local(host, name);
+    if (this.#document.acme !== null && isPublicName(name)) return this.#fromCa(host, name);
     this.#diagnostics.push(
       warning(
         host.at,
         `No certificate for "${name}": its visitors get a TLS error`,
-        'give tls.certificate and tls.key, or list a pair under tls.certificates; "tls: local" issues one that only your own machines trust; "tls: off" where another server in front has it',
+        `${this.#document.acme === null && isPublicName(name) ? 'add a top-level "acme: { email: you@example.com }" to get one from Let\'s Encrypt, whose terms of service you agree to by it; or ' : ''}give tls.certificate and tls.key, or list a pair under tls.certificates; "tls: local" issues one that only your own machines trust; "tls: off" where another server in front has it`,
       ),
     );
     return [];
+  }
+
+  /** Until the CA has issued it, handshakes are refused; whoever orders tells how it goes. */
+  #fromCa(host: TlsHost, name: string): CertificateEntry[] {
+    const { acme } = this.#document;
+    if (acme === null) return [];
+    const policy = acme.hosts[name] ?? acme.policy;
+    this.#needy.push({ name, policy, at: host.at });
+    return bestFor(name, this.#sources.issued?.(name, policy) ?? []);
   }
 
   #fromFiles(files: PairOfFiles, name: string): CertificateEntry[] {
@@ -206,14 +242,23 @@ class Provisioning {
 
   /** `default` has no names of its own: it serves those of its pair, or of the shared ones. */
   #entriesForOthers(fallback: TlsHost | null): readonly CertificateEntry[] {
-    if (fallback === null || fallback.tls.kind === 'automatic') return this.#shared;
+    if (fallback === null || fallback.tls.kind === 'automatic') return [...this.#shared, ...this.#issuedForLists()];
     if (fallback.tls.kind === 'files') return [this.#read(fallback.tls.files)].filter((entry) => entry !== null);
     if (fallback.tls.kind === 'off') return [];
-    const message = '"tls: local" of the default host has no name to issue a certificate for';
+    const message = `"tls: ${fallback.tls.kind}" of the default host has no name to issue a certificate for`;
     this.#diagnostics.push(
       warning(fallback.at, message, 'list the hosts by name, or give tls.certificate and tls.key'),
     );
     return this.#shared;
+  }
+
+  /** Lists of names stand for hosts that need not be written. */
+  #issuedForLists(): readonly CertificateEntry[] {
+    const { acme } = this.#document;
+    const { issued } = this.#sources;
+    if (acme === null || issued === undefined) return [];
+    const names = acme.certificates.flatMap((list) => list.names);
+    return names.flatMap((name) => bestFor(name, issued(name, acme.policy)));
   }
 
   #policyFor({ clientAuth }: TlsHost): string | null {

@@ -27,6 +27,8 @@ export interface Document {
   readonly tls: GlobalTls;
   /** Accounts at DNS providers, for DNS-01. */
   readonly dns: readonly DnsProviderSettings[];
+  /** Null: no certificate is ordered. Never copied to workers: it holds secrets. */
+  readonly acme: Acme | null;
   readonly hosts: readonly Host[];
   /** Every other host. */
   readonly fallback: Host | null;
@@ -120,6 +122,36 @@ export interface GlobalTls {
   readonly certificates: readonly CertificateFiles[];
 }
 
+export interface Acme {
+  readonly email: string | null;
+  readonly policy: AcmePolicy;
+  /** By host name, for those that say something of their own. */
+  readonly hosts: Readonly<Record<string, AcmePolicy>>;
+  /** Names that share a certificate. */
+  readonly certificates: readonly { readonly names: readonly string[]; readonly at: Path }[];
+}
+
+export interface AcmePolicy {
+  /** The first is the one to use; the others step in while it fails. */
+  readonly cas: readonly AcmeCa[];
+  readonly fallbackAfter: number;
+  readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+  /** Best first. */
+  readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01')[];
+}
+
+export interface AcmeCa {
+  /** "Let's Encrypt", or the host of its directory. */
+  readonly name: string;
+  readonly directory: string;
+  readonly eab: { readonly keyId: string; readonly hmacKey: string } | null;
+  readonly profile: string | null;
+  readonly preferredChain: string | null;
+  /** PEM of roots to trust besides the usual ones, and where it was read. */
+  readonly rootsFile: string | null;
+  readonly rootsPem: string | null;
+}
+
 export interface CertificateFiles {
   readonly certificate: string;
   readonly key: string;
@@ -128,6 +160,8 @@ export interface CertificateFiles {
 
 export type HostTls =
   | { readonly kind: 'automatic' }
+  /** Ordered from a CA; what differs for this host stands in Acme.hosts. */
+  | { readonly kind: 'acme' }
   | { readonly kind: 'off' }
   | { readonly kind: 'local' }
   | { readonly kind: 'files'; readonly files: CertificateFiles };

@@ -3,6 +3,7 @@
  * what was found wrong there is missing here, and Context.isBroken() tells it from what was never written.
  */
 import type { Document } from './document.ts';
+import { readAcme } from './normalise/acme.ts';
 import { checkDocument } from './normalise/cross-checks.ts';
 import type { Context } from './normalise/context.ts';
 import { readDns } from './normalise/dns.ts';
@@ -32,9 +33,10 @@ export function normalise(input: DocumentInput, context: Context): Document {
     limits: readRouteLimits(limits, ['limits'], context),
   };
   const defaults = { settings, deny: readRules(input.defaults?.deny, ['defaults', 'deny'], context) ?? [] };
+  const listen = readListen(input.listen, context);
   const document: Document = {
     version: 1,
-    listen: readListen(input.listen, context),
+    listen,
     workers: input.workers === undefined || input.workers === 'auto' ? 0 : input.workers,
     watch: input.watch ?? false,
     log: { level: input.log?.level ?? 'info', format: input.log?.format ?? 'auto' },
@@ -47,6 +49,7 @@ export function normalise(input: DocumentInput, context: Context): Document {
     limits: readGlobalLimits(limits, context),
     tls: readGlobalTls(input.tls ?? {}, context),
     dns: readDns(input.dns, context),
+    acme: readAcme(input, listen, context),
     hosts: readHosts(input.hosts ?? {}, defaults, context),
     fallback:
       input.default === undefined ? null : readHost('*', input.default, { path: ['default'], defaults }, context),

@@ -3,6 +3,7 @@
  * checks documents with it; the reference and the editors' JSON Schema are printed from it.
  */
 import type * as z from 'zod';
+import { type AcmeInput, acmeShape } from './schema/acme.ts';
 import { dnsShape, type DnsProviderInput } from './schema/dns.ts';
 import { type HostInput, hostShape } from './schema/hosts.ts';
 import { type GlobalLimitsInput, globalLimitsShape } from './schema/limits.ts';
@@ -42,6 +43,7 @@ export interface DocumentInput {
   readonly limits?: GlobalLimitsInput | undefined;
   readonly tls?: GlobalTlsInput | undefined;
   readonly dns?: Readonly<Record<string, DnsProviderInput>> | undefined;
+  readonly acme?: AcmeInput | undefined;
   readonly defaults?: DefaultsInput | undefined;
   readonly hosts?: Readonly<Record<string, HostInput>> | undefined;
   readonly default?: HostInput | undefined;
@@ -89,6 +91,11 @@ export const documentShape: z.ZodType<DocumentInput> = section(
       dnsShape,
       'Accounts at DNS providers, for certificates by DNS-01. Each type has its own keys: [dns-providers.md](dns-providers.md).',
       { examples: [{ cloudflare: { type: 'cloudflare', token: '${CLOUDFLARE_TOKEN}' } }] },
+    ),
+    acme: key(
+      acmeShape,
+      'Certificates by themselves: with this section, every host with a public name and no certificate of its own gets one from a CA (RFC 8555), and it is renewed in time. Writing it is your agreement to the terms of service of that CA.',
+      { examples: [{ email: 'ops@example.com' }] },
     ),
     defaults: key(defaultsShape, 'Rules for routes that have none.'),
     hosts: key(

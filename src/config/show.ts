@@ -10,6 +10,7 @@ import { assertNever } from '../core/assert-never.ts';
 import { formatDuration } from '../core/durations.ts';
 import { formatSize } from '../core/sizes.ts';
 import type {
+  AcmePolicy,
   Action,
   Choice,
   Document,
@@ -27,6 +28,7 @@ import type {
 } from './document.ts';
 import type { Secret } from './load.ts';
 import { maskSecrets } from './print-diagnostics.ts';
+import { shownAcme, shownHostAcme } from './show-acme.ts';
 
 type Shown = string | number | boolean | readonly Shown[] | { readonly [key: string]: Shown | undefined };
 
@@ -99,8 +101,9 @@ function shownDocument(document: Document): Shown {
       certificates: tls.certificates.map(({ certificate, key }) => ({ certificate, key })),
     },
     dns: shownDns(document.dns),
-    hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host)])),
-    default: document.fallback === null ? undefined : shownHost(document.fallback),
+    acme: document.acme === null ? undefined : (shownAcme(document.acme) as Shown),
+    hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host, document.acme)])),
+    default: document.fallback === null ? undefined : shownHost(document.fallback, null),
     tests: document.tests.map(({ as, groups, ip, method, url, expect }) => ({
       as,
       groups,
@@ -162,11 +165,11 @@ function hostAndPort({ host, port }: ListenAddress): string {
   return `${host?.includes(':') === true ? `[${host}]` : (host ?? '')}:${port}`;
 }
 
-function shownHost(host: Host): Shown {
+function shownHost(host: Host, acme: Document['acme']): Shown {
   const paths: Record<string, Shown[]> = {};
   for (const route of host.routes) (paths[route.path] ??= []).push(shownRoute(route));
   return {
-    tls: shownTls(host),
+    tls: shownTls(host, acme?.hosts[host.name]),
     deny: host.deny.length === 0 ? undefined : shownRules(host.deny),
     paths: Object.fromEntries(
       Object.entries(paths).map(([path, routes]) => [path, routes.length === 1 ? (routes[0] as Shown) : routes]),
@@ -174,10 +177,10 @@ function shownHost(host: Host): Shown {
   };
 }
 
-function shownTls({ tls, clientAuth }: Host): Shown {
-  if (clientAuth === null && tls.kind !== 'files') return tls.kind;
+function shownTls({ tls, clientAuth }: Host, own: AcmePolicy | undefined): Shown {
+  if (clientAuth === null && tls.kind !== 'files' && own === undefined) return tls.kind;
   return {
-    ...shownFiles(tls),
+    ...(own === undefined ? shownFiles(tls) : { acme: shownHostAcme(own) as Shown }),
     client_ca: clientAuth?.caFile,
     client_certificates: clientAuth?.mode,
   };

@@ -23,6 +23,7 @@ import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
+import { createIssuing } from './issuing.ts';
 import { openHealth } from './health.ts';
 import { createOperations } from './operations.ts';
 import { prepare } from './prepare.ts';
@@ -34,7 +35,7 @@ import { findExposedUpstreams } from './upstream-exposure.ts';
 import type { OwnedLogger } from '../core/log.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
-import type { Prepared } from './prepare.ts';
+import type { PrepareCertificates, Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
 
 /** Idle expiry reaches open tunnels this way; costs nothing when nothing is due. */
@@ -169,15 +170,30 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     stopTelling,
     tokens.onRevoked((keys) => pool.sessionsChanged([{ kind: 'revoked', keys }])),
   );
+  const issuing = createIssuing({
+    store,
+    sealKey,
+    stage: pool,
+    log,
+    version: options.version,
+    onChange: () => void keeper.review(),
+  });
   const keeper = createCertificateKeeper({
     caDirectory: join(dataDir, 'ca'),
     clock: systemClock,
     logger: log,
     onChange: (set) => pool.replaceCertificates(set),
+    issued: issuing.entriesFor,
+    onWanted: ({ document, wanted }) => issuing.want(document.acme, wanted),
   });
   closers.push(() => keeper.close());
   await assertionKeys.tick();
-  const { prepared, printed } = await prepare(source, keeper.prepare, isTerminal);
+  closers.push(() => issuing.close());
+  const provision: PrepareCertificates = async (document) => {
+    await issuing.prepareFor(document.acme);
+    return keeper.prepare(document);
+  };
+  const { prepared, printed } = await prepare(source, provision, isTerminal);
   if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
 
   const { http, https } = prepared.document.listen;
@@ -190,13 +206,16 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     const before = live;
     live = { prepared: next, revision };
     try {
-      // Workers face strangers: no credential of a DNS provider goes there.
-      await pool.apply({ revision, document: { ...document, dns: [] }, certificates: certificates.set });
+      // Workers face strangers: no key or token for a CA or a DNS provider goes there.
+      const forWorkers = { ...document, acme: null, dns: [] };
+      await pool.apply({ revision, document: forWorkers, certificates: certificates.set });
     } catch (error) {
       live = before ?? live;
       throw error;
     }
     keeper.adopt(certificates);
+    // What a CA issued since the document was prepared.
+    if (document.acme !== null) void keeper.review();
     rememberSignInOrigin(dataDir, document.signIn.url);
     for (const { server, port } of findExposedUpstreams(document)) {
       log.warn(
@@ -211,7 +230,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   let lastReload = { at: Date.now(), succeeded: true };
   const reload = createReload({
     source,
-    certificates: keeper.prepare,
+    certificates: provision,
     log,
     goLive,
     current: () => ({ revision: current().revision, document: now().document }),
@@ -239,7 +258,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     pool,
     version: options.version,
     workers,
-    certificates: () => now().certificates.set,
+    certificates: () => keeper.current() ?? now().certificates.set,
     reload: () => lastReload,
     notServing: () =>
       isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs

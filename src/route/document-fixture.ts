@@ -101,6 +101,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
       tlsHandshakeMs: 10_000,
       drainMs: 30_000,
     },
+    acme: null,
     tls: { minVersion: 'TLSv1.2', certificates: [] },
     hosts,
     fallback: null,

@@ -86,7 +86,7 @@ interface OpenOrder {
 async function openOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<OpenOrder> {
   const begun = await reopen(request, deps, signal);
   if (begun !== null) return begun;
-  const { client, signer } = deps;
+  const { client } = deps;
   const { newOrder, meta } = await client.directory(signal);
   const { names, profile } = request;
   const step = `order a certificate for ${listNames(names)} at ${client.name}`;

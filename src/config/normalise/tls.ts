@@ -1,6 +1,6 @@
 /** Reads `tls:` of the document and of a host. The files themselves are read by certs, which watches them. */
 import type { CertificateFiles, ClientAuth, GlobalTls, HostTls, Path } from '../document.ts';
-import type { CertificateInput, GlobalTlsInput, HostTlsInput, HostTlsObject } from '../schema/tls.ts';
+import type { CertificateInput, GlobalTlsInput, HostTlsInput, HostTlsObject, TlsWord } from '../schema/tls.ts';
 import type { Context } from './context.ts';
 
 export function readGlobalTls(input: GlobalTlsInput, context: Context): GlobalTls {
@@ -40,7 +40,13 @@ export function readHostTls(
   const path = [...host, 'tls'];
   const clientAuth = readClientAuth(input, path, context);
   const hasFiles = input.certificate !== undefined || input.key !== undefined;
-  const mode = kindOf(input.mode);
+  const mode = input.acme === undefined ? kindOf(input.mode) : ({ kind: 'acme' } as const);
+  if (input.acme !== undefined && input.mode !== undefined && input.mode !== 'acme') {
+    context.report([...path, 'mode'], 'is given beside "acme"', 'remove one of them');
+  }
+  if (input.acme !== undefined && hasFiles) {
+    context.report([...path, 'acme'], 'is given beside certificate files', 'remove one of them');
+  }
   if (hasFiles && input.mode !== undefined) {
     context.report([...path, 'mode'], 'is given beside certificate files', 'remove "mode"');
   }
@@ -51,9 +57,9 @@ export function readHostTls(
   return { tls: files === null ? mode : { kind: 'files', files }, clientAuth };
 }
 
-function kindOf(word: 'automatic' | 'local' | 'off' | boolean | undefined): HostTls {
-  if (word === undefined || word === true || word === 'automatic') return { kind: 'automatic' };
-  return { kind: word === 'local' ? 'local' : 'off' };
+function kindOf(word: TlsWord | boolean | undefined): HostTls {
+  if (word === undefined || word === true) return { kind: 'automatic' };
+  return { kind: word === false ? 'off' : word };
 }
 
 function readClientAuth(input: HostTlsObject, path: Path, context: Context): ClientAuth | null {

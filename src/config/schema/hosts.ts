@@ -13,8 +13,11 @@ export const hostShape: z.ZodType<HostInput> = section(
   {
     tls: key(
       hostTlsShape,
-      'What is served for this host: `off` (plain HTTP, behind another TLS terminator), `local` (the local CA), certificate files, or client certificates. Without it: whatever certificate covers the name.',
-      { default: 'automatic', examples: ['local', { certificate: '/etc/ssl/app.pem', key: '/etc/ssl/app.key' }] },
+      'Where the certificate of this host comes from: `acme` (ordered from a CA, see `acme`), `local` (the local CA), files, or `off` (plain HTTP, behind another TLS terminator); and client certificates. Without it: what `tls.certificates` has for the name; for private names the local CA; for public ones a CA, where the document has an `acme` section.',
+      {
+        default: 'automatic',
+        examples: ['acme', 'local', { certificate: '/etc/ssl/app.pem', key: '/etc/ssl/app.key' }],
+      },
     ),
     paths: key(
       map(oneOrMore(routeShape, 'a map with "to" and "allow", or a list of them'), 'a map of paths'),

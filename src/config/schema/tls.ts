@@ -1,5 +1,6 @@
 /** Shape of `tls:`: what the document says about certificates, for all hosts and for one. */
 import type * as z from 'zod';
+import { type HostAcmeInput, hostAcmeShape } from './acme.ts';
 import { either, flag, key, list, numberOf, section, text, word } from './shapes.ts';
 
 export interface CertificateInput {
@@ -13,12 +14,14 @@ export interface GlobalTlsInput {
 }
 
 export interface HostTlsObject extends CertificateInput {
-  readonly mode?: 'automatic' | 'local' | 'off' | boolean | undefined;
+  readonly mode?: TlsWord | boolean | undefined;
+  readonly acme?: HostAcmeInput | undefined;
   readonly client_ca?: string | undefined;
   readonly client_certificates?: 'request' | 'require' | undefined;
 }
 
-export type HostTlsInput = 'automatic' | 'local' | 'off' | boolean | HostTlsObject;
+export type TlsWord = 'automatic' | 'acme' | 'local' | 'off';
+export type HostTlsInput = TlsWord | boolean | HostTlsObject;
 
 const FILE = 'the path of a file';
 const certificateKeys = {
@@ -44,14 +47,17 @@ export const globalTlsShape: z.ZodType<GlobalTlsInput> = section(
 );
 
 export const hostTlsShape: z.ZodType<HostTlsInput> = either(
-  either(word('automatic', 'local', 'off'), flag(), '"off" or "local"'),
+  either(word('automatic', 'acme', 'local', 'off'), flag(), '"acme", "local" or "off"'),
   section(
     {
       mode: key(
-        either(word('automatic', 'local', 'off'), flag(), '"automatic", "local" or "off"'),
+        either(word('automatic', 'acme', 'local', 'off'), flag(), '"automatic", "acme", "local" or "off"'),
         'Where the certificate comes from, as in the short form `tls: local`.',
         { default: 'automatic' },
       ),
+      acme: key(hostAcmeShape, 'As `tls: acme`, with what differs from the top-level `acme` for this host.', {
+        examples: [{ profile: 'shortlived' }],
+      }),
       ...certificateKeys,
       client_ca: key(text(FILE), 'PEM file with the CA that signs the client certificates of this host.'),
       client_certificates: key(
@@ -62,5 +68,5 @@ export const hostTlsShape: z.ZodType<HostTlsInput> = either(
     },
     'a map with "certificate" and "key"',
   ),
-  '"off", "local", or a map with "certificate" and "key"',
+  '"acme", "local", "off", or a map with "certificate" and "key"',
 );

@@ -1,0 +1,148 @@
+/**
+ * One client and one account for each CA: made when first needed, the account's key sealed in the store before
+ * the CA sees it, so that a crash in between leaves no account that nobody has the key of.
+ */
+import { createAccount, updateContacts } from '../acme/account.ts';
+import { AcmeClient } from '../acme/client.ts';
+import { AcmeFailure } from '../acme/failure.ts';
+import { createHttps, type Https } from '../acme/https.ts';
+import { accountKeyOf, newAccountKeyPem, type Signer } from '../acme/jws.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { IssuanceStore, StoredAccount } from '../../core/issuance-store.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Seal } from './issued.ts';
+import type { AcmeCa } from './wanted.ts';
+
+export const ACCOUNT_PURPOSE = 'acme-account-key';
+
+export interface CaSession {
+  readonly client: AcmeClient;
+  readonly signer: Signer;
+}
+
+export interface CaSessionsDeps {
+  readonly store: IssuanceStore;
+  readonly seal: Seal;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly userAgent: string;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+interface Held {
+  readonly client: AcmeClient;
+  readonly https: Https;
+}
+
+export class CaSessions {
+  readonly #deps: CaSessionsDeps;
+  readonly #clients = new Map<string, Held>();
+  readonly #accounts = new Map<string, Promise<Signer>>();
+  /** What the CAs were told last, in this process. */
+  readonly #contacts = new Map<string, string | null>();
+
+  constructor(deps: CaSessionsDeps) {
+    this.#deps = deps;
+  }
+
+  clientOf(ca: AcmeCa): AcmeClient {
+    const key = `${ca.directory}\0${ca.rootsPem ?? ''}`;
+    const known = this.#clients.get(key);
+    if (known !== undefined) return known.client;
+    const { clock, sleep, userAgent } = this.#deps;
+    const https = createHttps({ roots: ca.rootsPem, userAgent });
+    const client = new AcmeClient({ directoryUrl: ca.directory, name: ca.name, https, clock, sleep });
+    this.#clients.set(key, { client, https });
+    return client;
+  }
+
+  /** The account with a CA; orders that begin at once share one. */
+  async open(ca: AcmeCa, email: string | null, signal: AbortSignal): Promise<CaSession> {
+    const client = this.clientOf(ca);
+    const key = `${ca.directory}\0${bindingOf(ca)}`;
+    let signer = this.#accounts.get(key);
+    if (signer === undefined) {
+      const opened = this.#openAccount(client, ca, email, signal);
+      signer = opened;
+      this.#accounts.set(key, opened);
+      opened.catch(() => {
+        if (this.#accounts.get(key) === opened) this.#accounts.delete(key);
+      });
+    }
+    const session = { client, signer: await signer };
+    await this.#tellContact(session, key, email, signal);
+    return session;
+  }
+
+  /** The account that is there already; null where none was ever made. */
+  async known(ca: AcmeCa): Promise<CaSession | null> {
+    const stored = await this.#deps.store.findAccount(ca.directory, bindingOf(ca));
+    const pem = stored === null ? null : this.#deps.seal.unseal(ACCOUNT_PURPOSE, stored.sealedKey);
+    if (stored === null || stored.url === null || pem === null) return null;
+    return { client: this.clientOf(ca), signer: { key: await accountKeyOf(pem), kid: stored.url } };
+  }
+
+  /** The CA does not know it any more: the next order makes one with the same key. */
+  async forgetUrl(ca: AcmeCa): Promise<void> {
+    const { store } = this.#deps;
+    this.#accounts.delete(`${ca.directory}\0${bindingOf(ca)}`);
+    const stored = await store.findAccount(ca.directory, bindingOf(ca));
+    if (stored !== null) await store.updateAccount({ ...stored, url: null });
+  }
+
+  close(): void {
+    for (const { https } of this.#clients.values()) https.close();
+  }
+
+  async #openAccount(client: AcmeClient, ca: AcmeCa, email: string | null, signal: AbortSignal): Promise<Signer> {
+    const { store, seal } = this.#deps;
+    const account = await this.#accountOf(ca);
+    const key = await accountKeyOf(seal.unseal(ACCOUNT_PURPOSE, account.sealedKey) ?? '');
+    if (account.url !== null) return { key, kid: account.url };
+    const { meta } = await client.directory(signal);
+    if (meta?.termsOfService !== undefined) {
+      const facts = { ca: client.name, terms: meta.termsOfService };
+      this.#deps.logger.info(
+        facts,
+        `Creating an account at ${client.name}: "acme" in the document agrees to its terms`,
+      );
+    }
+    const kid = await createAccount(client, { key, email, eab: ca.eab }, signal);
+    this.#contacts.set(`${ca.directory}\0${bindingOf(ca)}`, email);
+    await store.updateAccount({ ...account, url: kid });
+    return { key, kid };
+  }
+
+  /** A key that cannot be unsealed is of another data folder: the account is lost, and a new one is made. */
+  async #accountOf(ca: AcmeCa): Promise<StoredAccount> {
+    const { store, seal } = this.#deps;
+    const binding = bindingOf(ca);
+    const stored = await store.findAccount(ca.directory, binding);
+    if (stored !== null && seal.unseal(ACCOUNT_PURPOSE, stored.sealedKey) !== null) return stored;
+    if (stored !== null) await store.deleteAccount(ca.directory, binding);
+    const sealedKey = seal.seal(ACCOUNT_PURPOSE, newAccountKeyPem());
+    return store.insertAccount({ directory: ca.directory, binding, url: null, sealedKey });
+  }
+
+  /** Once a start: an address that was changed in the document reaches the CA. Never in the way of an order. */
+  async #tellContact(
+    { client, signer }: CaSession,
+    key: string,
+    email: string | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#contacts.get(key) === email) return;
+    this.#contacts.set(key, email);
+    try {
+      await updateContacts(client, signer, email, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (error instanceof AcmeFailure && error.problem?.type === 'accountDoesNotExist') throw error;
+      this.#deps.logger.warn({ code: 'ACME_FAILED', err: error }, `Cannot tell ${client.name} the contact address`);
+    }
+  }
+}
+
+function bindingOf({ eab }: AcmeCa): string {
+  return eab?.keyId ?? '';
+}

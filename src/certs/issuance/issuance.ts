@@ -1,0 +1,435 @@
+/**
+ * Keeps the document's certificates from CAs good: orders what is missing, renews in time, tries again after a
+ * failure, never twice for one. One object in the control thread. A certificate that is there stays in use
+ * until a better one is; a failed renewal is told louder the nearer the end is.
+ */
+import { AcmeFailure } from '../acme/failure.ts';
+import { readRenewalWindow } from '../acme/chain.ts';
+import { CaSessions } from './ca-sessions.ts';
+import { IssuedIndex, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
+import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
+import { NEW_ORDER, parseOrderState, type OrderState } from './order-state.ts';
+import { adviceFor, askAgainTime, renewalTime } from './schedule.ts';
+import type { OrderProgress } from '../acme/order.ts';
+import type { ChallengeAnswers } from '../acme/challenge.ts';
+import type { CertificateEntry } from '../certificate-set.ts';
+import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { IssuanceStore } from '../../core/issuance-store.ts';
+import type { Logger } from '../../core/log.ts';
+
+export interface IssuanceOptions {
+  readonly store: IssuanceStore;
+  readonly seal: Seal;
+  readonly answers: ChallengeAnswers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** This installation, for the locks. */
+  readonly holder: string;
+  readonly userAgent: string;
+  /** What is issued has changed. */
+  readonly onChange: () => void;
+  readonly random?: () => number;
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly ordersAtOnce?: number;
+}
+
+/** What people see of one wanted certificate. */
+export interface IssuanceStatus {
+  readonly wanted: Wanted;
+  readonly issued: Issued | null;
+  readonly isOrdering: boolean;
+  readonly progress: OrderProgress | null;
+  readonly failures: number;
+  readonly problem: OrderState['problem'];
+  /** When it is renewed, or ordered again. */
+  readonly nextAt: number;
+}
+
+export interface ProgressEvent {
+  readonly subject: string;
+  readonly progress:
+    | OrderProgress
+    | { readonly kind: 'issued' }
+    | { readonly kind: 'failed'; readonly message: string };
+}
+
+interface Job {
+  wanted: Wanted;
+  state: OrderState;
+  nextAt: number;
+  isOrdering: boolean;
+  isForced: boolean;
+  progress: OrderProgress | null;
+  waiters: ((outcome: OrderOutcome) => void)[];
+}
+
+const ORDERS_AT_ONCE = 16;
+const ADVICE_AT_ONCE = 4;
+const LOCKED_RETRY_MS = 15_000;
+/** Timers are kept short: the clock may jump, and a machine may sleep. */
+const LONGEST_WAIT_MS = 10 * 60_000;
+/** A failing renewal is an error of the first order with this part of the life left. */
+const ALARM = 1 / 4;
+
+export class Issuance {
+  readonly #options: IssuanceOptions;
+  readonly #deps: OrderRunDeps;
+  readonly #sessions: CaSessions;
+  readonly #index = new IssuedIndex();
+  readonly #jobs = new Map<string, Job>();
+  readonly #ended = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #listeners = new Set<(event: ProgressEvent) => void>();
+  /** CAs that want no orders from this account for a while. */
+  readonly #paused = new Map<string, number>();
+  #states = new Map<string, OrderState>();
+  #email: string | null = null;
+  #ordering = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #isAsking = false;
+
+  constructor(options: IssuanceOptions) {
+    const { store, seal, answers, clock, logger, userAgent, holder } = options;
+    const sleep = options.sleep ?? sleepFor;
+    this.#options = options;
+    this.#sessions = new CaSessions({ store, seal, clock, logger, userAgent, sleep });
+    const random = options.random ?? Math.random;
+    this.#deps = { store, seal, sessions: this.#sessions, answers, clock, random, holder };
+  }
+
+  /** Reads what is stored; nothing is ordered before `want`. */
+  async load(): Promise<void> {
+    const { store, seal, logger } = this.#options;
+    for (const stored of await store.listCertificates()) {
+      const issued = openIssued(stored, seal);
+      if (issued !== null) this.#index.put(issued);
+      else
+        logger.error(
+          { code: 'ACME_FAILED', names: stored.subject },
+          `Cannot use the stored certificate for "${stored.subject}": its key was sealed with another key file; it is ordered anew`,
+        );
+    }
+    const orders = await store.listOrders();
+    this.#states = new Map(orders.map((order) => [order.subject, parseOrderState(order.state)]));
+  }
+
+  entriesFor(name: string, policy: AcmePolicy): readonly CertificateEntry[] {
+    return this.#index.entriesFor(name, policy, this.#options.clock.now());
+  }
+
+  /** What the document wants from now on. Orders that run for others are left to end. */
+  want(email: string | null, wanted: readonly Wanted[]): void {
+    if (this.#ended.signal.aborted) return;
+    this.#email = email;
+    const subjects = new Set(wanted.map((one) => one.subject));
+    for (const [subject, job] of this.#jobs) if (!subjects.has(subject) && !job.isOrdering) this.#jobs.delete(subject);
+    for (const one of wanted) {
+      const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
+      job.wanted = one;
+      if (!job.isOrdering) job.nextAt = this.#nextTime(job);
+    }
+    this.#pump();
+  }
+
+  status(): readonly IssuanceStatus[] {
+    return [...this.#jobs.values()].map((job) => ({
+      wanted: job.wanted,
+      issued: this.#index.get(job.wanted.subject),
+      isOrdering: job.isOrdering,
+      progress: job.progress,
+      failures: job.state.failures,
+      problem: job.state.problem,
+      nextAt: job.nextAt,
+    }));
+  }
+
+  get issued(): readonly Issued[] {
+    return this.#index.all;
+  }
+
+  /** Tells of every step of every order until the function that it gives is called. */
+  onProgress(listener: (event: ProgressEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Orders now, whatever the schedule says; resolves with how it went. Null where nobody wants such a certificate. */
+  async order(subject: string): Promise<OrderOutcome | null> {
+    const job = this.#jobs.get(subject);
+    if (job === undefined) return null;
+    const done = new Promise<OrderOutcome>((resolve) => job.waiters.push(resolve));
+    if (!job.isOrdering) {
+      job.isForced = true;
+      job.nextAt = 0;
+      this.#paused.clear();
+      this.#pump();
+    }
+    return done;
+  }
+
+  /** Asks the CAs now when they want certificates to be renewed. */
+  async askForAdvice(isForced = false): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      await this.#askAll(isForced);
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  async markRevoked(subject: string): Promise<void> {
+    const issued = this.#index.get(subject);
+    if (issued === null) return;
+    const { store, clock } = this.#options;
+    const revokedAt = clock.now();
+    await store.markRevoked(issued.stored.id, revokedAt);
+    this.#index.put({ ...issued, stored: { ...issued.stored, revokedAt } });
+    this.#reschedule(subject);
+  }
+
+  async remove(subject: string): Promise<boolean> {
+    const issued = this.#index.get(subject);
+    if (issued === null) return false;
+    await this.#options.store.deleteCertificate(issued.stored.id);
+    this.#index.remove(subject);
+    this.#options.onChange();
+    this.#reschedule(subject);
+    return true;
+  }
+
+  get sessions(): CaSessions {
+    return this.#sessions;
+  }
+
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort(new Error('Postern ends'));
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await Promise.allSettled(this.#running);
+    this.#sessions.close();
+  }
+
+  #newJob(wanted: Wanted): Job {
+    const state = this.#states.get(wanted.subject) ?? NEW_ORDER;
+    const job: Job = {
+      wanted,
+      state,
+      nextAt: 0,
+      isOrdering: false,
+      isForced: false,
+      progress: null,
+      waiters: [],
+    };
+    this.#jobs.set(wanted.subject, job);
+    return job;
+  }
+
+  #nextTime({ wanted, state }: Job): number {
+    const now = this.#options.clock.now();
+    const issued = this.#index.get(wanted.subject);
+    // After a failure its own time counts; a clock that was set back must not make that last for ever.
+    const retryAt = state.failures === 0 && state.turns === 0 ? 0 : Math.min(state.nextAt, now + 31 * 86_400_000);
+    if (issued === null || !suits(issued, wanted.policy, now)) return Math.max(now, retryAt);
+    const { entry, notBefore, renewal } = issued;
+    const due = renewalTime({ id: entry.id, notBefore, notAfter: entry.notAfter }, renewal.advice);
+    return Math.max(due, retryAt);
+  }
+
+  #reschedule(subject: string): void {
+    const job = this.#jobs.get(subject);
+    if (job === undefined || job.isOrdering) return;
+    job.nextAt = this.#nextTime(job);
+    this.#pump();
+  }
+
+  /** Starts what is due, as much as may run at once, and sets the timer for the next. */
+  #pump(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#ended.signal.aborted) return;
+    const now = this.#options.clock.now();
+    const atOnce = this.#options.ordersAtOnce ?? ORDERS_AT_ONCE;
+    let nextAt = now + LONGEST_WAIT_MS;
+    for (const job of this.#jobs.values()) {
+      if (job.isOrdering) continue;
+      const dueAt = Math.max(job.nextAt, this.#pausedUntil(job));
+      if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
+      else if (this.#ordering < atOnce) this.#start(job);
+    }
+    if (this.#isAdviceDue(now)) void this.askForAdvice();
+    this.#timer = setTimeout(() => this.#pump(), Math.max(nextAt - now, 50)).unref();
+  }
+
+  #pausedUntil({ wanted, isForced }: Job): number {
+    const [ca] = wanted.policy.cas;
+    return isForced || ca === undefined ? 0 : (this.#paused.get(ca.directory) ?? 0);
+  }
+
+  #start(job: Job): void {
+    job.isOrdering = true;
+    this.#ordering += 1;
+    const run = this.#run(job).finally(() => {
+      this.#running.delete(run);
+      this.#ordering -= 1;
+      job.isOrdering = false;
+      job.progress = null;
+      this.#pump();
+    });
+    this.#running.add(run);
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { subject } = job.wanted;
+    const before = this.#index.get(subject);
+    const isForced = job.isForced;
+    job.isForced = false;
+    const attempt = {
+      wanted: job.wanted,
+      email: this.#email,
+      before,
+      isForced,
+      report: (progress: OrderProgress): void => {
+        job.progress = progress;
+        this.#tell({ subject, progress });
+        this.#options.logger.debug({ names: subject, ...progress }, `Certificate order: ${progress.kind}`);
+      },
+    };
+    let outcome: OrderOutcome;
+    try {
+      outcome = await runOrderOnce(attempt, this.#deps, this.#ended.signal);
+    } catch (error) {
+      // The store does not answer: nothing is known to have changed.
+      const state = { ...job.state, nextAt: this.#options.clock.now() + LOCKED_RETRY_MS };
+      const [ca] = job.wanted.policy.cas;
+      outcome = { kind: 'failed', error: error as Error, state, ca: ca as AcmeCa };
+    }
+    if (!this.#ended.signal.aborted) this.#settle(job, outcome, before);
+    for (const waiter of job.waiters.splice(0)) waiter(outcome);
+  }
+
+  #settle(job: Job, outcome: OrderOutcome, before: Issued | null): void {
+    const { clock, logger } = this.#options;
+    const { subject } = job.wanted;
+    switch (outcome.kind) {
+      case 'locked':
+        job.nextAt = clock.now() + LOCKED_RETRY_MS;
+        return;
+      case 'failed':
+        job.state = outcome.state;
+        job.nextAt = Math.max(outcome.state.nextAt, clock.now() + 1);
+        this.#pauseWhereAsked(outcome);
+        this.#tellFailure(job, outcome, before);
+        return;
+      default: {
+        const { issued } = outcome;
+        job.state = NEW_ORDER;
+        this.#index.put(issued);
+        job.nextAt = this.#nextTime(job);
+        const until = new Date(issued.entry.notAfter).toISOString().slice(0, 16);
+        const facts = { names: subject, ca: issued.renewal.caName, notAfter: until, serial: issued.serial };
+        logger.info(facts, before === null ? 'Certificate issued' : 'Certificate renewed');
+        this.#tell({ subject, progress: { kind: 'issued' } });
+        this.#options.onChange();
+      }
+    }
+  }
+
+  /** A limit that is about the account and not about these names holds for all orders. */
+  #pauseWhereAsked({ error, ca }: Extract<OrderOutcome, { kind: 'failed' }>): void {
+    if (!(error instanceof AcmeFailure) || error.retryAt === null) return;
+    if (error.kind !== 'rate-limited' && error.kind !== 'unreachable') return;
+    const isAboutNames =
+      error.problem !== null && /exact set|certificates|failed authorizations/i.test(error.problem.detail);
+    if (!isAboutNames) this.#paused.set(ca.directory, error.retryAt);
+  }
+
+  #tellFailure(job: Job, { error, state }: Extract<OrderOutcome, { kind: 'failed' }>, before: Issued | null): void {
+    const { clock, logger } = this.#options;
+    const { subject } = job.wanted;
+    this.#tell({ subject, progress: { kind: 'failed', message: error.message } });
+    const again = new Date(job.nextAt).toISOString().slice(0, 19);
+    const facts = { code: 'ACME_FAILED', names: subject, failures: state.failures, nextTry: `${again}Z` };
+    if (before === null) {
+      logger.error(facts, `${error.message}. Visitors of "${subject}" get a TLS error until it works`);
+      return;
+    }
+    const left = before.entry.notAfter - clock.now();
+    const days = Math.max(0, Math.floor(left / 86_400_000));
+    const message = `Certificate not renewed: ${error.message}. The one in use is good for ${days} more days`;
+    if (left < (before.entry.notAfter - before.notBefore) * ALARM) logger.error(facts, message);
+    else logger.warn(facts, message);
+  }
+
+  #tell(event: ProgressEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #isAdviceDue(now: number): boolean {
+    return [...this.#jobs.keys()].some((subject) => (this.#index.get(subject)?.renewal.askAgainAt ?? now + 1) <= now);
+  }
+
+  async #askAll(isForced: boolean): Promise<void> {
+    const now = this.#options.clock.now();
+    const due = [...this.#jobs.values()].flatMap((job) => {
+      const issued = this.#index.get(job.wanted.subject);
+      return issued !== null && (isForced || issued.renewal.askAgainAt <= now) ? [{ job, issued }] : [];
+    });
+    const worker = async (): Promise<void> => {
+      for (let one = due.shift(); one !== undefined && !this.#ended.signal.aborted; one = due.shift())
+        await this.#ask(one.job, one.issued);
+    };
+    await Promise.all(Array.from({ length: ADVICE_AT_ONCE }, worker));
+  }
+
+  async #ask(job: Job, issued: Issued): Promise<void> {
+    const { clock, logger, store } = this.#options;
+    const { subject } = job.wanted;
+    const ca = job.wanted.policy.cas.find((one) => one.directory === issued.stored.directory);
+    let { advice } = issued.renewal;
+    let wished: number | null = null;
+    try {
+      const client = ca === undefined ? null : this.#sessions.clientOf(ca);
+      const window = client === null ? null : await readRenewalWindow(client, issued.stored.chain, this.#ended.signal);
+      wished = window?.askAgainAt ?? null;
+      if (window !== null) advice = adviceFor(window, advice, this.#deps.random);
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      logger.debug({ names: subject, err: error }, 'No renewal information');
+    }
+    if (advice !== issued.renewal.advice && advice?.explanation !== undefined && advice.explanation !== null)
+      logger.warn({ names: subject, explanation: advice.explanation }, 'The CA wants this certificate to be renewed');
+    const now = clock.now();
+    const renewal: RenewalState = { ...issued.renewal, advice, askAgainAt: askAgainTime(now, wished) };
+    // Another certificate may have come meanwhile.
+    if (this.#index.get(subject)?.stored.id !== issued.stored.id) return;
+    const text = JSON.stringify(renewal);
+    this.#index.put({ ...issued, renewal, stored: { ...issued.stored, renewal: text } });
+    await store.setRenewal(issued.stored.id, text).catch((error: unknown) => {
+      logger.warn({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot keep renewal information');
+    });
+    this.#reschedule(subject);
+  }
+}
+
+function sleepFor(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason as Error);
+      return;
+    }
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,146 @@
+/**
+ * What CAs have issued, as it is used: keys unsealed, names looked up, with what is known of the renewal.
+ * A certificate whose key cannot be unsealed, or that is not the key's, is told of and not used.
+ */
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import * as z from 'zod';
+import { namesOf, wildcardFor } from '../names.ts';
+import type { CertificateEntry } from '../certificate-set.ts';
+import type { StoredCertificate } from '../../core/issuance-store.ts';
+import type { RenewalAdvice } from './schedule.ts';
+import type { AcmePolicy } from './wanted.ts';
+
+/** Seals a text for one purpose; whoever has the data folder's key file gives it. */
+export interface Seal {
+  readonly seal: (purpose: string, text: string) => string;
+  readonly unseal: (purpose: string, sealed: string) => string | null;
+}
+
+export const KEY_PURPOSE = 'certificate-key';
+
+export interface RenewalState {
+  readonly advice: RenewalAdvice | null;
+  readonly askAgainAt: number;
+  /** What convinced the CA; tried first at the renewal. */
+  readonly challenge: string | null;
+  readonly caName: string;
+  readonly profile: string | null;
+}
+
+export interface Issued {
+  readonly stored: StoredCertificate;
+  readonly entry: CertificateEntry;
+  readonly notBefore: number;
+  readonly keyType: AcmePolicy['keyType'] | 'other';
+  readonly serial: string;
+  readonly issuer: string;
+  readonly renewal: RenewalState;
+}
+
+const renewalShape: z.ZodType<RenewalState> = z.object({
+  advice: z
+    .object({ start: z.number(), end: z.number(), chosenAt: z.number(), explanation: z.string().nullable() })
+    .nullable(),
+  askAgainAt: z.number(),
+  challenge: z.string().nullable(),
+  caName: z.string(),
+  profile: z.string().nullable(),
+});
+
+/** Null where it cannot be used. */
+export function openIssued(stored: StoredCertificate, seal: Seal): Issued | null {
+  const keyPem = seal.unseal(KEY_PURPOSE, stored.sealedKey);
+  if (keyPem === null) return null;
+  const leaf = new X509Certificate(stored.chain);
+  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) return null;
+  const kind = leaf.publicKey.asymmetricKeyType;
+  return {
+    stored,
+    entry: {
+      id: stored.id,
+      names: namesOf(leaf),
+      certificatePem: stored.chain,
+      keyPem,
+      keyType: kind === 'rsa' || kind === 'ec' ? kind : 'other',
+      notAfter: leaf.validToDate.getTime(),
+      source: 'acme',
+    },
+    notBefore: leaf.validFromDate.getTime(),
+    keyType: keyTypeOf(leaf),
+    serial: leaf.serialNumber.toLowerCase(),
+    issuer: /(?:^|\n)CN=(.*)/.exec(leaf.issuer)?.[1] ?? leaf.issuer.replaceAll('\n', ', '),
+    renewal: parseRenewal(stored.renewal),
+  };
+}
+
+export function certificateId(chain: string): string {
+  return createHash('sha256').update(chain).digest('hex').slice(0, 24);
+}
+
+function keyTypeOf({ publicKey }: X509Certificate): Issued['keyType'] {
+  const { namedCurve, modulusLength } = publicKey.asymmetricKeyDetails ?? {};
+  if (namedCurve === 'prime256v1') return 'p256';
+  if (namedCurve === 'secp384r1') return 'p384';
+  if (modulusLength === 2048) return 'rsa2048';
+  return modulusLength === 4096 ? 'rsa4096' : 'other';
+}
+
+function parseRenewal(text: string | null): RenewalState {
+  const none = { advice: null, askAgainAt: 0, challenge: null, caName: '', profile: null };
+  if (text === null) return none;
+  try {
+    const parsed = renewalShape.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : none;
+  } catch {
+    return none;
+  }
+}
+
+/** True where the certificate is what the document asks for: of one of its CAs, with its kind of key, not revoked. */
+export function suits(issued: Issued, policy: AcmePolicy, now: number): boolean {
+  const { stored, entry, keyType } = issued;
+  if (stored.revokedAt !== null || entry.notAfter <= now || keyType !== policy.keyType) return false;
+  return policy.cas.some((ca) => ca.directory === stored.directory);
+}
+
+/** All that is issued, by subject and by each of its names. */
+export class IssuedIndex {
+  readonly #bySubject = new Map<string, Issued>();
+  readonly #byName = new Map<string, Set<string>>();
+
+  get all(): readonly Issued[] {
+    return [...this.#bySubject.values()];
+  }
+
+  get(subject: string): Issued | null {
+    return this.#bySubject.get(subject) ?? null;
+  }
+
+  put(issued: Issued): void {
+    const { subject } = issued.stored;
+    this.remove(subject);
+    this.#bySubject.set(subject, issued);
+    for (const name of issued.entry.names) {
+      const subjects = this.#byName.get(name) ?? new Set();
+      this.#byName.set(name, subjects.add(subject));
+    }
+  }
+
+  remove(subject: string): void {
+    const before = this.#bySubject.get(subject);
+    this.#bySubject.delete(subject);
+    for (const name of before?.entry.names ?? []) this.#byName.get(name)?.delete(subject);
+  }
+
+  /** For a name, wildcards included: those that suit; where none does, whatever still covers it. */
+  entriesFor(name: string, policy: AcmePolicy, now: number): readonly CertificateEntry[] {
+    const subjects = new Set([...this.#subjectsOf(name), ...this.#subjectsOf(wildcardFor(name) ?? '')]);
+    const found = [...subjects].map((subject) => this.#bySubject.get(subject)).filter((one) => one !== undefined);
+    const suiting = found.filter((one) => suits(one, policy, now));
+    return (suiting.length > 0 ? suiting : found).map((one) => one.entry);
+  }
+
+  #subjectsOf(name: string): Iterable<string> {
+    return this.#byName.get(name) ?? [];
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * One try at one certificate, from the lock to the stored chain. The lock is kept alive while the order runs,
+ * and an order whose lock went to somebody else ends at once. What a try reached is in the store before the
+ * next step begins: after a crash the next try goes on from there.
+ */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { writeSigningRequest } from '../x509-writer.ts';
+import { AcmeFailure } from '../acme/failure.ts';
+import { renewalIdOf } from '../acme/chain.ts';
+import { isChallengeType, type ChallengeAnswers, type ChallengeType } from '../acme/challenge.ts';
+import { listNames, runOrder, type OrderProgress } from '../acme/order.ts';
+import { coversName, namesOf } from '../names.ts';
+import { certificateId, KEY_PURPOSE, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
+import { parseOrderState, type OrderState } from './order-state.ts';
+import { askAgainTime, retryTime } from './schedule.ts';
+import type { CaSession, CaSessions } from './ca-sessions.ts';
+import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { IssuanceStore, OrderLock, StoredCertificate } from '../../core/issuance-store.ts';
+
+export interface OrderRunDeps {
+  readonly store: IssuanceStore;
+  readonly seal: Seal;
+  readonly sessions: CaSessions;
+  readonly answers: ChallengeAnswers;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Who holds the locks: this installation. */
+  readonly holder: string;
+}
+
+export interface OrderAttempt {
+  readonly wanted: Wanted;
+  readonly email: string | null;
+  /** What is to be replaced; null for the first. */
+  readonly before: Issued | null;
+  /** Orders even where what is stored suits still. */
+  readonly isForced: boolean;
+  readonly report: (progress: OrderProgress) => void;
+}
+
+export type OrderOutcome =
+  | { readonly kind: 'issued'; readonly issued: Issued; readonly caName: string }
+  /** Somebody else was faster. */
+  | { readonly kind: 'found'; readonly issued: Issued }
+  | { readonly kind: 'locked' }
+  | { readonly kind: 'failed'; readonly error: Error; readonly state: OrderState; readonly ca: AcmeCa };
+
+const LEASE_MS = 60_000;
+const KEEP_MS = 20_000;
+/** After a failed validation the next challenge is tried soon, as long as there is one. */
+const NEXT_CHALLENGE_MS = 2_000;
+
+export async function runOrderOnce(
+  attempt: OrderAttempt,
+  deps: OrderRunDeps,
+  signal: AbortSignal,
+): Promise<OrderOutcome> {
+  const { subject } = attempt.wanted;
+  const locked = await deps.store.lockOrder(subject, deps.holder, deps.clock.now(), LEASE_MS);
+  if (locked === null) return { kind: 'locked' };
+  const journal = new Journal(deps, locked, parseOrderState(locked.state));
+  const ca = caFor(attempt.wanted.policy, journal.state.failures);
+  try {
+    const found = attempt.isForced ? null : await findNewer(attempt, deps);
+    if (found !== null) {
+      await deps.store.deleteOrder(subject);
+      return { kind: 'found', issued: found };
+    }
+    const issued = await order(attempt, { ca, journal }, deps, AbortSignal.any([signal, journal.lost]));
+    return { kind: 'issued', issued, caName: ca.name };
+  } catch (error) {
+    const state = await fail(error as Error, attempt, { ca, journal }, deps, signal);
+    return { kind: 'failed', error: error as Error, state, ca };
+  } finally {
+    journal.stop();
+  }
+}
+
+/** Each CA has its turn, for as many failures as the document says. */
+export function caFor({ cas, fallbackAfter }: AcmePolicy, failures: number): AcmeCa {
+  const ca = cas[Math.floor(failures / fallbackAfter) % cas.length];
+  if (ca === undefined) throw new TypeError('Cannot order: the policy names no CA');
+  return ca;
+}
+
+/** A certificate that suits and is newer than what is to be replaced: ordered by another process. */
+async function findNewer({ wanted, before }: OrderAttempt, deps: OrderRunDeps): Promise<Issued | null> {
+  for (const stored of (await deps.store.certificatesOf(wanted.subject)).toReversed()) {
+    if (before !== null && stored.issuedAt <= before.stored.issuedAt) continue;
+    const issued = openIssued(stored, deps.seal);
+    if (issued !== null && suits(issued, wanted.policy, deps.clock.now())) return issued;
+  }
+  return null;
+}
+
+interface At {
+  readonly ca: AcmeCa;
+  readonly journal: Journal;
+}
+
+async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Issued> {
+  const { wanted, email, report } = attempt;
+  const { ca, journal } = at;
+  if (journal.state.directory !== ca.directory)
+    await journal.save({ directory: ca.directory, url: null, sealedKey: null });
+  const session = await deps.sessions.open(ca, email, signal);
+  const keyPem = await keyFor(wanted.policy.keyType, journal, deps.seal);
+  const key = createPrivateKey(keyPem);
+  const csr = writeSigningRequest({ names: wanted.names, publicKey: createPublicKey(key), privateKey: key });
+  let convincedBy: ChallengeType | null = null;
+  const request = {
+    names: wanted.names,
+    challenges: challengesFor(attempt, journal.state.turns),
+    profile: await profileFor(wanted, ca, session, signal),
+    replaces: await replacedBy(attempt, ca, session, signal),
+    preferredChain: ca.preferredChain,
+    csr,
+  };
+  const chain = await runOrder(
+    request,
+    {
+      ...session,
+      answers: deps.answers,
+      begun: journal.state.url,
+      saveUrl: (url) => journal.save(url === null ? { url, sealedKey: null } : { url }),
+      report(progress) {
+        if (progress.kind === 'validated') convincedBy = progress.challenge;
+        report(progress);
+      },
+    },
+    signal,
+  );
+  checkChain(chain, keyPem, wanted, session);
+  const now = deps.clock.now();
+  const renewal: RenewalState = {
+    advice: null,
+    askAgainAt: askAgainTime(now, null),
+    challenge: convincedBy ?? attempt.before?.renewal.challenge ?? null,
+    caName: ca.name,
+    profile: request.profile,
+  };
+  const stored: StoredCertificate = {
+    id: certificateId(chain),
+    subject: wanted.subject,
+    directory: ca.directory,
+    chain,
+    sealedKey: deps.seal.seal(KEY_PURPOSE, keyPem),
+    issuedAt: now,
+    revokedAt: null,
+    renewal: JSON.stringify(renewal),
+  };
+  await journal.finish(stored);
+  const issued = openIssued(stored, deps.seal);
+  if (issued === null) throw new TypeError('Cannot use a certificate that was issued just now');
+  return issued;
+}
+
+async function keyFor(keyType: AcmePolicy['keyType'], journal: Journal, seal: Seal): Promise<string> {
+  const known = journal.state.sealedKey === null ? null : seal.unseal(KEY_PURPOSE, journal.state.sealedKey);
+  if (known !== null) return known;
+  const { privateKey } =
+    keyType === 'p256' || keyType === 'p384'
+      ? generateKeyPairSync('ec', { namedCurve: keyType === 'p256' ? 'P-256' : 'P-384' })
+      : generateKeyPairSync('rsa', { modulusLength: keyType === 'rsa2048' ? 2048 : 4096 });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await journal.save({ sealedKey: seal.seal(KEY_PURPOSE, pem), url: null });
+  return pem;
+}
+
+/** What worked last comes first; after a failed validation it is the next one's turn. */
+function challengesFor({ wanted, before }: OrderAttempt, turns: number): readonly ChallengeType[] {
+  const { challenges } = wanted.policy;
+  const known = before?.renewal.challenge ?? '';
+  const first = isChallengeType(known) && challenges.includes(known) ? known : null;
+  const all = first === null ? challenges : [first, ...challenges.filter((one) => one !== first)];
+  const turn = all.length === 0 ? 0 : turns % all.length;
+  return [...all.slice(turn), ...all.slice(0, turn)];
+}
+
+/** Addresses are certified for six days only, in a profile of that name, where the CA has one. */
+async function profileFor(wanted: Wanted, ca: AcmeCa, session: CaSession, signal: AbortSignal): Promise<string | null> {
+  if (ca.profile !== null || !wanted.names.some((name) => isIP(name) !== 0)) return ca.profile;
+  const { meta } = await session.client.directory(signal);
+  return Object.hasOwn(meta?.profiles ?? {}, 'shortlived') ? 'shortlived' : null;
+}
+
+/** RFC 9773 section 5: only of the same CA, and only where it knows renewal information. */
+async function replacedBy(
+  { before }: OrderAttempt,
+  ca: AcmeCa,
+  session: CaSession,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (before === null || before.stored.directory !== ca.directory) return null;
+  const { renewalInfo } = await session.client.directory(signal);
+  return renewalInfo === undefined ? null : renewalIdOf(new X509Certificate(before.stored.chain));
+}
+
+function checkChain(chain: string, keyPem: string, wanted: Wanted, { client }: CaSession): void {
+  const leaf = new X509Certificate(chain);
+  const names = namesOf(leaf);
+  const missing = wanted.names.filter((name) => !coversName(names, name));
+  const isOurs = leaf.checkPrivateKey(createPrivateKey(keyPem));
+  if (missing.length === 0 && isOurs) return;
+  const because = isOurs ? `it does not cover ${listNames(missing)}` : 'it is not for the key that was sent';
+  throw new AcmeFailure({ kind: 'malformed', step: `use the certificate of ${client.name}`, because });
+}
+
+// oxlint-disable-next-line max-params -- what failed, and what it needs to be tried again
+async function fail(
+  cause: Error,
+  { wanted }: OrderAttempt,
+  { ca, journal }: At,
+  deps: OrderRunDeps,
+  signal: AbortSignal,
+): Promise<OrderState> {
+  const { clock, random } = deps;
+  const before = journal.state;
+  if (signal.aborted) {
+    // The process ends: nothing has failed, and the next start goes on from here.
+    await journal.release({});
+    return before;
+  }
+  const failure = cause instanceof AcmeFailure ? cause : null;
+  if (failure?.problem?.type === 'accountDoesNotExist') await deps.sessions.forgetUrl(ca);
+  const isValidation = failure?.kind === 'challenge';
+  const turns = isValidation ? before.turns + 1 : before.turns;
+  const usable = wanted.names.some((name) => name.startsWith('*.')) ? 1 : wanted.policy.challenges.length;
+  const hasAnother = isValidation && turns % Math.max(usable, 1) !== 0;
+  const failures = hasAnother ? before.failures : before.failures + 1;
+  const now = clock.now();
+  const soon = hasAnother || (failure?.problem?.type === 'accountDoesNotExist' && failures === 1);
+  const own = soon ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random);
+  const nextAt = Math.max(own, failure?.retryAt ?? 0);
+  const isLost = failure?.problem?.type === 'accountDoesNotExist';
+  const change = { failures, turns, nextAt, problem: { message: cause.message, at: now } };
+  await journal.release(isLost ? { ...change, url: null, sealedKey: null } : change).catch(() => undefined);
+  return journal.state;
+}
+
+/** The order's row while its lock is held. */
+class Journal {
+  state: OrderState;
+  readonly #deps: OrderRunDeps;
+  readonly #lock: OrderLock;
+  readonly #timer: NodeJS.Timeout;
+  readonly #lost = new AbortController();
+
+  constructor(deps: OrderRunDeps, lock: OrderLock, state: OrderState) {
+    this.#deps = deps;
+    this.#lock = lock;
+    this.state = state;
+    // A store that fails for a moment costs nothing yet: the lease outlives three of these.
+    this.#timer = setInterval(() => void this.save({}).catch(() => undefined), KEEP_MS).unref();
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  async save(change: Partial<OrderState>): Promise<void> {
+    this.state = { ...this.state, ...change };
+    const until = this.#deps.clock.now() + LEASE_MS;
+    if (await this.#deps.store.saveOrder(this.#lock, JSON.stringify(this.state), until)) return;
+    throw this.#isLost();
+  }
+
+  async release(change: Partial<OrderState>): Promise<void> {
+    this.state = { ...this.state, ...change };
+    await this.#deps.store.releaseOrder(this.#lock, JSON.stringify(this.state));
+  }
+
+  async finish(certificate: StoredCertificate): Promise<void> {
+    if (!(await this.#deps.store.finishOrder(this.#lock, certificate))) throw this.#isLost();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #isLost(): Error {
+    const error = new Error('Cannot go on with the order: its lock has gone to another process');
+    this.#lost.abort(error);
+    return error;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Which certificates have to be ordered for the hosts of a document: one for each host, but none for a
+ * host that a wildcard or a list of names covers already. Decides nothing about when.
+ */
+import { isIP } from 'node:net';
+import { createIpSet } from '../../core/ip-address.ts';
+import { warning, type Diagnostic } from '../../core/diagnostic.ts';
+import { coversName } from '../names.ts';
+import type { ChallengeType } from '../acme/challenge.ts';
+
+type Place = readonly (string | number)[];
+
+/** What this room reads of `acme:`. */
+export interface AcmeDocument {
+  readonly email: string | null;
+  readonly policy: AcmePolicy;
+  readonly hosts: Readonly<Record<string, AcmePolicy>>;
+  readonly certificates: readonly { readonly names: readonly string[]; readonly at: Place }[];
+}
+
+export interface AcmePolicy {
+  readonly cas: readonly AcmeCa[];
+  readonly fallbackAfter: number;
+  readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+  readonly challenges: readonly ChallengeType[];
+}
+
+export interface AcmeCa {
+  readonly name: string;
+  readonly directory: string;
+  readonly eab: { readonly keyId: string; readonly hmacKey: string } | null;
+  readonly profile: string | null;
+  readonly preferredChain: string | null;
+  readonly rootsPem: string | null;
+}
+
+export interface Wanted {
+  /** The names in order, with one space between: what tells one wanted certificate from another. */
+  readonly subject: string;
+  readonly names: readonly string[];
+  readonly policy: AcmePolicy;
+  readonly at: Place;
+}
+
+export interface NeedyHost {
+  readonly name: string;
+  readonly policy: AcmePolicy;
+  readonly at: Place;
+}
+
+/** RFC 1918, RFC 6598, RFC 4193, loopback, link-local, and addresses for documentation are left to the CA to refuse. */
+const PRIVATE = createIpSet([
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '::1/128',
+  'fc00::/7',
+  'fe80::/10',
+]);
+
+/** True for what a public CA may certify: a name with a dot, an address that is not private. */
+export function isPublicName(name: string): boolean {
+  if (isIP(name) !== 0) return !PRIVATE.contains(name);
+  return name.includes('.');
+}
+
+export function subjectOf(names: readonly string[]): string {
+  return [...new Set(names)].toSorted().join(' ');
+}
+
+export interface Plan {
+  readonly wanted: readonly Wanted[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function planCertificates(hosts: readonly NeedyHost[], acme: AcmeDocument): Plan {
+  const diagnostics: Diagnostic[] = [];
+  const wanted = new Map<string, Wanted>();
+  const add = (one: Omit<Wanted, 'subject'>): void => {
+    const wildcard = one.names.find((name) => name.startsWith('*.'));
+    if (wildcard !== undefined && !one.policy.challenges.includes('dns-01'))
+      diagnostics.push(needsDns(wildcard, one.at));
+    else wanted.set(subjectOf(one.names), { ...one, subject: subjectOf(one.names) });
+  };
+  for (const { names, at } of acme.certificates) if (names.length > 0) add({ names, policy: acme.policy, at });
+  const lists = [...wanted.values()];
+  const wildcards = hosts.filter(({ name, policy }) => name.startsWith('*.') && policy.challenges.includes('dns-01'));
+  for (const { name, policy, at } of hosts) {
+    if (lists.some((list) => coversName(list.names, name))) continue;
+    if (wildcards.some((wildcard) => wildcard.name !== name && covers(wildcard, { name, policy, at }))) continue;
+    add({ names: [name], policy, at });
+  }
+  return { wanted: [...wanted.values()], diagnostics };
+}
+
+/** A host that says something of its own about its certificate gets one of its own. */
+function covers(wildcard: NeedyHost, host: NeedyHost): boolean {
+  return coversName([wildcard.name], host.name) && wildcard.policy === host.policy;
+}
+
+function needsDns(name: string, at: Place): Diagnostic {
+  return warning(
+    at,
+    `No certificate can be ordered for "${name}": CAs want wildcards to be proved by dns-01`,
+    'list the hosts one by one, or give a certificate that covers them',
+  );
+}

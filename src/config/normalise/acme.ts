@@ -1,0 +1,193 @@
+/** Reads `acme:` of the document, and what hosts say of their own under `tls.acme`. */
+import { suggest } from '../did-you-mean.ts';
+import type { Acme, AcmeCa, AcmePolicy, Listen, Path } from '../document.ts';
+import { parseHostName } from '../host-name.ts';
+import { KNOWN_CAS } from '../presets/acme-cas.ts';
+import type { DocumentInput } from '../schema.ts';
+import type { AcmeCaInput, AcmeInput, ChallengeWord, EabInput, HostAcmeInput } from '../schema/acme.ts';
+import { type Context, entriesOf } from './context.ts';
+
+/** As many names as the usual CAs take in one certificate. */
+const NAMES_MAX = 100;
+const EMAIL = /^[^\s@<>(),;:"]+@[^\s@<>(),;:"]+\.[^\s@<>(),;:"]+$/;
+const BASE64URL = /^[A-Za-z0-9_-]{16,}={0,2}$/;
+
+export function readAcme(input: DocumentInput, listen: Listen, context: Context): Acme | null {
+  const { acme } = input;
+  if (acme === undefined) {
+    refuseWithoutSection(input, context);
+    return null;
+  }
+  const fallbackTls = input.default?.tls;
+  if (fallbackTls === 'acme' || (typeof fallbackTls === 'object' && fallbackTls.acme !== undefined)) {
+    const remedy = 'list the hosts by name, or a wildcard under "acme.certificates"';
+    context.report(['default', 'tls'], 'has no name to order a certificate for', remedy);
+  }
+  const at = ['acme'];
+  const policy = readPolicy(acme, at, defaultPolicy(listen), context);
+  const fallback = [...entriesOf<AcmeCaInput>(acme.fallback, [...at, 'fallback'])].map(([one, place]) => {
+    if (one.ca === undefined && !context.isBroken([...place, 'ca']))
+      context.report(place, 'names no "ca"', 'write another CA than the first, such as "ca: zerossl"');
+    return readCa(one, place, context);
+  });
+  const withFallback = { ...policy, cas: [...policy.cas, ...fallback], fallbackAfter: acme.fallback_after ?? 3 };
+  return {
+    email: readEmail(acme.email, [...at, 'email'], context),
+    policy: withFallback,
+    hosts: readHostPolicies(input, withFallback, context),
+    certificates: readCertificates(acme, context),
+  };
+}
+
+/** Without a listener there is nothing to be found by the CA; `checkDocument` has its words about that. */
+function defaultPolicy({ http, https }: Listen): AcmePolicy {
+  const challenges: ChallengeWord[] = [];
+  if (http.length > 0) challenges.push('http-01');
+  if (https.length > 0) challenges.push('tls-alpn-01');
+  return { cas: [], fallbackAfter: 3, keyType: 'p256', challenges };
+}
+
+function readPolicy(input: HostAcmeInput, at: Path, base: AcmePolicy, context: Context): AcmePolicy {
+  const given = [...entriesOf<ChallengeWord>(input.challenges, [...at, 'challenges'])].map(([one]) => one);
+  if (Array.isArray(input.challenges) && input.challenges.length === 0)
+    context.report([...at, 'challenges'], 'is an empty list', 'remove it, or name a challenge such as "http-01"');
+  const [first] = base.cas;
+  // What a host says about the CA adds to what the document says; another CA starts from nothing.
+  const inherits = first !== undefined && input.ca === undefined;
+  const own = readCa(input, at, context);
+  const ca = inherits ? mergeCa(first, own, input) : own;
+  return {
+    cas: [ca, ...(inherits ? base.cas.slice(1) : [])],
+    fallbackAfter: base.fallbackAfter,
+    keyType: input.key_type ?? base.keyType,
+    challenges: given.length === 0 ? base.challenges : [...new Set(given)],
+  };
+}
+
+function mergeCa(first: AcmeCa, own: AcmeCa, input: AcmeCaInput): AcmeCa {
+  return {
+    ...first,
+    ...(input.eab === undefined ? {} : { eab: own.eab }),
+    ...(input.profile === undefined ? {} : { profile: own.profile }),
+    ...(input.preferred_chain === undefined ? {} : { preferredChain: own.preferredChain }),
+    ...(input.roots === undefined ? {} : { rootsFile: own.rootsFile, rootsPem: own.rootsPem }),
+  };
+}
+
+function readCa(input: AcmeCaInput, at: Path, context: Context): AcmeCa {
+  const { name, directory, needsEab } = readDirectory(input.ca ?? 'letsencrypt', [...at, 'ca'], context);
+  if (needsEab && input.eab === undefined && !context.isBroken([...at, 'eab'])) {
+    context.report(
+      at,
+      `has no "eab", but ${name} wants one`,
+      'make a key pair at that CA, and write "eab: { key_id: …, hmac_key: … }"',
+    );
+  }
+  const roots = input.roots === undefined ? null : readRoots(input.roots, [...at, 'roots'], context);
+  return {
+    name,
+    directory,
+    eab: input.eab === undefined ? null : readEab(input.eab, [...at, 'eab'], context),
+    profile: input.profile ?? null,
+    preferredChain: input.preferred_chain ?? null,
+    rootsFile: input.roots === undefined ? null : context.resolvePath(input.roots),
+    rootsPem: roots,
+  };
+}
+
+function readDirectory(
+  text: string,
+  at: Path,
+  context: Context,
+): { readonly name: string; readonly directory: string; readonly needsEab: boolean } {
+  const known = KNOWN_CAS.find((one) => one.word === text || one.directory === text);
+  if (known !== undefined) return known;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol === 'https:') return { name: url.host, directory: url.href, needsEab: false };
+  const words = KNOWN_CAS.map((one) => one.word);
+  const close = suggest(text, words);
+  if (url?.protocol === 'http:')
+    context.report(at, 'is plain HTTP, which ACME does not allow', 'write its https URL (RFC 8555 section 6.1)');
+  else
+    context.report(
+      at,
+      'is neither a known CA nor the URL of a directory',
+      close === null ? `known are ${words.map((word) => `"${word}"`).join(', ')}` : `did you mean "${close}"?`,
+    );
+  return { name: text, directory: text, needsEab: false };
+}
+
+function readRoots(file: string, at: Path, context: Context): string | null {
+  const pem = context.readNamedFile(file, at);
+  if (pem !== null && !pem.includes('-----BEGIN CERTIFICATE-----'))
+    context.report(at, 'names a file that holds no PEM certificate');
+  return pem;
+}
+
+function readEab(input: EabInput, at: Path, context: Context): AcmeCa['eab'] {
+  for (const key of ['key_id', 'hmac_key'] as const) {
+    if (input[key] === undefined && !context.isBroken([...at, key]))
+      context.report(at, `has no "${key}"`, 'give both "key_id" and "hmac_key" as the CA hands them out');
+  }
+  const { key_id: keyId, hmac_key: hmacKey } = input;
+  if (hmacKey !== undefined && !BASE64URL.test(hmacKey.replaceAll('+', '-').replaceAll('/', '_')))
+    context.fault(
+      [...at, 'hmac_key'],
+      { wrong: 'is not text in base64url', remedy: 'copy it whole from the CA' },
+      { isSecret: true },
+    );
+  return keyId === undefined || hmacKey === undefined ? null : { keyId, hmacKey };
+}
+
+function readEmail(text: string | undefined, at: Path, context: Context): string | null {
+  if (text === undefined) return null;
+  const email = text.replace(/^mailto:/i, '');
+  if (!EMAIL.test(email)) context.report(at, 'is not an e-mail address', 'write one such as "ops@example.com"');
+  return email;
+}
+
+function readHostPolicies(
+  input: DocumentInput,
+  base: AcmePolicy,
+  context: Context,
+): Readonly<Record<string, AcmePolicy>> {
+  const found: Record<string, AcmePolicy> = {};
+  for (const [key, host] of Object.entries(input.hosts ?? {})) {
+    const own = typeof host?.tls === 'object' ? host.tls.acme : undefined;
+    const name = parseHostName(key);
+    if (own === undefined || !name.ok) continue;
+    found[name.value] = readPolicy(own, ['hosts', key, 'tls', 'acme'], base, context);
+  }
+  return found;
+}
+
+function readCertificates(input: AcmeInput, context: Context): Acme['certificates'] {
+  const found: { names: readonly string[]; at: Path }[] = [];
+  for (const [index, list] of (input.certificates ?? []).entries()) {
+    if (list === undefined) continue;
+    const at = ['acme', 'certificates', index];
+    const names = new Set<string>();
+    for (const [text, place] of entriesOf<string>(list, at)) {
+      const name = parseHostName(text);
+      if (name.ok) names.add(name.value);
+      else context.fault(place, name);
+    }
+    if (list.length === 0) context.report(at, 'is an empty list', 'write the names of one certificate');
+    if (names.size > NAMES_MAX)
+      context.report(at, `holds ${names.size} names, at most ${NAMES_MAX} fit into a certificate`, 'make two of it');
+    found.push({ names: [...names], at });
+  }
+  return found;
+}
+
+function refuseWithoutSection(input: DocumentInput, context: Context): void {
+  if (context.isBroken(['acme'])) return;
+  const remedy =
+    'add a top-level "acme: { email: you@example.com }": it is your agreement to the terms of Let\'s Encrypt';
+  for (const [key, host] of Object.entries(input.hosts ?? {})) {
+    const tls = host?.tls;
+    const wantsAcme = tls === 'acme' || (typeof tls === 'object' && (tls.mode === 'acme' || tls.acme !== undefined));
+    if (wantsAcme)
+      context.report(['hosts', key, 'tls'], 'wants a certificate by ACME, but there is no "acme" section', remedy);
+  }
+}

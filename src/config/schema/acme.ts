@@ -1,0 +1,102 @@
+/** Shape of `acme:`, for the whole document and, within `tls:`, for one host. */
+import type * as z from 'zod';
+import { key, list, oneOrMore, section, text, whole, word } from './shapes.ts';
+
+export interface EabInput {
+  readonly key_id?: string | undefined;
+  readonly hmac_key?: string | undefined;
+}
+
+export interface AcmeCaInput {
+  readonly ca?: string | undefined;
+  readonly eab?: EabInput | undefined;
+  readonly profile?: string | undefined;
+  readonly preferred_chain?: string | undefined;
+  readonly roots?: string | undefined;
+}
+
+export type ChallengeWord = 'http-01' | 'tls-alpn-01';
+export type KeyTypeWord = 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+
+export interface HostAcmeInput extends AcmeCaInput {
+  readonly key_type?: KeyTypeWord | undefined;
+  readonly challenges?: ChallengeWord | readonly ChallengeWord[] | undefined;
+}
+
+export interface AcmeInput extends HostAcmeInput {
+  readonly email?: string | undefined;
+  readonly fallback?: AcmeCaInput | readonly AcmeCaInput[] | undefined;
+  readonly fallback_after?: number | undefined;
+  readonly certificates?: readonly (readonly string[])[] | undefined;
+}
+
+const CA = '"letsencrypt", "letsencrypt-staging", "zerossl", "google", "buypass", or the URL of a directory';
+
+const caKeys = {
+  ca: key(
+    text(CA),
+    'The certificate authority: `letsencrypt`, `letsencrypt-staging` (certificates for trying, which nobody trusts), `zerossl`, `google`, `buypass`, or the URL of an ACME directory, such as that of a CA of your own.',
+    { default: 'letsencrypt', examples: ['zerossl', 'https://ca.internal/acme/acme/directory'] },
+  ),
+  eab: key(
+    section(
+      {
+        key_id: key(text('text'), 'The key id that the CA hands out.'),
+        hmac_key: key(text('text in base64url'), 'The MAC key that the CA hands out.', {
+          examples: ['${ZEROSSL_HMAC_KEY}'],
+        }),
+      },
+      'a map with "key_id" and "hmac_key"',
+    ),
+    'External account binding: for CAs where one has an account already (ZeroSSL, Google).',
+  ),
+  profile: key(
+    text('the name of a profile'),
+    "A profile that the CA offers, such as `shortlived` (six days) at Let's Encrypt. For hosts that are IP addresses `shortlived` is taken by itself.",
+    { examples: ['shortlived'] },
+  ),
+  preferred_chain: key(
+    text('the common name of an issuer'),
+    'Where the CA offers several chains: the one with an issuer whose common name holds this.',
+    { examples: ['ISRG Root X1'] },
+  ),
+  roots: key(text('the path of a file'), 'PEM file with roots to trust besides the usual ones, for a CA of your own.', {
+    examples: ['/etc/ssl/own-ca.pem'],
+  }),
+};
+
+const policyKeys = {
+  ...caKeys,
+  key_type: key(word('p256', 'p384', 'rsa2048', 'rsa4096'), 'Kind of the private keys.', { default: 'p256' }),
+  challenges: key(
+    oneOrMore(word('http-01', 'tls-alpn-01'), 'a challenge or a list of them'),
+    'How the CA may be convinced, best first. Without it: `http-01` where `listen.http` is there, then `tls-alpn-01`; one that fails gives way to the next.',
+    { examples: [['tls-alpn-01']] },
+  ),
+};
+
+export const hostAcmeShape: z.ZodType<HostAcmeInput> = section(
+  policyKeys,
+  'a map with "ca", "profile" or "challenges"',
+);
+
+export const acmeShape: z.ZodType<AcmeInput> = section(
+  {
+    email: key(text('an e-mail address'), 'Where the CA may write to about the account.', {
+      examples: ['ops@example.com'],
+    }),
+    ...policyKeys,
+    fallback: key(
+      oneOrMore(section(caKeys, 'a map with "ca"'), 'a map with "ca", or a list of them'),
+      'CAs that are tried in turn while the first one fails.',
+      { examples: [{ ca: 'zerossl', eab: { key_id: 'abc', hmac_key: '${ZEROSSL_HMAC_KEY}' } }] },
+    ),
+    fallback_after: key(whole(1, 100), 'So many failures in a row lead to the next CA.', { default: 3 }),
+    certificates: key(
+      list(list(text('a host name'), 'a list of host names'), 'a list of lists of host names'),
+      'Names that are to stand in one certificate together. Hosts that it covers get none of their own.',
+      { examples: [[['example.com', 'www.example.com']]] },
+    ),
+  },
+  'a map with "email" and "ca"',
+);

@@ -1,0 +1,36 @@
+/** Prints the `acme` section as it is in effect, without what the CAs handed out in secret. */
+import type { Acme, AcmeCa, AcmePolicy } from './document.ts';
+
+type Shown = Readonly<Record<string, unknown>>;
+
+export function shownAcme({ email, policy, certificates }: Acme): Shown {
+  const [first, ...fallback] = policy.cas;
+  return {
+    email: email ?? undefined,
+    ...(first === undefined ? {} : shownCa(first)),
+    ...shownPolicy(policy),
+    fallback: fallback.length === 0 ? undefined : fallback.map(shownCa),
+    fallback_after: policy.fallbackAfter,
+    certificates: certificates.length === 0 ? undefined : certificates.map(({ names }) => names),
+  };
+}
+
+/** What a host says of its own. */
+export function shownHostAcme(policy: AcmePolicy): Shown {
+  const [first] = policy.cas;
+  return { ...(first === undefined ? {} : shownCa(first)), ...shownPolicy(policy) };
+}
+
+function shownPolicy({ keyType, challenges }: AcmePolicy): Shown {
+  return { key_type: keyType, challenges: [...challenges] };
+}
+
+function shownCa({ directory, eab, profile, preferredChain, rootsFile }: AcmeCa): Shown {
+  return {
+    ca: directory,
+    eab: eab === null ? undefined : { key_id: eab.keyId, hmac_key: '(secret)' },
+    profile: profile ?? undefined,
+    preferred_chain: preferredChain ?? undefined,
+    roots: rootsFile ?? undefined,
+  };
+}

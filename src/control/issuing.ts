@@ -1,0 +1,95 @@
+/**
+ * Joins certificates from CAs to the store, the workers and the document. Nothing of it is loaded before a
+ * document has an `acme` section.
+ */
+import { systemClock } from '../core/clock.ts';
+import { seal, unseal } from '../session/seal.ts';
+import { createChallengeAnswers } from './challenge-answers.ts';
+import type { CertificateEntry } from '../certs/certificate-set.ts';
+import type { Issuance } from '../certs/issuance/issuance.ts';
+import type { AcmeDocument, AcmePolicy, Wanted } from '../certs/issuance/wanted.ts';
+import type { Logger } from '../core/log.ts';
+import type { SealKey } from '../session/seal.ts';
+import type { Store } from '../store/sqlite.ts';
+import type { ChallengeStage } from './challenge-answers.ts';
+
+export interface Issuing {
+  /** Reads what is stored, before a document with `acme` is prepared. */
+  readonly prepareFor: (acme: AcmeDocument | null) => Promise<void>;
+  readonly entriesFor: (name: string, policy: AcmePolicy) => readonly CertificateEntry[];
+  readonly want: (acme: AcmeDocument | null, wanted: readonly Wanted[]) => void;
+  /** Null while no document had an `acme` section. */
+  readonly current: () => Issuance | null;
+  readonly close: () => Promise<void>;
+}
+
+export interface IssuingDeps {
+  readonly store: Pick<Store, 'issuance' | 'instance'>;
+  readonly sealKey: SealKey;
+  readonly stage: ChallengeStage;
+  readonly log: Logger;
+  readonly version: string;
+  /** What is issued has changed: the set of certificates is to be looked at again. */
+  readonly onChange: () => void;
+}
+
+/** Many certificates that come at once make one new set, not one each. */
+const GATHER_MS = 250;
+
+export function createIssuing(deps: IssuingDeps): Issuing {
+  let issuance: Issuance | null = null;
+  const changed = gather(deps.onChange);
+  return {
+    async prepareFor(acme) {
+      if (acme === null || issuance !== null) return;
+      const { Issuance } = await import('../certs/issuance/issuance.ts');
+      const made = new Issuance({
+        store: deps.store.issuance,
+        seal: {
+          seal: (purpose, text) => seal(deps.sealKey, purpose, text),
+          unseal: (purpose, sealed) => unseal(deps.sealKey, purpose, sealed),
+        },
+        answers: createChallengeAnswers(deps.stage),
+        clock: systemClock,
+        logger: deps.log,
+        holder: deps.store.instance,
+        userAgent: `Postern/${deps.version}`,
+        onChange: changed.call,
+      });
+      await made.load();
+      issuance = made;
+    },
+    entriesFor: (name, policy) => issuance?.entriesFor(name, policy) ?? [],
+    want: (acme, wanted) => issuance?.want(acme?.email ?? null, acme === null ? [] : wanted),
+    current: () => issuance,
+    async close() {
+      changed.stop();
+      await issuance?.close();
+    },
+  };
+}
+
+/** The first call at once, those that follow soon together. */
+function gather(run: () => void): { call: () => void; stop: () => void } {
+  let timer: NodeJS.Timeout | null = null;
+  let isMissed = false;
+  const call = (): void => {
+    if (timer !== null) {
+      isMissed = true;
+      return;
+    }
+    run();
+    timer = setTimeout(() => {
+      timer = null;
+      if (!isMissed) return;
+      isMissed = false;
+      call();
+    }, GATHER_MS).unref();
+  };
+  return {
+    call,
+    stop() {
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}

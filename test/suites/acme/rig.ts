@@ -1,0 +1,118 @@
+/** A Postern and a pebble that know each other, and visitors that trust what pebble issues. */
+import { connect } from 'node:tls';
+import { freePorts, startPostern, type PosternProcess } from '../../support/postern.ts';
+import { startPebble, type Pebble, type PebbleOptions } from '../../support/pebble.ts';
+import { until } from '../../support/programs.ts';
+
+export interface AcmeRig {
+  readonly pebble: Pebble;
+  readonly postern: PosternProcess;
+  readonly https: number;
+  readonly http: number;
+  /** Starts Postern again on the same folder and ports. */
+  readonly restart: (signal?: NodeJS.Signals) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+export interface AcmeRigOptions {
+  readonly hosts: string;
+  readonly acme?: string;
+  readonly more?: string;
+  readonly pebble?: Partial<PebbleOptions>;
+  readonly workers?: number;
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
+  const [http = 0, https = 0, health = 0] = await freePorts(3);
+  const pebble = await startPebble({ httpPort: http, tlsPort: https, ...options.pebble });
+  const document = acmeDocument({ ...options, pebble, http, https, health });
+  let postern = await startPostern({
+    document: () => document,
+    ...(options.files && { files: options.files }),
+  }).catch(async (error: unknown) => {
+    await pebble.stop();
+    throw error;
+  });
+  return {
+    pebble,
+    https,
+    http,
+    get postern() {
+      return postern;
+    },
+    async restart(signal = 'SIGTERM') {
+      const { dir, child, configFile } = postern;
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill(signal);
+      await ended;
+      const { readFileSync } = await import('node:fs');
+      const text = readFileSync(configFile, 'utf8');
+      postern = await startPostern({ document: () => text, keepDir: dir });
+    },
+    async close() {
+      await postern.close();
+      await pebble.stop();
+    },
+  };
+}
+
+export interface AcmeDocumentParts extends Omit<AcmeRigOptions, 'pebble'> {
+  readonly pebble: Pebble;
+  readonly http: number;
+  readonly https: number;
+  readonly health: number;
+}
+
+export function acmeDocument(parts: AcmeDocumentParts): string {
+  const { directory, rootFile } = parts.pebble;
+  return `version: 1
+listen: { http: "127.0.0.1:${parts.http}", https: "127.0.0.1:${parts.https}", health: "127.0.0.1:${parts.health}" }
+workers: ${parts.workers ?? 2}
+acme: { email: ops@example.com, ca: "${directory}", roots: ${rootFile}${parts.acme ?? ''} }
+${parts.more ?? ''}
+hosts:
+${parts.hosts}
+`;
+}
+
+export interface Handshake {
+  readonly error: string | null;
+  readonly issuer: string;
+  readonly serial: string;
+  readonly validTo: number;
+  readonly body: string;
+}
+
+/** One GET over TLS that trusts the given roots and nothing else. */
+export function visit(port: number, name: string, ca: string, path = '/'): Promise<Handshake> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', servername: name, ca, ALPNProtocols: ['http/1.1'] });
+    let [issuer, serial, validTo, body] = ['', '', 0, ''];
+    const end = (error: string | null): void => resolve({ error, issuer, serial, validTo, body });
+    socket.once('secureConnect', () => {
+      const certificate = socket.getPeerCertificate();
+      issuer = String(certificate.issuer.CN);
+      serial = certificate.serialNumber;
+      validTo = Date.parse(certificate.valid_to);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
+    });
+    socket.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.once('close', () => end(null));
+  });
+}
+
+/** Waits until the name is served with a certificate that the roots vouch for. */
+export async function untilTrusted(port: number, name: string, ca: string, mostMs = 60_000): Promise<Handshake> {
+  let last: Handshake | null = null;
+  await until(
+    async () => {
+      last = await visit(port, name, ca);
+      return last.error === null;
+    },
+    `"${name}" is served with a trusted certificate`,
+    mostMs,
+  );
+  return last as unknown as Handshake;
+}
