@@ -3,6 +3,7 @@
  * when it runs, so that `postern run` does not wait for what only `postern install` needs.
  */
 import { Command } from 'commander';
+import { addCertificateCommands } from './cert.ts';
 import { addHashPasswordCommand } from './hash-password.ts';
 import { addSessionCommands } from './sessions.ts';
 import { addTokenCommands } from './tokens.ts';
@@ -48,6 +49,7 @@ export function createProgram(version: string): Command {
   addUserCommands(program, data);
   addSessionCommands(program, data);
   addTokenCommands(program, data);
+  addCertificateCommands(program, data);
   program
     .command('ca')
     .description('The local certificate authority')

@@ -1,7 +1,7 @@
 /**
  * The control socket: `DATA/control.sock`, mode 600. Whoever may open it is an operator, so it asks
- * nobody to sign in. `POST /OPERATION` with a JSON object; answers `{ value }` or `{ code, message }`.
- * It never listens on TCP.
+ * nobody to sign in. `POST /OPERATION` with a JSON object; answers lines of JSON: `{ progress }` for each step of
+ * what takes its time, at last `{ value }` or `{ code, message }`. It never listens on TCP.
  */
 import { createServer, request } from 'node:http';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
@@ -10,7 +10,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PosternError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
 
-type Operations = Readonly<Record<string, (input: never) => Promise<unknown>>>;
+/** Tells of a step while an operation runs. */
+type Report = (progress: string) => void;
+type Operations = Readonly<Record<string, (input: never, report: Report) => Promise<unknown>>>;
 
 const MAX_BODY = 1 << 20;
 /** A reload of ten thousand hosts takes a second or two. */
@@ -76,17 +78,19 @@ async function answer(operations: Operations, req: IncomingMessage, res: ServerR
       throw new PosternError('OPERATION_REFUSED', `Cannot run "${name}": this version does not know it`);
     }
     const text = await readBody(req);
-    const value = await operation(JSON.parse(text === '' ? '{}' : text) as never);
-    send(res, 200, { value: value ?? null });
+    const report = (progress: string): void => send(res, { progress });
+    const value = await operation(JSON.parse(text === '' ? '{}' : text) as never, report);
+    send(res, { value: value ?? null });
   } catch (error) {
     const code = error instanceof PosternError ? error.code : 'INTERNAL';
-    send(res, 400, { code, message: error instanceof Error ? error.message : String(error) });
+    send(res, { code, message: error instanceof Error ? error.message : String(error) });
   }
+  res.end();
 }
 
-function send(res: ServerResponse, status: number, body: unknown): void {
-  res.writeHead(status, { 'content-type': 'application/json' });
-  res.end(JSON.stringify(body));
+function send(res: ServerResponse, line: unknown): void {
+  if (!res.headersSent) res.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  res.write(`${JSON.stringify(line)}\n`);
 }
 
 async function readBody(req: AsyncIterable<Buffer>): Promise<string> {
@@ -100,18 +104,42 @@ async function readBody(req: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+interface Line {
+  readonly progress?: string;
+  readonly value?: unknown;
+  readonly code?: ErrorCode;
+  readonly message?: string;
+}
+
+/** The last line is the answer; each one before tells of a step. */
+async function readAnswer(res: IncomingMessage, onProgress: Report): Promise<unknown> {
+  let rest = '';
+  let last: Line = {};
+  for await (const chunk of res.setEncoding('utf8') as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const text of lines) {
+      last = JSON.parse(text) as Line;
+      if (last.progress !== undefined) onProgress(last.progress);
+    }
+  }
+  if ('value' in last) return last.value;
+  throw new PosternError(
+    last.code ?? 'INTERNAL',
+    last.message ?? 'Cannot read the answer of the control socket: it ended',
+  );
+}
+
 /** Asks the running Postern. Rejects with CONTROL_UNAVAILABLE where none listens. */
-export function askControl(dataDir: string, operation: string, input: unknown): Promise<unknown> {
+export function askControl(
+  dataDir: string,
+  operation: string,
+  input: unknown,
+  onProgress: Report = () => {},
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const req = request({ socketPath: controlSocketPath(dataDir), path: `/${operation}`, method: 'POST' }, (res) => {
-      readBody(res).then((text) => {
-        const body = JSON.parse(text) as { value?: unknown; code?: ErrorCode; message?: string };
-        if (res.statusCode === 200) resolve(body.value);
-        else
-          reject(
-            new PosternError(body.code ?? 'INTERNAL', body.message ?? 'Cannot read the answer of the control socket'),
-          );
-      }, reject);
+      readAnswer(res, onProgress).then(resolve, reject);
     });
     req.setTimeout(ANSWER_MS, () => {
       const message = `Cannot reach control socket in "${dataDir}": Postern runs, but has not answered for ${ANSWER_MS / 1_000} s; look at its log`;

@@ -246,6 +246,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     tokens,
     assertionKeys,
     linkUrl,
+    certificates: { issuance: issuing.current, set: keeper.current },
     reload,
     prepared: now,
     revision: () => current().revision,
@@ -259,6 +260,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     version: options.version,
     workers,
     certificates: () => keeper.current() ?? now().certificates.set,
+    issuance: issuing.current,
     reload: () => lastReload,
     notServing: () =>
       isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs

@@ -2,7 +2,9 @@
 import { openHealthServer } from '../observe/health.ts';
 import { mergeSnapshots } from '../observe/metrics.ts';
 import { metricsText } from '../observe/metrics-text.ts';
+import { issuanceFamilies, issuanceWarnings } from './issuance-metrics.ts';
 import type { CertificateSet } from '../certs/certificate-set.ts';
+import type { Issuance } from '../certs/issuance/issuance.ts';
 import type { ListenAddress } from '../config/document.ts';
 import type { WorkerPool } from '../edge/worker-pool.ts';
 
@@ -13,6 +15,7 @@ export interface HealthDeps {
   readonly version: string;
   readonly workers: number;
   readonly certificates: () => CertificateSet;
+  readonly issuance: () => Issuance | null;
   readonly reload: () => { readonly at: number; readonly succeeded: boolean };
   /** Why requests of people cannot be served, or null: e.g. the store is away for longer than sessions last without it. */
   readonly notServing: () => string | null;
@@ -36,6 +39,7 @@ export async function openHealth(deps: HealthDeps): Promise<Health> {
           port: address.port,
           names: [],
           notReady,
+          warnings: () => issuanceWarnings(deps.issuance()),
           metrics: async () =>
             metricsText({
               snapshot: mergeSnapshots(await deps.pool.metrics()),
@@ -44,6 +48,7 @@ export async function openHealth(deps: HealthDeps): Promise<Health> {
               isReady: notReady() === null,
               reload: deps.reload(),
               certificates: deps.certificates().certificates,
+              more: issuanceFamilies(deps.issuance()),
             }),
         });
   return {

@@ -4,10 +4,12 @@ import { normaliseIp } from '../core/ip-address.ts';
 import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { parseIdentity } from '../route/persons.ts';
+import { createCertificateOperations } from './certificates.ts';
 import { createPeopleOperations } from './people.ts';
 import { createTokenOperations } from './tokens.ts';
 import type { Identity } from '../core/person.ts';
 import type { RoutingTable } from '../route/table.ts';
+import type { CertificateDeps, CertificateOperations } from './certificates.ts';
 import type { PeopleDeps, PeopleOperations } from './people.ts';
 import type { TokenOperations } from './tokens.ts';
 import type { AssertionKeys } from '../session/assertion-keys.ts';
@@ -37,7 +39,8 @@ export interface StatusAnswer {
 }
 
 export type Operations = PeopleOperations &
-  TokenOperations & {
+  TokenOperations &
+  CertificateOperations & {
     reload: () => Promise<ReloadAnswer>;
     /** A new key for assertions at once; the old ones stop counting. */
     'keys.rotate': () => Promise<{ readonly kid: string }>;
@@ -48,6 +51,7 @@ export type Operations = PeopleOperations &
 export interface OperationsDeps extends PeopleDeps {
   readonly tokens: ServiceTokens;
   readonly assertionKeys: AssertionKeys;
+  readonly certificates: CertificateDeps;
   readonly reload: () => Promise<ReloadAnswer>;
   readonly prepared: () => Prepared;
   readonly revision: () => string;
@@ -58,6 +62,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   return {
     ...createPeopleOperations(deps),
     ...createTokenOperations(deps.tokens),
+    ...createCertificateOperations(deps.certificates),
     reload: deps.reload,
     async 'keys.rotate'() {
       await deps.assertionKeys.rotate();

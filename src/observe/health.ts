@@ -24,6 +24,8 @@ export interface HealthOptions {
   readonly names: readonly string[];
   /** Null: requests are served. Else why not. */
   readonly notReady: () => string | null;
+  /** What an operator should look at although requests are served. */
+  readonly warnings?: () => readonly string[];
   readonly metrics: () => string | Promise<string>;
 }
 
@@ -88,7 +90,9 @@ async function answer(req: IncomingMessage, res: ServerResponse, options: Health
       return send(res, 200, 'ok\n');
     case '/readyz': {
       const why = options.notReady();
-      return why === null ? send(res, 200, 'ready\n') : send(res, 503, `not ready: ${why}\n`);
+      if (why !== null) return send(res, 503, `not ready: ${why}\n`);
+      const warnings = options.warnings?.() ?? [];
+      return send(res, 200, ['ready', ...warnings.map((one) => `warning: ${one}`), ''].join('\n'));
     }
     case '/metrics':
       return send(res, 200, await options.metrics(), EXPOSITION_TYPE);

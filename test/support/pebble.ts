@@ -114,14 +114,18 @@ function writeCertificate(dir: string): string {
 
 function ask(url: string, ca: string, body?: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const req = request(url, { ca, method: body === undefined ? 'GET' : 'POST', agent: false }, (res) => {
-      let text = '';
-      res.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      res.on('end', () => {
-        if ((res.statusCode ?? 0) < 400) resolve(text);
-        else reject(new Error(`Cannot ask pebble for ${url}: ${res.statusCode} ${text}`));
-      });
-    });
+    const req = request(
+      url,
+      { ca, method: body === undefined ? 'GET' : 'POST', agent: false, headers: { 'user-agent': 'test' } },
+      (res) => {
+        let text = '';
+        res.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        res.on('end', () => {
+          if ((res.statusCode ?? 0) < 400) resolve(text);
+          else reject(new Error(`Cannot ask pebble for ${url}: ${res.statusCode} ${text}`));
+        });
+      },
+    );
     req.on('error', reject);
     req.end(body);
   });

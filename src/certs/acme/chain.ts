@@ -8,6 +8,7 @@ import { parseCertificates } from '../_certificate-chain.ts';
 import { readCertificateIdentity } from '../der-reader.ts';
 import { AcmeFailure, quoteWords } from './failure.ts';
 import { renewalInfoShape } from './messages.ts';
+import { REVOCATION_REASONS, type RevocationReason } from './revocation-reasons.ts';
 import type { AcmeClient } from './client.ts';
 import type { Signer } from './jws.ts';
 
@@ -95,16 +96,6 @@ export async function readRenewalWindow(
     throw new AcmeFailure({ kind: 'malformed', step, because: `the window of ${client.name} ends before it starts` });
   return { start, end, explanation: value.explanationURL ?? null, askAgainAt: retryAt };
 }
-
-/** RFC 5280 section 5.3.1, as far as a subscriber may say them. */
-export const REVOCATION_REASONS = {
-  unspecified: 0,
-  'key-compromise': 1,
-  'affiliation-changed': 3,
-  superseded: 4,
-  'cessation-of-operation': 5,
-} as const;
-export type RevocationReason = keyof typeof REVOCATION_REASONS;
 
 export async function revokeCertificate(
   client: AcmeClient,

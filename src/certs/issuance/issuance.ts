@@ -3,14 +3,19 @@
  * failure, never twice for one. One object in the control thread. A certificate that is there stays in use
  * until a better one is; a failed renewal is told louder the nearer the end is.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { AcmeFailure } from '../acme/failure.ts';
-import { readRenewalWindow } from '../acme/chain.ts';
+import { createAccount } from '../acme/account.ts';
+import { readRenewalWindow, revokeCertificate } from '../acme/chain.ts';
+import { accountKeyOf, newAccountKeyPem } from '../acme/jws.ts';
+import { runOrder, type OrderProgress } from '../acme/order.ts';
+import { writeSigningRequest } from '../x509-writer.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
 import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
 import { NEW_ORDER, parseOrderState, type OrderState } from './order-state.ts';
 import { adviceFor, askAgainTime, renewalTime } from './schedule.ts';
-import type { OrderProgress } from '../acme/order.ts';
+import type { RevocationReason } from '../acme/revocation-reasons.ts';
 import type { ChallengeAnswers } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
@@ -83,6 +88,8 @@ export class Issuance {
   readonly #listeners = new Set<(event: ProgressEvent) => void>();
   /** CAs that want no orders from this account for a while. */
   readonly #paused = new Map<string, number>();
+  /** Orders that came to an end, for monitoring. */
+  readonly counts: { issued: number; renewed: number; failed: number } = { issued: 0, renewed: 0, failed: 0 };
   #states = new Map<string, OrderState>();
   #email: string | null = null;
   #ordering = 0;
@@ -179,10 +186,43 @@ export class Issuance {
     }
   }
 
-  async markRevoked(subject: string): Promise<void> {
+  /**
+   * Runs an order through to the end at a CA for trials, with an account and a key that nobody keeps. What is
+   * stored and what is in use stay as they are.
+   */
+  async rehearse(wanted: Wanted, ca: AcmeCa, report: (progress: OrderProgress) => void): Promise<void> {
+    const client = this.#sessions.clientOf(ca);
+    const key = await accountKeyOf(newAccountKeyPem());
+    const signal = this.#ended.signal;
+    const kid = await createAccount(client, { key, email: this.#email, eab: ca.eab }, signal);
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const request = {
+      names: wanted.names,
+      challenges: wanted.policy.challenges,
+      profile: null,
+      replaces: null,
+      preferredChain: null,
+      csr: writeSigningRequest({ names: wanted.names, ...keys }),
+    };
+    const { answers } = this.#options;
+    const kept = { begun: null, saveUrl: async () => {} };
+    await runOrder(request, { client, signer: { key, kid }, answers, report, ...kept }, signal);
+  }
+
+  /** Tells the CA, which by the account's key believes it; then another one is ordered at once. */
+  async revoke(subject: string, reason: RevocationReason): Promise<void> {
     const issued = this.#index.get(subject);
     if (issued === null) return;
     const { store, clock } = this.#options;
+    const session = await this.#sessions.known(this.#caOf(issued));
+    if (session === null)
+      throw new AcmeFailure({
+        kind: 'refused',
+        step: `revoke the certificate for "${subject}"`,
+        because: 'its account is not in this data folder any more',
+      });
+    const { client, signer } = session;
+    await revokeCertificate(client, { certificatePem: issued.stored.chain, reason, signer }, this.#ended.signal);
     const revokedAt = clock.now();
     await store.markRevoked(issued.stored.id, revokedAt);
     this.#index.put({ ...issued, stored: { ...issued.stored, revokedAt } });
@@ -212,6 +252,15 @@ export class Issuance {
     if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.allSettled(this.#running);
     this.#sessions.close();
+  }
+
+  /** The CA as the document has it now; where it has not, as far as it is known from the certificate. */
+  #caOf({ stored, renewal }: Issued): AcmeCa {
+    const policies = [...this.#jobs.values()].map((job) => job.wanted.policy);
+    const found = policies.flatMap((policy) => policy.cas).find((ca) => ca.directory === stored.directory);
+    const { directory } = stored;
+    const unknown = { eab: null, profile: null, preferredChain: null, rootsPem: null };
+    return found ?? { name: renewal.caName, directory, ...unknown };
   }
 
   #newJob(wanted: Wanted): Job {
@@ -320,6 +369,7 @@ export class Issuance {
         job.nextAt = clock.now() + LOCKED_RETRY_MS;
         return;
       case 'failed':
+        this.counts.failed += 1;
         job.state = outcome.state;
         job.nextAt = Math.max(outcome.state.nextAt, clock.now() + 1);
         this.#pauseWhereAsked(outcome);
@@ -328,6 +378,7 @@ export class Issuance {
       default: {
         const { issued } = outcome;
         job.state = NEW_ORDER;
+        if (outcome.kind === 'issued') this.counts[before === null ? 'issued' : 'renewed'] += 1;
         this.#index.put(issued);
         job.nextAt = this.#nextTime(job);
         const until = new Date(issued.entry.notAfter).toISOString().slice(0, 16);
@@ -389,12 +440,11 @@ export class Issuance {
   async #ask(job: Job, issued: Issued): Promise<void> {
     const { clock, logger, store } = this.#options;
     const { subject } = job.wanted;
-    const ca = job.wanted.policy.cas.find((one) => one.directory === issued.stored.directory);
     let { advice } = issued.renewal;
     let wished: number | null = null;
     try {
-      const client = ca === undefined ? null : this.#sessions.clientOf(ca);
-      const window = client === null ? null : await readRenewalWindow(client, issued.stored.chain, this.#ended.signal);
+      const client = this.#sessions.clientOf(this.#caOf(issued));
+      const window = await readRenewalWindow(client, issued.stored.chain, this.#ended.signal);
       wished = window?.askAgainAt ?? null;
       if (window !== null) advice = adviceFor(window, advice, this.#deps.random);
     } catch (error) {

@@ -9,6 +9,9 @@ export interface AcmeRig {
   readonly postern: PosternProcess;
   readonly https: number;
   readonly http: number;
+  readonly health: number;
+  /** As it was written first. */
+  readonly document: string;
   /** Starts Postern again on the same folder and ports. */
   readonly restart: (signal?: NodeJS.Signals) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -38,6 +41,8 @@ export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
     pebble,
     https,
     http,
+    health,
+    document,
     get postern() {
       return postern;
     },

@@ -1,0 +1,130 @@
+/** `postern cert …`: certificates, whoever they come from, and orders for them. Asks the running Postern. */
+import { Option, type Command } from 'commander';
+import { PosternError } from '../core/errors.ts';
+import { askControl } from '../control/control-socket.ts';
+import { REVOCATION_REASON_NAMES } from '../certs/acme/revocation-reasons.ts';
+import type { CertificateDetails, CertificateLine, OrderAnswer } from '../control/certificates.ts';
+import { formatTime, print, printError, printTable } from './terminal.ts';
+
+interface DataOption {
+  readonly data: string;
+}
+
+export function addCertificateCommands(program: Command, dataDefault: string): void {
+  const cert = program.command('cert').description('Certificates of the running Postern');
+  cert
+    .command('list')
+    .description('Lists every certificate and every one that is still to come')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (options: DataOption & { json?: true }) => list(options));
+  cert
+    .command('show <name>')
+    .description('Shows the certificate of a host: issuer, chain, renewal, the last failure')
+    .option('--pem', 'print the chain as PEM and nothing else')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (name: string, options: DataOption & { pem?: true; json?: true }) => show(name, options));
+  cert
+    .command('renew [name]')
+    .description('Orders the certificate of a host now; without a name: asks the CAs and renews what is due')
+    .option('--dry-run', "order at the CA's place for trials, and keep nothing")
+    .option('--ca <ca>', 'with --dry-run: where to try, "letsencrypt-staging" or the URL of a directory')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (name: string | undefined, options: DataOption & { dryRun?: true; ca?: string }) =>
+      renew(name, options),
+    );
+  cert
+    .command('revoke <name>')
+    .description('Tells the CA that a certificate must not be trusted any more; another one is ordered at once')
+    .addOption(new Option('--reason <reason>', 'why').choices(REVOCATION_REASON_NAMES).default('unspecified'))
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (name: string, { reason, data }: DataOption & { reason: string }) => {
+      const { names } = (await askControl(data, 'cert.revoke', { name, reason })) as { names: string[] };
+      print(`Revoked: ${names.join(', ')}`);
+    });
+  cert
+    .command('remove <name>')
+    .description('Forgets a certificate that no host of the document wants any more, with its key')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (name: string, { data }: DataOption) => {
+      const { names } = (await askControl(data, 'cert.remove', { name })) as { names: string[] };
+      print(`Removed: ${names.join(', ')}`);
+    });
+}
+
+async function list(options: DataOption & { json?: true }): Promise<void> {
+  const lines = (await askControl(options.data, 'cert.list', {})) as readonly CertificateLine[];
+  if (options.json === true) {
+    print(JSON.stringify(lines, null, 2));
+    return;
+  }
+  const rows = lines.map((one) => [
+    shortNames(one.names),
+    one.source,
+    one.state,
+    one.issuer ?? '-',
+    one.notAfter === null ? '-' : formatTime(one.notAfter),
+    one.nextAt === null ? '-' : formatTime(one.nextAt),
+  ]);
+  printTable([['NAMES', 'FROM', 'STATE', 'ISSUER', 'EXPIRES (UTC)', 'NEXT'], ...rows]);
+  for (const { names, problem, progress } of lines) {
+    if (progress !== null) print(`${shortNames(names)}: ${progress}`);
+    else if (problem !== null) print(`${shortNames(names)}: ${problem}`);
+  }
+}
+
+function shortNames(names: readonly string[]): string {
+  const [first = '', ...more] = names;
+  return more.length === 0 ? first : `${first} and ${more.length} more`;
+}
+
+async function show(name: string, options: DataOption & { pem?: true; json?: true }): Promise<void> {
+  const it = (await askControl(options.data, 'cert.show', { name })) as CertificateDetails;
+  if (options.json === true) {
+    print(JSON.stringify(it, null, 2));
+    return;
+  }
+  if (options.pem === true) {
+    if (it.chainPem === null)
+      throw new PosternError('OPERATION_REFUSED', `Cannot print the certificate of "${name}": there is none yet`);
+    print(it.chainPem.trimEnd());
+    return;
+  }
+  const time = (ms: number | null): string => (ms === null ? '-' : `${formatTime(ms)} UTC`);
+  const facts: [string, string][] = [
+    ['names', it.names.join(', ')],
+    ['from', it.source],
+    ['state', it.state],
+    ['issuer', it.issuer ?? '-'],
+    ['chain', it.subjects.join(' < ') || '-'],
+    ['serial', it.serial ?? '-'],
+    ['key', it.keyType ?? '-'],
+    ['profile', it.profile ?? '-'],
+    ['valid from', time(it.notBefore)],
+    ['expires', time(it.notAfter)],
+    ['next order', time(it.nextAt)],
+    ['wish of the CA', it.window === null ? '-' : `${time(it.window.start)} to ${time(it.window.end)}`],
+    ['last failure', it.problem ?? '-'],
+  ];
+  for (const [label, value] of facts) print(`${label.padEnd(15)} ${value}`);
+  if (it.window?.explanation !== null && it.window !== null) print(`${'why'.padEnd(15)} ${it.window.explanation}`);
+}
+
+async function renew(name: string | undefined, options: DataOption & { dryRun?: true; ca?: string }): Promise<void> {
+  if (options.ca !== undefined && options.dryRun === undefined)
+    throw new PosternError(
+      'OPERATION_REFUSED',
+      'Cannot order at another CA than the document says: --ca goes with --dry-run',
+    );
+  const input = { ...(name !== undefined && { name }), ...(options.ca !== undefined && { ca: options.ca }) };
+  const answers = (await askControl(
+    options.data,
+    'cert.renew',
+    { ...input, dryRun: options.dryRun === true },
+    printError,
+  )) as readonly OrderAnswer[];
+  if (answers.length === 0) print('Nothing is due');
+  for (const { names, ok, message } of answers) print(`${ok ? 'ok    ' : 'FAILED'} ${shortNames(names)}: ${message}`);
+  if (answers.some((one) => !one.ok)) process.exitCode = 1;
+}

@@ -1,0 +1,301 @@
+/**
+ * What an operator does with certificates: sees them, orders one now, rehearses an order, revokes, removes.
+ * Plain calls with plain answers for the control socket; orders tell of each step while they run.
+ */
+import { X509Certificate } from 'node:crypto';
+import { KNOWN_CAS } from '../config/presets/acme-cas.ts';
+import { bareHost, coversName } from '../certs/names.ts';
+import { PosternError } from '../core/errors.ts';
+import { describeProgress } from './order-progress.ts';
+import type { RevocationReason } from '../certs/acme/revocation-reasons.ts';
+import type { CertificateEntry, CertificateSet } from '../certs/certificate-set.ts';
+import type { Issuance, IssuanceStatus } from '../certs/issuance/issuance.ts';
+import type { Issued } from '../certs/issuance/issued.ts';
+import type { AcmeCa } from '../certs/issuance/wanted.ts';
+
+export interface CertificateLine {
+  readonly names: readonly string[];
+  readonly source: CertificateEntry['source'] | 'none';
+  readonly issuer: string | null;
+  readonly serial: string | null;
+  readonly notBefore: number | null;
+  readonly notAfter: number | null;
+  readonly keyType: string | null;
+  readonly profile: string | null;
+  /** "in use", "unused", "revoked", "expired", "ordering", "failing", "missing". */
+  readonly state: string;
+  /** When it is renewed, or ordered again; null where nobody but its owner renews it. */
+  readonly nextAt: number | null;
+  readonly failures: number;
+  readonly problem: string | null;
+  /** What runs for it now. */
+  readonly progress: string | null;
+}
+
+export interface CertificateDetails extends CertificateLine {
+  readonly chainPem: string | null;
+  readonly subjects: readonly string[];
+  /** What the CA wishes (ARI). */
+  readonly window: { readonly start: number; readonly end: number; readonly explanation: string | null } | null;
+}
+
+export interface OrderAnswer {
+  readonly names: readonly string[];
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** Told while an operation runs. */
+export type Report = (text: string) => void;
+
+export type CertificateOperations = {
+  'cert.list': () => Promise<readonly CertificateLine[]>;
+  'cert.show': (input: { name: string }) => Promise<CertificateDetails>;
+  'cert.renew': (
+    input: { name?: string; dryRun?: boolean; ca?: string },
+    report: Report,
+  ) => Promise<readonly OrderAnswer[]>;
+  'cert.revoke': (input: { name: string; reason: RevocationReason }) => Promise<{ names: readonly string[] }>;
+  'cert.remove': (input: { name: string }) => Promise<{ names: readonly string[] }>;
+};
+
+export interface CertificateDeps {
+  /** Null while no document had an `acme` section. */
+  readonly issuance: () => Issuance | null;
+  readonly set: () => CertificateSet | null;
+}
+
+export function createCertificateOperations(deps: CertificateDeps): CertificateOperations {
+  return {
+    'cert.list': async () => listCertificates(deps),
+    async 'cert.show'({ name }) {
+      const line = findLine(listCertificates(deps), name);
+      const issued = deps.issuance()?.issued.find((one) => one.serial === line.serial);
+      const entry = (deps.set()?.certificates ?? []).find((one) => serialOf(one) === line.serial);
+      const advice = issued?.renewal.advice ?? null;
+      const chainPem = issued?.entry.certificatePem ?? entry?.certificatePem ?? null;
+      const subjects = chainPem === null ? [] : subjectsOf(chainPem);
+      return { ...line, chainPem, subjects, window: advice };
+    },
+    'cert.renew': (input, report) => renew(deps, input, report),
+    async 'cert.revoke'({ name, reason }) {
+      const { issuance, issued } = findIssued(deps, name);
+      await issuance.revoke(issued.stored.subject, reason);
+      return { names: issued.entry.names };
+    },
+    async 'cert.remove'({ name }) {
+      const { issuance, issued } = findIssued(deps, name);
+      const isWanted = issuance.status().some(({ wanted }) => wanted.subject === issued.stored.subject);
+      if (isWanted)
+        throw refusal(
+          `Cannot remove the certificate for "${name}": the document wants it, so another one would be ordered; remove the host first, or use "postern cert renew ${name}"`,
+        );
+      await issuance.remove(issued.stored.subject);
+      return { names: issued.entry.names };
+    },
+  };
+}
+
+function listCertificates({ issuance, set }: CertificateDeps): CertificateLine[] {
+  const current = issuance();
+  const statuses = current?.status() ?? [];
+  const wanted = statuses.map(lineOfStatus);
+  const known = new Set(statuses.map((one) => one.issued?.entry.id));
+  const unused = (current?.issued ?? []).filter(({ entry }) => !known.has(entry.id)).map(lineOfUnused);
+  const others = (set()?.certificates ?? []).filter((entry) => entry.source !== 'acme').map(lineOfEntry);
+  return [...wanted, ...others, ...unused].toSorted((a, b) => ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1));
+}
+
+const NOTHING = {
+  issuer: null,
+  serial: null,
+  notBefore: null,
+  notAfter: null,
+  keyType: null,
+  profile: null,
+  failures: 0,
+  problem: null,
+  progress: null,
+  nextAt: null,
+} as const;
+
+function lineOfStatus(status: IssuanceStatus): CertificateLine {
+  const { wanted, issued, isOrdering, progress, failures, problem, nextAt } = status;
+  return {
+    ...(issued === null ? { ...NOTHING, source: 'none' as const } : factsOf(issued)),
+    names: wanted.names,
+    state: stateOf(status),
+    failures,
+    problem: problem?.message ?? null,
+    progress: !isOrdering || progress === null ? null : describeProgress(progress),
+    nextAt,
+  };
+}
+
+function stateOf({ issued, isOrdering, failures }: IssuanceStatus): string {
+  if (isOrdering) return 'ordering';
+  if (failures > 0) return 'failing';
+  if (issued === null) return 'missing';
+  if (issued.stored.revokedAt !== null) return 'revoked';
+  return issued.entry.notAfter <= Date.now() ? 'expired' : 'in use';
+}
+
+function lineOfUnused(issued: Issued): CertificateLine {
+  const state = issued.stored.revokedAt === null ? 'unused' : 'revoked';
+  return { ...NOTHING, ...factsOf(issued), names: issued.entry.names, state };
+}
+
+function factsOf(
+  issued: Issued,
+): Pick<CertificateLine, 'source' | 'issuer' | 'serial' | 'notBefore' | 'notAfter' | 'keyType' | 'profile'> {
+  return {
+    source: 'acme',
+    issuer: issued.issuer,
+    serial: issued.serial,
+    notBefore: issued.notBefore,
+    notAfter: issued.entry.notAfter,
+    keyType: issued.keyType,
+    profile: issued.renewal.profile,
+  };
+}
+
+function lineOfEntry(entry: CertificateEntry): CertificateLine {
+  const leaf = new X509Certificate(entry.certificatePem);
+  return {
+    ...NOTHING,
+    names: entry.names,
+    source: entry.source,
+    issuer: /(?:^|\n)CN=(.*)/.exec(leaf.issuer)?.[1] ?? null,
+    serial: leaf.serialNumber.toLowerCase(),
+    notBefore: leaf.validFromDate.getTime(),
+    notAfter: entry.notAfter,
+    keyType: entry.keyType,
+    state: entry.notAfter <= Date.now() ? 'expired' : 'in use',
+  };
+}
+
+function serialOf(entry: CertificateEntry): string {
+  return new X509Certificate(entry.certificatePem).serialNumber.toLowerCase();
+}
+
+function subjectsOf(chainPem: string): string[] {
+  const blocks = chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => {
+    // Undefined where it is empty, whatever the types say.
+    const { subject } = new X509Certificate(block) as { subject?: string };
+    return subject?.replaceAll('\n', ', ') ?? '(no subject)';
+  });
+}
+
+function findLine(lines: readonly CertificateLine[], text: string): CertificateLine {
+  const name = bareHost(text);
+  const found = lines.find((line) => line.names.includes(name)) ?? lines.find((line) => coversName(line.names, name));
+  if (found === undefined) throw refusal(`Cannot find a certificate for "${text}": "postern cert list" shows them`);
+  return found;
+}
+
+function findIssued(deps: CertificateDeps, text: string): { issuance: Issuance; issued: Issued } {
+  const name = bareHost(text);
+  const issuance = deps.issuance();
+  const issued = (issuance?.issued ?? []).find(({ entry }) => entry.names.includes(name));
+  if (issuance === null || issued === undefined)
+    throw refusal(`Cannot find a certificate of a CA for "${text}": "postern cert list" shows them`);
+  return { issuance, issued };
+}
+
+async function renew(
+  deps: CertificateDeps,
+  input: { name?: string; dryRun?: boolean; ca?: string },
+  report: Report,
+): Promise<readonly OrderAnswer[]> {
+  const issuance = deps.issuance();
+  if (issuance === null) throw refusal('Cannot renew: the document has no "acme" section');
+  const chosen = choose(issuance, input.name);
+  if (input.dryRun === true) return rehearse(issuance, chosen, input.ca, report);
+  const stop = issuance.onProgress(({ subject, progress }) => {
+    if (chosen.some(({ wanted }) => wanted.subject === subject)) report(`${subject}: ${describeProgress(progress)}`);
+  });
+  try {
+    if (input.name === undefined) return await renewDue(issuance, report);
+    return await Promise.all(chosen.map((status) => orderOne(issuance, status)));
+  } finally {
+    stop();
+  }
+}
+
+/** Asks the CAs when they want renewals, then waits for whatever is due. */
+async function renewDue(issuance: Issuance, report: Report): Promise<readonly OrderAnswer[]> {
+  report('Asking the CAs when they want certificates to be renewed');
+  await issuance.askForAdvice(true);
+  const due = issuance.status().filter((status) => status.isOrdering || status.nextAt <= Date.now());
+  return Promise.all(due.map((status) => orderOne(issuance, status)));
+}
+
+function choose(issuance: Issuance, text: string | undefined): readonly IssuanceStatus[] {
+  const all = issuance.status();
+  if (text === undefined) return all;
+  const name = bareHost(text);
+  const exact = all.filter(({ wanted }) => wanted.names.includes(name));
+  const found = exact.length > 0 ? exact : all.filter(({ wanted }) => coversName(wanted.names, name));
+  if (found.length === 0)
+    throw refusal(`Cannot order a certificate for "${text}": no host of the document wants one from a CA`);
+  return found;
+}
+
+async function orderOne(issuance: Issuance, { wanted }: IssuanceStatus): Promise<OrderAnswer> {
+  const outcome = await issuance.order(wanted.subject);
+  const answer = (ok: boolean, message: string): OrderAnswer => ({ names: wanted.names, ok, message });
+  switch (outcome?.kind) {
+    case 'issued':
+    case 'found': {
+      const until = new Date(outcome.issued.entry.notAfter).toISOString().slice(0, 10);
+      return answer(true, `certificate of ${outcome.issued.issuer}, good until ${until}`);
+    }
+    case 'failed':
+      return answer(false, outcome.error.message);
+    case 'locked':
+      return answer(false, 'another process orders it at the moment');
+    default:
+      return answer(false, 'the document does not want it any more');
+  }
+}
+
+const STAGING: ReadonlyMap<string, string> = new Map([['letsencrypt', 'letsencrypt-staging']]);
+
+async function rehearse(
+  issuance: Issuance,
+  chosen: readonly IssuanceStatus[],
+  ca: string | undefined,
+  report: Report,
+): Promise<readonly OrderAnswer[]> {
+  const answers: OrderAnswer[] = [];
+  for (const { wanted } of chosen) {
+    const [first] = wanted.policy.cas;
+    if (first === undefined) continue;
+    const outcome = await issuance
+      .rehearse(wanted, stagingOf(first, ca), (progress) => report(`${wanted.subject}: ${describeProgress(progress)}`))
+      .then(
+        () => ({ ok: true, message: 'an order would succeed; nothing was kept' }),
+        (error: unknown) => ({ ok: false, message: (error as Error).message }),
+      );
+    answers.push({ names: wanted.names, ...outcome });
+  }
+  return answers;
+}
+
+/** Where an order may be tried without using up the limits of the real CA. */
+function stagingOf(ca: AcmeCa, given: string | undefined): AcmeCa {
+  const own = KNOWN_CAS.find((one) => one.directory === ca.directory);
+  const word = given ?? STAGING.get(own?.word ?? '') ?? (own?.word === 'letsencrypt-staging' ? own.word : undefined);
+  const known = KNOWN_CAS.find((one) => one.word === word);
+  if (known !== undefined) return { ...ca, name: known.name, directory: known.directory, eab: null };
+  if (word !== undefined && URL.canParse(word) && new URL(word).protocol === 'https:')
+    return { ...ca, name: new URL(word).host, directory: word };
+  throw refusal(
+    `Cannot rehearse an order: no place for trials is known of ${ca.name}; name one by --ca, such as "letsencrypt-staging"`,
+  );
+}
+
+function refusal(message: string): PosternError {
+  return new PosternError('OPERATION_REFUSED', message);
+}
