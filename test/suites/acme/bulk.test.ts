@@ -1,0 +1,36 @@
+/**
+ * Many names at once, with every fault of pebble on: nonces refused, validations delayed, nothing reused.
+ * POSTERN_ACME_NAMES sets how many; CI takes fewer than the 500 of the measurement in docs/performance.md.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { skipWithout } from '../../support/peers.ts';
+import { until } from '../../support/programs.ts';
+import { openAcmeRig, visit } from './rig.ts';
+
+const skip = skipWithout('pebble', 'pebble-challtestsrv');
+const NAMES = Number(process.env['POSTERN_ACME_NAMES'] ?? 60);
+const FAULTS = { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA_SLEEPTIME: process.env['POSTERN_VA_SLEEP'] ?? '2' };
+
+test(`${NAMES} names get certificates by themselves, and none twice`, { skip }, async () => {
+  const names = Array.from({ length: NAMES }, (_, at) => `n${at}.example.com`);
+  const hosts = names.map((name) => `  ${name}: { respond: 200, allow: [public] }`).join('\n');
+  const rig = await openAcmeRig({ hosts, pebble: { env: FAULTS } });
+  try {
+    const start = performance.now();
+    const roots = await rig.pebble.issuerPem();
+    const issued = (): number => rig.postern.output().split('"Certificate issued"').length - 1;
+    await until(() => issued() >= NAMES, `${NAMES} certificates are issued`, 590_000);
+    const seconds = (performance.now() - start) / 1000;
+    console.error(`${NAMES} names in ${seconds.toFixed(1)} s`);
+    await until(async () => (await visit(rig.https, names.at(-1) ?? '', roots)).error === null, 'the last one is served');
+    for (const name of names) assert.equal((await visit(rig.https, name, roots)).error, null, name);
+    assert.equal(rig.pebble.issued(), NAMES);
+    assert.doesNotMatch(rig.postern.output(), /ACME_FAILED/);
+    await rig.restart();
+    assert.equal((await visit(rig.https, names[0] ?? '', roots)).error, null);
+    assert.equal(rig.pebble.issued(), NAMES);
+  } finally {
+    await rig.close();
+  }
+});
