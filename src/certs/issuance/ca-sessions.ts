@@ -27,6 +27,7 @@ export interface CaSessionsDeps {
   readonly logger: Logger;
   readonly userAgent: string;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly connect?: (ca: AcmeCa) => Https;
 }
 
 interface Held {
@@ -49,8 +50,8 @@ export class CaSessions {
     const key = `${ca.directory}\0${ca.rootsPem ?? ''}`;
     const known = this.#clients.get(key);
     if (known !== undefined) return known.client;
-    const { clock, sleep, userAgent } = this.#deps;
-    const https = createHttps({ roots: ca.rootsPem, userAgent });
+    const { clock, sleep, userAgent, connect } = this.#deps;
+    const https = connect?.(ca) ?? createHttps({ roots: ca.rootsPem, userAgent });
     const client = new AcmeClient({ directoryUrl: ca.directory, name: ca.name, https, clock, sleep });
     this.#clients.set(key, { client, https });
     return client;

@@ -16,6 +16,7 @@ import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.
 import { NEW_ORDER, parseOrderState, type OrderState } from './order-state.ts';
 import { adviceFor, askAgainTime, renewalTime } from './schedule.ts';
 import type { RevocationReason } from '../acme/revocation-reasons.ts';
+import type { Https } from '../acme/https.ts';
 import type { ChallengeAnswers } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
@@ -37,6 +38,8 @@ export interface IssuanceOptions {
   readonly random?: () => number;
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly ordersAtOnce?: number;
+  /** How a CA is reached; by HTTPS where nothing is given. */
+  readonly connect?: (ca: AcmeCa) => Https;
 }
 
 /** What people see of one wanted certificate. */
@@ -100,7 +103,8 @@ export class Issuance {
     const { store, seal, answers, clock, logger, userAgent, holder } = options;
     const sleep = options.sleep ?? sleepFor;
     this.#options = options;
-    this.#sessions = new CaSessions({ store, seal, clock, logger, userAgent, sleep });
+    const connect = options.connect === undefined ? {} : { connect: options.connect };
+    this.#sessions = new CaSessions({ store, seal, clock, logger, userAgent, sleep, ...connect });
     const random = options.random ?? Math.random;
     this.#deps = { store, seal, sessions: this.#sessions, answers, clock, random, holder };
   }
@@ -137,6 +141,12 @@ export class Issuance {
       if (!job.isOrdering) job.nextAt = this.#nextTime(job);
     }
     this.#pump();
+  }
+
+  /** Starts what is due now; resolves when nothing runs any more. */
+  async review(): Promise<void> {
+    this.#pump();
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
 
   status(): readonly IssuanceStatus[] {

@@ -10,7 +10,11 @@ import { openAcmeRig, visit } from './rig.ts';
 
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
 const NAMES = Number(process.env['POSTERN_ACME_NAMES'] ?? 60);
-const FAULTS = { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA_SLEEPTIME: process.env['POSTERN_VA_SLEEP'] ?? '2' };
+const FAULTS = {
+  PEBBLE_WFE_NONCEREJECT: '15',
+  PEBBLE_VA_NOSLEEP: '0',
+  PEBBLE_VA_SLEEPTIME: process.env['POSTERN_VA_SLEEP'] ?? '2',
+};
 
 test(`${NAMES} names get certificates by themselves, and none twice`, { skip }, async () => {
   const names = Array.from({ length: NAMES }, (_, at) => `n${at}.example.com`);
@@ -23,7 +27,10 @@ test(`${NAMES} names get certificates by themselves, and none twice`, { skip }, 
     await until(() => issued() >= NAMES, `${NAMES} certificates are issued`, 590_000);
     const seconds = (performance.now() - start) / 1000;
     console.error(`${NAMES} names in ${seconds.toFixed(1)} s`);
-    await until(async () => (await visit(rig.https, names.at(-1) ?? '', roots)).error === null, 'the last one is served');
+    await until(
+      async () => (await visit(rig.https, names.at(-1) ?? '', roots)).error === null,
+      'the last one is served',
+    );
     for (const name of names) assert.equal((await visit(rig.https, name, roots)).error, null, name);
     assert.equal(rig.pebble.issued(), NAMES);
     assert.doesNotMatch(rig.postern.output(), /ACME_FAILED/);

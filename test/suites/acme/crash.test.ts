@@ -15,8 +15,15 @@ const FAULTS = { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA
 test(`kill -9 at ${KILLS} random points of orders leads to one certificate a name`, { skip }, async () => {
   const names = Array.from({ length: KILLS * 2 }, (_, at) => `k${at}.example.com`);
   const hosts = (count: number): string =>
-    names.slice(0, count).map((name) => `  ${name}: { respond: 200, allow: [public] }`).join('\n');
-  const rig = await openAcmeRig({ hosts: hosts(2), pebble: { env: FAULTS, retryAfter: { authz: 0, order: 0 } }, workers: 1 });
+    names
+      .slice(0, count)
+      .map((name) => `  ${name}: { respond: 200, allow: [public] }`)
+      .join('\n');
+  const rig = await openAcmeRig({
+    hosts: hosts(2),
+    pebble: { env: FAULTS, retryAfter: { authz: 0, order: 0 } },
+    workers: 1,
+  });
   try {
     for (let kill = 1; kill <= KILLS; kill += 1) {
       // Two names more with each start, so that every kill meets orders at every step.

@@ -1,4 +1,7 @@
 /** A Postern and a pebble that know each other, and visitors that trust what pebble issues. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { freePorts, startPostern, type PosternProcess } from '../../support/postern.ts';
 import { startPebble, type Pebble, type PebbleOptions } from '../../support/pebble.ts';
@@ -30,8 +33,10 @@ export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
   const [http = 0, https = 0, health = 0] = await freePorts(3);
   const pebble = await startPebble({ httpPort: http, tlsPort: https, ...options.pebble });
   const document = acmeDocument({ ...options, pebble, http, https, health });
+  const dir = mkdtempSync(join(tmpdir(), 'postern-acme-'));
   let postern = await startPostern({
     document: () => document,
+    keepDir: dir,
     ...(options.files && { files: options.files }),
   }).catch(async (error: unknown) => {
     await pebble.stop();
@@ -47,17 +52,14 @@ export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
       return postern;
     },
     async restart(signal = 'SIGTERM') {
-      const { dir, child, configFile } = postern;
-      const ended = new Promise((done) => child.once('exit', done));
-      child.kill(signal);
-      await ended;
-      const { readFileSync } = await import('node:fs');
-      const text = readFileSync(configFile, 'utf8');
+      const text = readFileSync(postern.configFile, 'utf8');
+      await postern.close(signal);
       postern = await startPostern({ document: () => text, keepDir: dir });
     },
     async close() {
       await postern.close();
       await pebble.stop();
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

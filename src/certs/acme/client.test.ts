@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as z from 'zod';
+import { AcmeClient } from './client.ts';
+import { AcmeFailure } from './failure.ts';
+import { accountKeyOf, newAccountKeyPem } from './jws.ts';
+import type { HttpsAnswer, HttpsRequest } from './https.ts';
+
+const signal = new AbortController().signal;
+const key = await accountKeyOf(newAccountKeyPem());
+const NOW = Date.parse('2026-11-26T12:00:00Z');
+const DIRECTORY = {
+  newNonce: 'https://ca.example/nonce',
+  newAccount: 'https://ca.example/account',
+  newOrder: 'https://ca.example/order',
+  revokeCert: 'https://ca.example/revoke',
+  keyChange: 'https://ca.example/key',
+};
+
+interface Scripted {
+  readonly client: AcmeClient;
+  readonly asked: HttpsRequest[];
+  readonly slept: number[];
+}
+
+type Reply = Partial<HttpsAnswer> | Error;
+
+/** A CA that answers as it is told, one after the other; directory and nonces by itself. */
+function scripted(replies: Reply[], directory: Reply = { body: JSON.stringify(DIRECTORY) }): Scripted {
+  const asked: HttpsRequest[] = [];
+  const slept: number[] = [];
+  let nonces = 0;
+  const client = new AcmeClient({
+    directoryUrl: 'https://ca.example/dir',
+    name: 'Test CA',
+    clock: { now: () => NOW },
+    random: () => 0.5,
+    sleep: async (ms) => void slept.push(ms),
+    https: {
+      close: () => {},
+      async ask(message) {
+        asked.push(message);
+        const reply =
+          message.url === 'https://ca.example/dir'
+            ? directory
+            : message.method === 'HEAD'
+              ? {}
+              : (replies.shift() ?? new Error('nothing more is scripted'));
+        if (reply instanceof Error) throw reply;
+        nonces += 1;
+        return { status: 200, body: '{}', ...reply, headers: { 'replay-nonce': `nonce${nonces}`, ...reply.headers } };
+      },
+    },
+  });
+  return { client, asked, slept };
+}
+
+const problem = (type: string, detail: string, status = 400, headers = {}): Reply => ({
+  status,
+  headers,
+  body: JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail }),
+});
+
+function post({ client }: Scripted): Promise<unknown> {
+  const message = {
+    url: 'https://ca.example/x',
+    payload: {},
+    signer: { key, kid: 'https://ca.example/me' },
+    step: 'do it',
+  };
+  return client.post(message, z.object({}), signal);
+}
+
+async function failureOf(work: Promise<unknown>): Promise<AcmeFailure> {
+  return work.then(
+    () => assert.fail('It should have failed'),
+    (error: unknown) => {
+      assert.ok(error instanceof AcmeFailure, String(error));
+      return error;
+    },
+  );
+}
+
+function headerOf(message: HttpsRequest | undefined): { nonce: string; url: string; alg: string; kid: string } {
+  const jws = JSON.parse(message?.body ?? '{}') as { protected: string };
+  return JSON.parse(Buffer.from(jws.protected, 'base64url').toString()) as ReturnType<typeof headerOf>;
+}
+
+test('AcmeClient signs with ES256, the account, the URL and a nonce that is used once', async () => {
+  const rig = scripted([{}, {}]);
+  await post(rig);
+  await post(rig);
+  const posts = rig.asked.filter((one) => one.method === 'POST').map(headerOf);
+  assert.deepEqual(posts[0], {
+    alg: 'ES256',
+    kid: 'https://ca.example/me',
+    url: 'https://ca.example/x',
+    nonce: 'nonce2',
+  });
+  assert.notEqual(posts[1]?.nonce, posts[0]?.nonce);
+  assert.equal(rig.asked.filter((one) => one.method === 'HEAD').length, 1, 'later nonces come with the answers');
+});
+
+test('AcmeClient takes a new nonce where the CA refuses one, and gives up at last', async () => {
+  const rig = scripted([problem('badNonce', 'unknown'), problem('badNonce', 'unknown'), {}]);
+  await post(rig);
+  const nonces = rig.asked.filter((one) => one.method === 'POST').map((one) => headerOf(one).nonce);
+  assert.equal(new Set(nonces).size, 3);
+  assert.deepEqual(
+    rig.slept.filter((ms) => ms > 0),
+    [],
+  );
+  const never = scripted(Array.from({ length: 20 }, () => problem('badNonce', 'unknown')));
+  assert.equal((await failureOf(post(never))).problem?.type, 'badNonce');
+});
+
+test('AcmeClient waits for a busy CA as long as it asks, and longer waits are left to the schedule', async () => {
+  const busy = scripted([{ status: 503, headers: { 'retry-after': '7' } }, { status: 500 }, {}]);
+  await post(busy);
+  assert.deepEqual(busy.slept, [7000, 1000]);
+  const date = scripted([{ status: 503, headers: { 'retry-after': 'Thu, 26 Nov 2026 13:00:00 GMT' }, body: 'later' }]);
+  const failure = await failureOf(post(date));
+  assert.equal(failure.kind, 'unreachable');
+  assert.equal(failure.retryAt, NOW + 3_600_000);
+  assert.match(failure.message, /Test CA answers 503 "later"; not again before 2026-11-26T13:00Z/);
+});
+
+test('AcmeClient tells a rate limit with its time and never asks again by itself', async () => {
+  const rig = scripted([problem('rateLimited', 'too many certificates', 429, { 'retry-after': '86400' })]);
+  const failure = await failureOf(post(rig));
+  assert.deepEqual([failure.kind, failure.retryAt], ['rate-limited', NOW + 86_400_000]);
+  assert.equal(rig.asked.filter((one) => one.method === 'POST').length, 1);
+});
+
+test('AcmeClient asks again where the connection breaks, but not for ever', async () => {
+  const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  const rig = scripted([reset, {}]);
+  await post(rig);
+  const dead = scripted([reset, reset, reset, reset, reset]);
+  const failure = await failureOf(post(dead));
+  assert.match(failure.message, /^Cannot do it: Test CA cannot be reached at "ca\.example": the connection broke/);
+});
+
+test('AcmeClient explains what is no directory, with the words of the page', async () => {
+  const page =
+    '<html><head><title>x</title><style>b{}</style></head><body><h1>502\u001b[31m Bad  Gateway</h1></body></html>';
+  const html = { body: page, headers: { 'content-type': 'text/html' } };
+  const failure = await failureOf(scripted([], html).client.directory(signal));
+  assert.equal(failure.kind, 'malformed');
+  assert.match(
+    failure.message,
+    /Test CA does not speak ACME: its answer is "text\/html", not JSON: "x 502\\u001b\[31m Bad Gateway"/,
+  );
+  const missing = { body: JSON.stringify({ ...DIRECTORY, newOrder: undefined }) };
+  assert.match((await failureOf(scripted([], missing).client.directory(signal))).message, /has no good "newOrder"/);
+  const plain = { body: JSON.stringify({ ...DIRECTORY, newAccount: 'http://ca.example/account' }) };
+  assert.match(
+    (await failureOf(scripted([], plain).client.directory(signal))).message,
+    /"newAccount" \(an https URL\)/,
+  );
+  const moved = { status: 301, headers: { location: 'https://evil.example/' } };
+  assert.match(
+    (await failureOf(scripted([], moved).client.directory(signal))).message,
+    /sends the client elsewhere, to "https:\/\/evil\.example\/"/,
+  );
+});
+
+test('AcmeClient asks for the directory once, and anew after a failure', async () => {
+  const rig = scripted([{}, {}]);
+  await Promise.all([rig.client.directory(signal), rig.client.directory(signal), rig.client.directory(signal)]);
+  assert.equal(rig.asked.length, 1);
+  const wrong = scripted([], { body: 'no' });
+  await failureOf(wrong.client.directory(signal));
+  await failureOf(wrong.client.directory(signal));
+  assert.equal(wrong.asked.length, 2);
+});
+
+test('AcmeFailure shows the words of a CA on one line, without control characters and not endlessly', async () => {
+  const rig = scripted([problem('unauthorized', `line one\r\nline two\u202e\u0007 ${'x'.repeat(2000)}`, 403)]);
+  const { message } = await failureOf(post(rig));
+  // oxlint-disable-next-line no-control-regex -- what must not be there
+  assert.doesNotMatch(message, /[\u0000-\u001f\u202e]/);
+  assert.ok(message.length < 800, String(message.length));
+  assert.match(message, /the CA says unauthorized "line one line two\\u202e\\u0007 x+…"/);
+});
+
+test('AcmeFailure names what a CA says of each name', async () => {
+  const body = JSON.stringify({
+    type: 'urn:ietf:params:acme:error:compound',
+    detail: 'several',
+    subproblems: [
+      {
+        type: 'urn:ietf:params:acme:error:caa',
+        detail: 'CAA forbids',
+        identifier: { type: 'dns', value: 'a.example' },
+      },
+      { type: 'urn:ietf:params:acme:error:dns', detail: 'no A', identifier: { type: 'dns', value: 'b.example' } },
+    ],
+  });
+  const { message } = await failureOf(post(scripted([{ status: 403, body }])));
+  assert.match(message, /compound "several"; "a\.example": caa "CAA forbids"; "b\.example": dns "no A"/);
+});

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { createFakeCa, type FakeCa } from './_fake-ca.ts';
+import { createMemoryIssuanceStore, type MemoryIssuanceStore } from './_memory-store.ts';
+import { Issuance } from './issuance.ts';
+import { subjectOf, type AcmePolicy, type Wanted } from './wanted.ts';
+
+const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const LIFE = 90 * DAY;
+
+interface Rig {
+  readonly cas: readonly FakeCa[];
+  readonly store: MemoryIssuanceStore;
+  readonly lines: string[];
+  now: number;
+  readonly start: (holder?: string) => Promise<Issuance>;
+  readonly policy: AcmePolicy;
+  readonly want: (...names: string[]) => Wanted[];
+}
+
+function rigOf(t: TestContext): Rig {
+  const running: Issuance[] = [];
+  t.after(() => Promise.all(running.map((one) => one.close())));
+  const lines: string[] = [];
+  const clock = { now: () => rig.now };
+  const cas = [createFakeCa('one.ca', clock, LIFE), createFakeCa('two.ca', clock, LIFE)];
+  const policy: AcmePolicy = {
+    cas: cas.map((ca, at) => ({
+      name: `CA ${at + 1}`,
+      directory: ca.directory,
+      eab: null,
+      profile: null,
+      preferredChain: null,
+      rootsPem: null,
+    })),
+    fallbackAfter: 3,
+    keyType: 'p256',
+    challenges: ['http-01'],
+  };
+  const log = (level: string) => (_: object, message: string) => void lines.push(`${level} ${message}`);
+  const rig: Rig = {
+    cas,
+    store: createMemoryIssuanceStore(),
+    lines,
+    now: Date.now(),
+    policy,
+    want: (...names) => names.map((name) => ({ subject: subjectOf([name]), names: [name], policy, at: [] })),
+    async start(holder = 'node') {
+      const issuance = new Issuance({
+        store: rig.store,
+        seal: { seal: (_, text) => text, unseal: (_, sealed) => sealed },
+        answers: { show: async () => async () => {} },
+        clock,
+        logger: { debug: () => {}, info: log('info'), warn: log('warn'), error: log('error') },
+        holder,
+        userAgent: 'test',
+        onChange: () => {},
+        random: () => 0.5,
+        sleep: async () => {},
+        connect: (ca) => (cas.find((one) => one.directory === ca.directory) as FakeCa).https,
+      });
+      await issuance.load();
+      running.push(issuance);
+      return issuance;
+    },
+  };
+  return rig;
+}
+
+/** As much time as it takes until the next thing is due, and that done. */
+async function untilNext(rig: Rig, issuance: Issuance): Promise<void> {
+  rig.now = Math.max(rig.now, Math.min(...issuance.status().map((one) => one.nextAt)));
+  await issuance.review();
+}
+
+const GONE = Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+
+test('Issuance orders what is wanted once, and nothing anew after a restart', async (t) => {
+  const rig = rigOf(t);
+  const first = await rig.start();
+  first.want(null, rig.want('a.example.com', 'b.example.com'));
+  await first.review();
+  assert.deepEqual(rig.cas[0]?.issued.toSorted(), ['a.example.com', 'b.example.com']);
+  assert.equal(first.entriesFor('a.example.com', rig.policy)[0]?.names[0], 'a.example.com');
+  first.want(null, rig.want('a.example.com', 'b.example.com'));
+  await first.review();
+  const second = await rig.start();
+  second.want(null, rig.want('b.example.com', 'a.example.com'));
+  await second.review();
+  assert.equal(rig.cas[0]?.orders(), 2);
+  assert.equal(second.entriesFor('b.example.com', rig.policy).length, 1);
+});
+
+test('Issuance renews at two thirds of the life, tells the CA what is replaced, and keeps the old one meanwhile', async (t) => {
+  const rig = rigOf(t);
+  const issuance = await rig.start();
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  const begin = rig.now;
+  const id = issuance.entriesFor('a.example.com', rig.policy)[0]?.id;
+  rig.now = begin + 50 * DAY;
+  await issuance.review();
+  assert.equal(rig.cas[0]?.issued.length, 1);
+  await untilNext(rig, issuance);
+  const days = (rig.now - begin) / DAY;
+  assert.ok(days > 55 && days <= 60, `${days} days`);
+  assert.equal(rig.cas[0]?.issued.length, 2);
+  assert.match(rig.cas[0]?.replaces[1] ?? '', /^[\w-]+\.[\w-]+$/);
+  assert.notEqual(issuance.entriesFor('a.example.com', rig.policy)[0]?.id, id);
+});
+
+test('Issuance renews when the CA wishes, at once where its window is past', async (t) => {
+  const rig = rigOf(t);
+  const issuance = await rig.start();
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  ca.window = { start: rig.now + 20 * DAY, end: rig.now + 30 * DAY };
+  await issuance.askForAdvice(true);
+  const [status] = issuance.status();
+  assert.equal(status?.nextAt, rig.now + 25 * DAY);
+  // Later the CA finds a mistake, and wants all of them back.
+  ca.window = { start: rig.now - 2 * DAY, end: rig.now - DAY };
+  await issuance.askForAdvice(true);
+  await issuance.review();
+  assert.equal(ca.issued.length, 2);
+});
+
+test('Issuance goes through a week without the CA: backoff over restarts, the certificate stays, then it is renewed', async (t) => {
+  const rig = rigOf(t);
+  let issuance = await rig.start();
+  // One CA only: there is nobody else to ask.
+  const one = { ...rig.policy, cas: rig.policy.cas.slice(0, 1) };
+  const wanted = rig.want('a.example.com').map((it) => ({ ...it, policy: one }));
+  issuance.want(null, wanted);
+  await issuance.review();
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const id = issuance.entriesFor('a.example.com', one)[0]?.id;
+  ca.trouble = GONE;
+  rig.now += 61 * DAY;
+  const until = rig.now + 7 * DAY;
+  let tries = 0;
+  for (; rig.now < until; tries += 1) {
+    await untilNext(rig, issuance);
+    if (tries % 5 !== 4) continue;
+    // A restart forgets neither the failures nor the time of the next try.
+    const before = issuance.status()[0];
+    await issuance.close();
+    issuance = await rig.start();
+    issuance.want(null, wanted);
+    assert.equal(issuance.status()[0]?.nextAt, before?.nextAt);
+    assert.equal(issuance.status()[0]?.failures, before?.failures);
+  }
+  assert.ok(tries > 20 && tries < 60, `${tries} tries in a week`);
+  assert.equal(issuance.entriesFor('a.example.com', one)[0]?.id, id, 'the old one is served all the time');
+  assert.match(
+    rig.lines.join('\n'),
+    /warn Certificate not renewed: .*the connection is refused.* good for 2\d more days/,
+  );
+  ca.trouble = null;
+  await untilNext(rig, issuance);
+  assert.equal(ca.issued.length, 2);
+  assert.equal(issuance.status()[0]?.failures, 0);
+});
+
+test('Issuance turns to the next CA after as many failures as the document says', async (t) => {
+  const rig = rigOf(t);
+  const [first, second] = rig.cas as [FakeCa, FakeCa];
+  first.trouble = { status: 500, headers: {}, body: '<html>maintenance</html>' };
+  const issuance = await rig.start();
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  await untilNext(rig, issuance);
+  assert.equal(second.orders(), 0);
+  await untilNext(rig, issuance);
+  await untilNext(rig, issuance);
+  assert.deepEqual(second.issued, ['a.example.com']);
+  assert.match(
+    rig.lines.join('\n'),
+    /error Cannot .*CA 1 answers 500 "maintenance".*Visitors of "a\.example\.com" get a TLS error/,
+  );
+});
+
+test('Issuance waits out a rate limit of the account with all its orders', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const limited = JSON.stringify({ type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many new orders' });
+  const issuance = await rig.start();
+  let asked = 0;
+  ca.onRequest = ({ url }) => {
+    if (!url.endsWith('/order')) return;
+    asked += 1;
+    ca.trouble = { status: 429, headers: { 'retry-after': '7200' }, body: limited };
+  };
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  ca.onRequest = () => void (asked += 1);
+  issuance.want(null, rig.want('a.example.com', 'b.example.com', 'c.example.com'));
+  await issuance.review();
+  assert.equal(asked, 1, 'nobody asks before the time is up');
+  ca.trouble = null;
+  rig.now += 2 * HOUR + 1;
+  await issuance.review();
+  assert.equal(ca.issued.length, 3);
+});
+
+test('Issuance of two nodes on one store orders one certificate, and both use it', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const one = await rig.start('node-1');
+  const two = await rig.start('node-2');
+  one.want(null, rig.want('a.example.com'));
+  two.want(null, rig.want('a.example.com'));
+  await Promise.all([one.review(), two.review()]);
+  assert.equal(ca.issued.length, 1);
+  rig.now += 60_000;
+  await Promise.all([one.review(), two.review()]);
+  assert.equal(ca.issued.length, 1, 'the second finds it in the store');
+  for (const node of [one, two]) assert.equal(node.entriesFor('a.example.com', rig.policy).length, 1);
+});
+
+test('Issuance that loses its lock in the middle of an order stores nothing', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const slow = await rig.start('slow');
+  ca.onRequest = ({ url }) => {
+    if (!url.includes('/challenge/')) return;
+    // The process was stopped for longer than its lease; another one took over.
+    ca.onRequest = null;
+    rig.store.steal('a.example.com', 'other');
+  };
+  slow.want(null, rig.want('a.example.com'));
+  await slow.review();
+  assert.deepEqual(await rig.store.listCertificates(), []);
+  assert.equal(slow.entriesFor('a.example.com', rig.policy).length, 0);
+});
+
+test('Issuance survives a store that cannot write, and a clock that jumps', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const issuance = await rig.start();
+  rig.store.isReadOnly = true;
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  assert.equal(ca.orders(), 0, 'what could not be kept is not begun');
+  rig.store.isReadOnly = false;
+  await untilNext(rig, issuance);
+  assert.equal(ca.issued.length, 1);
+  // A year ahead everything is due; back again, nothing is ordered twice.
+  rig.now += 365 * DAY;
+  await issuance.review();
+  assert.equal(ca.issued.length, 2);
+  rig.now -= 365 * DAY;
+  await issuance.review();
+  await issuance.review();
+  assert.equal(ca.issued.length, 2);
+});
+
+test('Issuance makes a new account where the CA has forgotten the old one', async (t) => {
+  const rig = rigOf(t);
+  const issuance = await rig.start();
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const account = await rig.store.findAccount(ca.directory, '');
+  assert.ok(account !== null);
+  await rig.store.updateAccount({ ...account, url: 'https://one.ca/me/nobody' });
+  const again = await rig.start();
+  again.want(null, rig.want('a.example.com', 'b.example.com'));
+  await again.review();
+  await untilNext(rig, again);
+  assert.deepEqual(ca.issued, ['a.example.com', 'b.example.com']);
+});
