@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { acmeDocument, visit } from '../test/suites/acme/rig.ts';
-import { startPebble, type Pebble } from '../test/support/pebble.ts';
+import { startPebble } from '../test/support/pebble.ts';
 import { freePorts } from '../test/support/postern.ts';
 import { startProgram, type Program } from '../test/support/programs.ts';
 
@@ -54,7 +54,7 @@ async function measure(name: string, start: (name: string, dir: string) => Progr
 function startPostern(name: string, dir: string): Program {
   const file = join(dir, 'postern.yaml');
   const hosts = `  ${name}: { respond: { status: 200, body: hello }, allow: [public] }`;
-  writeFileSync(file, acmeDocument({ pebble: pebble as Pebble, hosts, http, https, health }));
+  writeFileSync(file, acmeDocument({ pebble, hosts, http, https, health }));
   return startProgram(join(import.meta.dirname, '../bin/postern'), [
     'run',
     '--config',

@@ -30,6 +30,11 @@ function scripted(replies: Reply[], directory: Reply = { body: JSON.stringify(DI
   const asked: HttpsRequest[] = [];
   const slept: number[] = [];
   let nonces = 0;
+  const replyTo = ({ url, method }: HttpsRequest): Reply => {
+    if (url === 'https://ca.example/dir') return directory;
+    if (method === 'HEAD') return {};
+    return replies.shift() ?? new Error('nothing more is scripted');
+  };
   const client = new AcmeClient({
     directoryUrl: 'https://ca.example/dir',
     name: 'Test CA',
@@ -40,12 +45,7 @@ function scripted(replies: Reply[], directory: Reply = { body: JSON.stringify(DI
       close: () => {},
       async ask(message) {
         asked.push(message);
-        const reply =
-          message.url === 'https://ca.example/dir'
-            ? directory
-            : message.method === 'HEAD'
-              ? {}
-              : (replies.shift() ?? new Error('nothing more is scripted'));
+        const reply = replyTo(message);
         if (reply instanceof Error) throw reply;
         nonces += 1;
         return { status: 200, body: '{}', ...reply, headers: { 'replay-nonce': `nonce${nonces}`, ...reply.headers } };

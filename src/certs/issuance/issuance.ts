@@ -3,18 +3,17 @@
  * failure, never twice for one. One object in the control thread. A certificate that is there stays in use
  * until a better one is; a failed renewal is told louder the nearer the end is.
  */
-import { generateKeyPairSync } from 'node:crypto';
 import { AcmeFailure } from '../acme/failure.ts';
-import { createAccount } from '../acme/account.ts';
-import { readRenewalWindow, revokeCertificate } from '../acme/chain.ts';
-import { accountKeyOf, newAccountKeyPem } from '../acme/jws.ts';
-import { runOrder, type OrderProgress } from '../acme/order.ts';
-import { writeSigningRequest } from '../x509-writer.ts';
+import { revokeCertificate } from '../acme/chain.ts';
+import type { OrderProgress } from '../acme/order.ts';
 import { CaSessions } from './ca-sessions.ts';
-import { IssuedIndex, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
+import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
 import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
 import { NEW_ORDER, parseOrderState, type OrderState } from './order-state.ts';
-import { adviceFor, askAgainTime, renewalTime } from './schedule.ts';
+import { rehearseOrder } from './rehearse.ts';
+import { RenewalAdvisor } from './renewal-advisor.ts';
+import { renewalTime } from './schedule.ts';
+import { sleepFor } from './sleep.ts';
 import type { RevocationReason } from '../acme/revocation-reasons.ts';
 import type { Https } from '../acme/https.ts';
 import type { ChallengeAnswers } from '../acme/challenge.ts';
@@ -73,7 +72,6 @@ interface Job {
 }
 
 const ORDERS_AT_ONCE = 16;
-const ADVICE_AT_ONCE = 4;
 const LOCKED_RETRY_MS = 15_000;
 /** Timers are kept short: the clock may jump, and a machine may sleep. */
 const LONGEST_WAIT_MS = 10 * 60_000;
@@ -84,6 +82,7 @@ export class Issuance {
   readonly #options: IssuanceOptions;
   readonly #deps: OrderRunDeps;
   readonly #sessions: CaSessions;
+  readonly #advisor: RenewalAdvisor;
   readonly #index = new IssuedIndex();
   readonly #jobs = new Map<string, Job>();
   readonly #ended = new AbortController();
@@ -97,7 +96,6 @@ export class Issuance {
   #email: string | null = null;
   #ordering = 0;
   #timer: NodeJS.Timeout | null = null;
-  #isAsking = false;
 
   constructor(options: IssuanceOptions) {
     const { store, seal, answers, clock, logger, userAgent, holder } = options;
@@ -106,6 +104,17 @@ export class Issuance {
     const connect = options.connect === undefined ? {} : { connect: options.connect };
     this.#sessions = new CaSessions({ store, seal, clock, logger, userAgent, sleep, ...connect });
     const random = options.random ?? Math.random;
+    this.#advisor = new RenewalAdvisor({
+      store,
+      clock,
+      logger,
+      random,
+      index: this.#index,
+      subjects: () => [...this.#jobs.keys()],
+      clientFor: (issued) => this.#sessions.clientOf(this.#caOf(issued)),
+      onAdvice: (subject) => this.#reschedule(subject),
+      signal: this.#ended.signal,
+    });
     this.#deps = { store, seal, sessions: this.#sessions, answers, clock, random, holder };
   }
 
@@ -187,36 +196,14 @@ export class Issuance {
 
   /** Asks the CAs now when they want certificates to be renewed. */
   async askForAdvice(isForced = false): Promise<void> {
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    try {
-      await this.#askAll(isForced);
-    } finally {
-      this.#isAsking = false;
-    }
+    await this.#advisor.ask(isForced);
   }
 
-  /**
-   * Runs an order through to the end at a CA for trials, with an account and a key that nobody keeps. What is
-   * stored and what is in use stay as they are.
-   */
+  /** As `rehearseOrder`, with what this document says. */
   async rehearse(wanted: Wanted, ca: AcmeCa, report: (progress: OrderProgress) => void): Promise<void> {
     const client = this.#sessions.clientOf(ca);
-    const key = await accountKeyOf(newAccountKeyPem());
-    const signal = this.#ended.signal;
-    const kid = await createAccount(client, { key, email: this.#email, eab: ca.eab }, signal);
-    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const request = {
-      names: wanted.names,
-      challenges: wanted.policy.challenges,
-      profile: null,
-      replaces: null,
-      preferredChain: null,
-      csr: writeSigningRequest({ names: wanted.names, ...keys }),
-    };
     const { answers } = this.#options;
-    const kept = { begun: null, saveUrl: async () => {} };
-    await runOrder(request, { client, signer: { key, kid }, answers, report, ...kept }, signal);
+    await rehearseOrder({ wanted, ca, email: this.#email }, { client, answers, report }, this.#ended.signal);
   }
 
   /** Tells the CA, which by the account's key believes it; then another one is ordered at once. */
@@ -320,7 +307,7 @@ export class Issuance {
       if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
       else if (this.#ordering < atOnce) this.#start(job);
     }
-    if (this.#isAdviceDue(now)) void this.askForAdvice();
+    if (this.#advisor.isDue(now)) void this.#advisor.ask(false);
     this.#timer = setTimeout(() => this.#pump(), Math.max(nextAt - now, 50)).unref();
   }
 
@@ -429,67 +416,4 @@ export class Issuance {
   #tell(event: ProgressEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
-
-  #isAdviceDue(now: number): boolean {
-    return [...this.#jobs.keys()].some((subject) => (this.#index.get(subject)?.renewal.askAgainAt ?? now + 1) <= now);
-  }
-
-  async #askAll(isForced: boolean): Promise<void> {
-    const now = this.#options.clock.now();
-    const due = [...this.#jobs.values()].flatMap((job) => {
-      const issued = this.#index.get(job.wanted.subject);
-      return issued !== null && (isForced || issued.renewal.askAgainAt <= now) ? [{ job, issued }] : [];
-    });
-    const worker = async (): Promise<void> => {
-      for (let one = due.shift(); one !== undefined && !this.#ended.signal.aborted; one = due.shift())
-        await this.#ask(one.job, one.issued);
-    };
-    await Promise.all(Array.from({ length: ADVICE_AT_ONCE }, worker));
-  }
-
-  async #ask(job: Job, issued: Issued): Promise<void> {
-    const { clock, logger, store } = this.#options;
-    const { subject } = job.wanted;
-    let { advice } = issued.renewal;
-    let wished: number | null = null;
-    try {
-      const client = this.#sessions.clientOf(this.#caOf(issued));
-      const window = await readRenewalWindow(client, issued.stored.chain, this.#ended.signal);
-      wished = window?.askAgainAt ?? null;
-      if (window !== null) advice = adviceFor(window, advice, this.#deps.random);
-    } catch (error) {
-      if (this.#ended.signal.aborted) return;
-      logger.debug({ names: subject, err: error }, 'No renewal information');
-    }
-    if (advice !== issued.renewal.advice && advice?.explanation !== undefined && advice.explanation !== null)
-      logger.warn({ names: subject, explanation: advice.explanation }, 'The CA wants this certificate to be renewed');
-    const now = clock.now();
-    const renewal: RenewalState = { ...issued.renewal, advice, askAgainAt: askAgainTime(now, wished) };
-    // Another certificate may have come meanwhile.
-    if (this.#index.get(subject)?.stored.id !== issued.stored.id) return;
-    const text = JSON.stringify(renewal);
-    this.#index.put({ ...issued, renewal, stored: { ...issued.stored, renewal: text } });
-    await store.setRenewal(issued.stored.id, text).catch((error: unknown) => {
-      logger.warn({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot keep renewal information');
-    });
-    this.#reschedule(subject);
-  }
-}
-
-function sleepFor(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason as Error);
-      return;
-    }
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

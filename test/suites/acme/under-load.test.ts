@@ -9,16 +9,21 @@ import { openAcmeRig, untilTrusted, visit } from './rig.ts';
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
 const A = '  a.example.com: { respond: { status: 200, body: hello }, allow: [public] }';
 
+/** Connections that stay, and visitors that come anew each time. */
+const KEPT = 8;
+const FRESH = 4;
+
 interface Load {
   readonly answered: () => number;
   readonly stop: () => Promise<readonly string[]>;
 }
 
 /** Visitors with connections that stay, and visitors with a new handshake for each request. */
-function startLoad(port: number, name: string, ca: string, kept = 8, fresh = 4): Load {
-  const agent = new Agent({ keepAlive: true, maxSockets: kept, ca });
+function startLoad(port: number, name: string, ca: string): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets: KEPT, ca });
   const failures: string[] = [];
-  let [answered, isOver] = [0, false];
+  const over = new AbortController();
+  let answered = 0;
   const get = (): Promise<void> =>
     new Promise((resolve) => {
       const req = request({ port, host: '127.0.0.1', servername: name, headers: { host: name }, agent }, (res) => {
@@ -42,13 +47,13 @@ function startLoad(port: number, name: string, ca: string, kept = 8, fresh = 4):
     else failures.push(seen.error ?? seen.body.slice(0, 100));
   };
   const loop = async (step: () => Promise<void>): Promise<void> => {
-    while (!isOver) await step();
+    while (!over.signal.aborted) await step();
   };
-  const loops = [...Array.from({ length: kept }, () => loop(get)), ...Array.from({ length: fresh }, () => loop(shake))];
+  const loops = [...Array.from({ length: KEPT }, () => loop(get)), ...Array.from({ length: FRESH }, () => loop(shake))];
   return {
     answered: () => answered,
     async stop() {
-      isOver = true;
+      over.abort();
       await Promise.all(loops);
       agent.destroy();
       return failures;
