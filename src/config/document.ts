@@ -138,6 +138,8 @@ export interface AcmePolicy {
   readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
   /** Best first. */
   readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01')[];
+  /** Entry of `dns` for dns-01; null: there is none. */
+  readonly dns: string | null;
 }
 
 export interface AcmeCa {

@@ -21,8 +21,8 @@ export function shownHostAcme(policy: AcmePolicy): Shown {
   return { ...(first === undefined ? {} : shownCa(first)), ...shownPolicy(policy) };
 }
 
-function shownPolicy({ keyType, challenges }: AcmePolicy): Shown {
-  return { key_type: keyType, challenges: [...challenges] };
+function shownPolicy({ keyType, challenges, dns }: AcmePolicy): Shown {
+  return { key_type: keyType, challenges: [...challenges], dns: dns ?? undefined };
 }
 
 function shownCa({ directory, eab, profile, preferredChain, rootsFile }: AcmeCa): Shown {

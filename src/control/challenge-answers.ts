@@ -1,8 +1,10 @@
-/** Shows what CAs ask for: tokens and certificates through every worker. */
+/** Shows what CAs ask for: tokens and certificates through every worker, TXT records at a DNS provider. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { PosternError } from '../core/errors.ts';
-import { serverNameOf, type ChallengeAnswers } from '../certs/acme/challenge.ts';
+import { serverNameOf, type AnswerSource, type ChallengeTask } from '../certs/acme/challenge.ts';
 import { writeChallengeCertificate } from '../certs/x509-writer.ts';
+import type { TxtPublisher } from '../certs/dns/dns-provider.ts';
+import type { Logger } from '../core/log.ts';
 import type { ChallengeAnswer } from '../edge/challenge-board.ts';
 
 export interface ChallengeStage {
@@ -10,23 +12,68 @@ export interface ChallengeStage {
   readonly hideChallenge: (id: string) => void;
 }
 
-const VALID_MS = 86_400_000;
+export interface ChallengeAnswersDeps {
+  readonly stage: ChallengeStage;
+  /** Null where the document has no such provider any more. */
+  readonly publisher: (name: string) => TxtPublisher | null;
+  readonly log: Logger;
+}
 
-export function createChallengeAnswers(stage: ChallengeStage): ChallengeAnswers {
-  const showOnEdge = async (answer: ChallengeAnswer): Promise<() => Promise<void>> => {
+type Hide = () => Promise<void>;
+
+const VALID_MS = 86_400_000;
+/** A record is taken away also where the order was given up: with a time limit of its own. */
+const WITHDRAW_MS = 60_000;
+
+export function createChallengeAnswers(deps: ChallengeAnswersDeps): AnswerSource {
+  const { stage } = deps;
+  const showOnEdge = async (answer: ChallengeAnswer): Promise<Hide> => {
     await stage.showChallenge(answer);
     return async () => stage.hideChallenge(answer.id);
   };
   return {
-    async show(task) {
-      const id = randomUUID();
-      if (task.type === 'http-01')
-        return showOnEdge({ kind: 'http', id, token: task.token, body: task.keyAuthorization });
-      if (task.type === 'tls-alpn-01')
-        return showOnEdge({ kind: 'tls', id, ...certificateFor(task.name, task.digest) });
-      throw new PosternError('ACME_FAILED', `Cannot answer dns-01 for "${task.name}": no DNS provider is configured`);
-    },
+    answersBy: (dns) => ({
+      async show(task, signal) {
+        const id = randomUUID();
+        if (task.type === 'http-01')
+          return showOnEdge({ kind: 'http', id, token: task.token, body: task.keyAuthorization });
+        if (task.type === 'tls-alpn-01')
+          return showOnEdge({ kind: 'tls', id, ...certificateFor(task.name, task.digest) });
+        const publisher = dns === null ? null : deps.publisher(dns);
+        if (publisher === null)
+          throw new PosternError(
+            'ACME_FAILED',
+            `Cannot answer dns-01 for "${task.name}": no DNS provider is configured`,
+          );
+        return publish(task, publisher, deps.log, signal);
+      },
+    }),
   };
+}
+
+async function publish(
+  { record, value }: Extract<ChallengeTask, { type: 'dns-01' }>,
+  publisher: TxtPublisher,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<Hide> {
+  const withdraw = async (): Promise<void> => {
+    try {
+      await publisher.withdraw(record, value, AbortSignal.timeout(WITHDRAW_MS));
+    } catch (error) {
+      log.warn(
+        { code: 'ACME_FAILED', record, err: error },
+        'A TXT record could not be removed; it is tried again later',
+      );
+    }
+  };
+  try {
+    await publisher.publish(record, value, signal);
+    return withdraw;
+  } catch (error) {
+    await withdraw();
+    throw error;
+  }
 }
 
 function certificateFor(name: string, digest: Buffer): { serverName: string; certificatePem: string; keyPem: string } {

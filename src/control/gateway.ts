@@ -213,6 +213,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       live = before ?? live;
       throw error;
     }
+    issuing.useProviders(document.dns);
     keeper.adopt(certificates);
     // What a CA issued since the document was prepared.
     if (document.acme !== null) void keeper.review();

@@ -5,17 +5,22 @@
 import { systemClock } from '../core/clock.ts';
 import { seal, unseal } from '../session/seal.ts';
 import { createChallengeAnswers } from './challenge-answers.ts';
+import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
 import type { AcmeDocument, AcmePolicy, Wanted } from '../certs/issuance/wanted.ts';
 import type { Logger } from '../core/log.ts';
 import type { SealKey } from '../session/seal.ts';
 import type { Store } from '../store/sqlite.ts';
+import type { TxtPublisher } from '../certs/dns/dns-provider.ts';
 import type { ChallengeStage } from './challenge-answers.ts';
+import type { TxtPublishers } from './txt-publishers.ts';
 
 export interface Issuing {
   /** Reads what is stored, before a document with `acme` is prepared. */
   readonly prepareFor: (acme: AcmeDocument | null) => Promise<void>;
+  /** The DNS providers of the document that goes live. */
+  readonly useProviders: (dns: readonly DnsProviderSettings[]) => void;
   readonly entriesFor: (name: string, policy: AcmePolicy) => readonly CertificateEntry[];
   readonly want: (acme: AcmeDocument | null, wanted: readonly Wanted[]) => void;
   /** Null while no document had an `acme` section. */
@@ -38,18 +43,24 @@ const GATHER_MS = 250;
 
 export function createIssuing(deps: IssuingDeps): Issuing {
   let issuance: Issuance | null = null;
+  let publishers: TxtPublishers | null = null;
   const changed = gather(deps.onChange);
   return {
     async prepareFor(acme) {
       if (acme === null || issuance !== null) return;
       const { Issuance } = await import('../certs/issuance/issuance.ts');
+      const { createTxtPublishers } = await import('./txt-publishers.ts');
+      const { issuance: tables } = deps.store;
+      const journal = { add: tables.addTxt, remove: tables.removeTxt, list: tables.listTxt };
+      publishers = createTxtPublishers({ journal, log: deps.log });
+      const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
       const made = new Issuance({
         store: deps.store.issuance,
         seal: {
           seal: (purpose, text) => seal(deps.sealKey, purpose, text),
           unseal: (purpose, sealed) => unseal(deps.sealKey, purpose, sealed),
         },
-        answers: createChallengeAnswers(deps.stage),
+        answers: createChallengeAnswers({ stage: deps.stage, publisher, log: deps.log }),
         clock: systemClock,
         logger: deps.log,
         holder: deps.store.instance,
@@ -59,12 +70,14 @@ export function createIssuing(deps: IssuingDeps): Issuing {
       await made.load();
       issuance = made;
     },
+    useProviders: (dns) => publishers?.use(dns),
     entriesFor: (name, policy) => issuance?.entriesFor(name, policy) ?? [],
     want: (acme, wanted) => issuance?.want(acme?.email ?? null, acme === null ? [] : wanted),
     current: () => issuance,
     async close() {
       changed.stop();
       await issuance?.close();
+      publishers?.close();
     },
   };
 }

@@ -20,6 +20,11 @@ export interface ChallengeAnswers {
   readonly show: (task: ChallengeTask, signal: AbortSignal) => Promise<() => Promise<void>>;
 }
 
+/** Answers for those who use a certain DNS provider, or none. */
+export interface AnswerSource {
+  readonly answersBy: (dns: string | null) => ChallengeAnswers;
+}
+
 export function identifierOf(name: string): Identifier {
   return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
 }

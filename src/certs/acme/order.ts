@@ -68,7 +68,10 @@ export async function runOrder(request: OrderRequest, deps: OrderDeps, signal: A
     deps.report({ kind: 'finalizing' });
     order = await finalize(url, order, request, deps, signal);
   }
-  if (order.status === 'processing') order = await pollOrder(url, (one) => one.status !== 'processing', deps, signal);
+  if (order.status === 'processing') {
+    await deps.client.sleep(POLL_FIRST_MS, signal);
+    order = await pollOrder(url, (one) => one.status !== 'processing', deps, signal);
+  }
   if (order.status !== 'valid' || order.certificate === undefined) throw await lostOrder(order, request, deps);
   deps.report({ kind: 'downloading' });
   return downloadChain(
@@ -212,6 +215,8 @@ async function pollAuthorization(url: string, deps: OrderDeps, signal: AbortSign
   const step = `read an authorisation at ${client.name}`;
   const read = (): Promise<Answer<Authorization>> =>
     client.post({ url, payload: null, signer, step }, authorizationShape, signal);
+  // The CA has only begun to look: who asks at once is told to wait for longer than that takes.
+  await client.sleep(POLL_FIRST_MS, signal);
   const value = await poll(read, (one) => one.status !== 'pending', deps, signal);
   if (value.status !== 'valid') throw failedAuthorization(value, client);
 }

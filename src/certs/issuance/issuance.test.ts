@@ -37,6 +37,7 @@ function rigOf(t: TestContext): Rig {
     fallbackAfter: 3,
     keyType: 'p256',
     challenges: ['http-01'],
+    dns: null,
   };
   const log = (level: string) => (_: object, message: string) => void lines.push(`${level} ${message}`);
   const rig: Rig = {
@@ -50,7 +51,7 @@ function rigOf(t: TestContext): Rig {
       const issuance = new Issuance({
         store: rig.store,
         seal: { seal: (_, text) => text, unseal: (_, sealed) => sealed },
-        answers: { show: async () => async () => {} },
+        answers: { answersBy: () => ({ show: async () => async () => {} }) },
         clock,
         logger: { debug: () => {}, info: log('info'), warn: log('warn'), error: log('error') },
         holder,

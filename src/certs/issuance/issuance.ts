@@ -16,7 +16,7 @@ import { renewalTime } from './schedule.ts';
 import { sleepFor } from './sleep.ts';
 import type { RevocationReason } from '../acme/revocation-reasons.ts';
 import type { Https } from '../acme/https.ts';
-import type { ChallengeAnswers } from '../acme/challenge.ts';
+import type { AnswerSource } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -26,7 +26,7 @@ import type { Logger } from '../../core/log.ts';
 export interface IssuanceOptions {
   readonly store: IssuanceStore;
   readonly seal: Seal;
-  readonly answers: ChallengeAnswers;
+  readonly answers: AnswerSource;
   readonly clock: Clock;
   readonly logger: Logger;
   /** This installation, for the locks. */
@@ -202,7 +202,7 @@ export class Issuance {
   /** As `rehearseOrder`, with what this document says. */
   async rehearse(wanted: Wanted, ca: AcmeCa, report: (progress: OrderProgress) => void): Promise<void> {
     const client = this.#sessions.clientOf(ca);
-    const { answers } = this.#options;
+    const answers = this.#options.answers.answersBy(wanted.policy.dns);
     await rehearseOrder({ wanted, ca, email: this.#email }, { client, answers, report }, this.#ended.signal);
   }
 

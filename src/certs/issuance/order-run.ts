@@ -8,7 +8,7 @@ import { isIP } from 'node:net';
 import { writeSigningRequest } from '../x509-writer.ts';
 import { AcmeFailure } from '../acme/failure.ts';
 import { renewalIdOf } from '../acme/chain.ts';
-import { isChallengeType, type ChallengeAnswers, type ChallengeType } from '../acme/challenge.ts';
+import { isChallengeType, type AnswerSource, type ChallengeType } from '../acme/challenge.ts';
 import { listNames, runOrder, type OrderProgress } from '../acme/order.ts';
 import { coversName, namesOf } from '../names.ts';
 import { certificateId, KEY_PURPOSE, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
@@ -23,7 +23,7 @@ export interface OrderRunDeps {
   readonly store: IssuanceStore;
   readonly seal: Seal;
   readonly sessions: CaSessions;
-  readonly answers: ChallengeAnswers;
+  readonly answers: AnswerSource;
   readonly clock: Clock;
   readonly random: () => number;
   /** Who holds the locks: this installation. */
@@ -122,7 +122,7 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
     request,
     {
       ...session,
-      answers: deps.answers,
+      answers: deps.answers.answersBy(wanted.policy.dns),
       begun: journal.state.url,
       saveUrl: (url) => journal.save(url === null ? { url, sealedKey: null } : { url }),
       report(progress) {

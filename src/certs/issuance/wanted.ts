@@ -23,6 +23,8 @@ export interface AcmePolicy {
   readonly fallbackAfter: number;
   readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
   readonly challenges: readonly ChallengeType[];
+  /** Name of the DNS provider for dns-01. */
+  readonly dns: string | null;
 }
 
 export interface AcmeCa {
@@ -105,6 +107,6 @@ function needsDns(name: string, at: Place): Diagnostic {
   return warning(
     at,
     `No certificate can be ordered for "${name}": CAs want wildcards to be proved by dns-01`,
-    'list the hosts one by one, or give a certificate that covers them',
+    'add a top-level "dns" with your DNS provider; or list the hosts one by one, or give a certificate that covers them',
   );
 }

@@ -74,6 +74,20 @@ hosts:
   assert.deepEqual(other.challenges, ['http-01']);
 });
 
+test('readAcme() takes the only DNS provider by itself, and dns-01 first', () => {
+  const dns = 'dns: { hook: { type: webhook, url: "https://hook.internal/", token: t } }';
+  const two =
+    'dns: { a: { type: webhook, url: "https://a.internal/", token: t }, b: { type: webhook, url: "https://b.internal/", token: t } }';
+  const one = acmeOf(`acme: {}\n${dns}\nhosts: { a.example.com: ${HOST} }`).policy;
+  assert.deepEqual([one.dns, one.challenges], ['hook', ['dns-01', 'http-01', 'tls-alpn-01']]);
+  const none = acmeOf(`acme: {}\n${two}\nhosts: { a.example.com: ${HOST} }`).policy;
+  assert.deepEqual([none.dns, none.challenges], [null, ['http-01', 'tls-alpn-01']]);
+  const own = acmeOf(
+    `acme: { dns: a }\n${two}\nhosts: { "*.example.com": { tls: { acme: { dns: b } }, respond: 200, allow: [public] } }`,
+  );
+  assert.deepEqual([own.policy.dns, own.hosts['*.example.com']?.dns], ['a', 'b']);
+});
+
 test('readAcme() reads lists of names that share a certificate', () => {
   const { certificates } = acmeOf(
     `acme: { certificates: [[example.com, WWW.example.com., example.com]] }\nhosts: { a.example.com: ${HOST} }`,

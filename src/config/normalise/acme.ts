@@ -24,7 +24,8 @@ export function readAcme(input: DocumentInput, listen: Listen, context: Context)
     context.report(['default', 'tls'], 'has no name to order a certificate for', remedy);
   }
   const at = ['acme'];
-  const policy = readPolicy(acme, at, defaultPolicy(listen), context);
+  const names = Object.keys(input.dns ?? {});
+  const policy = readPolicy(acme, at, { base: basicPolicy(names), listen, dns: names }, context);
   const fallback = [...entriesOf<AcmeCaInput>(acme.fallback, [...at, 'fallback'])].map(([one, place]) => {
     if (one.ca === undefined && !context.isBroken([...place, 'ca']))
       context.report(place, 'names no "ca"', 'write another CA than the first, such as "ca: zerossl"');
@@ -34,20 +35,36 @@ export function readAcme(input: DocumentInput, listen: Listen, context: Context)
   return {
     email: readEmail(acme.email, [...at, 'email'], context),
     policy: withFallback,
-    hosts: readHostPolicies(input, withFallback, context),
+    hosts: readHostPolicies(input, { base: withFallback, listen, dns: names }, context),
     certificates: readCertificates(acme, context),
   };
 }
 
-/** Without a listener there is nothing to be found by the CA; `checkDocument` has its words about that. */
-function defaultPolicy({ http, https }: Listen): AcmePolicy {
-  const challenges: ChallengeWord[] = [];
-  if (http.length > 0) challenges.push('http-01');
-  if (https.length > 0) challenges.push('tls-alpn-01');
-  return { cas: [], fallbackAfter: 3, keyType: 'p256', challenges };
+/** What a policy is read against. */
+interface Ground {
+  readonly base: AcmePolicy;
+  readonly listen: Listen;
+  /** Names of `dns:`. */
+  readonly dns: readonly string[];
 }
 
-function readPolicy(input: HostAcmeInput, at: Path, base: AcmePolicy, context: Context): AcmePolicy {
+/** The only DNS provider there is need not be named. */
+function basicPolicy(dns: readonly string[]): AcmePolicy {
+  const [only = null] = dns.length === 1 ? dns : [];
+  return { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: [], dns: only };
+}
+
+/** DNS first: whoever has a provider may well be where no CA can reach. */
+function usualChallenges({ http, https }: Listen, dns: string | null): ChallengeWord[] {
+  const challenges: ChallengeWord[] = [];
+  if (dns !== null) challenges.push('dns-01');
+  if (http.length > 0) challenges.push('http-01');
+  if (https.length > 0) challenges.push('tls-alpn-01');
+  return challenges;
+}
+
+function readPolicy(input: HostAcmeInput, at: Path, ground: Ground, context: Context): AcmePolicy {
+  const { base, listen } = ground;
   const given = [...entriesOf<ChallengeWord>(input.challenges, [...at, 'challenges'])].map(([one]) => one);
   if (Array.isArray(input.challenges) && input.challenges.length === 0)
     context.report([...at, 'challenges'], 'is an empty list', 'remove it, or name a challenge such as "http-01"');
@@ -55,13 +72,34 @@ function readPolicy(input: HostAcmeInput, at: Path, base: AcmePolicy, context: C
   // What a host says about the CA adds to what the document says; another CA starts from nothing.
   const inherits = first !== undefined && input.ca === undefined;
   const own = readCa(input, at, context);
-  const ca = inherits ? mergeCa(first, own, input) : own;
+  const dns = readProviderName(input.dns, at, ground, context);
+  if (given.includes('dns-01') && dns === null) needProvider(at, ground, context);
+  const usual = base.challenges.length > 0 && dns === base.dns ? base.challenges : usualChallenges(listen, dns);
   return {
-    cas: [ca, ...(inherits ? base.cas.slice(1) : [])],
+    cas: [inherits ? mergeCa(first, own, input) : own, ...(inherits ? base.cas.slice(1) : [])],
     fallbackAfter: base.fallbackAfter,
     keyType: input.key_type ?? base.keyType,
-    challenges: given.length === 0 ? base.challenges : [...new Set(given)],
+    challenges: given.length === 0 ? usual : [...new Set(given)],
+    dns,
   };
+}
+
+function readProviderName(text: string | undefined, at: Path, { base, dns }: Ground, context: Context): string | null {
+  if (text === undefined) return base.dns;
+  if (dns.includes(text) || context.isBroken(['dns'])) return text;
+  const close = suggest(text, dns);
+  const known = dns.length === 0 ? 'there is no "dns" section' : `known are ${dns.map((one) => `"${one}"`).join(', ')}`;
+  context.report([...at, 'dns'], 'is no entry of "dns"', close === null ? known : `did you mean "${close}"?`);
+  return null;
+}
+
+function needProvider(at: Path, { dns }: Ground, context: Context): void {
+  if (context.isBroken(['dns']) || context.isBroken([...at, 'dns'])) return;
+  context.report(
+    [...at, 'challenges'],
+    'names "dns-01", but no DNS provider is chosen',
+    dns.length === 0 ? 'add a top-level "dns" with your provider' : 'add "dns" with the name of one of them',
+  );
 }
 
 function mergeCa(first: AcmeCa, own: AcmeCa, input: AcmeCaInput): AcmeCa {
@@ -148,7 +186,7 @@ function readEmail(text: string | undefined, at: Path, context: Context): string
 
 function readHostPolicies(
   input: DocumentInput,
-  base: AcmePolicy,
+  ground: Ground,
   context: Context,
 ): Readonly<Record<string, AcmePolicy>> {
   const found: Record<string, AcmePolicy> = {};
@@ -156,7 +194,7 @@ function readHostPolicies(
     const own = typeof host?.tls === 'object' ? host.tls.acme : undefined;
     const name = parseHostName(key);
     if (own === undefined || !name.ok) continue;
-    found[name.value] = readPolicy(own, ['hosts', key, 'tls', 'acme'], base, context);
+    found[name.value] = readPolicy(own, ['hosts', key, 'tls', 'acme'], ground, context);
   }
   return found;
 }

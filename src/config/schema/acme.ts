@@ -15,12 +15,13 @@ export interface AcmeCaInput {
   readonly roots?: string | undefined;
 }
 
-export type ChallengeWord = 'http-01' | 'tls-alpn-01';
+export type ChallengeWord = 'http-01' | 'tls-alpn-01' | 'dns-01';
 export type KeyTypeWord = 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
 
 export interface HostAcmeInput extends AcmeCaInput {
   readonly key_type?: KeyTypeWord | undefined;
   readonly challenges?: ChallengeWord | readonly ChallengeWord[] | undefined;
+  readonly dns?: string | undefined;
 }
 
 export interface AcmeInput extends HostAcmeInput {
@@ -69,9 +70,14 @@ const policyKeys = {
   ...caKeys,
   key_type: key(word('p256', 'p384', 'rsa2048', 'rsa4096'), 'Kind of the private keys.', { default: 'p256' }),
   challenges: key(
-    oneOrMore(word('http-01', 'tls-alpn-01'), 'a challenge or a list of them'),
-    'How the CA may be convinced, best first. Without it: `http-01` where `listen.http` is there, then `tls-alpn-01`; one that fails gives way to the next.',
+    oneOrMore(word('http-01', 'tls-alpn-01', 'dns-01'), 'a challenge or a list of them'),
+    'How the CA may be convinced, best first. Without it: `dns-01` where there is a DNS provider, `http-01` where `listen.http` is there, `tls-alpn-01`; one that fails gives way to the next. Wildcards take `dns-01` only.',
     { examples: [['tls-alpn-01']] },
+  ),
+  dns: key(
+    text('the name of a DNS provider under "dns"'),
+    'Which entry of `dns` sets the records for `dns-01`. Without it: the only one there is.',
+    { examples: ['cloudflare'] },
   ),
 };
 
@@ -95,7 +101,7 @@ export const acmeShape: z.ZodType<AcmeInput> = section(
     certificates: key(
       list(list(text('a host name'), 'a list of host names'), 'a list of lists of host names'),
       'Names that are to stand in one certificate together. Hosts that it covers get none of their own.',
-      { examples: [[['example.com', 'www.example.com']]] },
+      { examples: [[['example.com', '*.example.com']]] },
     ),
   },
   'a map with "email" and "ca"',

@@ -26,12 +26,15 @@ export interface AcmeRigOptions {
   readonly more?: string;
   readonly pebble?: Partial<PebbleOptions>;
   readonly workers?: number;
+  /** Pebble runs, Postern does not yet. */
+  readonly beforeStart?: (pebble: Pebble) => void;
   readonly files?: Readonly<Record<string, string>>;
 }
 
 export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
   const [http = 0, https = 0, health = 0] = await freePorts(3);
   const pebble = await startPebble({ httpPort: http, tlsPort: https, ...options.pebble });
+  options.beforeStart?.(pebble);
   const document = acmeDocument({ ...options, pebble, http, https, health });
   const dir = mkdtempSync(join(tmpdir(), 'postern-acme-'));
   let postern = await startPostern({
