@@ -26,6 +26,7 @@ test('openHealth() is alive all the time, and ready while it serves: neither wit
     version: '1.0.0',
     workers: 2,
     certificates: () => ({ certificates: [] }) as unknown as ReturnType<HealthDeps['certificates']>,
+    issuance: () => null,
     reload: () => ({ at: 0, succeeded: true }),
     notServing: () => why,
   });

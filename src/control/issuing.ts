@@ -12,7 +12,8 @@ import type { AcmeDocument, AcmePolicy, Wanted } from '../certs/issuance/wanted.
 import type { Logger } from '../core/log.ts';
 import type { SealKey } from '../session/seal.ts';
 import type { Store } from '../store/sqlite.ts';
-import type { TxtPublisher } from '../certs/dns/dns-provider.ts';
+import type { TxtJournal, TxtPublisher } from '../certs/dns/dns-provider.ts';
+import type { IssuanceStore } from '../core/issuance-store.ts';
 import type { ChallengeStage } from './challenge-answers.ts';
 import type { TxtPublishers } from './txt-publishers.ts';
 
@@ -50,9 +51,7 @@ export function createIssuing(deps: IssuingDeps): Issuing {
       if (acme === null || issuance !== null) return;
       const { Issuance } = await import('../certs/issuance/issuance.ts');
       const { createTxtPublishers } = await import('./txt-publishers.ts');
-      const { issuance: tables } = deps.store;
-      const journal = { add: tables.addTxt, remove: tables.removeTxt, list: tables.listTxt };
-      publishers = createTxtPublishers({ journal, log: deps.log });
+      publishers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
       const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
       const made = new Issuance({
         store: deps.store.issuance,
@@ -79,6 +78,14 @@ export function createIssuing(deps: IssuingDeps): Issuing {
       await issuance?.close();
       publishers?.close();
     },
+  };
+}
+
+function journalOf(store: IssuanceStore): TxtJournal {
+  return {
+    add: (record) => store.addTxt(record),
+    remove: (record) => store.removeTxt(record),
+    list: () => store.listTxt(),
   };
 }
 
