@@ -11,7 +11,7 @@ import { judgeMachine } from './judge-machine.ts';
 import { LiveRegistry } from './live.ts';
 import { findMachineCredential } from './machine-credential.ts';
 import { SessionCache } from './session-cache.ts';
-import { createUseReport } from './use-report.ts';
+import { createUseReport, noteEveryMs } from './use-report.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Identity } from '../core/person.ts';
 import type { Decision } from '../policy/facts.ts';
@@ -27,7 +27,6 @@ import type { UseReport } from './use-report.ts';
 
 /** More than one value of our cookie is odd already; more than these are an attack on the store. */
 const MAX_COOKIE_VALUES = 4;
-const NOTE_EVERY_MS = 1_000;
 const ANONYMOUS: Identity = { kind: 'anonymous' };
 const UNAVAILABLE = { kind: 'unavailable' } as const;
 
@@ -78,7 +77,15 @@ export function createGate(deps: GateDeps): Gate {
     onAbsent,
   });
   const serviceVersion = (service: string): string | null => deps.settings().serviceVersion(service);
-  const live: LiveRegistry = new LiveRegistry({ clock, serviceVersion, cache, bearers, use, tokenUse });
+  const live: LiveRegistry = new LiveRegistry({
+    clock,
+    serviceVersion,
+    cache,
+    bearers,
+    use,
+    tokenUse,
+    idleMs: () => deps.settings().idleMs,
+  });
   const basic = createBasicVerifier({ verifyPassword: deps.verifyPassword, clock, serviceVersion });
   const judging: JudgeDeps = { cache, bearers, basic, use, tokenUse, clock, settings: deps.settings };
   const { tokenPrefix } = deps;
@@ -189,7 +196,7 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
   const { policy } = asked.route;
   const now = deps.clock.now();
   entry.usedAt = now;
-  if (Math.abs(now - entry.notedAt) >= NOTE_EVERY_MS) {
+  if (Math.abs(now - entry.notedAt) >= noteEveryMs(deps.settings().idleMs)) {
     entry.notedAt = now;
     deps.use.note(entry.view.key, now);
   }

@@ -15,7 +15,8 @@ import type { BearerView } from './ports.ts';
 import type { CacheAnswer, CachedSession, SessionCache } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
-const NOTE_EVERY_MS = 5_000;
+/** Last use of a token is for people to read. */
+const NOTE_EVERY_MS = 60_000;
 const ANONYMOUS: Identity = { kind: 'anonymous' };
 const UNAVAILABLE = { kind: 'unavailable' } as const;
 const BUSY = { kind: 'busy' } as const;

@@ -7,9 +7,10 @@ import type { Clock } from '../core/clock.ts';
 import type { Identity, Person } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import { identityOf } from './known-identity.ts';
 import type { CredentialView, BearerView, SessionView } from './ports.ts';
-import { identityOf } from './session-cache.ts';
 import type { SessionCache } from './session-cache.ts';
+import { noteEveryMs } from './use-report.ts';
 import type { UseReport } from './use-report.ts';
 
 /** Decisions in one go before the event loop gets its turn. */
@@ -55,6 +56,7 @@ export interface LiveRegistryDeps {
   readonly bearers: Pick<SessionCache<BearerView>, 'peek' | 'find'>;
   readonly use: UseReport;
   readonly tokenUse: UseReport;
+  readonly idleMs: () => number;
 }
 
 interface Tracked {
@@ -65,6 +67,7 @@ interface Tracked {
   /** Of the service's hashes when it was let in. */
   readonly version: string | null;
   isUsed: boolean;
+  notedAt: number;
   isOver: boolean;
 }
 
@@ -85,7 +88,7 @@ export class LiveRegistry {
     const { identity, session, bearer } = live.judged;
     const held = session ?? bearer;
     const version = identity.kind === 'service' ? this.#deps.serviceVersion(identity.name) : null;
-    const tracked: Tracked = { live, held, identity, version, isUsed: true, isOver: false };
+    const tracked: Tracked = { live, held, identity, version, isUsed: true, notedAt: 0, isOver: false };
     this.#all.add(tracked);
     if (held !== null) this.#peersOf(held.key).add(tracked);
     this.#catchUp(tracked);
@@ -117,12 +120,14 @@ export class LiveRegistry {
   }
 
   tick(now: number): void {
+    const noteMs = noteEveryMs(this.#deps.idleMs());
     for (const tracked of this.#all) {
       const { held } = tracked;
       if (held === null) continue;
       if (now >= held.expiresAt) this.#close(tracked, endOf(tracked, 'expired'));
-      else if (tracked.isUsed) {
+      else if (tracked.isUsed && Math.abs(now - tracked.notedAt) >= noteMs) {
         tracked.isUsed = false;
+        tracked.notedAt = now;
         const report = 'person' in held ? this.#deps.use : this.#deps.tokenUse;
         report.note(held.key, now);
       }

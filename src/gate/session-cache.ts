@@ -7,6 +7,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Identity } from '../core/person.ts';
+import { KnownIdentities } from './known-identity.ts';
+import type { KnownIdentity } from './known-identity.ts';
 import type { Answer, CredentialView, SessionChange, SessionView } from './ports.ts';
 
 /** An entry in use is asked for again so often, though the heartbeat vouches for it: nothing is believed for ever. */
@@ -16,7 +18,6 @@ const RETRY_MS = 500;
 const LOOK_UP_TIMEOUT_MS = 1_500;
 const MAX_ENTRIES = 100_000;
 const MAX_FLIGHTS = 2_000;
-const MAX_DECISIONS = 64;
 
 export interface SessionCacheDeps<V extends CredentialView> {
   readonly find: (key: string) => Promise<Answer<V>>;
@@ -31,7 +32,9 @@ export interface SessionCacheDeps<V extends CredentialView> {
 
 export interface CachedSession<V extends CredentialView = SessionView> {
   view: V;
+  /** Shared with every other entry of the same person. */
   identity: Identity;
+  known: KnownIdentity;
   /** When the store last vouched for it. */
   confirmedAt: number;
   usedAt: number;
@@ -40,9 +43,6 @@ export interface CachedSession<V extends CredentialView = SessionView> {
   /** The store did not answer when it was asked last. */
   isDoubtful: boolean;
   retryAt: number;
-  /** Decisions of policies that depend on the identity alone, by policy id. */
-  readonly decisions: Map<string, Decision>;
-  epoch: number;
 }
 
 export type CacheAnswer<V extends CredentialView = SessionView> = CachedSession<V> | 'absent' | 'unavailable';
@@ -58,6 +58,7 @@ export class SessionCache<V extends CredentialView = SessionView> {
   /** In the order of confirmation. */
   readonly #entries = new Map<string, CachedSession<V>>();
   readonly #flights = new Map<string, Flight<V>>();
+  readonly #identities = new KnownIdentities();
   #epoch = 0;
   #lastHeardAt = 0;
 
@@ -94,8 +95,8 @@ export class SessionCache<V extends CredentialView = SessionView> {
       if (flight !== undefined) flight.isTainted = true;
       const entry = this.#entries.get(key);
       if (entry === undefined) continue;
-      if (change.kind === 'revoked') this.#entries.delete(key);
-      else if ('person' in entry.view) renew(entry, { ...entry.view, person: change.person });
+      if (change.kind === 'revoked') this.#forget(key);
+      else if ('person' in entry.view) this.#renew(entry, { ...entry.view, person: change.person });
     }
   }
 
@@ -105,15 +106,11 @@ export class SessionCache<V extends CredentialView = SessionView> {
   }
 
   recall(entry: CachedSession<V>, policyId: string): Decision | undefined {
-    return entry.epoch === this.#epoch ? entry.decisions.get(policyId) : undefined;
+    return entry.known.recall(policyId, this.#epoch);
   }
 
   remember(entry: CachedSession<V>, policyId: string, decision: Decision): void {
-    if (entry.epoch !== this.#epoch || entry.decisions.size >= MAX_DECISIONS) {
-      entry.decisions.clear();
-      entry.epoch = this.#epoch;
-    }
-    entry.decisions.set(policyId, decision);
+    entry.known.remember(policyId, this.#epoch, decision);
   }
 
   /** Expired or idle here: only the store knows whether another worker has seen it since. */
@@ -154,7 +151,7 @@ export class SessionCache<V extends CredentialView = SessionView> {
   #settle(key: string, answer: Answer<V>): CacheAnswer<V> {
     if (answer.kind === 'found') return this.#put(key, answer.session);
     if (answer.kind === 'absent') {
-      this.#entries.delete(key);
+      this.#forget(key);
       this.#deps.onAbsent(key);
       return 'absent';
     }
@@ -165,9 +162,8 @@ export class SessionCache<V extends CredentialView = SessionView> {
   #put(key: string, view: V): CacheAnswer<V> {
     const now = this.#deps.clock.now();
     if (view.key !== key || now >= view.expiresAt) return 'absent';
-    const entry = this.#entries.get(key) ?? createEntry(view, this.#epoch);
-    if (isSameIdentity(entry.view, view)) entry.view = withIdentityOf(view, entry.view);
-    else renew(entry, view);
+    const entry = this.#entries.get(key) ?? createEntry(view, this.#identities.hold(view));
+    this.#renew(entry, view);
     entry.confirmedAt = now;
     entry.isDoubtful = false;
     entry.retryAt = 0;
@@ -175,9 +171,22 @@ export class SessionCache<V extends CredentialView = SessionView> {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     if (this.#entries.size > (this.#deps.maxEntries ?? MAX_ENTRIES)) {
-      this.#entries.delete(this.#entries.keys().next().value as string);
+      this.#forget(this.#entries.keys().next().value as string);
     }
     return entry;
+  }
+
+  #forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && this.#entries.delete(key)) this.#identities.release(entry.known);
+  }
+
+  #renew(entry: CachedSession<V>, view: V): void {
+    const before = entry.known;
+    entry.known = this.#identities.hold(view);
+    this.#identities.release(before);
+    entry.identity = entry.known.identity;
+    entry.view = withIdentity(view, entry.identity);
   }
 
   #doubt(key: string): void {
@@ -191,44 +200,23 @@ export class SessionCache<V extends CredentialView = SessionView> {
   }
 }
 
-function createEntry<V extends CredentialView>(view: V, epoch: number): CachedSession<V> {
+function createEntry<V extends CredentialView>(view: V, known: KnownIdentity): CachedSession<V> {
   return {
     view,
-    identity: identityOf(view),
+    identity: known.identity,
+    known,
     confirmedAt: 0,
     usedAt: view.lastSeenAt,
     notedAt: 0,
     isDoubtful: false,
     retryAt: 0,
-    decisions: new Map(),
-    epoch,
   };
 }
 
-function renew<V extends CredentialView>(entry: CachedSession<V>, view: V): void {
-  entry.view = view;
-  entry.identity = identityOf(view);
-  entry.decisions.clear();
-}
-
-/** Views are plain data out of one store, so the order of their fields is the same. */
-function isSameIdentity(a: CredentialView, b: CredentialView): boolean {
-  const [one, other] = [whoOf(a), whoOf(b)];
-  return one === other || JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** What hangs on the very object (headers made for it) stays of use. */
-function withIdentityOf<V extends CredentialView>(view: V, known: V): V {
-  if ('person' in view && 'person' in known) return { ...view, person: known.person };
-  return 'identity' in view && 'identity' in known ? { ...view, identity: known.identity } : view;
-}
-
-function whoOf(view: CredentialView): object {
-  return 'person' in view ? view.person : view.identity;
-}
-
-export function identityOf(view: CredentialView): Identity {
-  return 'person' in view ? { kind: 'person', person: view.person } : view.identity;
+/** What hangs on the very object (headers made for it) stays of use, and its copy is let go. */
+function withIdentity<V extends CredentialView>(view: V, identity: Identity): V {
+  if ('person' in view) return identity.kind === 'person' ? { ...view, person: identity.person } : view;
+  return { ...view, identity };
 }
 
 /** The control thread may be stuck: no answer in time is no answer. */
