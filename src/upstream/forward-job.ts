@@ -13,7 +13,7 @@ import { isGrpc, respondGrpcError } from './grpc.ts';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
 import type { PoolWaiter } from './pool.ts';
 import { buildRequestFields } from './request-headers.ts';
-import { dropOwnCookies, editResponseHeaders } from './response-headers.ts';
+import { dropOwnCookies, editResponseHeaders, hasEdits } from './response-headers.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
 import type { Clock } from '../core/clock.ts';
@@ -196,16 +196,14 @@ export class ForwardJob implements PoolWaiter, AppCall {
   onHead(head: AppResponseHead, resume: () => void): BodySink {
     this.#member?.target.passive.recordSuccess();
     this.#report.firstByteMs = performance.now() - this.#exchange.startedAt;
-    const { headers } = head;
     const { request } = this.#exchange;
     // Over HTTP/2 the visitor would take any 2xx for an open WebSocket (RFC 8441 section 5).
     if (request.upgrade !== null && request.version === '2' && head.status < 300) {
       this.#fail(switchError(request.upgrade));
       return DISCARD;
     }
-    editResponseHeaders(headers, this.#plan);
-    if (this.#isGrpc || headers.get('content-type')?.startsWith('text/event-stream') === true)
-      this.idleMs = this.#plan.limits.streamIdleMs;
+    if (head.lines === null || head.hasSetCookie || hasEdits(this.#plan)) editResponseHeaders(head.headers, this.#plan);
+    if (this.#isGrpc || head.isEventStream) this.idleMs = this.#plan.limits.streamIdleMs;
     return this.#exchange.respond(head, lengthOf(head, this.method), resume);
   }
 

@@ -141,6 +141,7 @@ export class Http2Client implements AppConnection, BodySink {
     const length = head.headers.get('content-length');
     if (length !== undefined) head.length = Number(length);
     head.headers.removeWhere(isNotForClients);
+    head.isEventStream = head.headers.get('content-type')?.startsWith('text/event-stream') === true;
     const hasNoBody = (flags & END_STREAM) !== 0 || call.method === 'HEAD';
     const framing = head.length === -1 ? 'chunked' : 'length';
     head.framing = hasNoBody ? 'none' : framing;

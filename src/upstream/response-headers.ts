@@ -18,6 +18,11 @@ export function editResponseHeaders(headers: HeaderBlock, plan: ForwardPlan): vo
   if (!edits.isEmpty) edits.apply(headers);
 }
 
+/** Whether the route changes fields of answers, whatever they hold. */
+export function hasEdits(plan: ForwardPlan): boolean {
+  return !compileEdits(plan.responseHeaders).isEmpty;
+}
+
 /** Browsers trim around the name. One without a name is sent back as its value alone, which may look like a pair. */
 function cookieName(setCookie: string): string {
   const semicolon = setCookie.indexOf(';');

@@ -80,6 +80,15 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly headers: HeaderBlock;
+  /** The fields as they were read and checked, until somebody asks for `headers`; from then on those count. */
+  readonly lines?: FieldText | null;
+}
+
+/** Field lines that are just what printing their fields would give. None of them is of the connection. */
+export interface FieldText {
+  /** Each with its CRLF. */
+  readonly text: string;
+  readonly hasDate: boolean;
 }
 
 /** Limits of one request's body. A codec that is told of none applies its own defaults. */

@@ -6,6 +6,7 @@
 import type { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { hashStep, knownName } from './known-names.ts';
+import type { KnownName } from './known-names.ts';
 
 const TOKEN = 1;
 const VALUE = 2;
@@ -52,14 +53,80 @@ function isSpace(code: number): boolean {
 }
 
 /**
+ * Where the parts of the field lines of a section are. Filled by `scanFields` without copying a character;
+ * holds until the next scan, so whoever scans reads it out at once.
+ */
+export class FieldSpans {
+  size = 0;
+  readonly #from: number[] = [];
+  readonly #colon: number[] = [];
+  readonly #start: number[] = [];
+  readonly #end: number[] = [];
+  readonly #known: (KnownName | null)[] = [];
+
+  /** Where the line begins, which is where its name does. */
+  from(at: number): number {
+    return this.#from[at] as number;
+  }
+
+  colon(at: number): number {
+    return this.#colon[at] as number;
+  }
+
+  /** The value without the blanks around it. */
+  start(at: number): number {
+    return this.#start[at] as number;
+  }
+
+  end(at: number): number {
+    return this.#end[at] as number;
+  }
+
+  /** The name where it is a common one. */
+  known(at: number): KnownName | null {
+    return this.#known[at] as KnownName | null;
+  }
+
+  // oxlint-disable-next-line max-params -- the five parts of a line
+  add(from: number, colon: number, start: number, end: number, known: KnownName | null): void {
+    const at = this.size++;
+    this.#from[at] = from;
+    this.#colon[at] = colon;
+    this.#start[at] = start;
+    this.#end[at] = end;
+    this.#known[at] = known;
+  }
+}
+
+/** One scan at a time: parsing never waits for anything. */
+const SPANS = new FieldSpans();
+
+/**
  * Reads the lines text[from..to), each ended by CRLF, into the block. The empty line that ends a
  * section is not part of the range.
  */
 // oxlint-disable-next-line max-params -- the hot path takes no options object
 export function parseFields(text: string, from: number, to: number, into: HeaderBlock, maxFields: number): void {
+  const spans = scanFields(text, from, to, maxFields - into.size);
+  for (let i = 0; i < spans.size; i++) {
+    const value = text.slice(spans.start(i), spans.end(i));
+    const known = spans.known(i);
+    if (known === null) {
+      const name = text.slice(spans.from(i), spans.colon(i));
+      into.append(name, value, name.toLowerCase());
+    } else {
+      into.append(known.name, value, known.key);
+    }
+  }
+}
+
+/** Checks the same lines and answers where their parts are. */
+export function scanFields(text: string, from: number, to: number, maxFields: number): FieldSpans {
+  const spans = SPANS;
+  spans.size = 0;
   let at = from;
   while (at < to) {
-    if (into.size >= maxFields) throw new HttpSyntaxError('field-count', 431);
+    if (spans.size >= maxFields) throw new HttpSyntaxError('field-count', 431);
     let hash = 0;
     let colon = at;
     let code = text.charCodeAt(colon);
@@ -68,38 +135,18 @@ export function parseFields(text: string, from: number, to: number, into: Header
       code = text.charCodeAt(++colon);
     }
     if (code !== COLON || colon === at || colon >= to) throw nameError(text, at, colon, to);
-    at = parseLine(text, { from: at, colon, to, hash }, into);
+    let start = colon + 1;
+    while (start < to && isSpace(text.charCodeAt(start))) start++;
+    let end = start;
+    code = text.charCodeAt(end);
+    while (end < to && code < 256 && CLASS[code] !== 0) code = text.charCodeAt(++end);
+    if (end >= to || code !== CR || end + 1 >= to || text.charCodeAt(end + 1) !== LF) throw valueError(text, end, to);
+    const next = end + 2;
+    while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+    spans.add(at, colon, start, end, knownName(text, at, colon, hash));
+    at = next;
   }
-}
-
-/** Where one line's parts are. Escape analysis keeps it off the heap. */
-interface Line {
-  readonly from: number;
-  readonly colon: number;
-  readonly to: number;
-  readonly hash: number;
-}
-
-/** Takes the value behind the colon and answers where the next line begins. */
-function parseLine(text: string, line: Line, into: HeaderBlock): number {
-  const { to, colon } = line;
-  let start = colon + 1;
-  while (start < to && isSpace(text.charCodeAt(start))) start++;
-  let end = start;
-  let code = text.charCodeAt(end);
-  while (end < to && code < 256 && CLASS[code] !== 0) code = text.charCodeAt(++end);
-  if (end >= to || code !== CR || end + 1 >= to || text.charCodeAt(end + 1) !== LF) throw valueError(text, end, to);
-  const next = end + 2;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
-  const value = text.slice(start, end);
-  const known = knownName(text, line.from, colon, line.hash);
-  if (known === null) {
-    const name = text.slice(line.from, colon);
-    into.append(name, value, name.toLowerCase());
-  } else {
-    into.append(known.name, value, known.key);
-  }
-  return next;
+  return spans;
 }
 
 function nameError(text: string, from: number, at: number, to: number): HttpSyntaxError {

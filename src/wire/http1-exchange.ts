@@ -69,7 +69,7 @@ export class Http1Exchange implements Exchange {
       throw new RangeError(`Cannot respond: status ${head.status} is not final`);
     const body = this.requestBody;
     // Ours alone: what an app says of its own connection was stripped.
-    if (head.headers.get('connection') === 'close') this.#carrier.keepAlive = false;
+    if ((head.lines ?? null) === null && head.headers.get('connection') === 'close') this.#carrier.keepAlive = false;
     // The client may never read an answer that waits behind a body which nobody reads.
     if (body !== null && !body.isComplete && !body.canSkip) this.#carrier.keepAlive = false;
     this.response = new Http1Response(this.#carrier, this.request, head, length, resume);

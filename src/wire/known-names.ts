@@ -20,9 +20,11 @@ Grpc-Accept-Encoding Grpc-Timeout`.split(/\s+/);
 
 const SLOTS = 4096;
 
-interface KnownName {
+export interface KnownName {
   readonly name: string;
   readonly key: string;
+  /** The same for all spellings: where it stands in KNOWN_KEYS. */
+  readonly id: number;
   readonly next: KnownName | null;
 }
 
@@ -33,11 +35,14 @@ export function hashStep(hash: number, code: number): number {
   return (Math.imul(hash, 31) + code) | 0;
 }
 
-function learn(name: string, key: string): void {
+/** Keys of the common names, for tables of one's own by their id. */
+export const KNOWN_KEYS: readonly string[] = COMMON.map((name) => interned(name.toLowerCase()));
+
+function learn(name: string, id: number): void {
   let hash = 0;
   for (let i = 0; i < name.length; i++) hash = hashStep(hash, name.charCodeAt(i));
   const slot = hash & (SLOTS - 1);
-  TABLE[slot] = { name, key, next: TABLE[slot] ?? null };
+  TABLE[slot] = { name, key: KNOWN_KEYS[id] as string, id, next: TABLE[slot] ?? null };
 }
 
 /** Makes the engine intern a string: property keys always are. */
@@ -45,10 +50,10 @@ function interned(text: string): string {
   return Object.keys({ [text]: 0 })[0] as string;
 }
 
-for (const spelling of COMMON) {
-  const key = interned(spelling.toLowerCase());
-  learn(key, key);
-  if (spelling !== key) learn(interned(spelling), key);
+for (const [id, spelling] of COMMON.entries()) {
+  const key = KNOWN_KEYS[id] as string;
+  learn(key, id);
+  if (spelling !== key) learn(interned(spelling), id);
 }
 
 /** The known name at text[from..to), or null. */

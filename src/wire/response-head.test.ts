@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
+import { printFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { parseResponseHead } from './response-head.ts';
 import { PosternError } from '../core/errors.ts';
@@ -37,6 +38,27 @@ test('parseResponseHead() knows which answers have no body', () => {
   ] as const) {
     assert.equal(parse(text, isHead).framing, 'none', text);
   }
+});
+
+test('parseResponseHead() keeps the lines of ordinary fields as they stand, without those of the connection', () => {
+  const head = parse(
+    'HTTP/1.1 200 OK\r\nServer: app\r\ndate: now\r\nContent-Length: 1\r\nConnection: keep-alive\r\nAlt-Svc: h3\r\nX-Y:  \r\nETag: "a"\r\n',
+  );
+  assert.equal(head.lines, null, 'a blank too many: printed anew');
+  assert.deepEqual(head.headers.keys, ['server', 'date', 'x-y', 'etag']);
+  const plain = parse('HTTP/1.1 200 OK\r\nServer: app\r\nKeep-Alive: timeout=9\r\ndate: now\r\nTE: x\r\nETag: "a"\r\n');
+  assert.deepEqual(plain.lines, { text: 'Server: app\r\ndate: now\r\nETag: "a"\r\n', hasDate: true });
+  assert.deepEqual(plain.headers.keys, ['server', 'date', 'etag']);
+  assert.equal(plain.lines, null, 'whoever has the block may change it');
+  const named = parse('HTTP/1.1 200 OK\r\nConnection: X-Secret\r\nX-Secret: 1\r\nX-Other: 2\r\n');
+  assert.equal(named.lines, null);
+  assert.deepEqual(named.headers.keys, ['x-other']);
+});
+
+test('parseResponseHead() sees cookies and event streams without a block', () => {
+  assert.ok(parse('HTTP/1.1 200 OK\r\nset-cookie: a=1\r\n').hasSetCookie);
+  assert.ok(parse('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n').isEventStream);
+  assert.ok(!parse('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n').isEventStream);
 });
 
 test('namedByConnection() lists what to strip, and hasToken() compares whole tokens', () => {
@@ -79,5 +101,34 @@ test('parseResponseHead() throws nothing but UPSTREAM_BAD_RESPONSE, and never ke
       }
     }),
     { numRuns: 3_000 },
+  );
+});
+
+test('parseResponseHead(): lines are what printing their fields gives, whatever an app sends', () => {
+  const blank = fc.constantFrom('', ' ', '  ', '\t');
+  const name = fc.constantFrom(
+    'Server',
+    'date',
+    'X-A',
+    'Set-Cookie',
+    'CONTENT-TYPE',
+    'ETag',
+    'Alt-Svc',
+    'Upgrade',
+    'te',
+  );
+  const value = fc.string({ unit: fc.constantFrom('a', ' ', ',', '"', '\u00e9', '\t', ';') });
+  const line = fc.tuple(name, blank, value, blank).map(([a, b, c, d]) => `${a}:${b}${c}${d}\r\n`);
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
+      const text = `HTTP/1.1 200 OK\r\n${lines.join('')}`;
+      const head = parse(text);
+      const kept = head.lines;
+      if (kept === null) return;
+      const { headers } = head;
+      assert.equal(kept.text, printFields(headers));
+      assert.equal(kept.hasDate, headers.has('date'));
+      for (const key of headers.keys) assert.ok(!isHopByHop(key) && key !== 'alt-svc', key);
+    }),
   );
 });

@@ -3,11 +3,13 @@
  * readers could frame differently is an error: the answer becomes a 502 and the connection is never
  * used again. Fields that belong to the connection are removed here, once their meaning is taken.
  */
-import { parseFields } from './fields.ts';
+import { parseFields, scanFields } from './fields.ts';
+import type { FieldSpans } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
+import { KNOWN_KEYS } from './known-names.ts';
 import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
 import { PosternError } from '../core/errors.ts';
-import type { ResponseHead } from './exchange.ts';
+import type { FieldText, ResponseHead } from './exchange.ts';
 
 export const MAX_RESPONSE_HEAD_BYTES = 65_536;
 export const MAX_RESPONSE_FIELDS = 500;
@@ -17,7 +19,6 @@ export type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 export class AppResponseHead implements ResponseHead {
   readonly status: number;
-  readonly headers: HeaderBlock;
   framing: Framing = 'none';
   /** Content-Length as given, -1 without one. For HEAD and 304 it tells of a body that does not come. */
   length = -1;
@@ -26,11 +27,31 @@ export class AppResponseHead implements ResponseHead {
   keepAliveMs = -1;
   /** Lower-case protocol of a 101, else null. */
   upgrade: string | null = null;
+  hasSetCookie = false;
+  isEventStream = false;
+  #lines: FieldText | null;
+  #headers: HeaderBlock | null;
 
-  constructor(status: number, headers: HeaderBlock, keepAlive: boolean) {
+  constructor(status: number, fields: HeaderBlock | FieldText, keepAlive: boolean) {
     this.status = status;
-    this.headers = headers;
     this.keepAlive = keepAlive;
+    this.#headers = fields instanceof HeaderBlock ? fields : null;
+    this.#lines = fields instanceof HeaderBlock ? null : fields;
+  }
+
+  get lines(): FieldText | null {
+    return this.#lines;
+  }
+
+  /** Most answers pass with their lines untouched: the block is made for whoever looks into it or changes it. */
+  get headers(): HeaderBlock {
+    if (this.#headers !== null) return this.#headers;
+    const headers = new HeaderBlock();
+    const text = this.#lines === null ? '' : this.#lines.text;
+    parseFields(text, 0, text.length, headers, MAX_RESPONSE_FIELDS);
+    this.#lines = null;
+    this.#headers = headers;
+    return headers;
   }
 }
 
@@ -42,16 +63,15 @@ export function parseResponseHead(text: string, isHead: boolean): AppResponseHea
   const lineEnd = text.indexOf('\r\n');
   const status = parseStatusLine(text, lineEnd === -1 ? text.length : lineEnd);
   const isOld = text.charCodeAt(7) === 0x30;
-  const headers = new HeaderBlock();
-  if (lineEnd !== -1 && lineEnd + 2 < text.length) readFields(text, lineEnd + 2, headers);
-  const head = new AppResponseHead(status, headers, !isOld);
-  takeFraming(head, isOld, isHead);
-  return head;
+  const fieldsAt = lineEnd === -1 ? text.length : lineEnd + 2;
+  const reading = new HeadReading(text, status, isOld);
+  reading.takeFields(scan(text, fieldsAt), fieldsAt);
+  return reading.finish(isHead);
 }
 
-function readFields(text: string, from: number, headers: HeaderBlock): void {
+function scan(text: string, from: number): FieldSpans {
   try {
-    parseFields(text, from, text.length, headers, MAX_RESPONSE_FIELDS);
+    return scanFields(text, from, text.length, MAX_RESPONSE_FIELDS);
   } catch (error) {
     throw bad(`its header is not valid: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -78,63 +98,168 @@ function digit(text: string, at: number): number {
   return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
-/** Takes what the connection fields say, then removes them (RFC 9110 section 7.6.1). */
-function takeFraming(head: AppResponseHead, isOld: boolean, isHead: boolean): void {
-  const { keys, values } = head.headers;
-  let isChunked = false;
-  let isDirty = false;
-  let hasConnection = false;
-  let saysKeepAlive = false;
-  let saysClose = false;
-  for (let i = 0; i < keys.length; i++) {
-    switch (keys[i]) {
-      case 'content-length':
-        if (head.length !== -1) throw bad('it has two Content-Length fields');
-        head.length = parseLength(values[i] as string);
-        isDirty = true;
+const KEPT = 0;
+const LENGTH = 1;
+const CODING = 2;
+const CONNECTION = 3;
+const KEEP_ALIVE = 4;
+const UPGRADE = 5;
+const DROPPED = 6;
+const DATE = 7;
+const SET_COOKIE = 8;
+const CONTENT_TYPE = 9;
+
+const ROLES: ReadonlyMap<string, number> = new Map([
+  ['content-length', LENGTH],
+  ['transfer-encoding', CODING],
+  ['connection', CONNECTION],
+  ['keep-alive', KEEP_ALIVE],
+  ['upgrade', UPGRADE],
+  // An app's Alt-Svc speaks for its own address, not for ours.
+  ['alt-svc', DROPPED],
+  ['date', DATE],
+  ['set-cookie', SET_COOKIE],
+  ['content-type', CONTENT_TYPE],
+]);
+
+function roleOf(key: string): number {
+  return ROLES.get(key) ?? (isHopByHop(key) ? DROPPED : KEPT);
+}
+
+/** By the id of a common name. */
+const KNOWN_ROLES: Uint8Array = Uint8Array.from(KNOWN_KEYS, roleOf);
+
+const SP = 32;
+const CR = 13;
+
+/**
+ * One head while it is read: takes what the connection fields say and leaves them out (RFC 9110
+ * section 7.6.1). What stays is taken in runs of lines, as long as each is written as we would write it.
+ */
+class HeadReading {
+  readonly #text: string;
+  readonly #status: number;
+  readonly #isOld: boolean;
+  #length = -1;
+  #isChunked = false;
+  #connection: string | null = null;
+  #saysKeepAlive = false;
+  #saysClose = false;
+  #keepAliveMs = -1;
+  #upgrade: string | null = null;
+  #hasDate = false;
+  #hasSetCookie = false;
+  #isEventStream = false;
+  /** False: spelled otherwise, or `Connection` names fields; then the fields are printed anew. */
+  #isPlain = true;
+  #kept = '';
+
+  constructor(text: string, status: number, isOld: boolean) {
+    this.#text = text;
+    this.#status = status;
+    this.#isOld = isOld;
+  }
+
+  takeFields(spans: FieldSpans, from: number): void {
+    const text = this.#text;
+    let runFrom = from;
+    for (let i = 0; i < spans.size; i++) {
+      const lineFrom = spans.from(i);
+      const colon = spans.colon(i);
+      const start = spans.start(i);
+      const end = spans.end(i);
+      const known = spans.known(i);
+      const role =
+        known === null ? roleOf(text.slice(lineFrom, colon).toLowerCase()) : (KNOWN_ROLES[known.id] as number);
+      if (!isPlainLine(text, colon, start, end)) this.#isPlain = false;
+      if (role === KEPT) continue;
+      if (!this.#take(role, start, end)) continue;
+      if (runFrom < lineFrom) this.#kept += text.slice(runFrom, lineFrom);
+      runFrom = text.indexOf('\n', end) + 1;
+    }
+    if (runFrom < text.length) this.#kept += text.slice(runFrom);
+  }
+
+  finish(isHead: boolean): AppResponseHead {
+    if (this.#isChunked && this.#length !== -1) throw bad('it has both Content-Length and Transfer-Encoding');
+    const isKept = !this.#saysClose && (!this.#isOld || this.#saysKeepAlive);
+    const lines = { text: this.#kept, hasDate: this.#hasDate };
+    const head = new AppResponseHead(this.#status, lines, isKept);
+    head.length = this.#length;
+    head.upgrade = this.#upgrade;
+    head.hasSetCookie = this.#hasSetCookie;
+    head.isEventStream = this.#isEventStream;
+    head.keepAliveMs = this.#connection !== null && !isKept ? -1 : this.#keepAliveMs;
+    head.framing = framingOf(head, this.#isChunked, isHead);
+    if (head.framing === 'close') head.keepAlive = false;
+    if (!this.#isPlain) this.#reprint(head);
+    return head;
+  }
+
+  /** Answers whether the line goes. */
+  #take(role: number, start: number, end: number): boolean {
+    if (role === DATE) {
+      this.#hasDate = true;
+      return false;
+    }
+    if (role === SET_COOKIE) {
+      this.#hasSetCookie = true;
+      return false;
+    }
+    if (role === CONTENT_TYPE) {
+      this.#isEventStream ||= this.#text.startsWith('text/event-stream', start);
+      return false;
+    }
+    if (role !== DROPPED) this.#takeConnectionField(role, this.#text.slice(start, end));
+    return true;
+  }
+
+  #takeConnectionField(role: number, value: string): void {
+    switch (role) {
+      case LENGTH:
+        if (this.#length !== -1) throw bad('it has two Content-Length fields');
+        this.#length = parseLength(value);
         break;
-      case 'transfer-encoding':
-        if (isChunked) throw bad('it has two Transfer-Encoding fields');
-        if (isOld) throw bad('it has Transfer-Encoding on HTTP/1.0');
-        if ((values[i] as string).toLowerCase() !== 'chunked') throw bad('its Transfer-Encoding is not "chunked"');
-        isChunked = true;
-        isDirty = true;
+      case CODING:
+        if (this.#isChunked) throw bad('it has two Transfer-Encoding fields');
+        if (this.#isOld) throw bad('it has Transfer-Encoding on HTTP/1.0');
+        if (value.toLowerCase() !== 'chunked') throw bad('its Transfer-Encoding is not "chunked"');
+        this.#isChunked = true;
         break;
-      case 'connection':
-        hasConnection = true;
-        isDirty = true;
-        if (values[i] === 'keep-alive') saysKeepAlive = true;
-        else if (hasToken(values[i] as string, 'close')) saysClose = true;
-        else saysKeepAlive ||= hasToken(values[i] as string, 'keep-alive');
+      case CONNECTION:
+        this.#takeConnection(value);
         break;
-      case 'keep-alive':
-        head.keepAliveMs = keepAliveOf(values[i] as string);
-        isDirty = true;
-        break;
-      case 'upgrade':
-        if (head.status === 101) head.upgrade = (values[i] as string).trim().toLowerCase();
-        isDirty = true;
-        break;
-      case 'alt-svc':
-      case 'trailer':
-      case 'te':
-      case 'proxy-connection':
-      case 'proxy-authenticate':
-      case 'proxy-authentication-info':
-      case 'http2-settings':
-      case 'proxy-authorization':
-        isDirty = true;
+      case KEEP_ALIVE:
+        this.#keepAliveMs = keepAliveOf(value);
         break;
       default:
+        if (this.#status === 101) this.#upgrade = value.trim().toLowerCase();
     }
   }
-  if (isChunked && head.length !== -1) throw bad('it has both Content-Length and Transfer-Encoding');
-  if (isOld && saysKeepAlive) head.keepAlive = true;
-  if (saysClose) head.keepAlive = false;
-  if (hasConnection && !head.keepAlive) head.keepAliveMs = -1;
-  if (isDirty) strip(head.headers, hasConnection);
-  head.framing = framingOf(head, isChunked, isHead);
-  if (head.framing === 'close') head.keepAlive = false;
+
+  #takeConnection(value: string): void {
+    this.#connection = this.#connection === null ? value : `${this.#connection},${value}`;
+    if (value === 'keep-alive') {
+      this.#saysKeepAlive = true;
+      return;
+    }
+    if (hasToken(value, 'close')) this.#saysClose = true;
+    else if (hasToken(value, 'keep-alive')) this.#saysKeepAlive = true;
+    if (value !== 'close') this.#isPlain = false;
+  }
+
+  /** The rare case: fields are read into a block, and those that `Connection` names go. */
+  #reprint(head: AppResponseHead): void {
+    const { headers } = head;
+    if (this.#connection === null) return;
+    const named = namedByConnection(HeaderBlock.from({ Connection: this.#connection }));
+    if (named !== null) headers.removeWhere((key) => named.has(key));
+  }
+}
+
+/** Written as we write it: one space behind the colon, nothing behind the value. */
+function isPlainLine(text: string, colon: number, start: number, end: number): boolean {
+  return text.charCodeAt(end) === CR && start === colon + 2 && text.charCodeAt(colon + 1) === SP;
 }
 
 function framingOf(head: AppResponseHead, isChunked: boolean, isHead: boolean): Framing {
@@ -143,17 +268,6 @@ function framingOf(head: AppResponseHead, isChunked: boolean, isHead: boolean): 
   if (isChunked) return 'chunked';
   if (head.length === -1) return 'close';
   return head.length === 0 ? 'none' : 'length';
-}
-
-/** An app's Alt-Svc speaks for its own address, not for ours. */
-function isOurs(key: string): boolean {
-  return isHopByHop(key) || key === 'content-length' || key === 'alt-svc';
-}
-
-function strip(headers: HeaderBlock, hasConnection: boolean): void {
-  const named = hasConnection ? namedByConnection(headers) : null;
-  headers.removeWhere(isOurs);
-  if (named !== null) headers.removeWhere((key) => named.has(key));
 }
 
 function parseLength(value: string): number {
