@@ -80,14 +80,14 @@ function fieldsForApp(
   deps: WhoamiDeps,
 ): [name: string, value: string][] {
   const plan = planWith(SOME_APP, context, { route, path }, deps);
-  const lines = buildRequestFields(context.exchange, plan, deps.upstreams.viaName)?.text.split('\r\n') ?? [];
+  const lines = buildRequestFields(context.exchange, plan, deps.upstreams.viaName)?.lines.text.split('\r\n') ?? [];
   const fields = lines
     .filter((line) => line !== '')
     .map((line): [string, string] => {
       const colon = line.indexOf(':');
       return [line.slice(0, colon), line.slice(colon + 2)];
     });
-  return [['Host', plan.hostHeader], ...fields];
+  return [['Host', plan.hostHeader], ['X-Request-Id', plan.requestId], ...fields];
 }
 
 function openSocket(context: RequestContext, deps: WhoamiDeps): void {

@@ -9,6 +9,7 @@ import type { HealthCheck } from '../config/document.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
+import { RequestLines } from '../wire/request-lines.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
 
 export interface ActiveCheckDeps {
@@ -60,10 +61,13 @@ export class ActiveCheck {
   }
 }
 
+const LINES = new RequestLines('User-Agent: postern-health\r\n');
+
 /** One question. Its timer is exact, as the answer decides about a server. */
 class Probe implements PoolWaiter, AppCall, BodySink {
   readonly method = 'GET';
   readonly head: string;
+  readonly lines: RequestLines = LINES;
   readonly bodyLength = 0;
   readonly wantsUpgrade = false;
   readonly wantsRecent = false;
@@ -82,7 +86,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
     this.#deps = deps;
     this.#done = done;
     this.connectMs = deps.settings.timeoutMs;
-    this.head = `GET ${deps.settings.path} HTTP/1.1\r\nHost: ${deps.authority}\r\nUser-Agent: postern-health\r\n`;
+    this.head = `GET ${deps.settings.path} HTTP/1.1\r\nHost: ${deps.authority}\r\n`;
   }
 
   start(): void {

@@ -21,6 +21,7 @@ import { PosternError } from '../core/errors.ts';
 import type { BodySink, Exchange } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
+import { RequestLines } from '../wire/request-lines.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
 import { DISCARD } from '../wire/http1-response.ts';
 import type { Ticker } from '../wire/ticker.ts';
@@ -58,6 +59,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
   wantsUpgrade = false;
   idleMs: number;
   head = '';
+  lines: RequestLines = NO_LINES;
   readonly #deps: ForwardDeps;
   readonly #exchange: Exchange;
   readonly #plan: ForwardPlan;
@@ -68,7 +70,6 @@ export class ForwardJob implements PoolWaiter, AppCall {
   #member: BackendMember | null = null;
   #connection: AppConnection | null = null;
   #upgrade: Upgrade | null = null;
-  #fields = '';
   #takesTrailers = false;
   #isGrpc = false;
   #isOver = false;
@@ -104,11 +105,10 @@ export class ForwardJob implements PoolWaiter, AppCall {
     const fields = buildRequestFields(this.#exchange, this.#plan, this.#deps.viaName);
     if (fields === null) return this.#fail(loopError(this.#deps.viaName));
     if (!isTarget(this.#plan.path) || !isTarget(this.#plan.query)) return this.#fail(targetError());
-    this.#fields = fields.text;
+    this.lines = fields.lines;
     this.#takesTrailers = fields.takesTrailers;
     if (upgrade !== null) {
       this.#upgrade = upgrade;
-      this.#fields += upgrade.lines;
       this.wantsUpgrade = true;
     }
     this.#group = this.#deps.backends.groupOf(this.#plan.action);
@@ -139,13 +139,14 @@ export class ForwardJob implements PoolWaiter, AppCall {
   }
 
   #headFor({ target }: BackendMember): string {
-    const { path, query, action, hostHeader } = this.#plan;
+    const { path, query, action, hostHeader, requestId } = this.#plan;
     const rule = action.hostHeader;
     // HTTP/1.0 may name none; HTTP/1.1 must.
     const kept = rule === 'keep' && hostHeader !== '' ? hostHeader : target.authority;
     const host = typeof rule === 'object' ? fieldValue(rule.fixed) : kept;
     const method = this.wantsUpgrade && this.method === 'CONNECT' ? 'GET' : this.method;
-    return `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\n${this.#fields}`;
+    const own = `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: ${requestId}\r\n`;
+    return this.#upgrade === null ? own : own + this.#upgrade.lines;
   }
 
   onClient(connection: AppConnection): void {
@@ -223,7 +224,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#isOver = true;
     // A tunnel may live for days: what only its request needed goes.
     this.head = '';
-    this.#fields = '';
+    this.lines = NO_LINES;
     this.#upgrade = null;
     this.#group = null;
     this.#tried = null;
@@ -301,6 +302,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
   }
 }
 
+const NO_LINES = new RequestLines('');
 const NONE: readonly BackendMember[] = [];
 
 function ignore(): void {}

@@ -229,7 +229,7 @@ function isNotForClients(key: string): boolean {
 
 /** The head is built once, as text; HTTP/2 takes lower-case names and the Host as ":authority". */
 function toHttp2Headers(call: AppCall, scheme: string): OutgoingHttpHeaders {
-  const lines = call.head.split('\r\n');
+  const lines = (call.head + call.lines.text).split('\r\n');
   const [method = call.method, path = '/'] = (lines[0] ?? '').split(' ');
   const headers: Record<string, string | string[]> = { ':method': method, ':scheme': scheme, ':path': path };
   for (let i = 1; i < lines.length; i++) {

@@ -101,7 +101,7 @@ test('what identity and route add is there exactly once, whatever the client sen
         strip: createStripList(['X-Custom-Id', 'X-Forwarded-User']),
         requestHeaders: { add: { 'X-Team': 'blue' }, remove: [] },
       });
-      const text = buildRequestFields(new FakeExchange({ headers }), plan, 'postern-x')?.text ?? '';
+      const text = buildRequestFields(new FakeExchange({ headers }), plan, 'postern-x')?.lines.text ?? '';
       const ours = text.split('\r\n').filter((line) => /^x[-_.](forwarded[-_.]user|team|custom[-_.]id)/i.test(line));
       assert.deepEqual(ours, ['X-Forwarded-User: alice', 'X-Custom-Id: 7', 'X-Team: blue']);
     }),

@@ -22,10 +22,11 @@ import type { ForwardPlan } from './plan.ts';
 import { hasToken, namedByConnection } from '../wire/hop-by-hop.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
+import { RequestLines } from '../wire/request-lines.ts';
 
 export interface BuiltFields {
-  /** Lines with CRLF, without Host. */
-  readonly text: string;
+  /** Without Host, the request's id, and framing. */
+  readonly lines: RequestLines;
   /** The client takes trailers. */
   readonly takesTrailers: boolean;
 }
@@ -40,7 +41,7 @@ export function buildRequestFields(exchange: Exchange, plan: ForwardPlan, viaNam
   const built = kept !== undefined && isSameCase(kept, plan, viaName) ? kept.fields : build(exchange, plan, viaName);
   if (built === null) return null;
   if (headers.isRemembered && built !== kept?.fields) keptFields.set(headers, { plan, viaName, fields: built });
-  return { text: `${built.text}X-Request-Id: ${plan.requestId}\r\n`, takesTrailers: built.takesTrailers };
+  return built;
 }
 
 interface KeptFields {
@@ -113,7 +114,7 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
   if (plan.clientIp !== null) text += `X-Real-IP: ${plan.clientIp}\r\n`;
   text += `Via: ${via === '' ? '' : `${via}, `}${request.version} ${viaName}\r\n`;
   for (const [name, value] of plan.identityHeaders) text += `${name}: ${fieldValue(value)}\r\n`;
-  return { text: text + edits.lines, takesTrailers };
+  return { lines: new RequestLines(text + edits.lines), takesTrailers };
 }
 
 /** What the visitor's own connection shows. An unknown address is not said rather than guessed. */

@@ -14,6 +14,8 @@ export interface BodySink {
   flush(): void;
   /** The body is complete. Trailers have passed no filter yet. */
   end(trailers: HeaderBlock | null): void;
+  /** The last bytes, which are used up when this returns, and the end without trailers. Sinks without it are written a copy. */
+  endWith?(chunk: Buffer): void;
   /** The source broke: the receiver must see that the message is not complete (RFC 9112 section 8). */
   abort(error: PosternError): void;
 }

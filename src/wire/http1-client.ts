@@ -10,7 +10,8 @@ import type { BodySink } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
-import { readLatin1 } from './latin1.ts';
+import { readLatin1, writeLatin1 } from './latin1.ts';
+import type { RequestLines } from './request-lines.ts';
 import { MAX_RESPONSE_HEAD_BYTES, parseResponseHead } from './response-head.ts';
 import type { AppResponseHead } from './response-head.ts';
 import { PosternError } from '../core/errors.ts';
@@ -20,8 +21,10 @@ import type { Duplex } from 'node:stream';
 /** A request on its way to an app, and who takes the answer. */
 export interface AppCall {
   readonly method: string;
-  /** Request line and fields, each with its CRLF; without framing fields and without the empty line. */
+  /** Request line, Host and what differs from request to request, each line with its CRLF. */
   readonly head: string;
+  /** The other fields. Framing fields are in neither. */
+  readonly lines: RequestLines;
   /** As in BodySource; 0: none. */
   readonly bodyLength: number;
   readonly wantsUpgrade: boolean;
@@ -158,17 +161,27 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     const length = call.bodyLength;
     if (length === 0) {
       this.deadline = this.#owner.now + call.firstByteMs;
-      const end = expectsBody(call.method) ? 'Content-Length: 0\r\n\r\n' : '\r\n';
-      this.socket.write(call.head + end, 'latin1');
+      this.#writeHead(call, expectsBody(call.method) ? 'Content-Length: 0\r\n' : '');
       return;
     }
     this.deadline = Infinity;
     this.socket.cork();
-    const framing = length === -1 ? 'Transfer-Encoding: chunked\r\n\r\n' : `Content-Length: ${length}\r\n\r\n`;
-    this.socket.write(call.head + framing, 'latin1');
+    this.#writeHead(call, length === -1 ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`);
     this.#body.open(length);
     call.startBody(this.#body);
     this.socket.uncork();
+  }
+
+  #writeHead(call: AppCall, framing: string): void {
+    const start = call.head + framing;
+    const { bytes } = call.lines;
+    if (bytes === null) {
+      this.socket.write(`${start}${call.lines.text}\r\n`, 'latin1');
+      return;
+    }
+    const out = Buffer.allocUnsafe(start.length + bytes.length);
+    out.set(bytes, writeLatin1(out, start, 0));
+    this.socket.write(out);
   }
 
   destroy(): void {
@@ -309,6 +322,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     }
     const isWhole = this.#state === LENGTH && this.#left <= length - at;
     const end = isWhole ? at + this.#left : length;
+    if (isWhole && isShared && this.#sink?.endWith !== undefined)
+      return this.#finish(end < length, buffer.subarray(at, end));
     if (this.#state === LENGTH) this.#left -= end - at;
     this.#deliver(isShared ? copyOf(buffer, at, end) : buffer.subarray(at, end));
     if (this.#state === GONE) return;
@@ -350,7 +365,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   }
 
   /** The response is complete. The connection is let go first: the end of one answer may begin the next request. */
-  #finish(hasExtraBytes: boolean): void {
+  #finish(hasExtraBytes: boolean, last: Buffer | null = null): void {
     const sink = this.#sink as BodySink;
     const trailers = this.#trailers;
     const call = this.#call;
@@ -370,7 +385,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
       this.destroy();
     }
     call?.onDone();
-    sink.end(trailers === null || call === null ? null : call.passTrailers(trailers));
+    if (last !== null && sink.endWith !== undefined) sink.endWith(last);
+    else sink.end(trailers === null || call === null ? null : call.passTrailers(trailers));
   }
 
   #onBodyChange(error: PosternError | null): void {

@@ -117,6 +117,27 @@ export class Http1Response implements BodySink {
     this.#carrier.responseDone();
   }
 
+  endWith(chunk: Buffer): void {
+    const head = this.#head;
+    const isAll = head !== null && this.#heldBytes === 0 && this.#framing === COUNTED && chunk.length === this.#left;
+    if (!isAll || this.#isEnded || chunk.length > COPIED_BYTES) {
+      this.write(Buffer.from(chunk));
+      this.end(null);
+      return;
+    }
+    // The ordinary small answer: one buffer, one write.
+    const buffer = Buffer.allocUnsafe(head.text.length + chunk.length);
+    const at = writeLatin1(buffer, head.text, 0);
+    if (!this.#isSound(buffer, head)) return;
+    buffer.set(chunk, at);
+    this.bytesOut += chunk.length;
+    this.#left = 0;
+    this.#head = null;
+    this.#isEnded = true;
+    this.#carrier.socket.write(buffer);
+    this.#carrier.responseDone();
+  }
+
   abort(_error: PosternError): void {
     if (this.#isEnded) return;
     this.#break();
