@@ -2,6 +2,7 @@
  * One request on its way through the house: what was found out so far, for the next step and for the
  * log. Filled in step by step; a field that a step did not reach stays at its first value.
  */
+import { printAuthority } from '../wire/authority.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Judged } from '../gate/gate.ts';
 import type { CompiledHost, CompiledRoute } from '../route/table.ts';
@@ -55,7 +56,7 @@ export class RequestContext {
   /** Host and port as the visitor typed them. */
   get authority(): string {
     const { host, port } = this.exchange.request;
-    return port === null ? host : `${host}:${port}`;
+    return printAuthority(host, port);
   }
 
   /** The port that the visitor typed, or the scheme's own. */

@@ -47,6 +47,8 @@ import type { Site } from './site.ts';
 const HEARTBEAT_MISSED_MS = 1_000;
 const TICK_MS = 250;
 const SLICE_MS = 4;
+/** Heads and small answers are cut out of it: with 8 KiB a new one was needed every five requests. */
+Buffer.poolSize = 32_768;
 
 const boot = workerData as WorkerBoot;
 if (parentPort === null) throw new Error('Cannot run: an edge worker is started by the control thread');

@@ -16,6 +16,7 @@ import { buildRequestFields } from './request-headers.ts';
 import { dropOwnCookies, editResponseHeaders, hasEdits } from './response-headers.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
+import type { ProxyAction } from '../config/document.ts';
 import type { Clock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink, Exchange } from '../wire/exchange.ts';
@@ -72,6 +73,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
   #upgrade: Upgrade | null = null;
   #takesTrailers = false;
   #isGrpc = false;
+  #hasWaited = false;
   #isOver = false;
 
   // oxlint-disable-next-line max-params -- one allocation a request, no options object
@@ -117,8 +119,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
 
   #tryNext(lastError: PosternError | null): void {
     const { members, action } = this.#group as Group;
-    const choice = { now: this.#deps.clock.now(), tried: this.#tried ?? NONE, clientIp: this.#plan.clientIp };
-    const member = chooseMember(action, members, choice) as BackendMember | null;
+    const member = this.#choose(action, members);
     if (member === null) return this.#fail(lastError ?? nobodyError(areAllDown(members)));
     this.#member = member;
     this.#report.server = member.target.label;
@@ -126,9 +127,18 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#acquire(member);
   }
 
+  #choose(action: ProxyAction, members: readonly BackendMember[]): BackendMember | null {
+    const [only] = members;
+    if (members.length === 1 && only !== undefined && only.check === null && this.#tried === null) return only;
+    const choice = { now: this.#deps.clock.now(), tried: this.#tried ?? NONE, clientIp: this.#plan.clientIp };
+    return chooseMember(action, members, choice) as BackendMember | null;
+  }
+
   #acquire(member: BackendMember): void {
     member.target.inFlight++;
+    this.#hasWaited = false;
     this.#carrierOf(member).acquire(this);
+    this.#hasWaited = true;
   }
 
   /** gRPC needs HTTP/2; other requests to `https` apps speak HTTP/1.1, which every app does. */
@@ -151,7 +161,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
 
   onClient(connection: AppConnection): void {
     this.#connection = connection;
-    this.#report.connectMs = performance.now() - this.#exchange.startedAt;
+    // One that was open and free took no time.
+    if (this.#hasWaited) this.#report.connectMs = performance.now() - this.#exchange.startedAt;
     try {
       connection.send(this);
     } catch (error) {

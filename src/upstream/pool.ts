@@ -138,7 +138,8 @@ export class Pool implements ClientOwner {
       return next.onClient(client);
     }
     const idleMs = keepAliveMs === -1 ? MAX_IDLE_MS : Math.min(MAX_IDLE_MS, keepAliveMs - 1_000);
-    client.idleSince = performance.now();
+    // Of the last tick: it may look older than it is, which only makes us dial.
+    client.idleSince = this.now;
     client.idleUntil = this.now + idleMs;
     this.#idle.push(client);
     if (this.#isDraining || idleMs <= 0) client.destroy();

@@ -43,6 +43,18 @@ export function parseAuthority(text: string): Authority {
   return authority;
 }
 
+const printed = new Map<string, { readonly port: number | null; readonly text: string }>();
+
+/** Host and port as they stand in a URL, the text made once: every request of a host needs it. */
+export function printAuthority(host: string, port: number | null): string {
+  const known = printed.get(host);
+  if (known !== undefined && known.port === port) return known.text;
+  const text = port === null ? host : `${host}:${port}`;
+  if (printed.size >= MAX_CACHED) printed.clear();
+  printed.set(host, { port, text });
+  return text;
+}
+
 /** A slice would keep the whole message head that it was cut from alive. */
 function ownCopy(text: string): string {
   return readLatin1(Buffer.from(text, 'latin1'), 0, text.length);

@@ -30,7 +30,8 @@ export class HeadBuffer {
 
   constructor(limits: HeadBufferLimits) {
     this.#limits = limits;
-    this.#bytes = Buffer.allocUnsafe(FIRST_SIZE);
+    // Out of no pool: a head that never ends would keep all of it.
+    this.#bytes = Buffer.allocUnsafeSlow(FIRST_SIZE);
   }
 
   /** True while nothing but empty lines came. */
@@ -82,7 +83,7 @@ export class HeadBuffer {
   }
 
   #grow(): void {
-    const larger = Buffer.allocUnsafe(Math.min(this.#bytes.length * 2, this.#limits.headerBytes));
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#bytes.length * 2, this.#limits.headerBytes));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
