@@ -6,8 +6,8 @@
 import { PosternError } from '../core/errors.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { LiveHandle } from '../gate/live.ts';
+import { Roster } from '../core/roster.ts';
 import { placeOf } from './place.ts';
-import { Roster } from './roster.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Site } from './site.ts';
 

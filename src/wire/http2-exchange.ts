@@ -45,6 +45,8 @@ export class Http2Exchange implements Exchange, BodySink {
   onClose: ((outcome: ExchangeOutcome) => void) | null = null;
   /** True once this side broke it off: such resets are not the client's. */
   isAborted = false;
+  /** Among the open streams of its connection. */
+  seat = -1;
   readonly #carrier: Http2Carrier;
   readonly #body: Http2RequestBody | null;
   #status = 0;
@@ -220,6 +222,22 @@ export class Http2Exchange implements Exchange, BodySink {
     this.#afterEnd();
   }
 
+  endWith(chunk: Buffer): void {
+    const isAll = chunk.length === this.#left && !this.#isCorked && !this.#isGone && !this.#isEnded;
+    // The chunk's memory is used again, and node writes later.
+    const bytes = Buffer.from(chunk);
+    if (!isAll) {
+      this.write(bytes);
+      this.end(null);
+      return;
+    }
+    this.#left = 0;
+    this.#bytesOut += bytes.length;
+    this.#isEnded = true;
+    this.stream.end(bytes);
+    this.#afterEnd();
+  }
+
   /** Deadlines; called at each tick. */
   tick(now: number): void {
     this.#body?.checkDeadlines(now);
@@ -283,7 +301,9 @@ export class Http2Exchange implements Exchange, BodySink {
     // Nothing is sent after END_STREAM or a reset, so an end without blame means that all went out.
     const isWhole = wasEnded && rstCode === NGHTTP2_NO_ERROR && !this.isAborted && !this.#carrier.isBroken;
     const complete = this.#isTunnel || (this.hasAnswered && isWhole);
-    this.#body?.abort(new PosternError('CLIENT_CLOSED', GONE, { code: rstCode }));
+    // An error takes its stack down: most bodies are complete by now and need none.
+    if (this.#body !== null && !this.#body.isComplete)
+      this.#body.abort(new PosternError('CLIENT_CLOSED', GONE, { code: rstCode }));
     this.#carrier.exchangeClosed(this);
     const bytesIn = this.#body?.bytesIn ?? 0;
     const tell = this.onClose;

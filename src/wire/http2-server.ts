@@ -6,6 +6,7 @@
  */
 import http2, { constants, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { Roster } from '../core/roster.ts';
 import type { ConnectionFacts, HandleExchange } from './exchange.ts';
 import { HttpSyntaxError, METHODS_TAKEN } from './http-syntax-error.ts';
 import type { BodyLimits } from './http1-request-body.ts';
@@ -117,7 +118,7 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
   readonly #socket: Socket;
   readonly #settings: Http2Settings;
   readonly #handle: HandleExchange;
-  readonly #exchanges: Set<Http2Exchange> = new Set();
+  readonly #exchanges = new Roster<Http2Exchange>();
   #idleDeadline: number;
   #isDraining = false;
   #isOver = false;
@@ -167,14 +168,14 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
   }
 
   tick(now: number): void {
-    for (const exchange of this.#exchanges) exchange.tick(now);
+    for (const exchange of this.#exchanges.all()) exchange.tick(now);
     if (this.#exchanges.size > 0 || now < this.#idleDeadline) return;
     if (this.#isDraining) this.destroy();
     else this.drain();
   }
 
   exchangeClosed(exchange: Http2Exchange): void {
-    this.#exchanges.delete(exchange);
+    this.#exchanges.remove(exchange);
     const wait = this.#isDraining ? CLOSE_GRACE_MS : this.#settings.keepAliveMs;
     this.#idleDeadline = this.ticker.now + wait;
     if (!exchange.isAborted && exchange.stream.rstCode !== NGHTTP2_NO_ERROR) this.#countReset();

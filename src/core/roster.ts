@@ -35,6 +35,11 @@ export class Roster<T extends Seated> {
     return true;
   }
 
+  /** Whoever is in now; they may leave while they are gone through. */
+  all(): readonly T[] {
+    return this.#seats.slice();
+  }
+
   /** Those of whom it is true, taken out. */
   take(isWanted: (member: T) => boolean): T[] {
     const taken = this.#seats.filter((member) => isWanted(member));
