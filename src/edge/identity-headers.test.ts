@@ -182,6 +182,11 @@ test('an assertion is signed once for a session and audience, anew at half its l
   const ending = person();
   const short = rig.make(ASSERTED, { ...seen(ending), expiresAt: rig.clock.at + 10_500 });
   assert.equal((await rig.verify(tokenOf(short), ORIGIN))['exp'], Math.floor((rig.clock.at + 10_500) / 1_000));
+  const long = rig.make(ASSERTED, seen(ada));
+  const shorter = rig.make(ASSERTED, { ...seen(ada), expiresAt: rig.clock.at + 20_000 });
+  assert.notEqual(shorter, long, 'one person, two sessions: the shorter gets one of its own');
+  assert.equal((await rig.verify(tokenOf(shorter), ORIGIN))['exp'], Math.floor((rig.clock.at + 20_000) / 1_000));
+  assert.equal(rig.make(ASSERTED, seen(ada)), shorter, 'which serves the longer one too');
   for (let n = 0; n < 500; n++) rig.make(ASSERTED, { ...seen(ada), origin: `https://h${n}.example` });
   assert.ok(await rig.verify(tokenOf(rig.make(ASSERTED, seen(ada))), ORIGIN));
 });

@@ -42,6 +42,8 @@ const MOST_AUDIENCES = 32;
 interface Kept {
   readonly headers: IdentityHeaders;
   readonly renewAt: number;
+  /** When what it was made for ends: one person's sessions share what is kept, and none may hand on a longer one. */
+  readonly endsAt: number;
 }
 
 /** By audience; "" where nothing is signed. */
@@ -76,11 +78,12 @@ function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) =>
     const kept = keptFor(identity);
     const audience = hasAssertion ? (naming.audience ?? origin) : '';
     const known = kept.get(audience);
-    if (known !== undefined && (!hasAssertion || deps.now() < known.renewAt)) return known.headers;
+    const isFresh = !hasAssertion || (known !== undefined && deps.now() < known.renewAt && known.endsAt <= expiresAt);
+    if (known !== undefined && isFresh) return known.headers;
     const signed = hasAssertion ? deps.sign({ identity, audience, origin, expiresAt }) : null;
     const headers = describe(naming, identity, signed?.token ?? null);
     if (kept.size >= MOST_AUDIENCES) kept.clear();
-    kept.set(audience, { headers, renewAt: signed?.renewAt ?? 0 });
+    kept.set(audience, { headers, renewAt: signed?.renewAt ?? 0, endsAt: expiresAt });
     return headers;
   };
 }
