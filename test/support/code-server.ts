@@ -74,14 +74,16 @@ export async function openTerminal(page: Page): Promise<void> {
   await terminal.click();
 }
 
-/** Types the command until the file that it makes is there; answers what the file holds. */
+const textOf = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+
+/** Types the command until the file that it writes a line to has one; answers what the file holds. */
 export async function runInTerminal(page: Page, command: string, file: string): Promise<string> {
   await until(async () => {
     await page.locator('.xterm').first().click();
     await page.keyboard.type(`${command}\n`, { delay: 5 });
     const deadline = Date.now() + 3_000;
-    while (!existsSync(file) && Date.now() < deadline) await page.waitForTimeout(50);
-    return existsSync(file);
+    while (!textOf(file).endsWith('\n') && Date.now() < deadline) await page.waitForTimeout(50);
+    return textOf(file).endsWith('\n');
   }, `"${command}" runs in the terminal`);
-  return readFileSync(file, 'utf8');
+  return textOf(file);
 }
