@@ -11,6 +11,7 @@ import { addUserCommands } from './user.ts';
 import type { CheckOptions } from './check.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { InstallOptions } from './install.ts';
+import type { PolicyDiffOptions } from './policy.ts';
 import type { RunOptions } from './run.ts';
 
 /** systemd hands a unit its state folder; by hand it is `./data`. */
@@ -45,6 +46,7 @@ export function createProgram(version: string): Command {
     .option('--data <dir>', 'data folder of the running Postern', data)
     .action(async (options: { data: string }) => (await import('./reload.ts')).reload(options.data));
   addExplainCommand(program, data);
+  addPolicyCommands(program, data);
   addConfigCommands(program);
   addUserCommands(program, data);
   addSessionCommands(program, data);
@@ -95,6 +97,22 @@ function addExplainCommand(program: Command, data: string): void {
     .option('--json', 'machine-readable')
     .option('--data <dir>', 'data folder of the running Postern', data)
     .action(async (url: string, options: ExplainOptions) => (await import('./explain.ts')).explain(url, options));
+}
+
+function addPolicyCommands(program: Command, data: string): void {
+  program
+    .command('policy')
+    .description('Rules of two documents')
+    .command('diff <old> <new>')
+    .description('Replays an access log against a new document: whose access would change. Exits 1 where some would')
+    .option('--log <file>', 'access log, JSON lines; "-" is standard input; may be repeated', collect, [])
+    .option('--env-file <file>', 'variables for ${NAME} in the documents')
+    .option('--people <file>', 'groups of people, as JSON; without it, those whom Postern knows now')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder, for the groups of people', data)
+    .action(async (before: string, after: string, options: PolicyDiffOptions) =>
+      (await import('./policy.ts')).diffPolicies(before, after, options),
+    );
 }
 
 function addConfigCommands(program: Command): void {

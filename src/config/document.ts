@@ -201,6 +201,8 @@ export interface Route {
   readonly deny: readonly Rule[];
   /** Persons whom the rules let in must have shown a second factor too. */
   readonly require: 'second-factor' | null;
+  /** Rules on trial; null where there are none. */
+  readonly shadow: ShadowRules | null;
   readonly action: Action;
   readonly stripPrefix: string | null;
   /** New path with {path} as the canonical path after strip_prefix, or null. */
@@ -215,6 +217,14 @@ export interface Route {
   readonly upgrades: readonly string[];
   readonly limits: RouteLimits;
   readonly at: Path;
+}
+
+/** Judged and logged, not enforced. */
+export interface ShadowRules {
+  /** In place of the route's; null: the same. */
+  readonly allow: readonly Rule[] | null;
+  /** Besides the route's. */
+  readonly deny: readonly Rule[];
 }
 
 /** What an app learns about who comes, and under which names. */

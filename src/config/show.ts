@@ -24,6 +24,7 @@ import type {
   Route,
   RouteLimits,
   Rule,
+  ShadowRules,
   UpstreamServer,
 } from './document.ts';
 import type { Secret } from './load.ts';
@@ -203,6 +204,7 @@ function shownRoute(route: Route): Shown {
         : Object.fromEntries(Object.entries(route.matchHeaders).map(([name, value]) => [name, value ?? true])),
     allow: shownRules(route.allow),
     deny: route.deny.length === 0 ? undefined : shownRules(route.deny),
+    shadow: shownShadow(route.shadow),
     require: route.require ?? undefined,
     ...shownAction(route.action),
     strip_prefix: route.stripPrefix ?? undefined,
@@ -224,6 +226,15 @@ function shownIdentityHeaders(headers: IdentityHeaders): { readonly [key: string
   return {
     identity_headers: isNone ? 'none' : { ...names, groups_encoding: headers.groupsEncoding },
     assertion_audience: headers.audience ?? undefined,
+  };
+}
+
+function shownShadow(shadow: ShadowRules | null): Shown | undefined {
+  if (shadow === null) return undefined;
+  const { allow, deny } = shadow;
+  return {
+    allow: allow === null ? undefined : shownRules(allow),
+    deny: deny.length === 0 ? undefined : shownRules(deny),
   };
 }
 

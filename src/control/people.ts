@@ -49,6 +49,8 @@ export type PeopleOperations = {
   'user.delete': (input: { name: string }) => Promise<{ name: string }>;
   'user.reset-factors': (input: { name: string }) => Promise<{ name: string; removed: number }>;
   'user.groups': (input: { name: string; groups: string[] }) => Promise<AccountSummary>;
+  /** Accounts, and whoever is signed in by another provider: names with groups, for replaying a log. */
+  'people.known': () => Promise<readonly KnownPerson[]>;
   'sessions.list': () => Promise<readonly SessionLine[]>;
   'sessions.revoke': (input: { id?: string; user?: string }) => Promise<{ revoked: number }>;
 };
@@ -59,6 +61,14 @@ export interface PeopleDeps {
   readonly sessions: Sessions;
   /** Makes the page's address of a set-password token; null where no sign-in host is known. */
   readonly linkUrl: (token: string) => string | null;
+}
+
+export interface KnownPerson {
+  readonly provider: string;
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly roles: readonly string[];
+  readonly email: string | null;
 }
 
 const ACTOR = 'cli';
@@ -103,6 +113,7 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
       }
       return changed(deps, name, await accounts.setGroups((await findAccount(accounts, name)).subject, groups, ACTOR));
     },
+    'people.known': () => knownPeople(deps),
     'sessions.list': async () =>
       (await deps.sessions.list()).map((session) => ({
         id: session.key.slice(0, SHORT_ID),
@@ -124,6 +135,15 @@ function emailOf({ name, email }: { name: string; email?: string }): { email?: s
   throw refusal(
     `Cannot add user "${name}": ${JSON.stringify(email)} is not an e-mail address such as "alice@example.com"`,
   );
+}
+
+async function knownPeople({ accounts, sessions }: PeopleDeps): Promise<readonly KnownPerson[]> {
+  const local = (await accounts.list()).map((account) => accounts.personOf(account, []));
+  const signedIn = (await sessions.list()).map((session) => session.person);
+  const all = new Map([...signedIn, ...local].map((person) => [`${person.provider}:${person.name}`, person]));
+  return [...all.values()].map(({ provider, name, groups, roles, email, emailVerified }) => {
+    return { provider, name, groups, roles, email: emailVerified ? email : null };
+  });
 }
 
 async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): Promise<{ revoked: number }> {

@@ -1,5 +1,6 @@
 /** The end of a request: its line in the log, its share of the metrics, no trace left of it here. */
 import { whoOf } from '../observe/access-log.ts';
+import { reasonOf } from './decision-reason.ts';
 import type { Logger } from '../core/log.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -29,6 +30,7 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
     const errorCode = context.errorCode ?? report?.errorCode ?? null;
     metrics.request(route === null ? null : route.label, outcome.status, durationMs);
     if (decision !== null) metrics.count('decisions', decision);
+    if (context.shadow !== null) metrics.count('shadowDecisions', context.shadow.kind);
     // A stream of HTTP/2 does not know what passed through its tunnel; the tunnel does.
     const bytesIn = outcome.bytesIn || (report?.tunnel?.bytesToApp ?? 0);
     const bytesOut = outcome.bytesOut || (report?.tunnel?.bytesToClient ?? 0);
@@ -54,6 +56,8 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
       route: route === null ? null : route.label,
       rule: judged !== null && 'rule' in judged.decision ? judged.decision.rule : null,
       decision,
+      reason: reasonOf(context),
+      shadow: context.shadow,
       upstream: report?.server ?? null,
       connectMs: report?.connectMs ?? null,
       firstByteMs: report?.firstByteMs ?? null,

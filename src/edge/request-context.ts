@@ -4,6 +4,7 @@
  */
 import { printAuthority } from '../wire/authority.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import type { Decision } from '../policy/facts.ts';
 import type { Judged } from '../gate/gate.ts';
 import type { CompiledHost, CompiledRoute } from '../route/table.ts';
 import type { ForwardReport } from '../upstream/plan.ts';
@@ -31,6 +32,8 @@ export class RequestContext {
   host: CompiledHost | null = null;
   route: CompiledRoute | null = null;
   judged: Judged | null = null;
+  /** What the rules on trial would have decided, where that is something else. */
+  shadow: Decision | null = null;
   /** Where the visitor was led to, on a route where that depends on who comes; see place.ts. */
   place: string | null = null;
   report: (ForwardReport & { readonly tunnel: Pick<Tunnel, 'bytesToApp' | 'bytesToClient'> | null }) | null = null;

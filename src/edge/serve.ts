@@ -8,6 +8,7 @@ import type { Exchange } from '../wire/exchange.ts';
 import { isUpgradeOriginAllowed } from '../gate/origin.ts';
 import type { Gate, Judged } from '../gate/gate.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
+import { factsOf } from './place.ts';
 import { needsHttps, redirectToHttps } from './redirect.ts';
 import { askToSignIn, challenge, failWith, sendDenied, sendError } from './refuse.ts';
 import { RequestContext } from './request-context.ts';
@@ -17,6 +18,7 @@ import { act } from './act.ts';
 import type { ChallengeBoard } from './challenge-board.ts';
 import type { ClientFacts } from '../wire/client-address.ts';
 import type { ListenerTraits } from './request-context.ts';
+import type { CompiledPolicy } from '../policy/compile.ts';
 import type { ControlPort, InternalResponse } from './control-port.ts';
 import type { Site } from './site.ts';
 
@@ -150,11 +152,21 @@ function serveRoute(context: RequestContext, deps: ServeDeps): void {
 function settle(context: RequestContext, judged: Judged, deps: ServeDeps): void {
   if (context.isOver) return;
   context.judged = judged;
+  const shadow = context.route?.shadow ?? null;
   try {
+    if (shadow !== null) tryShadow(context, judged, shadow);
     obey(context, judged, deps);
   } catch (error) {
     failWith(context, error);
   }
+}
+
+/** Rules on trial are judged on the same facts; they change nothing but the log. */
+function tryShadow(context: RequestContext, judged: Judged, shadow: Pick<CompiledPolicy, 'decide'>): void {
+  // Without an identity that was looked at there is nothing to judge by.
+  if (judged.credential === 'refused' || judged.decision.kind === 'unavailable') return;
+  const decision = shadow.decide(factsOf(context, judged.identity));
+  if (decision.kind !== judged.decision.kind) context.shadow = decision;
 }
 
 function obey(context: RequestContext, judged: Judged, deps: ServeDeps): void {

@@ -22,6 +22,8 @@ const ENTRY: AccessEntry = {
   who: 'local:alice',
   route: 'app.example.com /*',
   rule: 'signed-in',
+  reason: null,
+  shadow: null,
   decision: 'allow',
   upstream: 'http://127.0.0.1:3000',
   connectMs: 0.5,

@@ -31,6 +31,10 @@ export interface AccessEntry {
   readonly route: string | null;
   readonly rule: string | null;
   readonly decision: string | null;
+  /** Why, as a stable code. */
+  readonly reason: string | null;
+  /** What rules on trial would have decided, where that is something else. */
+  readonly shadow: { readonly kind: string; readonly rule: string } | null;
   readonly upstream: string | null;
   readonly connectMs: number | null;
   readonly firstByteMs: number | null;
@@ -97,18 +101,19 @@ export function accessLine(entry: AccessEntry): string {
 }
 
 /** Most requests ride on an open connection to the app and succeed. */
-function isUsual({ connectMs, retries, errorCode, complete }: AccessEntry): boolean {
-  return connectMs === null && retries === 0 && errorCode === null && complete;
+function isUsual({ connectMs, retries, errorCode, shadow, complete }: AccessEntry): boolean {
+  return connectMs === null && retries === 0 && errorCode === null && shadow === null && complete;
 }
 
-function unusualFields({ connectMs, retries, errorCode, complete }: AccessEntry): string {
+function unusualFields({ connectMs, retries, errorCode, shadow, complete }: AccessEntry): string {
   const connect = connectMs === null ? '' : `,"connectMs":${milliseconds(connectMs)}`;
   const again = retries === 0 ? '' : `,"retries":${retries}`;
   const code = errorCode === null ? '' : `,"code":${quoted(errorCode)}`;
-  return `${connect}${again}${code}${complete ? '' : ',"complete":false'}`;
+  const trial = shadow === null ? '' : `${field('shadow', shadow.kind)}${field('shadowRule', shadow.rule)}`;
+  return `${connect}${again}${code}${trial}${complete ? '' : ',"complete":false'}`;
 }
 
-type Decided = Pick<AccessEntry, 'who' | 'route' | 'rule' | 'decision' | 'upstream' | 'tls'>;
+type Decided = Pick<AccessEntry, 'who' | 'route' | 'rule' | 'decision' | 'reason' | 'upstream' | 'tls'>;
 
 const ROUTES_MAX = 1000;
 const lastOfRoute = new Map<string | null, { readonly of: Decided; readonly text: string }>();
@@ -117,16 +122,21 @@ const lastOfRoute = new Map<string | null, { readonly of: Decided; readonly text
 function decisionFields(entry: AccessEntry): string {
   const last = lastOfRoute.get(entry.route);
   if (last !== undefined && isSame(last.of, entry)) return last.text;
-  const { who, route, rule, decision, upstream, tls } = entry;
-  const text = `,"who":${quoted(cut(who, TEXT_MAX))}${field('route', route)}${field('decision', decision)}${field('rule', rule)}${field('upstream', upstream)}${field('tls', tls)}`;
+  const { who, route, rule, decision, reason, upstream, tls } = entry;
+  const text = `,"who":${quoted(cut(who, TEXT_MAX))}${field('route', route)}${field('decision', decision)}${field('rule', rule)}${field('reason', reason)}${field('upstream', upstream)}${field('tls', tls)}`;
   if (lastOfRoute.size >= ROUTES_MAX) lastOfRoute.clear();
-  lastOfRoute.set(route, { of: { who, route, rule, decision, upstream, tls }, text });
+  lastOfRoute.set(route, { of: { who, route, rule, decision, reason, upstream, tls }, text });
   return text;
 }
 
 function isSame(a: Decided, b: Decided): boolean {
   return (
-    a.who === b.who && a.rule === b.rule && a.decision === b.decision && a.upstream === b.upstream && a.tls === b.tls
+    a.who === b.who &&
+    a.rule === b.rule &&
+    a.decision === b.decision &&
+    a.reason === b.reason &&
+    a.upstream === b.upstream &&
+    a.tls === b.tls
   );
 }
 

@@ -11,6 +11,11 @@ export const DURATION_BUCKETS: readonly number[] = [
 /** Counters with one label, by label value. */
 export const COUNTERS = {
   decisions: { name: 'postern_decisions_total', label: 'decision', help: 'Requests by what the rules decided.' },
+  shadowDecisions: {
+    name: 'postern_shadow_decisions_total',
+    label: 'decision',
+    help: 'Requests that rules on trial would have decided otherwise, by their decision.',
+  },
   errors: { name: 'postern_errors_total', label: 'code', help: 'Requests that ended in an error, by error code.' },
   upstreamErrors: { name: 'postern_upstream_errors_total', label: 'code', help: 'Failures of apps, by error code.' },
   upstreamRetries: {

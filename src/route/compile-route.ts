@@ -3,7 +3,7 @@
  * What cannot be compiled is a diagnostic, and the route it leaves behind refuses every request.
  */
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
-import type { Choice, Document, Host, Route, Rule, RuleText, UpstreamServer } from '../config/document.ts';
+import type { Choice, Document, Host, Route, Rule, RuleText, ShadowRules, UpstreamServer } from '../config/document.ts';
 import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
@@ -62,6 +62,7 @@ export class RouteCompiler {
       host: host.name,
       config: route,
       policy,
+      shadow: route.shadow === null ? null : this.#shadow(host, route, route.shadow),
       needsIdentity: !policy.isPublic || isFilledByIdentity || choices.length > 0,
       choices,
       isPersonal: isPersonal || choices.length > 0,
@@ -88,6 +89,10 @@ export class RouteCompiler {
     const { policy, diagnostics } = compilePolicy({ allow: rules, routeDeny: [], hostDeny: [], providers, services });
     this.#diagnostics.push(...diagnostics);
     return (facts) => policy.decide(facts).kind === 'allow';
+  }
+
+  #shadow(host: Host, route: Route, { allow, deny }: ShadowRules): CompiledPolicy {
+    return this.#policy(host, { ...route, allow: allow ?? route.allow, deny: [...route.deny, ...deny] });
   }
 
   #policy(host: Host, route: Route): CompiledPolicy {

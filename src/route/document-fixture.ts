@@ -54,6 +54,7 @@ export function routeOf(path: string, allow: readonly RuleText[], changes: Parti
     rewrite: null,
     requestHeaders: { add: {}, remove: [] },
     responseHeaders: { add: {}, remove: [] },
+    shadow: null,
     identityHeaders: DEFAULT_IDENTITY_HEADERS,
     encodedSlash: 'reject',
     origins: [],

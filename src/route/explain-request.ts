@@ -36,6 +36,8 @@ export type Explanation =
       /** Null: the request is refused as ambiguous. */
       readonly targetPath: string | null;
       readonly decision: Decision;
+      /** What the rules on trial would decide; null where there are none. */
+      readonly shadow: Decision | null;
       readonly traces: readonly RuleTrace[];
     };
 
@@ -65,7 +67,8 @@ export function explainRequest(table: RoutingTable, asked: AskedRequest): Explan
     request: { method: asked.method, host: name, path, query },
   };
   const { policy } = route;
-  const judged = { decision: policy.decide(facts), traces: policy.explain(facts) };
+  const shadow = route.shadow?.decide(facts) ?? null;
+  const judged = { decision: policy.decide(facts), shadow, traces: policy.explain(facts) };
   return { kind: 'route', host, route, path, targetPath: route.targetPath(path), ...judged };
 }
 
@@ -104,11 +107,12 @@ export function formatExplanation(explanation: Explanation): string {
     case 'no-route':
       return `Host   ${explanation.host.name}\nNo route takes "${explanation.path}" with this method, or only one past a stricter route\n`;
     case 'route': {
-      const { host, route, targetPath, decision, traces } = explanation;
+      const { host, route, targetPath, decision, shadow, traces } = explanation;
       const sent =
         targetPath === null ? 'refused with 400: the path is ambiguous after strip_prefix and rewrite' : targetPath;
       const place = `Host   ${host.name}\nRoute  ${route.label}\nPath   ${explanation.path} -> ${sent}\n`;
-      return `${place}Rules\n${formatTraces(traces)}${describeDecision(decision)}\n`;
+      const trial = shadow === null ? '' : `On trial: ${describeDecision(shadow)}\n`;
+      return `${place}Rules\n${formatTraces(traces)}${describeDecision(decision)}\n${trial}`;
     }
     default:
       return assertNever(explanation);
@@ -126,8 +130,10 @@ export function explanationToJson(explanation: Explanation): unknown {
     case 'no-route':
       return { kind: explanation.kind, host: explanation.host.name, path: explanation.path };
     case 'route': {
-      const { kind, host, route, path, targetPath, decision, traces } = explanation;
-      return { kind, host: host.name, route: route.label, path, targetPath, decision, rules: tracesToJson(traces) };
+      const { kind, host, route, path, targetPath, decision, shadow, traces } = explanation;
+      const rules = tracesToJson(traces);
+      const trial = shadow === null ? {} : { shadow };
+      return { kind, host: host.name, route: route.label, path, targetPath, decision, ...trial, rules };
     }
     default:
       return assertNever(explanation);

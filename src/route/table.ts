@@ -45,6 +45,8 @@ export interface CompiledRoute {
   readonly host: string;
   readonly config: Route;
   readonly policy: CompiledPolicy;
+  /** Of the rules on trial; null where there are none. */
+  readonly shadow: CompiledPolicy | null;
   /** True where somebody's identity is needed: for the policy, or to fill a template. */
   readonly needsIdentity: boolean;
   /** The path for the app, after strip_prefix and rewrite; null: refuse the request as ambiguous (400). */

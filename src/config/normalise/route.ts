@@ -11,6 +11,7 @@ import type {
   Route,
   RouteLimits,
   Rule,
+  ShadowRules,
   UpstreamServer,
 } from '../document.ts';
 import { pathFault } from '../path-pattern.ts';
@@ -26,6 +27,7 @@ import { isAnonymous, readRules } from './rules.ts';
 export interface Settings {
   /** Null: none was given so far, and a route without one is refused. */
   readonly allow: readonly Rule[] | null;
+  readonly shadow: ShadowRules | null;
   readonly require: Route['require'];
   readonly limits: Partial<RouteLimits>;
   readonly proxy: ProxySettings;
@@ -39,6 +41,7 @@ export interface Settings {
 
 export const DEFAULT_SETTINGS: Settings = {
   allow: null,
+  shadow: null,
   require: null,
   limits: {},
   proxy: DEFAULT_PROXY,
@@ -55,6 +58,7 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
   const responseEdits = { direction: 'response', base: base.responseHeaders } as const;
   return {
     allow: readRules(input.allow, [...path, 'allow'], context) ?? base.allow,
+    shadow: readShadow(input, path, base.shadow, context),
     require: readRequire(input.require, base.require),
     limits: { ...base.limits, ...readRouteLimits(input, path, context) },
     proxy: readProxySettings(input, path, base.proxy, context),
@@ -66,6 +70,20 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
     upgrades:
       input.upgrades === undefined ? base.upgrades : readUpgrades(input.upgrades, [...path, 'upgrades'], context),
   };
+}
+
+function readShadow(
+  { shadow }: RouteInput,
+  path: Path,
+  base: ShadowRules | null,
+  context: Context,
+): ShadowRules | null {
+  if (shadow === undefined) return base;
+  const at = [...path, 'shadow'];
+  const allow = readRules(shadow.allow, [...at, 'allow'], context);
+  const deny = readRules(shadow.deny, [...at, 'deny'], context);
+  if (allow === null && deny === null) context.report(at, 'is empty', 'add "allow" or "deny"');
+  return { allow, deny: deny ?? [] };
 }
 
 export interface RoutePlace {
@@ -107,6 +125,7 @@ export function readRoute(
     matchHeaders,
     allow,
     deny,
+    shadow: settings.shadow,
     require: settings.require,
     action,
     stripPrefix,

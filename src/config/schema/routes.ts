@@ -62,6 +62,12 @@ export interface RedirectInput {
   readonly status?: number | undefined;
 }
 
+/** Rules on trial. */
+export interface ShadowInput {
+  readonly allow?: RulesInput | undefined;
+  readonly deny?: RulesInput | undefined;
+}
+
 /** One of `routes`. */
 export interface ChoiceInput {
   readonly when?: RulesInput | undefined;
@@ -78,6 +84,7 @@ export interface RouteInput extends RouteLimitsInput, HeaderEditsInput, Identity
   readonly allow?: RulesInput | undefined;
   readonly require?: 'second-factor' | 'nothing' | undefined;
   readonly deny?: RulesInput | undefined;
+  readonly shadow?: ShadowInput | undefined;
   readonly methods?: string | readonly string[] | undefined;
   readonly headers?: Readonly<Record<string, Scalar | true>> | undefined;
   readonly strip_prefix?: string | undefined;
@@ -197,6 +204,17 @@ const ruleKeys = {
     word('second-factor', 'nothing'),
     'What a person must show beside matching a rule: `second-factor` asks for an authenticator app or a passkey once a session. `nothing` takes back what the host asks for.',
     { default: 'nothing' },
+  ),
+  shadow: key(
+    section(
+      {
+        allow: key(rulesShape, 'In place of `allow`.'),
+        deny: key(rulesShape, 'Besides `deny`.'),
+      },
+      'a map with "allow" and "deny"',
+    ) as z.ZodType<ShadowInput>,
+    'Rules on trial: judged for every request and logged where they would decide otherwise, but not enforced.',
+    { examples: [{ allow: ['group:staff'] }] },
   ),
 };
 

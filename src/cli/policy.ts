@@ -1,0 +1,99 @@
+/** `postern policy diff OLD NEW --log FILE`: whose access a new document would change, by what really happened. */
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { PosternError } from '../core/errors.ts';
+import { fileSource } from '../control/document-source.ts';
+import { compileTable } from '../route/compile.ts';
+import { createPolicyDiffer, readLogLine } from '../route/policy-diff.ts';
+import type { KnownPerson, PolicyDiff, Verdict } from '../route/policy-diff.ts';
+import type { RoutingTable } from '../route/table.ts';
+import { runOperation } from './operation.ts';
+import { print, printTable } from './terminal.ts';
+
+export interface PolicyDiffOptions {
+  readonly log: readonly string[];
+  readonly envFile?: string;
+  readonly people?: string;
+  readonly data: string;
+  readonly json?: true;
+}
+
+export async function diffPolicies(before: string, after: string, options: PolicyDiffOptions): Promise<void> {
+  if (options.log.length === 0) throw refusal('give --log FILE, the access log as JSON lines; "-" is standard input');
+  const tables = { before: tableOf(before, options.envFile), after: tableOf(after, options.envFile) };
+  const differ = createPolicyDiffer(tables, await peopleOf(options));
+  for (const file of options.log) {
+    for await (const line of linesOf(file)) {
+      const request = readLogLine(line);
+      if (request !== null) differ.add(request);
+    }
+  }
+  const diff = differ.result();
+  if (options.json === true) print(JSON.stringify(diff, null, 2));
+  else show(diff);
+  // As diff does: there is something to look at.
+  if (diff.changes.length > 0) process.exitCode = 1;
+}
+
+function tableOf(config: string, envFile: string | undefined): RoutingTable {
+  const { document, diagnostics } = fileSource({ config, ...(envFile !== undefined && { envFile }) }).read().result;
+  if (document !== null) return compileTable(document).table;
+  throw refusal(`"${config}" has problems; first: ${diagnostics[0]?.message ?? 'unknown'}; see "postern check"`);
+}
+
+/** The log has names; groups come from a file, or from whom Postern knows now. */
+async function peopleOf({ people, data }: PolicyDiffOptions): Promise<readonly KnownPerson[]> {
+  if (people !== undefined) return readPeople(people);
+  return existsSync(data) ? runOperation(data, 'people.known', {}) : [];
+}
+
+function readPeople(file: string): readonly KnownPerson[] {
+  const list: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (!Array.isArray(list) || !list.every(isPerson))
+    throw refusal(`"${file}" is not a list such as [{ "provider": "local", "name": "alice", "groups": ["ops"] }]`);
+  return list;
+}
+
+function isPerson(value: unknown): value is KnownPerson {
+  if (typeof value !== 'object' || value === null) return false;
+  const { provider, name, groups } = value as Record<string, unknown>;
+  return typeof provider === 'string' && typeof name === 'string' && Array.isArray(groups);
+}
+
+async function* linesOf(file: string): AsyncIterableIterator<string> {
+  const input = file === '-' ? process.stdin : createReadStream(file);
+  try {
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    throw refusal(`"${file}" cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function show({ requests, changes, unclear }: PolicyDiff): void {
+  if (changes.length === 0) print(`No change for the ${requests} requests of the log`);
+  else {
+    const rows = changes.map((one) => [
+      one.who === '-' ? '(nobody)' : one.who,
+      one.route,
+      text(one.before),
+      text(one.after),
+      String(one.requests),
+      one.example,
+    ]);
+    printTable([['WHO', 'ROUTE', 'BEFORE', 'AFTER', 'REQUESTS', 'FOR EXAMPLE'], ...rows]);
+  }
+  const count = unclear.reduce((sum, one) => sum + one.requests, 0);
+  if (count === 0) return;
+  const some = unclear.slice(0, 5).map((one) => `${one.who === '-' ? '(nobody)' : one.who} (${one.requests})`);
+  print(
+    `Unclear: ${count} requests that the old document decides otherwise than the log says, since a group, certificate or header of then is not known: ${some.join(', ')}`,
+  );
+}
+
+function text({ outcome, by }: Verdict): string {
+  return `${outcome} (${by})`;
+}
+
+function refusal(message: string): PosternError {
+  return new PosternError('OPERATION_REFUSED', `Cannot compare: ${message}`);
+}

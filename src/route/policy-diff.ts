@@ -1,0 +1,159 @@
+/**
+ * Replays lines of an access log against two documents and says whose access would change. A line names
+ * who came, not their groups: those are looked up, and where the old document then decides otherwise than
+ * the log says, something of the request is not known (a group of then, a certificate, a header), and the
+ * line is counted as unclear instead of being guessed.
+ */
+import type { Identity, Person } from '../core/person.ts';
+import { normaliseIp } from '../core/ip-address.ts';
+import { ANONYMOUS } from '../policy/facts.ts';
+import { explainRequest } from './explain-request.ts';
+import type { RoutingTable } from './table.ts';
+
+/** Of a line of the log, what is needed here. */
+export interface LoggedRequest {
+  readonly who: string;
+  readonly ip: string | null;
+  readonly method: string;
+  readonly host: string;
+  /** With its query. */
+  readonly path: string;
+  readonly decision: string;
+}
+
+/** What is known of a person now. */
+export interface KnownPerson {
+  readonly provider: string;
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly roles?: readonly string[];
+  /** Verified. */
+  readonly email?: string | null;
+}
+
+export type Outcome = 'allow' | 'deny' | 'sign-in' | 'challenge' | 'nothing';
+
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** The rule, or why there is none. */
+  readonly by: string;
+}
+
+export interface Change {
+  readonly who: string;
+  /** Host and route pattern of the new document, or of the old one where the new has none. */
+  readonly route: string;
+  readonly before: Verdict;
+  readonly after: Verdict;
+  readonly requests: number;
+  /** One of them. */
+  readonly example: string;
+}
+
+export interface PolicyDiff {
+  readonly requests: number;
+  readonly changes: readonly Change[];
+  /** Lines that the old document decides otherwise than they were: who, and how many. */
+  readonly unclear: readonly { readonly who: string; readonly requests: number }[];
+}
+
+/** Beyond so many different requests the oldest answers are forgotten, not the counts. */
+const MOST_REMEMBERED = 50_000;
+const DECIDED: ReadonlySet<string> = new Set(['allow', 'deny', 'sign-in', 'challenge']);
+const MACHINE = /^(service|token):(.+)$/s;
+
+/** Null for what no rule decided (own pages, redirects) or is no line of ours. */
+export function readLogLine(text: string): LoggedRequest | null {
+  let line: Record<string, unknown>;
+  try {
+    line = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+  if (typeof line !== 'object' || line === null || line['kind'] !== 'request') return null;
+  const { who, method, host, path, decision, ip } = line;
+  if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return null;
+  if (typeof who !== 'string' || typeof decision !== 'string' || !DECIDED.has(decision)) return null;
+  return { who, method, host, path, decision, ip: typeof ip === 'string' ? normaliseIp(ip) : null };
+}
+
+export interface DiffTables {
+  readonly before: RoutingTable;
+  readonly after: RoutingTable;
+}
+
+export interface PolicyDiffer {
+  readonly add: (request: LoggedRequest) => void;
+  readonly result: () => PolicyDiff;
+}
+
+export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPerson[]): PolicyDiffer {
+  const known = new Map(people.map((one) => [`${one.provider}:${one.name}`, one]));
+  const answers = new Map<string, readonly [Verdict, Verdict, string]>();
+  const changes = new Map<string, Change>();
+  const unclear = new Map<string, number>();
+  let requests = 0;
+  const judge = (request: LoggedRequest): readonly [Verdict, Verdict, string] => {
+    const key = JSON.stringify([request.who, request.ip, request.method, request.host, request.path]);
+    let answer = answers.get(key);
+    if (answer === undefined) {
+      const identity = identityOf(request, known);
+      const [before, oldRoute] = verdictOf(tables.before, request, identity);
+      const [after, newRoute] = verdictOf(tables.after, request, identity);
+      answer = [before, after, newRoute ?? oldRoute ?? request.host];
+      if (answers.size >= MOST_REMEMBERED) answers.clear();
+      answers.set(key, answer);
+    }
+    return answer;
+  };
+  return {
+    add(request) {
+      requests++;
+      const [before, after, route] = judge(request);
+      if (before.outcome !== request.decision) {
+        unclear.set(request.who, (unclear.get(request.who) ?? 0) + 1);
+        return;
+      }
+      if (before.outcome === after.outcome) return;
+      const key = JSON.stringify([request.who, route, before, after]);
+      const seen = changes.get(key);
+      const example = seen?.example ?? `${request.method} ${request.host}${request.path}`;
+      changes.set(key, { who: request.who, route, before, after, example, requests: (seen?.requests ?? 0) + 1 });
+    },
+    result: () => ({
+      requests,
+      changes: [...changes.values()].sort((a, b) => b.requests - a.requests || (a.who < b.who ? -1 : 1)),
+      unclear: [...unclear].map(([who, count]) => ({ who, requests: count })).sort((a, b) => b.requests - a.requests),
+    }),
+  };
+}
+
+function identityOf({ who, decision }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): Identity {
+  if (who === '-') return ANONYMOUS;
+  const machine = MACHINE.exec(who);
+  if (machine !== null) return { kind: machine[1] as 'service' | 'token', name: machine[2] ?? '' };
+  const colon = who.indexOf(':');
+  const [provider, name] = [who.slice(0, colon), who.slice(colon + 1)];
+  // A known person was asked to sign in: for a second factor. Else it was shown, where it was needed.
+  const amr = decision === 'sign-in' ? [] : ['mfa'];
+  return { kind: 'person', person: { ...personFrom(known.get(who) ?? { provider, name, groups: [] }), amr } };
+}
+
+function personFrom({ provider, name, groups, roles = [], email = null }: KnownPerson): Person {
+  const attributes = { email, emailVerified: email !== null, groups, roles };
+  return { provider, subject: name, name, displayName: name, ...attributes, amr: [] };
+}
+
+function verdictOf(
+  table: RoutingTable,
+  { method, host, path, ip }: LoggedRequest,
+  identity: Identity,
+): readonly [Verdict, route: string | null] {
+  const explanation = explainRequest(table, { url: `https://${host}${path}`, method, identity, ip });
+  if (explanation.kind !== 'route') {
+    const route = explanation.kind === 'no-route' ? explanation.host.name : null;
+    return [{ outcome: 'nothing', by: explanation.kind }, route];
+  }
+  const { decision, route } = explanation;
+  return [{ outcome: decision.kind, by: decision.rule }, route.label];
+}

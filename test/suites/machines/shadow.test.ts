@@ -1,0 +1,113 @@
+/**
+ * Changing one's mind: rules on trial are judged and logged and change nothing; the log of what really
+ * happened is replayed against a new document, and says whose access would change.
+ */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { addUser, signIn, startPostern } from '../../support/postern.ts';
+import { createVisitor } from '../../support/visitor.ts';
+import type { PosternProcess } from '../../support/postern.ts';
+
+suite('rules on trial and replayed logs', () => {
+  let app: Server;
+  let postern: PosternProcess;
+  const url = (path: string): string => `https://app.localhost:${postern.https}${path}`;
+  const document = (ports: { https: number; health: number }, rules: string): string => `version: 1
+listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+providers: { local: { type: local } }
+sign_in: { url: "https://auth.localhost:${ports.https}" }
+hosts:
+  app.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", ${rules} }
+`;
+  const OLD = 'allow: [signed-in, "token:ci"], shadow: { allow: ["group:ops"], deny: ["user:bob"] }';
+
+  before(async () => {
+    app = createServer((_req, res) => res.end('ok'));
+    await new Promise<void>((done) => {
+      app.listen(0, '127.0.0.1', done);
+    });
+    postern = await startPostern({ document: (ports) => document(ports, OLD) });
+  });
+  after(async () => {
+    await postern?.close();
+    app?.closeAllConnections();
+    app?.close();
+  });
+
+  test('shadow: is logged where it would decide otherwise, counted, explained, and not enforced', async () => {
+    for (const [name, groups] of [
+      ['ada', ['ops']],
+      ['bob', ['ops']],
+      ['eve', []],
+    ] as const) {
+      const visitor = await signIn(url(`/${name}`), name, await addUser(postern, name, groups));
+      assert.equal((await visitor.send(url(`/${name}`))).status, 200);
+    }
+    const { stdout: token } = await postern.cli('token', 'create', '--for', 'ci');
+    const headers = { authorization: `Bearer ${token.trim()}` };
+    assert.equal((await createVisitor().send(url('/ci'), { headers })).status, 200);
+    await postern.waitFor(/"path":"\/ci"/);
+    const rows = postern
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.includes('"kind":"request"'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter((row) => row['host'] === 'app.localhost' && row['decision'] === 'allow');
+    const of = (who: string): unknown => {
+      const row = rows.find((one) => one['who'] === who);
+      return [row?.['status'], row?.['reason'], row?.['shadow'], row?.['shadowRule']];
+    };
+    assert.deepEqual(of('local:ada'), [200, 'person', undefined, undefined]);
+    assert.deepEqual(of('local:bob'), [200, 'person', 'deny', 'local:user:bob']);
+    assert.deepEqual(of('local:eve'), [200, 'person', 'deny', '(no rule)']);
+    assert.deepEqual(of('token:ci'), [200, 'token', 'deny', '(no rule)']);
+    const metrics = await (await fetch(`http://127.0.0.1:${postern.health}/metrics`)).text();
+    assert.match(metrics, /postern_shadow_decisions_total\{decision="deny"\} [3-9]/);
+    const explained = await postern.cli('explain', url('/'), '--as', 'bob');
+    assert.match(explained.stdout, /Allowed by "signed-in"\nOn trial: Denied by "local:user:bob"/);
+  });
+
+  test('every row of the log has a reason', async () => {
+    await createVisitor().open(url('/'));
+    await createVisitor().send(url('/'), { headers: { authorization: 'Bearer x' } });
+    await createVisitor()
+      .send(`https://nobody.localhost:${postern.https}/`)
+      .catch(() => undefined);
+    await postern.waitFor(/"reason":"own"/);
+    const rows = postern
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"kind":"request"'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    assert.ok(rows.length > 5 && rows.every((row) => typeof row['reason'] === 'string'));
+    assert.ok(rows.some((row) => row['reason'] === 'sign-in-needed'));
+  });
+
+  test('policy diff replays the log against a new document', async () => {
+    const files = {
+      old: join(postern.dir, 'old.yaml'),
+      next: join(postern.dir, 'next.yaml'),
+      log: join(postern.dir, 'access.jsonl'),
+    };
+    writeFileSync(files.old, document(postern, OLD));
+    writeFileSync(files.next, document(postern, 'allow: ["group:ops"], deny: ["user:bob"]'));
+    writeFileSync(files.log, postern.output());
+    const same = await postern.cli('policy', 'diff', files.old, files.old, '--log', files.log);
+    assert.deepEqual([same.code, /^No change for the \d+ requests/.test(same.stdout)], [0, true], same.stderr);
+    const { code, stdout, stderr } = await postern.cli('policy', 'diff', files.old, files.next, '--log', files.log);
+    assert.equal(code, 1, stderr);
+    for (const who of ['local:bob', 'local:eve', 'token:ci']) assert.match(stdout, new RegExp(`${who}.*allow.*deny`));
+    assert.doesNotMatch(stdout, /local:ada/);
+    const json = await postern.cli('policy', 'diff', files.old, files.next, '--log', files.log, '--json');
+    const diff = JSON.parse(json.stdout) as { changes: { who: string }[]; unclear: unknown[] };
+    assert.deepEqual(new Set(diff.changes.map(({ who }) => who)), new Set(['local:bob', 'local:eve', 'token:ci']));
+    assert.deepEqual(diff.unclear, []);
+    const missing = await postern.cli('policy', 'diff', files.old, files.next, '--log', '/nowhere');
+    assert.match(missing.stderr, /Cannot compare: "\/nowhere" cannot be read/);
+  });
+});
