@@ -1,6 +1,6 @@
 /**
  * Reads the little DER that OpenSSL's bindings do not tell: the authority key identifier and the serial
- * number of a certificate (RFC 9773 section 4.1 names certificates by them). Definite lengths only, every
+ * number of a certificate (RFC 9773 section 4.1 names certificates by them), and "must-staple". Definite lengths only, every
  * length is checked against what is there, and whatever else is in the certificate is stepped over.
  */
 
@@ -25,6 +25,8 @@ const VERSION = 0xa0;
 const KEY_IDENTIFIER = 0x80;
 /** 2.5.29.35 */
 const AUTHORITY_KEY_IDENTIFIER = Buffer.of(0x55, 0x1d, 0x23);
+/** 1.3.6.1.5.5.7.1.24, TLS feature (RFC 7633): "must-staple". */
+const TLS_FEATURE = Buffer.of(0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x18);
 
 /** The element at an offset; SyntaxError where there is no whole one. */
 export function readElement(der: Buffer, at: number): Element {
@@ -60,26 +62,37 @@ export interface CertificateIdentity {
 
 /** Serial number and authority key identifier of a certificate's DER; SyntaxError where it is none. */
 export function readCertificateIdentity(der: Buffer): CertificateIdentity {
-  const certificate = expect(readElement(der, 0), SEQUENCE);
-  const fields = readChildren(expect(readElement(certificate, 0), SEQUENCE));
+  const fields = fieldsOf(der);
   const serialAt = fields[0]?.tag === VERSION ? 1 : 0;
   const serial = fields[serialAt];
   if (serial === undefined) throw new SyntaxError('Cannot read certificate: it has no serial number');
-  const extensions = fields.find((field) => field.tag === EXTENSIONS);
+  const keyId = extensionOf(fields, AUTHORITY_KEY_IDENTIFIER);
+  const parts = keyId === null ? [] : readChildren(expect(readElement(keyId, 0), SEQUENCE));
   return {
     serial: expect(serial, INTEGER),
-    authorityKeyId: extensions === undefined ? null : authorityKeyIdIn(extensions.content),
+    authorityKeyId: parts.find((part) => part.tag === KEY_IDENTIFIER)?.content ?? null,
   };
 }
 
-function authorityKeyIdIn(extensions: Buffer): Buffer | null {
-  for (const one of readChildren(expect(readElement(extensions, 0), SEQUENCE))) {
+/** True where the certificate demands a stapled OCSP answer (RFC 7633). */
+export function wantsStapling(der: Buffer): boolean {
+  return extensionOf(fieldsOf(der), TLS_FEATURE) !== null;
+}
+
+function fieldsOf(der: Buffer): Element[] {
+  const certificate = expect(readElement(der, 0), SEQUENCE);
+  return readChildren(expect(readElement(certificate, 0), SEQUENCE));
+}
+
+/** The value of an extension; null where the certificate has none of that kind. */
+function extensionOf(fields: readonly Element[], wanted: Buffer): Buffer | null {
+  const extensions = fields.find((field) => field.tag === EXTENSIONS);
+  if (extensions === undefined) return null;
+  for (const one of readChildren(expect(readElement(extensions.content, 0), SEQUENCE))) {
     const [id, ...rest] = readChildren(expect(one, SEQUENCE));
-    if (id === undefined || !expect(id, OBJECT_ID).equals(AUTHORITY_KEY_IDENTIFIER)) continue;
+    if (id === undefined || !expect(id, OBJECT_ID).equals(wanted)) continue;
     const value = rest.find((part) => part.tag !== BOOLEAN);
-    if (value === undefined) return null;
-    const parts = readChildren(expect(readElement(expect(value, OCTETS), 0), SEQUENCE));
-    return parts.find((part) => part.tag === KEY_IDENTIFIER)?.content ?? null;
+    return value === undefined ? null : expect(value, OCTETS);
   }
   return null;
 }

@@ -122,3 +122,13 @@ test('a reader looks at a file again once it changed, and judges the time each t
   assert.notEqual(readAgain(pair, Date.now()).entry, null);
   assert.match(readAgain(pair, Date.now() + 91 * DAY).diagnostics[0]?.message ?? '', /expired on/);
 });
+
+test('a certificate that demands a stapled OCSP answer is used, and explained', () => {
+  const { openssl } = fixture;
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'staple.key'];
+  const names = ['-subj', '/CN=a.test', '-addext', 'subjectAltName=DNS:a.test', '-addext', 'tlsfeature=status_request'];
+  openssl('req', '-x509', '-days', '60', ...key, ...names, '-out', 'staple.pem');
+  const { entry, diagnostics } = read('staple.pem', 'staple.key');
+  assert.notEqual(entry, null);
+  assert.match(diagnostics.map((one) => one.message).join(), /demands a stapled OCSP answer \("must-staple"\)/);
+});

@@ -8,6 +8,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import { chainFor, chainPem, parseCertificates, type Chain } from './_certificate-chain.ts';
+import { wantsStapling } from './der-reader.ts';
 import { namesOf } from './names.ts';
 import type { CertificateEntry } from './certificate-set.ts';
 import type { X509Certificate } from 'node:crypto';
@@ -184,6 +185,13 @@ function remarksOn({ certificate }: PairOfFiles, { leaf, certificates, isAsWritt
   if (!isAsWritten) {
     const message = `Certificate file "${certificate}" is not in order, or holds certificates that are not of its chain; they are sent in order, without strangers`;
     remarks.push({ message, remedy: 'write the server certificate first, then each issuer' });
+  }
+  if (wantsStapling(leaf.raw)) {
+    const message = `Certificate "${certificate}" demands a stapled OCSP answer ("must-staple"), which nobody gives any more; strict clients will refuse it`;
+    remarks.push({
+      message,
+      remedy: 'order it anew without must-staple: CAs have ended OCSP, and short lives took its place',
+    });
   }
   if (certificates.length === 1 && leaf.infoAccess?.includes('CA Issuers') === true) {
     const message = `Certificate file "${certificate}" holds no intermediate certificate; many clients will refuse it`;
