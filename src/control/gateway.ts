@@ -174,6 +174,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     store,
     sealKey,
     stage: pool,
+    dataDir,
     log,
     version: options.version,
     onChange: () => void keeper.review(),

@@ -4,6 +4,7 @@
  */
 import { systemClock } from '../core/clock.ts';
 import { seal, unseal } from '../session/seal.ts';
+import { ephemeralReason } from './ephemeral-folder.ts';
 import { createChallengeAnswers } from './challenge-answers.ts';
 import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
@@ -32,6 +33,7 @@ export interface Issuing {
 export interface IssuingDeps {
   readonly store: Pick<Store, 'issuance' | 'instance'>;
   readonly sealKey: SealKey;
+  readonly dataDir: string;
   readonly stage: ChallengeStage;
   readonly log: Logger;
   readonly version: string;
@@ -50,6 +52,12 @@ export function createIssuing(deps: IssuingDeps): Issuing {
     async prepareFor(acme) {
       if (acme === null || issuance !== null) return;
       const { Issuance } = await import('../certs/issuance/issuance.ts');
+      const lost = ephemeralReason(deps.dataDir);
+      if (lost !== null)
+        deps.log.warn(
+          { folder: deps.dataDir },
+          `Data folder "${deps.dataDir}" ${lost}: certificates are lost with it, and CAs limit how often one is ordered anew; put it on a disk or a volume`,
+        );
       const { createTxtPublishers } = await import('./txt-publishers.ts');
       publishers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
       const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
