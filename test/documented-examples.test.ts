@@ -6,7 +6,12 @@ import { loadDocument } from '../src/config/load.ts';
 import { compileTable } from '../src/route/compile.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const ENV = { AWS_REQ_IP: '203.0.113.7' };
+const ENV = {
+  AWS_REQ_IP: '203.0.113.7',
+  CLOUDFLARE_TOKEN: 'a-token-of-cloudflare',
+  ZEROSSL_KEY_ID: 'a-key-id',
+  ZEROSSL_HMAC_KEY: 'YS1rZXktb2YtemVyb3NzbA',
+};
 
 /** The YAML blocks of a page, without the indent of a list around them. */
 function examplesOf(text: string): string[] {

@@ -97,10 +97,10 @@ function missingTypeNote(path: Path, words: readonly string[]): Note {
 
 /** A token of digits alone is a number in YAML. */
 function isCredential(path: Path): boolean {
-  return path[0] === 'dns' && path.length > 1 && path[2] !== 'type';
+  return path.includes('eab') || (path[0] === 'dns' && path.length > 1 && path[2] !== 'type');
 }
 
 /** On the line of a DNS provider may stand its token. */
 function withoutLine(note: Note): Note {
-  return note.path[0] === 'dns' ? { ...note, isSecret: true } : note;
+  return note.path[0] === 'dns' || note.path.includes('eab') ? { ...note, isSecret: true } : note;
 }

@@ -137,7 +137,7 @@ export interface AcmePolicy {
   readonly fallbackAfter: number;
   readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
   /** Best first. */
-  readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01')[];
+  readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01' | 'dns-account-01' | 'dns-persist-01')[];
   /** Entry of `dns` for dns-01; null: there is none. */
   readonly dns: string | null;
 }

@@ -39,11 +39,12 @@ export function createChallengeAnswers(deps: ChallengeAnswersDeps): AnswerSource
           return showOnEdge({ kind: 'http', id, token: task.token, body: task.keyAuthorization });
         if (task.type === 'tls-alpn-01')
           return showOnEdge({ kind: 'tls', id, ...certificateFor(task.name, task.digest) });
+        if (task.type === 'dns-persist-01') return async () => {};
         const publisher = dns === null ? null : deps.publisher(dns);
         if (publisher === null)
           throw new PosternError(
             'ACME_FAILED',
-            `Cannot answer dns-01 for "${task.name}": no DNS provider is configured`,
+            `Cannot answer ${task.type} for "${task.name}": no DNS provider is configured`,
           );
         return publish(task, publisher, deps.log, signal);
       },
@@ -52,7 +53,7 @@ export function createChallengeAnswers(deps: ChallengeAnswersDeps): AnswerSource
 }
 
 async function publish(
-  { record, value }: Extract<ChallengeTask, { type: 'dns-01' }>,
+  { record, value }: Extract<ChallengeTask, { record: string }>,
   publisher: TxtPublisher,
   log: Logger,
   signal: AbortSignal,

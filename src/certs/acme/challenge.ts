@@ -1,19 +1,32 @@
 /**
- * Challenges (RFC 8555 section 8, RFC 8737, RFC 8738): what has to be shown where, and the choice among
+ * Challenges (RFC 8555 section 8, RFC 8737, RFC 8738, and two drafts for DNS): what has to be shown where, and the choice among
  * those that a CA offers. Who shows it is behind the ChallengeAnswers interface.
  */
 import { isIP, isIPv4 } from 'node:net';
-import { keyAuthorization, sha256, type AccountKey } from './jws.ts';
+import { dns01Record, dnsAccount01Record, dnsPersist01Record } from '../dns/challenge-record.ts';
+import { keyAuthorization, sha256, type Signer } from './jws.ts';
 import type { Authorization, Challenge, Identifier } from './messages.ts';
 
-export const CHALLENGE_TYPES = ['http-01', 'tls-alpn-01', 'dns-01'] as const;
+export const CHALLENGE_TYPES = ['http-01', 'tls-alpn-01', 'dns-01', 'dns-account-01', 'dns-persist-01'] as const;
 export type ChallengeType = (typeof CHALLENGE_TYPES)[number];
 
 /** One thing to be shown to the CA. */
 export type ChallengeTask =
   | { readonly type: 'http-01'; readonly name: string; readonly token: string; readonly keyAuthorization: string }
   | { readonly type: 'tls-alpn-01'; readonly name: string; readonly digest: Buffer }
-  | { readonly type: 'dns-01'; readonly name: string; readonly record: string; readonly value: string };
+  | {
+      readonly type: 'dns-01' | 'dns-account-01';
+      readonly name: string;
+      readonly record: string;
+      readonly value: string;
+    }
+  /** Its record was set once, by hand, and stays. */
+  | { readonly type: 'dns-persist-01'; readonly name: string; readonly record: string; readonly value: string };
+
+/** The only kind that proves a wildcard (RFC 8555 section 7.1.3, and each draft). */
+export function isDnsChallenge(type: ChallengeType): boolean {
+  return type.startsWith('dns-');
+}
 
 export interface ChallengeAnswers {
   /** Resolves when the answer can be seen; the function it gives takes it away again. */
@@ -38,24 +51,38 @@ export function isChallengeType(text: string): text is ChallengeType {
   return (CHALLENGE_TYPES as readonly string[]).includes(text);
 }
 
-/** The first of `wanted` that is offered and has its token. */
+export type ChosenChallenge = Challenge & { readonly type: ChallengeType };
+
+/** The first of `wanted` that is offered, with what it needs. */
 export function chooseChallenge(
   authorization: Authorization,
   wanted: readonly ChallengeType[],
-): (Challenge & { readonly type: ChallengeType; readonly token: string }) | null {
+): ChosenChallenge | null {
   for (const type of wanted) {
     const found = authorization.challenges.find((one) => one.type === type);
-    if (found?.token !== undefined) return { ...found, type, token: found.token };
+    if (found !== undefined && (found.token !== undefined || type === 'dns-persist-01')) return { ...found, type };
   }
   return null;
 }
 
-export function taskOf(type: ChallengeType, identifier: Identifier, token: string, key: AccountKey): ChallengeTask {
-  const authorization = keyAuthorization(token, key);
-  const name = identifier.value;
-  if (type === 'http-01') return { type, name, token, keyAuthorization: authorization };
-  if (type === 'tls-alpn-01') return { type, name, digest: sha256(authorization) };
-  return { type, name, record: `_acme-challenge.${name}`, value: sha256(authorization).toString('base64url') };
+/** Throws RangeError where the challenge cannot be answered as it is. */
+export function taskOf(challenge: ChosenChallenge, authorization: Authorization, { key, kid }: Signer): ChallengeTask {
+  const name = authorization.identifier.value;
+  const { type } = challenge;
+  if (type === 'dns-persist-01') {
+    const issuerDomainNames = challenge['issuer-domain-names'] ?? [];
+    const domain = nameOf(authorization);
+    const wish = { domain, issuerDomainNames, accountUri: kid ?? '', coversSubdomains: false, persistUntil: null };
+    const { name: record, value } = dnsPersist01Record(wish);
+    return { type, name, record, value };
+  }
+  const token = challenge.token ?? '';
+  const proof = keyAuthorization(token, key);
+  if (type === 'http-01') return { type, name, token, keyAuthorization: proof };
+  if (type === 'tls-alpn-01') return { type, name, digest: sha256(proof) };
+  const { name: record, value } =
+    type === 'dns-01' ? dns01Record(name, proof) : dnsAccount01Record(name, proof, kid ?? '');
+  return { type, name, record, value };
 }
 
 /** The name that the CA's ClientHello carries (RFC 8738 section 6: an address comes as its reverse name). */

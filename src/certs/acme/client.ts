@@ -138,7 +138,7 @@ export class AcmeClient {
     try {
       return await this.#ask(message, step, signal);
     } catch (error) {
-      if (error instanceof AcmeFailure && error.kind === 'unreachable') return error;
+      if (error instanceof AcmeFailure && error.kind === 'unreachable' && !isAboutTrust(error.cause)) return error;
       throw error;
     }
   }
@@ -250,6 +250,12 @@ function plainText(body: string): string {
 function describeIssue(issue: { path: readonly PropertyKey[]; message: string } | undefined): string {
   const place = (issue?.path ?? []).map(String).join('.');
   return place === '' ? 'is not what was asked for' : `has no good "${place}" (${issue?.message ?? ''})`;
+}
+
+/** A certificate that is not trusted now will not be in a second. */
+function isAboutTrust(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return /^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_TLS_CERT)/.test(code);
 }
 
 function reasonOf(error: unknown): string {

@@ -57,6 +57,8 @@ export interface Challenge {
   readonly url: string;
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
   readonly token?: string | undefined;
+  /** Of dns-persist-01. */
+  readonly 'issuer-domain-names'?: readonly string[] | undefined;
   readonly error?: ProblemAnswer | undefined;
 }
 
@@ -126,6 +128,7 @@ export const challengeShape: z.ZodType<Challenge> = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{16,512}$/)
     .optional(),
+  'issuer-domain-names': z.array(z.string().max(255)).max(10).optional(),
   error: problemShape.optional(),
 });
 

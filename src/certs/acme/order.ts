@@ -7,9 +7,11 @@ import { AcmeFailure, problemOf } from './failure.ts';
 import {
   chooseChallenge,
   identifierOf,
+  isDnsChallenge,
   nameOf,
   taskOf,
   type ChallengeAnswers,
+  type ChallengeTask,
   type ChallengeType,
 } from './challenge.ts';
 import { downloadChain } from './chain.ts';
@@ -183,20 +185,35 @@ async function authorize(url: string, request: OrderRequest, deps: OrderDeps, si
     return;
   }
   if (value.status !== 'pending') throw failedAuthorization(value, client);
-  const wanted = name.startsWith('*.') ? request.challenges.filter((type) => type === 'dns-01') : request.challenges;
+  const wanted = name.startsWith('*.') ? request.challenges.filter(isDnsChallenge) : request.challenges;
   const challenge = chooseChallenge(value, wanted);
   if (challenge === null) throw noChallenge(value, wanted, client);
-  const { type, token } = challenge;
+  const { type } = challenge;
+  const task = taskOf(challenge, value, signer);
   report({ kind: 'showing', name, challenge: type });
-  const hide = await answers.show(taskOf(type, value.identifier, token, signer.key), signal);
+  const hide = await answers.show(task, signal);
   try {
     if (challenge.status === 'pending') await respond(challenge.url, { name, type }, deps, signal);
     report({ kind: 'validating', name, challenge: type });
     await pollAuthorization(url, deps, signal);
     report({ kind: 'validated', name, challenge: type });
+  } catch (error) {
+    throw withRecord(error, task);
   } finally {
     await hide();
   }
+}
+
+/** Nobody but the operator sets the record of dns-persist-01: it is told whole. */
+function withRecord(error: unknown, task: ChallengeTask): unknown {
+  if (task.type !== 'dns-persist-01' || !(error instanceof AcmeFailure) || error.kind !== 'challenge') return error;
+  const { kind, step, problem } = error;
+  return new AcmeFailure({
+    kind,
+    step,
+    problem,
+    remedy: `set this TXT record once, it stays: ${task.record} "${task.value}"`,
+  });
 }
 
 async function respond(
@@ -306,7 +323,9 @@ function noChallenge(value: Authorization, wanted: readonly ChallengeType[], cli
     kind: 'refused',
     step: `prove to ${client.name} that "${name}" leads here`,
     because: `it offers ${offered}, and none of them can be answered here${wanted.length === 0 ? '' : ` (${wanted.join(', ')} can)`}`,
-    remedy: isWildcard ? 'a wildcard needs acme.dns with a DNS provider' : 'check acme.challenges and listen',
+    remedy: isWildcard
+      ? 'a wildcard needs dns-01, with your DNS provider under "dns"'
+      : 'check acme.challenges and listen',
   });
 }
 

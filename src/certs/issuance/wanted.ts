@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { createIpSet } from '../../core/ip-address.ts';
 import { warning, type Diagnostic } from '../../core/diagnostic.ts';
 import { coversName } from '../names.ts';
-import type { ChallengeType } from '../acme/challenge.ts';
+import { isDnsChallenge, type ChallengeType } from '../acme/challenge.ts';
 
 type Place = readonly (string | number)[];
 
@@ -83,13 +83,13 @@ export function planCertificates(hosts: readonly NeedyHost[], acme: AcmeDocument
   const wanted = new Map<string, Wanted>();
   const add = (one: Omit<Wanted, 'subject'>): void => {
     const wildcard = one.names.find((name) => name.startsWith('*.'));
-    if (wildcard !== undefined && !one.policy.challenges.includes('dns-01'))
+    if (wildcard !== undefined && !one.policy.challenges.some(isDnsChallenge))
       diagnostics.push(needsDns(wildcard, one.at));
     else wanted.set(subjectOf(one.names), { ...one, subject: subjectOf(one.names) });
   };
   for (const { names, at } of acme.certificates) if (names.length > 0) add({ names, policy: acme.policy, at });
   const lists = [...wanted.values()];
-  const wildcards = hosts.filter(({ name, policy }) => name.startsWith('*.') && policy.challenges.includes('dns-01'));
+  const wildcards = hosts.filter(({ name, policy }) => name.startsWith('*.') && policy.challenges.some(isDnsChallenge));
   for (const { name, policy, at } of hosts) {
     if (lists.some((list) => coversName(list.names, name))) continue;
     if (wildcards.some((wildcard) => wildcard.name !== name && covers(wildcard, { name, policy, at }))) continue;

@@ -73,7 +73,8 @@ function readPolicy(input: HostAcmeInput, at: Path, ground: Ground, context: Con
   const inherits = first !== undefined && input.ca === undefined;
   const own = readCa(input, at, context);
   const dns = readProviderName(input.dns, at, ground, context);
-  if (given.includes('dns-01') && dns === null) needProvider(at, ground, context);
+  const needy = given.find((one) => one === 'dns-01' || one === 'dns-account-01');
+  if (needy !== undefined && dns === null) needProvider(needy, at, ground, context);
   const usual = base.challenges.length > 0 && dns === base.dns ? base.challenges : usualChallenges(listen, dns);
   return {
     cas: [inherits ? mergeCa(first, own, input) : own, ...(inherits ? base.cas.slice(1) : [])],
@@ -93,11 +94,12 @@ function readProviderName(text: string | undefined, at: Path, { base, dns }: Gro
   return null;
 }
 
-function needProvider(at: Path, { dns }: Ground, context: Context): void {
+// oxlint-disable-next-line max-params -- what is needed, and where to say so
+function needProvider(challenge: ChallengeWord, at: Path, { dns }: Ground, context: Context): void {
   if (context.isBroken(['dns']) || context.isBroken([...at, 'dns'])) return;
   context.report(
     [...at, 'challenges'],
-    'names "dns-01", but no DNS provider is chosen',
+    `names "${challenge}", but no DNS provider is chosen`,
     dns.length === 0 ? 'add a top-level "dns" with your provider' : 'add "dns" with the name of one of them',
   );
 }

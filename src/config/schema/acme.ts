@@ -15,7 +15,8 @@ export interface AcmeCaInput {
   readonly roots?: string | undefined;
 }
 
-export type ChallengeWord = 'http-01' | 'tls-alpn-01' | 'dns-01';
+export type ChallengeWord = (typeof CHALLENGE_WORDS)[number];
+const CHALLENGE_WORDS = ['http-01', 'tls-alpn-01', 'dns-01', 'dns-account-01', 'dns-persist-01'] as const;
 export type KeyTypeWord = 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
 
 export interface HostAcmeInput extends AcmeCaInput {
@@ -70,8 +71,8 @@ const policyKeys = {
   ...caKeys,
   key_type: key(word('p256', 'p384', 'rsa2048', 'rsa4096'), 'Kind of the private keys.', { default: 'p256' }),
   challenges: key(
-    oneOrMore(word('http-01', 'tls-alpn-01', 'dns-01'), 'a challenge or a list of them'),
-    'How the CA may be convinced, best first. Without it: `dns-01` where there is a DNS provider, `http-01` where `listen.http` is there, `tls-alpn-01`; one that fails gives way to the next. Wildcards take `dns-01` only.',
+    oneOrMore(word(...CHALLENGE_WORDS), 'a challenge or a list of them'),
+    'How the CA may be convinced, best first. Without it: `dns-01` where there is a DNS provider, `http-01` where `listen.http` is there, `tls-alpn-01`; one that fails gives way to the next. Wildcards are proved by DNS only. `dns-account-01` has a record of its own for each account; `dns-persist-01` needs no DNS provider but a record that you set once and that stays: the first try tells which.',
     { examples: [['tls-alpn-01']] },
   ),
   dns: key(

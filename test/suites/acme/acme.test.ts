@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { skipWithout } from '../../support/peers.ts';
+import { until } from '../../support/programs.ts';
 import { openAcmeRig, untilTrusted, visit, type AcmeRig, type AcmeRigOptions } from './rig.ts';
 
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
@@ -73,6 +74,23 @@ test(
         assert.notEqual(plain.status, 200);
       },
     );
+  },
+);
+
+test(
+  'a host that is an IP address gets a certificate for it, and for visitors that send no name',
+  { skip },
+  async () => {
+    const hosts = '  "127.0.0.1": { tls: acme, respond: { status: 200, body: address }, allow: [public] }';
+    await withRig({ hosts, acme: ', profile: shortlived' }, async (rig, roots) => {
+      const answer = async (): Promise<string> => {
+        const seen = await visit(rig.https, '127.0.0.1', roots);
+        return seen.error ?? seen.body;
+      };
+      await until(async () => (await answer()).endsWith('address'), 'the address is served');
+      const { stdout } = await rig.postern.cli('cert', 'show', '127.0.0.1');
+      assert.match(stdout, /profile +shortlived/);
+    });
   },
 );
 

@@ -33,7 +33,8 @@ let web: Server;
 const answers: ChallengeAnswers = {
   async show(task) {
     if (task.type === 'http-01') tokens.set(task.token, task.keyAuthorization);
-    else if (task.type === 'dns-01') await pebble.dns('set-txt', { host: `${task.record}.`, value: task.value });
+    else if (task.type === 'dns-01' || task.type === 'dns-account-01')
+      await pebble.dns('set-txt', { host: `${task.record}.`, value: task.value });
     return async () => {
       if (task.type === 'http-01') tokens.delete(task.token);
     };
@@ -188,7 +189,7 @@ test(
       /order a certificate for "x\.blocked\.example" at Pebble: the CA says rejectedIdentifier "/,
     );
     const wildcard = await failureOf(order(client, signer, ['*.example.com']));
-    assert.match(wildcard.message, /prove to Pebble that "\*\.example\.com" leads here: .*a wildcard needs acme\.dns/);
+    assert.match(wildcard.message, /prove to Pebble that "\*\.example\.com" leads here: .*a wildcard needs dns-01/);
     const profile = await failureOf(order(client, signer, ['a.example.com'], { profile: 'nice' }));
     assert.match(profile.message, /Pebble has no profile "nice" \(it offers "default", "shortlived"\)/);
     const silent: ChallengeAnswers = { show: async () => async () => {} };
@@ -202,6 +203,23 @@ test(
     const caa = await order(client, signer, ['caa.example.com']).catch((error: unknown) => error);
     // Pebble looks at CAA for some accounts only; where it does, its refusal must be understood.
     if (caa instanceof AcmeFailure) assert.match(caa.message, /caa/i);
+  },
+);
+
+test(
+  'runOrder() proves names by dns-account-01, and by dns-persist-01 with the record that it tells of',
+  { skip },
+  async () => {
+    const client = clientOf();
+    const signer = await signerOf(client);
+    await order(client, signer, ['*.account.example.com'], { challenges: ['dns-account-01'] });
+    const challenges = ['dns-persist-01'] as const;
+    const without = await failureOf(order(client, signer, ['*.persist.example.com'], { challenges }));
+    assert.equal(without.kind, 'challenge');
+    const told = /set this TXT record once, it stays: (\S+) "([^"]+)"/.exec(without.message);
+    assert.equal(told?.[1], '_validation-persist.persist.example.com');
+    await pebble.dns('set-txt', { host: `${told[1]}.`, value: told[2] });
+    await order(client, signer, ['*.persist.example.com'], { challenges });
   },
 );
 

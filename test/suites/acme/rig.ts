@@ -1,5 +1,6 @@
 /** A Postern and a pebble that know each other, and visitors that trust what pebble issues. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -97,7 +98,13 @@ export interface Handshake {
 /** One GET over TLS that trusts the given roots and nothing else. */
 export function visit(port: number, name: string, ca: string, path = '/'): Promise<Handshake> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', servername: name, ca, ALPNProtocols: ['http/1.1'] });
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      ca,
+      ALPNProtocols: ['http/1.1'],
+      ...(isIP(name) === 0 && { servername: name }),
+    });
     let [issuer, serial, validTo, body] = ['', '', 0, ''];
     const end = (error: string | null): void => resolve({ error, issuer, serial, validTo, body });
     socket.once('secureConnect', () => {
