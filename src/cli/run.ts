@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import packageFile from '../../package.json' with { type: 'json' };
+import { keepCompiled } from '../core/compile-cache.ts';
 import { PosternError } from '../core/errors.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import { parseTarget } from '../config/upstream-url.ts';
@@ -37,6 +38,7 @@ export async function run(options: RunOptions): Promise<void> {
   });
   if (gateway.warnings !== '') printError(gateway.warnings);
   announce(gateway, options);
+  keepCompiled();
   const isWatching = (): boolean => options.watch === true || gateway.prepared().document.watch;
   watcher.start(isWatching, () => gateway.reload());
   const end = (signal: string): void => {

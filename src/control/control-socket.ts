@@ -3,12 +3,14 @@
  * nobody to sign in. `POST /OPERATION` with a JSON object; answers lines of JSON: `{ progress }` for each step of
  * what takes its time, at last `{ value }` or `{ code, message }`. It never listens on TCP.
  */
-import { createServer, request } from 'node:http';
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PosternError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
+
+/** Not by an import: that evaluates the lazy parts of node:http, which every command would wait for. */
+const { createServer, request } = process.getBuiltinModule('node:http');
 
 /** Tells of a step while an operation runs. */
 type Report = (progress: string) => void;

@@ -81,7 +81,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 // oxlint-disable-next-line max-lines-per-function -- one list, in the order in which things depend on each other
 async function start(options: GatewayOptions, closers: (() => Promise<unknown> | void)[]): Promise<Gateway> {
   const { source, dataDir, isTerminal } = options;
-  const loaded = source.read().result.document;
+  const first = source.read();
+  const loaded = first.result.document;
   const settings = loaded?.log ?? { level: 'info', format: 'auto' };
   const format = logFormatFor(settings.format, 1);
   const log = createLogger({ level: settings.level, format, destination: 1 });
@@ -194,7 +195,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     await issuing.prepareFor(document.acme);
     return keeper.prepare(document);
   };
-  const { prepared, printed } = await prepare(source, provision, isTerminal);
+  const { prepared, printed } = await prepare({ ...source, read: () => first }, provision, isTerminal);
   if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
 
   const { http, https } = prepared.document.listen;

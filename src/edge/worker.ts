@@ -2,6 +2,7 @@
  * An edge worker: the thread that accepts connections and serves requests. Joins the rooms below it and
  * holds the one reference that a reload swaps. Knows the store only by asking the control thread.
  */
+import { keepCompiled } from '../core/compile-cache.ts';
 import { parentPort, workerData } from 'node:worker_threads';
 import { performance } from 'node:perf_hooks';
 import { openChannel } from '../core/channel.ts';
@@ -272,3 +273,5 @@ async function drain(deadlineMs: number): Promise<void> {
   await upstreams.close();
   await Promise.all([accessLog.close(), log.close()]);
 }
+
+keepCompiled();

@@ -3,11 +3,14 @@
  * Only GET and HEAD, only for a Host that no stranger's DNS can point here (DNS rebinding). Tells nothing
  * about people and takes no orders: orders go to the control socket.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { PosternError } from '../core/errors.ts';
 import { createIpSet, normaliseIp } from '../core/ip-address.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
+
+/** Not by an import: that evaluates the lazy parts of node:http, which takes tens of milliseconds at start. */
+const { createServer } = process.getBuiltinModule('node:http');
 
 const LOOPBACK = createIpSet(['127.0.0.0/8', '::1']);
 

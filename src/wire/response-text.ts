@@ -2,14 +2,14 @@
  * Prints the head of an HTTP/1.1 response. Fields of the connection are dropped and written anew by
  * whoever frames the message; a Date is added where none is (RFC 9110 section 6.6.1).
  */
-import { STATUS_CODES } from 'node:http';
 import type { FieldText, ResponseHead } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
+import { REASON_PHRASES } from './reason-phrases.ts';
 
 const STATUS_LINES: string[] = [];
 
 function statusLine(status: number): string {
-  return (STATUS_LINES[status] ??= `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`);
+  return (STATUS_LINES[status] ??= `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? 'Unknown'}\r\n`);
 }
 
 let dateSecond = -1;
