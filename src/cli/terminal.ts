@@ -2,12 +2,30 @@
 import { writeSync } from 'node:fs';
 import { PosternError } from '../core/errors.ts';
 
+const PAUSE_MS = 5;
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
 export function print(text: string): void {
-  writeSync(1, `${text}\n`);
+  writeAll(1, `${text}\n`);
 }
 
 export function printError(text: string): void {
-  writeSync(2, `${text}\n`);
+  writeAll(2, `${text}\n`);
+}
+
+/** Another program may have made the pipe non-blocking, and whoever reads it may have gone (`| head`). */
+function writeAll(fd: number, text: string): void {
+  let left = Buffer.from(text);
+  while (left.length > 0) {
+    try {
+      left = left.subarray(writeSync(fd, left));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(PAUSE, 0, 0, PAUSE_MS);
+    }
+  }
 }
 
 export function isTerminal(): boolean {
