@@ -19,6 +19,8 @@ type Operations = Readonly<Record<string, (input: never, report: Report) => Prom
 const MAX_BODY = 1 << 20;
 /** A reload of ten thousand hosts takes a second or two. */
 const ANSWER_MS = 60_000;
+/** What tells of its steps waits for others in between: a CA, a name server. */
+const STEP_MS = 15 * 60_000;
 
 export interface ControlSocket {
   readonly close: () => Promise<void>;
@@ -133,18 +135,14 @@ async function readAnswer(res: IncomingMessage, onProgress: Report): Promise<unk
 }
 
 /** Asks the running Postern. Rejects with CONTROL_UNAVAILABLE where none listens. */
-export function askControl(
-  dataDir: string,
-  operation: string,
-  input: unknown,
-  onProgress: Report = () => {},
-): Promise<unknown> {
+export function askControl(dataDir: string, operation: string, input: unknown, onProgress?: Report): Promise<unknown> {
+  const mostMs = onProgress === undefined ? ANSWER_MS : STEP_MS;
   return new Promise((resolve, reject) => {
     const req = request({ socketPath: controlSocketPath(dataDir), path: `/${operation}`, method: 'POST' }, (res) => {
-      readAnswer(res, onProgress).then(resolve, reject);
+      readAnswer(res, onProgress ?? (() => {})).then(resolve, reject);
     });
-    req.setTimeout(ANSWER_MS, () => {
-      const message = `Cannot reach control socket in "${dataDir}": Postern runs, but has not answered for ${ANSWER_MS / 1_000} s; look at its log`;
+    req.setTimeout(mostMs, () => {
+      const message = `Cannot reach control socket in "${dataDir}": Postern runs, but has not answered for ${mostMs / 1_000} s; look at its log`;
       reject(new PosternError('CONTROL_UNAVAILABLE', message, { cause: 'timeout' }));
       req.destroy();
     });

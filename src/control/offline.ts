@@ -1,5 +1,5 @@
 /** The store without a gateway, for commands that run while no Postern uses the data folder. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 import { systemClock } from '../core/clock.ts';
@@ -33,6 +33,7 @@ export async function openOffline(dataDir: string, options: { readonly mayCreate
       { dataDir },
     );
   }
+  becomeOwnerOf(dataDir);
   const store = openStore(dataDir);
   const sealKey = createSealKey(store.sealKey);
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits: () => LIMITS });
@@ -50,4 +51,13 @@ export async function openOffline(dataDir: string, options: { readonly mayCreate
       store.close();
     },
   };
+}
+
+/** As root, files made here would shut out the user that Postern runs as, at its next start. */
+function becomeOwnerOf(folder: string): void {
+  const owner = statSync(folder, { throwIfNoEntry: false });
+  if (owner === undefined || owner.uid === 0 || process.getuid?.() !== 0) return;
+  process.setgroups?.([owner.gid]);
+  process.setgid?.(owner.gid);
+  process.setuid?.(owner.uid);
 }

@@ -5,12 +5,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -229,6 +232,24 @@ suite('commands wherever they are typed', () => {
       ['alice'],
     );
   });
+
+  const isRoot = process.getuid?.() === 0;
+  test(
+    'root on the folder of a service leaves no file that the service could not open',
+    { skip: !isRoot && 'needs root' },
+    async () => {
+      const open = mkdtempSync(join(root, 'owned-'));
+      for (const path of [root, open]) chmodSync(path, 0o755);
+      const data = join(open, 'data');
+      mkdirSync(data, { mode: 0o700 });
+      chownSync(data, 65_534, 65_534);
+      const added = await runPostern(['user', 'add', 'alice', '--data', data]);
+      assert.equal(added.code, 0, added.stderr);
+      const names = readdirSync(data);
+      assert.ok(names.includes('postern.db'));
+      for (const name of names) assert.equal(statSync(join(data, name)).uid, 65_534, name);
+    },
+  );
 
   test('explain takes an address as people write it, and says where nobody has that name', async () => {
     const postern = await startPostern({
