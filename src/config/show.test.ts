@@ -85,3 +85,17 @@ hosts: { a.example.com: { respond: 200, allow: [public] } }`;
   assert.match(shown, /region: ca/);
   assert.match(shown, /propagation_delay: 2m/);
 });
+
+test('showDocument() masks a credential that stands in the document itself, and no template', () => {
+  const { document, secrets } = load(
+    `hosts: { a.example.com: { to: "http://h", allow: [public], add_headers: { Authorization: "Bearer abcdef", X-Api-Key: "k\${KEY}", Cookie: "\${KEY}", X-Token: "{user.name}", X-Team: red } } }`,
+    { KEY: 'secret-value-1' },
+  );
+  assert.ok(document);
+  const shown = showDocument(document, secrets);
+  assert.doesNotMatch(shown, /abcdef|secret-value-1/);
+  assert.match(shown, /Authorization: \(secret\)/);
+  assert.match(shown, /X-Api-Key: k\$\{KEY\}/);
+  assert.match(shown, /X-Token: "?\{user\.name\}/);
+  assert.match(shown, /X-Team: red/);
+});

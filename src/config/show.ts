@@ -8,6 +8,7 @@ import type { SettingValue } from '../certs/dns/provider-keys.ts';
 import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import { assertNever } from '../core/assert-never.ts';
 import { formatDuration } from '../core/durations.ts';
+import { isSecretName } from '../core/redact.ts';
 import { formatSize } from '../core/sizes.ts';
 import type {
   AcmePolicy,
@@ -50,7 +51,27 @@ function mask(shown: Shown, secrets: readonly Secret[]): Shown {
   if (Array.isArray(shown)) return (shown as readonly Shown[]).map((one) => mask(one, secrets));
   const entries = Object.entries(shown as Readonly<Record<string, Shown | undefined>>);
   return Object.fromEntries(
-    entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, mask(value, secrets)]])),
+    entries.flatMap(([key, value]) => {
+      if (value === undefined) return [];
+      return [[key, FIELDS.has(key) ? maskFields(value, secrets) : mask(value, secrets)]];
+    }),
+  );
+}
+
+/** Maps of header fields. */
+const FIELDS: ReadonlySet<string> = new Set(['add_headers', 'headers']);
+const TEMPLATE = /^(?:[A-Za-z]+ )?\{[^{}]+\}$/;
+
+/** A credential that stands in the document itself is one all the same. */
+function maskFields(fields: Shown, secrets: readonly Secret[]): Shown {
+  const masked = mask(fields, secrets);
+  if (typeof masked !== 'object' || Array.isArray(masked)) return masked;
+  const before = fields as Readonly<Record<string, Shown | undefined>>;
+  return Object.fromEntries(
+    Object.entries(masked).map(([name, value]) => {
+      const isPlain = typeof value === 'string' && value === before[name] && !TEMPLATE.test(value);
+      return [name, isPlain && isSecretName(name) ? SECRET : value];
+    }),
   );
 }
 
