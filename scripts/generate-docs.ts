@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { printDnsReference } from '../src/certs/dns/reference.ts';
 import { documentJsonSchema } from '../src/config/json-schema.ts';
+import { PROVIDER_PRESETS, type ProviderPreset } from '../src/config/presets/providers.ts';
 import { printReference } from '../src/config/reference.ts';
 import { ERRORS } from '../src/core/errors.ts';
 import { REASONS } from '../src/edge/decision-reason.ts';
@@ -16,6 +17,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ['docs/reference/config.md', printReference()],
     ['docs/reference/dns-providers.md', printDnsReference()],
     ['docs/reference/postern.schema.json', `${JSON.stringify(documentJsonSchema(), null, 1)}\n`],
+    ['docs/reference/providers.md', printProviders()],
     ['docs/errors.md', printErrors()],
     ['docs/reference/log.md', printLog()],
   ]);
@@ -43,6 +45,32 @@ they would decide otherwise the line says so, \`postern_shadow_decisions_total\`
 where some would. A line names people, not their groups: those are what Postern knows now, or \`--people FILE\`. Where the old document then decides otherwise than the log says (a group
 of then, a certificate, a header), the request is counted as unclear.
 `;
+}
+
+/** The types that are presets of OpenID Connect, what each fills in, and what is odd about it. */
+function printProviders(): string {
+  const entries = Object.entries(PROVIDER_PRESETS);
+  return `# Sign-in providers
+
+Generated from \`src/config/presets/providers.ts\` by \`scripts/generate-docs.ts\`; edits here are lost.
+Each type below is \`oidc\` with these values filled in; a key of the document goes before them. Keycloak was tried
+against the real service (26.7); the others against a local provider that follows the protocol, with the values below.
+Redirect URI to register: \`https://SIGN-IN-HOST/.postern/callback/ID\`, after signing out \`https://SIGN-IN-HOST/.postern/signed-out\`,
+back-channel logout \`https://SIGN-IN-HOST/.postern/backchannel-logout\`. \`ID\` is the key under \`providers:\`.
+
+| type | issuer | scopes | \`user:\` | \`group:\` | \`role:\` |
+| --- | --- | --- | --- | --- | --- |
+${entries.map(([type, preset]) => printPreset(type, preset)).join('')}
+## What to know of each
+
+${entries.map(([type, { title, quirks }]) => `### ${title} (\`${type}\`)\n\n${quirks.map((one) => `* ${one}\n`).join('')}`).join('\n')}`;
+}
+
+function printPreset(type: string, preset: ProviderPreset): string {
+  const list = (items: readonly string[]): string => items.map((one) => `\`${one}\``).join(', ') || '-';
+  const issuer = preset.issuer === null ? `such as \`${preset.issuerExample}\`` : `\`${preset.issuer}\``;
+  const { scopes, userClaims, groupsClaims, rolesClaims } = preset;
+  return `| \`${type}\` | ${issuer} | ${list(scopes)} | ${list(userClaims)} | ${list(groupsClaims)} | ${list(rolesClaims)} |\n`;
 }
 
 function printErrors(): string {

@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble"
+PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -73,6 +73,17 @@ peer_loki() {
       github.com/influxdata/go-syslog/v3=github.com/leodido/go-syslog/v4@v4.3.0 \
       github.com/thanos-io/objstore=github.com/grafana/objstore@v0.0.0-20250728171719-b5d3b766d1b0 || return 1
   done
+}
+
+# Needs Java 17 or later. start-dev answers after 20 to 60 s; suites start it once.
+peer_keycloak() {
+  [ -x "$dir/bin/kc" ] && return 0
+  have java || apt_install openjdk-17-jre-headless || return 1
+  have mvn || apt_install maven || return 1
+  cd "$dir" || return 1
+  mvn -q -B dependency:copy -Dartifact=org.keycloak:keycloak-quarkus-dist:26.7.5:zip -DoutputDirectory=. || return 1
+  python3 -m zipfile -e keycloak-quarkus-dist-26.7.5.zip . && rm keycloak-quarkus-dist-26.7.5.zip
+  chmod +x keycloak-26.7.5/bin/*.sh && ln -sf ../keycloak-26.7.5/bin/kc.sh bin/kc
 }
 
 peer_code_server() {

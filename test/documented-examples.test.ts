@@ -11,6 +11,8 @@ const ENV = {
   CLOUDFLARE_TOKEN: 'a-token-of-cloudflare',
   ZEROSSL_KEY_ID: 'a-key-id',
   ZEROSSL_HMAC_KEY: 'YS1rZXktb2YtemVyb3NzbA',
+  KEYCLOAK_SECRET: 'a-secret-of-keycloak',
+  GITHUB_SECRET: 'a-secret-of-github',
 };
 
 /** The YAML blocks of a page, without the indent of a list around them. */

@@ -10,9 +10,11 @@ interface DataOption {
   readonly data: string;
 }
 
+type Add = (usage: string, text: string) => Command;
+
 export function addUserCommands(program: Command, dataDefault: string): void {
   const user = program.command('user').description('Local accounts: people whom Postern itself knows');
-  const command = (usage: string, text: string): Command => {
+  const command: Add = (usage, text) => {
     return user.command(usage).description(text).option('--data <dir>', 'data folder', dataDefault);
   };
 
@@ -62,7 +64,7 @@ export function addUserCommands(program: Command, dataDefault: string): void {
 }
 
 /** Whether somebody may come in at all, and with what. */
-function addStateCommands(command: (usage: string, text: string) => Command): void {
+function addStateCommands(command: Add): void {
   command(
     'reset-factors <name>',
     'Removes second factors of somebody who has lost them, and ends every session',
@@ -81,6 +83,13 @@ function addStateCommands(command: (usage: string, text: string) => Command): vo
   );
   command('enable <name>', 'Lets a disabled person sign in again').action(async (name: string, options: DataOption) => {
     print(`User "${(await runOperation(options.data, 'user.enable', { name })).name}" is enabled`);
+  });
+  command(
+    'unpin <provider:name>',
+    'Lets a name of GitHub belong to another person than the one that had it first',
+  ).action(async (name: string, options: DataOption) => {
+    const done = await runOperation(options.data, 'user.unpin', { name });
+    print(`Name "${done.name}" is free: it belongs to whoever signs in with it next`);
   });
   command('delete <name>', 'Removes a person and ends every session').action(
     async (name: string, options: DataOption) => {

@@ -16,7 +16,12 @@ export interface Document {
   readonly watch: boolean;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'pretty' | 'auto' };
   readonly providers: readonly Provider[];
-  readonly signIn: { readonly url: string | null; readonly branding: Branding };
+  readonly signIn: {
+    readonly url: string | null;
+    readonly branding: Branding;
+    /** Provider to go to at once; null: people choose where there are several. */
+    readonly provider: string | null;
+  };
   readonly session: SessionSettings;
   readonly services: readonly Service[];
   /** {map.NAME}: principal text -> value, per map. */
@@ -64,7 +69,61 @@ export interface Listen {
   readonly proxyProtocol: readonly string[];
 }
 
-export type Provider = { readonly id: string; readonly type: 'local'; readonly at: Path };
+export type Provider = LocalProvider | OidcProvider | GithubProvider;
+
+interface AnyProvider {
+  readonly id: string;
+  /** Domains whose verified addresses count; "*" for all. */
+  readonly emailDomains: readonly string[];
+  readonly at: Path;
+}
+
+/** Whoever administers accounts vouches for their addresses. */
+export interface LocalProvider extends AnyProvider {
+  readonly type: 'local';
+}
+
+export interface OidcProvider extends AnyProvider {
+  readonly type: 'oidc';
+  /** The word under `type:` in the document: "oidc", or a preset such as "keycloak". */
+  readonly preset: string;
+  /** On the chooser's button. */
+  readonly label: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string | null;
+  readonly clientAuth: 'auto' | 'basic' | 'post';
+  readonly scopes: readonly string[];
+  readonly userClaims: readonly string[];
+  readonly groupsClaims: readonly string[];
+  readonly rolesClaims: readonly string[];
+  readonly readsAccessToken: boolean;
+  readonly trustEmail: boolean;
+  readonly hostedDomain: string | null;
+  readonly prompt: string | null;
+  readonly switchPrompt: string;
+  readonly acrValues: readonly string[];
+  readonly maxAgeSeconds: number | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly clockToleranceMs: number;
+  readonly recheckMs: number;
+  readonly logout: boolean;
+  /** Origin that takes the issuer's place for requests of Postern itself. */
+  readonly internalUrl: string | null;
+  readonly caPem: string | null;
+}
+
+export interface GithubProvider extends AnyProvider {
+  readonly type: 'github';
+  readonly label: string;
+  /** "https://github.com", or the base of an Enterprise Server. */
+  readonly url: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes: readonly string[];
+  readonly recheckMs: number;
+  readonly caPem: string | null;
+}
 
 export interface SessionSettings {
   readonly lifetimeMs: number;
@@ -211,6 +270,8 @@ export interface Route {
   readonly responseHeaders: HeaderEdits;
   readonly identityHeaders: IdentityHeaders;
   readonly encodedSlash: 'reject' | 'keep';
+  /** Provider that people of this route sign in with; null: as the document says. */
+  readonly signInProvider: string | null;
   /** Origins that may open WebSockets with a session, besides the host itself. "*" for any. */
   readonly origins: readonly string[];
   /** Lower-case Upgrade tokens that pass, "websocket" by default. Never "h2c". */

@@ -11,7 +11,8 @@ import { readHost, readHosts } from './normalise/hosts.ts';
 import { DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './normalise/identity-headers.ts';
 import { readGlobalLimits, readRouteLimits } from './normalise/limits.ts';
 import { readListen, readTrustedProxies } from './normalise/listen.ts';
-import { readMaps, readProviders, readServices, readSession, readSignIn } from './normalise/people.ts';
+import { readMaps, readServices, readSession, readSignIn } from './normalise/people.ts';
+import { readProviders } from './normalise/providers.ts';
 import { DEFAULT_SETTINGS } from './normalise/route.ts';
 import { readRules } from './normalise/rules.ts';
 import { readTests } from './normalise/tests.ts';
@@ -25,6 +26,8 @@ export function normalise(input: DocumentInput, context: Context): Document {
   }
   context.maps = new Set(Object.keys(input.maps ?? {}));
   const session = readSession(input.session ?? {}, context);
+  const providers = readProviders(input.providers, session.insecureHttp, context);
+  context.providers = providers;
   const limits = input.limits ?? {};
   const settings = {
     ...DEFAULT_SETTINGS,
@@ -40,8 +43,8 @@ export function normalise(input: DocumentInput, context: Context): Document {
     workers: input.workers === undefined || input.workers === 'auto' ? 0 : input.workers,
     watch: input.watch ?? false,
     log: { level: input.log?.level ?? 'info', format: input.log?.format ?? 'auto' },
-    providers: readProviders(input.providers, context),
-    signIn: readSignIn(input.sign_in, session.insecureHttp, context),
+    providers,
+    signIn: readSignIn(input.sign_in, { insecureHttp: session.insecureHttp, providers }, context),
     session,
     services: readServices(input.services ?? {}, context),
     maps: readMaps(input.maps ?? {}, context),

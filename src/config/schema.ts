@@ -12,8 +12,6 @@ import {
   type DefaultsInput,
   defaultsShape,
   mapShape,
-  type ProviderInput,
-  providerShape,
   type ServiceInput,
   serviceShape,
   type SessionInput,
@@ -23,6 +21,7 @@ import {
   type TestInput,
   testShape,
 } from './schema/people.ts';
+import { type ProviderInput, providerShape } from './schema/providers.ts';
 import type { Scalar } from './schema/routes.ts';
 import { either, flag, key, list, map, numberOf, section, whole, word } from './schema/shapes.ts';
 import { type GlobalTlsInput, globalTlsShape } from './schema/tls.ts';

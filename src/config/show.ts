@@ -21,6 +21,7 @@ import type {
   HostTls,
   Listen,
   ListenAddress,
+  Provider,
   ProxyAction,
   Route,
   RouteLimits,
@@ -83,8 +84,9 @@ function shownDocument(document: Document): Shown {
     workers: document.workers === 0 ? 'auto' : document.workers,
     watch: document.watch,
     log: { ...document.log },
-    providers: Object.fromEntries(document.providers.map(({ id, type }) => [id, { type }])),
+    providers: Object.fromEntries(document.providers.map((provider) => [provider.id, shownProvider(provider)])),
     sign_in: {
+      provider: document.signIn.provider ?? undefined,
       url: document.signIn.url ?? undefined,
       name: document.signIn.branding.name,
       logo: document.signIn.branding.logo === null ? undefined : '(an image)',
@@ -159,6 +161,37 @@ function shownSetting(value: SettingValue, isSecret: boolean): Shown | undefined
   if (typeof value === 'number') return formatDuration(value);
   if (!isSecret || value === undefined) return value;
   return typeof value === 'string' ? SECRET : Object.fromEntries(Object.keys(value).map((name) => [name, SECRET]));
+}
+
+function shownProvider(provider: Provider): Shown {
+  if (provider.type === 'local') return { type: 'local' };
+  const common = {
+    name: provider.label,
+    client_id: provider.clientId,
+    client_secret: provider.clientSecret === null ? undefined : '(secret)',
+    scopes: provider.scopes,
+    email_domains: provider.emailDomains,
+    recheck: formatDuration(provider.recheckMs),
+    ca: provider.caPem === null ? undefined : '(certificates)',
+  };
+  if (provider.type === 'github') return { type: 'github', url: provider.url, ...common };
+  return {
+    type: provider.preset,
+    issuer: provider.issuer,
+    ...common,
+    client_auth: provider.clientAuth === 'auto' ? undefined : provider.clientAuth,
+    user_claim: provider.userClaims,
+    groups_claim: provider.groupsClaims,
+    roles_claim: provider.rolesClaims,
+    trust_email: provider.trustEmail,
+    hosted_domain: provider.hostedDomain ?? undefined,
+    prompt: provider.prompt ?? undefined,
+    acr_values: provider.acrValues.length === 0 ? undefined : provider.acrValues,
+    max_age: provider.maxAgeSeconds === null ? undefined : formatDuration(provider.maxAgeSeconds * 1_000),
+    clock_tolerance: formatDuration(provider.clockToleranceMs),
+    logout: provider.logout,
+    internal_url: provider.internalUrl ?? undefined,
+  };
 }
 
 function maskHash(hash: string): string {

@@ -6,7 +6,7 @@ import { suggest } from './did-you-mean.ts';
 import { type Fault, fault } from './reading.ts';
 
 /** Values that may become part of an app's address: each matches TEMPLATE_VALUE when it is filled in. */
-export const ADDRESS_TEMPLATES: readonly string[] = ['user.name', 'service.name', 'token.name'];
+export const ADDRESS_TEMPLATES: readonly string[] = ['user.name', 'user.provider', 'service.name', 'token.name'];
 /** Values that header fields may hold besides. */
 export const HEADER_TEMPLATES: readonly string[] = [...ADDRESS_TEMPLATES, 'client.ip', 'request.id'];
 export const TEMPLATE_VALUE: RegExp = /^[a-z0-9_-]{1,64}$/;

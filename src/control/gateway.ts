@@ -32,6 +32,7 @@ import { createSignInDesk } from './sign-in-desk.ts';
 import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
 import { findExposedUpstreams } from './upstream-exposure.ts';
+import type { Document, Provider as ProviderSettings } from '../config/document.ts';
 import type { OwnedLogger } from '../core/log.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
@@ -41,6 +42,7 @@ import type { ReloadAnswer } from './reload.ts';
 /** Idle expiry reaches open tunnels this way; costs nothing when nothing is due. */
 const SWEEP_MS = 2_000;
 const PROBE_MS = 500;
+const REFRESH_MS = 1_000;
 const NOBODYS_KEY = '0'.repeat(64);
 const TICKET_KEYS_MS = 6 * 3_600_000;
 const ASSERTION_KEYS_MS = 3_600_000;
@@ -206,11 +208,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const goLive = async (next: Prepared, revision: string): Promise<void> => {
     const { document, certificates } = next;
     const before = live;
+    const providers = await desk.providers.prepare(document.providers);
     live = { prepared: next, revision };
     try {
-      // Workers face strangers: no key or token for a CA or a DNS provider goes there.
-      const forWorkers = { ...document, acme: null, dns: [] };
-      await pool.apply({ revision, document: forWorkers, certificates: certificates.set });
+      await pool.apply({ revision, document: withoutSecrets(document), certificates: certificates.set });
     } catch (error) {
       live = before ?? live;
       throw error;
@@ -219,6 +220,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     keeper.adopt(certificates);
     // What a CA issued since the document was prepared.
     if (document.acme !== null) void keeper.review();
+    desk.providers.adopt(providers);
+    await sessions.revokeStrangers((provider, authority) =>
+      document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
+    );
     rememberSignInOrigin(dataDir, document.signIn.url);
     for (const { server, port } of findExposedUpstreams(document)) {
       log.warn(
@@ -273,6 +278,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   // At the very end: until then it tells load balancers that it is not ready any more.
   closers.unshift(() => health.close());
 
+  const refresher = setInterval(() => {
+    desk.refresher
+      .tick()
+      .catch((error: unknown) =>
+        log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot look for grants to renew'),
+      );
+  }, REFRESH_MS);
   const sweeper = setInterval(() => {
     sessions
       .sweep()
@@ -288,11 +300,14 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   }, ASSERTION_KEYS_MS);
   closers.push(() => {
     clearInterval(keyTimer);
+    clearInterval(refresher);
     clearInterval(sweeper);
+    desk.providers.close();
     clearInterval(rotation);
   });
   await accounts.reconcile();
-  const firstLink = await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal });
+  const hasLocalAccounts = now().document.providers.some((provider) => provider.type === 'local');
+  const firstLink = hasLocalAccounts ? await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal }) : null;
   let isClosing: Promise<void> | null = null;
   return {
     log,
@@ -307,6 +322,18 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       return isClosing;
     },
   };
+}
+
+/** Workers face strangers: no key or token for a CA or a DNS provider goes there, nor what Postern proves itself to a sign-in provider with. */
+function withoutSecrets(document: Document): Document {
+  const providers = document.providers.map((one) => (one.type === 'local' ? one : { ...one, clientSecret: '' }));
+  return { ...document, providers, acme: null, dns: [] };
+}
+
+/** What sessions of a provider are bound to; see Provider.authority. */
+function authorityOf(provider: ProviderSettings): string {
+  if (provider.type === 'oidc') return provider.issuer;
+  return provider.type === 'github' ? provider.url : '';
 }
 
 /** In the opposite order of opening: first whoever brings work, at last the store and the log. */

@@ -51,6 +51,7 @@ export type PeopleOperations = {
   'user.groups': (input: { name: string; groups: string[] }) => Promise<AccountSummary>;
   /** Accounts, and whoever is signed in by another provider: names with groups, for replaying a log. */
   'people.known': () => Promise<readonly KnownPerson[]>;
+  'user.unpin': (input: { name: string }) => Promise<{ name: string; revoked: number }>;
   'sessions.list': () => Promise<readonly SessionLine[]>;
   'sessions.revoke': (input: { id?: string; user?: string }) => Promise<{ revoked: number }>;
 };
@@ -114,6 +115,7 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
       return changed(deps, name, await accounts.setGroups((await findAccount(accounts, name)).subject, groups, ACTOR));
     },
     'people.known': () => knownPeople(deps),
+    'user.unpin': ({ name }) => unpin(deps, name),
     'sessions.list': async () =>
       (await deps.sessions.list()).map((session) => ({
         id: session.key.slice(0, SHORT_ID),
@@ -149,6 +151,8 @@ async function knownPeople({ accounts, sessions }: PeopleDeps): Promise<readonly
 async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): Promise<{ revoked: number }> {
   if (input.user !== undefined) {
     const name = input.user.replace(/^local:(user:)?/, '');
+    const full = readFullName(name);
+    if (full !== null) return { revoked: await revokeByName(deps, full) };
     const account = await findAccount(deps.accounts, name);
     const { provider, subject } = deps.accounts.personOf(account, []);
     return { revoked: await deps.sessions.revokeByPerson(provider, subject) };
@@ -161,6 +165,40 @@ async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): 
   if (found.length > 1)
     throw refusal(`Cannot revoke session "${id}": ${found.length} sessions begin so; write more of the id`);
   return { revoked: await deps.sessions.revoke(only.key) };
+}
+
+interface FullName {
+  readonly provider: string;
+  readonly name: string;
+}
+
+/** "github:alice" or "github:user:alice"; null without a provider. */
+function readFullName(text: string): FullName | null {
+  const [, provider, name] = /^([a-z][a-z0-9_-]{0,31}):(?:user:)?(.+)$/.exec(text) ?? [];
+  return provider === undefined || name === undefined ? null : { provider, name };
+}
+
+/** People of providers have no account here: they are found by their sessions. */
+async function revokeByName({ sessions }: PeopleDeps, { provider, name }: FullName): Promise<number> {
+  const people = (await sessions.list())
+    .map(({ person }) => person)
+    .filter((person) => person.provider === provider && person.name === name);
+  let revoked = 0;
+  for (const subject of new Set(people.map((person) => person.subject)))
+    revoked += await sessions.revokeByPerson(provider, subject);
+  if (revoked > 0) return revoked;
+  throw refusal(`Cannot revoke sessions of "${provider}:${name}": there are none; "postern sessions list" shows them`);
+}
+
+/** The name is free for whoever signs in with it next; who had it is signed out. */
+async function unpin(deps: PeopleDeps, text: string): Promise<{ name: string; revoked: number }> {
+  const full = readFullName(text);
+  if (full === null) throw refusal(`Cannot unpin "${text}": write the provider as well, such as "github:alice"`);
+  const { provider, name } = full;
+  if (!(await deps.sessions.unpinName(provider, name)))
+    throw refusal(`Cannot unpin "${provider}:${name}": the name is not pinned to anybody`);
+  const revoked = await revokeByName(deps, full).catch(() => 0);
+  return { name: `${provider}:${name}`, revoked };
 }
 
 async function findAccount(accounts: Accounts, name: string): Promise<Account> {

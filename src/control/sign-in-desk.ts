@@ -2,6 +2,9 @@
 import { systemClock } from '../core/clock.ts';
 import { createAttempts } from '../session/attempts.ts';
 import { sealJson, unsealJson } from '../session/seal.ts';
+import { createAdmission } from '../sign-in/admission.ts';
+import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
+import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { createSignIn } from '../sign-in/router.ts';
 import { createSpent } from '../sign-in/spent.ts';
 import type { Logger } from '../core/log.ts';
@@ -16,6 +19,7 @@ import type { AppLink, EntryDecision, EntryFacts, SignInEvent, SignInSettings } 
 import type { Prepared } from './prepare.ts';
 import { explainRequest } from '../route/explain-request.ts';
 import type { Explanation } from '../route/explain-request.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
 
 export interface DeskDeps {
   readonly sessions: Sessions;
@@ -32,13 +36,26 @@ export interface DeskDeps {
 }
 
 export interface SignInDesk {
+  readonly providers: ProviderRegistry;
+  readonly refresher: Refresher;
   readonly handle: (request: InternalRequest) => Promise<InternalResponse>;
   readonly begin: (request: InternalRequest) => Promise<InternalResponse>;
 }
 
 export function createSignInDesk(deps: DeskDeps): SignInDesk {
   const { sessions, accounts, factors, hashPool, sealKey, instance } = deps;
+  const say = (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void =>
+    deps.log[level](level === 'warn' ? { code: 'PROVIDER_UNAVAILABLE', ...facts } : facts, message);
+  const providers = createProviderRegistry({
+    clock: systemClock,
+    log: say,
+    namedOrganisations: (provider) => namedOrganisations(deps.prepared().table, provider),
+  });
+  const admit = createAdmission(sessions, () => deps.prepared().table.namedUsers);
+  const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say });
   const signIn = createSignIn({
+    providers,
+    admit,
     sessions,
     accounts,
     factors,
@@ -54,6 +71,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     settings: () => settingsOf(deps.prepared()),
     isListedHost: (host) => deps.prepared().table.isKnownHost(host),
     jwks: deps.jwks,
+    providerFor: (host, path) => signInProviderOf(deps.prepared().table, host, path),
     mayEnter: (facts) => mayEnter(deps.prepared().table, facts),
     appsFor: (person, ip) => appsFor(deps.prepared(), person, ip),
     report(event) {
@@ -62,6 +80,8 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     },
   });
   return {
+    providers,
+    refresher,
     handle: async (request) => toInternal(await signIn.handle(request)),
     begin: async (request) => toInternal(await signIn.beginSignIn(request)),
   };
@@ -74,6 +94,8 @@ function settingsOf({ document }: Prepared): SignInSettings {
     lifetimeMs: session.lifetimeMs,
     cookieDomain: session.cookieDomain,
     brand: signIn.branding,
+    hasLocalAccounts: document.providers.some((provider) => provider.type === 'local'),
+    provider: signIn.provider,
   };
 }
 
@@ -109,6 +131,20 @@ function needsMoreThanPerson(host: CompiledHost, route: CompiledRoute): boolean 
   return host.routes.some(({ config }) => Object.keys(config.matchHeaders).length > 0);
 }
 
+/** Organisations of GitHub that rules name: by themselves, or before a team. */
+function namedOrganisations(table: RoutingTable, provider: string): readonly string[] {
+  const prefix = `${provider}:org:`;
+  return [...table.namedUsers].flatMap((text) => (text.startsWith(prefix) ? [text.slice(prefix.length)] : []));
+}
+
+/** What the route says that takes a GET of the path. */
+function signInProviderOf(table: RoutingTable, host: string, path: string): string | null {
+  const found = table.findHost(host);
+  return found === null
+    ? null
+    : (table.findRoute(found, path, 'GET', new HeaderBlock())?.config.signInProvider ?? null);
+}
+
 /** Exact hosts whose first page this person may open. */
 function appsFor({ document, table }: Prepared, person: EntryFacts['person'], ip: string | null): readonly AppLink[] {
   const suffix = document.listen.publicHttpsPort === 443 ? '' : `:${document.listen.publicHttpsPort}`;
@@ -125,6 +161,18 @@ function appsFor({ document, table }: Prepared, person: EntryFacts['person'], ip
 function report(log: Logger, event: SignInEvent): void {
   if (event.kind === 'failed') {
     log.error({ code: 'INTERNAL', requestId: event.requestId, err: event.error }, 'Own page failed');
+    return;
+  }
+  if (event.kind === 'provider-problem') {
+    const { kind, reason, message, ...facts } = event;
+    const code = reason === 'unavailable' ? 'PROVIDER_UNAVAILABLE' : 'SIGN_IN_REFUSED';
+    log.warn({ code, event: kind, reason, ...facts }, message);
+    return;
+  }
+  if (event.kind === 'back-channel-logout') {
+    const { kind, refusal, ...facts } = event;
+    if (refusal === null) log.info({ ...facts, event: kind }, 'Sign-in: signed out by the provider');
+    else log.warn({ ...facts, code: 'SIGN_IN_REFUSED', event: kind }, `Back-channel logout refused: ${refusal}`);
     return;
   }
   const { kind, ...facts } = event;

@@ -52,6 +52,9 @@ export const ERRORS = {
   OVERLOADED: 'A bounded queue is full. Try again later.',
   OPERATION_REFUSED: 'An operator asked for something that cannot be done. The message says why.',
   CONTROL_UNAVAILABLE: 'The control socket does not answer. Is Postern running with this data folder?',
+  PROVIDER_UNAVAILABLE: 'A sign-in provider does not answer. People who are signed in go on; it is asked again.',
+  SIGN_IN_REFUSED:
+    'A provider, or what it answered, did not sign somebody in. The message says why and what to change.',
   INTERNAL: 'A defect in Postern. The log has the request id and the cause.',
 } as const;
 

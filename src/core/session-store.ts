@@ -8,12 +8,27 @@ export interface StoredSignIn {
   readonly key: string;
   readonly provider: string;
   readonly subject: string;
+  /** Who vouches for the subject: an issuer's URL, "" for Postern itself. */
+  readonly authority: string;
   /** The provider's own session id (`sid`), for back-channel logout. */
   readonly providerSession: string | null;
   readonly value: string;
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly lastSeenAt: number;
+}
+
+/** What a provider gave for a sign-in (tokens), sealed. */
+export interface StoredGrant {
+  readonly value: string;
+  /** When it is to be renewed; null: never. */
+  readonly refreshAt: number | null;
+}
+
+export interface DueGrant {
+  readonly signIn: StoredSignIn;
+  readonly value: string;
+  readonly refreshedAt: number;
 }
 
 export interface FoundSession {
@@ -33,6 +48,7 @@ export type SignInSelector =
   | { readonly by: 'cookie'; readonly key: string }
   | { readonly by: 'person'; readonly provider: string; readonly subject: string }
   | { readonly by: 'provider-session'; readonly provider: string; readonly providerSession: string }
+  | { readonly by: 'authority'; readonly provider: string; readonly authority: string }
   | { readonly by: 'expiry'; readonly expiredAt: number; readonly idleSince: number }
   | { readonly by: 'everything' };
 
@@ -41,7 +57,21 @@ export type SignInSelector =
  * that cannot answer rejects with STORE_UNAVAILABLE.
  */
 export interface SessionStore {
-  putSignIn(signIn: StoredSignIn, host: string): Promise<void>;
+  putSignIn(signIn: StoredSignIn, host: string, grant?: StoredGrant | null): Promise<void>;
+  findGrant(key: string): Promise<string | null>;
+  /** Grants to be renewed by now, at most `limit`, the longest due first. */
+  listDueGrants(now: number, limit: number): Promise<readonly DueGrant[]>;
+  /** A renewed grant; false where the sign-in is gone. */
+  putGrant(key: string, grant: StoredGrant, refreshedAt: number): Promise<boolean>;
+  /** When to look at a grant next; null: as soon as one of the sign-in's cookies is used. */
+  deferGrants(grants: readonly (readonly [key: string, refreshAt: number | null])[]): Promise<void>;
+  /** Every provider and authority that sign-ins are of. */
+  listAuthorities(): Promise<readonly { readonly provider: string; readonly authority: string }[]>;
+  /** The subject that a name is pinned to: this one where it was nobody's. */
+  pinName(provider: string, name: string, subject: string, now: number): Promise<string>;
+  /** The name that a subject is pinned under. */
+  findPinnedName(provider: string, subject: string): Promise<string | null>;
+  unpinName(provider: string, name: string): Promise<boolean>;
   /** Adds a cookie to a sign-in; false where the sign-in is gone. Replaces an older cookie of that host. */
   putCookie(
     parent: string,

@@ -1,5 +1,5 @@
 /** Puts together what the app side needs to know of a permitted request. Templates are resolved here. */
-import type { HeaderEdits, ProxyAction, Route, UpstreamServer } from '../config/document.ts';
+import type { HeaderEdits, ProxyAction, UpstreamServer } from '../config/document.ts';
 import type { CompiledHeader, CompiledRoute } from '../route/table.ts';
 import type { TemplateContext } from '../route/template.ts';
 import type { ForwardPlan } from '../upstream/plan.ts';
@@ -46,7 +46,7 @@ export function planWith(
     scheme: context.scheme,
     publicPort: context.publicPort,
     requestId: context.id,
-    identityHeaders: identityHeadersOf(context, config, deps),
+    identityHeaders: identityHeadersOf(context, route, deps),
     strip: context.site.strip,
     requestHeaders: resolveHeaders(config.requestHeaders, route.requestHeaders, context),
     responseHeaders: config.responseHeaders,
@@ -58,12 +58,18 @@ export function planWith(
   };
 }
 
-function identityHeadersOf(context: RequestContext, { identityHeaders }: Route, deps: PlanDeps): IdentityHeaders {
+function identityHeadersOf(context: RequestContext, route: CompiledRoute, deps: PlanDeps): IdentityHeaders {
   const { judged } = context;
   if (judged === null) return NOBODY;
   const { identity, session, bearer } = judged;
   const expiresAt = session?.expiresAt ?? bearer?.expiresAt ?? Number.POSITIVE_INFINITY;
-  return deps.identityHeaders(identityHeaders, { identity, origin: context.origin, expiresAt });
+  const isQualified = route.qualifiesNames;
+  return deps.identityHeaders(route.config.identityHeaders, {
+    identity,
+    origin: context.origin,
+    expiresAt,
+    isQualified,
+  });
 }
 
 /** The action itself where no server has a template: it is a key of caches. */

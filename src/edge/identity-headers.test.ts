@@ -32,7 +32,12 @@ const naming = (fields: Partial<Record<IdentityValue, string>>, over: Partial<Na
   audience: null,
   ...over,
 });
-const seen = (identity: Identity) => ({ identity, origin: ORIGIN, expiresAt: Number.MAX_SAFE_INTEGER });
+const seen = (identity: Identity, isQualified = false) => ({
+  identity,
+  origin: ORIGIN,
+  expiresAt: Number.MAX_SAFE_INTEGER,
+  isQualified,
+});
 const none: SignAssertion = () => null;
 
 test('identityHeaders() says what the preset names, and nothing where there is nothing to say', () => {
@@ -198,4 +203,21 @@ test('after a rotation new assertions name the new key, and those signed before 
   const fresh = tokenOf(rig.make(ASSERTED, seen(person())));
   assert.deepEqual([decodeProtectedHeader(old).kid, decodeProtectedHeader(fresh).kid], ['k1', 'k2']);
   assert.ok((await rig.verify(old, ORIGIN)) && (await rig.verify(fresh, ORIGIN)));
+});
+
+test('where people of several providers come, names and groups carry theirs', () => {
+  const make = createIdentityHeaders({ sign: none, now: Date.now });
+  const fields = naming({ user: 'X-U', preferred_username: 'X-P', groups: 'X-G' });
+  const ada = person({ groups: ['/ops', '/dev'] });
+  assert.deepEqual(make(fields, seen(ada, true)), [
+    ['X-U', 'keycloak:ada'],
+    ['X-P', 'keycloak:ada'],
+    ['X-G', 'keycloak:/ops,keycloak:/dev'],
+  ]);
+  assert.deepEqual(make(fields, seen(ada)), [
+    ['X-U', 'ada'],
+    ['X-P', 'ada'],
+    ['X-G', '/ops,/dev'],
+  ]);
+  assert.deepEqual(make(fields, seen(CI, true)), [['X-U', 'ci']]);
 });

@@ -31,6 +31,11 @@ export interface Seen {
   /** Origin of the host: the audience of assertions, where the route names none. */
   readonly origin: string;
   readonly expiresAt: number;
+  /**
+   * People of several providers come to the app, so names and groups carry theirs ("keycloak:alice"):
+   * alice of two providers are two people.
+   */
+  readonly isQualified: boolean;
 }
 
 export type MakeIdentityHeaders = (naming: Naming, seen: Seen) => IdentityHeaders;
@@ -46,7 +51,7 @@ interface Kept {
   readonly endsAt: number;
 }
 
-/** By audience; "" where nothing is signed. */
+/** By audience, with a mark before it where names are qualified; "" where nothing is signed. */
 type KeptByAudience = Map<string, Kept>;
 
 export function createIdentityHeaders(deps: IdentityHeadersDeps): MakeIdentityHeaders {
@@ -73,25 +78,31 @@ function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) =>
     else ofMachine.set(name, fresh);
     return fresh;
   };
-  return ({ identity, origin, expiresAt }) => {
+  return ({ identity, origin, expiresAt, isQualified }) => {
     if (identity.kind === 'anonymous') return NOBODY;
     const kept = keptFor(identity);
     const audience = hasAssertion ? (naming.audience ?? origin) : '';
-    const known = kept.get(audience);
+    const key = isQualified ? `: ${audience}` : audience;
+    const known = kept.get(key);
     const isFresh = !hasAssertion || (known !== undefined && deps.now() < known.renewAt && known.endsAt <= expiresAt);
     if (known !== undefined && isFresh) return known.headers;
     const signed = hasAssertion ? deps.sign({ identity, audience, origin, expiresAt }) : null;
-    const headers = describe(naming, identity, signed?.token ?? null);
+    const headers = describe(naming, { identity, isQualified }, signed?.token ?? null);
     if (kept.size >= MOST_AUDIENCES) kept.clear();
-    kept.set(audience, { headers, renewAt: signed?.renewAt ?? 0, endsAt: expiresAt });
+    kept.set(key, { headers, renewAt: signed?.renewAt ?? 0, endsAt: expiresAt });
     return headers;
   };
 }
 
-function describe(naming: Naming, identity: AssertionWish['identity'], assertion: string | null): IdentityHeaders {
+interface Told {
+  readonly identity: AssertionWish['identity'];
+  readonly isQualified: boolean;
+}
+
+function describe(naming: Naming, told: Told, assertion: string | null): IdentityHeaders {
   return naming.fields.flatMap(({ name, value }) => {
     if (value === 'assertion') return assertion === null ? [] : [[name, assertion] as const];
-    return valuesOf(value, naming, identity).flatMap((text) => (text === '' ? [] : [[name, text] as const]));
+    return valuesOf(value, naming, told).flatMap((text) => (text === '' ? [] : [[name, text] as const]));
   });
 }
 
@@ -99,23 +110,26 @@ function describe(naming: Naming, identity: AssertionWish['identity'], assertion
 function valuesOf(
   value: Exclude<IdentityField['value'], 'assertion'>,
   { groupsEncoding }: Naming,
-  identity: AssertionWish['identity'],
+  { identity, isQualified }: Told,
 ): readonly string[] {
   if (value === 'subject') return [subjectOf(identity)];
   if (identity.kind !== 'person') return value === 'user' ? [identity.name] : [];
   const { person } = identity;
+  const prefix = isQualified ? `${person.provider}:` : '';
+  const qualified = (names: readonly string[]): readonly string[] =>
+    isQualified ? names.map((name) => prefix + name) : names;
   switch (value) {
     case 'user':
     case 'preferred_username':
-      return [person.name];
+      return [prefix + person.name];
     case 'name':
       return [person.displayName];
     case 'email':
       return person.email !== null && person.emailVerified ? [person.email] : [];
     case 'groups':
-      return encode(person.groups, groupsEncoding);
+      return encode(qualified(person.groups), groupsEncoding);
     case 'roles':
-      return encode(person.roles, groupsEncoding);
+      return encode(qualified(person.roles), groupsEncoding);
     default:
       return [person.provider];
   }

@@ -3,7 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { compileCel, type CelProgram, type CelVariables } from './cel.ts';
 
-const ALICE = { name: 'alice', email: 'alice@example.com', groups: ['/staff', '/admins'], provider: 'local' };
+const ALICE = {
+  name: 'alice',
+  email: 'alice@example.com',
+  roles: [],
+  groups: ['/staff', '/admins'],
+  provider: 'local',
+};
 
 function programOf(expression: string): CelProgram {
   const compiled = compileCel(expression);

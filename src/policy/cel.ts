@@ -13,6 +13,7 @@ export interface CelVariables {
     readonly name: string;
     readonly email: string;
     readonly groups: readonly string[];
+    readonly roles: readonly string[];
     readonly provider: string;
   };
   service?: string;
@@ -67,8 +68,9 @@ export function compileCel(expression: string): CelCompilation {
 }
 
 function evaluate(run: (context: CelVariables) => unknown, variables: CelVariables): boolean | string {
-  if (variables.user !== undefined && variables.user.groups.length > MOST_GROUPS)
-    return `the user is in more than ${MOST_GROUPS} groups`;
+  const { user } = variables;
+  if (user !== undefined && user.groups.length + user.roles.length > MOST_GROUPS)
+    return `the user has more than ${MOST_GROUPS} groups and roles`;
   try {
     const answer = run(variables);
     return typeof answer === 'boolean' ? answer : 'the expression gave neither true nor false';
@@ -82,7 +84,7 @@ function createEnvironment(): Environment {
   const cel = createRequire(import.meta.url)('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js');
   const limits = { maxAstNodes: 200, maxDepth: 24, maxListElements: 100, maxMapEntries: 10, maxCallArguments: 4 };
   const created = new cel.Environment({ limits });
-  const schema = { name: 'string', email: 'string', groups: 'list<string>', provider: 'string' };
+  const schema = { name: 'string', email: 'string', groups: 'list<string>', roles: 'list<string>', provider: 'string' };
   for (const name of VARIABLES) {
     if (name === 'user') created.registerVariable({ name, schema });
     else created.registerVariable(name, 'string');
@@ -99,7 +101,8 @@ function inspect(node: ASTNode, reads: Set<string>, isInLoop: boolean): string |
     case 'value':
       return null;
     case '.':
-      if (isInLoop && node.args[1] === 'groups') return 'a loop may not look at "user.groups" again';
+      if (isInLoop && (node.args[1] === 'groups' || node.args[1] === 'roles'))
+        return `a loop may not look at "user.${node.args[1]}" again`;
       return inspect(node.args[0], reads, isInLoop);
     case 'call': {
       const [name, args] = node.args;

@@ -8,7 +8,7 @@ import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import type { Place, Rule } from './rule-text.ts';
 import { NO_RULE, SECOND_FACTOR_RULE, hasSecondFactor, type Decision, type Facts, type RuleTrace } from './facts.ts';
 import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
-import { parsePrincipal, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
+import { parsePrincipal, principalText, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
 
 export interface CompiledPolicy {
   /** Hash of the content: identical rules share it. */
@@ -23,6 +23,10 @@ export interface CompiledPolicy {
   readonly acceptsTokens: boolean;
   /** Some visitor could be helped by signing in. */
   readonly couldSignIn: boolean;
+  /** "github:user:alice", "github:org:acme": every person and organisation that a rule names. */
+  readonly namedUsers: readonly string[];
+  /** Providers whose people some allow rule could let in; null: any. */
+  readonly admittedProviders: readonly string[] | null;
   readonly decide: (facts: Facts) => Decision;
   /** Every rule in the order of judgement, deny first. Agrees with `decide`. */
   readonly explain: (facts: Facts) => readonly RuleTrace[];
@@ -51,7 +55,9 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   const allow = parseRules(input.allow, context, diagnostics);
   warnOfUseless(input.allow, diagnostics);
   const rules = { deny: compileRules(deny, 'deny', diagnostics), allow: compileRules(allow, 'allow', diagnostics) };
-  const policy = createPolicy(rules, hashOf(deny, allow));
+  const principals = allow.map(({ principal }) => principal);
+  const about = { namedUsers: principals.flatMap(namedUsers), admittedProviders: admittedProviders(principals) };
+  const policy = createPolicy(rules, hashOf(deny, allow), about);
   return { policy: input.require === 'second-factor' ? withSecondFactor(policy) : policy, diagnostics };
 }
 
@@ -77,7 +83,7 @@ function compileRules(rules: readonly ParsedRule[], list: List, diagnostics: Dia
     const { matcher, refusals } = compileMatcher(principal, list);
     for (const reason of refusals) {
       const remedy =
-        'Variables: user.name, user.email, user.groups, user.provider, service, token, ip, method, host, path';
+        'Variables: user.name, user.email, user.groups, user.roles, user.provider, service, token, ip, method, host, path';
       diagnostics.push(problem(at, `Cannot compile expression of "when": ${reason}`, remedy));
     }
     return matcher;
@@ -93,7 +99,47 @@ function warnOfUseless(allow: readonly Rule[], diagnostics: Diagnostic[]): void 
   }
 }
 
-function createPolicy({ deny, allow }: Rules, id: string): CompiledPolicy {
+function namedUsers(principal: Principal): readonly string[] {
+  if (principal.kind === 'all') return principal.parts.flatMap(namedUsers);
+  if (principal.kind === 'team') return [`${principal.provider}:org:${principal.value.split('/', 1)[0] ?? ''}`];
+  return principal.kind === 'user' || principal.kind === 'org' ? [principalText(principal)] : [];
+}
+
+function admittedProviders(allow: readonly Principal[]): readonly string[] | null {
+  const found = allow.map(providersOf);
+  return found.includes(null) ? null : [...new Set(found.flatMap((ids) => ids ?? []))];
+}
+
+/** Whose people a rule can match; null: anybody's. */
+function providersOf(principal: Principal): readonly string[] | null {
+  switch (principal.kind) {
+    case 'service':
+    case 'token':
+    case 'unreadable':
+      return [];
+    case 'signed-in':
+      return principal.provider === null ? null : [principal.provider];
+    case 'user':
+    case 'email':
+    case 'email-domain':
+    case 'group':
+    case 'role':
+    case 'org':
+    case 'team':
+      return [principal.provider];
+    case 'all': {
+      const parts = principal.parts.map(providersOf).filter((ids) => ids !== null);
+      const [first, ...rest] = parts;
+      return first === undefined ? null : first.filter((id) => rest.every((ids) => ids.includes(id)));
+    }
+    default:
+      return null;
+  }
+}
+
+type About = Pick<CompiledPolicy, 'namedUsers' | 'admittedProviders'>;
+
+function createPolicy({ deny, allow }: Rules, id: string, about: About): CompiledPolicy {
   const rules = [...deny, ...allow];
   const isAdmitting = (who: Who): boolean => allow.some((rule) => rule.judge(who, null) !== 'no');
   const accepts = (who: Who): boolean =>
@@ -110,6 +156,7 @@ function createPolicy({ deny, allow }: Rules, id: string): CompiledPolicy {
     dependsOnlyOnIdentity: rules.every((rule) => rule.isIdentityOnly),
     acceptsServices: accepts('service'),
     acceptsTokens: accepts('token'),
+    ...about,
     couldSignIn: rules.some((rule) => rule.asks.includes('person')) && isAdmitting('person'),
     decide,
     explain: (facts) => explain({ deny, allow }, facts),

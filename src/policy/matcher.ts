@@ -55,6 +55,9 @@ function build(principal: Principal, list: List, refusals: string[]): Matcher {
       return signedIn(text, principal.provider);
     case 'user':
     case 'group':
+    case 'role':
+    case 'org':
+    case 'team':
     case 'email':
     case 'email-domain':
       return ofPerson(text, principal, list);
@@ -149,16 +152,26 @@ const PERSON_TESTS: Readonly<Record<List, Readonly<Record<PersonKind, PersonPred
   allow: {
     user: (person, value) => person.name === value,
     group: (person, value) => person.groups.includes(value),
+    role: (person, value) => person.roles.includes(value),
+    org: (person, value) => person.groups.includes(value),
+    team: (person, value) => person.groups.includes(value),
     email: (person, value) => verifiedEmail(person)?.text === value,
     'email-domain': (person, value) => verifiedEmail(person)?.domain === value,
   },
   deny: {
     user: (person, value) => isSameIgnoringCase(person.name, value),
-    group: (person, value) => person.groups.some((group) => isSameIgnoringCase(group, value)),
+    group: (person, value) => hasIgnoringCase(person.groups, value),
+    role: (person, value) => hasIgnoringCase(person.roles, value),
+    org: (person, value) => hasIgnoringCase(person.groups, value),
+    team: (person, value) => hasIgnoringCase(person.groups, value),
     email: (person, value) => isDeniedEmail(person, (address) => address.text === value),
     'email-domain': (person, value) => isDeniedEmail(person, (address) => address.domain === value),
   },
 };
+
+function hasIgnoringCase(names: readonly string[], value: string): boolean {
+  return names.some((name) => isSameIgnoringCase(name, value));
+}
 
 function isSameIgnoringCase(a: string, b: string): boolean {
   return a === b || a.toLowerCase() === b.toLowerCase();
@@ -177,18 +190,23 @@ function isDeniedEmail(person: Person, isMeant: (address: { text: string; domain
 function whyPerson(test: PersonTest, person: Person): string {
   if (person.provider !== test.provider) return `signed in by "${person.provider}", wanted "${test.provider}"`;
   if (test.kind === 'user') return `user is "${person.name}", wanted "${test.value}"`;
-  if (test.kind === 'group') {
-    const shown = person.groups
-      .slice(0, 20)
-      .map((group) => `"${group}"`)
-      .join(', ');
-    const more = person.groups.length > 20 ? ` and ${person.groups.length - 20} more` : '';
-    return `groups are ${shown === '' ? 'none' : shown}${more}, wanted "${test.value}"`;
-  }
+  if (test.kind === 'role') return whyNames('roles', person.roles, test.value);
+  if (test.kind === 'group') return whyNames('groups', person.groups, test.value);
+  if (test.kind === 'org' || test.kind === 'team')
+    return whyNames('organisations and teams', person.groups, test.value);
   if (person.email === null) return 'the person has no e-mail address';
   if (!person.emailVerified) return `e-mail "${person.email}" is not verified`;
   if (parseEmailAddress(person.email) === null) return `e-mail ${JSON.stringify(person.email)} is not a plain address`;
   return `e-mail is "${person.email}", wanted "${test.value}"`;
+}
+
+function whyNames(what: string, names: readonly string[], wanted: string): string {
+  const shown = names
+    .slice(0, 20)
+    .map((name) => `"${name}"`)
+    .join(', ');
+  const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
+  return `${what} are ${shown === '' ? 'none' : shown}${more}, wanted "${wanted}"`;
 }
 
 function ofMachine(text: string, kind: Machine, name: string): Matcher {
@@ -302,7 +320,8 @@ function variablesOf({ identity, ip, request }: Facts): CelVariables {
   if (identity.kind === 'person') {
     const { person } = identity;
     const email = verifiedEmail(person)?.text ?? '';
-    variables.user = { name: person.name, email, groups: person.groups, provider: person.provider };
+    const { name, groups, roles, provider } = person;
+    variables.user = { name, email, groups, roles, provider };
   }
   if (ip !== null) variables.ip = ip;
   if (request !== null) {

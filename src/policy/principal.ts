@@ -13,8 +13,10 @@ import { TOKEN_NAME } from '../core/token-store.ts';
 import type { Place, RuleText } from './rule-text.ts';
 import { parseCertificateMatch, type CertificateMatch } from './certificate-match.ts';
 import { parseEmailAddress, parseEmailDomain } from './email-address.ts';
+import { canonicalGithubName, isKindOf, kindsOf, PERSON_KINDS, vouchesFor } from './provider-kinds.ts';
+import type { PersonKind, ProviderRef } from './provider-kinds.ts';
 
-export type PersonKind = 'user' | 'email' | 'email-domain' | 'group';
+export type { PersonKind, ProviderRef } from './provider-kinds.ts';
 
 export type Principal =
   | { readonly kind: 'public' }
@@ -26,11 +28,6 @@ export type Principal =
   | { readonly kind: 'all'; readonly parts: readonly Principal[] }
   | { readonly kind: 'when'; readonly expression: string }
   | { readonly kind: 'unreadable'; readonly text: string };
-
-export interface ProviderRef {
-  readonly id: string;
-  readonly type: string;
-}
 
 export interface PrincipalContext {
   readonly providers: readonly ProviderRef[];
@@ -49,15 +46,17 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   email: 'email:alice@example.com',
   'email-domain': 'email-domain:example.com',
   group: 'group:admins',
+  role: 'role:admin',
+  org: 'org:acme',
+  team: 'team:acme/platform',
   service: 'service:promtail',
   token: 'token:ci',
   ip: 'ip:192.0.2.0/24',
   'client-certificate': 'client-certificate:cn=alice',
 };
 const BARE = ['public', 'signed-in'];
-const PERSON_KINDS: ReadonlySet<string> = new Set(['user', 'email', 'email-domain', 'group']);
-/** Words that DESIGN gives a meaning to, but that need providers this version does not have. */
-const LATER = ['role', 'org', 'team', 'country'];
+/** Words that are kept for what this version cannot check. */
+const LATER = ['country'];
 const KNOWN: readonly string[] = [...BARE, ...Object.keys(EXAMPLES)];
 const MOST_PARTS = 64;
 const MOST_NESTING = 8;
@@ -82,6 +81,9 @@ export function principalText(principal: Principal): string {
     case 'email':
     case 'email-domain':
     case 'group':
+    case 'role':
+    case 'org':
+    case 'team':
       return `${principal.provider}:${principal.kind}:${principal.value}`;
     case 'service':
     case 'token':
@@ -160,37 +162,51 @@ class PrincipalParser {
   #valued(text: string, kind: string, value: string, at: Place): Principal {
     if (!PERSON_KINDS.has(kind)) return this.#machine(text, kind, value, at);
     const { providers } = this.#context;
-    const only = providers[0];
-    if (only === undefined) return this.#nobodySignsIn(text, at);
-    if (providers.length > 1) {
-      const forms = providers.map((provider) => `"${provider.id}:${text}"`).join(' or ');
+    if (providers.length === 0) return this.#nobodySignsIn(text, at);
+    const possible = providers.filter((provider) => isKindOf(kind, provider));
+    const only = possible[0];
+    if (only === undefined) return this.#noProviderKnows(text, kind, at);
+    if (possible.length > 1) {
+      const forms = possible.map((provider) => `"${provider.id}:${text}"`).join(' or ');
       return this.#refuse(
         text,
         at,
-        `Rule "${text}" does not say which provider is meant; ${providers.length} could be`,
+        `Rule "${text}" does not say which provider is meant; ${possible.length} could be`,
         `Write ${forms}`,
       );
     }
     return this.#person(text, { provider: only.id, kind: kind as PersonKind, value }, at);
   }
 
+  #noProviderKnows(text: string, kind: string, at: Place): Principal {
+    const known = this.#context.providers.map(({ id, type }) => `"${id}" (${type})`).join(', ');
+    const message = `Rule "${text}" uses "${kind}:", which no provider of the document knows: ${known}`;
+    return this.#refuse(text, at, message, 'Use "user:", "email:" or "group:", or add the provider that knows it');
+  }
+
   #qualified(text: string, head: string, rest: string, at: Place): Principal {
-    const ids = this.#context.providers.map((provider) => provider.id);
+    const provider = this.#context.providers.find(({ id }) => id === head);
     const colon = rest.indexOf(':');
     const kind = colon === -1 ? rest : rest.slice(0, colon);
-    if (!ids.includes(head)) return this.#unknownHead(text, head, kind, at);
+    if (provider === undefined) return this.#unknownHead(text, head, kind, at);
     if (rest === 'signed-in') return { kind: 'signed-in', provider: head };
     if (LATER.includes(kind)) return this.#later(text, kind, at);
-    if (PERSON_KINDS.has(kind) && colon !== -1) {
-      return this.#person(text, { provider: head, kind: kind as PersonKind, value: rest.slice(colon + 1) }, at);
+    if (isKindOf(kind, provider) && colon !== -1) {
+      return this.#person(text, { provider: head, kind, value: rest.slice(colon + 1) }, at);
     }
     if (Object.hasOwn(EXAMPLES, kind) && !PERSON_KINDS.has(kind)) {
       return this.#refuse(text, at, `Rule "${text}" names a provider, but "${kind}:" takes none`, `Write "${rest}"`);
     }
-    const meant = didYouMean(kind, [...PERSON_KINDS, 'signed-in']);
+    const kinds = kindsOf(provider);
+    if (PERSON_KINDS.has(kind) && !isKindOf(kind, provider)) {
+      const list = kinds.map((one) => `"${head}:${one}:"`).join(', ');
+      const message = `Rule "${text}" uses "${kind}:", which the provider "${head}" (${provider.type}) does not know`;
+      return this.#refuse(text, at, message, `It knows ${list}`);
+    }
+    const meant = didYouMean(kind, [...kinds, 'signed-in']);
     const remedy =
       meant === null
-        ? `Write "${head}:user:alice", "${head}:group:admins" or "${head}:signed-in"`
+        ? `Write "${head}:user:alice", "${head}:${EXAMPLES[kinds.at(-1) ?? 'group'] ?? ''}" or "${head}:signed-in"`
         : `Did you mean "${head}:${meant}"?`;
     return this.#refuse(text, at, `Rule "${text}" has the unknown kind "${kind}" after the provider "${head}"`, remedy);
   }
@@ -234,7 +250,7 @@ class PrincipalParser {
   }
 
   #later(text: string, kind: string, at: Place): Principal {
-    const message = `Rule "${text}" uses "${kind}:", which this version cannot check: it comes with the providers that know it`;
+    const message = `Rule "${text}" uses "${kind}:", which this version cannot check: it is kept for a later one`;
     return this.#refuse(text, at, message, 'Use "user:", "email:" or "group:" until then');
   }
 
@@ -251,15 +267,36 @@ class PrincipalParser {
           `Rule "${text}" has no plain e-mail address`,
           `Write for example "${EXAMPLES['email']}"`,
         );
+      this.#checkDomain(text, found.provider, address.domain, at);
       return { ...found, kind, value: address.text };
     }
     if (kind === 'email-domain') {
       const domain = parseEmailDomain(value);
       const remedy = `Write for example "${EXAMPLES['email-domain']}"; a subdomain needs a rule of its own`;
       if (domain === null) return this.#refuse(text, at, `Rule "${text}" has no plain domain name`, remedy);
+      this.#checkDomain(text, found.provider, domain, at);
       return { ...found, kind, value: domain };
     }
-    return { ...found, kind };
+    return this.#typeOf(found.provider) === 'github' ? this.#github(text, found, at) : { ...found, kind };
+  }
+
+  /** A rule that can never match is a mistake: it is said rather than borne. */
+  #checkDomain(text: string, id: string, domain: string, at: Place): void {
+    const provider = this.#context.providers.find((one) => one.id === id);
+    if (provider === undefined || vouchesFor(provider, domain)) return;
+    const message = `Rule "${text}" can never match: the provider "${id}" is not listed for addresses of "${domain}"`;
+    this.#diagnostics.push(problem(at, message, `Add "email_domains: [${domain}]" to "providers.${id}"`));
+  }
+
+  #typeOf(id: string): string | undefined {
+    return this.#context.providers.find((one) => one.id === id)?.type;
+  }
+
+  #github(text: string, found: { provider: string; kind: PersonKind; value: string }, at: Place): Principal {
+    const value = canonicalGithubName(found.kind, found.value);
+    if (value !== null) return { ...found, value };
+    const remedy = `Write for example "${found.provider}:${EXAMPLES[found.kind] ?? ''}"`;
+    return this.#refuse(text, at, `Rule "${text}" has no name that GitHub can have`, remedy);
   }
 
   #machine(text: string, kind: string, value: string, at: Place): Principal {

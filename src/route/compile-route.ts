@@ -32,6 +32,8 @@ export class RouteCompiler {
   readonly #services: readonly string[];
   readonly #policies = new Map<string, CompiledPolicy>();
   readonly #diagnostics: Diagnostic[];
+  /** Of the route that is being compiled. */
+  #qualifiesNames = false;
 
   constructor(document: Document, diagnostics: Diagnostic[]) {
     this.#document = document;
@@ -49,6 +51,8 @@ export class RouteCompiler {
     }
     const names = new Set<string>();
     const policy = this.#policy(host, route);
+    const qualifiesNames = this.#admitsSeveral(policy);
+    this.#qualifiesNames = qualifiesNames;
     const servers =
       route.action.kind === 'proxy' ? route.action.servers.map((server) => this.#server(server, names)) : [];
     const isPersonal = [...names].some((name) => ABOUT_IDENTITY.test(name));
@@ -63,6 +67,7 @@ export class RouteCompiler {
       config: route,
       policy,
       shadow: route.shadow === null ? null : this.#shadow(host, route, route.shadow),
+      qualifiesNames,
       needsIdentity: !policy.isPublic || isFilledByIdentity || choices.length > 0,
       choices,
       isPersonal: isPersonal || choices.length > 0,
@@ -93,6 +98,10 @@ export class RouteCompiler {
 
   #shadow(host: Host, route: Route, { allow, deny }: ShadowRules): CompiledPolicy {
     return this.#policy(host, { ...route, allow: allow ?? route.allow, deny: [...route.deny, ...deny] });
+  }
+
+  #admitsSeveral(policy: CompiledPolicy): boolean {
+    return (policy.admittedProviders ?? this.#document.providers).length > 1;
   }
 
   #policy(host: Host, route: Route): CompiledPolicy {
@@ -177,9 +186,12 @@ export class RouteCompiler {
       return REFUSED;
     }
     for (const name of compiled.names) names.add(name);
-    if (asked.use === 'address' && compiled.names.includes('user.name') && this.#document.providers.length > 1) {
+    if (asked.use !== 'redirect' && this.#qualifiesNames && isAmbiguous(text, compiled.names)) {
       const message = `${asked.label} "${text}" uses {user.name}, but two providers may both know a person of that name`;
-      this.#diagnostics.push(problem(asked.at, message, 'Use {map.NAME} with keys such as "local:user:alice"'));
+      const remedy = asked.use === 'address' ? '{user.provider}/{user.name}' : '{user.provider}:{user.name}';
+      const other =
+        'name one provider in every rule of "allow", or use {map.NAME} with keys such as "local:user:alice"';
+      this.#diagnostics.push(problem(asked.at, message, `Write "${remedy}", ${other}`));
       return REFUSED;
     }
     return { render: compiled.render, isFixed: compiled.names.length === 0, isRefused: false };
@@ -207,6 +219,13 @@ export class RouteCompiler {
       'The address of the app depends on who is signed in, but the route is public: others get an error page';
     this.#diagnostics.push(warning(route.at, message, 'Write "allow: [signed-in]"'));
   }
+}
+
+const BOTH_IN_A_ROW = /\{user\.(?:provider|name)\}[a-z0-9_-]*\{user\.(?:provider|name)\}/;
+
+/** Without the provider, or with nothing between the two that neither can hold: "a-b" and "c" would be "a" and "b-c". */
+function isAmbiguous(text: string, names: readonly string[]): boolean {
+  return names.includes('user.name') && (!names.includes('user.provider') || BOTH_IN_A_ROW.test(text));
 }
 
 function addressOf(scheme: ServerAddress['scheme'], host: string, digits: string): ServerAddress | null {

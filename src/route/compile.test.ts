@@ -396,11 +396,17 @@ test('compileTable() reports what cannot work, each with a remedy where there is
     assert.equal(problems.length, 1, `${expected}: ${JSON.stringify(problems)}`);
     assert.match(problems[0] ?? '', expected);
   }
-  const twoProviders = ['local', 'other'].map((id) => ({ id, type: 'local' as const, at: [] }));
+  const twoProviders = ['local', 'other'].map((id) => ({ id, type: 'local' as const, emailDomains: ['*'], at: [] }));
   assert.match(
     one(routeOf('/*', ['signed-in'], proxy('{user.name}')), {}, { providers: twoProviders })[0] ?? '',
     /two providers/,
   );
+  // Nobody else's alice can come, or the address says whose she is.
+  assert.deepEqual(one(routeOf('/*', ['other:user:alice'], proxy('{user.name}')), {}, { providers: twoProviders }), []);
+  const qualified = routeOf('/*', ['signed-in'], proxy('{user.provider}.{user.name}.ide'));
+  assert.deepEqual(one(qualified, {}, { providers: twoProviders }), []);
+  const joined = routeOf('/*', ['signed-in'], proxy('{user.provider}-{user.name}'));
+  assert.match(one(joined, {}, { providers: twoProviders })[0] ?? '', /two providers/);
   assert.deepEqual(
     one(routeOf('/*', ['signed-in']), { tls: { kind: 'off' } }, { trustedProxies: ['127.0.0.1/32'] }),
     [],

@@ -59,13 +59,27 @@ function* compileSteps(document: Document): Generator<undefined, TableResult, un
     checkSignIn(fallback, document, diagnostics);
     hash.update(contentOf(fallback));
   }
-  hash.update(JSON.stringify([document.maps, document.providers.map(({ id, type }) => [id, type]), signInHost]));
+  hash.update(
+    JSON.stringify([
+      document.maps,
+      document.providers.map(({ id, type, emailDomains }) => [id, type, emailDomains]),
+      signInHost,
+    ]),
+  );
   const revision = hash.digest('base64url').slice(0, 16);
-  const providers = document.providers.map(({ id, type }) => ({ id, type }));
+  const all = fallback === null ? [...hosts.values()] : [...hosts.values(), fallback];
+  const providers = document.providers.map(({ id, type, emailDomains }) => ({ id, type, emailDomains }));
   return {
-    table: createTable({ revision, hosts, fallback, signInHost, providers }),
+    table: createTable({ revision, hosts, fallback, signInHost, providers, namedUsers: namedUsersOf(document, all) }),
     diagnostics: withoutRepeats(diagnostics),
   };
+}
+
+/** By rules, and by the keys of maps. */
+function namedUsersOf(document: Document, hosts: readonly CompiledHost[]): ReadonlySet<string> {
+  const byRule = hosts.flatMap((host) => host.routes.flatMap((route) => route.policy.namedUsers));
+  const byMap = Object.values(document.maps).flatMap((map) => Object.keys(map).filter((key) => key.includes(':user:')));
+  return new Set([...byRule, ...byMap]);
 }
 
 /** A rule of a host is compiled with each of its routes; what is wrong with it is said once. */

@@ -57,6 +57,7 @@ export function routeOf(path: string, allow: readonly RuleText[], changes: Parti
     shadow: null,
     identityHeaders: DEFAULT_IDENTITY_HEADERS,
     encodedSlash: 'reject',
+    signInProvider: null,
     origins: [],
     upgrades: ['websocket'],
     limits: LIMITS,
@@ -77,8 +78,12 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
     watch: false,
     log: { level: 'info', format: 'auto' },
     dns: [],
-    providers: [{ id: 'local', type: 'local', at: ['providers', 'local'] }],
-    signIn: { url: 'https://auth.example.com', branding: { name: 'Postern', logo: null, color: null } },
+    providers: [{ id: 'local', type: 'local', emailDomains: ['*'], at: ['providers', 'local'] }],
+    signIn: {
+      url: 'https://auth.example.com',
+      branding: { name: 'Postern', logo: null, color: null },
+      provider: null,
+    },
     session: {
       lifetimeMs: 43_200_000,
       idleMs: 7_200_000,

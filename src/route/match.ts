@@ -11,6 +11,7 @@ export interface TableParts {
   readonly fallback: CompiledHost | null;
   readonly signInHost: string | null;
   readonly providers: readonly ProviderRef[];
+  readonly namedUsers: ReadonlySet<string>;
 }
 
 export function createTable(parts: TableParts): RoutingTable {
@@ -33,6 +34,7 @@ export function createTable(parts: TableParts): RoutingTable {
     fallback,
     signInHost,
     providers: parts.providers,
+    namedUsers: parts.namedUsers,
     findHost: (host) => (host === signInHost ? null : (findListed(host) ?? fallback)),
     isKnownHost: (host) => host === signInHost || findListed(host) !== null,
     findRoute: (host, path, method, headers) => host.match.find(path, method, headers),

@@ -18,6 +18,8 @@ export interface RoutingTable {
   /** The host that serves Postern's own pages and nothing else: never found by `findHost`. */
   readonly signInHost: string | null;
   readonly providers: readonly ProviderRef[];
+  /** "github:user:alice", "github:org:acme": every person and organisation that rules name. */
+  readonly namedUsers: ReadonlySet<string>;
   /**
    * The exact name, else the nearest wildcard ("*.example.com" covers every name below example.com,
    * the longest wins), else the fallback. Takes a host in the spelling of wire/authority.ts.
@@ -47,6 +49,8 @@ export interface CompiledRoute {
   readonly policy: CompiledPolicy;
   /** Of the rules on trial; null where there are none. */
   readonly shadow: CompiledPolicy | null;
+  /** True where people of several providers may come: a name alone does not say who is meant. */
+  readonly qualifiesNames: boolean;
   /** True where somebody's identity is needed: for the policy, or to fill a template. */
   readonly needsIdentity: boolean;
   /** The path for the app, after strip_prefix and rewrite; null: refuse the request as ambiguous (400). */

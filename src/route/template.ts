@@ -1,5 +1,5 @@
 /**
- * Templates with {user.name}, {service.name}, {token.name}, {map.NAME}, {client.ip}, {request.id}, {path} and {query},
+ * Templates with {user.name}, {user.provider}, {service.name}, {token.name}, {map.NAME}, {client.ip}, {request.id}, {path} and {query},
  * compiled once; which of them stand where is a closed list. What would become part of an address must
  * match [a-z0-9_-]{1,64}: anything else, or a value that is missing, makes the template undecidable
  * (null), never a shortened or quoted value. In headers, braces around anything else are literal (JSON).
@@ -30,8 +30,8 @@ const PLACEHOLDER = /\{([^{}]*)\}/g;
 const ADDRESS_VALUE = /^[a-z0-9_-]{1,64}$/;
 const HEADER_VALUE = /^[\x20-\x7e]{0,1024}$/;
 const KNOWN: Readonly<Record<TemplateUse, readonly string[]>> = {
-  address: ['user.name', 'service.name', 'token.name'],
-  header: ['user.name', 'service.name', 'token.name', 'client.ip', 'request.id'],
+  address: ['user.name', 'user.provider', 'service.name', 'token.name'],
+  header: ['user.name', 'user.provider', 'service.name', 'token.name', 'client.ip', 'request.id'],
   redirect: ['path', 'query'],
 };
 
@@ -92,6 +92,8 @@ function readerOf(name: string, maps: Maps): Template {
   switch (name) {
     case 'user.name':
       return ({ identity }) => (identity.kind === 'person' ? identity.person.name : null);
+    case 'user.provider':
+      return ({ identity }) => (identity.kind === 'person' ? identity.person.provider : null);
     case 'service.name':
       return ({ identity }) => (identity.kind === 'service' ? identity.name : null);
     case 'token.name':

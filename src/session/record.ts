@@ -59,3 +59,27 @@ export interface SignInSummary {
   /** Hosts that hold a cookie of it, the sign-in host first. */
   readonly hosts: readonly string[];
 }
+
+/** What a provider gave for a sign-in, and when to renew it. */
+export interface Grant {
+  /** Plain data; sealed before it is kept. */
+  readonly value: unknown;
+  /** Milliseconds since the epoch; null: there is nothing to renew. */
+  readonly refreshAt: number | null;
+}
+
+export interface SignInOptions {
+  /** Who vouches for the subject: an issuer's URL; "" for Postern itself. */
+  readonly authority?: string;
+  /** The provider's own session id (`sid`). */
+  readonly providerSession?: string | null;
+  readonly grant?: Grant | null;
+}
+
+/** A sign-in whose grant is to be renewed. */
+export interface DueGrant {
+  readonly key: string;
+  readonly person: Person;
+  readonly authority: string;
+  readonly value: unknown;
+}

@@ -4,13 +4,21 @@
  * Tokens leave here once; what is kept is their hash and sealed values.
  */
 import { createCodes } from './codes.ts';
+import { createGrants, sealGrant, type Grants } from './grants.ts';
 import { sealJson, unsealJson } from './seal.ts';
 import { keyOfToken, mintToken } from './token.ts';
 import { createTouches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
-import type { OpenedSession, SessionAnswer, SessionChange, SessionView, SignInSummary } from './record.ts';
+import type {
+  OpenedSession,
+  SessionAnswer,
+  SessionChange,
+  SessionView,
+  SignInOptions,
+  SignInSummary,
+} from './record.ts';
 import type { SealKey } from './seal.ts';
 
 /** Lists are for people to read. */
@@ -29,13 +37,9 @@ export interface SessionsDeps {
   readonly limits: () => SessionLimits;
 }
 
-export interface Sessions {
+export interface Sessions extends Grants {
   /** A new sign-in on the sign-in host. Revoke the browser's old session first: ids never carry over. */
-  openSignIn(
-    person: Person,
-    host: string,
-    options?: { readonly providerSession?: string | null },
-  ): Promise<OpenedSession>;
+  openSignIn(person: Person, host: string, options?: SignInOptions): Promise<OpenedSession>;
   /** A cookie for an app host; null where the parent is gone. `parentKey` is the key of the sign-in session. */
   openChild(parentKey: string, host: string): Promise<OpenedSession | null>;
   /** Never rejects: a store that fails is `unavailable`. */
@@ -46,6 +50,8 @@ export interface Sessions {
   revoke(key: string): Promise<number>;
   revokeByPerson(provider: string, subject: string): Promise<number>;
   revokeByProviderSession(provider: string, providerSession: string): Promise<number>;
+  /** Ends the sign-ins of providers that are gone, or that are others by now; `isKnown` says which are left. */
+  revokeStrangers(isKnown: (provider: string, authority: string) => boolean): Promise<number>;
   /** Sign-ins that are alive, newest first. */
   list(person?: { readonly provider: string; readonly subject: string }): Promise<readonly SignInSummary[]>;
   /** Gives live sessions of this (provider, subject) the new attributes; each keeps its own amr. */
@@ -75,7 +81,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   return {
     ...createCodes(deps),
-    openSignIn: (person, host, options) => openSignIn(deps, person, host, options?.providerSession ?? null),
+    ...createGrants(deps, (signIn) => personOf(deps, signIn)),
+    openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
     openChild: (parentKey, host) => openChild(deps, parentKey, host, tell),
     async find(key) {
       try {
@@ -93,6 +100,13 @@ export function createSessions(deps: SessionsDeps): Sessions {
     revoke: (key) => end({ by: 'cookie', key }),
     revokeByPerson: (provider, subject) => end({ by: 'person', provider, subject }),
     revokeByProviderSession: (provider, providerSession) => end({ by: 'provider-session', provider, providerSession }),
+    async revokeStrangers(isKnown) {
+      let count = 0;
+      for (const { provider, authority } of await store.listAuthorities()) {
+        if (!isKnown(provider, authority)) count += await end({ by: 'authority', provider, authority });
+      }
+      return count;
+    },
     async list(person) {
       const trees = await store.listSignIns(
         person === undefined ? { by: 'everything' } : { by: 'person', ...person },
@@ -118,7 +132,7 @@ async function openSignIn(
   deps: SessionsDeps,
   person: Person,
   host: string,
-  providerSession: string | null,
+  options: SignInOptions,
 ): Promise<OpenedSession> {
   const token = mintToken();
   const key = keyOfToken(token);
@@ -126,7 +140,9 @@ async function openSignIn(
   const { provider, subject } = person;
   const value = sealJson(deps.sealKey, purposeOf(key), person);
   const times = { createdAt: now, expiresAt: now + deps.limits().lifetimeMs, lastSeenAt: now };
-  await deps.store.putSignIn({ key, provider, subject, providerSession, value, ...times }, host);
+  const { authority = '', providerSession = null, grant = null } = options;
+  const stored = { key, provider, subject, authority, providerSession, value, ...times };
+  await deps.store.putSignIn(stored, host, grant === null ? null : sealGrant(deps.sealKey, key, grant));
   const view = { key, parent: key, host, person, expiresAt: times.expiresAt, lastSeenAt: now };
   return { token, view };
 }

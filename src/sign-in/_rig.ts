@@ -11,11 +11,14 @@ import { createFactors } from '../session/factors.ts';
 import { createSealKey, sealJson, unsealJson } from '../session/seal.ts';
 import { createSessions } from '../session/sessions.ts';
 import { keyOfToken, sessionCookieName } from '../session/token.ts';
+import { NO_PROVIDERS, type Providers } from './provider.ts';
+import type { Admit } from './admission.ts';
 import { createSignIn, type SignIn } from './router.ts';
 import { createSpent } from './spent.ts';
 import { isUnder } from './cookies.ts';
 import { openStore } from '../store/sqlite.ts';
 import { POSTERN_BRAND } from './pages/brand.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { EntryDecision, EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from './ports.ts';
@@ -35,6 +38,11 @@ export interface RigOptions {
   readonly hashPool?: SignInHashPool;
   readonly mayEnter?: (facts: EntryFacts) => EntryDecision;
   readonly listed?: readonly string[];
+  readonly hasLocalAccounts?: boolean;
+  readonly provider?: string;
+  readonly providers?: (clock: Clock) => Providers;
+  readonly providerFor?: (host: string, path: string) => string | null;
+  readonly admit?: (sessions: Sessions) => Admit;
 }
 
 export interface Rig {
@@ -83,7 +91,17 @@ export function createRig(options: RigOptions = {}): Rig {
     },
     clock,
     instance: store.instance,
-    settings: () => ({ signInUrl: AUTH, lifetimeMs, cookieDomain, brand: POSTERN_BRAND }),
+    settings: () => ({
+      signInUrl: AUTH,
+      lifetimeMs,
+      cookieDomain,
+      brand: POSTERN_BRAND,
+      hasLocalAccounts: options.hasLocalAccounts ?? true,
+      provider: options.provider ?? null,
+    }),
+    providers: options.providers?.(clock) ?? NO_PROVIDERS,
+    admit: options.admit?.(sessions) ?? ((_, person) => Promise.resolve({ kind: 'person', person })),
+    ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
     isListedHost: (host) => listed.includes(host),
     mayEnter: (facts) => {
       entries.push(facts);

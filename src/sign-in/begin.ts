@@ -11,14 +11,14 @@ import { classifyRequest } from './request-kind.ts';
 import { returnPathOr } from './return-path.ts';
 import { hashNonce, sealTicket, TICKET_LIFETIME_MS } from './ticket.ts';
 import { unauthorizedJson } from './unauthorized.ts';
-import type { SignInDeps, SignInRequest } from './ports.ts';
+import type { SignInDeps, SignInMemory, SignInRequest } from './ports.ts';
 
 /** Tabs of one host that may be on their way at the same time. */
 const MAX_FLOWS = 12;
 const START_PATH = '/.postern/start';
 
 /** For the edge, when the rules say that signing in could help: `request.url` is where the visitor wanted to go. */
-export function beginSignIn(deps: SignInDeps, request: SignInRequest): Response {
+export function beginSignIn(deps: SignInDeps & SignInMemory, request: SignInRequest): Response {
   const context = createContext(deps, request);
   return begin(context, { path: context.url.path, query: context.url.query, switchAccount: false });
 }

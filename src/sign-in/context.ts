@@ -7,12 +7,12 @@ import { pageAnswer, type PagePolicy, type PlainAnswer } from './pages/page.ts';
 import type { Html } from './pages/html.ts';
 import type { FieldReader } from './request-kind.ts';
 import { splitUrl, type UrlParts } from './return-path.ts';
-import type { SignInDeps, SignInRequest, SignInSettings } from './ports.ts';
+import type { SignInDeps, SignInMemory, SignInRequest, SignInSettings } from './ports.ts';
 
 const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 export interface Context {
-  readonly deps: SignInDeps;
+  readonly deps: SignInDeps & SignInMemory;
   readonly settings: SignInSettings;
   readonly request: SignInRequest;
   readonly url: UrlParts;
@@ -22,7 +22,7 @@ export interface Context {
   readonly now: number;
 }
 
-export function createContext(deps: SignInDeps, request: SignInRequest): Context {
+export function createContext(deps: SignInDeps & SignInMemory, request: SignInRequest): Context {
   const url = splitUrl(request.url);
   const headers = createFieldReader(request.headers);
   return {

@@ -6,6 +6,9 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { Brand } from './pages/brand.ts';
 import type { Spent } from './spent.ts';
+import type { UsedTokens } from './back-channel.ts';
+import type { UsedFlows } from './flow.ts';
+import type { Provider, Providers } from './provider.ts';
 
 /** A request to one of Postern's own pages. */
 export interface SignInRequest {
@@ -36,12 +39,23 @@ export interface FreshSession {
   readonly view: SessionFacts;
 }
 
+export interface SignInOptions {
+  readonly authority: string;
+  readonly providerSession: string | null;
+  readonly grant: { readonly value: unknown; readonly refreshAt: number | null };
+}
+
 export interface SignInSessions {
+  /** A new sign-in of a person whom a provider vouches for. */
+  readonly openSignIn: (person: Person, host: string, options: SignInOptions) => Promise<FreshSession>;
+  /** What the provider gave for a sign-in; undefined where there is nothing. */
+  readonly findGrant: (key: string) => Promise<unknown>;
   /** A cookie for an app host; null where the sign-in session is gone. */
   readonly openChild: (parentKey: string, host: string) => Promise<FreshSession | null>;
   /** Ends a sign-in with all its children. */
   readonly revoke: (key: string) => Promise<unknown>;
   readonly revokeByPerson: (provider: string, subject: string) => Promise<unknown>;
+  readonly revokeByProviderSession: (provider: string, providerSession: string) => Promise<unknown>;
   readonly mintCode: (payload: unknown, ttlMs: number) => Promise<string>;
   /** The payload for the first caller in time, null for everybody else. */
   readonly redeemCode: (code: string) => Promise<unknown>;
@@ -145,7 +159,15 @@ export interface SignInSettings {
   /** ".example.com": one cookie for the domain instead of hand-offs. */
   readonly cookieDomain: string | null;
   readonly brand: Brand;
+  /** Whether the document has accounts of Postern's own. */
+  readonly hasLocalAccounts: boolean;
+  /** `sign_in.provider`: the way to sign in where nothing else is said. */
+  readonly provider: string | null;
 }
+
+export type Admission =
+  | { readonly kind: 'person'; readonly person: Person }
+  | { readonly kind: 'refused'; readonly message: string };
 
 export interface EntryFacts {
   readonly host: string;
@@ -173,6 +195,9 @@ export interface SignInDeps {
   readonly hashPool: SignInHashPool;
   readonly seal: SignInSeal;
   readonly clock: Clock;
+  readonly providers: Providers;
+  /** The last word on whom a provider knows: names that are pinned to another subject. */
+  readonly admit: (provider: Provider, person: Person) => Promise<Admission>;
   /** Names our cookies, since cookies ignore ports. */
   readonly instance: string;
   /** Read at each use, so that a reload changes it. */
@@ -181,10 +206,25 @@ export interface SignInDeps {
   readonly isListedHost: (host: string) => boolean;
   /** The decision for a GET of this person; everything but `allow` is refused. */
   readonly mayEnter: (facts: EntryFacts) => EntryDecision | Promise<EntryDecision>;
+  /** `sign_in.provider` of the route that takes a path. */
+  readonly providerFor?: (host: string, path: string) => string | null;
   /** Apps to offer on the start page. */
   readonly appsFor?: (person: Person, ip: string | null) => readonly AppLink[];
   /** Told of what a visitor only sees as a 5xx page, and of sign-ins for the audit log. Never holds a secret. */
   readonly report?: (event: SignInEvent) => void;
+}
+
+/** What the room remembers by itself. */
+export interface SignInMemory {
+  readonly usedFlows: UsedFlows;
+  readonly usedTokens: UsedTokens;
+  readonly longTickets: LongTickets;
+}
+
+/** Tickets that do not fit into a cookie, kept in the store; bounded, since anybody may begin a sign-in. */
+export interface LongTickets {
+  /** Null where too many wait already. */
+  readonly keep: (mint: () => Promise<string>, now: number) => Promise<string | null>;
 }
 
 export interface AppLink {
@@ -208,4 +248,23 @@ export type SignInEvent =
       readonly ip: string | null;
       /** Canonical name, or null where what was typed can be none. */
       readonly account: string | null;
+      /** Left out: local accounts. */
+      readonly provider?: string;
+      /** What is odd about the person, but no reason to refuse. */
+      readonly notes?: readonly string[];
+    }
+  | {
+      readonly kind: 'provider-problem';
+      readonly requestId: string;
+      readonly ip: string | null;
+      readonly provider: string;
+      readonly reason: string;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'back-channel-logout';
+      readonly requestId: string;
+      readonly provider: string | null;
+      /** Null: it ended sessions. */
+      readonly refusal: string | null;
     };

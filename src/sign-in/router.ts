@@ -7,6 +7,8 @@ import { PosternError } from '../core/errors.ts';
 import { beginSignIn, handleStart } from './begin.ts';
 import { answerError, answerPage, answerRedirect, createContext, toResponse, type Context } from './context.ts';
 import { mintFormToken } from './form-guard.ts';
+import { createUsedTokens, handleBackChannelLogout } from './back-channel.ts';
+import { createLongTickets, createUsedFlows } from './flow.ts';
 import { handleLand } from './land.ts';
 import { errorPage } from './pages/error-page.ts';
 import { homePage } from './pages/session-pages.ts';
@@ -16,12 +18,13 @@ import { postSecondStep, showSecondStep } from './second-step.ts';
 import { postSecurity, showSecurity } from './security.ts';
 import { postSignIn, showSignIn } from './sign-in.ts';
 import { signInSession } from './sign-in-session.ts';
-import { postSignOut, showSignedOut, showSignOut } from './sign-out.ts';
+import { CALLBACK_PATH, handleCallback } from './provider-flow.ts';
+import { postSignOut, showSignedOut, showSignOut, signOutTargets } from './sign-out.ts';
 import { showJwks } from './jwks.ts';
 import { showUserinfo } from './userinfo.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import type { Texts } from './texts/texts.ts';
-import type { SignInDeps, SignInRequest } from './ports.ts';
+import type { SignInDeps, SignInMemory, SignInRequest } from './ports.ts';
 
 type Handler = (context: Context) => Response | Promise<Response>;
 type Methods = Readonly<Record<string, Handler>>;
@@ -41,7 +44,17 @@ const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
   '/.postern/set-password': { GET: showSetPassword, HEAD: showSetPassword, POST: postSetPassword },
   '/.postern/userinfo': { GET: showUserinfo, HEAD: showUserinfo },
   '/.postern/jwks.json': { GET: showJwks, HEAD: showJwks },
+  '/.postern/backchannel-logout': { POST: handleBackChannelLogout },
+  [CALLBACK_PATH]: { GET: handleCallback },
 };
+
+/** Not there where the document has no local accounts: a left-over link or passkey must not open a session. */
+const LOCAL_ONLY: ReadonlySet<string> = new Set([
+  '/.postern/second-step',
+  '/.postern/passkey',
+  '/.postern/passkey.js',
+  '/.postern/set-password',
+]);
 
 const APP_HOST: Readonly<Record<string, Methods>> = {
   '/.postern/start': { GET: handleStart },
@@ -58,7 +71,13 @@ export interface SignIn {
   readonly beginSignIn: (request: SignInRequest) => Promise<Response>;
 }
 
-export function createSignIn(deps: SignInDeps): SignIn {
+export function createSignIn(outside: SignInDeps): SignIn {
+  const memory: SignInMemory = {
+    usedFlows: createUsedFlows(),
+    usedTokens: createUsedTokens(),
+    longTickets: createLongTickets(),
+  };
+  const deps = { ...outside, ...memory };
   return {
     handle: (request) => guarded(deps, request, () => route(createContext(deps, request))),
     beginSignIn: (request) => guarded(deps, request, () => beginSignIn(deps, request)),
@@ -70,8 +89,11 @@ function route(context: Context): Response | Promise<Response> {
   // None of our paths is ever the script of a service worker: one would stand between the visitor and our pages.
   if (context.headers.get('service-worker') !== undefined) return answerError(context, 403, 'ACCESS_DENIED');
   const table = request.onSignInHost ? SIGN_IN_HOST : APP_HOST;
-  const methods = Object.hasOwn(table, url.path) ? table[url.path] : undefined;
-  if (methods === undefined) return answerError(context, 404, 'NO_ROUTE');
+  // One callback a provider; which one is read there.
+  const path = url.path.startsWith(CALLBACK_PATH) ? CALLBACK_PATH : url.path;
+  const methods = Object.hasOwn(table, path) ? table[path] : undefined;
+  const isMissing = methods === undefined || (LOCAL_ONLY.has(path) && !context.settings.hasLocalAccounts);
+  if (isMissing) return answerError(context, 404, 'NO_ROUTE');
   const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
   if (handler !== undefined) return handler(context);
   const response = answerError(context, 405, 'BAD_REQUEST');
@@ -112,7 +134,7 @@ function showHome(context: Context): Response {
     notice: noticeOf(texts, query.get('notice')),
     isLocal: session.person.provider === LOCAL_PROVIDER,
   });
-  return answerPage(context, 200, { title: texts.home.title, main });
+  return answerPage(context, 200, { title: texts.home.title, main }, { formAction: signOutTargets(context, session) });
 }
 
 function noticeOf(texts: Texts, name: string | null): string | null {

@@ -5,11 +5,14 @@
 import { assertNever } from '../core/assert-never.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
+import { chooseWay, LOCAL_WAY, waysOf, type Way } from './choose.ts';
 import { enter } from './enter.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
+import { chooserPage } from './pages/provider-pages.ts';
 import { signInForm } from './pages/sign-in-page.ts';
 import { checkPassword, type PasswordAnswer } from './password.ts';
 import { askForPasskey } from './passkeys.ts';
+import { goToProvider } from './provider-flow.ts';
 import { refuseForm, refuseTicket } from './refusals.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
@@ -24,6 +27,10 @@ interface Visit {
   readonly ticket: Ticket | null;
   readonly ticketText: string | null;
   readonly switchAccount: boolean;
+  /** The provider that a link names. */
+  readonly named: string | null;
+  /** The person wants the page to choose on. */
+  readonly wantsChoice: boolean;
 }
 
 export async function showSignIn(context: Context): Promise<Response> {
@@ -32,15 +39,10 @@ export async function showSignIn(context: Context): Promise<Response> {
   if (visit === null) return refuseTicket(context);
   const session = signInSession(context);
   const resumes = query.get('continue');
-  if (session === null) {
-    return showForm(context, visit, {
-      status: 200,
-      problem: resumes === 'signed-in' ? context.texts.signIn.noCookies : null,
-    });
-  }
-  if (visit.switchAccount && resumes === null) return showForm(context, visit, { status: 200 });
+  if (session === null) return showWays(context, visit, resumes === 'signed-in');
+  if (visit.switchAccount && resumes === null) return showWays(context, visit, false);
   // A speculative load may look, but gets no code.
-  if (isNotTopLevel(context.headers) || request.method !== 'GET') return showForm(context, visit, { status: 200 });
+  if (isNotTopLevel(context.headers) || request.method !== 'GET') return showWays(context, visit, false);
   if (visit.ticket === null || visit.ticketText === null) return answerRedirect(303, '/');
   return enter(context, {
     ticket: visit.ticket,
@@ -50,12 +52,66 @@ export async function showSignIn(context: Context): Promise<Response> {
   });
 }
 
+/** The form, the page to choose on, or straight to a provider. */
+async function showWays(context: Context, visit: Visit, hasNoCookies: boolean): Promise<Response> {
+  const { deps, texts } = context;
+  const way = waysFor(context, visit, hasNoCookies);
+  const provider = way.kind === 'provider' ? deps.providers.find(way.id) : null;
+  if (provider !== null && mayLeave(context))
+    return goToProvider(context, provider, { ticket: visit.ticketText, switchAccount: visit.switchAccount });
+  if (way.kind === 'local')
+    return showForm(context, visit, { status: 200, problem: hasNoCookies ? texts.signIn.noCookies : null });
+  return showChooser(context, visit, hasNoCookies);
+}
+
+function waysFor(context: Context, visit: Visit, hasNoCookies: boolean): Way {
+  const { ticket, named, wantsChoice, switchAccount } = visit;
+  const isNamed = named !== null && !hasNoCookies;
+  const way = chooseWay(context, {
+    ticket,
+    named: isNamed ? named : null,
+    wantsChoice: wantsChoice || switchAccount || hasNoCookies,
+  });
+  // Without cookies it would go round and round between here and the provider.
+  return hasNoCookies && way.kind === 'provider' ? { kind: 'choose' } : way;
+}
+
+/** Only a tab itself leaves for a provider: a prefetch or a frame gets the page instead. */
+function mayLeave({ request, headers }: Context): boolean {
+  return request.method === 'GET' && !isNotTopLevel(headers);
+}
+
+function showChooser(context: Context, visit: Visit, hasNoCookies: boolean): Response {
+  const { texts, deps } = context;
+  const session = signInSession(context);
+  const suffix = `${visit.switchAccount ? '&switch=1' : ''}${ticketPart(visit)}`;
+  const labelOf = (id: string): string =>
+    id === LOCAL_WAY ? texts.provider.local : (deps.providers.find(id)?.label ?? id);
+  const main = chooserPage({
+    texts,
+    host: visit.ticket === null ? null : splitUrl(visit.ticket.origin).host,
+    problem: hasNoCookies ? texts.signIn.noCookies : null,
+    choices: waysOf(context).map((id) => ({ label: labelOf(id), url: `/.postern/sign-in?provider=${id}${suffix}` })),
+    current: session === null ? null : currentOf(session.person.name, visit),
+  });
+  return answerPage(context, 200, { title: texts.signIn.title, main });
+}
+
+function ticketPart({ ticketText }: Visit): string {
+  return ticketText === null ? '' : `&ticket=${ticketText}`;
+}
+
+function currentOf(name: string, visit: Visit): { readonly name: string; readonly continueUrl: string } {
+  return { name, continueUrl: `/.postern/sign-in?continue=1${ticketPart(visit)}` };
+}
+
 export async function postSignIn(context: Context): Promise<Response> {
   const { deps, headers, url, request, texts } = context;
   const form = readForm(context);
   if (form === null || !isFromOwnPage(headers, url.origin)) return refuseForm(context);
   const visit = readVisit(context, form);
   if (visit === null) return refuseTicket(context);
+  if (!context.settings.hasLocalAccounts) return refuseForm(context);
   const name = (form.get('name') ?? '').slice(0, MAX_NAME);
   const preSession = readPreSession(deps, request, url.isSecure);
   if (preSession === null) return showForm(context, visit, { status: 403, name, problem: texts.signIn.noCookies });
@@ -141,7 +197,13 @@ interface FormState {
 /** The form with what was wrong with a passkey. */
 export function refusePasskey(context: Context, ticketText: string | null, problem: string): Promise<Response> {
   const ticket = ticketText === null ? null : openTicket(context.deps.seal, ticketText);
-  const visit = { ticket, ticketText, switchAccount: ticket?.switchAccount ?? false };
+  const visit = {
+    ticket,
+    ticketText,
+    switchAccount: ticket?.switchAccount ?? false,
+    named: LOCAL_WAY,
+    wantsChoice: false,
+  };
   return showForm(context, visit, { status: 403, problem });
 }
 
@@ -150,7 +212,6 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
   const preSession = ensurePreSession(deps, request, url.isSecure);
   const hasPasskeys = await deps.factors.hasPasskeys();
   const session = signInSession(context);
-  const ticketPart = visit.ticketText === null ? '' : `&ticket=${visit.ticketText}`;
   const main = signInForm({
     texts,
     host: visit.ticket === null ? null : splitUrl(visit.ticket.origin).host,
@@ -160,8 +221,8 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
     name: state.name ?? '',
     problem: state.problem ?? null,
     passkey: hasPasskeys ? askForPasskey(context, preSession.token, []) : null,
-    current:
-      session === null ? null : { name: session.person.name, continueUrl: `/.postern/sign-in?continue=1${ticketPart}` },
+    current: session === null ? null : currentOf(session.person.name, visit),
+    othersUrl: waysOf(context).length > 1 ? `/.postern/sign-in?choose=1${ticketPart(visit)}` : null,
   });
   // Chromium applies form-action to every redirect after the form, the app's own to its login included.
   const isPlain = !url.isSecure || visit.ticket?.origin.startsWith('http:') === true;
@@ -176,7 +237,9 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
 function readVisit(context: Context, fields: URLSearchParams): Visit | null {
   const ticketText = fields.get('ticket');
   const wantsSwitch = fields.get('switch') === '1';
-  if (ticketText === null) return { ticket: null, ticketText: null, switchAccount: wantsSwitch };
+  const wish = { named: fields.get('provider'), wantsChoice: fields.get('choose') === '1' };
+  if (ticketText === null) return { ticket: null, ticketText: null, switchAccount: wantsSwitch, ...wish };
   const ticket = openTicket(context.deps.seal, ticketText);
-  return ticket === null ? null : { ticket, ticketText, switchAccount: wantsSwitch || ticket.switchAccount };
+  if (ticket === null) return null;
+  return { ticket, ticketText, switchAccount: wantsSwitch || ticket.switchAccount, ...wish };
 }

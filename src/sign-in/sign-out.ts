@@ -9,12 +9,21 @@ import { isFromOwnPage, mintFormToken, readFormToken } from './form-guard.ts';
 import { html } from './pages/html.ts';
 import { signedOutPage, signOutForm, signOutPage } from './pages/session-pages.ts';
 import { refuseForm } from './refusals.ts';
+import { readGrant } from './provider.ts';
+import type { SessionFacts } from './ports.ts';
 
 export function showSignOut(context: Context): Response {
   const { request, deps, texts } = context;
   if (request.session === null) return answerRedirect(303, signedOutUrl(context, false), [clearedCookie(context)]);
   const main = signOutPage(texts, request.session.person, mintFormToken(deps, request.session.key));
-  return answerPage(context, 200, { title: texts.signOut.title, main }, { formAction: [context.settings.signInUrl] });
+  return answerPage(
+    context,
+    200,
+    { title: texts.signOut.title, main },
+    {
+      formAction: signOutTargets(context, request.session),
+    },
+  );
 }
 
 export async function postSignOut(context: Context): Promise<Response> {
@@ -25,12 +34,29 @@ export async function postSignOut(context: Context): Promise<Response> {
   if (session === null) return answerRedirect(303, signedOutUrl(context, false), [clearedCookie(context)]);
   if (readFormToken(deps, session.key, form.get('form') ?? '') === null) return refuseForm(context);
   const isEverywhere = form.get('everywhere') === '1';
+  const goOn = await providerLogout(context, session);
   // This browser's first: should the store fail in between, at least that one has ended.
   await deps.sessions.revoke(session.parent);
   if (isEverywhere) await deps.sessions.revokeByPerson(session.person.provider, session.person.subject);
   const kind = isEverywhere ? 'signed-out-everywhere' : 'signed-out';
   deps.report?.({ kind, requestId: request.requestId, ip: request.ip, account: session.person.name });
-  return answerRedirect(303, signedOutUrl(context, isEverywhere), [clearedCookie(context)]);
+  return answerRedirect(303, goOn ?? signedOutUrl(context, isEverywhere), [clearedCookie(context)]);
+}
+
+/** Where signing out ends the session with the provider too; null: it ends here. */
+async function providerLogout(context: Context, session: SessionFacts): Promise<string | null> {
+  const { deps } = context;
+  const provider = deps.providers.find(session.person.provider);
+  const grant = provider === null ? null : readGrant(await deps.sessions.findGrant(session.parent));
+  // The address is registered with the provider as it is: no query.
+  return provider === null || grant === null ? null : provider.logoutUrl(grant, signedOutUrl(context, false));
+}
+
+/** Chromium applies `form-action` to the redirects after a form: to the sign-in host, and to a provider's address. */
+export function signOutTargets({ settings, deps }: Context, session: SessionFacts): readonly string[] {
+  const provider = deps.providers.find(session.person.provider);
+  if (provider === null) return [settings.signInUrl];
+  return [settings.signInUrl, provider.authority.startsWith('http:') ? 'http:' : 'https:'];
 }
 
 export function showSignedOut(context: Context): Response {
@@ -41,12 +67,10 @@ export function showSignedOut(context: Context): Response {
   }
   const { title, text } = texts.signOut.stillSignedIn;
   const form = signOutForm(texts, mintFormToken(deps, request.session.key));
-  return answerPage(context, 200, {
-    title,
-    main: html`<h1>${title}</h1>
-      <p class="lead">${text}</p>
-      ${form}`,
-  });
+  const main = html`<h1>${title}</h1>
+    <p class="lead">${text}</p>
+    ${form}`;
+  return answerPage(context, 200, { title, main }, { formAction: signOutTargets(context, request.session) });
 }
 
 function signedOutUrl(context: Context, isEverywhere: boolean): string {

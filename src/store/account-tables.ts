@@ -3,7 +3,7 @@
  * step of its own, so that two callers never overwrite each other's fields.
  */
 import type { Account, AccountChange, AccountStore, AuditEntry } from '../core/account-store.ts';
-import { read } from './session-tables.ts';
+import { read } from './rows.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 

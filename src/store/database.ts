@@ -13,10 +13,18 @@ import { SERVICE_TOKENS } from './migrations/0002-service-tokens.ts';
 import { SECOND_FACTORS } from './migrations/0003-second-factors.ts';
 import { SIGNING_KEYS } from './migrations/0004-signing-keys.ts';
 import { ISSUANCE_TABLES } from './migrations/0005-issuance.ts';
+import { PROVIDER_GRANTS } from './migrations/0006-provider-grants.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
-const MIGRATIONS: readonly string[] = [FIRST_TABLES, SERVICE_TOKENS, SECOND_FACTORS, SIGNING_KEYS, ISSUANCE_TABLES];
+const MIGRATIONS: readonly string[] = [
+  FIRST_TABLES,
+  SERVICE_TOKENS,
+  SECOND_FACTORS,
+  SIGNING_KEYS,
+  ISSUANCE_TABLES,
+  PROVIDER_GRANTS,
+];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;
 const DATABASE_FILE = 'postern.db';

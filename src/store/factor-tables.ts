@@ -1,6 +1,6 @@
 /** Second factors on SQLite. A use is a compare and swap, a recovery code is used up by its deletion. */
 import type { FactorStore, StoredFactor } from '../core/factor-store.ts';
-import { read } from './session-tables.ts';
+import { read } from './rows.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 

@@ -2,7 +2,7 @@
  * Certificates from CAs on SQLite. A lock is a row with a holder, a lease and a fence; fences come from one
  * counter that outlives the rows, so that no fence is given twice, not even after an order is gone.
  */
-import { read } from './session-tables.ts';
+import { read } from './rows.ts';
 import type {
   IssuanceStore,
   OrderLock,

@@ -11,7 +11,16 @@ export interface SessionStoreRig {
 
 function signIn(key: string, over: Partial<StoredSignIn> = {}): StoredSignIn {
   const times = { createdAt: 1_000, expiresAt: 100_000, lastSeenAt: 1_000 };
-  return { key, provider: 'local', subject: 'ada', providerSession: null, value: `value-${key}`, ...times, ...over };
+  return {
+    key,
+    provider: 'local',
+    subject: 'ada',
+    authority: '',
+    providerSession: null,
+    value: `value-${key}`,
+    ...times,
+    ...over,
+  };
 }
 
 export function sessionStoreContract(name: string, open: () => SessionStoreRig): void {
@@ -60,9 +69,12 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
     });
 
     check('deleteSignIns() selects by person and by provider session', async (store) => {
-      await store.putSignIn(signIn('a', { subject: 'ada', providerSession: 's1', provider: 'kc' }), 'h');
-      await store.putSignIn(signIn('b', { subject: 'ada', providerSession: 's2', provider: 'kc' }), 'h');
-      await store.putSignIn(signIn('c', { subject: 'ada', providerSession: 's1', provider: 'other' }), 'h');
+      await store.putSignIn(signIn('a', { subject: 'ada', authority: '', providerSession: 's1', provider: 'kc' }), 'h');
+      await store.putSignIn(signIn('b', { subject: 'ada', authority: '', providerSession: 's2', provider: 'kc' }), 'h');
+      await store.putSignIn(
+        signIn('c', { subject: 'ada', authority: '', providerSession: 's1', provider: 'other' }),
+        'h',
+      );
       assert.deepEqual(await store.deleteSignIns({ by: 'provider-session', provider: 'kc', providerSession: 's1' }), [
         'a',
       ]);

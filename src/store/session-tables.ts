@@ -2,17 +2,22 @@
  * The ephemeral store on SQLite: sign-ins, cookies, one-time codes. Statements are prepared once.
  * Reads see what is committed and nothing else; see group-commit.ts for when a write resolves.
  */
-import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
-import { storeError } from './sqlite-error.ts';
+import { createGrantTable, NEVER_RENEWED } from './grant-table.ts';
+import type {
+  FoundSession,
+  SessionStore,
+  SignInSelector,
+  SignInTree,
+  StoredGrant,
+  StoredSignIn,
+} from '../core/session-store.ts';
+import { read, signInOf, SIGN_IN_COLUMNS, type Row } from './rows.ts';
 import type { Writer } from './group-commit.ts';
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /** Parallel tabs may each bring a cookie of one host home; the browser keeps whichever came last. */
 const COOKIES_PER_HOST = 4;
-const ALL_COLUMNS =
-  's.key, s.provider, s.subject, s.provider_session, s.value, s.created_at, s.expires_at, s.last_seen_at';
 
-type Row = Record<string, SQLOutputValue>;
 type Bind = Record<string, string | number>;
 
 /** SQL condition on sign_ins for each selector; binds by name. */
@@ -20,6 +25,7 @@ const CONDITIONS: Readonly<Record<SignInSelector['by'], string>> = {
   cookie: 's.key = (SELECT parent FROM cookies WHERE key = :key)',
   person: 's.provider = :provider AND s.subject = :subject',
   'provider-session': 's.provider = :provider AND s.provider_session = :providerSession',
+  authority: 's.provider = :provider AND s.authority = :authority',
   expiry: '(s.expires_at <= :expiredAt OR s.last_seen_at <= :idleSince)',
   everything: '1',
 };
@@ -34,18 +40,22 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
   const selections = prepareSelections(db);
   const cookiesOf = db.prepare('SELECT key, host FROM cookies WHERE parent = ? ORDER BY ordinal');
   const find = db.prepare(
-    `SELECT c.key AS cookie, c.host, ${ALL_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
+    `SELECT c.key AS cookie, c.host, ${SIGN_IN_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
   );
   const replaceValue = db.prepare('UPDATE sign_ins SET value = ? WHERE key = ?');
+  // A grant that nobody used was put off until somebody does.
   const touch = db.prepare(
-    'UPDATE sign_ins SET last_seen_at = max(last_seen_at, ?) WHERE key = (SELECT parent FROM cookies WHERE key = ?)',
+    `UPDATE sign_ins SET last_seen_at = max(last_seen_at, :at),
+       refresh_at = CASE WHEN refresh_at IS NULL AND grant_value IS NOT NULL AND refreshed_at >= 0 THEN 0 ELSE refresh_at END
+     WHERE key = (SELECT parent FROM cookies WHERE key = :key)`,
   );
   const putSignIn = prepareSignIn(db);
   const putCookie = prepareCookie(db);
 
   return {
     ...createCodeTable(db, writer),
-    putSignIn: (signIn, host) => writer.durable(() => putSignIn(signIn, host)),
+    putSignIn: (signIn, host, grant) => writer.durable(() => putSignIn(signIn, host, grant ?? null)),
+    ...createGrantTable(db, writer),
     putCookie: (parent, key, host) => writer.durable(() => putCookie(parent, key, host)),
     findSession: (key) => read(() => foundOf(find.get(key))),
     listSignIns: (selector, limit) =>
@@ -66,24 +76,15 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
       }),
     touch: (seen) =>
       writer.relaxed(() => {
-        for (const [key, at] of seen) touch.run(at, key);
+        for (const [key, at] of seen) touch.run({ at, key });
       }),
   };
-}
-
-/** Reads, with the store's own failures named. */
-export function read<T>(work: () => T): Promise<T> {
-  try {
-    return Promise.resolve(work());
-  } catch (error) {
-    return Promise.reject(storeError('STORE_UNAVAILABLE', 'read from the store', error));
-  }
 }
 
 function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by'], Selection>> {
   const prepare = (condition: string): Selection => ({
     trees: db.prepare(
-      `SELECT ${ALL_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY s.created_at DESC, s.key LIMIT :limit`,
+      `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY s.created_at DESC, s.key LIMIT :limit`,
     ),
     keys: db.prepare(
       `SELECT c.key FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE ${condition} ORDER BY c.parent, c.ordinal`,
@@ -94,27 +95,33 @@ function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by
     cookie: prepare(CONDITIONS.cookie),
     person: prepare(CONDITIONS.person),
     'provider-session': prepare(CONDITIONS['provider-session']),
+    authority: prepare(CONDITIONS.authority),
     expiry: prepare(CONDITIONS.expiry),
     everything: prepare(CONDITIONS.everything),
   };
 }
 
-function prepareSignIn(db: DatabaseSync): (signIn: StoredSignIn, host: string) => void {
+function prepareSignIn(db: DatabaseSync): (signIn: StoredSignIn, host: string, grant: StoredGrant | null) => void {
   const insert = db.prepare(
-    `INSERT INTO sign_ins (key, provider, subject, provider_session, value, created_at, expires_at, last_seen_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO sign_ins (key, provider, subject, authority, provider_session, value, created_at, expires_at,
+       last_seen_at, grant_value, refresh_at, refreshed_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertCookie = db.prepare('INSERT INTO cookies (key, parent, host, ordinal) VALUES (?, ?, ?, 0)');
-  return (it, host) => {
+  return (it, host, grant) => {
     insert.run(
       it.key,
       it.provider,
       it.subject,
+      it.authority,
       it.providerSession,
       it.value,
       it.createdAt,
       it.expiresAt,
       it.lastSeenAt,
+      grant?.value ?? null,
+      grant?.refreshAt ?? null,
+      grant === null || grant.refreshAt === null ? NEVER_RENEWED : it.createdAt,
     );
     insertCookie.run(it.key, it.key, host);
   };
@@ -165,19 +172,6 @@ function createCodeTable(
 function bindOf(selector: SignInSelector): Bind {
   const { by: _, ...bind } = selector;
   return bind;
-}
-
-function signInOf(row: Row): StoredSignIn {
-  return {
-    key: String(row['key']),
-    provider: String(row['provider']),
-    subject: String(row['subject']),
-    providerSession: row['provider_session'] === null ? null : String(row['provider_session']),
-    value: String(row['value']),
-    createdAt: Number(row['created_at']),
-    expiresAt: Number(row['expires_at']),
-    lastSeenAt: Number(row['last_seen_at']),
-  };
 }
 
 function foundOf(row: Row | undefined): FoundSession | null {

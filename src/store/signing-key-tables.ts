@@ -1,6 +1,6 @@
 /** Signing keys on SQLite. */
 import type { SigningKeyStore } from '../core/signing-key-store.ts';
-import { read } from './session-tables.ts';
+import { read } from './rows.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync } from 'node:sqlite';
 

@@ -184,7 +184,7 @@ const store = openStore(process.argv[2]);
 const run = process.argv[3];
 const say = (line) => process.stdout.write(line + '\\n');
 say('open');
-const base = { provider: 'local', providerSession: null, value: 'v', createdAt: 1, expiresAt: 9e12, lastSeenAt: 1 };
+const base = { provider: 'local', authority: '', providerSession: null, value: 'v', createdAt: 1, expiresAt: 9e12, lastSeenAt: 1 };
 async function chain(lane) {
   for (let n = 0; ; n++) {
     const id = run + '-' + lane + '-' + n;

@@ -1,6 +1,6 @@
 /** Tokens of machines on SQLite. */
 import type { StoredToken, TokenStore } from '../core/token-store.ts';
-import { read } from './session-tables.ts';
+import { read } from './rows.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 

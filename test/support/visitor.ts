@@ -123,7 +123,8 @@ function cookieHeader(jar: readonly Cookie[], url: URL): string {
   const sent = jar.filter(
     (cookie) =>
       (cookie.hostOnly ? url.hostname === cookie.domain : `.${url.hostname}`.endsWith(`.${cookie.domain}`)) &&
-      (!cookie.secure || url.protocol === 'https:') &&
+      // As browsers do: localhost is trustworthy without TLS.
+      (!cookie.secure || url.protocol === 'https:' || url.hostname === 'localhost') &&
       (cookie.path === '/' ||
         url.pathname === cookie.path ||
         url.pathname.startsWith(cookie.path.replace(/\/?$/, '/'))),

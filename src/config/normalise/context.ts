@@ -4,7 +4,7 @@
  */
 import { isAbsolute, resolve } from 'node:path';
 import { type Diagnostic, problem, warning } from '../../core/diagnostic.ts';
-import type { Path } from '../document.ts';
+import type { Path, Provider } from '../document.ts';
 import type { Fault } from '../reading.ts';
 
 /** A problem with hints for printing that other rooms need not know. */
@@ -45,6 +45,7 @@ export class Context {
   readonly #sources: ContextSources;
   /** Names of `maps:`. */
   maps: ReadonlySet<string> = new Set();
+  providers: readonly Provider[] = [];
   readonly #texts = new Map<string, string | Error>();
 
   constructor(sources: ContextSources) {

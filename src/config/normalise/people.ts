@@ -1,69 +1,54 @@
-/** Reads the keys about people and machines: providers, sign_in, session, services, maps. */
+/** Reads the keys about people and machines: sign_in, session, services, maps. */
+import { didYouMean } from '../../core/did-you-mean.ts';
 import type { Document, Path, Provider, Service, SessionSettings } from '../document.ts';
 import { parseDnsName } from '../host-name.ts';
 import { parsePasswordHash } from '../password-hash.ts';
 import { fault, read, type Reading } from '../reading.ts';
-import type { ProviderInput, ServiceInput, SessionInput, SignInInput } from '../schema/people.ts';
+import type { ServiceInput, SessionInput, SignInInput } from '../schema/people.ts';
 import type { Scalar } from '../schema/routes.ts';
 import { MAP_NAME, TEMPLATE_VALUE } from '../template.ts';
 import { readBranding } from './branding.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readUnit } from './limits.ts';
 
-const LOCAL: readonly Provider[] = [{ id: 'local', type: 'local', at: ['providers', 'local'] }];
-const PROVIDER_ID = /^[a-z][a-z0-9_-]{0,31}$/;
 /** HTTP basic ends the name at the first colon (RFC 7617), so that none may hold one. */
 const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 const DAY_MS = 86_400_000;
 
-export function readProviders(
-  input: Readonly<Record<string, ProviderInput>> | undefined,
-  context: Context,
-): readonly Provider[] {
-  if (input === undefined) return LOCAL;
-  const found: Provider[] = [];
-  for (const [id, provider] of Object.entries(input)) {
-    if (provider === undefined) continue;
-    const at = ['providers', id];
-    if (!PROVIDER_ID.test(id)) {
-      context.fault(at, fault('is no provider id', 'write a short name in lower case such as "local"'), {
-        isAtKey: true,
-      });
-    }
-    const isTypeBroken = context.isBroken([...at, 'type']);
-    if (provider.type === undefined && !isTypeBroken) context.report(at, 'has no "type"', 'add "type: local"');
-    else if (provider.type !== 'local' && !isTypeBroken) {
-      context.report(
-        [...at, 'type'],
-        'is not a type that this version knows: it knows "local"',
-        'write "type: local", or remove the provider',
-      );
-    } else {
-      refuseMore(provider, at, context);
-      found.push({ id, type: 'local', at });
-    }
-  }
-  return found;
-}
-
-function refuseMore(provider: ProviderInput, at: Path, context: Context): void {
-  for (const key of Object.keys(provider)) {
-    if (key !== 'type')
-      context.fault([...at, key], fault('is not a known key', 'known keys: "type"'), { isAtKey: true });
-  }
-}
-
 export function readSignIn(
   input: SignInInput | undefined,
-  insecureHttp: boolean,
+  { insecureHttp, providers }: { readonly insecureHttp: boolean; readonly providers: readonly Provider[] },
   context: Context,
 ): Document['signIn'] {
   const branding = readBranding(input, context);
+  const provider = readProviderId(input?.provider, ['sign_in', 'provider'], providers, context);
   const at = ['sign_in', 'url'];
-  if (input?.url === undefined) return { url: null, branding };
+  if (input?.url === undefined) return { url: null, branding, provider };
   const url = parseSignInUrl(input.url, insecureHttp);
   if (!url.ok) context.fault(at, url);
-  return { url: url.ok ? url.value : null, branding };
+  return { url: url.ok ? url.value : null, branding, provider };
+}
+
+/** The id of a provider of this document; null where none is named, or reported. */
+export function readProviderId(
+  id: string | undefined,
+  at: Path,
+  providers: readonly Provider[],
+  context: Context,
+): string | null {
+  if (id === undefined) return null;
+  const ids = providers.map((one) => one.id);
+  if (ids.includes(id)) return id;
+  // A provider that could not be read is complained of where it stands.
+  if (context.notes.some((note) => note.path[0] === 'providers' && note.path[1] === id)) return null;
+  const meant = didYouMean(id, ids);
+  const known = ids.map((one) => `"${one}"`).join(', ');
+  context.report(
+    at,
+    'is no provider of this document',
+    meant === null ? `write one of ${known}` : `did you mean "${meant}"?`,
+  );
+  return null;
 }
 
 function parseSignInUrl(text: string, insecureHttp: boolean): Reading<string> {

@@ -22,6 +22,7 @@ import { NO_EDITS, readHeaderEdits, readHeaderMatch } from './header-edits.ts';
 import { DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './identity-headers.ts';
 import { DEFAULT_ROUTE_LIMITS, H2C_ROUTE_LIMITS, readRouteLimits } from './limits.ts';
 import { DEFAULT_PROXY, type ProxySettings, readProxySettings } from './proxy.ts';
+import { readProviderId } from './people.ts';
 import { isAnonymous, readRules } from './rules.ts';
 
 export interface Settings {
@@ -35,6 +36,7 @@ export interface Settings {
   readonly responseHeaders: HeaderEdits;
   readonly identityHeaders: IdentityHeaders;
   readonly encodedSlash: 'reject' | 'keep';
+  readonly signInProvider: string | null;
   readonly origins: readonly string[];
   readonly upgrades: readonly string[];
 }
@@ -49,6 +51,7 @@ export const DEFAULT_SETTINGS: Settings = {
   responseHeaders: NO_EDITS,
   identityHeaders: DEFAULT_IDENTITY_HEADERS,
   encodedSlash: 'reject',
+  signInProvider: null,
   origins: [],
   upgrades: ['websocket'],
 };
@@ -66,6 +69,9 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
     responseHeaders: readHeaderEdits(input.response ?? {}, [...path, 'response'], responseEdits, context),
     identityHeaders: readIdentityHeaders(input, path, base.identityHeaders, context),
     encodedSlash: input.encoded_slash ?? base.encodedSlash,
+    signInProvider:
+      readProviderId(input.sign_in?.provider, [...path, 'sign_in', 'provider'], context.providers, context) ??
+      base.signInProvider,
     origins: input.origins === undefined ? base.origins : readOrigins(input.origins, [...path, 'origins'], context),
     upgrades:
       input.upgrades === undefined ? base.upgrades : readUpgrades(input.upgrades, [...path, 'upgrades'], context),
@@ -134,6 +140,7 @@ export function readRoute(
     responseHeaders: settings.responseHeaders,
     identityHeaders: settings.identityHeaders,
     encodedSlash: settings.encodedSlash,
+    signInProvider: settings.signInProvider,
     origins: settings.origins,
     upgrades: settings.upgrades,
     limits: { ...DEFAULT_ROUTE_LIMITS, ...(isH2c ? H2C_ROUTE_LIMITS : {}), ...settings.limits },

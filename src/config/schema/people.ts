@@ -1,4 +1,4 @@
-/** Shape of the keys about people and machines: providers, sign_in, session, services, maps, tests. */
+/** Shape of the keys about people and machines: sign_in, session, services, maps, tests. */
 import type * as z from 'zod';
 import { identityKeys, type IdentityKeysInput } from './identity-headers.ts';
 import { rulesShape, type RulesInput, type Scalar } from './routes.ts';
@@ -16,15 +16,12 @@ import {
   word,
 } from './shapes.ts';
 
-export interface ProviderInput {
-  readonly type?: string | undefined;
-}
-
 export interface SignInInput {
   readonly url?: string | undefined;
   readonly name?: string | undefined;
   readonly logo?: string | undefined;
   readonly color?: string | undefined;
+  readonly provider?: string | undefined;
 }
 
 export interface SessionInput {
@@ -56,12 +53,6 @@ export interface TestInput extends Readonly<Partial<Record<TestMethod, string | 
   readonly expect?: 'allow' | 'deny' | 'sign-in' | 'challenge' | undefined;
 }
 
-/** Types of a later version take other keys: they are let through here, and refused by name. */
-export const providerShape: z.ZodType<ProviderInput> = section(
-  { type: key(text('a provider type: "local"'), 'What kind of provider: `local` keeps accounts in Postern itself.') },
-  'a map with "type"',
-).loose();
-
 export const signInShape: z.ZodType<SignInInput> = section(
   {
     url: key(
@@ -79,6 +70,11 @@ export const signInShape: z.ZodType<SignInInput> = section(
       text('a colour such as "#23594b"'),
       'Colour of buttons and links. Shades for light and dark are derived from it, so that text stays readable.',
       { examples: ['#23594b'] },
+    ),
+    provider: key(
+      text('the id of a provider'),
+      'Provider to go to at once, instead of a page to choose from. The others stay reachable by "use another account".',
+      { examples: ['keycloak'] },
     ),
   },
   'a map with "url"',

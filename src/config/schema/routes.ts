@@ -51,6 +51,10 @@ export interface HealthInput {
   readonly fails?: number | undefined;
 }
 
+export interface RouteSignInInput {
+  readonly provider?: string | undefined;
+}
+
 export interface RespondInput {
   readonly status?: number | undefined;
   readonly body?: string | undefined;
@@ -98,6 +102,7 @@ export interface RouteInput extends RouteLimitsInput, HeaderEditsInput, Identity
   readonly fail_timeout?: UnitInput | undefined;
   readonly max_connections?: number | 'unlimited' | undefined;
   readonly encoded_slash?: 'keep' | 'reject' | undefined;
+  readonly sign_in?: RouteSignInInput | undefined;
   readonly origins?: string | readonly string[] | undefined;
   readonly upgrades?: string | readonly string[] | false | undefined;
   readonly limits?: RouteLimitsInput | undefined;
@@ -318,6 +323,14 @@ const editKeys = {
     'Edits of the answer.',
   ),
   ...identityKeys,
+  sign_in: key(
+    section(
+      { provider: key(text('the id of a provider'), 'Provider that people of this route go to at once.') },
+      'a map with "provider"',
+    ),
+    'How people sign in who come here without a session. Without it: as `sign_in` of the document says.',
+    { examples: [{ provider: 'keycloak' }] },
+  ),
   encoded_slash: key(
     word('keep', 'reject'),
     '`keep`: let `%2F` and `%5C` in paths through to the app (Jenkins, GitLab, npm registries).',

@@ -87,5 +87,5 @@ export function signOutForm(texts: Texts, formToken: string, look: 'loud' | 'qui
 export function signedOutPage(texts: Texts, isEverywhere: boolean): Html {
   return html`<h1>${texts.signOut.doneTitle}</h1>
     <p class="lead" role="status">${isEverywhere ? texts.signOut.doneEverywhere : texts.signOut.done}</p>
-    <a class="button quiet" href="/.postern/sign-in">${texts.signOut.signInAgain}</a>`;
+    <a class="button quiet" href="/.postern/sign-in?choose=1">${texts.signOut.signInAgain}</a>`;
 }

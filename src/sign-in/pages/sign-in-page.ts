@@ -16,6 +16,8 @@ export interface SignInForm {
   readonly passkey: unknown;
   /** Who is signed in already, where another account is wanted. */
   readonly current: { readonly name: string; readonly continueUrl: string } | null;
+  /** The page with the other ways to sign in; null where there is none. */
+  readonly othersUrl: string | null;
 }
 
 export function signInForm(form: SignInForm): Html {
@@ -72,5 +74,6 @@ export function signInForm(form: SignInForm): Html {
         failed: form.texts.secondStep.passkeyFailed,
         isQuiet: true,
       })
-    }`;
+    }
+    ${form.othersUrl !== null && html`<p class="soft"><a href="${form.othersUrl}">${form.texts.provider.others}</a></p>`}`;
 }

@@ -70,6 +70,7 @@ summary{cursor:pointer;display:inline-flex;align-items:center;min-height:2.75rem
 summary::after{content:"";width:.45rem;height:.45rem;margin:-.2rem 0 0 .5rem;border:solid;border-width:0 .12rem .12rem 0;transform:rotate(45deg)}
 [open]>summary::after{margin-top:.25rem;transform:rotate(225deg)}
 summary::-webkit-details-marker{display:none}
+ul.choices{list-style:none;margin:0;padding:0}ul.choices li+li{margin-top:.7rem}ul.choices+.button{margin-top:.7rem}
 ul.apps{list-style:none;margin:0 0 1.5rem;padding:0;border:1px solid var(--line);border-radius:.75rem}
 ul.apps li+li{border-top:1px solid var(--line)}
 ul.apps a{display:block;padding:.7rem .9rem;text-decoration:none;font-weight:550;border-radius:.7rem}

@@ -125,6 +125,63 @@ export const EN: Texts = {
       text: `"${provider}" did not say that you signed in with one. Turn on two-step sign-in there, then sign in again.`,
     }),
   },
+  provider: {
+    with: (label) => `Continue with ${label}`,
+    local: 'an account of this site',
+    others: 'Other ways to sign in',
+    alreadyAs: (name) => `You are signed in as ${name}. Signing in with another account ends that session.`,
+    problems: {
+      unavailable: {
+        title: (label) => `${label} is not available right now`,
+        text: (label) => `Sign-in by ${label} does not answer at the moment. Nobody has been signed out. ${later}`,
+      },
+      denied: {
+        title: (label) => `${label} did not sign you in`,
+        text: () => 'The sign-in was cancelled, or this account may not use it.',
+      },
+      interaction: {
+        title: (label) => `${label} needs something from you first`,
+        text: (label) => `Open ${label}, sign in there and answer what it asks for, then try again.`,
+      },
+      scope: {
+        title: (label) => `${label} refused a permission`,
+        text: () =>
+          'This site asks for a permission (scope) that the provider does not know. Only whoever runs this site can change that.',
+        operator:
+          'For whoever runs this site: define the scope at the provider, or leave it out of "scopes" of this provider. The log names it under the id below.',
+      },
+      registration: {
+        title: (label) => `${label} does not accept this site`,
+        text: () =>
+          'The registration of this site with the provider is not right. Only whoever runs this site can change that.',
+        operator:
+          'For whoever runs this site: check the issuer, the client id, the client secret and the redirect URI. The log has the cause under the id below.',
+      },
+      invalid: {
+        title: () => 'This sign-in could not be finished',
+        text: () =>
+          'It was used already, took too long, or its answer does not fit. Nothing was opened; just start again.',
+      },
+      clock: {
+        title: () => 'This sign-in could not be finished',
+        text: (label) => `The clock of this server and the one of ${label} are too far apart.`,
+        operator:
+          'For whoever runs this site: set the clocks, or raise "clock_tolerance" of this provider. The log has the times under the id below.',
+      },
+      'not-admitted': {
+        title: () => 'This account is not let in here',
+        text: (label) => `You signed in with ${label}, but with an account that this site does not accept.`,
+        again: 'Use another account',
+      },
+      withheld: {
+        title: () => 'Your membership is not shown to this site',
+        text: (label) =>
+          `GitHub does not say whether you are in ${label}: the organisation restricts third-party apps, or wants its own single sign-on first.`,
+        operator:
+          'For an owner of the organisation: approve this app under "Third-party application access policy". Members: authorise the app for the organisation\'s single sign-on, then try again.',
+      },
+    },
+  },
   setPassword: {
     title: 'Choose a password',
     forAccount: 'For the account',

@@ -121,6 +121,61 @@ export const KO: Texts = {
       text: `"${provider}"에서 2단계 인증으로 로그인했다는 확인을 받지 못했습니다. 그곳에서 2단계 인증을 켠 뒤 다시 로그인해 주세요.`,
     }),
   },
+  provider: {
+    with: (label) => `${label}(으)로 계속`,
+    local: '이 사이트의 계정',
+    others: '다른 방법으로 로그인',
+    alreadyAs: (name) => `${name}(으)로 로그인되어 있습니다. 다른 계정으로 로그인하면 그 세션은 종료됩니다.`,
+    problems: {
+      unavailable: {
+        title: (label) => `지금은 ${label}을(를) 이용할 수 없습니다`,
+        text: (label) => `${label} 로그인이 지금 응답하지 않습니다. 로그아웃된 사람은 없습니다. ${later}`,
+      },
+      denied: {
+        title: (label) => `${label}에서 로그인하지 못했습니다`,
+        text: () => '로그인이 취소되었거나, 이 계정으로는 이용할 수 없습니다.',
+      },
+      interaction: {
+        title: (label) => `먼저 ${label}에서 확인이 필요합니다`,
+        text: (label) => `${label}을(를) 열어 로그인하고 요청하는 내용에 답한 다음 다시 시도해 주세요.`,
+      },
+      scope: {
+        title: (label) => `${label}이(가) 권한을 거부했습니다`,
+        text: () => '이 사이트가 제공자가 알지 못하는 권한(scope)을 요청합니다. 이 사이트의 운영자만 바꿀 수 있습니다.',
+        operator:
+          '운영자에게: 제공자에서 이 scope를 정의하거나, 이 제공자의 “scopes”에서 빼 주세요. 아래 ID로 로그에 기록되어 있습니다.',
+      },
+      registration: {
+        title: (label) => `${label}이(가) 이 사이트를 받아들이지 않습니다`,
+        text: () => '제공자에 등록된 이 사이트의 정보가 올바르지 않습니다. 이 사이트의 운영자만 바꿀 수 있습니다.',
+        operator:
+          '운영자에게: issuer, 클라이언트 ID, 클라이언트 비밀 값, 리디렉션 URI를 확인해 주세요. 원인은 아래 ID로 로그에 있습니다.',
+      },
+      invalid: {
+        title: () => '로그인을 마칠 수 없습니다',
+        text: () =>
+          '이미 사용되었거나, 너무 오래 걸렸거나, 응답이 맞지 않습니다. 아무것도 열리지 않았으니 다시 시작해 주세요.',
+      },
+      clock: {
+        title: () => '로그인을 마칠 수 없습니다',
+        text: (label) => `이 서버의 시계와 ${label}의 시계가 너무 많이 다릅니다.`,
+        operator:
+          '운영자에게: 시계를 맞추거나 이 제공자의 “clock_tolerance”를 늘려 주세요. 시각은 아래 ID로 로그에 있습니다.',
+      },
+      'not-admitted': {
+        title: () => '이 계정은 여기에 들어올 수 없습니다',
+        text: (label) => `${label}(으)로 로그인했지만 이 사이트에서 받지 않는 계정입니다.`,
+        again: '다른 계정 사용',
+      },
+      withheld: {
+        title: () => '이 사이트에는 소속이 보이지 않습니다',
+        text: (label) =>
+          `GitHub가 ${label}의 구성원인지 알려 주지 않습니다. 조직이 외부 앱을 제한하거나 먼저 조직의 통합 로그인을 요구합니다.`,
+        operator:
+          '조직 소유자에게: “Third-party application access policy”에서 이 앱을 승인해 주세요. 구성원: 조직의 통합 로그인에 이 앱을 허용한 다음 다시 시도해 주세요.',
+      },
+    },
+  },
   setPassword: {
     title: '비밀번호 정하기',
     forAccount: '계정',

@@ -11,6 +11,15 @@ export interface ErrorTexts {
   readonly text: string;
 }
 
+/** What a visitor is told where a provider did not sign them in; `operator` is for whoever runs the site. */
+export interface ProblemTexts {
+  readonly title: (label: string) => string;
+  readonly text: (label: string) => string;
+  readonly operator?: string;
+  /** On the button that goes back to the provider; left out: "Try again". */
+  readonly again?: string;
+}
+
 export interface Texts {
   /** BCP 47 tag for `<html lang>`. */
   readonly language: string;
@@ -82,6 +91,24 @@ export interface Texts {
     readonly back: string;
     readonly foreign: (provider: string) => string;
     readonly providerNeeded: (provider: string) => ErrorTexts;
+  };
+  readonly provider: {
+    readonly with: (label: string) => string;
+    readonly local: string;
+    readonly others: string;
+    readonly alreadyAs: (name: string) => string;
+    readonly problems: {
+      readonly unavailable: ProblemTexts;
+      readonly denied: ProblemTexts;
+      readonly interaction: ProblemTexts;
+      readonly scope: ProblemTexts;
+      readonly registration: ProblemTexts;
+      readonly invalid: ProblemTexts;
+      readonly clock: ProblemTexts;
+      readonly 'not-admitted': ProblemTexts;
+      /** The label is that of the organisations. */
+      readonly withheld: ProblemTexts;
+    };
   };
   readonly setPassword: {
     readonly title: string;

@@ -120,6 +120,56 @@ export const ZH_HANS: Texts = {
       text: `“${provider}”未表明您使用了第二重验证登录。请在该处开启两步验证，然后重新登录。`,
     }),
   },
+  provider: {
+    with: (label) => `使用 ${label} 继续`,
+    local: '本站账号',
+    others: '其他登录方式',
+    alreadyAs: (name) => `您已以 ${name} 登录。使用其他账号登录会结束该会话。`,
+    problems: {
+      unavailable: {
+        title: (label) => `${label} 暂时无法使用`,
+        text: (label) => `${label} 登录目前没有响应。没有人被退出登录。${later}`,
+      },
+      denied: {
+        title: (label) => `${label} 未能让您登录`,
+        text: () => '登录已取消，或者此账号不能使用它。',
+      },
+      interaction: {
+        title: (label) => `${label} 需要您先进行操作`,
+        text: (label) => `请打开 ${label}，在那里登录并完成它要求的操作，然后再试一次。`,
+      },
+      scope: {
+        title: (label) => `${label} 拒绝了一项权限`,
+        text: () => '本站请求了提供方不认识的权限（scope）。只有本站的运营者可以更改。',
+        operator: '致运营者：请在提供方定义该 scope，或从此提供方的“scopes”中去掉它。日志中以下面的 ID 记录了它。',
+      },
+      registration: {
+        title: (label) => `${label} 不接受本站`,
+        text: () => '本站在提供方的注册信息不正确。只有本站的运营者可以更改。',
+        operator: '致运营者：请检查 issuer、客户端 ID、客户端密钥和重定向 URI。日志中以下面的 ID 记录了原因。',
+      },
+      invalid: {
+        title: () => '无法完成此次登录',
+        text: () => '它已被使用过、耗时过长，或其响应不相符。没有打开任何内容，请重新开始。',
+      },
+      clock: {
+        title: () => '无法完成此次登录',
+        text: (label) => `本服务器的时钟与 ${label} 的时钟相差太大。`,
+        operator: '致运营者：请校准时钟，或增大此提供方的“clock_tolerance”。日志中以下面的 ID 记录了时间。',
+      },
+      'not-admitted': {
+        title: () => '此账号不能进入这里',
+        text: (label) => `您已通过 ${label} 登录，但本站不接受此账号。`,
+        again: '使用其他账号',
+      },
+      withheld: {
+        title: () => '本站无法得知您的成员身份',
+        text: (label) => `GitHub 没有说明您是否属于 ${label}：该组织限制第三方应用，或要求先通过其单点登录。`,
+        operator:
+          '致组织所有者：请在“Third-party application access policy”中批准此应用。成员：请为该组织的单点登录授权此应用，然后再试一次。',
+      },
+    },
+  },
   setPassword: {
     title: '设置密码',
     forAccount: '帐号',

@@ -1,0 +1,185 @@
+/**
+ * What is known of identity providers, as data: a preset fills in the keys that a document leaves out.
+ * Whatever a preset says can be written in the document instead, as `type: oidc` with the same keys.
+ */
+
+export interface ProviderPreset {
+  /** On the button of the chooser, where the document gives no name. */
+  readonly title: string;
+  /** Where there is one issuer for everybody; else the document names it. */
+  readonly issuer: string | null;
+  readonly issuerExample: string;
+  readonly scopes: readonly string[];
+  /** The claim that becomes the person's name, the first that is there. */
+  readonly userClaims: readonly string[];
+  readonly groupsClaims: readonly string[];
+  readonly rolesClaims: readonly string[];
+  /** Roles stand in the access token only, which is then a JWT of the same issuer. */
+  readonly readsAccessToken: boolean;
+  /** `prompt` for "use another account". */
+  readonly switchPrompt: 'select_account' | 'login';
+  /** Further parameters of the authorization request. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** For docs/reference/providers.md. */
+  readonly quirks: readonly string[];
+}
+
+const PLAIN: ProviderPreset = {
+  title: 'OpenID Connect',
+  issuer: null,
+  issuerExample: 'https://id.example.com',
+  scopes: ['openid', 'profile', 'email'],
+  userClaims: ['preferred_username', 'email'],
+  groupsClaims: ['groups'],
+  rolesClaims: ['roles'],
+  readsAccessToken: false,
+  switchPrompt: 'login',
+  parameters: {},
+  quirks: ['The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.'],
+};
+
+export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
+  oidc: PLAIN,
+  keycloak: {
+    ...PLAIN,
+    title: 'Keycloak',
+    issuerExample: 'https://id.example.com/realms/main',
+    rolesClaims: ['realm_access.roles', 'resource_access.*.roles'],
+    readsAccessToken: true,
+    quirks: [
+      'Groups come only with a mapper: client, "Client scopes", its dedicated scope, "Add mapper", "Group Membership", claim `groups`; with "Full group path" they are written `/developers`.',
+      'Realm roles are `role:NAME`, roles of a client are `role:CLIENT:NAME`; they are read from the access token, so no mapper is needed.',
+      'The scope `groups` is refused (`invalid_scope`) unless the realm defines it; the mapper works without it.',
+      'Signing out needs "Valid post logout redirect URIs"; `+` stands for the redirect URIs.',
+      'Back-channel logout: "Backchannel logout URL" of the client is the one of Postern, with "session required" on.',
+    ],
+  },
+  google: {
+    ...PLAIN,
+    title: 'Google',
+    issuer: 'https://accounts.google.com',
+    issuerExample: 'https://accounts.google.com',
+    userClaims: ['email'],
+    groupsClaims: [],
+    rolesClaims: [],
+    switchPrompt: 'select_account',
+    parameters: { access_type: 'offline' },
+    quirks: [
+      'Any Google account can sign in; `hosted_domain` admits those of one Workspace domain only, and lists that domain for e-mail rules.',
+      'Google puts no groups into its tokens: use `email:` and `email-domain:` rules.',
+      'There is no end-session address: signing out ends the session with Postern, not the one with Google.',
+    ],
+  },
+  'entra-id': {
+    ...PLAIN,
+    title: 'Microsoft',
+    issuerExample: 'https://login.microsoftonline.com/TENANT-ID/v2.0',
+    userClaims: ['preferred_username', 'upn', 'email'],
+    rolesClaims: ['roles'],
+    switchPrompt: 'select_account',
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    quirks: [
+      'The issuer names one tenant: `common` and `organizations` would let in every tenant and are refused.',
+      'Groups are object ids, and come only with "Token configuration", "Add groups claim".',
+      'Whoever is in more than 200 groups gets none ("overage"): choose "Groups assigned to the application", or use app roles and `role:`. The log says so.',
+      'There is no `email_verified`: e-mail rules need `trust_email: true`, and that the tenant controls the addresses.',
+    ],
+  },
+  okta: {
+    ...PLAIN,
+    title: 'Okta',
+    issuerExample: 'https://example.okta.com',
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    quirks: [
+      'Groups need a claim `groups` on the authorization server, or the scope `groups` on the org one: then write `scopes`.',
+      'Refresh needs the grant type "Refresh Token" on the app.',
+    ],
+  },
+  auth0: {
+    ...PLAIN,
+    title: 'Auth0',
+    issuerExample: 'https://example.eu.auth0.com/',
+    userClaims: ['email'],
+    groupsClaims: [],
+    rolesClaims: [],
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    quirks: [
+      'The issuer ends with "/".',
+      'Groups and roles come by an Action, in a claim whose name is a URL: `roles_claim: https://example.com/roles`.',
+      'People can choose their `nickname` themselves where sign-up is open, so `user:` is the verified e-mail address.',
+    ],
+  },
+  authentik: {
+    ...PLAIN,
+    title: 'authentik',
+    issuerExample: 'https://id.example.com/application/o/postern/',
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    quirks: [
+      'The issuer ends with "/" and holds the slug of the application.',
+      'Groups come with the scope `profile`. Since 2025.10 `email_verified` is false unless a property mapping says otherwise.',
+    ],
+  },
+  zitadel: {
+    ...PLAIN,
+    title: 'ZITADEL',
+    issuerExample: 'https://example.zitadel.cloud',
+    groupsClaims: [],
+    rolesClaims: ['urn:zitadel:iam:org:project:roles'],
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    quirks: [
+      'Roles are keys of a map and need "Assert Roles on Authentication" on the project.',
+      'Refresh needs the grant type "Refresh Token" on the app.',
+    ],
+  },
+  gitlab: {
+    ...PLAIN,
+    title: 'GitLab',
+    issuer: null,
+    issuerExample: 'https://gitlab.com',
+    userClaims: ['nickname', 'preferred_username'],
+    groupsClaims: ['groups', 'groups_direct'],
+    rolesClaims: [],
+    quirks: [
+      'Groups are full paths (`acme/platform`), read from userinfo.',
+      'People may change their user name: prefer `group:`.',
+      'There is no end-session address: signing out ends the session with Postern, not the one with GitLab.',
+    ],
+  },
+  gitea: {
+    ...PLAIN,
+    title: 'Gitea',
+    issuerExample: 'https://git.example.com/',
+    rolesClaims: [],
+    scopes: ['openid', 'profile', 'email', 'groups'],
+    quirks: [
+      'The issuer ends with "/". Groups are `org` and `org:team`, by the scope `groups`.',
+      'The provider says nothing of verified addresses: e-mail rules need `trust_email: true`.',
+    ],
+  },
+  forgejo: {
+    ...PLAIN,
+    title: 'Forgejo',
+    issuerExample: 'https://git.example.com/',
+    rolesClaims: [],
+    scopes: ['openid', 'profile', 'email', 'groups'],
+    quirks: ['As Gitea.'],
+  },
+  'pocket-id': {
+    ...PLAIN,
+    title: 'Pocket ID',
+    scopes: ['openid', 'profile', 'email', 'groups'],
+    rolesClaims: [],
+    quirks: ['Groups come by the scope `groups`, as the names that Pocket ID calls "name", not "friendly name".'],
+  },
+  dex: {
+    ...PLAIN,
+    title: 'Dex',
+    issuerExample: 'https://dex.example.com',
+    rolesClaims: [],
+    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+    quirks: [
+      'What `groups` hold depends on the connector. There is no end-session address before 2.45.',
+      'The subject holds the connector: a person of two connectors is two people.',
+    ],
+  },
+};

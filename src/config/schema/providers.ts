@@ -1,0 +1,103 @@
+/** Shape of `providers:`. Which keys a type takes is read by normalise/providers.ts. */
+import type * as z from 'zod';
+import { duration, flag, key, oneOrMore, section, text, type UnitInput, word } from './shapes.ts';
+
+export interface ProviderInput {
+  readonly type?: string | undefined;
+  readonly name?: string | undefined;
+  readonly issuer?: string | undefined;
+  readonly url?: string | undefined;
+  readonly client_id?: string | undefined;
+  readonly client_secret?: string | undefined;
+  readonly client_auth?: 'basic' | 'post' | 'none' | undefined;
+  readonly scopes?: string | readonly string[] | undefined;
+  readonly user_claim?: string | readonly string[] | undefined;
+  readonly groups_claim?: string | readonly string[] | undefined;
+  readonly roles_claim?: string | readonly string[] | undefined;
+  readonly email_domains?: string | readonly string[] | undefined;
+  readonly trust_email?: boolean | undefined;
+  readonly hosted_domain?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly acr_values?: string | readonly string[] | undefined;
+  readonly max_age?: UnitInput | undefined;
+  readonly clock_tolerance?: UnitInput | undefined;
+  readonly recheck?: UnitInput | undefined;
+  readonly logout?: boolean | undefined;
+  readonly internal_url?: string | undefined;
+  readonly ca?: string | undefined;
+}
+
+const URL_TEXT = 'a URL such as "https://id.example.com"';
+const CLAIM = 'a claim such as "groups"';
+
+export const providerShape: z.ZodType<ProviderInput> = section(
+  {
+    type: key(
+      text('a provider type such as "local", "oidc" or "keycloak"'),
+      '`local` keeps accounts in Postern itself. `oidc` is any OpenID provider. `github`, and presets of `oidc`: `keycloak`, `google`, `entra-id`, `okta`, `auth0`, `authentik`, `zitadel`, `gitlab`, `gitea`, `forgejo`, `pocket-id`, `dex`; see [providers.md](providers.md).',
+      { examples: ['keycloak'] },
+    ),
+    name: key(text('text'), 'Name on the button of the sign-in page.', { examples: ['Company account'] }),
+    issuer: key(text(URL_TEXT), 'The issuer, exactly as the provider names itself. Discovery does the rest.', {
+      examples: ['https://id.example.com/realms/main'],
+    }),
+    url: key(text(URL_TEXT), '`github`: base URL of GitHub Enterprise Server.', {
+      default: 'https://github.com',
+    }),
+    client_id: key(text('text'), 'Id under which Postern is registered with the provider.'),
+    client_secret: key(
+      text('a secret such as "${CLIENT_SECRET}" or "${file:/run/secrets/client}"'),
+      'Secret that belongs to it. Without one: a public client with PKCE alone.',
+      { examples: ['${KEYCLOAK_SECRET}'] },
+    ),
+    client_auth: key(
+      word('basic', 'post', 'none'),
+      'How the secret is sent to the token endpoint. Without it: as the provider says in its discovery document.',
+    ),
+    scopes: key(oneOrMore(text('a scope'), 'a list of scopes'), 'Scopes to ask for. Without it: those of the type.', {
+      examples: [['openid', 'profile', 'email']],
+    }),
+    user_claim: key(
+      oneOrMore(text(CLAIM), 'a list of claims'),
+      "Claim that becomes the person's name in `user:`; the first of a list that is there.",
+      { examples: ['preferred_username'] },
+    ),
+    groups_claim: key(
+      oneOrMore(text(CLAIM), 'a list of claims'),
+      'Claims that hold the groups: a name, or a path with dots; `\\.` is a dot within a name, `*` any name.',
+      { examples: ['groups'] },
+    ),
+    roles_claim: key(oneOrMore(text(CLAIM), 'a list of claims'), 'The same for roles.', {
+      examples: ['realm_access.roles'],
+    }),
+    email_domains: key(
+      oneOrMore(text('a domain such as "example.com", or "*"'), 'a list of domains'),
+      'Domains whose addresses this provider may vouch for. Others count as no address. `"*"`: all.',
+      { examples: [['example.com']] },
+    ),
+    trust_email: key(flag(), '`true`: addresses count as verified although the provider does not say so.', {
+      default: false,
+    }),
+    hosted_domain: key(text('a domain such as "example.com"'), '`google`: only accounts of this Workspace domain.'),
+    prompt: key(text('"login", "consent", "select_account" …'), '`prompt` of every sign-in (OpenID Connect).'),
+    acr_values: key(
+      oneOrMore(text('a context class'), 'a list of context classes'),
+      'Authentication context that is asked for, and must come back as `acr`.',
+    ),
+    max_age: key(duration(), 'Longest time since the person last proved who they are to the provider.'),
+    clock_tolerance: key(duration(), "How far the provider's clock may be off.", { default: '1m' }),
+    recheck: key(duration(), 'How often groups and roles are looked at again while somebody is signed in.', {
+      default: '5m',
+    }),
+    logout: key(flag(), '`false`: signing out ends the session here, not the one with the provider.', {
+      default: true,
+    }),
+    internal_url: key(
+      text(URL_TEXT),
+      'Where Postern itself reaches the provider, instead of by the public address of its issuer.',
+      { examples: ['http://keycloak:8080'] },
+    ),
+    ca: key(text('the path of a file'), "PEM file with the CA that signs the provider's certificate."),
+  },
+  'a map with "type"',
+);

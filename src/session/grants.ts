@@ -1,0 +1,73 @@
+/**
+ * What providers gave for sign-ins: sealed tokens, renewed before they are too old. Sessions that nobody
+ * uses are not renewed. Pinned names: a login that a rule names belongs to whom had it first.
+ */
+import { sealJson, unsealJson, type SealKey } from './seal.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Person } from '../core/person.ts';
+import type { SessionStore, StoredGrant, StoredSignIn } from '../core/session-store.ts';
+import type { DueGrant, Grant } from './record.ts';
+
+export interface Grants {
+  /** The grant of a sign-in, undefined where there is none. */
+  findGrant(key: string): Promise<unknown>;
+  /** Grants to be renewed now, at most `limit`, without those that are being renewed. What nobody used since it was renewed is put off until somebody does. */
+  dueGrants(limit: number, except?: ReadonlySet<string>): Promise<readonly DueGrant[]>;
+  /** Keeps a renewed grant; false where the sign-in is gone. */
+  renewGrant(key: string, grant: Grant): Promise<boolean>;
+  /** Looks at the grant again later. */
+  deferGrant(key: string, refreshAt: number): Promise<void>;
+  /** The subject that the name is pinned to from now on: whoever came first. */
+  pinName(provider: string, name: string, subject: string): Promise<string>;
+  findPinnedName(provider: string, subject: string): Promise<string | null>;
+  /** False where it was not pinned. */
+  unpinName(provider: string, name: string): Promise<boolean>;
+}
+
+export interface GrantsDeps {
+  readonly store: SessionStore;
+  readonly clock: Clock;
+  readonly sealKey: SealKey;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function createGrants(deps: GrantsDeps, personOf: (signIn: StoredSignIn) => Person | null): Grants {
+  const { store, clock, sealKey } = deps;
+  return {
+    async findGrant(key) {
+      const value = await store.findGrant(key);
+      return value === null ? undefined : unsealJson(sealKey, purposeOf(key), value);
+    },
+    async dueGrants(limit, except = NONE) {
+      const due = await store.listDueGrants(clock.now(), limit + except.size);
+      const asleep: [string, null][] = [];
+      const found: DueGrant[] = [];
+      for (const { signIn, value, refreshedAt } of due) {
+        if (except.has(signIn.key) || found.length >= limit) continue;
+        const person = personOf(signIn);
+        if (signIn.lastSeenAt <= refreshedAt || person === null) asleep.push([signIn.key, null]);
+        else {
+          const opened = unsealJson(sealKey, purposeOf(signIn.key), value);
+          found.push({ key: signIn.key, person, authority: signIn.authority, value: opened });
+        }
+      }
+      if (asleep.length > 0) await store.deferGrants(asleep);
+      return found;
+    },
+    renewGrant: (key, grant) => store.putGrant(key, sealGrant(sealKey, key, grant), clock.now()),
+    deferGrant: (key, refreshAt) => store.deferGrants([[key, refreshAt]]),
+    pinName: (provider, name, subject) => store.pinName(provider, name, subject, clock.now()),
+    findPinnedName: (provider, subject) => store.findPinnedName(provider, subject),
+    unpinName: (provider, name) => store.unpinName(provider, name),
+  };
+}
+
+export function sealGrant(sealKey: SealKey, key: string, grant: Grant): StoredGrant {
+  return { value: sealJson(sealKey, purposeOf(key), grant.value), refreshAt: grant.refreshAt };
+}
+
+/** Bound to its row, as the person is. */
+function purposeOf(key: string): string {
+  return `grant/${key}`;
+}

@@ -1,0 +1,69 @@
+/**
+ * `/.postern/backchannel-logout` on the sign-in host: a provider says that somebody signed out there
+ * (OpenID Connect Back-Channel Logout 1.0). Validated in full, used once; a `sid` ends one session with
+ * all that hangs on it, a `sub` alone all of the person's. Answers before the workers could let another
+ * request through, and tells a caller nothing but yes or no.
+ */
+import { readForm, toResponse, type Context } from './context.ts';
+import { plainHeaders } from './pages/error-page.ts';
+import type { Provider } from './provider.ts';
+
+const MAX_TOKEN = 16_000;
+/** Longer than a token can be of age. */
+const REMEMBER_MS = 30 * 60_000;
+const RETRY_SECONDS = 5;
+
+/** Ids of tokens that counted. */
+export interface UsedTokens {
+  /** False where it was used before. */
+  readonly use: (provider: string, id: string, now: number) => boolean;
+}
+
+export function createUsedTokens(): UsedTokens {
+  const used = new Map<string, number>();
+  return {
+    use(provider, id, now) {
+      for (const [one, at] of used) {
+        if (now - at < REMEMBER_MS) break;
+        used.delete(one);
+      }
+      const key = `${provider} ${id}`;
+      if (used.has(key)) return false;
+      used.set(key, now);
+      return true;
+    },
+  };
+}
+
+export async function handleBackChannelLogout(context: Context): Promise<Response> {
+  const { deps, now } = context;
+  const tokens = readForm(context)?.getAll('logout_token') ?? [];
+  const token = tokens.length === 1 ? (tokens[0] ?? '') : '';
+  if (token === '' || token.length > MAX_TOKEN) return refuse(context, null, 'there is not exactly one "logout_token"');
+  const provider = deps.providers.list().find((one) => one.isMeantBy?.(token) === true);
+  if (provider?.readLogoutToken === undefined) return refuse(context, null, 'no provider of the document sent it');
+  const read = await provider.readLogoutToken(token);
+  if (read.kind === 'refused') return refuse(context, provider, read.message);
+  if (read.kind === 'unavailable') return answer(503, { error: 'temporarily_unavailable' });
+  if (!deps.usedTokens.use(provider.id, read.id, now)) return refuse(context, provider, 'the token was used before');
+  if (read.providerSession !== null) await deps.sessions.revokeByProviderSession(provider.id, read.providerSession);
+  else if (read.subject !== null) await deps.sessions.revokeByPerson(provider.id, read.subject);
+  report(context, provider, null);
+  return answer(200, null);
+}
+
+function refuse(context: Context, provider: Provider | null, refusal: string): Response {
+  report(context, provider, refusal);
+  return answer(400, { error: 'invalid_request' });
+}
+
+function report({ deps, request }: Context, provider: Provider | null, refusal: string | null): void {
+  const { requestId } = request;
+  deps.report?.({ kind: 'back-channel-logout', requestId, provider: provider?.id ?? null, refusal });
+}
+
+function answer(status: number, body: unknown): Response {
+  const retry: [string, string][] = status === 503 ? [['Retry-After', String(RETRY_SECONDS)]] : [];
+  const text = body === null ? '' : `${JSON.stringify(body)}\n`;
+  return toResponse({ status, headers: [...plainHeaders(true), ...retry], body: text });
+}

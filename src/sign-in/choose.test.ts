@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { APP, AUTH, createRig, OTHER, type Browser, type Rig, type RigOptions } from './_rig.ts';
+import type { Person } from '../core/person.ts';
+import type { Finished, Provider, Providers } from './provider.ts';
+
+/** Signs everybody in as "alice" of itself. */
+function fakeProvider(id: string, label: string): Provider {
+  const person: Person = {
+    provider: id,
+    subject: `${id}-1`,
+    name: 'alice',
+    displayName: 'Alice',
+    email: null,
+    emailVerified: false,
+    groups: [],
+    roles: [],
+    amr: [],
+  };
+  const grant = { accessToken: null, refreshToken: null, idToken: null, expiresAt: null };
+  return {
+    id,
+    label,
+    authority: `https://${id}.example`,
+    pinsNames: false,
+    begin: ({ state, switchAccount }) =>
+      Promise.resolve({
+        kind: 'go',
+        url: `https://${id}.example/authorize?state=${state}${switchAccount ? '&prompt=login' : ''}`,
+      }),
+    finish: (): Promise<Finished> =>
+      Promise.resolve({ kind: 'known', person, grant, refreshAt: null, notes: [], providerSession: null }),
+    refresh: () => Promise.resolve({ kind: 'unavailable', message: 'never' }),
+    logoutUrl: () => Promise.resolve(null),
+    close: () => undefined,
+  };
+}
+
+const BOTH = [fakeProvider('keycloak', 'Company account'), fakeProvider('github', 'GitHub')];
+const ONE = BOTH.slice(0, 1);
+
+async function withRig(
+  all: readonly Provider[],
+  options: RigOptions,
+  work: (rig: Rig) => Promise<void>,
+): Promise<void> {
+  const providers: Providers = { find: (id) => all.find((one) => one.id === id) ?? null, list: () => all };
+  const rig = createRig({ providers: () => providers, ...options });
+  try {
+    await work(rig);
+  } finally {
+    rig.close();
+  }
+}
+
+/** Where the browser is sent: the id of the provider, or "page". */
+async function wayFrom(browser: Browser, url: string): Promise<string> {
+  let page = await browser.send(url);
+  for (let hops = 0; hops < 5; hops++) {
+    const location = page.headers.get('location');
+    if (location === null) return /<input[^>]+name="password"/.test(page.text) ? 'form' : 'page';
+    const id = /^https:\/\/(\w+)\.example\/authorize/.exec(location)?.[1];
+    if (id !== undefined) return id;
+    page = await browser.send(location.startsWith('/') ? new URL(page.url).origin + location : location);
+  }
+  return 'nowhere';
+}
+
+async function signInBy(
+  browser: Browser,
+  id: string,
+  url = `${AUTH}/.postern/sign-in?provider=${id}`,
+): Promise<string> {
+  const away = (await browser.send(url)).headers.get('location') ?? '';
+  const state = new URL(away).searchParams.get('state') ?? '';
+  return (await browser.open(`${AUTH}/.postern/callback/${id}?code=x&state=${state}`)).url;
+}
+
+test('The only provider is gone to at once; several are a page to choose on', async () => {
+  await withRig(ONE, { hasLocalAccounts: false }, async (rig) =>
+    assert.equal(await wayFrom(rig.browser(), `${APP}/`), 'keycloak'),
+  );
+  await withRig([], {}, async (rig) => assert.equal(await wayFrom(rig.browser(), `${APP}/`), 'form'));
+  await withRig(BOTH, {}, async (rig) => {
+    const page = await rig.browser().open(`${APP}/deep?x=1`);
+    assert.equal(page.status, 200);
+    assert.match(page.text, /Continue with Company account/);
+    assert.match(page.text, /Continue with GitHub/);
+    assert.match(page.text, /Continue with an account of this site/);
+    assert.match(page.text, /to continue to app\.example\.com/);
+    assert.ok(!page.text.includes('<script'));
+  });
+});
+
+test('The page remembers the choice, and "use another account" brings it back', () =>
+  withRig(BOTH, {}, async (rig) => {
+    const alice = rig.browser();
+    assert.equal(await signInBy(alice, 'github'), `${AUTH}/`);
+    await rig.sessions.revokeByPerson('github', 'github-1');
+    assert.equal(await wayFrom(alice, `${APP}/`), 'github');
+    assert.equal(await wayFrom(alice, `${AUTH}/.postern/sign-in?choose=1`), 'page');
+    assert.equal(await wayFrom(alice, `${APP}/.postern/start?switch=1`), 'page');
+    assert.equal(await wayFrom(alice, `${AUTH}/.postern/sign-in?provider=gone`), 'page');
+    alice.plant('auth.example.com', `__Host-postern-${rig.instance}-provider`, 'keycloak');
+    assert.equal(await wayFrom(alice, `${APP}/`), 'page', 'of two cookies of one name none counts');
+  }));
+
+test('sign_in.provider skips the page, a route goes before it, and local accounts stay reachable', () =>
+  withRig(
+    BOTH,
+    { provider: 'keycloak', providerFor: (host) => (host === 'other.example.net' ? 'github' : null) },
+    async (rig) => {
+      assert.equal(await wayFrom(rig.browser(), `${APP}/`), 'keycloak');
+      assert.equal(await wayFrom(rig.browser(), `${OTHER}/`), 'github');
+      assert.equal(await wayFrom(rig.browser(), `${AUTH}/.postern/sign-in`), 'keycloak');
+      assert.equal(await wayFrom(rig.browser(), `${AUTH}/.postern/sign-in?provider=local`), 'form');
+      assert.equal(await wayFrom(rig.browser(), `${AUTH}/.postern/sign-in?choose=1`), 'page');
+    },
+  ));
+
+test('Without local accounts no password is taken', () =>
+  withRig(BOTH, { hasLocalAccounts: false }, async (rig) => {
+    await rig.addAccount('alice', 'correct horse battery');
+    const browser = rig.browser();
+    assert.equal(await wayFrom(browser, `${AUTH}/.postern/sign-in?provider=local`), 'page');
+    const page = await browser.send(`${AUTH}/.postern/sign-in`, {
+      form: { name: 'alice', password: 'correct horse battery' },
+    });
+    assert.equal(page.status, 403);
+    assert.equal(browser.sessionToken(AUTH), undefined);
+  }));
+
+test('alice of two providers are two people: one sign-in ends the other in this browser', () =>
+  withRig(BOTH, {}, async (rig) => {
+    const alice = rig.browser();
+    await signInBy(alice, 'keycloak');
+    const first = alice.sessionToken(AUTH);
+    await signInBy(alice, 'github', `${AUTH}/.postern/sign-in?provider=github&switch=1`);
+    assert.notEqual(alice.sessionToken(AUTH), first);
+    const people = (await rig.sessions.list()).map(({ person }) => `${person.provider}:${person.subject}`);
+    assert.deepEqual(people, ['github:github-1']);
+  }));
+
+test('A long address survives the way to a provider, byte for byte', () =>
+  withRig(ONE, { hasLocalAccounts: false }, async (rig) => {
+    const browser = rig.browser();
+    const target = `${APP}/explore?left=${'%7B%22q%22'.repeat(300)}`;
+    let page = await browser.send(target);
+    page = await browser.send(page.headers.get('location') ?? '');
+    const state = new URL(page.headers.get('location') ?? '').searchParams.get('state') ?? '';
+    for (const line of page.setCookies) assert.ok(line.length < 4_000, 'the cookie stays small');
+    const end = await browser.open(`${AUTH}/.postern/callback/keycloak?code=x&state=${state}`);
+    assert.deepEqual([end.url, end.text], [target, 'app for alice']);
+  }));
+
+test('Only a tab itself leaves for a provider: a prefetch or a frame gets the page', () =>
+  withRig(ONE, { hasLocalAccounts: false }, async (rig) => {
+    const browser = rig.browser();
+    for (const headers of [{ 'sec-purpose': 'prefetch' }, { 'sec-fetch-dest': 'iframe' }]) {
+      const page = await browser.send(`${AUTH}/.postern/sign-in`, { headers });
+      assert.deepEqual([page.status, page.headers.get('location')], [200, null]);
+      assert.equal(page.setCookies.length, 0);
+    }
+  }));
+
+test('A browser without cookies is told so instead of going round and round', () =>
+  withRig(ONE, { hasLocalAccounts: false }, async (rig) => {
+    const page = await rig.browser().send(`${AUTH}/.postern/sign-in?continue=signed-in`);
+    assert.equal(page.status, 200);
+    assert.match(page.text, /did not send back the cookie/);
+  }));

@@ -1,0 +1,167 @@
+/**
+ * One sign-in on its way to a provider and back. All that finishing needs is sealed in a cookie of the
+ * browser that began; the provider only sees `state`, whose first part names that cookie. So a callback
+ * counts in one browser, for one provider, for ten minutes, once (RFC 9700 section 2.1).
+ */
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mintToken } from '../session/token.ts';
+import { hostCookie, onlyCookie, purposeName, readCookies } from './cookies.ts';
+import type { Context } from './context.ts';
+import type { LongTickets, SignInSeal } from './ports.ts';
+
+export const FLOW_LIFETIME_MS: number = 10 * 60_000;
+const PURPOSE = 'provider-flow';
+const FLOW_ID = /^[a-z0-9]{7}[A-Za-z0-9_-]{8}$/;
+/** Tabs of one browser that may be at a provider at the same time. */
+const MAX_FLOWS = 6;
+/** Longer ones do not fit into a cookie beside the rest: RFC 6265 section 6.1 promises 4096 bytes. */
+export const MAX_TICKET = 2_000;
+
+export interface Flow {
+  readonly id: string;
+  readonly provider: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+  readonly redirectUri: string;
+  /** The ticket of the app that the person came from; null: the start page. */
+  readonly ticket: string | null;
+  readonly startedAt: number;
+}
+
+export function createFlow(context: Context, wish: Pick<Flow, 'provider' | 'redirectUri' | 'ticket'>): Flow {
+  const id = newFlowId(context.now);
+  return {
+    ...wish,
+    id,
+    state: `${id}.${mintToken()}`,
+    nonce: mintToken(),
+    codeVerifier: randomBytes(48).toString('base64url'),
+    startedAt: context.now,
+  };
+}
+
+/** The flow's own cookie, and the removal of those that are too many. */
+export function flowCookies(context: Context, flow: Flow): string[] {
+  const { deps, url } = context;
+  const { id, provider, state, nonce, codeVerifier, redirectUri, ticket, startedAt } = flow;
+  const sealed = deps.seal.seal(`${PURPOSE}/${id}`, [
+    1,
+    provider,
+    hashOf(state),
+    nonce,
+    codeVerifier,
+    redirectUri,
+    ticket,
+    startedAt,
+  ]);
+  return [hostCookie(nameOf(context, id), sealed, url.isSecure, FLOW_LIFETIME_MS), ...dropOld(context)];
+}
+
+export function dropFlow(context: Context, id: string): string {
+  return hostCookie(nameOf(context, id), '', context.url.isSecure, 0);
+}
+
+export function flowIdOf(state: string): string | null {
+  const id = state.split('.', 1)[0] ?? '';
+  return state.length < 100 && FLOW_ID.test(id) ? id : null;
+}
+
+export type FoundFlow =
+  | { readonly kind: 'flow'; readonly flow: Flow }
+  /** `missing`: begun in another browser, or its cookie is gone. `stale`: it took too long. */
+  | { readonly kind: 'missing' | 'stale' };
+
+/** The flow that this browser began with exactly this state. */
+export function findFlow(context: Context, state: string): FoundFlow {
+  const id = flowIdOf(state);
+  const sealed = id === null ? null : onlyCookie(context.request, nameOf(context, id));
+  const flow = id === null || sealed === null ? null : openFlow(context.deps.seal, id, sealed, state);
+  if (flow === null) return { kind: 'missing' };
+  const age = context.now - flow.startedAt;
+  return age >= 0 && age < FLOW_LIFETIME_MS ? { kind: 'flow', flow } : { kind: 'stale' };
+}
+
+function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): Flow | null {
+  const fields = seal.unseal(`${PURPOSE}/${id}`, sealed);
+  if (!Array.isArray(fields) || fields.length !== 8 || fields[0] !== 1) return null;
+  const [, provider, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt] = fields as unknown[];
+  const texts = [provider, stateHash, nonce, codeVerifier, redirectUri];
+  if (!texts.every((one) => typeof one === 'string') || typeof startedAt !== 'number') return null;
+  if (ticket !== null && typeof ticket !== 'string') return null;
+  if (!isSame(stateHash as string, hashOf(state))) return null;
+  return {
+    id,
+    provider: provider as string,
+    state,
+    nonce: nonce as string,
+    codeVerifier: codeVerifier as string,
+    redirectUri: redirectUri as string,
+    ticket,
+    startedAt,
+  };
+}
+
+/** Flows that came back already: a second callback with the same cookie finds the door shut. */
+export interface UsedFlows {
+  /** False where it was used before. */
+  readonly use: (id: string, now: number) => boolean;
+}
+
+export function createUsedFlows(): UsedFlows {
+  // In order of use, so that the old ones are in front.
+  const used = new Map<string, number>();
+  return {
+    use(id, now) {
+      for (const [one, at] of used) {
+        if (now - at < 2 * FLOW_LIFETIME_MS) break;
+        used.delete(one);
+      }
+      if (used.has(id)) return false;
+      used.set(id, now);
+      return true;
+    },
+  };
+}
+
+const MOST_LONG_TICKETS = 1_000;
+
+export function createLongTickets(): LongTickets {
+  let kept: number[] = [];
+  return {
+    async keep(mint, now) {
+      kept = kept.filter((at) => now - at < FLOW_LIFETIME_MS);
+      if (kept.length >= MOST_LONG_TICKETS) return null;
+      kept.push(now);
+      return mint();
+    },
+  };
+}
+
+function nameOf(context: Context, id: string): string {
+  return purposeName(context.deps.instance, `f-${id}`, context.url.isSecure);
+}
+
+function dropOld(context: Context): string[] {
+  const prefix = nameOf(context, '');
+  const names = new Set(readCookies(context.request).flatMap(([name]) => (name.startsWith(prefix) ? [name] : [])));
+  const flows = [...names].filter((name) => FLOW_ID.test(name.slice(prefix.length))).sort();
+  return flows
+    .slice(0, Math.max(0, flows.length - MAX_FLOWS + 1))
+    .map((name) => hostCookie(name, '', context.url.isSecure, 0));
+}
+
+/** Sorts by time, so that the oldest go first. */
+function newFlowId(now: number): string {
+  const seconds = Math.floor(now / 1_000);
+  return seconds.toString(36).padStart(7, '0').slice(-7) + mintToken().slice(0, 8);
+}
+
+function hashOf(state: string): string {
+  return hash('sha256', `state/${state}`, 'base64url');
+}
+
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

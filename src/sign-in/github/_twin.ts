@@ -1,0 +1,196 @@
+/**
+ * A GitHub Enterprise Server on loopback that answers as GitHub's documentation says: OAuth with PKCE, users,
+ * e-mail addresses, organisations and teams in pages, restricted organisations, limits, revoked tokens.
+ */
+import { hash, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface TwinAccount {
+  readonly id: number;
+  login: string;
+  name?: string;
+  emails?: { email: string; primary: boolean; verified: boolean }[];
+  organisations?: string[];
+  /** "acme/platform". */
+  teams?: string[];
+}
+
+interface Code {
+  readonly account: TwinAccount;
+  readonly challenge: string;
+  readonly redirectUri: string;
+}
+
+export class GithubTwin {
+  url = '';
+  readonly clientId = 'Iv1.twin';
+  readonly clientSecret = 'github-secret';
+  /** Who signs in next. */
+  account: TwinAccount = { id: 1, login: 'Alice' };
+  /** Organisations that restrict third-party apps: only their membership answers 403. */
+  restricted: Set<string> = new Set();
+  /** Organisations that want their single sign-on first. */
+  ssoRequired: Set<string> = new Set();
+  /** Every API answer is a used-up limit that ends then, in seconds of the epoch. */
+  limitedUntil: number | null = null;
+  /** Every API answer has this status. */
+  failsWith: number | null = null;
+  authorizationError: string | null = null;
+  /** Where "next" links lead instead. */
+  evilLink: string | null = null;
+  expiresIn: number | null = null;
+  readonly requests: string[] = [];
+  readonly authorizations: URLSearchParams[] = [];
+  readonly #codes = new Map<string, Code>();
+  readonly #tokens = new Map<string, TwinAccount>();
+  readonly #renewals = new Map<string, TwinAccount>();
+  #server: Server | null = null;
+
+  async start(): Promise<void> {
+    const server = createServer((request, response) => void this.#serve(request, response));
+    await new Promise<void>((done) => {
+      server.listen(0, '127.0.0.1', done);
+    });
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server?.closeAllConnections();
+    await new Promise((done) => this.#server?.close(done) ?? done(null));
+  }
+
+  /** The person presses "Authorize": the address that the browser is sent back to. */
+  visit(authorizationUrl: string): string {
+    const query = new URL(authorizationUrl).searchParams;
+    this.authorizations.push(query);
+    const redirectUri = query.get('redirect_uri') ?? '';
+    const back = new URL(redirectUri);
+    back.searchParams.set('state', query.get('state') ?? '');
+    if (this.authorizationError !== null) back.searchParams.set('error', this.authorizationError);
+    else {
+      const code = randomUUID().replaceAll('-', '').slice(0, 20);
+      this.#codes.set(code, { account: this.account, challenge: query.get('code_challenge') ?? '', redirectUri });
+      back.searchParams.set('code', code);
+    }
+    return back.href;
+  }
+
+  /** The person takes the app's access back, in the settings of GitHub. */
+  revokeTokens(): void {
+    this.#tokens.clear();
+    this.#renewals.clear();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', this.url);
+    this.requests.push(`${request.method} ${url.pathname}`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    if (url.pathname === '/login/oauth/access_token') {
+      send(response, 200, this.#token(new URLSearchParams(Buffer.concat(chunks).toString())));
+      return;
+    }
+    this.#api(request, response, url);
+  }
+
+  #token(form: URLSearchParams): unknown {
+    if (form.get('client_id') !== this.clientId || form.get('client_secret') !== this.clientSecret)
+      return { error: 'incorrect_client_credentials' };
+    const account = form.get('grant_type') === 'refresh_token' ? this.#renew(form) : this.#redeem(form);
+    if (typeof account === 'string') return { error: account };
+    const token = `gho_${randomUUID()}`;
+    this.#tokens.set(token, account);
+    const answer = { access_token: token, scope: 'read:org,read:user,user:email', token_type: 'bearer' };
+    if (this.expiresIn === null) return answer;
+    const renewal = `ghr_${randomUUID()}`;
+    this.#renewals.set(renewal, account);
+    return { ...answer, expires_in: this.expiresIn, refresh_token: renewal };
+  }
+
+  #renew(form: URLSearchParams): TwinAccount | string {
+    const text = form.get('refresh_token') ?? '';
+    const account = this.#renewals.get(text);
+    this.#renewals.delete(text);
+    return account ?? 'bad_refresh_token';
+  }
+
+  #redeem(form: URLSearchParams): TwinAccount | string {
+    const text = form.get('code') ?? '';
+    const code = this.#codes.get(text);
+    this.#codes.delete(text);
+    if (code === undefined) return 'bad_verification_code';
+    if (code.redirectUri !== form.get('redirect_uri')) return 'redirect_uri_mismatch';
+    const challenge = hash('sha256', form.get('code_verifier') ?? '', 'base64url');
+    return challenge === code.challenge ? code.account : 'bad_verification_code';
+  }
+
+  #api(request: IncomingMessage, response: ServerResponse, url: URL): void {
+    const path = url.pathname.replace('/api/v3', '');
+    const account = this.#tokens.get((request.headers.authorization ?? '').replace(/^Bearer /, ''));
+    if (this.limitedUntil !== null) {
+      const fields = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(this.limitedUntil) };
+      send(response, 403, { message: 'API rate limit exceeded' }, fields);
+    } else if (this.failsWith !== null) send(response, this.failsWith, { message: 'Server Error' });
+    else if (account === undefined) send(response, 401, { message: 'Bad credentials' });
+    else if (path === '/user')
+      send(response, 200, { id: account.id, login: account.login, name: account.name ?? null });
+    else if (path === '/user/emails') this.#page(response, url, account.emails ?? []);
+    else if (path === '/user/orgs') this.#page(response, url, this.#organisationsOf(account));
+    else if (path === '/user/teams') this.#page(response, url, this.#teamsOf(account));
+    else if (path.startsWith('/user/memberships/orgs/'))
+      this.#membership(response, account, path.split('/').at(-1) ?? '');
+    else send(response, 404, { message: 'Not Found' });
+  }
+
+  #isHidden(organisation: string): boolean {
+    const name = organisation.toLowerCase();
+    return this.restricted.has(name) || this.ssoRequired.has(name);
+  }
+
+  #organisationsOf(account: TwinAccount): unknown[] {
+    return (account.organisations ?? []).filter((one) => !this.#isHidden(one)).map((login) => ({ login }));
+  }
+
+  #teamsOf(account: TwinAccount): unknown[] {
+    return (account.teams ?? []).map((team) => {
+      const [login, slug] = team.split('/');
+      return { slug, name: slug, organization: { login } };
+    });
+  }
+
+  #membership(response: ServerResponse, account: TwinAccount, name: string): void {
+    if (this.ssoRequired.has(name)) {
+      const fields = { 'x-github-sso': `required; url=${this.url}/orgs/${name}/sso` };
+      send(response, 403, { message: 'Resource protected by organization SAML enforcement.' }, fields);
+    } else if (this.restricted.has(name)) {
+      const message = `Although you appear to have the correct authorization credentials, the \`${name}\` organization has enabled OAuth App access restrictions, meaning that data access to third-parties is limited.`;
+      send(response, 403, { message });
+    } else if ((account.organisations ?? []).some((one) => one.toLowerCase() === name)) {
+      send(response, 200, { state: 'active', role: 'member' });
+    } else send(response, 404, { message: 'Not Found' });
+  }
+
+  /** In pages, with `Link` as GitHub writes it. */
+  #page(response: ServerResponse, url: URL, items: readonly unknown[]): void {
+    const size = Number(url.searchParams.get('per_page') ?? 30);
+    const page = Number(url.searchParams.get('page') ?? 1);
+    const fields: Record<string, string> = {};
+    if (page * size < items.length || this.evilLink !== null) {
+      const next = new URL(url);
+      next.searchParams.set('page', String(page + 1));
+      const last = new URL(url);
+      last.searchParams.set('page', String(Math.ceil(items.length / size)));
+      fields['link'] = `<${this.evilLink ?? next.href}>; rel="next", <${last.href}>; rel="last"`;
+    }
+    send(response, 200, items.slice((page - 1) * size, page * size), fields);
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown, fields: Record<string, string> = {}): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...fields })
+    .end(JSON.stringify(body));
+}

@@ -1,0 +1,178 @@
+/**
+ * The few questions that GitHub's REST API is asked about whoever signed in: who, which verified address,
+ * which organisations and teams. Lists are read to the end; no link leads off the API's own origin.
+ */
+import type { ProviderHttp } from '../provider-http.ts';
+
+const PER_PAGE = 100;
+/** Two thousand organisations or teams; what has more is cut off, and then no rule matches the rest. */
+const MOST_PAGES = 20;
+const HEADERS = {
+  accept: 'application/vnd.github+json',
+  'user-agent': 'postern',
+  'x-github-api-version': '2022-11-28',
+};
+
+export interface GithubUser {
+  readonly id: number;
+  readonly login: string;
+  readonly name: string | null;
+}
+
+export interface GithubEmail {
+  readonly email: string;
+  readonly primary: boolean;
+  readonly verified: boolean;
+}
+
+/** Why GitHub does not say whether somebody is a member. */
+export type Membership = 'member' | 'none' | 'app-not-approved' | 'sso-required';
+
+export class GithubError extends Error {
+  readonly kind: 'unauthorised' | 'limited' | 'unavailable' | 'refused';
+  /** When a limit ends; null: not said. */
+  readonly until: number | null;
+
+  constructor(kind: GithubError['kind'], message: string, until: number | null = null) {
+    super(message);
+    this.name = 'GithubError';
+    this.kind = kind;
+    this.until = until;
+  }
+}
+
+export interface GithubApi {
+  readonly user: (token: string) => Promise<GithubUser>;
+  readonly emails: (token: string) => Promise<readonly GithubEmail[]>;
+  /** Logins of the organisations that the app may know of. */
+  readonly organisations: (token: string) => Promise<readonly string[]>;
+  /** "acme/platform". */
+  readonly teams: (token: string) => Promise<readonly string[]>;
+  /** Of the person who signed in, in one organisation. */
+  readonly membership: (token: string, organisation: string) => Promise<Membership>;
+}
+
+/** Where the API of a GitHub is: github.com, an Enterprise Server, or Enterprise Cloud with data residency. */
+export function apiBaseOf(url: string): string {
+  const { origin, hostname, protocol } = new URL(url);
+  if (hostname === 'github.com') return 'https://api.github.com';
+  return hostname.endsWith('.ghe.com') ? `${protocol}//api.${hostname}` : `${origin}/api/v3`;
+}
+
+export function createGithubApi(http: ProviderHttp, base: string): GithubApi {
+  const ask = async (url: string, token: string): Promise<Response> => {
+    const response = await http.fetch(url, { headers: { ...HEADERS, authorization: `Bearer ${token}` } });
+    if (response.ok) return response;
+    throw await errorOf(response, new URL(url).pathname);
+  };
+
+  const list = async <T>(path: string, token: string, read: (item: unknown) => T | null): Promise<T[]> => {
+    const found: T[] = [];
+    let next: string | null = `${base}${path}?per_page=${PER_PAGE}`;
+    for (let page = 0; next !== null && page < MOST_PAGES; page++) {
+      const response: Response = await ask(next, token);
+      const items: unknown = await response.json();
+      if (!Array.isArray(items)) throw new GithubError('refused', `"${path}" answered no list`);
+      for (const item of items as unknown[]) {
+        const one = read(item);
+        if (one !== null) found.push(one);
+      }
+      next = nextPage(response.headers.get('link'), base);
+    }
+    return found;
+  };
+
+  return {
+    async user(token) {
+      const user = readUser(await (await ask(`${base}/user`, token)).json());
+      if (user === null) throw new GithubError('refused', '"/user" answered nobody');
+      return user;
+    },
+    emails: (token) => list('/user/emails', token, readEmail),
+    organisations: (token) => list('/user/orgs', token, (item) => textOf(item, 'login')),
+    teams: (token) =>
+      list('/user/teams', token, (item) => {
+        const slug = textOf(item, 'slug');
+        const organisation = isMap(item) ? textOf(item['organization'], 'login') : null;
+        return slug === null || organisation === null ? null : `${organisation}/${slug}`;
+      }),
+    membership: (token, organisation) => membership(http, base, token, organisation),
+  };
+}
+
+async function membership(http: ProviderHttp, base: string, token: string, organisation: string): Promise<Membership> {
+  const url = `${base}/user/memberships/orgs/${encodeURIComponent(organisation)}`;
+  const response = await http.fetch(url, { headers: { ...HEADERS, authorization: `Bearer ${token}` } });
+  if (response.ok) {
+    const body: unknown = await response.json();
+    return isMap(body) && body['state'] === 'active' ? 'member' : 'none';
+  }
+  if (response.status === 404) return 'none';
+  if (response.status === 403 && response.headers.has('x-github-sso')) return 'sso-required';
+  const text = await response.clone().text();
+  if (response.status === 403 && /OAuth App access restrictions|third-party/i.test(text)) return 'app-not-approved';
+  throw await errorOf(response, '/user/memberships/orgs');
+}
+
+/** GitHub answers limits with 403 or 429, and says by its fields when they end. */
+async function errorOf(response: Response, path: string): Promise<GithubError> {
+  const { status, headers } = response;
+  if (status === 401)
+    return new GithubError('unauthorised', `"${path}" answered 401: the token was revoked or has expired`);
+  const until = limitEnd(headers);
+  if (status === 429 || (status === 403 && until !== null))
+    return new GithubError('limited', `"${path}" answered ${status}: the rate limit is used up`, until);
+  // A suspended account cannot even ask who it is.
+  if (status === 403 && path.endsWith('/user')) return new GithubError('unauthorised', `"${path}" answered 403`);
+  if (status >= 500) return new GithubError('unavailable', `"${path}" answered ${status}`);
+  const body: unknown = await response.json().catch(() => null);
+  const said = isMap(body) && typeof body['message'] === 'string' ? `: ${printable(body['message'])}` : '';
+  return new GithubError('refused', `"${path}" answered ${status}${said}`);
+}
+
+function limitEnd(headers: Headers): number | null {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  if (Number.isFinite(seconds)) return Date.now() + seconds * 1_000;
+  if (headers.get('x-ratelimit-remaining') !== '0') return null;
+  const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
+  return Number.isFinite(reset) ? reset * 1_000 : Date.now() + 60_000;
+}
+
+/** RFC 8288. A link to elsewhere would send the token there. */
+export function nextPage(link: string | null, base: string): string | null {
+  for (const part of (link ?? '').split(',')) {
+    const [, target = '', parameters = ''] = /^\s*<([^>]*)>\s*;(.*)$/.exec(part) ?? [];
+    if (!/\brel="?next"?/.test(parameters)) continue;
+    return URL.canParse(target) &&
+      `${target}/`.startsWith(`${base}/`) &&
+      new URL(target).origin === new URL(base).origin
+      ? target
+      : null;
+  }
+  return null;
+}
+
+function readUser(value: unknown): GithubUser | null {
+  if (!isMap(value)) return null;
+  const { id, login, name } = value;
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id <= 0 || typeof login !== 'string') return null;
+  return { id, login, name: typeof name === 'string' && name !== '' ? name : null };
+}
+
+function readEmail(value: unknown): GithubEmail | null {
+  if (!isMap(value) || typeof value['email'] !== 'string') return null;
+  return { email: value['email'], primary: value['primary'] === true, verified: value['verified'] === true };
+}
+
+function textOf(value: unknown, key: string): string | null {
+  const text = isMap(value) ? value[key] : undefined;
+  return typeof text === 'string' && text !== '' ? text : null;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200);
+}

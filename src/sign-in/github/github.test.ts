@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { APP, AUTH, createRig, type Browser, type Page, type Rig, type RigOptions } from '../_rig.ts';
+import type { GithubProvider } from '../../config/document.ts';
+import { createAdmission } from '../admission.ts';
+import { readGrant, type Provider } from '../provider.ts';
+import { apiBaseOf, nextPage } from './api.ts';
+import { createGithubProvider } from './provider.ts';
+import { GithubTwin } from './_twin.ts';
+
+interface GithubRig extends Rig {
+  readonly twin: GithubTwin;
+  readonly provider: Provider;
+  readonly named: Set<string>;
+}
+
+function settingsFor(twin: GithubTwin, over: Partial<GithubProvider> = {}): GithubProvider {
+  return {
+    id: 'github',
+    type: 'github',
+    label: 'GitHub',
+    url: twin.url,
+    clientId: twin.clientId,
+    clientSecret: twin.clientSecret,
+    scopes: ['read:user', 'user:email', 'read:org'],
+    emailDomains: ['example.com'],
+    recheckMs: 300_000,
+    caPem: null,
+    at: [],
+    ...over,
+  };
+}
+
+async function withGithub(
+  work: (rig: GithubRig) => Promise<void>,
+  options: {
+    readonly rig?: RigOptions;
+    readonly settings?: Partial<GithubProvider>;
+    readonly orgs?: readonly string[];
+  } = {},
+): Promise<void> {
+  const twin = new GithubTwin();
+  await twin.start();
+  const clock = { now: () => Date.now() };
+  const provider = createGithubProvider(settingsFor(twin, options.settings), {
+    clock,
+    namedOrganisations: () => options.orgs ?? [],
+  });
+  const providers = { find: (id: string) => (id === 'github' ? provider : null), list: () => [provider] };
+  const named = new Set<string>();
+  const rig = createRig({
+    hasLocalAccounts: false,
+    providers: () => providers,
+    admit: (sessions) => createAdmission(sessions, () => named),
+    ...options.rig,
+  });
+  try {
+    await work({ ...rig, twin, provider, named });
+  } finally {
+    provider.close();
+    rig.close();
+    await twin.stop();
+  }
+}
+
+async function departure(browser: Browser, url: string): Promise<string> {
+  let page = await browser.send(url);
+  for (let hops = 0; hops < 5; hops++) {
+    const location = page.headers.get('location') ?? '';
+    if (location.includes('/login/oauth/authorize')) return location;
+    assert.notEqual(location, '', `no way to GitHub: ${page.status} at ${page.url}`);
+    page = await browser.send(location.startsWith('/') ? new URL(page.url).origin + location : location);
+  }
+  throw new Error('Cannot depart: too many redirects');
+}
+
+async function signInBy(browser: Browser, twin: GithubTwin, url = `${APP}/`): Promise<Page> {
+  return browser.open(twin.visit(await departure(browser, url)));
+}
+
+function lastMessage({ events }: Rig): string {
+  const event = events.at(-1);
+  return event?.kind === 'provider-problem' ? `${event.reason}: ${event.message}` : JSON.stringify(event);
+}
+
+test('A person of GitHub is the numeric id; login, organisations and teams are in lower case', () =>
+  withGithub(async ({ browser, twin, entries }) => {
+    twin.account = {
+      id: 583_231,
+      login: 'OctoCat',
+      name: 'The Octocat',
+      emails: [
+        { email: 'noise@other.test', primary: false, verified: true },
+        { email: 'octo@example.com', primary: true, verified: true },
+      ],
+      organisations: ['Acme', 'github'],
+      teams: ['Acme/platform', 'Elsewhere/core'],
+    };
+    const alice = browser();
+    assert.equal((await signInBy(alice, twin, `${APP}/x?y=1`)).url, `${APP}/x?y=1`);
+    const { person } = entries[0] ?? {};
+    assert.deepEqual(
+      [person?.provider, person?.subject, person?.name, person?.displayName, person?.email, person?.emailVerified],
+      ['github', '583231', 'octocat', 'The Octocat', 'octo@example.com', true],
+    );
+    assert.deepEqual(person?.groups, ['acme', 'github', 'acme/platform'], 'a team counts with its organisation only');
+    const query = twin.authorizations[0];
+    assert.equal(query?.get('code_challenge_method'), 'S256');
+    assert.equal(query?.get('scope'), 'read:user user:email read:org');
+  }));
+
+test('Only the primary address counts, and only if it is verified and the provider is listed for its domain', () =>
+  withGithub(async ({ browser, twin, entries }) => {
+    const cases: [email: string, primary: boolean, verified: boolean, counts: boolean][] = [
+      ['a@example.com', true, true, true],
+      ['a@example.com', true, false, false],
+      ['a@example.com', false, true, false],
+      ['a@other.test', true, true, false],
+      ['a@evil.test@example.com', true, true, false],
+    ];
+    for (const [email, primary, verified, counts] of cases) {
+      twin.account = { id: 7, login: 'alice', emails: [{ email, primary, verified }] };
+      await signInBy(browser(), twin);
+      assert.equal(entries.at(-1)?.person.emailVerified, counts, `${email} ${primary} ${verified}`);
+    }
+  }));
+
+test('Lists are read to their last page, and a link to elsewhere is not followed', () =>
+  withGithub(async ({ browser, twin, entries }) => {
+    twin.account = { id: 7, login: 'alice', organisations: Array.from({ length: 250 }, (_, i) => `org-${i}`) };
+    await signInBy(browser(), twin);
+    assert.equal(entries[0]?.person.groups.length, 250);
+    twin.evilLink = 'https://evil.example/user/orgs?page=2';
+    await signInBy(browser(), twin);
+    assert.equal(entries.at(-1)?.person.groups.length, 100);
+  }));
+
+test('nextPage() answers only what lies under the API itself', () => {
+  const base = 'https://ghe.example.com/api/v3';
+  assert.equal(nextPage(`<${base}/user/orgs?page=2>; rel="next"`, base), `${base}/user/orgs?page=2`);
+  assert.equal(nextPage(`<${base}/x?page=1>; rel="prev", <${base}/x?page=3>; rel="next"`, base), `${base}/x?page=3`);
+  for (const target of [
+    'https://evil.example/api/v3/x',
+    'https://ghe.example.com.evil.example/api/v3/x',
+    'https://ghe.example.com@evil.example/api/v3',
+    'https://ghe.example.com/other',
+    '/api/v3/x',
+    'not a url',
+  ])
+    assert.equal(nextPage(`<${target}>; rel="next"`, base), null, target);
+  assert.equal(nextPage(null, base), null);
+  fc.assert(fc.property(fc.string({ maxLength: 200 }), (link) => (nextPage(link, base) ?? base).startsWith(base)));
+});
+
+test('apiBaseOf() knows github.com, Enterprise Server and data residency', () => {
+  assert.equal(apiBaseOf('https://github.com'), 'https://api.github.com');
+  assert.equal(apiBaseOf('https://ghe.example.com'), 'https://ghe.example.com/api/v3');
+  assert.equal(apiBaseOf('https://acme.ghe.com'), 'https://api.acme.ghe.com');
+});
+
+test('A login that a rule names belongs to the id that first came with it', () =>
+  withGithub(async (rig) => {
+    const { browser, twin, named, sessions, entries } = rig;
+    named.add('github:user:alice');
+    twin.account = { id: 1, login: 'Alice' };
+    assert.equal((await signInBy(browser(), twin)).text, 'app for alice');
+    // Alice gives her login up, and somebody else registers it.
+    twin.account = { id: 2, login: 'alice' };
+    const stranger = browser();
+    const refused = await signInBy(stranger, twin);
+    assert.equal(refused.status, 403);
+    assert.equal(stranger.sessionToken(AUTH), undefined);
+    assert.match(
+      lastMessage(rig),
+      /not-admitted: .*"alice" belongs to id 1, but id 2 has it now; .*postern user unpin github:alice/,
+    );
+    // Alice under her new login is still Alice to rules and apps.
+    twin.account = { id: 1, login: 'alice-new' };
+    await signInBy(browser(), twin);
+    assert.equal(entries.at(-1)?.person.name, 'alice');
+    assert.equal(await sessions.unpinName('github', 'alice'), true);
+    twin.account = { id: 2, login: 'alice' };
+    assert.equal((await signInBy(browser(), twin)).text, 'app for alice');
+  }));
+
+test('An organisation that restricts third-party apps is explained to the person and in the log', () =>
+  withGithub(
+    async (rig) => {
+      rig.twin.account = { id: 1, login: 'alice', organisations: ['acme'], teams: ['acme/core'] };
+      rig.twin.restricted.add('acme');
+      const page = await signInBy(rig.browser(), rig.twin);
+      assert.equal(page.status, 403);
+      assert.match(page.text, /does not say whether you are in acme/);
+      assert.match(page.text, /oauth_application_policy|approve/);
+      assert.match(
+        lastMessage(rig),
+        /restricts third-party apps.*organizations\/acme\/settings\/oauth_application_policy/,
+      );
+      rig.twin.restricted.clear();
+      assert.equal((await signInBy(rig.browser(), rig.twin)).text, 'app for alice');
+      assert.deepEqual(rig.entries.at(-1)?.person.groups, ['acme', 'acme/core']);
+    },
+    {
+      orgs: ['acme'],
+      rig: { mayEnter: ({ person }) => ({ kind: person.groups.includes('acme') ? 'allow' : 'deny' }) },
+    },
+  ));
+
+test('An organisation that wants its single sign-on is explained, and an outsider gets no such word', () =>
+  withGithub(
+    async (rig) => {
+      rig.twin.account = { id: 1, login: 'alice', organisations: ['acme'] };
+      rig.twin.ssoRequired.add('acme');
+      assert.match((await signInBy(rig.browser(), rig.twin)).text, /does not say whether you are in acme/);
+      assert.match(lastMessage(rig), /requires its single sign-on/);
+      rig.twin.ssoRequired.clear();
+      rig.twin.account = { id: 2, login: 'mallory' };
+      const page = await signInBy(rig.browser(), rig.twin);
+      assert.equal(page.status, 403);
+      assert.ok(!page.text.includes('does not say'));
+    },
+    {
+      orgs: ['acme'],
+      rig: { mayEnter: ({ person }) => ({ kind: person.groups.includes('acme') ? 'allow' : 'deny' }) },
+    },
+  ));
+
+suite('Whatever GitHub answers has a page and a reason in the log', () => {
+  const cases: Readonly<Record<string, readonly [(twin: GithubTwin) => void, number, RegExp]>> = {
+    'the person cancels': [(twin) => (twin.authorizationError = 'access_denied'), 403, /denied: .*cancelled/],
+    'the app is suspended': [(twin) => (twin.authorizationError = 'application_suspended'), 502, /registration: /],
+    'the redirect URI is not registered': [
+      (twin) => (twin.authorizationError = 'redirect_uri_mismatch'),
+      502,
+      /registration: .*register the callback/,
+    ],
+    'the rate limit is used up': [(twin) => (twin.limitedUntil = 4e9), 503, /unavailable: .*rate limit/],
+    'GitHub is down': [(twin) => (twin.failsWith = 502), 503, /unavailable: /],
+    'the API refuses': [(twin) => (twin.failsWith = 404), 400, /invalid: .*404/],
+    'an error that nobody knows': [(twin) => (twin.authorizationError = '<script>'), 400, /invalid: /],
+  };
+  for (const [name, [prepare, status, expected]] of Object.entries(cases)) {
+    test(name, () =>
+      withGithub(async (rig) => {
+        prepare(rig.twin);
+        const alice = rig.browser();
+        const page = await signInBy(alice, rig.twin);
+        assert.equal(page.status, status);
+        assert.ok(!page.text.includes('<script>'));
+        assert.equal(alice.sessionToken(AUTH), undefined);
+        assert.match(lastMessage(rig), expected);
+      }),
+    );
+  }
+  test('a wrong secret', () =>
+    withGithub(
+      async (rig) => {
+        assert.equal((await signInBy(rig.browser(), rig.twin)).status, 502);
+        assert.match(lastMessage(rig), /registration: .*check "client_id" and "client_secret"/);
+      },
+      { settings: { clientSecret: 'wrong' } },
+    ));
+});
+
+test('The re-check follows membership, ends with a revoked token, and bears limits and outages', () =>
+  withGithub(async ({ browser, twin, provider, sessions, entries }) => {
+    twin.account = { id: 1, login: 'alice', organisations: ['acme'] };
+    const alice = browser();
+    await signInBy(alice, twin);
+    const [summary] = await sessions.list();
+    const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
+    assert.ok(grant !== null && summary !== undefined);
+    const person = entries[0]?.person ?? summary.person;
+    twin.account.organisations = [];
+    const moved = await provider.refresh(person, grant);
+    assert.deepEqual(moved.kind === 'known' ? moved.person.groups : moved, []);
+    const until = Math.ceil(Date.now() / 1_000) + 1_800;
+    twin.limitedUntil = until;
+    const limited = await provider.refresh(person, grant);
+    assert.equal(limited.kind === 'unavailable' ? limited.retryAt : null, until * 1_000);
+    twin.limitedUntil = null;
+    twin.failsWith = 503;
+    assert.equal((await provider.refresh(person, grant)).kind, 'unavailable');
+    twin.failsWith = null;
+    twin.revokeTokens();
+    const ended = await provider.refresh(person, grant);
+    assert.match(ended.kind === 'ended' ? ended.message : ended.kind, /revoked or has expired/);
+  }));
+
+test("A GitHub App's token is renewed before it is too old", () =>
+  withGithub(async ({ browser, twin, provider, sessions }) => {
+    twin.expiresIn = 60;
+    await signInBy(browser(), twin);
+    const [summary] = await sessions.list();
+    const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
+    assert.ok(grant !== null && summary !== undefined && grant.refreshToken !== null);
+    const renewed = await provider.refresh(summary.person, grant);
+    assert.ok(renewed.kind === 'known' && renewed.grant.accessToken !== grant.accessToken);
+    assert.equal((await provider.refresh(summary.person, grant)).kind, 'ended', 'the old one was used up');
+  }));
+
+test('A code counts once, and in the browser that began', () =>
+  withGithub(async ({ browser, twin }) => {
+    const alice = browser();
+    const back = twin.visit(await departure(alice, `${APP}/`));
+    const mallory = browser();
+    assert.equal((await mallory.open(back)).status, 400);
+    const jar = [...alice.jar];
+    assert.equal((await alice.open(back)).text, 'app for alice');
+    const thief = browser();
+    thief.jar.push(...jar);
+    assert.equal((await thief.open(back)).status, 400);
+    assert.equal(thief.sessionToken(AUTH), undefined);
+  }));
+
+test('Fuzz: no callback of a stranger gives a 2xx, a 5xx or an exception', () =>
+  withGithub(async (rig) => {
+    const alice = rig.browser();
+    const good = new URL(rig.twin.visit(await departure(alice, `${APP}/`)));
+    const jar = [...alice.jar];
+    const text = fc.string({ unit: 'binary', maxLength: 100 });
+    const query = fc.record(
+      { state: fc.oneof(text, fc.constant(good.searchParams.get('state') ?? '')), code: text, error: text },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(query, async (fields) => {
+        alice.jar.splice(0, alice.jar.length, ...jar);
+        const page = await alice.send(`${AUTH}/.postern/callback/github?${new URLSearchParams(fields).toString()}`);
+        assert.ok(page.status >= 400 && page.status < 500, String(page.status));
+      }),
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 200) },
+    );
+    assert.ok(!rig.events.some((event) => event.kind === 'failed'));
+  }));

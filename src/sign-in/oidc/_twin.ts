@@ -1,0 +1,311 @@
+/**
+ * A provider that follows the protocol to the letter, with real keys, and can be told to break it in one
+ * place: what an attacker, or a sloppy provider, would send. For tests; no sockets but loopback.
+ */
+import { createHmac, generateKeyPairSync, hash, randomUUID, sign as signBytes } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+type Claims = Record<string, unknown>;
+type Header = Record<string, unknown>;
+
+export interface TwinKey {
+  readonly kid: string;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
+export interface Twin {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Who signs in next, and what the tokens say. */
+  claims: Claims;
+  /** What userinfo says; `sub` is added. */
+  userinfo: Claims | null;
+  /** Claims of the access token, which is a JWT then. */
+  accessClaims: Claims | null;
+  /** The last word on an ID token: header, claims, or the whole text. */
+  tamper: (parts: { header: Header; claims: Claims }) => { header: Header; claims: Claims } | string;
+  /** Parameters added to every authorization answer, e.g. another `iss`. */
+  answer: Record<string, string>;
+  /** The provider answers with this error instead of a code. */
+  error: string | null;
+  /** The token endpoint answers so. */
+  tokenError: { readonly status: number; readonly body: Record<string, unknown> } | null;
+  /** Adds seconds to every time in tokens. */
+  clockOffset: number;
+  expiresIn: number;
+  /** False: no refresh token. */
+  givesRefreshToken: boolean;
+  /** True: the refresh answer has no ID token. */
+  refreshesSilently: boolean;
+  /** Scopes that are known; others get invalid_scope. */
+  scopes: readonly string[];
+  readonly requests: string[];
+  readonly refreshes: () => number;
+  readonly authorizations: URLSearchParams[];
+  readonly rotateKeys: () => void;
+  /** A refresh token of nobody in particular. */
+  readonly issueRefreshToken: () => string;
+  readonly signLogout: (claims: Claims, header?: Header) => string;
+  readonly sign: (claims: Claims, header?: Header, key?: TwinKey) => string;
+  readonly key: () => TwinKey;
+  /** Plays the person at the provider: from the authorization request to the callback address. */
+  readonly visit: (authorizationUrl: string) => string;
+  readonly stop: () => Promise<void>;
+  readonly start: () => Promise<void>;
+}
+
+interface Issued {
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly challenge: string;
+  readonly nonce: string | null;
+  used: boolean;
+}
+
+export async function startTwin(
+  options: { readonly name?: string; readonly issParameter?: boolean } = {},
+): Promise<Twin> {
+  const twin = new TwinServer(options.issParameter ?? true, options.name ?? 'twin');
+  await twin.start();
+  return twin;
+}
+
+class TwinServer implements Twin {
+  issuer = '';
+  readonly clientId: string;
+  readonly clientSecret = 'twin secret/+%';
+  claims: Claims = { sub: 'sub-alice', preferred_username: 'alice', email: 'alice@example.com', email_verified: true };
+  userinfo: Claims | null = null;
+  accessClaims: Claims | null = null;
+  tamper: Twin['tamper'] = (parts) => parts;
+  answer: Record<string, string> = {};
+  error: string | null = null;
+  tokenError: Twin['tokenError'] = null;
+  clockOffset = 0;
+  expiresIn = 300;
+  givesRefreshToken = true;
+  refreshesSilently = false;
+  scopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
+  readonly requests: string[] = [];
+  readonly authorizations: URLSearchParams[] = [];
+  readonly #issParameter: boolean;
+  readonly #codes = new Map<string, Issued>();
+  readonly #refreshTokens = new Map<string, boolean>();
+  #keys: TwinKey[] = [makeKey('key-1')];
+  #server: Server | null = null;
+  #port = 0;
+  #refreshes = 0;
+
+  constructor(issParameter: boolean, name: string) {
+    this.#issParameter = issParameter;
+    this.clientId = `client-of-${name}`;
+  }
+
+  refreshes = (): number => this.#refreshes;
+  key = (): TwinKey => this.#keys[0] as TwinKey;
+
+  rotateKeys = (): void => {
+    this.#keys = [makeKey(`key-${randomUUID()}`)];
+  };
+
+  start = async (): Promise<void> => {
+    const server = createServer((request, response) => void this.#serve(request, response));
+    await new Promise<void>((done) => {
+      server.listen(this.#port, '127.0.0.1', done);
+    });
+    this.#server = server;
+    this.#port = (server.address() as AddressInfo).port;
+    this.issuer = `http://127.0.0.1:${this.#port}`;
+  };
+
+  stop = async (): Promise<void> => {
+    this.#server?.closeAllConnections();
+    await new Promise((done) => this.#server?.close(done) ?? done(null));
+    this.#server = null;
+  };
+
+  visit = (authorizationUrl: string): string => {
+    const query = new URL(authorizationUrl).searchParams;
+    this.authorizations.push(query);
+    const back = new URL(query.get('redirect_uri') ?? '');
+    back.searchParams.set('state', query.get('state') ?? '');
+    const unknown = (query.get('scope') ?? '').split(' ').find((scope) => !this.scopes.includes(scope));
+    const error = this.error ?? (unknown === undefined ? null : 'invalid_scope');
+    if (error === null) back.searchParams.set('code', this.#issue(query));
+    else {
+      back.searchParams.set('error', error);
+      back.searchParams.set('error_description', unknown === undefined ? 'Told to' : `Invalid scopes: ${unknown}`);
+    }
+    if (this.#issParameter) back.searchParams.set('iss', this.issuer);
+    for (const [name, value] of Object.entries(this.answer)) back.searchParams.set(name, value);
+    return back.href;
+  };
+
+  issueRefreshToken = (): string => {
+    const token = randomUUID();
+    this.#refreshTokens.set(token, true);
+    return token;
+  };
+
+  sign = (claims: Claims, header: Header = {}, key: TwinKey = this.key()): string => {
+    const full = { alg: 'RS256', typ: 'JWT', kid: key.kid, ...header };
+    const input = `${encode(full)}.${encode(claims)}`;
+    if (full.alg === 'none') return `${input}.`;
+    if (full.alg === 'HS256') {
+      const pem = key.publicKey.export({ type: 'spki', format: 'pem' });
+      return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
+    }
+    return `${input}.${signBytes('sha256', Buffer.from(input), key.privateKey).toString('base64url')}`;
+  };
+
+  signLogout = (claims: Claims, header: Header = {}): string => {
+    const now = this.#seconds();
+    const own = {
+      iss: this.issuer,
+      aud: this.clientId,
+      iat: now,
+      exp: now + 120,
+      jti: randomUUID(),
+      events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+    };
+    const all = { ...own, ...claims };
+    const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    return this.sign(given, { typ: 'logout+jwt', ...header });
+  };
+
+  #issue(query: URLSearchParams): string {
+    const code = randomUUID();
+    this.#codes.set(code, {
+      clientId: query.get('client_id') ?? '',
+      redirectUri: query.get('redirect_uri') ?? '',
+      challenge: query.get('code_challenge') ?? '',
+      nonce: query.get('nonce'),
+      used: false,
+    });
+    return code;
+  }
+
+  #seconds(): number {
+    return Math.floor(Date.now() / 1_000) + this.clockOffset;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? '/', this.issuer).pathname;
+    this.requests.push(`${request.method} ${path}`);
+    const body = await readBody(request);
+    const send = (status: number, json: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+    };
+    if (path === '/.well-known/openid-configuration') send(200, this.#metadata());
+    else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
+    else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
+    else if (path === '/userinfo') send(200, { sub: this.claims['sub'], ...this.userinfo });
+    else send(404, {});
+  }
+
+  #metadata(): unknown {
+    return {
+      issuer: this.issuer,
+      authorization_endpoint: `${this.issuer}/authorize`,
+      token_endpoint: `${this.issuer}/token`,
+      jwks_uri: `${this.issuer}/keys`,
+      end_session_endpoint: `${this.issuer}/logout`,
+      ...(this.userinfo === null ? {} : { userinfo_endpoint: `${this.issuer}/userinfo` }),
+      response_types_supported: ['code'],
+      subject_types_supported: ['public'],
+      // As sloppy providers list them: what is taken is ours to say.
+      id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: this.#issParameter,
+    };
+  }
+
+  #token(request: IncomingMessage, form: URLSearchParams, send: (status: number, json: unknown) => void): void {
+    if (this.tokenError !== null) {
+      send(this.tokenError.status, this.tokenError.body);
+      return;
+    }
+    if (!this.#isClient(request)) {
+      send(401, { error: 'invalid_client' });
+      return;
+    }
+    const nonce = form.get('grant_type') === 'refresh_token' ? this.#redeemRefresh(form) : this.#redeemCode(form);
+    if (nonce === undefined) send(400, { error: 'invalid_grant', error_description: 'Code not valid' });
+    else send(200, this.#tokens(nonce, form.get('grant_type') === 'refresh_token'));
+  }
+
+  #isClient(request: IncomingMessage): boolean {
+    const [scheme, value = ''] = (request.headers.authorization ?? '').split(' ');
+    const [id = '', secret = ''] = Buffer.from(value, 'base64').toString().split(':');
+    const read = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
+    return scheme === 'Basic' && read(id) === this.clientId && read(secret) === this.clientSecret;
+  }
+
+  #redeemRefresh(form: URLSearchParams): null | undefined {
+    const token = form.get('refresh_token') ?? '';
+    this.#refreshes++;
+    // Rotation: a token is good once.
+    if (this.#refreshTokens.get(token) !== true) return undefined;
+    this.#refreshTokens.set(token, false);
+    return null;
+  }
+
+  #redeemCode(form: URLSearchParams): string | null | undefined {
+    const issued = this.#codes.get(form.get('code') ?? '');
+    if (issued === undefined || issued.used || issued.redirectUri !== form.get('redirect_uri')) return undefined;
+    issued.used = true;
+    const verifier = form.get('code_verifier') ?? '';
+    return s256(verifier) === issued.challenge ? issued.nonce : undefined;
+  }
+
+  #tokens(nonce: string | null, isRefresh: boolean): unknown {
+    const now = this.#seconds();
+    const own = { iss: this.issuer, aud: this.clientId, iat: now, exp: now + 300 };
+    const claims: Claims = { ...own, ...this.claims, ...(nonce === null ? {} : { nonce }) };
+    const tampered = this.tamper({ header: {}, claims });
+    const idToken = typeof tampered === 'string' ? tampered : this.sign(tampered.claims, tampered.header);
+    const access = {
+      iss: this.issuer,
+      azp: this.clientId,
+      sub: this.claims['sub'],
+      exp: now + 300,
+      ...this.accessClaims,
+    };
+    const refreshToken = this.issueRefreshToken();
+    return {
+      access_token: this.accessClaims === null ? randomUUID() : this.sign(access),
+      token_type: 'Bearer',
+      expires_in: this.expiresIn,
+      ...(isRefresh && this.refreshesSilently ? {} : { id_token: idToken }),
+      ...(this.givesRefreshToken ? { refresh_token: refreshToken } : {}),
+    };
+  }
+}
+
+export function makeKey(kid: string): TwinKey {
+  return { kid, ...generateKeyPairSync('rsa', { modulusLength: 2048 }) };
+}
+
+function jwkOf({ kid, publicKey }: TwinKey): unknown {
+  return { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function s256(verifier: string): string {
+  return hash('sha256', verifier, 'base64url');
+}

@@ -1,0 +1,327 @@
+/**
+ * Attacks on the way back from a provider. Each is refused with its reason in the log, and the visitor
+ * learns nothing of it: no session, no 2xx, no claim, no word of the provider.
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as fc from 'fast-check';
+import { APP, AUTH, type Page } from '../_rig.ts';
+import { departure, settingsFor, withOidc, type OidcRig } from './_rig.ts';
+import { createOidcProvider } from './provider.ts';
+import { makeKey, startTwin, type Twin } from './_twin.ts';
+
+type Tamper = Twin['tamper'];
+
+/** The last thing that the log was told. */
+function reasonOf({ events }: OidcRig): string {
+  const event = events.at(-1);
+  return event?.kind === 'provider-problem' ? `${event.reason}: ${event.message}` : JSON.stringify(event);
+}
+
+function assertRefused(
+  rig: OidcRig,
+  page: Page,
+  browser: { sessionToken: (origin: string) => string | undefined },
+): void {
+  assert.ok(page.status >= 400 && page.status < 500, `status ${page.status}`);
+  assert.equal(browser.sessionToken(AUTH), undefined);
+  for (const word of ['alice', 'sub-', 'issuer', 'signature', 'nonce', 'alg', rig.twin.issuer, rig.twin.clientSecret])
+    assert.ok(!new RegExp(`\\b${word.replaceAll(/[^\w]/g, '.')}\\b`).test(mainOf(page)), `the page says "${word}"`);
+}
+
+function mainOf(page: Page): string {
+  return /<main>([\s\S]*?)<\/main>/.exec(page.text)?.[1]?.replaceAll(/href="[^"]*"/g, '') ?? page.text;
+}
+
+async function attackIdToken(tamper: (rig: OidcRig) => Tamper, expected: RegExp): Promise<void> {
+  await withOidc(async (rig) => {
+    const alice = rig.browser();
+    const away = await departure(alice, `${APP}/`);
+    rig.twin.tamper = tamper(rig);
+    const page = await alice.open(rig.twin.visit(away));
+    assertRefused(rig, page, alice);
+    assert.match(reasonOf(rig), expected);
+  });
+}
+
+const withClaims =
+  (over: Record<string, unknown>): Tamper =>
+  ({ header, claims }) => ({
+    header,
+    claims: Object.fromEntries(Object.entries({ ...claims, ...over }).filter(([, value]) => value !== undefined)),
+  });
+const withHeader =
+  (over: Record<string, unknown>): Tamper =>
+  ({ header, claims }) => ({ header: { ...header, ...over }, claims });
+const now = (): number => Math.floor(Date.now() / 1_000);
+
+suite('An ID token is refused', () => {
+  const cases: Readonly<Record<string, readonly [tamper: (rig: OidcRig) => Tamper, expected: RegExp]>> = {
+    'with alg none': [() => withHeader({ alg: 'none' }), /invalid: .*(alg|Algorithm|signature)/i],
+    'with HS256 and the public key as secret': [() => withHeader({ alg: 'HS256' }), /invalid: .*(alg|Unsupported)/i],
+    'of another issuer': [() => withClaims({ iss: 'https://evil.example' }), /invalid: .*iss/],
+    'of the issuer with a slash more': [({ twin }) => withClaims({ iss: `${twin.issuer}/` }), /invalid: .*iss/],
+    'for another client': [() => withClaims({ aud: 'another-client' }), /invalid: .*aud/],
+    'for a list without us': [() => withClaims({ aud: ['a', 'b'] }), /invalid: .*aud/],
+    'for a list with us but without azp': [
+      ({ twin }) => withClaims({ aud: [twin.clientId, 'other'] }),
+      /invalid: .*additional untrusted audiences/,
+    ],
+    'issued to another party (azp)': [
+      ({ twin }) => withClaims({ aud: [twin.clientId, 'other'], azp: 'other' }),
+      /invalid: .*azp/,
+    ],
+    'that has expired': [() => withClaims({ exp: now() - 120 }), /clock: .*"exp".*clock_tolerance/],
+    'without exp': [() => withClaims({ exp: undefined }), /invalid: .*exp/],
+    'not valid yet (nbf)': [() => withClaims({ nbf: now() + 600 }), /clock: .*"nbf".*clock_tolerance/],
+    'without a nonce': [() => withClaims({ nonce: undefined }), /invalid: .*nonce/],
+    'with another nonce': [() => withClaims({ nonce: 'replayed' }), /invalid: .*nonce/],
+    'without a subject': [() => withClaims({ sub: undefined }), /invalid: .*sub/],
+    'with an unknown critical header': [() => withHeader({ crit: ['x'], x: 1 }), /invalid: .*crit/],
+    "by a key that is not the provider's": [
+      ({ twin }) =>
+        ({ claims }) =>
+          twin.sign(claims, {}, makeKey('stranger')),
+      /invalid: .*(key|JWK)/i,
+    ],
+    "by a stranger's key under the provider's key id": [
+      ({ twin }) =>
+        ({ claims }) =>
+          twin.sign(claims, {}, { ...makeKey('x'), kid: twin.key().kid }),
+      /invalid: .*signature/i,
+    ],
+    'whose key stands in its own header (jwk)': [
+      ({ twin }) =>
+        ({ claims }) => {
+          const key = makeKey('own');
+          return twin.sign(claims, { jwk: key.publicKey.export({ format: 'jwk' }) }, { ...key, kid: twin.key().kid });
+        },
+      /invalid: .*signature/i,
+    ],
+    'whose claims were changed after signing': [
+      ({ twin }) =>
+        ({ claims }) => {
+          const [header = '', , signature = ''] = twin.sign(claims).split('.');
+          const other = Buffer.from(JSON.stringify({ ...claims, sub: 'sub-root' })).toString('base64url');
+          return `${header}.${other}.${signature}`;
+        },
+      /invalid: .*signature/i,
+    ],
+    'that is no token': [() => () => 'not-a-token', /invalid: /],
+  };
+  for (const [name, [tamper, expected]] of Object.entries(cases)) test(name, () => attackIdToken(tamper, expected));
+});
+
+test('Clock: three minutes off are refused by default, with the remedy, and borne with clock_tolerance 5m', async () => {
+  const behind: Tamper = withClaims({ exp: now() - 180 });
+  await attackIdToken(() => behind, /clock: .*raise "clock_tolerance" of "providers.keycloak"/);
+  await withOidc(
+    async ({ browser, twin }) => {
+      const alice = browser();
+      const away = await departure(alice, `${APP}/`);
+      twin.tamper = behind;
+      assert.equal((await alice.open(twin.visit(away))).text, 'app for alice');
+    },
+    { settings: { clockToleranceMs: 300_000 } },
+  );
+});
+
+test('A code counts once: the callback played again finds nothing, and leaves the session alone', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    const cookies = [...alice.jar];
+    assert.equal((await alice.open(back)).text, 'app for alice');
+    const thief = rig.browser();
+    thief.jar.push(...cookies);
+    assertRefused(rig, await thief.open(back), thief);
+    assert.match(reasonOf(rig), /its state was used before/);
+    assert.equal((await alice.open(`${APP}/x`)).text, 'app for alice');
+  }));
+
+test('Login CSRF: a callback that another browser began opens nothing', () =>
+  withOidc(async (rig) => {
+    const mallory = rig.browser();
+    const victim = rig.browser();
+    const back = rig.twin.visit(await departure(mallory, `${APP}/`));
+    const tokens = rig.twin.requests.filter((one) => one.includes('/token')).length;
+    assertRefused(rig, await victim.open(back), victim);
+    await departure(victim, `${APP}/`);
+    assertRefused(rig, await victim.open(back), victim);
+    assert.equal(
+      rig.twin.requests.filter((one) => one.includes('/token')).length,
+      tokens,
+      'the code was not even tried',
+    );
+  }));
+
+test('A callback in a frame, a prefetch or a fetch uses nothing up', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    for (const headers of [
+      { 'sec-fetch-dest': 'iframe' },
+      { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+      { 'sec-purpose': 'prefetch' },
+    ])
+      assert.equal((await alice.send(back, { headers })).status, 400);
+    assert.equal((await alice.open(back)).text, 'app for alice');
+  }));
+
+test('A flow that took too long, or lost its cookie, is explained and can be begun again', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    rig.advance(11 * 60_000);
+    const page = await alice.open(back);
+    assertRefused(rig, page, alice);
+    assert.match(page.text, /href="\/.postern\/sign-in"/);
+    assert.ok(!alice.jar.some((cookie) => cookie.name.includes('-f-')), 'its cookie is gone');
+  }));
+
+test('Session fixation: a session of the sign-in host that was there before ends', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const { twin } = rig;
+    await alice.open(twin.visit(await departure(alice, `${APP}/`)));
+    const before = alice.sessionToken(AUTH) ?? '';
+    twin.claims = { sub: 'sub-bob', preferred_username: 'bob' };
+    const chosen = await alice.send(`${AUTH}/.postern/sign-in?switch=1&provider=keycloak`);
+    await alice.open(twin.visit(chosen.headers.get('location') ?? ''));
+    assert.notEqual(alice.sessionToken(AUTH), before);
+    const stale = rig.browser();
+    stale.plant(
+      'auth.example.com',
+      alice.jar.find((one) => one.value === alice.sessionToken(AUTH))?.name ?? '',
+      before,
+    );
+    assert.notEqual((await stale.send(`${AUTH}/`)).status, 200);
+  }));
+
+async function withTwoProviders(
+  work: (rig: OidcRig, other: Twin) => Promise<void>,
+  issParameter = true,
+): Promise<void> {
+  const other = await startTwin({ name: 'evil', issParameter });
+  const clock = { now: () => Date.now() };
+  const evil = createOidcProvider(settingsFor(other, { id: 'evil', label: 'Evil' }), { clock, log: () => undefined });
+  try {
+    await withOidc((rig) => work(rig, other), { others: [evil], twin: { issParameter } });
+  } finally {
+    await other.stop();
+  }
+}
+
+test("Mix-up: an answer of one provider is never taken for another's", () =>
+  withTwoProviders(async (rig, other) => {
+    const alice = rig.browser();
+    const honest = await departure(alice, `${AUTH}/.postern/sign-in?provider=keycloak`);
+    // The honest provider's code at the evil one's callback: its token endpoint would get the code.
+    const back = new URL(rig.twin.visit(honest));
+    back.pathname = '/.postern/callback/evil';
+    assertRefused(rig, await alice.open(back.href), alice);
+    assert.match(reasonOf(rig), /state belongs to a sign-in by "keycloak" \(mix-up\)/);
+    assert.ok(!other.requests.some((one) => one.includes('/token')));
+  }));
+
+test('Mix-up: iss of RFC 9207 is required of a provider that promises it, and must be its own', () =>
+  withTwoProviders(async (rig, other) => {
+    const wrong = rig.browser();
+    rig.twin.answer = { iss: other.issuer };
+    assertRefused(
+      rig,
+      await wrong.open(rig.twin.visit(await departure(wrong, `${AUTH}/.postern/sign-in?provider=keycloak`))),
+      wrong,
+    );
+    assert.match(reasonOf(rig), /"iss" \(issuer\)/);
+    const missing = rig.browser();
+    rig.twin.answer = {};
+    const back = new URL(rig.twin.visit(await departure(missing, `${AUTH}/.postern/sign-in?provider=keycloak`)));
+    back.searchParams.delete('iss');
+    assertRefused(rig, await missing.open(back.href), missing);
+    assert.match(reasonOf(rig), /"iss" \(issuer\) missing/);
+    assert.ok(!rig.twin.requests.some((one) => one.includes('/token')));
+  }));
+
+test('Mix-up: an ID token of another provider is refused where no iss parameter helps', () =>
+  withTwoProviders(async (rig, other) => {
+    const alice = rig.browser();
+    const away = await departure(alice, `${AUTH}/.postern/sign-in?provider=keycloak`);
+    rig.twin.tamper = ({ claims }) => other.sign({ ...claims, iss: other.issuer, aud: other.clientId });
+    assertRefused(rig, await alice.open(rig.twin.visit(away)), alice);
+    assert.match(reasonOf(rig), /invalid: /);
+  }, false));
+
+test('Doubled parameters of a callback are refused', () =>
+  withOidc(async (rig) => {
+    for (const name of ['state', 'code', 'iss']) {
+      const alice = rig.browser();
+      const back = rig.twin.visit(await departure(alice, `${APP}/`));
+      assertRefused(rig, await alice.open(`${back}&${name}=x`), alice);
+    }
+  }));
+
+const callbackText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.base64String({ maxLength: 400 }),
+  fc.constant(''),
+);
+
+test('Fuzz: no state, code, iss or error of a stranger gives a 2xx, a 5xx or an exception', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const good = new URL(rig.twin.visit(await departure(alice, `${APP}/`)));
+    const jar = [...alice.jar];
+    const state = good.searchParams.get('state') ?? '';
+    const anyState = fc.oneof(
+      callbackText,
+      fc.nat(state.length - 1).map((at) => flip(state, at)),
+    );
+    const parameters = fc.record(
+      { state: anyState, code: callbackText, iss: callbackText, error: callbackText },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(parameters, fc.constantFrom('keycloak', 'other', '', '../x', '%00'), async (query, id) => {
+        alice.jar.splice(0, alice.jar.length, ...jar);
+        const text = new URLSearchParams(query).toString();
+        const page = await alice.send(`${AUTH}/.postern/callback/${id}?${text}`);
+        assert.ok(page.status >= 300 && page.status < 500 && page.status !== 304, `${page.status} for ${id}?${text}`);
+        assert.ok(!page.headers.has('location'));
+      }),
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 300) },
+    );
+    assert.ok(
+      !rig.events.some((event) => event.kind === 'failed'),
+      JSON.stringify(rig.events.find((event) => event.kind === 'failed')),
+    );
+  }));
+
+test('Fuzz: no ID token of a stranger gives a session, a 5xx or an exception', () =>
+  withOidc(async (rig) => {
+    const part = fc.oneof(
+      fc.base64String({ maxLength: 60 }),
+      fc.json({ maxDepth: 2 }).map((text) => Buffer.from(text).toString('base64url')),
+    );
+    const tokens = fc.oneof(
+      fc.string({ maxLength: 80 }),
+      fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => parts.join('.')),
+    );
+    await fc.assert(
+      fc.asyncProperty(tokens, async (token) => {
+        const browser = rig.browser();
+        const away = await departure(browser, `${APP}/`);
+        rig.twin.tamper = () => token;
+        const page = await browser.open(rig.twin.visit(away));
+        assert.ok(page.status >= 400 && page.status < 500, `${page.status} for ${token}`);
+        assert.equal(browser.sessionToken(AUTH), undefined);
+      }),
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 100) },
+    );
+    assert.ok(!rig.events.some((event) => event.kind === 'failed'));
+  }));
+
+function flip(text: string, at: number): string {
+  const char = text[at] === 'A' ? 'B' : 'A';
+  return text.slice(0, at) + char + text.slice(at + 1);
+}

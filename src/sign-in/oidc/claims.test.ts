@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import type { Claims } from './claims.ts';
+import { readNames, readText, splitPath } from './claims.ts';
+import { personFrom } from './person.ts';
+import { settingsFor } from './_rig.ts';
+import { startTwin } from './_twin.ts';
+
+const KEYCLOAK: Claims = {
+  groups: ['/developers', '/ops/night', ' padded', '', 7, 'con\u0000trol', '/developers'],
+  realm_access: { roles: ['admin', 'user'] },
+  resource_access: { grafana: { roles: ['editor'] }, 'my.app': { roles: ['viewer'] } },
+  'https://example.com/roles': ['by-url'],
+  'urn:zitadel:iam:org:project:roles': { reviewer: { '123': 'acme.example' } },
+  named: [{ name: 'one' }, { other: 'x' }, null],
+  single: 'alone',
+};
+
+test('readNames() finds groups and roles by claim path', () => {
+  const cases: [paths: string[], names: string[] | null][] = [
+    [['groups'], ['/developers', '/ops/night']],
+    [['realm_access.roles'], ['admin', 'user']],
+    [['resource_access.grafana.roles'], ['editor']],
+    [['resource_access.my\\.app.roles'], ['viewer']],
+    [['resource_access.*.roles'], ['grafana:editor', 'my.app:viewer']],
+    [['https://example.com/roles'], ['by-url']],
+    [['urn:zitadel:iam:org:project:roles'], ['reviewer']],
+    [['named'], ['one']],
+    [['single'], ['alone']],
+    [
+      ['realm_access.roles', 'resource_access.*.roles'],
+      ['admin', 'user', 'grafana:editor', 'my.app:viewer'],
+    ],
+    [['missing'], null],
+    [['groups.deeper'], null],
+    [['realm_access.roles.0'], null],
+    [['__proto__'], null],
+    [['constructor.name'], null],
+    [[], null],
+  ];
+  for (const [paths, names] of cases) assert.deepEqual(readNames(KEYCLOAK, paths), names, paths.join());
+});
+
+test('splitPath() parts at dots that no backslash stands before', () => {
+  assert.deepEqual(splitPath('a.b\\.c.d'), ['a', 'b.c', 'd']);
+  assert.deepEqual(splitPath('a\\\\.b'), ['a\\', 'b']);
+  assert.deepEqual(splitPath(''), ['']);
+});
+
+test('readNames() and readText() take whatever a provider sends without an exception', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string({ maxLength: 30 }), (claims, path) => {
+      for (const name of readNames(claims, [path, '*.*', 'a.b']) ?? []) {
+        assert.ok(name.length <= 256 && !/[\u0000-\u001f]/.test(name));
+      }
+      readText(claims, [path]);
+    }),
+  );
+});
+
+test('personFrom() takes e-mail only if it is verified and the provider is listed for its domain', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  const verified = (claims: Claims, over = {}): boolean =>
+    personFrom({ ...settings, ...over }, 'sub', [claims]).person.emailVerified;
+  const email = 'alice@example.com';
+  assert.equal(verified({ email, email_verified: true }), true);
+  assert.equal(verified({ email, email_verified: 'true' }), true);
+  for (const odd of [undefined, false, 'false', 1, 'yes', null, [true]])
+    assert.equal(verified({ email, email_verified: odd }), false);
+  for (const address of [
+    'alice@other.test',
+    'alice@example.com.evil.test',
+    'a@evil.test@example.com',
+    'alice@ex\u0430mple.com',
+    '"a b"@example.com',
+    'alice@example.com.',
+    ['alice@example.com'],
+  ])
+    assert.equal(verified({ email: address, email_verified: true }), false, String(address));
+  assert.equal(verified({ email }, { trustEmail: true }), true);
+  assert.equal(verified({ email: 'a@any.test', email_verified: true }, { emailDomains: ['*'] }), true);
+});
+
+test('personFrom() names nobody by an address that is not verified', async () => {
+  const twin = await startTwin();
+  const settings = { ...settingsFor(twin), userClaims: ['email'] };
+  await twin.stop();
+  const nameOf = (claims: Claims): string => personFrom(settings, 'sub-1', [claims]).person.name;
+  assert.equal(nameOf({ email: 'root@example.com', email_verified: true }), 'root@example.com');
+  assert.equal(nameOf({ email: 'root@example.com', email_verified: false }), 'sub-1');
+  assert.equal(nameOf({}), 'sub-1');
+});
+
+test("personFrom() explains Entra's overage, and takes no groups from it", async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  for (const claims of [{ _claim_names: { groups: 'src1' }, _claim_sources: { src1: {} } }, { hasgroups: true }]) {
+    const { person, notes } = personFrom(settings, 'sub', [claims]);
+    assert.deepEqual(person.groups, []);
+    assert.match(notes.join(), /too many \(overage\).*app roles/);
+  }
+});

@@ -1,0 +1,148 @@
+/**
+ * The keys that an issuer signs with (RFC 7517). Fetched when first needed and kept; looked at again
+ * now and then, so that a removed key stops counting, and at once when a token names a key that is not
+ * there, so that nobody notices a rotation. Signatures by a shared secret or by none are never taken.
+ */
+import { createLocalJWKSet, errors, jwtVerify } from 'jose';
+import type {
+  CryptoKey,
+  FlattenedJWSInput,
+  JSONWebKeySet,
+  JWSHeaderParameters,
+  JWTPayload,
+  JWTVerifyOptions,
+} from 'jose';
+import type { Clock } from '../../core/clock.ts';
+
+/** Asymmetric ones only: with HS256 whoever has the public key could sign. */
+export const SIGNING_ALGORITHMS: readonly string[] =
+  'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ');
+/** A key that is not listed any more counts no longer than this. */
+const FRESH_MS = 10 * 60_000;
+/** While the issuer does not answer, the keys that were there last. */
+const STALE_MS = 60 * 60_000;
+/** Between two fetches because of an unknown key: tokens of strangers must not make us hammer. */
+const UNKNOWN_KEY_MS = 1_000;
+
+export interface VerifyOptions {
+  /** One of these must be in `aud`; null: not looked at. */
+  readonly audience: string | readonly string[] | null;
+  readonly clockToleranceMs: number;
+  /** `typ` of the header, such as "logout+jwt"; left out: any. */
+  readonly type?: string;
+}
+
+export interface VerifiedToken {
+  readonly header: JWSHeaderParameters;
+  readonly claims: JWTPayload;
+}
+
+/** The issuer's keys as others may use them too: for bearer tokens of machines. */
+export interface ProviderKeys {
+  readonly issuer: string;
+  /** Claims of a token whose signature, issuer, audience and times hold. Rejects with what does not; see isKeyOutage. */
+  readonly verify: (token: string, options: VerifyOptions) => Promise<VerifiedToken>;
+}
+
+export interface KeysDeps {
+  /** As tokens name it. */
+  readonly issuer: string;
+  /** Reads `jwks_uri`. */
+  readonly fetchKeys: () => Promise<JSONWebKeySet>;
+  readonly clock: Clock;
+}
+
+/** No keys could be had: nothing is known of the token. */
+export class KeysUnavailableError extends Error {
+  constructor(issuer: string, cause: unknown) {
+    super(`Cannot fetch the keys of "${issuer}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'KeysUnavailableError';
+  }
+}
+
+type FindKey = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>;
+
+interface Held {
+  readonly find: FindKey;
+  readonly fetchedAt: number;
+}
+
+export function createProviderKeys(deps: KeysDeps): ProviderKeys {
+  const { issuer, clock } = deps;
+  const findKey = createFindKey(deps);
+  return {
+    issuer,
+    async verify(token, { audience, clockToleranceMs, type }) {
+      const settings: JWTVerifyOptions = {
+        issuer,
+        algorithms: [...SIGNING_ALGORITHMS],
+        clockTolerance: Math.ceil(clockToleranceMs / 1_000),
+        currentDate: new Date(clock.now()),
+        ...(audience === null ? {} : { audience: typeof audience === 'string' ? audience : [...audience] }),
+        ...(type === undefined ? {} : { typ: type }),
+      };
+      try {
+        const { payload, protectedHeader } = await jwtVerify(token, findKey, settings);
+        return { header: protectedHeader, claims: payload };
+      } catch (error) {
+        if (error instanceof errors.JWKSMultipleMatchingKeys) return tryEach(error, token, settings);
+        throw error;
+      }
+    },
+  };
+}
+
+/** A token that does not say which of several keys: any of them may have signed it. */
+async function tryEach(
+  keys: errors.JWKSMultipleMatchingKeys,
+  token: string,
+  settings: JWTVerifyOptions,
+): Promise<VerifiedToken> {
+  for await (const key of keys) {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(token, key, settings);
+      return { header: protectedHeader, claims: payload };
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}
+
+function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): FindKey {
+  let held: Held | null = null;
+  let fetching: Promise<Held> | null = null;
+
+  const fetchAgain = (): Promise<Held> => {
+    fetching ??= fetchKeys()
+      .then((keys) => (held = { find: createLocalJWKSet(keys), fetchedAt: clock.now() }))
+      .finally(() => (fetching = null));
+    return fetching;
+  };
+
+  const current = async (): Promise<Held> => {
+    const age = held === null ? Number.POSITIVE_INFINITY : clock.now() - held.fetchedAt;
+    if (held !== null && age < FRESH_MS) return held;
+    try {
+      return await fetchAgain();
+    } catch (error) {
+      if (held !== null && age < STALE_MS) return held;
+      throw new KeysUnavailableError(issuer, error);
+    }
+  };
+
+  return async (header, token) => {
+    const keys = await current();
+    try {
+      return await keys.find(header, token);
+    } catch (error) {
+      const isUnknown = error instanceof errors.JWKSNoMatchingKey;
+      if (!isUnknown || clock.now() - keys.fetchedAt < UNKNOWN_KEY_MS) throw error;
+    }
+    // It may be a new one.
+    const fresh = await fetchAgain().catch((cause: unknown) => {
+      throw new KeysUnavailableError(issuer, cause);
+    });
+    return fresh.find(header, token);
+  };
+}

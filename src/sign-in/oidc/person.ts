@@ -1,0 +1,86 @@
+/**
+ * From claims to a person. What identifies is (provider, subject); everything else is an attribute. An
+ * e-mail counts only if the provider verified it and is listed for its domain.
+ */
+import type { OidcProvider } from '../../config/document.ts';
+import type { Person } from '../../core/person.ts';
+import { parseEmailAddress } from '../../policy/email-address.ts';
+import { vouchesFor } from '../../policy/provider-kinds.ts';
+import { isName, readNames, readText, type Claims } from './claims.ts';
+
+export interface PersonResult {
+  readonly person: Person;
+  readonly notes: readonly string[];
+}
+
+/** `sources`: the ID token first, then whatever else the same person's claims come from. */
+export function personFrom(provider: OidcProvider, subject: string, sources: readonly Claims[]): PersonResult {
+  const merged: Claims = Object.assign({}, ...sources.toReversed()) as Claims;
+  const notes: string[] = [];
+  const isVerified = provider.trustEmail || isTrue(merged['email_verified']);
+  const email = typeof merged['email'] === 'string' && isName(merged['email']) ? merged['email'] : null;
+  const address = email === null ? null : parseEmailAddress(email);
+  const isListed = address !== null && vouchesFor(provider, address.domain);
+  if (isVerified && address !== null && !isListed) {
+    notes.push(
+      `E-mail address of a person does not count: "${provider.id}" is not listed for "${address.domain}"; add it to "email_domains"`,
+    );
+  }
+  const name = nameOf(provider, merged, isVerified) ?? subject;
+  const groups = firstNames(sources, provider.groupsClaims);
+  notes.push(...notesOnGroups(provider, sources, groups));
+  const amr = Array.isArray(merged['amr']) ? merged['amr'].filter((one) => typeof one === 'string') : [];
+  const person: Person = {
+    provider: provider.id,
+    subject,
+    name,
+    displayName: readText(merged, ['name']) ?? name,
+    email,
+    emailVerified: isVerified && isListed,
+    groups: groups ?? [],
+    roles: firstNames(sources, provider.rolesClaims) ?? [],
+    amr,
+  };
+  return { person, notes };
+}
+
+/** An address that nobody verified names nobody: whoever signs up could write it. */
+function nameOf(provider: OidcProvider, claims: Claims, isVerified: boolean): string | null {
+  const usable = provider.userClaims.filter((claim) => claim !== 'email' || isVerified);
+  return readText(claims, usable);
+}
+
+/** The first source that has any of the paths: a later one may be older, or another view. */
+export function firstNames(sources: readonly Claims[], paths: readonly string[]): readonly string[] | null {
+  if (paths.length === 0) return null;
+  for (const claims of sources) {
+    const names = readNames(claims, paths);
+    if (names !== null) return names;
+  }
+  return null;
+}
+
+function notesOnGroups(
+  provider: OidcProvider,
+  sources: readonly Claims[],
+  groups: readonly string[] | null,
+): readonly string[] {
+  if (groups !== null || provider.groupsClaims.length === 0) return [];
+  if (sources.some(isOverage)) {
+    return [
+      `Groups of a person are missing: "${provider.id}" leaves them out because there are too many (overage); choose "Groups assigned to the application" for the groups claim, or use app roles`,
+    ];
+  }
+  return [];
+}
+
+/** Entra ID: more than 200 groups, and only a pointer to them (`_claim_names`, or `hasgroups`). */
+export function isOverage(claims: Claims): boolean {
+  const names = claims['_claim_names'];
+  return (typeof names === 'object' && names !== null && 'groups' in names) || claims['hasgroups'] === true;
+}
+
+/** Some providers write it as text. */
+function isTrue(value: unknown): boolean {
+  return value === true || value === 'true';
+}

@@ -1,0 +1,164 @@
+/**
+ * From what went wrong with a provider to what the visitor is told and what the log says. The log names
+ * the cause and what to change; the page only the kind. Neither holds a token, a code or a claim.
+ */
+import { errors } from 'jose';
+import {
+  AuthorizationResponseError,
+  ClientError,
+  ResponseBodyError,
+  WWWAuthenticateChallengeError,
+} from 'openid-client';
+import type { OidcProvider } from '../../config/document.ts';
+import type { ProblemReason, ProviderProblem } from '../provider.ts';
+import { IssuerMismatchError } from './discovery.ts';
+import { KeysUnavailableError } from './keys.ts';
+
+/** Errors of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6. */
+const BY_ERROR: Readonly<Record<string, ProblemReason>> = {
+  access_denied: 'denied',
+  login_required: 'interaction',
+  interaction_required: 'interaction',
+  consent_required: 'interaction',
+  account_selection_required: 'interaction',
+  temporarily_unavailable: 'unavailable',
+  server_error: 'unavailable',
+  invalid_scope: 'scope',
+  invalid_client: 'registration',
+  unauthorized_client: 'registration',
+  invalid_request: 'registration',
+  unsupported_response_type: 'registration',
+  unmet_authentication_requirements: 'not-admitted',
+};
+const TIMES: ReadonlySet<unknown> = new Set(['exp', 'nbf', 'iat']);
+const UNREACHED =
+  /^(?:ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|UND_ERR|OAUTH_TIMEOUT|OAUTH_ABORT)/;
+const TLS_CODES = /^(?:CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/;
+
+export function explainProblem(provider: OidcProvider, error: unknown): ProviderProblem {
+  const { reason, what } = read(provider, error);
+  return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };
+}
+
+interface Reading {
+  readonly reason: ProblemReason;
+  readonly what: string;
+}
+
+// oxlint-disable-next-line complexity -- a list of kinds, each its own early return
+function read(provider: OidcProvider, error: unknown): Reading {
+  if (error instanceof AuthorizationResponseError)
+    return ofAnswer(provider, { error: error.error, description: error.error_description, status: 0 });
+  if (error instanceof ResponseBodyError)
+    return ofAnswer(provider, { error: error.error, description: error.error_description, status: error.status });
+  if (error instanceof WWWAuthenticateChallengeError)
+    return { reason: 'registration', what: `the provider refused the client (${error.status}); check "client_secret"` };
+  if (error instanceof IssuerMismatchError) return { reason: 'registration', what: error.message };
+  for (const one of chainOf(error)) {
+    if (one instanceof KeysUnavailableError) return { reason: 'unavailable', what: one.message };
+    const outage = outageOf(one, provider);
+    if (outage !== null) return outage;
+    if (one instanceof errors.JWTExpired) return clock(provider, 'exp', one.payload['exp']);
+    if (one instanceof errors.JWTClaimValidationFailed)
+      return TIMES.has(one.claim) && one.reason === 'check_failed'
+        ? clock(provider, one.claim, one.payload[one.claim])
+        : { reason: 'invalid', what: `claim "${one.claim}" of the token is not right: ${one.message}` };
+    if (one instanceof errors.JOSEError) return { reason: 'invalid', what: `the token is not right: ${one.message}` };
+  }
+  return ofClient(provider, error);
+}
+
+interface Answer {
+  readonly error: string;
+  readonly description: string | undefined;
+  readonly status: number;
+}
+
+function ofAnswer(provider: OidcProvider, { error, description, status }: Answer): Reading {
+  const words = description === undefined ? '' : `: ${printable(description)}`;
+  const said = `the provider answered "${printable(error)}"${words}`;
+  const reason = Object.hasOwn(BY_ERROR, error) ? (BY_ERROR[error] as ProblemReason) : 'invalid';
+  if (reason === 'scope') {
+    const scopes = provider.scopes.join(' ');
+    const remedy = `define the scope at the provider, or leave it out of "scopes" of "providers.${provider.id}"`;
+    return { reason, what: `${said}; asked for "${scopes}": ${remedy}` };
+  }
+  if (error === 'invalid_client' || error === 'unauthorized_client')
+    return {
+      reason: 'registration',
+      what: `${said}; check "client_id" and "client_secret" of "providers.${provider.id}"`,
+    };
+  // A code that was used, is too old, or is none.
+  if (error === 'invalid_grant') return { reason: 'invalid', what: `${said}; the code was not accepted` };
+  return { reason: status >= 500 ? 'unavailable' : reason, what: said };
+}
+
+function outageOf(error: unknown, provider: OidcProvider): Reading | null {
+  if (!(error instanceof Error)) return null;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError' || UNREACHED.test(code)) {
+    const what = code === '' || code.startsWith('OAUTH') ? 'no answer in time' : code;
+    return { reason: 'unavailable', what: `cannot reach "${provider.internalUrl ?? provider.issuer}": ${what}` };
+  }
+  if (TLS_CODES.test(code) || code.startsWith('ERR_SSL')) {
+    const remedy = `name its CA by "ca" of "providers.${provider.id}"`;
+    return {
+      reason: 'unavailable',
+      what: `cannot trust "${provider.internalUrl ?? provider.issuer}": ${code}; ${remedy}`,
+    };
+  }
+  return null;
+}
+
+function clock(provider: OidcProvider, claim: string, value: unknown): Reading {
+  const time = typeof value === 'number' ? `, ${new Date(value * 1_000).toISOString()}` : '';
+  const remedy = `set the clocks, or raise "clock_tolerance" of "providers.${provider.id}"`;
+  return { reason: 'clock', what: `by this machine's clock the token is not valid now ("${claim}"${time}); ${remedy}` };
+}
+
+/** openid-client wraps what it finds: the words that help are in the causes. */
+function ofClient(provider: OidcProvider, error: unknown): Reading {
+  const words: string[] = [];
+  for (const one of chainOf(error)) {
+    if (one instanceof Response) {
+      const what = `"${provider.issuer}" answered ${one.status}`;
+      return { reason: one.status >= 500 || one.status === 404 ? 'unavailable' : 'registration', what };
+    }
+    if (one instanceof Error && one.message !== '') words.push(printable(one.message));
+    const claim = claimOf(one);
+    if (claim === 'auth_time')
+      return { reason: 'interaction', what: 'the provider did not ask the person again, although "max_age" wants it' };
+    if (claim !== null && TIMES.has(claim) && codeOf(error) === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED')
+      return clock(provider, claim, claimsOf(one)?.[claim]);
+    if (claim !== null) words.push(`"${claim}"`);
+  }
+  const reason = error instanceof ClientError || words.length > 0 ? 'invalid' : 'unavailable';
+  return { reason, what: words.slice(0, 4).join(': ') };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function claimOf(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null || !('claim' in error)) return null;
+  return typeof error.claim === 'string' ? error.claim : null;
+}
+
+function claimsOf(error: unknown): Record<string, unknown> | null {
+  if (typeof error !== 'object' || error === null || !('claims' in error)) return null;
+  return typeof error.claims === 'object' ? (error.claims as Record<string, unknown>) : null;
+}
+
+function* chainOf(error: unknown): Generator {
+  let one = error;
+  for (let depth = 0; depth < 6 && one !== undefined && one !== null; depth++) {
+    yield one;
+    one = typeof one === 'object' && 'cause' in one ? one.cause : undefined;
+  }
+}
+
+/** What comes from outside is shortened, and moves no cursor. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200);
+}

@@ -1,0 +1,300 @@
+/**
+ * Sign-in by an OpenID provider (OpenID Connect Core 1.0, code flow with PKCE). openid-client speaks the
+ * protocol and checks the answer, `iss` of RFC 9207 included; the signature of every ID token is checked
+ * on top of that, by keys that follow the provider's rotation.
+ */
+import * as client from 'openid-client';
+import type { Clock } from '../../core/clock.ts';
+import type { OidcProvider } from '../../config/document.ts';
+import type { Person } from '../../core/person.ts';
+import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
+import type {
+  Begun,
+  BeginWish,
+  Callback,
+  Finished,
+  LogoutToken,
+  Provider,
+  ProviderGrant,
+  Refreshed,
+} from '../provider.ts';
+import type { Claims } from './claims.ts';
+import { createDiscovery, type Discovery } from './discovery.ts';
+import { createProviderKeys, type ProviderKeys } from './keys.ts';
+import { isMeantBy, readLogoutToken } from './logout-token.ts';
+import { firstNames, personFrom } from './person.ts';
+import { explainProblem } from './problems.ts';
+
+/** Before the access token is too old, so that no request of an app comes with an old one. */
+const AHEAD_MS = 30_000;
+const LEAST_REFRESH_MS = 10_000;
+
+export interface OidcDeps {
+  readonly clock: Clock;
+  readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface OpenIdProvider extends Provider {
+  /** For bearer tokens of the same issuer. */
+  readonly keys: ProviderKeys;
+}
+
+interface Parts {
+  readonly provider: OidcProvider;
+  readonly http: ProviderHttp;
+  readonly discovery: Discovery;
+  readonly keys: ProviderKeys;
+  readonly clock: Clock;
+}
+
+export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): OpenIdProvider {
+  const { internalUrl, caPem } = provider;
+  const http = createProviderHttp({ publicOrigin: new URL(provider.issuer).origin, internalUrl, caPem });
+  const discovery = createDiscovery({ provider, http, clock: deps.clock, ...reportTo(provider, deps) });
+  const keys = createKeys(provider, http, discovery, deps.clock);
+  const parts: Parts = { provider, http, discovery, keys, clock: deps.clock };
+  // In the background: what is down at the start is no reason not to start.
+  void discovery.get().catch(() => undefined);
+  return {
+    id: provider.id,
+    label: provider.label,
+    authority: provider.issuer,
+    pinsNames: false,
+    keys,
+    begin: (wish) => begin(parts, wish),
+    finish: (callback) => finish(parts, callback),
+    refresh: (person, grant) => refresh(parts, person, grant),
+    logoutUrl: (grant, returnTo) => logoutUrl(parts, grant, returnTo),
+    isMeantBy: (token) => isMeantBy(provider, token),
+    readLogoutToken: (token): Promise<LogoutToken> => readLogoutToken(provider, keys, deps.clock, token),
+    close() {
+      discovery.close();
+      http.close();
+    },
+  };
+}
+
+/** A provider that stays down is said once, and once more when it is back. */
+function reportTo(
+  provider: OidcProvider,
+  deps: OidcDeps,
+): { onFailure: (error: unknown) => void; onSuccess: () => void } {
+  let isDown = false;
+  return {
+    onFailure(error) {
+      const { message } = explainProblem(provider, error);
+      if (!isDown)
+        deps.log('warn', `${message}; it is asked again, and nobody is signed out`, { provider: provider.id });
+      isDown = true;
+    },
+    onSuccess() {
+      if (isDown) deps.log('info', `Provider "${provider.id}" answers again`, { provider: provider.id });
+      isDown = false;
+    },
+  };
+}
+
+function createKeys(provider: OidcProvider, http: ProviderHttp, discovery: Discovery, clock: Clock): ProviderKeys {
+  const make = (issuer: string): ProviderKeys =>
+    createProviderKeys({
+      issuer,
+      clock,
+      async fetchKeys() {
+        const { jwks_uri: uri } = (await discovery.get()).serverMetadata();
+        if (uri === undefined) throw new Error('the discovery document has no "jwks_uri"');
+        const response = await http.fetch(uri, { headers: { accept: 'application/json' } });
+        if (response.status !== 200) throw new Error(`"${uri}" answered ${response.status}`);
+        return (await response.json()) as { keys: [] };
+      },
+    });
+  // Tokens name the issuer as the provider spells it, which may differ from the document by a last "/".
+  let made: ProviderKeys | null = null;
+  return {
+    issuer: provider.issuer,
+    async verify(token, options) {
+      made ??= make((await discovery.get()).serverMetadata().issuer);
+      return made.verify(token, options);
+    },
+  };
+}
+
+async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<Begun> {
+  try {
+    const configuration = await discovery.confirm();
+    const prompt = wish.switchAccount ? provider.switchPrompt : provider.prompt;
+    const url = client.buildAuthorizationUrl(configuration, {
+      ...provider.parameters,
+      redirect_uri: wish.redirectUri,
+      scope: provider.scopes.join(' '),
+      state: wish.state,
+      nonce: wish.nonce,
+      code_challenge: await client.calculatePKCECodeChallenge(wish.codeVerifier),
+      code_challenge_method: 'S256',
+      ...(prompt === null ? {} : { prompt }),
+      ...(provider.maxAgeSeconds === null ? {} : { max_age: String(provider.maxAgeSeconds) }),
+      ...(provider.acrValues.length === 0 ? {} : { acr_values: provider.acrValues.join(' ') }),
+    });
+    return { kind: 'go', url: url.href };
+  } catch (error) {
+    return { kind: 'problem', problem: explainProblem(provider, error) };
+  }
+}
+
+async function finish(parts: Parts, callback: Callback): Promise<Finished> {
+  const { provider, discovery } = parts;
+  try {
+    const configuration = await discovery.get();
+    const url = new URL(callback.redirectUri);
+    url.search = callback.query.toString();
+    const tokens = await client.authorizationCodeGrant(configuration, url, {
+      pkceCodeVerifier: callback.codeVerifier,
+      expectedState: callback.state,
+      expectedNonce: callback.nonce,
+      idTokenExpected: true,
+      ...(provider.maxAgeSeconds === null ? {} : { maxAge: provider.maxAgeSeconds }),
+    });
+    const idToken = tokens.id_token ?? '';
+    const claims = await verifyIdToken(parts, idToken);
+    const refusal = refusalOf(provider, claims);
+    if (refusal !== null) return { kind: 'problem', problem: refusal };
+    const sources = await gather(parts, configuration, claims, tokens.access_token);
+    const { person, notes } = personFrom(provider, String(claims['sub']), sources);
+    const grant = grantOf(parts.clock, tokens, idToken, null);
+    const providerSession = typeof claims['sid'] === 'string' ? claims['sid'] : null;
+    return { kind: 'known', person, notes, grant, providerSession, refreshAt: refreshAtOf(parts, grant) };
+  } catch (error) {
+    return { kind: 'problem', problem: explainProblem(provider, error) };
+  }
+}
+
+/** openid-client trusts the connection that an ID token came by (Core section 3.1.3.7, point 6): we check the signature as well. */
+async function verifyIdToken({ provider, keys }: Parts, idToken: string): Promise<Claims> {
+  const { clientId, clockToleranceMs } = provider;
+  const { claims } = await keys.verify(idToken, { audience: clientId, clockToleranceMs });
+  return claims;
+}
+
+function refusalOf(
+  provider: OidcProvider,
+  claims: Claims,
+): { readonly reason: 'not-admitted'; readonly message: string } | null {
+  const refuse = (why: string): { readonly reason: 'not-admitted'; readonly message: string } => ({
+    reason: 'not-admitted',
+    message: `Sign-in by "${provider.id}" refused: ${why}`,
+  });
+  const { hostedDomain, acrValues } = provider;
+  // The parameter `hd` is only a wish; the claim counts.
+  if (hostedDomain !== null && claims['hd'] !== hostedDomain) return refuse(`the account is not of "${hostedDomain}"`);
+  if (acrValues.length > 0 && !acrValues.some((one) => one === claims['acr']))
+    return refuse(`"acr" of the token is none of "acr_values": ${acrValues.join(', ')}`);
+  return null;
+}
+
+/** ID token first; userinfo only for what is missing there; the access token where a preset says that roles stand in it. */
+async function gather(
+  parts: Parts,
+  configuration: client.Configuration,
+  claims: Claims,
+  accessToken: string,
+): Promise<readonly Claims[]> {
+  const { provider } = parts;
+  const sources: Claims[] = [claims];
+  const areRolesMissing = firstNames(sources, provider.rolesClaims) === null;
+  if (provider.readsAccessToken && provider.rolesClaims.length > 0 && areRolesMissing) {
+    const own = await readAccessToken(parts, accessToken, claims['sub']);
+    if (own !== null) sources.push(own);
+  }
+  const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
+  if (hasUserinfo && isIncomplete(provider, sources)) {
+    sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
+  }
+  return sources;
+}
+
+function isIncomplete(provider: OidcProvider, sources: readonly Claims[]): boolean {
+  const has = (name: string): boolean => sources.some((one) => one[name] !== undefined);
+  if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) return true;
+  if (provider.scopes.includes('email') && !has('email')) return true;
+  return provider.groupsClaims.length > 0 && firstNames(sources, provider.groupsClaims) === null;
+}
+
+/** Null where it is no JWT of this issuer for this person: an access token is opaque to clients by right. */
+async function readAccessToken({ provider, keys }: Parts, token: string, subject: unknown): Promise<Claims | null> {
+  if (token.split('.').length !== 3) return null;
+  try {
+    const { claims } = await keys.verify(token, { audience: null, clockToleranceMs: provider.clockToleranceMs });
+    return claims.sub === subject && claims['azp'] === provider.clientId ? rolesOnly(provider, claims) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Nothing else of an access token is about the person for us. */
+function rolesOnly(provider: OidcProvider, claims: Claims): Claims {
+  const heads = new Set(provider.rolesClaims.map((path) => path.split('.', 1)[0]));
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => heads.has(name)));
+}
+
+type Tokens = Pick<client.TokenEndpointResponse, 'access_token' | 'refresh_token' | 'expires_in'>;
+
+function grantOf(clock: Clock, tokens: Tokens, idToken: string | null, before: ProviderGrant | null): ProviderGrant {
+  const seconds = tokens.expires_in;
+  return {
+    accessToken: tokens.access_token,
+    // Without rotation the old one stays good (RFC 6749 section 6).
+    refreshToken: tokens.refresh_token ?? before?.refreshToken ?? null,
+    idToken: idToken ?? before?.idToken ?? null,
+    expiresAt: seconds === undefined ? null : clock.now() + seconds * 1_000,
+  };
+}
+
+function refreshAtOf({ provider, clock }: Parts, grant: ProviderGrant): number | null {
+  if (grant.refreshToken === null) return null;
+  const byToken = grant.expiresAt === null ? Number.POSITIVE_INFINITY : grant.expiresAt - AHEAD_MS;
+  return Math.max(clock.now() + LEAST_REFRESH_MS, Math.min(byToken, clock.now() + provider.recheckMs));
+}
+
+async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Promise<Refreshed> {
+  const { provider, discovery, clock } = parts;
+  if (grant.refreshToken === null) return { kind: 'unavailable', message: 'there is no refresh token' };
+  try {
+    const configuration = await discovery.get();
+    const tokens = await client.refreshTokenGrant(configuration, grant.refreshToken);
+    const idToken = tokens.id_token ?? null;
+    const claims = idToken === null ? { sub: person.subject } : await verifyIdToken(parts, idToken);
+    // Core section 12.2: the same person, or the answer counts for nothing.
+    if (claims['sub'] !== person.subject) return { kind: 'ended', message: 'the provider answered for another person' };
+    const refusal = idToken === null ? null : refusalOf({ ...provider, acrValues: [] }, claims);
+    if (refusal !== null) return { kind: 'ended', message: refusal.message };
+    const sources = await gather(parts, configuration, claims, tokens.access_token);
+    const found = personFrom(provider, person.subject, sources);
+    const fresh = grantOf(clock, tokens, idToken, grant);
+    const amr = found.person.amr.length === 0 ? person.amr : found.person.amr;
+    return {
+      kind: 'known',
+      person: { ...found.person, amr },
+      grant: fresh,
+      refreshAt: refreshAtOf(parts, fresh),
+      notes: [],
+    };
+  } catch (error) {
+    if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant')
+      return {
+        kind: 'ended',
+        message: `Provider "${provider.id}" ended the session: ${explainProblem(provider, error).message}`,
+      };
+    return { kind: 'unavailable', message: explainProblem(provider, error).message };
+  }
+}
+
+/** OpenID Connect RP-Initiated Logout 1.0. Never waits for a provider that is not known yet. */
+function logoutUrl({ provider, discovery }: Parts, grant: ProviderGrant, returnTo: string): Promise<string | null> {
+  const configuration = discovery.known();
+  const hasEnd = configuration?.serverMetadata().end_session_endpoint !== undefined;
+  if (!provider.logout || configuration === null || !hasEnd) return Promise.resolve(null);
+  const url = client.buildEndSessionUrl(configuration, {
+    post_logout_redirect_uri: returnTo,
+    ...(grant.idToken === null ? {} : { id_token_hint: grant.idToken }),
+  });
+  return Promise.resolve(url.href);
+}

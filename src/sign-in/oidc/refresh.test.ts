@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { APP, AUTH } from '../_rig.ts';
+import { createRefresher, type Refresher } from '../refresher.ts';
+import { signInBy, withOidc, type OidcRig } from './_rig.ts';
+
+interface Refreshing {
+  readonly rig: OidcRig;
+  readonly refresher: Refresher;
+  readonly logged: string[];
+  /** Time passes, somebody uses the sessions, what is due is asked and answered. */
+  readonly later: (ms: number, keys?: readonly string[]) => Promise<void>;
+}
+
+async function withRefresher(
+  work: (it: Refreshing) => Promise<void>,
+  options: Parameters<typeof withOidc>[1] = {},
+): Promise<void> {
+  await withOidc(async (rig) => {
+    const logged: string[] = [];
+    const refresher = createRefresher({
+      sessions: rig.sessions,
+      providers: rig.deps.providers,
+      clock: rig.deps.clock,
+      admit: rig.deps.admit,
+      log: (_, message) => logged.push(message),
+    });
+    const later = async (ms: number, keys?: readonly string[]): Promise<void> => {
+      rig.advance(ms);
+      const used = keys ?? (await rig.sessions.list()).map(({ key }) => key);
+      rig.sessions.touch(used.map((key) => [key, rig.deps.clock.now()] as const));
+      await turn(20);
+      await refresher.tick();
+      for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+      assert.equal(refresher.inFlight(), 0);
+    };
+    await work({ rig, refresher, logged, later });
+  }, options);
+}
+
+function turn(ms: number): Promise<void> {
+  return new Promise((done) => {
+    setTimeout(done, ms);
+  });
+}
+
+/** The rig's sessions live in another year than the twin's tokens: what is due is said by recheck alone. */
+const SETTINGS = { recheckMs: 300_000 };
+
+test('A refresh takes group changes over to every session of the person, and live exchanges hear of it', () =>
+  withRefresher(
+    async ({ rig, later }) => {
+      const { twin, browser, sessions } = rig;
+      twin.claims = { ...twin.claims, groups: ['/developers'] };
+      await signInBy(browser(), twin, `${APP}/`);
+      await signInBy(browser(), twin, `${APP}/`);
+      const heard: (readonly string[])[] = [];
+      sessions.onChange((change) => {
+        if (change.kind === 'person') heard.push(change.person.groups);
+      });
+      twin.claims = { ...twin.claims, groups: ['/ops'] };
+      await later(400_000);
+      for (const { person } of await sessions.list()) assert.deepEqual(person.groups, ['/ops']);
+      assert.ok(heard.length >= 2 && heard.every((groups) => groups[0] === '/ops'));
+    },
+    { settings: SETTINGS },
+  ));
+
+test('A sign-in is asked about once at a time, and a rotated refresh token is kept', () =>
+  withRefresher(async ({ rig, refresher, later }) => {
+    await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    const before = rig.twin.refreshes();
+    rig.advance(400_000);
+    const [session] = await rig.sessions.list();
+    rig.sessions.touch([[session?.key ?? '', rig.deps.clock.now()]]);
+    await turn(20);
+    await Promise.all(Array.from({ length: 20 }, () => refresher.tick()));
+    for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+    assert.equal(rig.twin.refreshes() - before, 1);
+    await later(400_000);
+    await later(400_000);
+    assert.equal(rig.twin.refreshes() - before, 3);
+    assert.equal((await rig.sessions.list()).length, 1, 'a lost rotation would have ended it');
+  }));
+
+test('What nobody uses is not renewed, until somebody does', () =>
+  withRefresher(async ({ rig, later }) => {
+    await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    await later(400_000);
+    const before = rig.twin.refreshes();
+    await later(400_000, []);
+    await later(400_000, []);
+    assert.equal(rig.twin.refreshes(), before);
+    await later(1_000);
+    assert.equal(rig.twin.refreshes(), before + 1);
+  }));
+
+test('invalid_grant ends the session; a provider that does not answer ends nothing and is asked again', () =>
+  withRefresher(async ({ rig, later, logged }) => {
+    const { twin, browser, sessions } = rig;
+    await signInBy(browser(), twin, `${APP}/`);
+    await twin.stop();
+    await later(400_000);
+    assert.equal((await sessions.list()).length, 1);
+    assert.match(logged[0] ?? '', /cannot reach .*people who are signed in go on/);
+    await later(60_000);
+    assert.equal(logged.length, 1, 'said once');
+    await twin.start();
+    const before = twin.refreshes();
+    await later(400_000);
+    assert.equal(twin.refreshes(), before + 1);
+    for (const error of ['temporarily_unavailable', 'server_error', 'invalid_client']) {
+      twin.tokenError = { status: error === 'invalid_client' ? 401 : 503, body: { error } };
+      await later(400_000);
+      assert.equal((await sessions.list()).length, 1, error);
+    }
+    twin.tokenError = { status: 400, body: { error: 'invalid_grant', error_description: 'User disabled' } };
+    await later(400_000);
+    assert.equal((await sessions.list()).length, 0);
+    assert.match(logged.at(-1) ?? '', /ended the session.*User disabled/);
+  }));
+
+test('A refresh that answers for somebody else ends the session', () =>
+  withRefresher(async ({ rig, later }) => {
+    await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    rig.twin.claims = { ...rig.twin.claims, sub: 'sub-mallory' };
+    await later(400_000);
+    assert.equal((await rig.sessions.list()).length, 0);
+  }));
+
+test('A refresh without an ID token asks userinfo', () =>
+  withRefresher(
+    async ({ rig, later }) => {
+      await signInBy(rig.browser(), rig.twin, `${APP}/`);
+      rig.twin.refreshesSilently = true;
+      rig.twin.userinfo = { preferred_username: 'alice', email: 'alice@example.com', groups: ['/new'] };
+      await later(400_000);
+      assert.deepEqual((await rig.sessions.list())[0]?.person.groups, ['/new']);
+    },
+    { prepare: (twin) => (twin.userinfo = { groups: ['/old'] }) },
+  ));
+
+test('The refresh storm after a pause makes one refresh a session', () =>
+  withRefresher(async ({ rig, refresher }) => {
+    const { sessions, twin } = rig;
+    const person = (await signInBy(rig.browser(), twin, `${APP}/`), (await sessions.list())[0]?.person);
+    assert.ok(person !== undefined);
+    const grant = await sessions.findGrant((await sessions.list())[0]?.key ?? '');
+    const COUNT = 300;
+    for (let i = 0; i < COUNT; i++) {
+      const value = { ...(grant as object), refreshToken: twin.issueRefreshToken() };
+      await sessions.openSignIn({ ...person, name: `user-${i}` }, 'auth.example.com', {
+        authority: twin.issuer,
+        grant: { value, refreshAt: rig.deps.clock.now() },
+      });
+    }
+    rig.advance(1_000);
+    sessions.touch((await sessions.list()).map(({ key }) => [key, rig.deps.clock.now()] as const));
+    await turn(50);
+    const before = twin.refreshes();
+    for (let i = 0; i < 600 && twin.refreshes() - before <= COUNT; i++) {
+      await refresher.tick();
+      await turn(10);
+    }
+    for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+    for (let i = 0; i < 20; i++) await refresher.tick();
+    assert.equal(twin.refreshes() - before, COUNT + 1);
+    assert.equal((await sessions.list()).length, COUNT + 1, 'nobody lost a rotated token');
+  }));
+
+test('Sessions end whose provider is gone from the document, or means another issuer by now', () =>
+  withOidc(async ({ browser, twin, sessions }) => {
+    await signInBy(browser(), twin, `${APP}/`);
+    assert.equal(await sessions.revokeStrangers((id, authority) => id === 'keycloak' && authority === twin.issuer), 0);
+    const alice = browser();
+    await signInBy(alice, twin, `${APP}/`);
+    assert.ok(
+      (await sessions.revokeStrangers((id, authority) => id === 'keycloak' && authority === 'https://new.example')) > 0,
+    );
+    assert.deepEqual(await sessions.list(), []);
+    assert.notEqual((await alice.send(`${AUTH}/`)).status, 200);
+  }));

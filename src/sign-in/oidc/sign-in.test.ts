@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { APP, AUTH, OTHER } from '../_rig.ts';
+import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
+
+test('One sign-in by a provider opens two apps on unrelated hosts', () =>
+  withOidc(async ({ browser, twin, entries }) => {
+    const alice = browser();
+    const page = await signInBy(alice, twin, `${APP}/page?q=1&q=2`);
+    assert.deepEqual([page.url, page.text], [`${APP}/page?q=1&q=2`, 'app for alice']);
+    assert.equal((await alice.open(`${OTHER}/`)).text, 'app for alice');
+    assert.equal(twin.authorizations.length, 1);
+    const { person } = entries[0] ?? {};
+    assert.deepEqual(
+      [person?.provider, person?.subject, person?.email, person?.emailVerified],
+      ['keycloak', 'sub-alice', 'alice@example.com', true],
+    );
+  }));
+
+test('The authorization request carries PKCE S256, a nonce, and a state that is not the cookie', () =>
+  withOidc(async ({ browser, twin }) => {
+    const alice = browser();
+    const url = new URL(await departure(alice, `${APP}/`));
+    const query = url.searchParams;
+    assert.equal(query.get('code_challenge_method'), 'S256');
+    assert.match(query.get('code_challenge') ?? '', /^[\w-]{43}$/);
+    assert.match(query.get('nonce') ?? '', /^[\w-]{43}$/);
+    assert.equal(query.get('response_type'), 'code');
+    assert.equal(query.get('redirect_uri'), `${AUTH}/.postern/callback/keycloak`);
+    const flow = alice.jar.find((cookie) => cookie.name.includes('-f-'));
+    assert.ok(flow !== undefined && flow.line.includes('HttpOnly') && flow.line.includes('SameSite=Lax'));
+    assert.ok(!flow.value.includes(query.get('state') ?? '-'), 'the cookie is sealed');
+    assert.ok(twin.issuer.startsWith(url.origin));
+  }));
+
+test('A provider that is down at the start: a clear page, then sign-in once it is there', () =>
+  withOidc(
+    async ({ browser, twin, logged }) => {
+      const alice = browser();
+      const page = await alice.open(`${APP}/`);
+      assert.equal(page.status, 503);
+      assert.match(page.text, /Twin is not available right now/);
+      assert.ok(page.headers.has('retry-after'));
+      assert.match(logged[0] ?? '', /cannot reach .*ECONNREFUSED/);
+      await twin.start();
+      await new Promise((done) => {
+        setTimeout(done, 1_100);
+      });
+      assert.equal((await signInBy(alice, twin, `${APP}/`)).text, 'app for alice');
+      assert.match(logged.at(-1) ?? '', /answers again/);
+    },
+    { isDown: true },
+  ));
+
+/** What the visitor is told, and the log. */
+async function outcomeOf(
+  prepare: (rig: OidcRig) => void,
+  options: Parameters<typeof withOidc>[1] = {},
+): Promise<{ status: number; text: string; log: string }> {
+  let outcome = { status: 0, text: '', log: '' };
+  await withOidc(async (rig) => {
+    const alice = rig.browser();
+    const away = await departure(alice, `${APP}/`);
+    prepare(rig);
+    const page = await alice.open(rig.twin.visit(away));
+    const event = rig.events.at(-1);
+    const log = event?.kind === 'provider-problem' ? `${event.reason}: ${event.message}` : '';
+    outcome = { status: page.status, text: page.text, log };
+    if (page.status !== 200) assert.equal(alice.sessionToken(AUTH), undefined);
+  }, options);
+  return outcome;
+}
+
+suite('Each error of a provider has a page and a reason in the log', () => {
+  const cases: Readonly<Record<string, readonly [status: number, page: RegExp, log: RegExp]>> = {
+    access_denied: [403, /did not sign you in/, /denied/],
+    login_required: [403, /needs something from you first/, /interaction/],
+    interaction_required: [403, /needs something from you first/, /interaction/],
+    consent_required: [403, /needs something from you first/, /interaction/],
+    account_selection_required: [403, /needs something from you first/, /interaction/],
+    temporarily_unavailable: [503, /not available right now/, /unavailable/],
+    server_error: [503, /not available right now/, /unavailable/],
+    unauthorized_client: [502, /does not accept this site/, /registration: .*check "client_id" and "client_secret"/],
+    invalid_request: [502, /does not accept this site/, /registration/],
+    'an unknown one <script>': [400, /could not be finished/, /invalid/],
+  };
+  for (const [error, [status, page, log]] of Object.entries(cases)) {
+    test(error, async () => {
+      const outcome = await outcomeOf(({ twin }) => (twin.error = error));
+      assert.equal(outcome.status, status);
+      assert.match(outcome.text, page);
+      assert.ok(!outcome.text.includes('Told to') && !outcome.text.includes('<script>'), 'its words stay in the log');
+      assert.match(outcome.log, log);
+    });
+  }
+});
+
+test('A scope that the provider refuses is explained with the remedy, on the page and in the log', async () => {
+  const { status, text, log } = await outcomeOf(() => undefined, {
+    settings: { scopes: ['openid', 'profile', 'email', 'groups'] },
+  });
+  assert.equal(status, 502);
+  assert.match(text, /leave it out of &quot;scopes&quot; of this provider/);
+  assert.match(log, /scope: .*Invalid scopes: groups.*leave it out of "scopes" of "providers.keycloak"/);
+});
+
+test('A wrong secret is said with the remedy, and the token endpoint being down is no fault of the visitor', async () => {
+  const wrong = await outcomeOf(() => undefined, { settings: { clientSecret: 'wrong' } });
+  assert.equal(wrong.status, 502);
+  assert.match(wrong.log, /registration: .*client_secret/);
+  const down = await outcomeOf(({ twin }) => (twin.tokenError = { status: 503, body: {} }));
+  assert.equal(down.status, 503);
+  assert.match(down.log, /unavailable/);
+});
+
+test('An issuer that names itself otherwise is refused, with what to write', () =>
+  withOidc(
+    async ({ browser, events, twin }) => {
+      const page = await browser().open(`${APP}/`);
+      assert.equal(page.status, 502);
+      const event = events.at(-1);
+      assert.match(event?.kind === 'provider-problem' ? event.message : '', new RegExp(`issuer: ${twin.issuer}`));
+    },
+    { namesIssuer: (twin) => twin.issuer.replace('127.0.0.1', 'localhost') },
+  ));
+
+test('Userinfo is asked only for what is missing, and only believed for the same person', async () => {
+  await withOidc(
+    async ({ browser, twin, entries }) => {
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries[0]?.person.groups, ['/from-userinfo']);
+      assert.ok(twin.requests.includes('GET /userinfo'));
+      twin.requests.length = 0;
+      twin.claims = { ...twin.claims, groups: [] };
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.groups, [], 'an empty claim is there');
+      assert.ok(!twin.requests.includes('GET /userinfo'));
+    },
+    { prepare: (twin) => (twin.userinfo = { groups: ['/from-userinfo'], email: 'other@example.com' }) },
+  );
+  const other = await outcomeOf(({ twin }) => (twin.userinfo = { sub: 'sub-bob', groups: ['/root'] }), {
+    prepare: (twin) => (twin.userinfo = {}),
+  });
+  assert.equal(other.status, 400);
+  assert.match(other.log, /invalid: .*sub/);
+});
+
+test("Keycloak's roles come from the access token, if the issuer signed it for this person and client", () =>
+  withOidc(async ({ browser, twin, entries }) => {
+    const roles = { realm_access: { roles: ['admin'] }, resource_access: { grafana: { roles: ['editor'] } } };
+    twin.accessClaims = { ...roles, email: 'root@example.com', groups: ['/root'] };
+    await signInBy(browser(), twin, `${APP}/`);
+    assert.deepEqual(entries.at(-1)?.person.roles, ['admin', 'grafana:editor']);
+    assert.deepEqual(entries.at(-1)?.person.groups, [], 'nothing else of it counts');
+    for (const over of [{ sub: 'sub-root' }, { azp: 'other' }, { iss: 'https://evil.example' }, { exp: 1 }]) {
+      twin.accessClaims = { ...roles, ...over };
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.roles, [], JSON.stringify(over));
+    }
+  }));
+
+test('acr_values must come back, hosted domains must be the claim, max_age must be kept', async () => {
+  const acr = { settings: { acrValues: ['phr', 'phrh'] } };
+  assert.equal((await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, acr: 'phrh' }), acr)).status, 200);
+  for (const value of [undefined, '0', ['phr'], 'phr ']) {
+    const weak = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, acr: value }), acr);
+    assert.deepEqual([weak.status, /not-admitted: .*acr/.test(weak.log)], [403, true], String(value));
+  }
+  const hosted = { settings: { hostedDomain: 'example.com', parameters: { hd: 'example.com' } } };
+  assert.equal(
+    (await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, hd: 'example.com' }), hosted)).status,
+    200,
+  );
+  for (const hd of [undefined, 'evil.test', ['example.com']]) {
+    const other = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, hd }), hosted);
+    assert.match(other.log, /not-admitted: .*not of "example.com"/);
+  }
+  const fresh = { settings: { maxAgeSeconds: 60 } };
+  const now = Math.floor(Date.now() / 1_000);
+  assert.equal(
+    (await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, auth_time: now - 5 }), fresh)).status,
+    200,
+  );
+  const old = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, auth_time: now - 600 }), fresh);
+  assert.match(old.log, /interaction: .*max_age/);
+  assert.equal((await outcomeOf(() => undefined, fresh)).status, 400, 'no auth_time at all');
+});
+
+test('prompt and acr_values are asked for; another account asks the provider to show its own form', () =>
+  withOidc(
+    async ({ browser, twin }) => {
+      const alice = browser();
+      await signInBy(alice, twin, `${APP}/`);
+      assert.equal(twin.authorizations[0]?.get('prompt'), 'consent');
+      assert.equal(twin.authorizations[0]?.get('acr_values'), null);
+      const away = (await alice.send(`${AUTH}/.postern/sign-in?switch=1`)).headers.get('location') ?? '';
+      assert.equal(new URL(away).searchParams.get('prompt'), 'login');
+    },
+    { settings: { prompt: 'consent' } },
+  ));

@@ -1,0 +1,219 @@
+/**
+ * Off to a provider, and back: `/.postern/callback/ID`. Each provider has a callback of its own, so an
+ * answer of one is never taken for another's (mix-up, RFC 9700 section 4.4). What a provider answers is
+ * shown in our words; its own words go to the log.
+ */
+import { answerPage, answerRedirect, type Context } from './context.ts';
+import { hostCookie, purposeName } from './cookies.ts';
+import { createFlow, dropFlow, findFlow, flowCookies, flowIdOf, MAX_TICKET, type Flow } from './flow.ts';
+import { html } from './pages/html.ts';
+import { problemPage } from './pages/provider-pages.ts';
+import { isNotTopLevel } from './request-kind.ts';
+import { splitUrl } from './return-path.ts';
+import { openTicket } from './ticket.ts';
+import { signInCookie, signInSession } from './sign-in-session.ts';
+import type { FreshSession } from './ports.ts';
+import type { Finished, Provider, ProviderProblem } from './provider.ts';
+
+export const CALLBACK_PATH = '/.postern/callback/';
+const REMEMBER_MS = 180 * 86_400_000;
+const RETRY_SECONDS = 10;
+
+const STATUS: Readonly<Record<ProviderProblem['reason'], number>> = {
+  unavailable: 503,
+  denied: 403,
+  interaction: 403,
+  scope: 502,
+  registration: 502,
+  invalid: 400,
+  clock: 400,
+  'not-admitted': 403,
+  withheld: 403,
+};
+
+export interface Departure {
+  readonly ticket: string | null;
+  readonly switchAccount: boolean;
+}
+
+/** Redirects to the provider. The browser gets the flow's cookie and nothing else. */
+export async function goToProvider(context: Context, provider: Provider, departure: Departure): Promise<Response> {
+  const { settings } = context;
+  const redirectUri = `${settings.signInUrl}${CALLBACK_PATH}${provider.id}`;
+  const ticket = await fitTicket(context, departure.ticket);
+  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket });
+  const { state, nonce, codeVerifier } = flow;
+  const begun = await provider.begin({
+    redirectUri,
+    state,
+    nonce,
+    codeVerifier,
+    switchAccount: departure.switchAccount,
+  });
+  if (begun.kind === 'problem') return explainProblem(context, provider, begun.problem, { ticket: departure.ticket });
+  return answerRedirect(303, begun.url, flowCookies(context, flow));
+}
+
+/** A long ticket waits in the store: what the cookie holds then is the code that it can be had for, once. */
+async function fitTicket(context: Context, ticket: string | null): Promise<string | null> {
+  if (ticket === null || ticket.length <= MAX_TICKET) return ticket;
+  const lifetimeMs = 15 * 60_000;
+  return context.deps.longTickets.keep(() => context.deps.sessions.mintCode(ticket, lifetimeMs), context.now);
+}
+
+async function unfitTicket(context: Context, kept: string | null): Promise<string | null> {
+  if (kept === null || openTicket(context.deps.seal, kept) !== null) return kept;
+  const ticket = await context.deps.sessions.redeemCode(kept);
+  return typeof ticket === 'string' ? ticket : null;
+}
+
+export async function handleCallback(context: Context): Promise<Response> {
+  const { deps, url, query } = context;
+  const id = url.path.slice(CALLBACK_PATH.length);
+  const provider = deps.providers.find(id);
+  if (provider === null) return explainCallback(context, []);
+  // A prefetch or a frame must not use up the code.
+  if (isNotTopLevel(context.headers)) return explainCallback(context, []);
+  const states = query.getAll('state');
+  const found = findFlow(context, states.length === 1 ? (states[0] ?? '') : '');
+  if (found.kind !== 'flow') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
+  const { flow } = found;
+  const drop = dropFlow(context, flow.id);
+  if (flow.provider !== provider.id || !deps.usedFlows.use(flow.id, context.now)) {
+    report(context, provider, { reason: 'invalid', message: refusalOf(flow, provider) });
+    return explainCallback(context, [drop]);
+  }
+  const { state, nonce, codeVerifier, redirectUri } = flow;
+  const finished = await provider.finish({ query, state, nonce, codeVerifier, redirectUri });
+  const ticket = await unfitTicket(context, flow.ticket);
+  if (finished.kind === 'problem')
+    return explainProblem(context, provider, finished.problem, { ticket, cookies: [drop] });
+  return open(context, provider, finished, { flow, ticket });
+}
+
+function refusalOf(flow: Flow, provider: Provider): string {
+  return flow.provider === provider.id
+    ? `Callback of "${provider.id}" refused: its state was used before`
+    : `Callback of "${provider.id}" refused: its state belongs to a sign-in by "${flow.provider}" (mix-up)`;
+}
+
+async function open(
+  context: Context,
+  provider: Provider,
+  finished: Finished & { readonly kind: 'known' },
+  { flow, ticket }: { readonly flow: Flow; readonly ticket: string | null },
+): Promise<Response> {
+  const { deps, request } = context;
+  const drop = dropFlow(context, flow.id);
+  const person = await deps.admit(provider, finished.person);
+  if (person.kind === 'refused') {
+    const problem = { reason: 'not-admitted', message: person.message } as const;
+    return explainProblem(context, provider, problem, { ticket, cookies: [drop] });
+  }
+  const withheld = await withheldProblem(context, finished, ticket);
+  if (withheld !== null) return explainProblem(context, provider, withheld, { ticket, cookies: [drop] });
+  const opened = await openSession(context, { ...finished, person: person.person }, { flow, provider });
+  const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes: finished.notes };
+  deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
+  const remember = hostCookie(rememberedName(context), provider.id, context.url.isSecure, REMEMBER_MS);
+  const next = ticket === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticket}`;
+  return answerRedirect(303, next, [opened, drop, remember]);
+}
+
+/** Null unless the person is refused there, and the reason may be what the provider keeps to itself. */
+async function withheldProblem(
+  { deps, request }: Context,
+  { person, withheld = [], notes }: Finished & { readonly kind: 'known' },
+  ticketText: string | null,
+): Promise<ProviderProblem | null> {
+  const ticket = ticketText === null ? null : openTicket(deps.seal, ticketText);
+  if (withheld.length === 0 || ticket === null) return null;
+  const { host, path, query } = splitUrl(ticket.origin + ticket.returnTo);
+  const decision = await deps.mayEnter({ host, path, query, person, ip: request.ip });
+  if (decision.kind === 'allow') return null;
+  return { reason: 'withheld', message: notes.join('; '), about: withheld.join(', ') };
+}
+
+/** The cookie of a session with a new id; null where a tab that came first has opened one for the same person. */
+async function openSession(
+  context: Context,
+  finished: Finished & { readonly kind: 'known' },
+  { flow, provider }: { readonly flow: Flow; readonly provider: Provider },
+): Promise<string | null> {
+  const { deps, settings, url } = context;
+  const { person, grant, refreshAt, providerSession } = finished;
+  const old = signInSession(context);
+  const openedAt = old === null ? 0 : old.expiresAt - settings.lifetimeMs;
+  const isSame = old?.person.provider === person.provider && old.person.subject === person.subject;
+  if (isSame && openedAt >= flow.startedAt) return null;
+  if (old !== null) await deps.sessions.revoke(old.key);
+  const { authority } = provider;
+  const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, {
+    authority,
+    providerSession,
+    grant: { value: grant, refreshAt },
+  });
+  return signInCookie(context, opened);
+}
+
+/** The back button: the sign-in is finished, and its session is there. */
+function finishedBefore(context: Context): Response | null {
+  return signInSession(context) === null ? null : answerRedirect(303, '/');
+}
+
+function dropOf(context: Context, state: string | undefined): readonly string[] {
+  const id = state === undefined ? null : flowIdOf(state);
+  return id === null ? [] : [dropFlow(context, id)];
+}
+
+export function rememberedName(context: Context): string {
+  return purposeName(context.deps.instance, 'provider', context.url.isSecure);
+}
+
+function explainCallback(context: Context, cookies: readonly string[]): Response {
+  const { landing, tryAgain } = context.texts;
+  const main = html`<h1>${landing.title}</h1>
+    <p class="soft">${landing.text}</p>
+    <a class="button" href="/.postern/sign-in">${tryAgain}</a>`;
+  return answerPage(context, 400, { title: landing.title, main }, { cookies, referrer: 'no-referrer' });
+}
+
+interface Explained {
+  readonly ticket: string | null;
+  readonly cookies?: readonly string[];
+}
+
+export function explainProblem(
+  context: Context,
+  provider: Provider,
+  problem: ProviderProblem,
+  { ticket, cookies = [] }: Explained,
+): Response {
+  const { texts, deps, settings } = context;
+  report(context, provider, problem);
+  const others = deps.providers.list().length + (settings.hasLocalAccounts ? 1 : 0) > 1;
+  const ticketPart = ticket === null ? '' : `&ticket=${ticket}`;
+  const words = texts.provider.problems[problem.reason];
+  const main = problemPage({
+    texts,
+    label: problem.about ?? provider.label,
+    words,
+    againUrl: `/.postern/sign-in?provider=${provider.id}${problem.reason === 'not-admitted' ? '&switch=1' : ''}${ticketPart}`,
+    otherUrl: others ? `/.postern/sign-in?choose=1${ticketPart}` : null,
+  });
+  const retry = problem.reason === 'unavailable' ? { retryAfter: RETRY_SECONDS } : {};
+  const title = words.title(problem.about ?? provider.label);
+  return answerPage(context, STATUS[problem.reason], { title, main }, { cookies, referrer: 'no-referrer', ...retry });
+}
+
+function report(context: Context, provider: Provider, problem: ProviderProblem): void {
+  const { request, deps } = context;
+  deps.report?.({
+    kind: 'provider-problem',
+    requestId: request.requestId,
+    ip: request.ip,
+    provider: provider.id,
+    reason: problem.reason,
+    message: problem.message,
+  });
+}

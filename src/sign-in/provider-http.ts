@@ -1,0 +1,115 @@
+/**
+ * Requests of Postern itself to a provider, in the shape of fetch. Bounded in time and size, never
+ * redirected, no proxy of the environment. With `internalUrl` whatever is meant for the issuer's origin
+ * goes there instead, and looks as if Postern had forwarded it.
+ */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { getCACertificates } from 'node:tls';
+
+const TIMEOUT_MS = 10_000;
+const MAX_BYTES = 1_000_000;
+/** Such answers have no body (RFC 9110 section 6.4.1), and Response insists on it. */
+const WITHOUT_BODY = new Set([204, 205, 304]);
+
+export interface ProviderHttpOptions {
+  /** Origin that `internalUrl` stands for. */
+  readonly publicOrigin: string;
+  readonly internalUrl: string | null;
+  readonly caPem: string | null;
+  readonly timeoutMs?: number;
+}
+
+export interface FetchInit {
+  readonly method?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | Headers | undefined;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ProviderHttp {
+  readonly fetch: (url: string, init?: FetchInit) => Promise<Response>;
+  readonly close: () => void;
+}
+
+export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
+  const limits = { keepAlive: true, maxSockets: 32, maxFreeSockets: 4, timeout: 30_000 };
+  const http = new HttpAgent(limits);
+  // The system's authorities stay: a provider behind an own CA may call one outside.
+  const https = new HttpsAgent({ ...limits, ...(options.caPem === null ? {} : { ca: withSystem(options.caPem) }) });
+  return {
+    fetch: (url, init = {}) => send(options, { http, https }, url, init),
+    close() {
+      http.destroy();
+      https.destroy();
+    },
+  };
+}
+
+function withSystem(caPem: string): string[] {
+  return [...getCACertificates('default'), caPem];
+}
+
+async function send(
+  options: ProviderHttpOptions,
+  agents: { readonly http: HttpAgent; readonly https: HttpsAgent },
+  address: string,
+  init: FetchInit,
+): Promise<Response> {
+  const url = new URL(address);
+  const { internalUrl, publicOrigin } = options;
+  const headers: Record<string, string> = Object.fromEntries(new Headers(init.headers as HeadersInit).entries());
+  let target = url;
+  if (internalUrl !== null && url.origin === publicOrigin) {
+    target = new URL(url.pathname + url.search, internalUrl);
+    headers['host'] = url.host;
+    headers['x-forwarded-proto'] = url.protocol.slice(0, -1);
+    headers['x-forwarded-host'] = url.host;
+    headers['x-forwarded-port'] = url.port || (url.protocol === 'https:' ? '443' : '80');
+  }
+  const body = init.body === undefined || init.body === null ? null : Buffer.from(bodyText(init.body));
+  if (body !== null) headers['content-length'] = String(body.length);
+  const isSecure = target.protocol === 'https:';
+  const settings: RequestOptions = {
+    method: init.method ?? 'GET',
+    headers,
+    agent: isSecure ? agents.https : agents.http,
+    signal: AbortSignal.any([
+      AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
+      ...(init.signal === undefined ? [] : [init.signal]),
+    ]),
+  };
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const request = (isSecure ? httpsRequest : httpRequest)(target, settings, (response) => {
+    collect(response).then(resolve, reject);
+  });
+  request.on('error', reject);
+  request.end(body ?? undefined);
+  return promise;
+}
+
+/** openid-client sends forms, and nothing else with a body. */
+function bodyText(body: unknown): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof URLSearchParams) return body.toString();
+  throw new TypeError('Cannot send to provider: the body is no form');
+}
+
+async function collect(response: IncomingMessage): Promise<Response> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BYTES) {
+      response.destroy();
+      throw new RangeError(`Cannot read answer of provider: it is larger than ${MAX_BYTES} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const status = response.statusCode ?? 502;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(response.headers)) {
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) headers.append(name, one);
+  }
+  return new Response(WITHOUT_BODY.has(status) ? null : Buffer.concat(chunks), { status, headers });
+}

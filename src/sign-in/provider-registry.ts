@@ -1,0 +1,73 @@
+/**
+ * The providers of the running document. A reload keeps those that did not change, with what they have
+ * learned (discovery, keys); the others are closed. What speaks the protocols is loaded when a document
+ * has such a provider, and not before.
+ */
+import type { Provider as ProviderSettings } from '../config/document.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Provider, Providers } from './provider.ts';
+
+export interface RegistryDeps {
+  readonly clock: Clock;
+  /** Organisations that rules name, for providers that have to be asked about each. */
+  readonly namedOrganisations: (provider: string) => readonly string[];
+  readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface ProviderRegistry extends Providers {
+  /** Makes ready what the document needs, beside what runs; `adopt` swaps. */
+  readonly prepare: (settings: readonly ProviderSettings[]) => Promise<PreparedProviders>;
+  readonly adopt: (prepared: PreparedProviders) => void;
+  readonly close: () => void;
+}
+
+interface Held {
+  readonly key: string;
+  readonly provider: Provider;
+}
+
+export interface PreparedProviders {
+  readonly held: readonly Held[];
+}
+
+export function createProviderRegistry(deps: RegistryDeps): ProviderRegistry {
+  let running: readonly Held[] = [];
+  return {
+    find: (id) => running.find(({ provider }) => provider.id === id)?.provider ?? null,
+    list: () => running.map(({ provider }) => provider),
+    async prepare(settings) {
+      const held: Held[] = [];
+      for (const one of settings) {
+        const key = JSON.stringify({ ...one, at: [] });
+        const known = running.find((other) => other.key === key);
+        const provider = known?.provider ?? (await create(one, deps));
+        if (provider !== null) held.push({ key, provider });
+      }
+      return { held };
+    },
+    adopt({ held }) {
+      const before = running;
+      running = held;
+      for (const one of before) if (!held.some(({ provider }) => provider === one.provider)) one.provider.close();
+    },
+    close() {
+      for (const { provider } of running) provider.close();
+      running = [];
+    },
+  };
+}
+
+async function create(settings: ProviderSettings, deps: RegistryDeps): Promise<Provider | null> {
+  switch (settings.type) {
+    case 'oidc': {
+      const { createOidcProvider } = await import('./oidc/provider.ts');
+      return createOidcProvider(settings, deps);
+    }
+    case 'github': {
+      const { createGithubProvider } = await import('./github/provider.ts');
+      return createGithubProvider(settings, deps);
+    }
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * A provider signs people in elsewhere: an OpenID provider, GitHub. To the flow they all look alike:
+ * begin gives the address to go to, finish makes a person of the callback, refresh asks again later.
+ * State, PKCE, nonce and the binding to the browser belong to the flow; tokens to the provider.
+ */
+import type { Person } from '../core/person.ts';
+
+export interface BeginWish {
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+  /** The person wants another account than the one that the provider remembers. */
+  readonly switchAccount: boolean;
+}
+
+export interface Callback {
+  /** The query as it came. Its `state` is the flow's, checked already. */
+  readonly query: URLSearchParams;
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+}
+
+/** What a visitor is told of; the words are in texts. */
+export type ProblemReason =
+  /** The provider does not answer, or says that it cannot right now. */
+  | 'unavailable'
+  /** The person, or the provider, said no. */
+  | 'denied'
+  /** The provider wants the person to act there first: consent, another sign-in. */
+  | 'interaction'
+  /** A scope was refused: the operator has to change something. */
+  | 'scope'
+  /** The registration does not fit: wrong secret, unknown client, redirect URI. */
+  | 'registration'
+  /** Tokens, codes or claims that do not hold what they must. */
+  | 'invalid'
+  /** The clocks are apart. */
+  | 'clock'
+  /** A real person whom the settings of the provider keep out: another hosted domain, too weak a proof. */
+  | 'not-admitted'
+  /** The provider does not say what the rules have to know: an organisation keeps its members to itself. */
+  | 'withheld';
+
+export interface ProviderProblem {
+  readonly reason: ProblemReason;
+  /** For the log: what happened and what to change. Holds no token and no code. */
+  readonly message: string;
+  /** What the visitor may be told as well: names of organisations. */
+  readonly about?: string;
+}
+
+/** Sealed before it is kept; plain JSON. */
+export interface ProviderGrant {
+  readonly accessToken: string | null;
+  readonly refreshToken: string | null;
+  readonly idToken: string | null;
+  /** When the access token is too old, as far as the provider says. */
+  readonly expiresAt: number | null;
+}
+
+export interface Known {
+  readonly person: Person;
+  readonly grant: ProviderGrant;
+  /** When to look again; null: never. */
+  readonly refreshAt: number | null;
+  /** For the log: what is odd but no reason to refuse. */
+  readonly notes: readonly string[];
+}
+
+export type Begun =
+  | { readonly kind: 'go'; readonly url: string }
+  | { readonly kind: 'problem'; readonly problem: ProviderProblem };
+export type Finished =
+  | (Known & {
+      readonly kind: 'known';
+      readonly providerSession: string | null;
+      /** Organisations that rules name and of which the provider does not say whether the person is in. */
+      readonly withheld?: readonly string[];
+    })
+  | { readonly kind: 'problem'; readonly problem: ProviderProblem };
+export type Refreshed =
+  | (Known & { readonly kind: 'known' })
+  /** The provider takes its word back: the session ends. */
+  | { readonly kind: 'ended'; readonly message: string }
+  /** Nothing was learned: people go on, and it is asked again. */
+  | { readonly kind: 'unavailable'; readonly message: string; readonly retryAt?: number };
+export type LogoutToken =
+  | {
+      readonly kind: 'logout';
+      readonly subject: string | null;
+      readonly providerSession: string | null;
+      /** `jti`: a token counts once. */
+      readonly id: string;
+    }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'unavailable'; readonly message: string };
+
+export interface Provider {
+  readonly id: string;
+  readonly label: string;
+  /** What sessions are bound to besides the id: an id that means another issuer by now ends them. */
+  readonly authority: string;
+  /** Whether a name that a rule uses belongs for good to whoever had it first. */
+  readonly pinsNames: boolean;
+  readonly begin: (wish: BeginWish) => Promise<Begun>;
+  readonly finish: (callback: Callback) => Promise<Finished>;
+  readonly refresh: (person: Person, grant: ProviderGrant) => Promise<Refreshed>;
+  /** Where signing out goes on at the provider; null: nowhere. */
+  readonly logoutUrl: (grant: ProviderGrant, returnTo: string) => Promise<string | null>;
+  /** Whether a logout token says that it is for this provider and client. Nothing is checked yet. */
+  readonly isMeantBy?: (logoutToken: string) => boolean;
+  readonly readLogoutToken?: (logoutToken: string) => Promise<LogoutToken>;
+  readonly close: () => void;
+}
+
+/** What the flow and the pages need of the providers of the running document. */
+export interface Providers {
+  readonly find: (id: string) => Provider | null;
+  /** In the order of the document. */
+  readonly list: () => readonly Provider[];
+}
+
+export const NO_PROVIDERS: Providers = { find: () => null, list: () => [] };
+
+/** A grant as it comes back from the store; null for whatever is none. */
+export function readGrant(value: unknown): ProviderGrant | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { accessToken, refreshToken, idToken, expiresAt } = value as Record<string, unknown>;
+  const text = (one: unknown): string | null => (typeof one === 'string' ? one : null);
+  return {
+    accessToken: text(accessToken),
+    refreshToken: text(refreshToken),
+    idToken: text(idToken),
+    expiresAt: typeof expiresAt === 'number' ? expiresAt : null,
+  };
+}

@@ -1,0 +1,230 @@
+/**
+ * A team's way in: a real Keycloak decides by groups who enters which app. One sign-in for two unrelated
+ * hosts, group changes, back-channel logout, an outage of the provider, new keys. One Keycloak for all.
+ */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket, WebSocketServer } from 'ws';
+import { openBrowser, openContext, takePicture } from '../../support/browser.ts';
+import { CLIENT_SECRET, startKeycloak } from '../../support/keycloak.ts';
+import type { Keycloak } from '../../support/keycloak.ts';
+import { skipWithout } from '../../support/peers.ts';
+import { freePorts, startPostern } from '../../support/postern.ts';
+import type { PosternProcess } from '../../support/postern.ts';
+import { until } from '../../support/programs.ts';
+import { createVisitor } from '../../support/visitor.ts';
+import type { Visit, Visitor } from '../../support/visitor.ts';
+
+/** The least that `recheck` can be. */
+const RECHECK_MS = 10_000;
+/** Passed on to tls.connect; the types of ws do not know it. */
+const SERVER_NAME: object = { servername: 'wiki.localhost' };
+
+suite('Keycloak decides who enters', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
+  let app: Server;
+  let postern: PosternProcess;
+  let keycloak: Keycloak;
+
+  const document = (ports: { https: number; health: number }, kcPort: number): string => `version: 1
+listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+providers:
+  keycloak:
+    type: keycloak
+    name: Team account
+    issuer: http://localhost:${kcPort}/realms/main
+    client_id: postern
+    client_secret: "${CLIENT_SECRET}"
+    email_domains: [example.com]
+    recheck: 10s
+sign_in: { url: "https://auth.localhost:${ports.https}" }
+hosts:
+  wiki.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["group:/developers"], tls: local }
+  code.other.test: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["keycloak:email-domain:example.com"], tls: local }
+  roles.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["role:reviewer"] }
+`;
+
+  before(async () => {
+    app = createServer((req, res) => res.end(`app for ${String(req.headers['x-forwarded-user'])}`));
+    const sockets = new WebSocketServer({ server: app });
+    sockets.on('connection', (socket) => socket.on('message', () => socket.send('echo')));
+    await new Promise<void>((done) => {
+      app.listen(0, '127.0.0.1', done);
+    });
+    const [kcPort = 0] = await freePorts(1);
+    postern = await startPostern({ document: (ports) => document(ports, kcPort) });
+    const early = await createVisitor().open(`${url('wiki.localhost')}/`);
+    assert.equal(early.status, 503, 'a provider that is down at the start gives a page');
+    assert.match(early.body, /Team account is not available right now/);
+    const ca = join(postern.dir, 'ca.pem');
+    writeFileSync(ca, (await postern.cli('ca', 'export')).stdout);
+    const signInUrl = `https://auth.localhost:${postern.https}`;
+    keycloak = await startKeycloak({
+      signInUrl,
+      backChannelUrl: signInUrl,
+      port: kcPort,
+      trustedCa: ca,
+      hosts: ['auth.localhost'],
+    });
+    await until(async () => (await createVisitor().open(`${url('wiki.localhost')}/`)).status === 200, 'discovery');
+  });
+  after(async () => {
+    await postern?.close();
+    await keycloak?.close();
+    app?.closeAllConnections();
+    app?.close();
+  });
+
+  const url = (host: string): string => `https://${host}:${postern.https}`;
+
+  const signIn = async (visitor: Visitor, address: string, name: string): Promise<Visit> => {
+    const page = await visitor.open(address);
+    assert.match(page.url, /\/realms\/main\//, `"${address}" leads to Keycloak: ${page.status} ${page.body}`);
+    return visitor.submit(page, { username: name, password: `pw-${name}` });
+  };
+
+  const openSocket = async (visitor: Visitor): Promise<{ closed: Promise<number>; isOpen: () => boolean }> => {
+    const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
+      headers: { cookie: visitor.cookieHeader(`${url('wiki.localhost')}/`), host: `wiki.localhost:${postern.https}` },
+      origin: url('wiki.localhost'),
+      rejectUnauthorized: false,
+      ...SERVER_NAME,
+    });
+    const closed = new Promise<number>((done) => {
+      socket.on('close', () => done(Date.now()));
+    });
+    socket.on('error', () => undefined);
+    await new Promise<void>((done, fail) => {
+      socket.on('open', () => socket.send('hello'));
+      socket.on('message', () => done());
+      socket.on('close', () => fail(new Error('The WebSocket closed before it echoed')));
+    });
+    return { closed, isOpen: () => socket.readyState === WebSocket.OPEN };
+  };
+
+  test('alice enters two apps on unrelated hosts with one sign-in', async () => {
+    const visitor = createVisitor();
+    const wiki = await signIn(visitor, `${url('wiki.localhost')}/page?q=1`, 'alice');
+    assert.equal(wiki.url, `${url('wiki.localhost')}/page?q=1`);
+    assert.equal(wiki.body, 'app for alice');
+    const code = await visitor.open(`${url('code.other.test')}/`);
+    assert.deepEqual([code.status, code.body], [200, 'app for alice']);
+    const roles = await visitor.open(`${url('roles.localhost')}/`);
+    assert.equal(roles.status, 200, `realm roles come from the access token: ${roles.body}`);
+  });
+
+  test('the same in Chromium', { skip: skipWithout('chromium') }, async () => {
+    const browser = await openBrowser();
+    try {
+      const page = await (await openContext(browser)).newPage();
+      await page.goto(`${url('wiki.localhost')}/page?q=1`);
+      await page.fill('input[name="username"]', 'alice');
+      await page.fill('input[name="password"]', 'pw-alice');
+      await page.click('#kc-login');
+      await page.waitForURL(`${url('wiki.localhost')}/page?q=1`);
+      assert.equal(await page.textContent('body'), 'app for alice');
+      await page.goto(`${url('roles.localhost')}/`);
+      assert.equal(await page.textContent('body'), 'app for alice');
+      await page.goto(`${url('wiki.localhost')}/.postern/sign-out`);
+      await takePicture(page, 'keycloak-sign-out');
+      await page.click('button[type="submit"]');
+      await page.waitForURL(/signed-out/);
+      await page.goto(`${url('wiki.localhost')}/`);
+      assert.match(page.url(), /realms\/main/, 'Keycloak asks again');
+    } finally {
+      await browser.close();
+    }
+  });
+
+  test('bob is refused, is added to the group, and enters after the next refresh', async () => {
+    const visitor = createVisitor();
+    const refused = await signIn(visitor, `${url('wiki.localhost')}/`, 'bob');
+    assert.equal(refused.status, 403);
+    assert.match(refused.body, /bob/);
+    await keycloak.addToGroup('bob', 'developers');
+    const addedAt = Date.now();
+    await until(async () => (await visitor.open(`${url('wiki.localhost')}/`)).status === 200, 'bob enters');
+    assert.ok(Date.now() - addedAt < 3 * RECHECK_MS, `it took ${Date.now() - addedAt} ms`);
+  });
+
+  test('a person who leaves the group loses the open WebSocket at the next refresh', async () => {
+    const visitor = createVisitor();
+    await keycloak.addToGroup('carol', 'developers');
+    assert.equal((await signIn(visitor, `${url('wiki.localhost')}/`, 'carol')).status, 200);
+    const socket = await openSocket(visitor);
+    await keycloak.removeFromGroup('carol', 'developers');
+    const leftAt = Date.now();
+    const timer = setTimeout(() => assert.fail('The WebSocket is still open'), 3 * RECHECK_MS);
+    await socket.closed;
+    clearTimeout(timer);
+    assert.ok(Date.now() - leftAt < 3 * RECHECK_MS);
+    assert.equal((await visitor.open(`${url('wiki.localhost')}/`)).status, 403);
+  });
+
+  test('back-channel logout ends the session and drops the WebSocket within a second', async () => {
+    const visitor = createVisitor();
+    const alice = createVisitor();
+    await signIn(alice, `${url('wiki.localhost')}/`, 'alice');
+    assert.equal((await signIn(visitor, `${url('wiki.localhost')}/`, 'bob')).status, 200);
+    const own = await openSocket(visitor);
+    const other = await openSocket(alice);
+    await keycloak.logOut('bob');
+    const answeredAt = Date.now();
+    await Promise.race([own.closed, sleep(5_000)]);
+    assert.ok(
+      !own.isOpen() && Date.now() - answeredAt < 1_000,
+      `after ${Date.now() - answeredAt} ms: ${keycloak.output().slice(-3_000)} ${postern.output().slice(-3_000)}`,
+    );
+    assert.ok(other.isOpen(), "another person's goes on");
+    const after = await visitor.send(`${url('wiki.localhost')}/`, { headers: { accept: 'application/json' } });
+    assert.equal(after.status, 401);
+  });
+
+  test('signing out ends the session with Keycloak too', async () => {
+    const visitor = createVisitor();
+    await signIn(visitor, `${url('wiki.localhost')}/`, 'alice');
+    const form = await visitor.open(`${url('wiki.localhost')}/.postern/sign-out`);
+    const after = await visitor.submit(form, {}, 'sign-out');
+    assert.equal(after.url, `https://auth.localhost:${postern.https}/.postern/signed-out`);
+    assert.match((await visitor.open(`${url('wiki.localhost')}/`)).body, /name="password"/, 'Keycloak asks again');
+  });
+
+  test('new keys: nobody notices', async () => {
+    const visitor = createVisitor();
+    await signIn(visitor, `${url('wiki.localhost')}/`, 'alice');
+    await keycloak.rotateKeys();
+    const fresh = createVisitor();
+    assert.equal((await signIn(fresh, `${url('wiki.localhost')}/`, 'alice')).body, 'app for alice');
+    await sleep(RECHECK_MS + 3_000);
+    assert.equal(
+      (await visitor.open(`${url('wiki.localhost')}/`)).body,
+      'app for alice',
+      'the refresh brought a token by the new key',
+    );
+  });
+
+  test('Keycloak stops: people inside go on, new ones get a clear page, nobody is signed out', async () => {
+    const visitor = createVisitor();
+    await signIn(visitor, `${url('wiki.localhost')}/`, 'alice');
+    const socket = await openSocket(visitor);
+    await keycloak.stop();
+    for (const until = Date.now() + RECHECK_MS + 6_000; Date.now() < until; await sleep(500)) {
+      const inside = await visitor.open(`${url('wiki.localhost')}/`);
+      assert.deepEqual([inside.status, inside.body], [200, 'app for alice']);
+    }
+    assert.ok(socket.isOpen());
+    const page = await createVisitor().open(`${url('wiki.localhost')}/`);
+    assert.equal(page.status, 503);
+    assert.match(page.body, /Team account is not available right now[\s\S]*Nobody has been signed out/);
+    await keycloak.start();
+    const again = createVisitor();
+    await until(async () => (await createVisitor().open(`${url('wiki.localhost')}/`)).status === 200, 'discovery');
+    assert.equal((await signIn(again, `${url('wiki.localhost')}/`, 'alice')).status, 200);
+    assert.ok(socket.isOpen());
+  });
+});
