@@ -85,13 +85,7 @@ function shownDocument(document: Document): Shown {
     watch: document.watch,
     log: { ...document.log },
     providers: Object.fromEntries(document.providers.map((provider) => [provider.id, shownProvider(provider)])),
-    sign_in: {
-      provider: document.signIn.provider ?? undefined,
-      url: document.signIn.url ?? undefined,
-      name: document.signIn.branding.name,
-      logo: document.signIn.branding.logo === null ? undefined : '(an image)',
-      color: document.signIn.branding.color ?? undefined,
-    },
+    sign_in: shownSignIn(document.signIn),
     session: {
       lifetime: formatDuration(session.lifetimeMs),
       idle: formatDuration(session.idleMs),
@@ -161,6 +155,16 @@ function shownSetting(value: SettingValue, isSecret: boolean): Shown | undefined
   if (typeof value === 'number') return formatDuration(value);
   if (!isSecret || value === undefined) return value;
   return typeof value === 'string' ? SECRET : Object.fromEntries(Object.keys(value).map((name) => [name, SECRET]));
+}
+
+function shownSignIn(signIn: Document['signIn']): Shown {
+  return {
+    provider: signIn.provider ?? undefined,
+    url: signIn.url ?? undefined,
+    name: signIn.branding.name,
+    logo: signIn.branding.logo === null ? undefined : '(an image)',
+    color: signIn.branding.color ?? undefined,
+  };
 }
 
 function shownProvider(provider: Provider): Shown {
