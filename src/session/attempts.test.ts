@@ -76,3 +76,17 @@ test('a hundred thousand names do not grow memory past the bound or disturb othe
   assert.ok(attempts.size <= 4_000);
   assert.equal(attempts.begin('bob', '192.0.2.1').kind, 'go');
 });
+
+test('a neighbour behind one address never keeps out who has signed in there, days later either', () => {
+  const { attempts, clock } = rig();
+  assert.equal(attempts.begin('alice', '192.0.2.1').kind, 'go');
+  attempts.succeed('alice', '192.0.2.1');
+  clock.at += 20 * 24 * 3_600_000;
+  // Somebody at the same address tries every name, and takes each turn as soon as there is one.
+  for (let n = 0; n < 200; n++) {
+    attempts.begin(`name-${n}`, '192.0.2.1');
+    clock.at += 1_000;
+  }
+  assert.equal(attempts.begin('name-x', '192.0.2.1').kind, 'wait');
+  assert.equal(attempts.begin('alice', '192.0.2.1').kind, 'go');
+});

@@ -36,6 +36,8 @@ interface Pace {
 const FIRST_DELAY_MS = 1_000;
 /** A counter without a new failure for so long is forgotten. */
 const FADE_MS = 15 * 60_000;
+/** Who has signed in from an address is known there for so long: a neighbour behind the same address holds them back no more. */
+const KNOWN_MS = 30 * 24 * 3_600_000;
 const MAX_ENTRIES = 20_000;
 const PAIR: Pace = { free: 5, maxDelayMs: 60_000 };
 const ACCOUNT: Pace = { free: 20, maxDelayMs: 30_000 };
@@ -55,7 +57,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
   const accounts = createCounters(max, ACCOUNT, clock);
   const addresses = createCounters(max, ADDRESS, clock);
   /** (account, address) pairs that have signed in: crowds elsewhere do not hold them back. */
-  const known = createCounters(max, PAIR, clock);
+  const known = createCounters(max, PAIR, clock, KNOWN_MS);
 
   const keysOf = (typed: string, ip: string | null): { account: string; address: string; pair: string } => {
     const account = canonicaliseName(typed) ?? IMPOSSIBLE;
@@ -112,13 +114,13 @@ interface Counters {
   readonly size: number;
 }
 
-function createCounters(max: number, pace: Pace, clock: Clock): Counters {
+function createCounters(max: number, pace: Pace, clock: Clock, fadeMs: number = FADE_MS): Counters {
   /** In the order of last use, oldest first. */
   const counters = new Map<string, Counter>();
   const live = (key: string): Counter | null => {
     const counter = counters.get(key);
     if (counter === undefined) return null;
-    if (clock.now() - counter.lastAt < FADE_MS) return counter;
+    if (clock.now() - counter.lastAt < fadeMs) return counter;
     counters.delete(key);
     return null;
   };
