@@ -112,6 +112,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     handshakeMs: 5_000,
     minVersion: 'TLSv1.2',
     http2: true,
+    handshakes: 250,
     ...options.settings,
   };
   const transport = new Transport({

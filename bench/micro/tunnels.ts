@@ -51,6 +51,7 @@ async function runGateway(): Promise<void> {
     handshakeMs: 10_000,
     minVersion: 'TLSv1.2',
     http2: true,
+    handshakes: 100_000,
   };
   let tunnels = 0;
   const transport = new Transport({

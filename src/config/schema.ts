@@ -54,11 +54,11 @@ export const documentShape: z.ZodType<DocumentInput> = section(
     version: key(numberOf('1'), "Version of the document's language: 1.", { default: 1 }),
     listen: key(
       listenShape,
-      'Where Postern listens. Written, it lists all listeners; without it: `:80`, `:443` and `127.0.0.1:7070`.',
+      'Where Postern listens. Written, it lists all listeners; without it: `:80`, `:443` and `127.0.0.1:7070`. A reload opens what is new and lets go what is gone; an address that cannot be had refuses it.',
     ),
     workers: key(
       either(whole(1, 256), word('auto'), 'a whole number from 1 to 256, or "auto"'),
-      'Threads that serve requests. `auto`: by cores.',
+      'Threads that serve requests. `auto`: by cores. A reload adds workers; fewer take a restart.',
       {
         default: 'auto',
       },

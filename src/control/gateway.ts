@@ -11,6 +11,7 @@ import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
+import { addressKeyOf } from '../edge/listeners.ts';
 import { startWorkerPool } from '../edge/worker-pool.ts';
 import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createFactors } from '../session/factors.ts';
@@ -24,7 +25,7 @@ import { openStore } from '../store/sqlite.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
 import { createIssuing } from './issuing.ts';
-import { openHealth } from './health.ts';
+import { Health } from './health.ts';
 import { createOperations } from './operations.ts';
 import { prepare } from './prepare.ts';
 import { createReload, newRevision } from './reload.ts';
@@ -32,8 +33,10 @@ import { createSignInDesk } from './sign-in-desk.ts';
 import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
 import { findExposedUpstreams } from './upstream-exposure.ts';
+import { watchDescriptors } from './watch-descriptors.ts';
 import type { Document, Provider as ProviderSettings } from '../config/document.ts';
 import type { OwnedLogger } from '../core/log.ts';
+import type { WorkerPool } from '../edge/worker-pool.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
 import type { PrepareCertificates, Prepared } from './prepare.ts';
@@ -89,6 +92,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const format = logFormatFor(settings.format, 1);
   const log = createLogger({ level: settings.level, format, destination: 1 });
   closers.push(() => log.close());
+  const descriptors = watchDescriptors(log);
+  closers.push(() => descriptors.close());
 
   const store = openStore(dataDir);
   closers.push(() => store.close());
@@ -128,7 +133,9 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   });
 
   const sockets = inheritedSockets();
-  const workers = Object.keys(sockets).length > 0 ? 1 : loaded?.workers || availableParallelism();
+  // Each inherited socket can be in one worker only.
+  const workersOf = (wanted: number): number =>
+    Object.keys(sockets).length > 0 ? 1 : wanted || availableParallelism();
   let isStoreAnswering = true;
   let storeAnsweredAt = systemClock.now();
   const probe = setInterval(() => {
@@ -141,7 +148,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   closers.push(() => clearInterval(probe));
   // They load their modules while the document is being prepared.
   const pool = startWorkerPool({
-    count: workers,
+    count: workersOf(loaded?.workers ?? 0),
     boot: {
       instance: store.instance,
       logLevel: settings.level,
@@ -200,22 +207,39 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const { prepared, printed } = await prepare({ ...source, read: () => first }, provision, isTerminal);
   if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
 
-  const { http, https } = prepared.document.listen;
-  for (const { host, port } of [...http, ...https]) {
-    if (!(`${host ?? '*'}:${port}` in sockets)) await assertAddressFree({ host, port });
-  }
+  const health = new Health({
+    pool,
+    version: options.version,
+    certificates: () => keeper.current() ?? now().certificates.set,
+    issuance: issuing.current,
+    reload: () => lastReload,
+    notServing: () =>
+      isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs
+        ? null
+        : 'the store does not answer for longer than session.stale_for',
+  });
+  // At the very end: until then it tells load balancers that it is not ready any more.
+  closers.unshift(() => health.close());
+  let lastReload = { at: Date.now(), succeeded: true };
 
   const goLive = async (next: Prepared, revision: string): Promise<void> => {
     const { document, certificates } = next;
     const before = live;
+    await assertAddressesFree(document.listen, before?.prepared.document.listen ?? null, sockets);
     const providers = await desk.providers.prepare(document.providers);
+    const move = await health.move(document.listen.health);
     live = { prepared: next, revision };
     try {
-      await pool.apply({ revision, document: withoutSecrets(document), certificates: certificates.set });
+      await pool.apply(
+        { revision, document: withoutSecrets(document), certificates: certificates.set },
+        workersOf(document.workers),
+      );
     } catch (error) {
       live = before ?? live;
+      await move.discard();
       throw error;
     }
+    await move.adopt();
     issuing.useProviders(document.dns);
     keeper.adopt(certificates);
     // What a CA issued since the document was prepared.
@@ -235,13 +259,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   await goLive(prepared, newRevision());
   const current = (): { prepared: Prepared; revision: string } => live ?? { prepared, revision: '' };
 
-  let lastReload = { at: Date.now(), succeeded: true };
   const reload = createReload({
     source,
     certificates: provision,
     log,
     goLive,
     current: () => ({ revision: current().revision, document: now().document }),
+    needsRestart: (document) => workersNote(workersOf(document.workers), pool),
     onDone: (succeeded) => {
       lastReload = { at: succeeded ? Date.now() : lastReload.at, succeeded };
     },
@@ -262,21 +286,6 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   });
   const socket = await openControlSocket(dataDir, operations);
   closers.push(() => socket.close());
-  const health = await openHealth({
-    address: prepared.document.listen.health,
-    pool,
-    version: options.version,
-    workers,
-    certificates: () => keeper.current() ?? now().certificates.set,
-    issuance: issuing.current,
-    reload: () => lastReload,
-    notServing: () =>
-      isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs
-        ? null
-        : 'the store does not answer for longer than session.stale_for',
-  });
-  // At the very end: until then it tells load balancers that it is not ready any more.
-  closers.unshift(() => health.close());
 
   const refresher = setInterval(() => {
     desk.refresher
@@ -311,14 +320,14 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   let isClosing: Promise<void> | null = null;
   return {
     log,
-    workers,
+    workers: pool.count,
     firstLink,
     warnings: printed,
     reload,
     revision: () => current().revision,
     prepared: now,
     close() {
-      isClosing ??= closeAll(closers, health.setDraining);
+      isClosing ??= closeAll(closers, () => health.setDraining());
       return isClosing;
     },
   };
@@ -340,4 +349,29 @@ function authorityOf(provider: ProviderSettings): string {
 async function closeAll(closers: (() => Promise<unknown> | void)[], setDraining: () => void): Promise<void> {
   setDraining();
   for (const close of closers.toReversed()) await close();
+}
+
+/** Of those that no worker listens on yet, nor systemd. */
+async function assertAddressesFree(
+  next: Listen,
+  before: Listen | null,
+  sockets: Readonly<Record<string, number>>,
+): Promise<void> {
+  const known = new Set([...(before?.http ?? []), ...(before?.https ?? [])].map(addressKeyOf));
+  for (const { host, port } of [...next.http, ...next.https]) {
+    const key = addressKeyOf({ host, port });
+    if (!known.has(key) && !(key in sockets)) await assertAddressFree({ host, port });
+  }
+}
+
+type Listen = Prepared['document']['listen'];
+
+/** More workers begin at once; one that ends would take along whoever waits in its queue. */
+function workersNote(wanted: number, { count, most }: WorkerPool): string | null {
+  if (wanted === count) return null;
+  const why =
+    wanted < count
+      ? 'the kernel would reset visitors who wait for the one that ends'
+      : `a running Postern takes at most ${most}`;
+  return `Restart Postern for "workers" ${wanted}: ${count} go on, since ${why}`;
 }

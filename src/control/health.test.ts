@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { Metrics } from '../observe/metrics.ts';
-import { openHealth } from './health.ts';
+import { Health } from './health.ts';
 import type { HealthDeps } from './health.ts';
 
 async function freePort(): Promise<number> {
@@ -16,25 +16,29 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-test('openHealth() is alive all the time, and ready while it serves: neither without its store nor while it ends', async (t) => {
+test('Health is alive all the time, and ready while it serves: neither without its store nor while it ends', async (t) => {
   const port = await freePort();
   let why: string | null = null;
-  const pool = { metrics: () => Promise.resolve([new Metrics().snapshot()]) } as unknown as HealthDeps['pool'];
-  const health = await openHealth({
-    address: { host: '127.0.0.1', port, tls: false, at: [] },
+  const pool = {
+    count: 2,
+    metrics: () => Promise.resolve([new Metrics().snapshot()]),
+  } as unknown as HealthDeps['pool'];
+  const health = new Health({
     pool,
     version: '1.0.0',
-    workers: 2,
     certificates: () => ({ certificates: [] }) as unknown as ReturnType<HealthDeps['certificates']>,
     issuance: () => null,
     reload: () => ({ at: 0, succeeded: true }),
     notServing: () => why,
   });
   t.after(() => health.close());
+  const move = await health.move({ host: '127.0.0.1', port, tls: false, at: [] });
   const ask = async (path: string): Promise<[status: number, text: string]> => {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`);
     return [answer.status, await answer.text()];
   };
+  assert.deepEqual(await ask('/readyz'), [503, 'not ready: it is starting\n']);
+  await move.adopt();
   assert.deepEqual(await ask('/readyz'), [200, 'ready\n']);
   assert.match((await ask('/metrics'))[1], /^postern_ready 1$/m);
   why = 'the store does not answer';

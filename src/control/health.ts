@@ -1,4 +1,7 @@
-/** Opens the health listener of a gateway: ready once a document is live, until it is told to end. */
+/**
+ * The health listener of a gateway: ready once a document is live, until it is told to end. A reload may
+ * move it: the new address is opened beside the old one, which stays until the document is live.
+ */
 import { openHealthServer } from '../observe/health.ts';
 import { mergeSnapshots } from '../observe/metrics.ts';
 import { metricsText } from '../observe/metrics-text.ts';
@@ -7,13 +10,11 @@ import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
 import type { ListenAddress } from '../config/document.ts';
 import type { WorkerPool } from '../edge/worker-pool.ts';
+import type { HealthServer } from '../observe/health.ts';
 
 export interface HealthDeps {
-  /** Null: the document wants none. */
-  readonly address: ListenAddress | null;
   readonly pool: WorkerPool;
   readonly version: string;
-  readonly workers: number;
   readonly certificates: () => CertificateSet;
   readonly issuance: () => Issuance | null;
   readonly reload: () => { readonly at: number; readonly succeeded: boolean };
@@ -21,40 +22,70 @@ export interface HealthDeps {
   readonly notServing: () => string | null;
 }
 
-export interface Health {
-  /** From now on "not ready": load balancers look elsewhere while open requests are answered. */
-  readonly setDraining: () => void;
-  readonly close: () => Promise<void>;
+/** What one of two listeners becomes. */
+export interface Move {
+  readonly adopt: () => Promise<void>;
+  readonly discard: () => Promise<void>;
 }
 
-export async function openHealth(deps: HealthDeps): Promise<Health> {
-  let isDraining = false;
-  const { address } = deps;
-  const notReady = (): string | null => (isDraining ? 'it is ending' : deps.notServing());
-  const server =
-    address === null
-      ? null
-      : await openHealthServer({
-          host: address.host,
-          port: address.port,
-          names: [],
-          notReady,
-          warnings: () => issuanceWarnings(deps.issuance()),
-          metrics: async () =>
-            metricsText({
-              snapshot: mergeSnapshots(await deps.pool.metrics()),
-              version: deps.version,
-              workers: deps.workers,
-              isReady: notReady() === null,
-              reload: deps.reload(),
-              certificates: deps.certificates().certificates,
-              more: issuanceFamilies(deps.issuance()),
-            }),
-        });
-  return {
-    setDraining() {
-      isDraining = true;
-    },
-    close: async () => server?.close(),
-  };
+const STAY: Move = { adopt: () => Promise.resolve(), discard: () => Promise.resolve() };
+
+export class Health {
+  readonly #deps: HealthDeps;
+  #address: ListenAddress | null = null;
+  #server: HealthServer | null = null;
+  #notReady: string | null = 'it is starting';
+
+  constructor(deps: HealthDeps) {
+    this.#deps = deps;
+  }
+
+  /** Null: the document wants none. Rejects with LISTEN_FAILED, and the one that runs stays. */
+  async move(address: ListenAddress | null): Promise<Move> {
+    const isSame = address?.host === this.#address?.host && address?.port === this.#address?.port;
+    if (isSame && this.#notReady === null) return STAY;
+    const next = address === null ? null : await this.#open(address);
+    return {
+      adopt: async () => {
+        const before = this.#server;
+        this.#notReady = null;
+        this.#server = next;
+        this.#address = address;
+        await before?.close();
+      },
+      discard: async () => next?.close(),
+    };
+  }
+
+  /** From now on "not ready": load balancers look elsewhere while open requests are answered. */
+  setDraining(): void {
+    this.#notReady = 'it is ending';
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close();
+  }
+
+  readonly #why = (): string | null => this.#notReady ?? this.#deps.notServing();
+
+  #open({ host, port }: ListenAddress): Promise<HealthServer> {
+    const { pool, version, reload, certificates, issuance } = this.#deps;
+    return openHealthServer({
+      host,
+      port,
+      names: [],
+      notReady: this.#why,
+      warnings: () => issuanceWarnings(issuance()),
+      metrics: async () =>
+        metricsText({
+          snapshot: mergeSnapshots(await pool.metrics()),
+          version,
+          workers: pool.count,
+          isReady: this.#why() === null,
+          reload: reload(),
+          certificates: certificates().certificates,
+          more: issuanceFamilies(issuance()),
+        }),
+    });
+  }
 }

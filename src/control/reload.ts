@@ -23,6 +23,8 @@ export interface ReloaderOptions {
   readonly log: Logger;
   /** Makes the prepared document the one that serves; resolves when every worker has it. */
   readonly goLive: (prepared: Prepared, revision: string) => Promise<void>;
+  /** What of the document that is live now only a restart can change, as people read it. */
+  readonly needsRestart: (document: Document) => string | null;
   /** For metrics. */
   readonly onDone: (succeeded: boolean) => void;
   readonly current: () => { readonly revision: string; readonly document: Document };
@@ -58,27 +60,11 @@ async function reloadOnce(options: ReloaderOptions): Promise<ReloadAnswer> {
     if (prepared === null) return refuse(printed);
     const revision = newRevision();
     await options.goLive(prepared, revision);
-    const restart = needsRestart(before.document, prepared.document);
+    const restart = options.needsRestart(prepared.document);
     if (restart !== null) options.log.warn({ revision }, restart);
     options.log.info({ revision, hosts: prepared.document.hosts.length }, 'Document reloaded');
     return { ok: true, revision, printed: [printed, restart ?? ''].filter((text) => text !== '').join('\n') };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** Sockets are opened once; closing one with a queue would reset visitors. */
-function needsRestart(before: Document, after: Document): string | null {
-  const changed: string[] = [];
-  if (JSON.stringify(addresses(before)) !== JSON.stringify(addresses(after))) changed.push('listen');
-  if (before.workers !== after.workers) changed.push('workers');
-  return changed.length === 0
-    ? null
-    : `Restart Postern for the new value of ${changed.map((key) => `"${key}"`).join(' and ')}`;
-}
-
-function addresses({ listen }: Document): unknown {
-  return [...listen.http, ...listen.https, listen.health].map((one) =>
-    one === null ? null : [one.host, one.port, one.tls],
-  );
 }

@@ -4,7 +4,6 @@ import { serveHttp2 } from '../wire/http2-server.ts';
 import type { Http1Settings } from '../wire/http1-server.ts';
 import type { Ticker } from '../wire/ticker.ts';
 import type { ServeConnection } from './listener.ts';
-import type { ListenerTraits } from './request-context.ts';
 import type { Serve } from './serve.ts';
 import type { Site } from './site.ts';
 
@@ -18,36 +17,19 @@ export interface CodecsOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-export interface Codecs {
-  readonly serve: ServeConnection;
-  /** What a listening port does; connections know their local port. */
-  readonly setListener: (port: number, traits: ListenerTraits) => void;
-}
-
-const REDIRECTING: ListenerTraits = { redirectsToHttps: true };
-
-export function createCodecs(options: CodecsOptions): Codecs {
-  const listeners = new Map<number, ListenerTraits>();
+export function createCodecs(options: CodecsOptions): ServeConnection {
   let made: { readonly site: Site; readonly http1: Http1Settings } | null = null;
   const http1Settings = (): Http1Settings => {
     const site = options.site();
     if (made?.site !== site) made = { site, http1: settingsOf(site, options) };
     return made.http1;
   };
-  return {
-    setListener: (port, traits) => void listeners.set(port, traits),
-    serve(socket, facts, protocol) {
-      const traits = listeners.get(facts.localPort) ?? REDIRECTING;
-      const handle = (exchange: Parameters<Serve>[0]): void => options.serve(exchange, traits);
-      if (protocol === 'h2')
-        return serveHttp2(
-          socket,
-          facts,
-          { ...http1Settings(), http2Streams: options.site().document.limits.http2Streams },
-          handle,
-        );
-      return serveHttp1(socket, facts, http1Settings(), handle);
-    },
+  // oxlint-disable-next-line max-params -- as ServeConnection
+  return (socket, facts, protocol, listener) => {
+    const handle = (exchange: Parameters<Serve>[0]): void => options.serve(exchange, listener);
+    if (protocol === 'http/1.1') return serveHttp1(socket, facts, http1Settings(), handle);
+    const { http2Streams } = options.site().document.limits;
+    return serveHttp2(socket, facts, { ...http1Settings(), http2Streams }, handle);
   };
 }
 

@@ -1,9 +1,11 @@
 /**
  * How many connections may be open at once: in total and per client address, IPv6 by its /64, since
- * one household or one virtual machine owns at least that much. Each worker counts what it accepted
- * itself; the kernel spreads connections evenly over workers, so the limits of the document are
- * divided by the number of workers before they get here.
+ * one household or one virtual machine owns at least that much. Counted over all workers: the kernel
+ * spreads the connections of one address over them as chance has it, so that a share of the limit would
+ * refuse somebody who is well below the whole.
  */
+import { createCountsMemory, SharedCounts } from './shared-counts.ts';
+
 export interface ConnectionCounts {
   readonly connections: number;
   readonly connectionsPerAddress: number;
@@ -11,60 +13,39 @@ export interface ConnectionCounts {
   readonly connectionsPerLoopback: number;
 }
 
-/** A share of a limit for one of `workers` workers: never less than one. */
-export function shareOf(limits: ConnectionCounts, workers: number): ConnectionCounts {
-  const share = (limit: number): number => (limit === Infinity ? limit : Math.max(1, Math.ceil(limit / workers)));
-  return {
-    connections: share(limits.connections),
-    connectionsPerAddress: share(limits.connectionsPerAddress),
-    connectionsPerLoopback: share(limits.connectionsPerLoopback),
-  };
-}
-
 export class ConnectionLimits {
   readonly #limits: () => ConnectionCounts;
-  readonly #byAddress: Map<string, number> = new Map();
-  #open = 0;
+  readonly #counts: SharedCounts;
 
-  constructor(limits: () => ConnectionCounts) {
+  /** Without shared counts it counts for itself. */
+  constructor(limits: () => ConnectionCounts, counts: SharedCounts = new SharedCounts(createCountsMemory(1), 0)) {
     this.#limits = limits;
-  }
-
-  get open(): number {
-    return this.#open;
-  }
-
-  get addresses(): number {
-    return this.#byAddress.size;
+    this.#counts = counts;
   }
 
   /** False where the connection is one too many. Call `leave` once for each true. */
   enter(): boolean {
-    if (this.#open >= this.#limits().connections) return false;
-    this.#open++;
-    return true;
+    if (this.#counts.addOpen(1) <= this.#limits().connections) return true;
+    this.#counts.addOpen(-1);
+    return false;
   }
 
   leave(): void {
-    this.#open--;
+    this.#counts.addOpen(-1);
   }
 
   /** Counts the connection for a canonical address. Call `leaveAddress` once for each true. */
   enterAddress(address: string): boolean {
     const key = addressKey(address);
-    const count = this.#byAddress.get(key) ?? 0;
     const { connectionsPerAddress, connectionsPerLoopback } = this.#limits();
     const isLoopback = address.startsWith('127.') || address === '::1';
-    if (count >= (isLoopback ? connectionsPerLoopback : connectionsPerAddress)) return false;
-    this.#byAddress.set(key, count + 1);
-    return true;
+    if (this.#counts.addAddress(key, 1) <= (isLoopback ? connectionsPerLoopback : connectionsPerAddress)) return true;
+    this.#counts.addAddress(key, -1);
+    return false;
   }
 
   leaveAddress(address: string): void {
-    const key = addressKey(address);
-    const count = this.#byAddress.get(key) ?? 0;
-    if (count <= 1) this.#byAddress.delete(key);
-    else this.#byAddress.set(key, count - 1);
+    this.#counts.addAddress(addressKey(address), -1);
   }
 }
 

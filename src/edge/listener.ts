@@ -9,6 +9,8 @@ import { type ConnectionCounts, ConnectionLimits } from './connection-limits.ts'
 import { listenError } from './listen-error.ts';
 import { peekFirstBytes, type PeekRefusal, type PeekResult } from './peek.ts';
 import { PeekQueue } from './peek-queue.ts';
+import type { ListenerTraits } from './request-context.ts';
+import type { SharedCounts } from './shared-counts.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
 import { answerTlsChallenge, type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
 import { type IpSet, normaliseIp } from '../core/ip-address.ts';
@@ -26,7 +28,13 @@ export interface ServedConnection {
 }
 
 /** Takes a socket whose next bytes are those of the protocol; it begins to flow right after. */
-export type ServeConnection = (socket: Socket, facts: ConnectionFacts, protocol: 'http/1.1' | 'h2') => ServedConnection;
+// oxlint-disable-next-line max-params -- the four things that make a served connection
+export type ServeConnection = (
+  socket: Socket,
+  facts: ConnectionFacts,
+  protocol: 'http/1.1' | 'h2',
+  listener: ListenerTraits,
+) => ServedConnection;
 
 /** Read for each connection, so a reload changes them for the next one. */
 export interface TransportSettings extends ConnectionCounts {
@@ -36,6 +44,8 @@ export interface TransportSettings extends ConnectionCounts {
   readonly handshakeMs: number;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly http2: boolean;
+  /** Connections that may be before the end of their handshake at once. */
+  readonly handshakes: number;
 }
 
 export type RefusalReason =
@@ -63,6 +73,10 @@ export interface TransportOptions {
   readonly ticketKeys: Buffer;
   readonly serve: ServeConnection;
   readonly onRefused: (refusal: Refusal) => void;
+  /** For metrics: accepted by scheme, refused by reason, TLS handshakes by result. */
+  readonly onCount?: (counter: 'connections' | 'connectionsRefused' | 'handshakes', label: string) => void;
+  /** Shared with the other workers; without it, this one counts for itself. */
+  readonly counts?: SharedCounts;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   readonly random?: () => number;
@@ -77,25 +91,45 @@ export interface ListenOn {
   readonly fd?: number;
   /** Shares the port with the other workers. */
   readonly reusePort?: boolean;
+  /** What requests that come by it are told; as ListenerTraits says by default. */
+  readonly redirectsToHttps?: boolean;
 }
 
 export interface OpenListener {
   readonly port: number;
+  /** The document changed what it is for; connections that are open keep their protocol. */
+  readonly change: (to: { readonly tls: boolean; readonly redirectsToHttps: boolean }) => void;
+  /** Takes no more connections, answers what runs on those it has, and closes them. */
+  readonly retire: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/** Part of the connection limit that may be in a handshake at once. */
-const HANDSHAKE_SHARE = 4;
+/** One line in this time says that connections cannot be accepted: it happens at each attempt. */
+const ACCEPT_LINE_MS = 1_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
 const BACKLOG = 4096;
 const DRAIN_TICK_MS = 50;
+const MAX_TURNS = 10_000;
 /** Last part of a drain over which what is still open is closed, so that clients do not all come back at once. */
 const SPREAD_SHARE = 0.25;
 const MAX_SPREAD_MS = 5_000;
 
+/** A listening socket and what it is for at this moment. */
+class Listener implements ListenerTraits {
+  tls: boolean;
+  redirectsToHttps: boolean;
+  isRetired = false;
+
+  constructor({ tls, redirectsToHttps = true }: ListenOn) {
+    this.tls = tls;
+    this.redirectsToHttps = redirectsToHttps;
+  }
+}
+
 /** One accepted connection, from accept to close. */
 interface Connection {
   readonly socket: Socket;
+  readonly listener: Listener;
   readonly tls: boolean;
   readonly peerAddress: string | null;
   /** Address that was counted, to be given back. */
@@ -112,15 +146,16 @@ export class Transport {
   readonly #servers: Set<net.Server> = new Set();
   readonly #refused: Map<RefusalReason, number> = new Map();
   #accepted = 0;
+  #acceptFailedAt = Number.NEGATIVE_INFINITY;
   #isDraining = false;
 
   constructor(options: TransportOptions) {
     const { settings } = options;
     this.#options = options;
-    this.#limits = new ConnectionLimits(settings);
+    this.#limits = new ConnectionLimits(settings, options.counts);
     this.#queue = new PeekQueue({
       handshakeMs: () => settings().handshakeMs,
-      max: () => Math.max(64, Math.floor(settings().connections / HANDSHAKE_SHARE)),
+      max: () => settings().handshakes,
       now: options.now ?? (() => performance.now()),
       onExpired: (_socket, reason) => this.#count(reason === 'timeout' ? 'handshake-timeout' : 'handshake-overflow'),
     });
@@ -129,6 +164,7 @@ export class Transport {
       minVersion: () => settings().minVersion,
       http2: () => settings().http2,
       ticketKeys: options.ticketKeys,
+      onFailed: () => options.onCount?.('handshakes', 'failed'),
     });
   }
 
@@ -145,12 +181,25 @@ export class Transport {
   /** Begins to listen, or rejects with LISTEN_FAILED. */
   async listen(on: ListenOn): Promise<OpenListener> {
     const server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: 65_536 });
-    server.on('connection', (socket) => this.#accept(socket, on.tls));
+    const listener = new Listener(on);
+    server.on('connection', (socket) => this.#accept(socket, listener));
     await startListening(server, on);
-    server.on('error', (error) => this.#refuse('accept-failed', error.message, null, null));
+    server.on('error', (error) => this.#acceptFailed(error));
     this.#servers.add(server);
     const address = server.address() as AddressInfo;
-    return { port: address.port, close: () => this.#closeServer(server) };
+    return {
+      port: address.port,
+      change: (to) => void Object.assign(listener, to),
+      retire: () => this.#retire(server, listener),
+      close: () => this.#closeServer(server),
+    };
+  }
+
+  /** A tunnel stays as long as both ends want. */
+  #retire(server: net.Server, listener: Listener): Promise<void> {
+    listener.isRetired = true;
+    for (const connection of this.#connections) if (connection.listener === listener) connection.served?.drain();
+    return this.#closeServer(server);
   }
 
   setTicketKeys(keys: Buffer): void {
@@ -195,17 +244,40 @@ export class Transport {
 
   async #closeServer(server: net.Server): Promise<void> {
     if (!this.#servers.delete(server)) return;
+    await this.#emptyQueue();
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
   }
 
-  #accept(socket: Socket, tls: boolean): void {
+  /**
+   * Waits for a turn of the event loop in which nobody came in: the kernel resets whoever waits in the queue of
+   * a socket that is closed, and a turn takes one of them.
+   */
+  async #emptyQueue(): Promise<void> {
+    for (let turns = 0; turns < MAX_TURNS; turns++) {
+      const before = this.#accepted;
+      await new Promise((done) => setImmediate(done));
+      if (this.#accepted === before) return;
+    }
+  }
+
+  /** No file descriptors, no memory: those that wait get in when it is over. */
+  #acceptFailed(error: Error): void {
+    const now = performance.now();
+    if (now - this.#acceptFailedAt < ACCEPT_LINE_MS) return this.#count('accept-failed');
+    this.#acceptFailedAt = now;
+    this.#refuse('accept-failed', `Cannot accept connections: ${error.message}`, null, null);
+  }
+
+  #accept(socket: Socket, listener: Listener): void {
     this.#accepted++;
+    const { tls } = listener;
+    this.#options.onCount?.('connections', tls ? 'https' : 'http');
     const { settings } = this.#options;
     const peerAddress = normaliseIp(socket.remoteAddress ?? '');
     const expectsProxy = settings().proxyPeers.contains(peerAddress);
-    const connection: Connection = { socket, tls, peerAddress, counted: null, served: null };
+    const connection: Connection = { socket, listener, tls, peerAddress, counted: null, served: null };
     // Errors of sockets that no codec has yet end in close; a codec adds a listener of its own.
     socket.on('error', destroyThis);
     if (!this.#limits.enter()) {
@@ -280,6 +352,7 @@ export class Transport {
       return;
     }
     const answer = this.#tls.accept(socket, hello, (accepted) => {
+      this.#options.onCount?.('handshakes', accepted.socket.isSessionReused() ? 'resumed' : 'full');
       const facts = factsOf(connection, proxy, { serverName, accepted });
       this.#handOver(connection, accepted.socket, facts, accepted.protocol);
     });
@@ -287,6 +360,7 @@ export class Transport {
     const peerAddress = peerOf(connection, proxy).address;
     const name = serverName === null ? 'a client that names no host' : `"${serverName}"`;
     this.#queue.remove(socket);
+    this.#options.onCount?.('handshakes', 'no-certificate');
     this.#refuse('no-certificate', `Nobody has a certificate for ${name}`, peerAddress, serverName);
     closeWith(socket, UNRECOGNIZED_NAME);
   }
@@ -299,14 +373,15 @@ export class Transport {
       socket.on('error', destroyThis);
       socket.once('close', () => connection.socket.destroy());
     }
-    connection.served = this.#options.serve(socket, facts, protocol);
+    connection.served = this.#options.serve(socket, facts, protocol, connection.listener);
     // node:http2 reads what was un-shifted itself.
     if (protocol === 'http/1.1') socket.resume();
-    if (this.#isDraining) connection.served.drain();
+    if (this.#isDraining || connection.listener.isRetired) connection.served.drain();
   }
 
   #count(reason: RefusalReason): void {
     this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    this.#options.onCount?.('connectionsRefused', reason);
   }
 
   // oxlint-disable-next-line max-params -- the fields of the one record it makes

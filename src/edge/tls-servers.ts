@@ -36,6 +36,8 @@ export interface TlsServersOptions {
   readonly http2: () => boolean;
   /** 48 bytes, the same in all workers. */
   readonly ticketKeys: Buffer;
+  /** For metrics. */
+  readonly onFailed?: () => void;
 }
 
 export type TlsAnswer = 'started' | 'no-certificate';
@@ -125,7 +127,7 @@ export class TlsServers {
     const made = { server, policy, authorities: parseAuthorities(policy?.ca ?? []) };
     server.on('secureConnection', (socket) => this.#onSecure(socket, made));
     // The socket is destroyed by then, and the listener counts its close.
-    server.on('tlsClientError', () => undefined);
+    server.on('tlsClientError', () => this.#options.onFailed?.());
     const eldest = this.#servers.keys().next();
     if (this.#servers.size >= MAX_SERVERS && eldest.done !== true) this.#servers.delete(eldest.value);
     this.#servers.set(key, made);

@@ -3,6 +3,7 @@
  * them of changes and waits for all. A worker that dies is replaced with the newest snapshot; one that
  * dies at once again and again is given up with a clear line, since something is wrong with the machine.
  */
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { openChannel } from '../core/channel.ts';
 import { PosternError } from '../core/errors.ts';
@@ -14,7 +15,8 @@ import { retireSnapshot } from '../observe/metrics.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ChallengeAnswer } from './challenge-board.ts';
-import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
+import { type CountsMemory, createCountsMemory, SharedCounts } from './shared-counts.ts';
+import type { ControlMethods, PoolMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
 /** Two half-spaces of 8 MB and their reserve: twice that is 3 % less CPU a request, and 30 MB more for 9 000 idle tunnels. */
 const HEAP = { maxYoungGenerationSizeMb: 24 };
@@ -26,7 +28,7 @@ const RESTARTS_BORNE = 5;
 
 export interface WorkerPoolOptions {
   readonly count: number;
-  readonly boot: Omit<WorkerBoot, 'index' | 'workers'>;
+  readonly boot: Omit<WorkerBoot, 'index' | 'counts' | 'part'>;
   readonly control: ControlMethods;
   readonly log: Logger;
   /** Whether the store answers: the heartbeat says that every change of a session has been told. */
@@ -36,7 +38,14 @@ export interface WorkerPoolOptions {
 }
 
 export interface WorkerPool {
-  readonly apply: (snapshot: WorkerSnapshot) => Promise<void>;
+  readonly count: number;
+  /** Most workers that a reload can come to. */
+  readonly most: number;
+  /**
+   * Opens the addresses that are new, swaps the snapshot in every worker, starts workers that are missing
+   * to `workers`. Rejects with LISTEN_FAILED where an address cannot be had; then nothing has changed.
+   */
+  readonly apply: (snapshot: Snapshot, workers: number) => Promise<void>;
   readonly replaceCertificates: (certificates: CertificateSet) => void;
   readonly replaceTicketKeys: (keys: Uint8Array) => void;
   readonly replaceAssertionKey: (key: SigningKey) => void;
@@ -49,11 +58,18 @@ export interface WorkerPool {
   readonly drain: (deadlineMs: number) => Promise<void>;
 }
 
+type Snapshot = Omit<WorkerSnapshot, 'workers'>;
+
 interface Member {
   readonly index: number;
+  /** Its part of the shared counts. */
+  readonly part: number;
   readonly worker: Worker;
   readonly channel: Channel<WorkerMethods>;
 }
+
+/** Parts of the shared counts: for as many workers again as begin, and for those that take others' places. */
+const SPARE_PARTS = 4;
 
 export function startWorkerPool(options: WorkerPoolOptions): WorkerPool {
   return new Pool(options);
@@ -63,6 +79,12 @@ class Pool implements WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #members = new Map<number, Member>();
   readonly #heart: NodeJS.Timeout;
+  readonly #counts: CountsMemory;
+  /** Parts that nobody writes. */
+  readonly #freeParts: number[];
+  readonly most: number;
+  /** Workers that met a defect and answer what runs; others have their places. */
+  readonly #leaving = new Set<Member>();
   /** When workers died, to tell an accident from a machine that cannot run them. */
   #deaths: number[] = [];
   #snapshot: WorkerSnapshot | null = null;
@@ -77,6 +99,10 @@ class Pool implements WorkerPool {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
+    this.most = 2 * Math.max(options.count, availableParallelism());
+    const parts = this.most + SPARE_PARTS;
+    this.#counts = createCountsMemory(parts);
+    this.#freeParts = Array.from({ length: parts }, (_, at) => at);
     this.#ticketKeys = options.boot.ticketKeys;
     this.#assertionKey = options.boot.assertionKey;
     for (let index = 0; index < options.count; index++) this.#start(index);
@@ -86,9 +112,27 @@ class Pool implements WorkerPool {
     }, HEARTBEAT_MS).unref();
   }
 
-  async apply(next: WorkerSnapshot): Promise<void> {
+  get count(): number {
+    return this.#members.size;
+  }
+
+  async apply(snapshot: Snapshot, workers: number): Promise<void> {
+    const before = this.#snapshot;
+    if (before !== null) await this.#openListeners(before, snapshot);
+    const next = { ...snapshot, workers: Math.max(this.count, Math.min(workers, this.most)) };
     this.#snapshot = next;
     await Promise.all(this.#all().map((member) => member.channel.call('apply', next)));
+    const missing = Array.from({ length: next.workers }, (_, index) => index).filter((at) => !this.#members.has(at));
+    await Promise.all(missing.map((index) => this.#start(index).channel.call('apply', next)));
+  }
+
+  /** All workers have the new addresses, or none. */
+  async #openListeners(before: Snapshot, next: Snapshot): Promise<void> {
+    const calls = this.#all().map((member) => member.channel.call('openListeners', next.document.listen));
+    const failed = (await Promise.allSettled(calls)).find(({ status }) => status === 'rejected');
+    if (failed === undefined) return;
+    for (const member of this.#all()) member.channel.send('keepListeners', before.document.listen);
+    throw (failed as PromiseRejectedResult).reason;
   }
 
   replaceCertificates(certificates: CertificateSet): void {
@@ -133,9 +177,10 @@ class Pool implements WorkerPool {
 
   async drain(deadlineMs: number): Promise<void> {
     this.#isEnding = true;
-    await Promise.allSettled(this.#all().map((member) => member.channel.call('drain', deadlineMs)));
+    const all = [...this.#all(), ...this.#leaving];
+    await Promise.allSettled(all.map((member) => member.channel.call('drain', deadlineMs)));
     clearInterval(this.#heart);
-    await Promise.all(this.#all().map((member) => member.worker.terminate()));
+    await Promise.all(all.map((member) => member.worker.terminate()));
   }
 
   #all(): Member[] {
@@ -143,51 +188,76 @@ class Pool implements WorkerPool {
   }
 
   #start(index: number): Member {
-    const { boot, count, control, log } = this.#options;
+    const { boot, control, log } = this.#options;
+    const part = this.#freeParts.shift();
+    if (part === undefined) throw new PosternError('INTERNAL', 'Cannot start edge worker: too many are ending');
     const workerData: WorkerBoot = {
       ...boot,
       ticketKeys: this.#ticketKeys,
       assertionKey: this.#assertionKey,
       index,
-      workers: count,
+      counts: this.#counts,
+      part,
     };
     const worker = new Worker(new URL(WORKER, import.meta.url), {
       workerData,
       name: `edge ${index}`,
       resourceLimits: HEAP,
     });
-    const member: Member = { index, worker, channel: openChannel<WorkerMethods>(worker, control) };
+    const methods: ControlMethods & PoolMethods = { ...control, metDefect: () => this.#onDefect(member) };
+    const member: Member = { index, part, worker, channel: openChannel<WorkerMethods>(worker, methods) };
     this.#members.set(index, member);
     worker.on('error', (error) => log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'));
     worker.on('exit', () => this.#onExit(member));
+    for (const answer of this.#challenges.values()) member.channel.send('showChallenge', answer);
     return member;
   }
 
   #onExit(member: Member): void {
-    member.channel.fail(`Cannot reach edge worker ${member.index}: it ended`);
-    this.#members.delete(member.index);
+    const { index, part } = member;
+    member.channel.fail(`Cannot reach edge worker ${index}: it ended`);
+    new SharedCounts(this.#counts, part).clear();
+    this.#freeParts.push(part);
+    if (this.#leaving.delete(member)) return;
+    this.#members.delete(index);
     if (this.#isEnding) return;
-    this.#retire(member.index);
-    const now = performance.now();
-    this.#deaths = [...this.#deaths.filter((at) => now - at < RESTART_WINDOW_MS), now];
-    if (this.#snapshot === null || this.#deaths.length > RESTARTS_BORNE) {
-      const facts = { deaths: this.#deaths.length };
-      this.#options.onGiveUp(
-        new PosternError('INTERNAL', 'Cannot keep edge workers alive: see the errors above', facts),
-      );
-      return;
-    }
-    this.#replace(member.index, this.#snapshot);
+    this.#retire(index);
+    if (this.#mayReplace()) void this.#replace(index);
   }
 
-  #replace(index: number, snapshot: WorkerSnapshot): void {
+  /** Another worker listens beside it first, so that nobody is turned away; then it answers what runs and ends. */
+  #onDefect(member: Member): void {
+    if (this.#isEnding || this.#members.get(member.index) !== member) return;
+    const hasInherited = Object.keys(this.#options.boot.inheritedSockets).length > 0;
+    // The socket would be closed with its worker, and nobody but systemd can open it: it goes on as it is.
+    if (hasInherited || this.#snapshot === null || !this.#mayReplace()) return;
+    const { drainMs } = this.#snapshot.document.limits;
+    this.#leaving.add(member);
+    this.#retire(member.index);
+    void this.#replace(member.index)
+      .then(() => member.channel.call('drain', drainMs))
+      .catch(() => undefined)
+      .then(() => member.worker.terminate());
+  }
+
+  /** False where workers die again and again: then the process is given up. */
+  #mayReplace(): boolean {
+    const now = performance.now();
+    this.#deaths = [...this.#deaths.filter((at) => now - at < RESTART_WINDOW_MS), now];
+    if (this.#snapshot !== null && this.#deaths.length <= RESTARTS_BORNE) return true;
+    const facts = { deaths: this.#deaths.length };
+    this.#options.onGiveUp(new PosternError('INTERNAL', 'Cannot keep edge workers alive: see the errors above', facts));
+    return false;
+  }
+
+  async #replace(index: number): Promise<void> {
     const { log } = this.#options;
     log.warn({ worker: index }, 'Edge worker is started again');
-    const { channel } = this.#start(index);
-    for (const answer of this.#challenges.values()) channel.send('showChallenge', answer);
-    channel.call('apply', snapshot).catch((error: unknown) => {
+    try {
+      await this.#start(index).channel.call('apply', this.#snapshot as WorkerSnapshot);
+    } catch (error) {
       log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker cannot take the configuration');
-    });
+    }
   }
 
   #retire(index: number): void {

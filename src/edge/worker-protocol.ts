@@ -9,18 +9,22 @@ import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ChallengeAnswer } from './challenge-board.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
+import type { CountsMemory } from './shared-counts.ts';
 
 /** What a worker starts with and gets again at each reload. Swapped as one. */
 export interface WorkerSnapshot {
   readonly revision: string;
   readonly document: Document;
   readonly certificates: CertificateSet;
+  /** How many workers there are: what cannot be counted together is shared out among them. */
+  readonly workers: number;
 }
 
 export interface WorkerBoot {
   readonly index: number;
-  /** How many workers there are: limits are shared out among them. */
-  readonly workers: number;
+  /** Connections of all workers; this one writes the part of this number. */
+  readonly counts: CountsMemory;
+  readonly part: number;
   /** Cookie names carry it, since cookies ignore ports. */
   readonly instance: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -46,8 +50,18 @@ export type ControlMethods = {
   touchTokens: (seen: readonly (readonly [key: string, at: number])[]) => void;
 };
 
+/** What the pool of workers serves beside. */
+export type PoolMethods = {
+  /** An exception that nobody caught: the worker goes on as it can until another has taken its place. */
+  metDefect: () => void;
+};
+
 /** What a worker serves. */
 export type WorkerMethods = {
+  /** Opens what the next document adds, before it goes live. Rejects with LISTEN_FAILED, and has opened nothing then. */
+  openListeners: (listen: Document['listen']) => Promise<void>;
+  /** Lets go what the document that stays has not. */
+  keepListeners: (listen: Document['listen']) => void;
   /** Compiles beside, swaps, decides every open exchange again. Rejects with LISTEN_FAILED at the first snapshot. */
   apply: (snapshot: WorkerSnapshot) => Promise<void>;
   /** New certificates for the same document. */

@@ -26,14 +26,15 @@ import { IntervalTicker } from '../wire/ticker.ts';
 import { createAssertions } from './assertion.ts';
 import { ChallengeBoard } from './challenge-board.ts';
 import { createCodecs } from './codecs.ts';
-import { shareOf } from './connection-limits.ts';
 import { createFinish } from './finish.ts';
 import { Transport } from './listener.ts';
 import { createIdentityHeaders } from './identity-headers.ts';
+import { Listeners } from './listeners.ts';
 import { createLongLived } from './long-lived.ts';
 import { createServe } from './serve.ts';
+import { SharedCounts } from './shared-counts.ts';
 import { createSite, signInHostOf } from './site.ts';
-import type { ControlMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
+import type { ControlMethods, PoolMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 import type { FindClient } from '../wire/client-address.ts';
 import type { GateSettings } from '../gate/gate.ts';
 import type { Document } from '../config/document.ts';
@@ -41,8 +42,7 @@ import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { Http1Refusal } from '../wire/http1-server.ts';
-import type { ListenOn, TransportSettings } from './listener.ts';
-import type { ListenerTraits } from './request-context.ts';
+import type { TransportSettings } from './listener.ts';
 import type { Site } from './site.ts';
 
 const HEARTBEAT_MISSED_MS = 1_000;
@@ -50,6 +50,9 @@ const TICK_MS = 250;
 const SLICE_MS = 4;
 /** Heads and small answers are cut out of it: with 8 KiB a new one was needed every five requests. */
 Buffer.poolSize = 32_768;
+/** Part of the connection limit that may be in a handshake at once, and the least in a worker. */
+const HANDSHAKE_SHARE = 4;
+const MIN_HANDSHAKES = 64;
 
 const boot = workerData as WorkerBoot;
 if (parentPort === null) throw new Error('Cannot run: an edge worker is started by the control thread');
@@ -67,6 +70,7 @@ interface Current {
 let held: Current | null = null;
 let { assertionKey } = boot;
 let lastBeat = performance.now();
+let linesDropped = 0;
 
 const log = createLogger({
   level: boot.logLevel,
@@ -82,7 +86,9 @@ const certificates = createCertificateStore(EMPTY_CERTIFICATE_SET);
 const challenges = new ChallengeBoard();
 const isOwnCookieName = createOwnCookieTest(boot.instance);
 
-const control = openChannel<ControlMethods>(parentPort, {
+const control = openChannel<ControlMethods & PoolMethods>(parentPort, {
+  openListeners: (listen) => listeners.open(listen),
+  keepListeners: (listen) => listeners.keep(listen),
   apply,
   replaceCertificates: certificates.replace,
   replaceTicketKeys: (keys: Uint8Array) => transport.setTicketKeys(Buffer.from(keys)),
@@ -143,18 +149,29 @@ const serve = createServe({
     () => boot.logLevel === 'info' || boot.logLevel === 'debug',
   ),
 });
-const codecs = createCodecs({ site: currentSite, serve, ticker, onRefused, onDefect });
+const serveConnection = createCodecs({ site: currentSite, serve, ticker, onRefused, onDefect });
 const transport = new Transport({
   settings: () => current().transport,
   certificates,
   challengeFor: (serverName) => challenges.contextFor(serverName),
   ticketKeys: Buffer.from(boot.ticketKeys),
-  serve: codecs.serve,
+  serve: serveConnection,
+  counts: new SharedCounts(boot.counts, boot.part),
+  onCount: (counter, label) => metrics.count(counter, label),
   onRefused: (refusal) =>
     log.warn(
       { ...refusal, code: refusal.reason === 'no-certificate' ? 'TLS_NO_CERTIFICATE' : 'BAD_REQUEST' },
       'Connection refused',
     ),
+});
+
+const listeners = new Listeners(transport, boot.inheritedSockets);
+
+// Some exchange is lost, nobody knows which: what runs is answered, and another worker takes over.
+process.on('uncaughtException', (error) => {
+  metrics.count('errors', 'INTERNAL');
+  log.error({ code: 'INTERNAL', err: error }, 'Edge worker met a defect: another takes its place');
+  control.send('metDefect');
 });
 
 function current(): Current {
@@ -184,33 +201,21 @@ async function apply(snapshot: WorkerSnapshot): Promise<void> {
     site: createSite(snapshot.revision, document, table),
     findClient: createFindClient(document.trustedProxies),
     gate: settingsForGate(document),
-    transport: transportSettings(document),
+    transport: transportSettings(document, snapshot.workers),
     release: upstreams.retain(actions.filter((action) => action.kind === 'proxy')),
   };
   certificates.replace(snapshot.certificates);
   held = next;
   before?.release();
   await gate.redecide();
-  if (before !== null) return;
-  setInterval(tick, TICK_MS).unref();
-  await listenAll(document);
+  if (before === null) setInterval(tick, TICK_MS).unref();
+  await listeners.open(document.listen);
+  listeners.keep(document.listen);
 }
 
 function tick(): void {
   longLived.tick(performance.now());
   gate.tick();
-}
-
-/** A plain listener redirects to HTTPS unless it has `tls: off`. */
-async function listenAll({ listen }: Document): Promise<void> {
-  for (const { host, port, tls } of listen.http) await listenOn({ host, port, tls: false }, { redirectsToHttps: tls });
-  for (const { host, port } of listen.https) await listenOn({ host, port, tls: true }, { redirectsToHttps: true });
-}
-
-async function listenOn(on: ListenOn, traits: ListenerTraits): Promise<void> {
-  const fd = boot.inheritedSockets[`${on.host ?? '*'}:${on.port}`];
-  const opened = await transport.listen(fd === undefined ? { ...on, reusePort: boot.workers > 1 } : { ...on, fd });
-  codecs.setListener(opened.port, traits);
 }
 
 function settingsForGate(document: Document): GateSettings {
@@ -228,9 +233,13 @@ function settingsForGate(document: Document): GateSettings {
   };
 }
 
-function transportSettings({ limits, listen, tls }: Document): TransportSettings {
+function transportSettings({ limits, listen, tls }: Document, workers: number): TransportSettings {
+  const { connections, connectionsPerAddress, connectionsPerLoopback } = limits;
   return {
-    ...shareOf(limits, boot.workers),
+    connections,
+    connectionsPerAddress,
+    connectionsPerLoopback,
+    handshakes: Math.max(MIN_HANDSHAKES, Math.floor(connections / HANDSHAKE_SHARE / workers)),
     proxyPeers: createIpSet(listen.proxyProtocol),
     handshakeMs: limits.tlsHandshakeMs,
     minVersion: tls.minVersion,
@@ -261,6 +270,9 @@ function takeMetrics(): MetricsSnapshot {
   let upstreamConnections = 0;
   for (const stats of upstreams.stats()) upstreamConnections += stats.connections;
   metrics.set('upstreamConnections', upstreamConnections);
+  const dropped = accessLog.dropped();
+  metrics.add('logLinesDropped', dropped - linesDropped);
+  linesDropped = dropped;
   return metrics.snapshot();
 }
 

@@ -77,9 +77,9 @@ const KEPT_BYTES = 65_536;
 const DRAIN_IDLE_MS = 500;
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
-/** When to ask a client that sent FIN whether it still listens: ms after the FIN, each once. */
 /** How long an idle connection remembers the fields of its last request. */
 const MEMORY_MS = 5_000;
+/** When to ask a client that sent FIN whether it still listens: ms after the FIN, each once. */
 const PROBES_MS = [1_000, 2_000, 10_000];
 const ANSWERED = new PosternError('CLIENT_CLOSED', 'The answer was complete before the request body');
 const NEVER = Number.POSITIVE_INFINITY;
