@@ -12,6 +12,7 @@ import { startGateway } from '../control/gateway.ts';
 import { watchDocument } from '../control/watch-document.ts';
 import type { DocumentSource } from '../control/document-source.ts';
 import type { Gateway } from '../control/gateway.ts';
+import type { OwnedLogger } from '../core/log.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
 import type { HostAndPort } from '../config/listen-address.ts';
 import type { Fault } from '../config/reading.ts';
@@ -29,6 +30,7 @@ export interface RunOptions {
 export async function run(options: RunOptions): Promise<void> {
   const source = await sourceOf(options);
   const watcher = watchDocument(source);
+  const defects = watchDefects();
   const gateway = await startGateway({
     source,
     dataDir: resolve(options.data),
@@ -36,6 +38,7 @@ export async function run(options: RunOptions): Promise<void> {
     isTerminal: isTerminal(),
     onFatal: failWith,
   });
+  defects.start(gateway.log, () => gateway.close().then(() => process.exit(1), failWith));
   if (gateway.warnings !== '') printError(gateway.warnings);
   announce(gateway, options);
   keepCompiled();
@@ -55,6 +58,35 @@ export async function run(options: RunOptions): Promise<void> {
     end('SIGINT');
     process.once('SIGINT', () => process.exit(130));
   });
+}
+
+const DEFECTS_BORNE = 10;
+const DEFECT_WINDOW_MS = 60_000;
+
+/**
+ * An exception that nobody caught in this thread has spoilt one operation; visitors are served by others. It
+ * is told and Postern goes on; where they come again and again it ends in order, for a clean start.
+ */
+function watchDefects(): { readonly start: (log: OwnedLogger, end: () => void) => void } {
+  let told: OwnedLogger | null = null;
+  let giveUp = (): void => process.exit(1);
+  let times: number[] = [];
+  process.on('uncaughtException', (error) => {
+    if (told === null) failWith(error);
+    told.error({ code: 'INTERNAL', err: error }, 'A defect was met outside of requests: Postern goes on');
+    const now = performance.now();
+    times = [...times.filter((at) => now - at < DEFECT_WINDOW_MS), now];
+    if (times.length <= DEFECTS_BORNE) return;
+    told.error({ code: 'INTERNAL' }, 'Too many defects: Postern ends, to be started again');
+    times = [];
+    giveUp();
+  });
+  return {
+    start(log, end) {
+      told = log;
+      giveUp = end;
+    },
+  };
 }
 
 /** SIGHUP asks for a reload, but is also what the kernel sends when the terminal that Postern runs on is closed. */

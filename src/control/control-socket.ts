@@ -147,10 +147,7 @@ export function askControl(dataDir: string, operation: string, input: unknown, o
       req.destroy();
     });
     req.on('error', (error: NodeJS.ErrnoException) => {
-      const hint =
-        error.code === 'EACCES'
-          ? 'it belongs to another user: run this as the user that Postern runs as'
-          : 'no Postern runs with this data folder';
+      const hint = HINTS[error.code ?? ''] ?? 'no Postern runs with this data folder';
       reject(
         new PosternError(
           'CONTROL_UNAVAILABLE',
@@ -163,3 +160,10 @@ export function askControl(dataDir: string, operation: string, input: unknown, o
     req.end(JSON.stringify(input));
   });
 }
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'it belongs to another user: run this as the user that Postern runs as',
+  ECONNRESET: 'Postern runs but turned this away; see its log',
+  EPIPE: 'Postern runs but turned this away; see its log',
+  EAGAIN: 'Postern runs but takes no orders now; see its log',
+};

@@ -193,6 +193,9 @@ function timeoutError({ target, timeoutMs }: ConnectRequest): PosternError {
 export function unreachableError({ target }: { readonly target: Target }, cause: Error | null): PosternError {
   const reason = cause === null ? 'its name has no address' : reasonOf(cause);
   const facts = { server: target.label, reason: codeOf(cause) };
+  // Ours, not the app's: it is not counted against it.
+  if (OUR_LIMITS.has(facts.reason ?? ''))
+    return new PosternError('OVERLOADED', `Cannot connect to "${target.label}": ${reason}`, facts, cause);
   return new PosternError('UPSTREAM_UNREACHABLE', `Cannot connect to "${target.label}": ${reason}`, facts, cause);
 }
 
@@ -202,6 +205,8 @@ function tlsError(target: Target, cause: unknown): PosternError {
   return new PosternError('UPSTREAM_TLS', `Cannot connect to "${target.label}" over TLS: ${reason}`, facts, cause);
 }
 
+const OUR_LIMITS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
+
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused; is the app running?',
   ECONNRESET: 'the connection was reset',
@@ -209,6 +214,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'its network is unreachable',
   ENOTFOUND: 'its name does not resolve',
   EAI_AGAIN: 'the name server did not answer',
+  EMFILE: 'no file descriptors are left; raise LimitNOFILE',
+  ENFILE: 'the machine has no file descriptors left',
+  EADDRNOTAVAIL: 'no local port is left for it',
   ENOENT: 'the socket does not exist',
   EACCES: 'the socket may not be opened by this user',
   ETIMEDOUT: 'the connection timed out',

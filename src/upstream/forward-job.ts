@@ -174,7 +174,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
   onNoClient(error: PosternError): void {
     const member = this.#leave();
     if (this.#isOver || member === null) return;
-    if (error.code !== 'UPSTREAM_BUSY') member.target.passive.recordFailure(this.#deps.clock.now());
+    if (error.code !== 'UPSTREAM_BUSY' && error.code !== 'OVERLOADED')
+      member.target.passive.recordFailure(this.#deps.clock.now());
     this.#tried ??= [];
     this.#tried.push(member);
     const { members } = this.#group as Group;

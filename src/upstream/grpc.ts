@@ -10,6 +10,7 @@ const UNAVAILABLE = '14';
 const STATUS: Readonly<Record<string, string>> = {
   UPSTREAM_TIMEOUT: '4',
   UPSTREAM_BUSY: '8',
+  OVERLOADED: '8',
   PAYLOAD_TOO_LARGE: '8',
   UPSTREAM_BAD_RESPONSE: '13',
   LOOP_DETECTED: '13',

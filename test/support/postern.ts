@@ -1,7 +1,7 @@
 /** Starts a real Postern process in a fresh folder, as an operator would, and signs people in through its pages. */
 import { spawn, execFile } from 'node:child_process';
 import type { ChildProcess, ExecFileException } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,6 +48,10 @@ export interface PosternOptions {
   readonly keepDir?: string;
   /** Those of a process that ran before, for a restart. */
   readonly ports?: { readonly https: number; readonly health: number };
+  /** One of `files`, loaded into every thread before the program; it knows the folder as DEFECTS. */
+  readonly preload?: string;
+  /** A file that takes what goes to standard output instead of `output`. */
+  readonly stdout?: string;
 }
 
 /** Ports that were free a moment ago. */
@@ -76,14 +80,16 @@ export async function startPostern(options: PosternOptions): Promise<PosternProc
   const args = ['run', '--config', configFile, '--data', dataDir, ...(options.args ?? [])];
   const pin = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
   const [command = PROGRAM, ...rest] = [...pin, ...(options.wrap ?? []), PROGRAM, ...args];
+  const preload =
+    options.preload === undefined ? {} : { NODE_OPTIONS: `--import ${join(dir, options.preload)}`, DEFECTS: dir };
   const child = spawn(command, rest, {
     cwd: dir,
-    env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...preload, ...options.env },
+    stdio: ['ignore', options.stdout === undefined ? 'pipe' : openSync(options.stdout, 'w'), 'pipe'],
   });
   let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
   const killer = (): unknown => child.kill('SIGKILL');
   process.once('exit', killer);

@@ -1,0 +1,219 @@
+/**
+ * What may never end Postern: defects in a worker and in the control thread, no file descriptors, a disk that
+ * takes no more. Each has its clear line, costs only what it must, and is over when its cause is.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { addUser, signIn, startPostern } from '../../support/postern.ts';
+import { until } from '../../support/programs.ts';
+import { sendRaw } from '../../support/raw.ts';
+import { startScriptedApp } from '../../support/scripted-app.ts';
+import type { PosternProcess } from '../../support/postern.ts';
+import type { ScriptedApp } from '../../support/scripted-app.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n';
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+/** Loaded into every thread: throws where nobody catches once a file of that name appears. */
+const INJECTION = `
+import { existsSync, unlinkSync } from 'node:fs';
+import { isMainThread, workerData } from 'node:worker_threads';
+const name = isMainThread ? 'main' : workerData !== null && 'part' in workerData ? 'worker' : null;
+if (name !== null) setInterval(() => {
+  for (const kind of ['throw', 'reject']) {
+    const file = process.env.DEFECTS + '/' + name + '-' + kind;
+    if (!existsSync(file)) continue;
+    unlinkSync(file);
+    if (kind === 'throw') throw new Error('defect by test');
+    void Promise.reject(new Error('defect by test'));
+  }
+}, 20).unref();
+`;
+
+suite('Postern outlives', { timeout: 120_000 }, () => {
+  let app: ScriptedApp;
+
+  before(async () => {
+    app = await startScriptedApp();
+    app.on('', ({ socket }) => void socket.write(OK));
+  });
+  after(() => app?.close());
+
+  /** Visitors one after the other, each with a connection of its own, until told to stop; answers what went wrong. */
+  function visit(port: number): { stop: () => Promise<{ good: number; bad: string[] }> } {
+    const bad: string[] = [];
+    let good = 0;
+    const ending = new AbortController();
+    const loops = Array.from({ length: 6 }, async () => {
+      while (!ending.signal.aborted) {
+        const { statuses, error } = await sendRaw(port, GET, { pauseMs: 0, quietMs: 10_000 });
+        if (statuses[0] === 200) good++;
+        else bad.push(error ?? `closed ${statuses.join()}`);
+      }
+    });
+    return {
+      async stop() {
+        ending.abort();
+        await Promise.all(loops);
+        return { good, bad };
+      },
+    };
+  }
+
+  async function startWithDefects(
+    workers: number,
+  ): Promise<{ postern: PosternProcess; meet: (what: string) => Promise<void> }> {
+    const postern = await startPostern({
+      files: { 'defects.mjs': INJECTION },
+      document: ({ http, health }) => `version: 1
+workers: ${workers}
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+log: { level: warn }
+hosts:
+  app.test: { to: "http://127.0.0.1:${app.port}", allow: [public], tls: off }
+`,
+      preload: 'defects.mjs',
+    });
+    return {
+      postern,
+      async meet(what) {
+        const from = postern.output().length;
+        writeFileSync(join(postern.dir, what), '');
+        await postern.waitFor('defect by test', from);
+      },
+    };
+  }
+
+  for (const workers of [1, 2]) {
+    test(`defects of a worker (${workers} in all): another takes its place, and it listens before the first one ends`, async () => {
+      const { postern, meet } = await startWithDefects(workers);
+      const visitors = visit(postern.http);
+      try {
+        for (const kind of ['throw', 'reject', 'throw']) {
+          const from = postern.output().length;
+          await meet(`worker-${kind}`);
+          await postern.waitFor('Edge worker is started again', from);
+          // The one that met it answers what runs and is gone by then.
+          await new Promise((done) => setTimeout(done, 2_000));
+        }
+      } finally {
+        const { good, bad } = await visitors.stop();
+        assert.equal(await postern.close(), 0);
+        // Three sockets were closed under load; whoever came between the last look into the queue and the close
+        // is reset by the kernel, and nobody else may be.
+        assert.ok(bad.length <= 3 && bad.every((one) => one === 'ECONNRESET'), `${bad.join()}; ${good} were served`);
+        assert.ok(good > 100);
+      }
+    });
+  }
+
+  test('a defect of the control thread: it is told, and orders are still taken', async () => {
+    const { postern, meet } = await startWithDefects(1);
+    try {
+      await meet('main-throw');
+      await meet('main-reject');
+      assert.deepEqual((await sendRaw(postern.http, GET)).statuses, [200]);
+      assert.equal((await postern.cli('reload')).code, 0);
+    } finally {
+      assert.equal(await postern.close(), 0);
+    }
+  });
+
+  test('no file descriptors: one line with the remedy, those who are in are served, and it ends with its cause', async () => {
+    const postern = await startPostern({
+      document: ({ http, health }) => `version: 1
+workers: 2
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+hosts:
+  app.test: { to: "http://127.0.0.1:${app.port}", allow: [public], tls: off }
+  own.test: { respond: own, allow: [public], tls: off }
+`,
+    });
+    const sockets: Socket[] = [];
+    try {
+      const pid = String(postern.child.pid);
+      const most = readdirSync(`/proc/${pid}/fd`).length + 20;
+      execFileSync('prlimit', ['--pid', pid, `--nofile=${most}:${most}`]);
+      for (let i = 0; i < 60; i++) {
+        const socket = connect(postern.http, '127.0.0.1');
+        socket.on('error', () => undefined);
+        sockets.push(socket);
+        if (i === 0) await once(socket, 'connect');
+      }
+      await postern.waitFor('No file descriptors are left');
+      assert.match(postern.output(), /"code":"OVERLOADED"[^\n]*LimitNOFILE/);
+      const [first] = sockets as [Socket];
+      const answer = once(first, 'data') as Promise<[Buffer]>;
+      first.write('GET / HTTP/1.1\r\nHost: own.test\r\n\r\n');
+      assert.match(String((await answer)[0]), /200 OK/);
+      const next = once(first, 'data') as Promise<[Buffer]>;
+      first.write('GET / HTTP/1.1\r\nHost: app.test\r\nAccept: application/json\r\n\r\n');
+      assert.match(String((await next)[0]), /503 [\s\S]*overloaded/, 'the limit is ours, not the fault of the app');
+      for (const socket of sockets) socket.destroy();
+      await postern.waitFor('File descriptors are free again');
+      assert.deepEqual((await sendRaw(postern.http, GET)).statuses, [200]);
+      assert.equal((await postern.cli('reload')).code, 0);
+      assert.equal(postern.output().split('No file descriptors are left').length, 2, 'one line');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      assert.equal(await postern.close(), 0);
+    }
+  });
+
+  test('a disk that takes no more: sessions go on, what must be written is refused with the reason, and it ends with its cause', async () => {
+    const postern = await startPostern({
+      document: ({ https, health }) => `version: 1
+listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
+providers: { local: { type: local } }
+sign_in: { url: "https://auth.localhost:${https}" }
+hosts:
+  app.localhost: { to: "http://127.0.0.1:${app.port}", allow: [signed-in] }
+`,
+    });
+    try {
+      const url = `https://app.localhost:${postern.https}/`;
+      const password = await addUser(postern, 'alice');
+      const visitor = await signIn(url, 'alice', password);
+      const pid = String(postern.child.pid);
+      // Writes beyond this size fail as they do on a full disk.
+      execFileSync('prlimit', ['--pid', pid, '--fsize=1000:unlimited']);
+      const refused = await postern.cli('user', 'add', 'bob');
+      assert.notEqual(refused.code, 0);
+      assert.match(refused.stderr, /Cannot write to the store: .*free space \[STORE_UNAVAILABLE\]/);
+      assert.equal((await visitor.open(url)).status, 200, 'who is signed in stays in');
+      await assert.rejects(signIn(url, 'alice', password), /503/);
+      execFileSync('prlimit', ['--pid', pid, '--fsize=unlimited:unlimited']);
+      assert.equal((await postern.cli('user', 'add', 'bob')).code, 0);
+      await signIn(url, 'alice', password);
+    } finally {
+      assert.equal(await postern.close(), 0);
+    }
+  });
+
+  test('a log that cannot be written: requests are served', async () => {
+    const postern = await startPostern({
+      stdout: '/dev/full',
+      document: ({ http, health }) => `version: 1
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+hosts:
+  app.test: { to: "http://127.0.0.1:${app.port}", allow: [public], tls: off }
+`,
+    });
+    try {
+      for (let i = 0; i < 20; i++) assert.deepEqual((await sendRaw(postern.http, GET)).statuses, [200]);
+      const lost = async (): Promise<boolean> => {
+        const text = await (await fetch(`http://127.0.0.1:${postern.health}/metrics`)).text();
+        return Number(/^postern_log_lines_dropped_total (\d+)$/m.exec(text)?.[1]) >= 20;
+      };
+      await until(lost, 'the lost lines are counted', 5_000);
+    } finally {
+      assert.equal(await postern.close(), 0);
+    }
+  });
+});
