@@ -183,6 +183,10 @@ class Pool implements WorkerPool {
     await Promise.all(all.map((member) => member.worker.terminate()));
   }
 
+  get #hasInherited(): boolean {
+    return Object.keys(this.#options.boot.inheritedSockets).length > 0;
+  }
+
   #all(): Member[] {
     return [...this.#members.values()];
   }
@@ -222,15 +226,19 @@ class Pool implements WorkerPool {
     this.#members.delete(index);
     if (this.#isEnding) return;
     this.#retire(index);
+    if (this.#hasInherited) {
+      const text = 'Cannot serve without the sockets of systemd, which ended with their worker: see the error above';
+      this.#options.onGiveUp(new PosternError('INTERNAL', text));
+      return;
+    }
     if (this.#mayReplace()) void this.#replace(index);
   }
 
   /** Another worker listens beside it first, so that nobody is turned away; then it answers what runs and ends. */
   #onDefect(member: Member): void {
     if (this.#isEnding || this.#members.get(member.index) !== member) return;
-    const hasInherited = Object.keys(this.#options.boot.inheritedSockets).length > 0;
     // The socket would be closed with its worker, and nobody but systemd can open it: it goes on as it is.
-    if (hasInherited || this.#snapshot === null || !this.#mayReplace()) return;
+    if (this.#hasInherited || this.#snapshot === null || !this.#mayReplace()) return;
     const { drainMs } = this.#snapshot.document.limits;
     this.#leaving.add(member);
     this.#retire(member.index);
