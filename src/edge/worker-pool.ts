@@ -15,6 +15,7 @@ import { retireSnapshot } from '../observe/metrics.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ChallengeAnswer } from './challenge-board.ts';
+import { splitSnapshot } from './snapshot-parts.ts';
 import { type CountsMemory, createCountsMemory, SharedCounts } from './shared-counts.ts';
 import type { ControlMethods, PoolMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
@@ -121,9 +122,9 @@ class Pool implements WorkerPool {
     if (before !== null) await this.#openListeners(before, snapshot);
     const next = { ...snapshot, workers: Math.max(this.count, Math.min(workers, this.most)) };
     this.#snapshot = next;
-    await Promise.all(this.#all().map((member) => member.channel.call('apply', next)));
+    await Promise.all(this.#all().map((member) => give(member, next)));
     const missing = Array.from({ length: next.workers }, (_, index) => index).filter((at) => !this.#members.has(at));
-    await Promise.all(missing.map((index) => this.#start(index).channel.call('apply', next)));
+    await Promise.all(missing.map((index) => give(this.#start(index), next)));
   }
 
   /** All workers have the new addresses, or none. */
@@ -262,7 +263,7 @@ class Pool implements WorkerPool {
     const { log } = this.#options;
     log.warn({ worker: index }, 'Edge worker is started again');
     try {
-      await this.#start(index).channel.call('apply', this.#snapshot as WorkerSnapshot);
+      await give(this.#start(index), this.#snapshot as WorkerSnapshot);
     } catch (error) {
       log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker cannot take the configuration');
     }
@@ -273,4 +274,11 @@ class Pool implements WorkerPool {
     if (counted !== undefined) this.#retired.push(retireSnapshot(counted));
     this.#counted.delete(index);
   }
+}
+
+/** Part by part, each when the one before has been taken. */
+async function give({ channel }: Member, snapshot: WorkerSnapshot): Promise<void> {
+  const { parts, rest } = splitSnapshot(snapshot);
+  for (const part of parts) await channel.call('stage', snapshot.revision, part);
+  await channel.call('apply', rest);
 }

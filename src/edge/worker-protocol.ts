@@ -10,6 +10,7 @@ import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ChallengeAnswer } from './challenge-board.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 import type { CountsMemory } from './shared-counts.ts';
+import type { SnapshotPart } from './snapshot-parts.ts';
 
 /** What a worker starts with and gets again at each reload. Swapped as one. */
 export interface WorkerSnapshot {
@@ -64,6 +65,8 @@ export type WorkerMethods = {
   keepListeners: (listen: Document['listen']) => void;
   /** Compiles beside, swaps, decides every open exchange again. Rejects with LISTEN_FAILED at the first snapshot. */
   apply: (snapshot: WorkerSnapshot) => Promise<void>;
+  /** A part of the snapshot that the next `apply` brings the rest of. */
+  stage: (revision: string, part: SnapshotPart) => void;
   /** New certificates for the same document. */
   replaceCertificates: (certificates: CertificateSet) => void;
   replaceTicketKeys: (keys: Uint8Array) => void;

@@ -5,6 +5,7 @@
 import { keepCompiled } from '../core/compile-cache.ts';
 import { parentPort, workerData } from 'node:worker_threads';
 import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { openChannel } from '../core/channel.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIpSet } from '../core/ip-address.ts';
@@ -33,6 +34,8 @@ import { Listeners } from './listeners.ts';
 import { createLongLived } from './long-lived.ts';
 import { createServe } from './serve.ts';
 import { SharedCounts } from './shared-counts.ts';
+import { joinSnapshot } from './snapshot-parts.ts';
+import type { SnapshotPart } from './snapshot-parts.ts';
 import { createSite, signInHostOf } from './site.ts';
 import type { ControlMethods, PoolMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 import type { FindClient } from '../wire/client-address.ts';
@@ -44,12 +47,14 @@ import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { Http1Refusal } from '../wire/http1-server.ts';
 import type { TransportSettings } from './listener.ts';
 import type { Site } from './site.ts';
+import type { CompiledHost } from '../route/table.ts';
 
 const HEARTBEAT_MISSED_MS = 1_000;
 const TICK_MS = 250;
 const SLICE_MS = 4;
 /** Heads and small answers are cut out of it: with 8 KiB a new one was needed every five requests. */
 Buffer.poolSize = 32_768;
+const HOSTS_AT_ONCE = 100;
 /** Part of the connection limit that may be in a handshake at once, and the least in a worker. */
 const HANDSHAKE_SHARE = 4;
 const MIN_HANDSHAKES = 64;
@@ -64,7 +69,7 @@ interface Current {
   readonly gate: GateSettings;
   readonly transport: TransportSettings;
   /** Lets the upstreams of this document go. */
-  readonly release: () => void;
+  readonly release: () => Promise<void>;
 }
 
 let held: Current | null = null;
@@ -89,6 +94,7 @@ const isOwnCookieName = createOwnCookieTest(boot.instance);
 const control = openChannel<ControlMethods & PoolMethods>(parentPort, {
   openListeners: (listen) => listeners.open(listen),
   keepListeners: (listen) => listeners.keep(listen),
+  stage,
   apply,
   replaceCertificates: certificates.replace,
   replaceTicketKeys: (keys: Uint8Array) => transport.setTicketKeys(Buffer.from(keys)),
@@ -191,26 +197,53 @@ function now(): number {
   return systemClock.now();
 }
 
-async function apply(snapshot: WorkerSnapshot): Promise<void> {
+/** Parts of a snapshot that is on its way; those of one that never came whole are let go by the next. */
+let staged: { readonly revision: string; readonly parts: SnapshotPart[] } = { revision: '', parts: [] };
+
+function stage(revision: string, part: SnapshotPart): void {
+  if (staged.revision !== revision) staged = { revision, parts: [] };
+  staged.parts.push(part);
+}
+
+async function apply(rest: WorkerSnapshot): Promise<void> {
+  const snapshot = joinSnapshot(staged.revision === rest.revision ? staged.parts : [], rest);
+  staged = { revision: '', parts: [] };
   const { document } = snapshot;
   const { table } = await compileTableSliced(document, SLICE_MS);
   const hosts = table.fallback === null ? table.hosts : [...table.hosts, table.fallback];
-  const actions = hosts.flatMap((host) => host.routes.flatMap((route) => [...actionsOf(route)]));
+  const release = await retainSliced(hosts);
   const before = held;
   const next: Current = {
     site: createSite(snapshot.revision, document, table),
     findClient: createFindClient(document.trustedProxies),
     gate: settingsForGate(document),
     transport: transportSettings(document, snapshot.workers),
-    release: upstreams.retain(actions.filter((action) => action.kind === 'proxy')),
+    release,
   };
   certificates.replace(snapshot.certificates);
   held = next;
-  before?.release();
   await gate.redecide();
+  await before?.release();
   if (before === null) setInterval(tick, TICK_MS).unref();
   await listeners.open(document.listen);
   listeners.keep(document.listen);
+}
+
+/** Keeps the apps of all hosts, some at a time; answers how to let them go, some at a time. */
+async function retainSliced(hosts: readonly CompiledHost[]): Promise<() => Promise<void>> {
+  const releases: (() => void)[] = [];
+  for (let from = 0; from < hosts.length; from += HOSTS_AT_ONCE) {
+    const routes = hosts.slice(from, from + HOSTS_AT_ONCE).flatMap((host) => host.routes);
+    const actions = routes.flatMap((route) => [...actionsOf(route)]);
+    releases.push(upstreams.retain(actions.filter((action) => action.kind === 'proxy')));
+    await setImmediate();
+  }
+  return async () => {
+    for (const release of releases) {
+      release();
+      await setImmediate();
+    }
+  };
 }
 
 function tick(): void {

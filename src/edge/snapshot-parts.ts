@@ -1,0 +1,68 @@
+/**
+ * Cuts a snapshot into parts and joins them again. A message is copied out in one piece, and that of 10 000
+ * hosts kept a worker's event loop busy for tens of milliseconds; parts leave it time for its visitors.
+ */
+import type { CertificateEntry, CertificateSet } from '../certs/certificate-set.ts';
+import type { Document } from '../config/document.ts';
+
+/** Of each list one stretch. */
+export interface SnapshotPart {
+  readonly hosts: Document['hosts'];
+  readonly certificates: readonly CertificateEntry[];
+  readonly served: readonly (readonly [host: string, ids: readonly string[]])[];
+  readonly policies: readonly (readonly [host: string, policy: string | null])[];
+}
+
+interface Whole {
+  readonly document: Document;
+  readonly certificates: CertificateSet;
+}
+
+/** About 50 kB: a millisecond of copying. */
+const HOSTS_IN_PART = 50;
+
+/** The parts, and the same with empty lists. A small one stays whole. */
+export function splitSnapshot<T extends Whole>(
+  whole: T,
+): { readonly parts: readonly SnapshotPart[]; readonly rest: T } {
+  const { document, certificates } = whole;
+  const served = [...certificates.hosts];
+  const policies = [...certificates.clientAuth.hosts];
+  const most = Math.max(document.hosts.length, certificates.certificates.length, served.length);
+  if (most <= HOSTS_IN_PART) return { parts: [], rest: whole };
+  const parts: SnapshotPart[] = [];
+  for (let from = 0; from < most; from += HOSTS_IN_PART) {
+    const to = from + HOSTS_IN_PART;
+    parts.push({
+      hosts: document.hosts.slice(from, to),
+      certificates: certificates.certificates.slice(from, to),
+      served: served.slice(from, to),
+      policies: policies.slice(from, to),
+    });
+  }
+  return { parts, rest: { ...whole, document: { ...document, hosts: [] }, certificates: emptied(certificates) } };
+}
+
+export function joinSnapshot<T extends Whole>(parts: readonly SnapshotPart[], rest: T): T {
+  if (parts.length === 0) return rest;
+  const { document, certificates } = rest;
+  return {
+    ...rest,
+    document: { ...document, hosts: parts.flatMap((part) => part.hosts) },
+    certificates: {
+      ...certificates,
+      certificates: parts.flatMap((part) => part.certificates),
+      hosts: new Map(parts.flatMap((part) => part.served)),
+      clientAuth: { ...certificates.clientAuth, hosts: new Map(parts.flatMap((part) => part.policies)) },
+    },
+  };
+}
+
+function emptied(certificates: CertificateSet): CertificateSet {
+  return {
+    ...certificates,
+    certificates: [],
+    hosts: new Map(),
+    clientAuth: { ...certificates.clientAuth, hosts: new Map() },
+  };
+}
