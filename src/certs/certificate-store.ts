@@ -34,6 +34,8 @@ export interface CertificateStore {
   readonly contextFor: (serverName: string | null, signatureSchemes?: readonly number[]) => SecureContext | null;
   /** Whose client certificates a name asks for. Null: nobody's. */
   readonly clientAuthFor: (serverName: string | null) => ClientAuthPolicy | null;
+  /** PEM of what clients without a name are served. */
+  readonly pairWithoutName: () => { readonly id: string; readonly cert: string; readonly key: string } | null;
   /** Takes a new set at once. Connections that are open keep what they have. */
   readonly replace: (set: CertificateSet) => void;
 }
@@ -43,6 +45,7 @@ export function createCertificateStore(first: CertificateSet): CertificateStore 
   return {
     contextFor: (serverName, signatureSchemes) => current.contextFor(serverName, signatureSchemes),
     clientAuthFor: (serverName) => current.clientAuthFor(serverName),
+    pairWithoutName: () => current.pairWithoutName(),
     replace: (set) => {
       current = new Lookup(set, current.contexts);
     },
@@ -74,6 +77,11 @@ class Lookup {
     const policy = this.#policies.get(id);
     if (policy === undefined) throw new TypeError(`Cannot find client-auth policy "${id}" in the certificate set`);
     return policy;
+  }
+
+  pairWithoutName(): { id: string; cert: string; key: string } | null {
+    const [entry] = this.#byIds(this.#set.withoutName);
+    return entry === undefined ? null : { id: entry.id, cert: entry.certificatePem, key: entry.keyPem };
   }
 
   #policyIdFor(serverName: string | null): string | null {

@@ -22,6 +22,15 @@ export interface CertificateSource {
    */
   contextFor(serverName: string | null, signatureSchemes?: readonly number[]): tls.SecureContext | null;
   clientAuthFor(serverName: string | null): ClientAuthPolicy | null;
+  /** PEM of what clients without a name are served; needed only where they are asked for a certificate. */
+  pairWithoutName?(): NamelessPair | null;
+}
+
+export interface NamelessPair {
+  /** Changes with the content. */
+  readonly id: string;
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface TlsAccepted {
@@ -96,20 +105,25 @@ export class TlsServers {
     if (context === null) return 'no-certificate';
     // A client that leaves in the middle of the handshake is gone; the codec allows half-open again (node copies this).
     raw.allowHalfOpen = false;
-    if (serverName === null) {
-      // A policy belongs to a host, and without a name there is none.
-      if (policy !== null) return 'no-certificate';
+    if (serverName === null && policy === null) {
       this.#acceptNameless(raw, context, done);
       return 'started';
     }
+    const pair = this.#pairFor(serverName);
+    if (serverName === null && pair === null) return 'no-certificate';
     const key = connectionKey(raw);
     const pending = { raw, serverName, context, done };
     this.#pending.set(key, pending);
     raw.once('close', () => {
       if (this.#pending.get(key) === pending) this.#pending.delete(key);
     });
-    this.#serverFor(policy).server.emit('connection', raw);
+    this.#serverFor(policy, pair).server.emit('connection', raw);
     return 'started';
+  }
+
+  /** SNICallback is not called for a client without a name: its server has the certificate itself. */
+  #pairFor(serverName: string | null): NamelessPair | null {
+    return serverName === null ? (this.#options.source.pairWithoutName?.() ?? null) : null;
   }
 
   /** Later handshakes use the new keys; tickets of the old ones lead to full handshakes. */
@@ -118,12 +132,13 @@ export class TlsServers {
     for (const { server } of this.#servers.values()) server.setTicketKeys(keys);
   }
 
-  #serverFor(policy: ClientAuthPolicy | null): PolicyServer {
+  #serverFor(policy: ClientAuthPolicy | null, pair: NamelessPair | null): PolicyServer {
     const minVersion = this.#options.minVersion();
-    const key = `${minVersion} ${policy === null ? '' : `${policy.mode} ${policy.policyId} ${hashOf(policy.ca)}`}`;
+    const asked = policy === null ? '' : `${policy.mode} ${policy.policyId} ${hashOf(policy.ca)}`;
+    const key = `${minVersion} ${asked} ${pair?.id ?? ''}`;
     const known = this.#servers.get(key);
     if (known !== undefined) return known;
-    const server = this.#createServer(policy, hashOf([key]));
+    const server = this.#createServer(policy, pair, hashOf([key]));
     const made = { server, policy, authorities: parseAuthorities(policy?.ca ?? []) };
     server.on('secureConnection', (socket) => this.#onSecure(socket, made));
     // The socket is destroyed by then, and the listener counts its close.
@@ -134,9 +149,10 @@ export class TlsServers {
     return made;
   }
 
-  #createServer(policy: ClientAuthPolicy | null, id: string): tls.Server {
+  #createServer(policy: ClientAuthPolicy | null, pair: NamelessPair | null, id: string): tls.Server {
     const chooseContext = this.#chooseContext.bind(this);
     const options: tls.TlsOptions = {
+      ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
       minVersion: this.#options.minVersion(),
       ciphers: CIPHERS,
       sessionIdContext: id,
@@ -205,7 +221,8 @@ export class TlsServers {
   /** A reload may have come between the ClientHello and the end of the handshake. */
   #isStillServed(serverName: string | null, from: PolicyServer): boolean {
     const { source } = this.#options;
-    return source.contextFor(serverName) !== null && this.#serverFor(source.clientAuthFor(serverName)) === from;
+    const server = this.#serverFor(source.clientAuthFor(serverName), this.#pairFor(serverName));
+    return source.contextFor(serverName) !== null && server === from;
   }
 
   /** tls.Server has no way to hand in a ready context for clients that send no name. */
