@@ -265,3 +265,36 @@ test('Session fixation: a session planted in the browser before a sign-in is not
     // And the planted one has ended, on the attacker's side too.
     assert.equal((await attacker.open(`${AUTH}/`)).url, SIGN_IN);
   }));
+
+/** Whatever a form of ours could hold, as another site would send it. */
+const EVERYTHING = {
+  name: 'alice',
+  password: PASSWORD,
+  again: PASSWORD,
+  form: 'x',
+  everywhere: '1',
+  action: 'remove',
+  do: 'remove',
+  code: '123456',
+  id: '1',
+};
+
+test('CSRF: every path that takes a POST refuses one of another site, whoever is signed in', () =>
+  withRig(async (rig) => {
+    const paths = ['sign-in', 'sign-out', 'set-password', 'second-step', 'passkey', 'security', 'backchannel-logout'];
+    const alice = await signedIn(rig);
+    const sessions = (await rig.sessions.list()).length;
+    const { revision } = (await rig.accounts.findByName('alice')) ?? assert.fail();
+    for (const path of paths) {
+      for (const browser of [alice, rig.browser()]) {
+        for (const headers of [...ELSEWHERE, { 'content-type': 'application/json', origin: 'https://evil.example' }]) {
+          const about = `${path} ${JSON.stringify(headers)}`;
+          const answer = await browser.send(`${AUTH}/.postern/${path}`, { form: EVERYTHING, headers });
+          assert.ok(answer.status >= 400 && answer.status < 500, `${answer.status} ${about}`);
+          assert.deepEqual(answer.setCookies, [], about);
+        }
+      }
+    }
+    assert.equal((await rig.sessions.list()).length, sessions);
+    assert.equal((await rig.accounts.findByName('alice'))?.revision, revision);
+  }));

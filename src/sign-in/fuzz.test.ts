@@ -57,6 +57,13 @@ const PATHS = [
   '/.postern/signed-out',
   '/.postern/set-password',
   '/.postern/userinfo',
+  '/.postern/second-step',
+  '/.postern/passkey',
+  '/.postern/passkey.js',
+  '/.postern/security',
+  '/.postern/jwks.json',
+  '/.postern/backchannel-logout',
+  '/.postern/callback/keycloak',
   '/.postern/start',
   '/.postern/land',
   '/.postern/',
@@ -224,6 +231,13 @@ test(`Fuzz: ${RUNS} odd requests to the own pages open no session, raise nothing
 });
 
 const HARMLESS = /^(?:__Host-)?postern-[a-z0-9]+(?:-pre|-rounds|-n-[A-Za-z0-9_-]+)=/;
+const FOR_STRANGERS = new Set([
+  '/robots.txt',
+  '/.postern/sign-in',
+  '/.postern/signed-out',
+  '/.postern/passkey.js',
+  '/.postern/jwks.json',
+]);
 const OWN = new Set([AUTH, APP, OTHER]);
 
 function checkAnswer(request: SignInRequest, response: Response, text: string, about: string): void {
@@ -234,6 +248,6 @@ function checkAnswer(request: SignInRequest, response: Response, text: string, a
   const { pathname } = new URL(request.url);
   if (response.status !== 200) return;
   // What a stranger may have: forms, the signed-out page, robots.txt.
-  assert.ok(['/robots.txt', '/.postern/sign-in', '/.postern/signed-out'].includes(pathname), about);
+  assert.ok(FOR_STRANGERS.has(pathname), about);
   assert.doesNotMatch(text, /class="who"|"sub":/, about);
 }
