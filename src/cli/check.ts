@@ -34,6 +34,10 @@ export async function check(options: CheckOptions): Promise<void> {
       `warning: App at "${server}" listens on all addresses: others can reach port ${port} around Postern; bind it to 127.0.0.1`,
     );
   }
+  const { wanted } = prepared.certificates;
+  const cas = [...new Set(wanted.map(({ policy }) => policy.cas[0]?.name ?? ''))].join(' and ');
+  if (wanted.length > 0)
+    print(`${wanted.length === 1 ? '1 certificate comes' : `${wanted.length} certificates come`} from ${cas}`);
   const { hosts, tests } = prepared.document;
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
   print(`${options.config} is good: ${count(hosts.length, 'host')}, ${count(tests.length, 'test')} passed`);

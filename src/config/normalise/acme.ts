@@ -23,6 +23,12 @@ export function readAcme(input: DocumentInput, listen: Listen, context: Context)
     const remedy = 'list the hosts by name, or a wildcard under "acme.certificates"';
     context.report(['default', 'tls'], 'has no name to order a certificate for', remedy);
   }
+  if (listen.https.length === 0 && !context.isBroken(['listen', 'https']))
+    context.warn(
+      ['acme'],
+      'orders certificates, but nothing listens for HTTPS',
+      'add "listen.https", or remove "acme"',
+    );
   const at = ['acme'];
   const names = Object.keys(input.dns ?? {});
   const policy = readPolicy(acme, at, { base: basicPolicy(names), listen, dns: names }, context);
