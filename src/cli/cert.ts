@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { PosternError } from '../core/errors.ts';
 import { askControl } from '../control/control-socket.ts';
 import { REVOCATION_REASON_NAMES } from '../certs/acme/revocation-reasons.ts';
-import type { CertificateDetails, CertificateLine, OrderAnswer } from '../control/certificates.ts';
+import type { AccountLine, CertificateDetails, CertificateLine, OrderAnswer } from '../control/certificates.ts';
 import { formatTime, print, printError, printTable } from './terminal.ts';
 
 interface DataOption {
@@ -12,6 +12,7 @@ interface DataOption {
 
 export function addCertificateCommands(program: Command, dataDefault: string): void {
   const cert = program.command('cert').description('Certificates of the running Postern');
+  addAccountCommands(cert, dataDefault);
   cert
     .command('list')
     .description('Lists every certificate and every one that is still to come')
@@ -50,6 +51,34 @@ export function addCertificateCommands(program: Command, dataDefault: string): v
     .action(async (name: string, { data }: DataOption) => {
       const { names } = (await askControl(data, 'cert.remove', { name })) as { names: string[] };
       print(`Removed: ${names.join(', ')}`);
+    });
+}
+
+function addAccountCommands(cert: Command, dataDefault: string): void {
+  const account = cert.command('account').description('Accounts with CAs');
+  account
+    .command('list')
+    .description('Lists the CAs of the document and the account with each')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async ({ data }: DataOption) => {
+      const lines = (await askControl(data, 'cert.accounts', {})) as readonly AccountLine[];
+      printTable([['CA', 'ACCOUNT'], ...lines.map(({ ca, url }) => [ca, url ?? '(none yet)'])]);
+    });
+  account
+    .command('rotate-key [ca]')
+    .description('Gives the account a new key; whoever has the old one can do nothing with it any more')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (ca: string | undefined, { data }: DataOption) => {
+      const answer = (await askControl(data, 'cert.rotate-account-key', { ca })) as { ca: string };
+      print(`New account key at ${answer.ca}`);
+    });
+  account
+    .command('deactivate [ca]')
+    .description('Ends the account for ever; certificates stay good, and the next order makes another account')
+    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .action(async (ca: string | undefined, { data }: DataOption) => {
+      const answer = (await askControl(data, 'cert.deactivate-account', { ca })) as { ca: string };
+      print(`Deactivated the account at ${answer.ca}`);
     });
 }
 

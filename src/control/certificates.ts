@@ -45,6 +45,13 @@ export interface OrderAnswer {
   readonly message: string;
 }
 
+export interface AccountLine {
+  readonly ca: string;
+  readonly directory: string;
+  /** Null before the first order there. */
+  readonly url: string | null;
+}
+
 /** Told while an operation runs. */
 export type Report = (text: string) => void;
 
@@ -57,6 +64,9 @@ export type CertificateOperations = {
   ) => Promise<readonly OrderAnswer[]>;
   'cert.revoke': (input: { name: string; reason: RevocationReason }) => Promise<{ names: readonly string[] }>;
   'cert.remove': (input: { name: string }) => Promise<{ names: readonly string[] }>;
+  'cert.accounts': () => Promise<readonly AccountLine[]>;
+  'cert.rotate-account-key': (input: { ca?: string }) => Promise<{ ca: string }>;
+  'cert.deactivate-account': (input: { ca?: string }) => Promise<{ ca: string }>;
 };
 
 export interface CertificateDeps {
@@ -67,6 +77,7 @@ export interface CertificateDeps {
 
 export function createCertificateOperations(deps: CertificateDeps): CertificateOperations {
   return {
+    ...createAccountOperations(deps),
     'cert.list': async () => listCertificates(deps),
     async 'cert.show'({ name }) {
       const line = findLine(listCertificates(deps), name);
@@ -94,6 +105,48 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       return { names: issued.entry.names };
     },
   };
+}
+
+function createAccountOperations({
+  issuance,
+}: CertificateDeps): Pick<
+  CertificateOperations,
+  'cert.accounts' | 'cert.rotate-account-key' | 'cert.deactivate-account'
+> {
+  const opened = (): Issuance => {
+    const current = issuance();
+    if (current === null) throw refusal('Cannot look at accounts: the document has no "acme" section');
+    return current;
+  };
+  return {
+    async 'cert.accounts'() {
+      const current = opened();
+      const lines = current.cas.map(async (ca) => {
+        return { ca: ca.name, directory: ca.directory, url: await current.accountUrl(ca) };
+      });
+      return Promise.all(lines);
+    },
+    async 'cert.rotate-account-key'({ ca }) {
+      const chosen = chooseCa(opened(), ca);
+      await opened().rotateAccountKey(chosen);
+      return { ca: chosen.name };
+    },
+    async 'cert.deactivate-account'({ ca }) {
+      const chosen = chooseCa(opened(), ca);
+      await opened().deactivateAccount(chosen);
+      return { ca: chosen.name };
+    },
+  };
+}
+
+/** By its word, its name or its directory; the only one need not be named. */
+function chooseCa(issuance: Issuance, text: string | undefined): AcmeCa {
+  const word = KNOWN_CAS.find((one) => one.word === text)?.directory;
+  const found = issuance.cas.filter((ca) => text === undefined || ca.name === text || ca.directory === (word ?? text));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  const names = issuance.cas.map((ca) => `"${ca.name}"`).join(', ');
+  throw refusal(`Cannot tell which CA is meant: the document names ${names === '' ? 'none' : names}`);
 }
 
 function listCertificates({ issuance, set }: CertificateDeps): CertificateLine[] {

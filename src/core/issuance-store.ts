@@ -70,6 +70,7 @@ export interface IssuanceStore {
   deleteOrder(subject: string): Promise<void>;
 
   findAccount(directory: string, binding: string): Promise<StoredAccount | null>;
+  listAccounts(): Promise<readonly StoredAccount[]>;
   /** Whoever comes first wins; answers the account that is there now. */
   insertAccount(account: StoredAccount): Promise<StoredAccount>;
   updateAccount(account: StoredAccount): Promise<void>;

@@ -96,6 +96,7 @@ test('insertAccount() lets the first win, updateAccount() changes key and URL', 
   await store.updateAccount({ ...account, url: 'https://ca.example/acct/1' });
   assert.equal((await store.findAccount(account.directory, ''))?.url, 'https://ca.example/acct/1');
   assert.equal(await store.findAccount(account.directory, 'kid'), null);
+  assert.deepEqual(await store.listAccounts(), [{ ...account, url: 'https://ca.example/acct/1' }]);
   await store.deleteAccount(account.directory, '');
   assert.equal(await store.findAccount(account.directory, ''), null);
 });

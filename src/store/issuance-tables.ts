@@ -103,9 +103,13 @@ function createOrderTable(db: DatabaseSync, writer: Writer): OrderPart {
   };
 }
 
-type AccountPart = Pick<IssuanceStore, 'findAccount' | 'insertAccount' | 'updateAccount' | 'deleteAccount'>;
+type AccountPart = Pick<
+  IssuanceStore,
+  'findAccount' | 'listAccounts' | 'insertAccount' | 'updateAccount' | 'deleteAccount'
+>;
 
 function createAcmeAccountTable(db: DatabaseSync, writer: Writer): AccountPart {
+  const all = db.prepare('SELECT directory, binding, url, sealed_key FROM acme_accounts ORDER BY directory, binding');
   const find = db.prepare(
     'SELECT directory, binding, url, sealed_key FROM acme_accounts WHERE directory = ? AND binding = ?',
   );
@@ -115,6 +119,7 @@ function createAcmeAccountTable(db: DatabaseSync, writer: Writer): AccountPart {
   const update = db.prepare('UPDATE acme_accounts SET url = ?, sealed_key = ? WHERE directory = ? AND binding = ?');
   const remove = db.prepare('DELETE FROM acme_accounts WHERE directory = ? AND binding = ?');
   return {
+    listAccounts: () => read(() => all.all().flatMap((row) => accountOf(row) ?? [])),
     findAccount: (directory, binding) => read(() => accountOf(find.get(directory, binding))),
     insertAccount: (it) =>
       writer.durable(() => {

@@ -121,7 +121,10 @@ interface NewOrder {
   readonly replaces: string | null;
 }
 
-/** A CA that refuses `replaces`, since another order took that certificate's place or it does not know it, is asked without. */
+/**
+ * A CA that refuses `replaces` (another order took that certificate's place, it is another account's, or the CA does not
+ * know it any more) is asked without; where that was not the reason, it says so again.
+ */
 async function askForOrder(ask: NewOrder, deps: OrderDeps, signal: AbortSignal): Promise<Answer<Order>> {
   const { url, payload, step, replaces } = ask;
   const { client, signer } = deps;
@@ -129,8 +132,8 @@ async function askForOrder(ask: NewOrder, deps: OrderDeps, signal: AbortSignal):
   try {
     return await client.post({ url, payload: { ...payload, replaces }, signer, step }, orderShape, signal);
   } catch (error) {
-    const type = error instanceof AcmeFailure && error.kind === 'refused' ? error.problem?.type : undefined;
-    if (type !== 'alreadyReplaced' && type !== 'malformed') throw error;
+    if (!(error instanceof AcmeFailure) || error.problem === null || error.kind === 'rate-limited') throw error;
+    if (error.problem.type === 'accountDoesNotExist') throw error;
     return client.post({ url, payload, signer, step }, orderShape, signal);
   }
 }

@@ -82,6 +82,7 @@ export function createMemoryIssuanceStore(): MemoryIssuanceStore {
       }),
     deleteOrder: (subject) => write(() => void orders.delete(subject)),
     findAccount: async (directory, binding) => accounts.get(accountKey({ directory, binding })) ?? null,
+    listAccounts: async () => [...accounts.values()],
     insertAccount: (account) =>
       write(() => {
         const key = accountKey(account);

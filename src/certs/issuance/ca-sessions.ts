@@ -2,7 +2,7 @@
  * One client and one account for each CA: made when first needed, the account's key sealed in the store before
  * the CA sees it, so that a crash in between leaves no account that nobody has the key of.
  */
-import { createAccount, updateContacts } from '../acme/account.ts';
+import { changeAccountKey, createAccount, deactivateAccount, findAccount, updateContacts } from '../acme/account.ts';
 import { AcmeClient } from '../acme/client.ts';
 import { AcmeFailure } from '../acme/failure.ts';
 import { createHttps, type Https } from '../acme/https.ts';
@@ -14,6 +14,8 @@ import type { Seal } from './issued.ts';
 import type { AcmeCa } from './wanted.ts';
 
 export const ACCOUNT_PURPOSE = 'acme-account-key';
+/** Before the binding of a row that holds a key which is to take over. No key id of a CA has a space. */
+const NEXT = 'next ';
 
 export interface CaSession {
   readonly client: AcmeClient;
@@ -60,7 +62,7 @@ export class CaSessions {
   /** The account with a CA; orders that begin at once share one. */
   async open(ca: AcmeCa, email: string | null, signal: AbortSignal): Promise<CaSession> {
     const client = this.clientOf(ca);
-    const key = `${ca.directory}\0${bindingOf(ca)}`;
+    const key = accountKeyFor(ca);
     let signer = this.#accounts.get(key);
     if (signer === undefined) {
       const opened = this.#openAccount(client, ca, email, signal);
@@ -86,17 +88,77 @@ export class CaSessions {
   /** The CA does not know it any more: the next order makes one with the same key. */
   async forgetUrl(ca: AcmeCa): Promise<void> {
     const { store } = this.#deps;
-    this.#accounts.delete(`${ca.directory}\0${bindingOf(ca)}`);
+    this.#accounts.delete(accountKeyFor(ca));
     const stored = await store.findAccount(ca.directory, bindingOf(ca));
     if (stored !== null) await store.updateAccount({ ...stored, url: null });
+  }
+
+  /**
+   * A new key for the account (RFC 8555 section 7.3.5). It is in the store before the CA hears of it: whichever of
+   * the two the CA knows after a crash, it is found out at the next order.
+   */
+  async rotateKey(ca: AcmeCa, signal: AbortSignal): Promise<void> {
+    const { store, seal } = this.#deps;
+    const session = await this.#knownOrRefuse(ca, 'change the account key');
+    const sealedKey = seal.seal(ACCOUNT_PURPOSE, newAccountKeyPem());
+    const next = await store.insertAccount({ ...this.#place(ca, true), url: null, sealedKey });
+    const key = await accountKeyOf(seal.unseal(ACCOUNT_PURPOSE, next.sealedKey) ?? '');
+    await changeAccountKey(session.client, session.signer, key, signal);
+    await this.#promote(ca, next, session.signer.kid);
+  }
+
+  /** For ever: the CA takes no orders of this account any more. The next order makes another one. */
+  async deactivate(ca: AcmeCa, signal: AbortSignal): Promise<void> {
+    const { client, signer } = await this.#knownOrRefuse(ca, 'deactivate the account');
+    await deactivateAccount(client, signer, signal);
+    const { directory, binding } = this.#place(ca);
+    await this.#deps.store.deleteAccount(directory, binding);
+    this.#accounts.delete(accountKeyFor(ca));
   }
 
   close(): void {
     for (const { https } of this.#clients.values()) https.close();
   }
 
+  async #knownOrRefuse(ca: AcmeCa, what: string): Promise<CaSession> {
+    const session = await this.known(ca);
+    if (session !== null) return session;
+    const because = 'there is none in this data folder';
+    throw new AcmeFailure({ kind: 'refused', step: `${what} at ${ca.name}`, because });
+  }
+
+  /** `isNext`: the row of a key that is to take over. */
+  #place(ca: AcmeCa, isNext = false): Pick<StoredAccount, 'directory' | 'binding'> {
+    return { directory: ca.directory, binding: `${isNext ? NEXT : ''}${bindingOf(ca)}` };
+  }
+
+  async #promote(ca: AcmeCa, next: StoredAccount, url: string | null): Promise<void> {
+    const { store } = this.#deps;
+    await store.updateAccount({ ...this.#place(ca), url, sealedKey: next.sealedKey });
+    await store.deleteAccount(next.directory, next.binding);
+    this.#accounts.delete(accountKeyFor(ca));
+  }
+
+  /** A change of the key that was broken off: the CA knows one of the two. */
+  async #settleRotation(client: AcmeClient, ca: AcmeCa, signal: AbortSignal): Promise<void> {
+    const { store, seal } = this.#deps;
+    const place = this.#place(ca, true);
+    const next = await store.findAccount(place.directory, place.binding);
+    if (next === null) return;
+    const pem = seal.unseal(ACCOUNT_PURPOSE, next.sealedKey);
+    try {
+      if (pem === null)
+        throw new AcmeFailure({ kind: 'refused', step: 'use the new account key', because: 'it is lost' });
+      await this.#promote(ca, next, await findAccount(client, await accountKeyOf(pem), signal));
+    } catch (error) {
+      if (!(error instanceof AcmeFailure) || error.kind !== 'refused') throw error;
+      await store.deleteAccount(place.directory, place.binding);
+    }
+  }
+
   async #openAccount(client: AcmeClient, ca: AcmeCa, email: string | null, signal: AbortSignal): Promise<Signer> {
     const { store, seal } = this.#deps;
+    await this.#settleRotation(client, ca, signal);
     const account = await this.#accountOf(ca);
     const key = await accountKeyOf(seal.unseal(ACCOUNT_PURPOSE, account.sealedKey) ?? '');
     if (account.url !== null) return { key, kid: account.url };
@@ -109,7 +171,7 @@ export class CaSessions {
       );
     }
     const kid = await createAccount(client, { key, email, eab: ca.eab }, signal);
-    this.#contacts.set(`${ca.directory}\0${bindingOf(ca)}`, email);
+    this.#contacts.set(accountKeyFor(ca), email);
     await store.updateAccount({ ...account, url: kid });
     return { key, kid };
   }
@@ -142,6 +204,10 @@ export class CaSessions {
       this.#deps.logger.warn({ code: 'ACME_FAILED', err: error }, `Cannot tell ${client.name} the contact address`);
     }
   }
+}
+
+function accountKeyFor(ca: AcmeCa): string {
+  return `${ca.directory}\0${bindingOf(ca)}`;
 }
 
 function bindingOf({ eab }: AcmeCa): string {

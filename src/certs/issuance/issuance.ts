@@ -236,8 +236,23 @@ export class Issuance {
     return true;
   }
 
-  get sessions(): CaSessions {
-    return this.#sessions;
+  /** Each CA that the document names, once. */
+  get cas(): readonly AcmeCa[] {
+    const all = [...this.#jobs.values()].flatMap((job) => job.wanted.policy.cas);
+    return [...new Map(all.map((ca) => [`${ca.directory} ${ca.eab?.keyId ?? ''}`, ca])).values()];
+  }
+
+  /** URL of the account with a CA; null before the first order there. */
+  async accountUrl(ca: AcmeCa): Promise<string | null> {
+    return (await this.#sessions.known(ca))?.signer.kid ?? null;
+  }
+
+  async rotateAccountKey(ca: AcmeCa): Promise<void> {
+    await this.#sessions.rotateKey(ca, this.#ended.signal);
+  }
+
+  async deactivateAccount(ca: AcmeCa): Promise<void> {
+    await this.#sessions.deactivate(ca, this.#ended.signal);
   }
 
   get signal(): AbortSignal {

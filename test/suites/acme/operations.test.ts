@@ -138,3 +138,27 @@ test(
     }
   },
 );
+
+test('an account gets a new key, is ended, and the next order makes another one', { skip }, async () => {
+  const rig = await openAcmeRig({ hosts: HOSTS.split('\n')[0] ?? '', pebble: { env: { PEBBLE_VA_NOSLEEP: '1' } } });
+  try {
+    await untilTrusted(rig.https, 'a.example.com', await rig.pebble.issuerPem());
+    const cli = (...args: string[]): ReturnType<typeof rig.postern.cli> => rig.postern.cli('cert', ...args);
+    const first = /https:\/\/\S+/.exec((await cli('account', 'list')).stdout)?.[0];
+    assert.equal((await cli('account', 'rotate-key', 'no-such-ca')).code, 1);
+    const rotated = await cli('account', 'rotate-key');
+    assert.equal(rotated.code, 0, rotated.stderr);
+    assert.equal(/https:\/\/\S+/.exec((await cli('account', 'list')).stdout)?.[0], first);
+    assert.equal((await cli('renew', 'a.example.com')).code, 0);
+    // The key that counts is the stored one, after a restart too.
+    await rig.restart();
+    assert.equal((await cli('renew', 'a.example.com')).code, 0);
+    assert.equal((await cli('account', 'deactivate')).code, 0);
+    assert.match((await cli('account', 'list')).stdout, /\(none yet\)/);
+    const anew = await cli('renew', 'a.example.com');
+    assert.equal(anew.code, 0, anew.stdout);
+    assert.notEqual(/https:\/\/\S+/.exec((await cli('account', 'list')).stdout)?.[0], first);
+  } finally {
+    await rig.close();
+  }
+});
