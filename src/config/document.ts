@@ -103,6 +103,8 @@ export interface OidcProvider extends AnyProvider {
   readonly prompt: string | null;
   readonly switchPrompt: string;
   readonly acrValues: readonly string[];
+  /** What in an ID token says that the person has shown a second factor. `acr` is asked for where a route needs one. */
+  readonly secondFactor: { readonly acr: readonly string[]; readonly amr: readonly string[] };
   readonly maxAgeSeconds: number | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly clockToleranceMs: number;

@@ -191,6 +191,7 @@ function shownProvider(provider: Provider): Shown {
     hosted_domain: provider.hostedDomain ?? undefined,
     prompt: provider.prompt ?? undefined,
     acr_values: provider.acrValues.length === 0 ? undefined : provider.acrValues,
+    second_factor: { acr: provider.secondFactor.acr, amr: provider.secondFactor.amr },
     max_age: provider.maxAgeSeconds === null ? undefined : formatDuration(provider.maxAgeSeconds * 1_000),
     clock_tolerance: formatDuration(provider.clockToleranceMs),
     logout: provider.logout,

@@ -23,6 +23,7 @@ function fakeProvider(id: string, label: string): Provider {
     label,
     authority: `https://${id}.example`,
     pinsNames: false,
+    canStepUp: false,
     begin: ({ state, switchAccount }) =>
       Promise.resolve({
         kind: 'go',

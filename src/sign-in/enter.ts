@@ -8,6 +8,8 @@ import { hostCookie, onlyCookie, purposeName, sessionTraits } from './cookies.ts
 import { refuseUnlisted } from './begin.ts';
 import { deniedPage } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
+import { goToProvider } from './provider-flow.ts';
+import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
 import { countRound, ROUNDS_LIFETIME_MS } from './rounds.ts';
 import { isFresh, type Ticket } from './ticket.ts';
@@ -29,6 +31,8 @@ export interface Entrance {
   readonly session: SessionFacts;
   /** The password was typed a moment ago: no loop. */
   readonly isFreshSignIn: boolean;
+  /** They were at the provider a moment ago to show a second factor. */
+  readonly hasSteppedUp: boolean;
 }
 
 export async function enter(context: Context, entrance: Entrance): Promise<Response> {
@@ -65,15 +69,23 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
 }
 
 /** Where there is one it is asked for; else the person sets one up on the way. */
-async function askForSecondFactor(context: Context, { session, ticketText }: Entrance): Promise<Response> {
+async function askForSecondFactor(context: Context, entrance: Entrance): Promise<Response> {
+  const { session, ticketText } = entrance;
   const { provider, subject } = session.person;
-  if (provider !== LOCAL_PROVIDER) return explainProviderFactor(context, provider);
+  if (provider !== LOCAL_PROVIDER) return askProviderForFactor(context, entrance);
   const page = (await context.deps.factors.isEnrolled(subject)) ? 'second-step' : 'security';
   return answerRedirect(303, `/.postern/${page}?ticket=${ticketText}`);
 }
 
-function explainProviderFactor(context: Context, provider: string): Response {
-  const { title, text } = context.texts.security.providerNeeded(provider);
+/** Once: a provider that was asked and did not say so would be asked for ever. */
+async function askProviderForFactor(
+  context: Context,
+  { session, ticketText, hasSteppedUp }: Entrance,
+): Promise<Response> {
+  const provider = context.deps.providers.find(session.person.provider);
+  if (provider?.canStepUp === true && !hasSteppedUp && !isNotTopLevel(context.headers))
+    return goToProvider(context, provider, { ticket: ticketText, switchAccount: false, isStepUp: true });
+  const { title, text } = context.texts.security.providerNeeded(provider?.label ?? session.person.provider);
   const main = html`<h1>${title}</h1>
     <p class="soft">${text}</p>
     <a class="button quiet" href="/">${context.texts.goHome}</a>`;

@@ -34,6 +34,7 @@ const STATUS: Readonly<Record<ProviderProblem['reason'], number>> = {
 export interface Departure {
   readonly ticket: string | null;
   readonly switchAccount: boolean;
+  readonly isStepUp?: boolean;
 }
 
 /** Redirects to the provider. The browser gets the flow's cookie and nothing else. */
@@ -41,7 +42,8 @@ export async function goToProvider(context: Context, provider: Provider, departu
   const { settings } = context;
   const redirectUri = `${settings.signInUrl}${CALLBACK_PATH}${provider.id}`;
   const ticket = await fitTicket(context, departure.ticket);
-  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket });
+  const { isStepUp = false } = departure;
+  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket, isStepUp });
   const { state, nonce, codeVerifier } = flow;
   const begun = await provider.begin({
     redirectUri,
@@ -49,6 +51,7 @@ export async function goToProvider(context: Context, provider: Provider, departu
     nonce,
     codeVerifier,
     switchAccount: departure.switchAccount,
+    isStepUp,
   });
   if (begun.kind === 'problem') return explainProblem(context, provider, begun.problem, { ticket: departure.ticket });
   return answerRedirect(303, begun.url, flowCookies(context, flow));
@@ -116,7 +119,8 @@ async function open(
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes: finished.notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const remember = hostCookie(rememberedName(context), provider.id, context.url.isSecure, REMEMBER_MS);
-  const next = ticket === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticket}`;
+  const resumes = flow.isStepUp ? 'stepped-up' : 'signed-in';
+  const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
   return answerRedirect(303, next, [opened, drop, remember]);
 }
 
@@ -145,7 +149,8 @@ async function openSession(
   const old = signInSession(context);
   const openedAt = old === null ? 0 : old.expiresAt - settings.lifetimeMs;
   const isSame = old?.person.provider === person.provider && old.person.subject === person.subject;
-  if (isSame && openedAt >= flow.startedAt) return null;
+  // Not after a second factor: it is the session that has to show it.
+  if (isSame && openedAt >= flow.startedAt && !flow.isStepUp) return null;
   if (old !== null) await deps.sessions.revoke(old.key);
   const { authority } = provider;
   const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, {

@@ -12,6 +12,8 @@ export interface BeginWish {
   readonly codeVerifier: string;
   /** The person wants another account than the one that the provider remembers. */
   readonly switchAccount: boolean;
+  /** The session has not shown a second factor, and a route asks for one. */
+  readonly isStepUp: boolean;
 }
 
 export interface Callback {
@@ -105,6 +107,8 @@ export interface Provider {
   readonly authority: string;
   /** Whether a name that a rule uses belongs for good to whoever had it first. */
   readonly pinsNames: boolean;
+  /** Whether a second factor can be asked for. */
+  readonly canStepUp: boolean;
   readonly begin: (wish: BeginWish) => Promise<Begun>;
   readonly finish: (callback: Callback) => Promise<Finished>;
   readonly refresh: (person: Person, grant: ProviderGrant) => Promise<Refreshed>;

@@ -39,7 +39,9 @@ export async function showSignIn(context: Context): Promise<Response> {
   if (visit === null) return refuseTicket(context);
   const session = signInSession(context);
   const resumes = query.get('continue');
-  if (session === null) return showWays(context, visit, resumes === 'signed-in');
+  const hasSteppedUp = resumes === 'stepped-up';
+  const isFreshSignIn = hasSteppedUp || resumes === 'signed-in';
+  if (session === null) return showWays(context, visit, isFreshSignIn);
   if (visit.switchAccount && resumes === null) return showWays(context, visit, false);
   // A speculative load may look, but gets no code.
   if (isNotTopLevel(context.headers) || request.method !== 'GET') return showWays(context, visit, false);
@@ -48,7 +50,8 @@ export async function showSignIn(context: Context): Promise<Response> {
     ticket: visit.ticket,
     ticketText: visit.ticketText,
     session,
-    isFreshSignIn: resumes === 'signed-in',
+    isFreshSignIn,
+    hasSteppedUp,
   });
 }
 

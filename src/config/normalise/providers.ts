@@ -22,7 +22,7 @@ const MOST_TOLERANCE_MS = 600_000;
 
 const COMMON = ['type', 'name', 'client_id', 'client_secret', 'scopes', 'email_domains', 'recheck', 'ca'] as const;
 const OIDC_ONLY =
-  'issuer client_auth user_claim groups_claim roles_claim trust_email hosted_domain prompt acr_values max_age clock_tolerance logout internal_url'.split(
+  'issuer client_auth user_claim groups_claim roles_claim trust_email hosted_domain prompt acr_values second_factor max_age clock_tolerance logout internal_url'.split(
     ' ',
   );
 const KEYS: Readonly<Record<Provider['type'], readonly string[]>> = {
@@ -136,6 +136,7 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
     prompt: input.prompt ?? null,
     switchPrompt,
     acrValues: listOf(input.acr_values, []),
+    secondFactor: { acr: listOf(input.second_factor?.acr, []), amr: listOf(input.second_factor?.amr, ['mfa']) },
     maxAgeSeconds: readSeconds(input, place, context),
     parameters: hostedDomain === null ? parameters : { ...parameters, hd: hostedDomain },
     clockToleranceMs: readTolerance(input, place, context),

@@ -2,6 +2,11 @@
 import type * as z from 'zod';
 import { duration, flag, key, oneOrMore, section, text, type UnitInput, word } from './shapes.ts';
 
+export interface SecondFactorInput {
+  readonly acr?: string | readonly string[] | undefined;
+  readonly amr?: string | readonly string[] | undefined;
+}
+
 export interface ProviderInput {
   readonly type?: string | undefined;
   readonly name?: string | undefined;
@@ -19,6 +24,7 @@ export interface ProviderInput {
   readonly hosted_domain?: string | undefined;
   readonly prompt?: string | undefined;
   readonly acr_values?: string | readonly string[] | undefined;
+  readonly second_factor?: SecondFactorInput | undefined;
   readonly max_age?: UnitInput | undefined;
   readonly clock_tolerance?: UnitInput | undefined;
   readonly recheck?: UnitInput | undefined;
@@ -29,6 +35,20 @@ export interface ProviderInput {
 
 const URL_TEXT = 'a URL such as "https://id.example.com"';
 const CLAIM = 'a claim such as "groups"';
+
+const secondFactorShape: z.ZodType<SecondFactorInput> = section(
+  {
+    acr: key(oneOrMore(text('a context class'), 'a list of context classes'), 'Values of `acr` that count.'),
+    amr: key(
+      oneOrMore(text('a method such as "otp"'), 'a list of methods'),
+      'Methods in `amr` that count (RFC 8176).',
+      {
+        default: ['mfa'],
+      },
+    ),
+  },
+  'a map with "acr" and "amr"',
+);
 
 export const providerShape: z.ZodType<ProviderInput> = section(
   {
@@ -83,6 +103,11 @@ export const providerShape: z.ZodType<ProviderInput> = section(
     acr_values: key(
       oneOrMore(text('a context class'), 'a list of context classes'),
       'Authentication context that is asked for, and must come back as `acr`.',
+    ),
+    second_factor: key(
+      secondFactorShape,
+      'What in an ID token counts as a second factor, for `require: second-factor`. Where a route asks for one that the session has not shown, people are sent back to the provider with the `acr` of this list.',
+      { examples: [{ acr: ['urn:example:mfa'] }, { amr: ['otp', 'hwk'] }] },
     ),
     max_age: key(duration(), 'Longest time since the person last proved who they are to the provider.'),
     clock_tolerance: key(duration(), "How far the provider's clock may be off.", { default: '1m' }),

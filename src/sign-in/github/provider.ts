@@ -53,6 +53,7 @@ export function createGithubProvider(provider: GithubProvider, deps: GithubDeps)
     label: provider.label,
     authority: url,
     pinsNames: true,
+    canStepUp: false,
     begin: (wish) => Promise.resolve(begin(parts, wish)),
     finish: (callback) => finish(parts, callback),
     refresh: (person, grant) => refresh(parts, person, grant),

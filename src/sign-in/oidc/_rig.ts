@@ -32,6 +32,7 @@ export function settingsFor(twin: Twin, over: Partial<OidcProvider> = {}): OidcP
     prompt: null,
     switchPrompt: 'login',
     acrValues: [],
+    secondFactor: { acr: [], amr: ['mfa'] },
     maxAgeSeconds: null,
     parameters: {},
     clockToleranceMs: 60_000,

@@ -29,7 +29,6 @@ export function personFrom(provider: OidcProvider, subject: string, sources: rea
   const name = nameOf(provider, merged, isVerified) ?? subject;
   const groups = firstNames(sources, provider.groupsClaims);
   notes.push(...notesOnGroups(provider, sources, groups));
-  const amr = Array.isArray(merged['amr']) ? merged['amr'].filter((one) => typeof one === 'string') : [];
   const person: Person = {
     provider: provider.id,
     subject,
@@ -39,9 +38,18 @@ export function personFrom(provider: OidcProvider, subject: string, sources: rea
     emailVerified: isVerified && isListed,
     groups: groups ?? [],
     roles: firstNames(sources, provider.rolesClaims) ?? [],
-    amr,
+    amr: methodsOf(provider, merged),
   };
   return { person, notes };
+}
+
+/** `mfa` stands for a second factor in the rules, whatever the provider calls it. */
+function methodsOf({ secondFactor }: OidcProvider, claims: Claims): readonly string[] {
+  const given = Array.isArray(claims['amr']) ? claims['amr'].filter((one) => typeof one === 'string') : [];
+  const isShown =
+    secondFactor.acr.some((one) => one === claims['acr']) || given.some((one) => secondFactor.amr.includes(one));
+  const others = given.filter((one) => one !== 'mfa');
+  return isShown ? [...others, 'mfa'] : others;
 }
 
 /** An address that nobody verified names nobody: whoever signs up could write it. */

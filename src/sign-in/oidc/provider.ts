@@ -60,6 +60,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     label: provider.label,
     authority: provider.issuer,
     pinsNames: false,
+    canStepUp: provider.secondFactor.acr.length > 0,
     keys,
     begin: (wish) => begin(parts, wish),
     finish: (callback) => finish(parts, callback),
@@ -121,6 +122,7 @@ function createKeys(provider: OidcProvider, http: ProviderHttp, discovery: Disco
 async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<Begun> {
   try {
     const configuration = await discovery.confirm();
+    const acrValues = wish.isStepUp ? provider.secondFactor.acr : provider.acrValues;
     const prompt = wish.switchAccount ? provider.switchPrompt : provider.prompt;
     const url = client.buildAuthorizationUrl(configuration, {
       ...provider.parameters,
@@ -132,7 +134,7 @@ async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<B
       code_challenge_method: 'S256',
       ...(prompt === null ? {} : { prompt }),
       ...(provider.maxAgeSeconds === null ? {} : { max_age: String(provider.maxAgeSeconds) }),
-      ...(provider.acrValues.length === 0 ? {} : { acr_values: provider.acrValues.join(' ') }),
+      ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') }),
     });
     return { kind: 'go', url: url.href };
   } catch (error) {
