@@ -168,3 +168,59 @@ test('a set can be posted to a thread, and a mere check issues nothing', async (
   assert.deepEqual(checked.set.certificates, []);
   assert.deepEqual(checked.diagnostics, []);
 });
+
+const POLICY = { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: ['http-01'], dns: null } as const;
+const ACME = { email: null, policy: POLICY, hosts: {}, certificates: [] };
+
+test('with an acme section a public name is wanted from a CA; private ones, files and "off" are not', async () => {
+  const hosts = [
+    host('new.example.org'),
+    host('a.localhost'),
+    host('intranet'),
+    host('a.example.com', { tls: { kind: 'files', files: files('exact') } }),
+    host('off.example.org', { tls: { kind: 'off' } }),
+    host('nas.internal', { tls: { kind: 'acme' } }),
+  ];
+  const answer = await provision({ hosts, acme: ACME, signIn: { url: 'https://auth.example.org' } });
+  assert.deepEqual(
+    answer.wanted.map((one) => one.subject),
+    ['new.example.org', 'nas.internal', 'auth.example.org'],
+  );
+  assert.deepEqual(answer.set.hosts.get('new.example.org'), []);
+  assert.deepEqual(
+    answer.diagnostics.map((one) => one.message),
+    ['No certificate for "intranet": its visitors get a TLS error'],
+  );
+});
+
+test('what tls.certificates has for a name is not ordered; without an acme section nothing is', async () => {
+  const answer = await provision({ hosts: [host('b.example.com')], acme: ACME }, ['wild']);
+  assert.deepEqual(answer.wanted, []);
+  const without = await provision({ hosts: [host('new.example.org')] });
+  assert.deepEqual(without.wanted, []);
+  assert.match(without.diagnostics[0]?.remedy ?? '', /^add a top-level "acme: \{ email/);
+});
+
+test('what a CA has issued serves its host, the exact one before the wildcard', async () => {
+  const entry = (id: string, names: string[]): CertificateEntry => {
+    const { certificate, key } = files('exact');
+    const { entry: read } = createCertificateReader()({ certificate, key, at: [] }, Date.now());
+    assert.ok(read !== null);
+    return { ...read, id, names, source: 'acme' };
+  };
+  const all = [entry('w', ['*.example.org']), entry('x', ['a.example.org'])];
+  const { set } = await provisionCertificates(
+    {
+      tls: { minVersion: 'TLSv1.2', certificates: [] },
+      acme: ACME,
+      hosts: [host('a.example.org'), host('b.example.org'), host('c.example.net')],
+      fallback: null,
+      signIn: { url: null },
+    },
+    { readCertificate: createCertificateReader(), readClientAuth, localCa: null, now: Date.now(), issued: () => all },
+  );
+  assert.deepEqual(
+    [...set.hosts].map(([name, ids]) => [name, ...ids]),
+    [['a.example.org', 'x'], ['b.example.org', 'w'], ['c.example.net']],
+  );
+});

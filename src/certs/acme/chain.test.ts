@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { serverNameOf } from './challenge.ts';
+import { alternatesOf } from './chain.ts';
+
+const BASE = 'https://ca.example/cert/1';
+
+test('alternatesOf() finds the alternates of a Link field, in any spelling, at the same CA only', () => {
+  const one = '<https://ca.example/cert/1/2>;rel="alternate"';
+  assert.deepEqual(alternatesOf(one, BASE), ['https://ca.example/cert/1/2']);
+  assert.deepEqual(alternatesOf([one, '</cert/1/3>; rel=alternate'], BASE), [
+    'https://ca.example/cert/1/2',
+    'https://ca.example/cert/1/3',
+  ]);
+  assert.deepEqual(alternatesOf('<https://ca.example/dir>;rel="index", <a>;rel="up alternate"', BASE), [
+    'https://ca.example/cert/a',
+  ]);
+  for (const header of [
+    undefined,
+    '',
+    'x',
+    '<https://evil.example/1>;rel="alternate"',
+    '<a>;rel="alternates"',
+    '<a>;title="rel=alternate"x',
+  ])
+    assert.deepEqual(
+      alternatesOf(header, BASE).filter((url) => !url.startsWith('https://ca.example/')),
+      [],
+      header,
+    );
+});
+
+test('alternatesOf() is never more than a few, and never throws', () => {
+  assert.equal(
+    alternatesOf(Array.from({ length: 100 }, (_, at) => `<${at}>;rel="alternate"`).join(', '), BASE).length,
+    8,
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      for (const url of alternatesOf(text, BASE)) assert.equal(new URL(url).origin, 'https://ca.example');
+    }),
+  );
+});
+
+test('serverNameOf() is the reverse name of an address (RFC 8738 section 6)', () => {
+  assert.equal(serverNameOf('a.example.com'), 'a.example.com');
+  assert.equal(serverNameOf('192.0.2.1'), '1.2.0.192.in-addr.arpa');
+  assert.equal(serverNameOf('2001:db8::1'), '1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa');
+});
