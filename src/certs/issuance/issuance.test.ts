@@ -183,6 +183,23 @@ test('Issuance turns to the next CA after as many failures as the document says'
   );
 });
 
+test('Issuance does not let the pause of one CA hold up another', async (t) => {
+  const rig = rigOf(t);
+  const [first, second] = rig.cas as [FakeCa, FakeCa];
+  first.trouble = { status: 503, headers: { 'retry-after': '86400' }, body: 'later' };
+  const eager = { ...rig.policy, fallbackAfter: 1 };
+  const issuance = await rig.start();
+  issuance.want(
+    null,
+    rig.want('a.example.com').map((one) => ({ ...one, policy: eager })),
+  );
+  await issuance.review();
+  assert.equal(second.orders(), 0);
+  rig.now += 2 * 60_000;
+  await issuance.review();
+  assert.deepEqual(second.issued, ['a.example.com']);
+});
+
 test('Issuance waits out a rate limit of the account with all its orders', async (t) => {
   const rig = rigOf(t);
   const [ca] = rig.cas as [FakeCa, FakeCa];

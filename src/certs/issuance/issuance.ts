@@ -8,7 +8,7 @@ import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
-import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
+import { caFor, runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
 import { NEW_ORDER, parseOrderState, type OrderState } from './order-state.ts';
 import { rehearseOrder } from './rehearse.ts';
 import { RenewalAdvisor } from './renewal-advisor.ts';
@@ -326,9 +326,10 @@ export class Issuance {
     this.#timer = setTimeout(() => this.#pump(), Math.max(nextAt - now, 50)).unref();
   }
 
-  #pausedUntil({ wanted, isForced }: Job): number {
-    const [ca] = wanted.policy.cas;
-    return isForced || ca === undefined ? 0 : (this.#paused.get(ca.directory) ?? 0);
+  /** Of the CA whose turn it is: another one may step in meanwhile. */
+  #pausedUntil({ wanted, state, isForced }: Job): number {
+    if (isForced || this.#paused.size === 0) return 0;
+    return this.#paused.get(caFor(wanted.policy, state.failures).directory) ?? 0;
   }
 
   #start(job: Job): void {

@@ -235,7 +235,9 @@ async function fail(
   const now = clock.now();
   const soon = hasAnother || (failure?.problem?.type === 'accountDoesNotExist' && failures === 1);
   const own = soon ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random);
-  const nextAt = Math.max(own, failure?.retryAt ?? 0);
+  // What this CA asks for is nothing to the one whose turn is next.
+  const isSameCa = caFor(wanted.policy, failures).directory === ca.directory;
+  const nextAt = isSameCa ? Math.max(own, failure?.retryAt ?? 0) : own;
   const isLost = failure?.problem?.type === 'accountDoesNotExist';
   const change = { failures, turns, nextAt, problem: { message: cause.message, at: now } };
   await journal.release(isLost ? { ...change, url: null, sealedKey: null } : change).catch(() => undefined);
