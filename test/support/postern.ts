@@ -119,7 +119,11 @@ export async function startPostern(options: PosternOptions): Promise<PosternProc
       return code;
     },
   };
-  await postern.waitFor(/ready/i);
+  await postern.waitFor(/ready/i).catch((error: unknown) => {
+    // Left alone, it would keep the test's process alive.
+    child.kill('SIGKILL');
+    throw error;
+  });
   return postern;
 }
 
