@@ -4,13 +4,17 @@ import { readClientAuth } from '../certs/client-auth.ts';
 import { provisionCertificates } from '../certs/provision.ts';
 import { fileSource } from '../control/document-source.ts';
 import { prepare } from '../control/prepare.ts';
+import { probeProviders } from '../control/probe-providers.ts';
 import { findExposedUpstreams } from '../control/upstream-exposure.ts';
 import { isTerminal, print, printError } from './terminal.ts';
+import type { Document } from '../config/document.ts';
 
 export interface CheckOptions {
   readonly config: string;
   readonly envFile?: string;
   readonly data?: string;
+  /** Ask the providers too. */
+  readonly live?: true;
 }
 
 export async function check(options: CheckOptions): Promise<void> {
@@ -38,7 +42,19 @@ export async function check(options: CheckOptions): Promise<void> {
   const cas = [...new Set(wanted.map(({ policy }) => policy.cas[0]?.name ?? ''))].join(' and ');
   if (wanted.length > 0)
     print(`${wanted.length === 1 ? '1 certificate comes' : `${wanted.length} certificates come`} from ${cas}`);
+  if (options.live === true && !(await checkProviders(prepared.document))) process.exitCode = 1;
   const { hosts, tests } = prepared.document;
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
   print(`${options.config} is good: ${count(hosts.length, 'host')}, ${count(tests.length, 'test')} passed`);
+}
+
+/** Asks every provider what can be asked without a person; false where something is wrong. */
+async function checkProviders(document: Document): Promise<boolean> {
+  let isGood = true;
+  for await (const { provider, ok, message } of probeProviders(document)) {
+    if (ok) print(`provider "${provider}": ${message}`);
+    else printError(`error: ${message}`);
+    isGood &&= ok;
+  }
+  return isGood;
 }

@@ -39,6 +39,7 @@ export function createProgram(version: string): Command {
     .action(async (options: RunOptions) => (await import('./run.ts')).run(options));
   withDocument(program.command('check').description('Checks the document, its certificates and its tests'))
     .option('--data <dir>', 'data folder, for the local CA', data)
+    .option('--live', 'ask the sign-in providers too: issuer, keys, secret, redirect URI, scopes')
     .action(async (options: CheckOptions) => (await import('./check.ts')).check(options));
   program
     .command('reload')

@@ -33,6 +33,7 @@ function fakeProvider(id: string, label: string): Provider {
       Promise.resolve({ kind: 'known', person, grant, refreshAt: null, notes: [], providerSession: null }),
     refresh: () => Promise.resolve({ kind: 'unavailable', message: 'never' }),
     logoutUrl: () => Promise.resolve(null),
+    probe: () => Promise.resolve([]),
     close: () => undefined,
   };
 }
@@ -87,7 +88,7 @@ test('The only provider is gone to at once; several are a page to choose on', as
     assert.equal(page.status, 200);
     assert.match(page.text, /Continue with Company account/);
     assert.match(page.text, /Continue with GitHub/);
-    assert.match(page.text, /Continue with an account of this site/);
+    assert.match(page.text, /Continue with a local account/);
     assert.match(page.text, /to continue to app\.example\.com/);
     assert.ok(!page.text.includes('<script'));
   });

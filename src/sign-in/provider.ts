@@ -117,7 +117,15 @@ export interface Provider {
   /** Whether a logout token says that it is for this provider and client. Nothing is checked yet. */
   readonly isMeantBy?: (logoutToken: string) => boolean;
   readonly readLogoutToken?: (logoutToken: string) => Promise<LogoutToken>;
+  /** For `postern check --live`: tries what can be tried without a person. */
+  readonly probe: (redirectUri: string) => Promise<readonly Finding[]>;
   readonly close: () => void;
+}
+
+export interface Finding {
+  readonly ok: boolean;
+  /** What was tried, or what is wrong and what to change. */
+  readonly message: string;
 }
 
 /** What the flow and the pages need of the providers of the running document. */

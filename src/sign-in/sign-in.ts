@@ -94,7 +94,11 @@ function showChooser(context: Context, visit: Visit, hasNoCookies: boolean): Res
     texts,
     host: visit.ticket === null ? null : splitUrl(visit.ticket.origin).host,
     problem: hasNoCookies ? texts.signIn.noCookies : null,
-    choices: waysOf(context).map((id) => ({ label: labelOf(id), url: `/.postern/sign-in?provider=${id}${suffix}` })),
+    choices: waysOf(context).map((id) => ({
+      label: labelOf(id),
+      url: `/.postern/sign-in?provider=${id}${suffix}`,
+      isQuiet: id === LOCAL_WAY,
+    })),
     current: session === null ? null : currentOf(session.person.name, visit),
   });
   return answerPage(context, 200, { title: texts.signIn.title, main });

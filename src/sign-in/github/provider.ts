@@ -11,6 +11,7 @@ import { parseEmailAddress } from '../../policy/email-address.ts';
 import { canonicalGithubName, vouchesFor } from '../../policy/provider-kinds.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type {
+  Finding,
   Begun,
   BeginWish,
   Callback,
@@ -59,6 +60,7 @@ export function createGithubProvider(provider: GithubProvider, deps: GithubDeps)
     refresh: (person, grant) => refresh(parts, person, grant),
     // GitHub has no address for it: signing out ends the session here.
     logoutUrl: () => Promise.resolve(null),
+    probe: (redirectUri) => probe(parts, redirectUri),
     close: http.close,
   };
 }
@@ -227,6 +229,19 @@ async function renewToken(parts: Parts, grant: ProviderGrant): Promise<ProviderG
   if (!isOld || grant.refreshToken === null) return grant;
   const answer = await askForToken(parts, { grant_type: 'refresh_token', refresh_token: grant.refreshToken });
   return typeof answer.error === 'string' ? null : grantOf(parts, answer, grant);
+}
+
+/** A code that is none: whether the app and its secret are known comes first in the answer. */
+async function probe(parts: Parts, redirectUri: string): Promise<readonly Finding[]> {
+  const { provider } = parts;
+  try {
+    const answer = await askForToken(parts, { code: 'postern-check', redirect_uri: redirectUri });
+    if (answer.error === 'bad_verification_code')
+      return [{ ok: true, message: `"${provider.url}" answers, and knows the client and its secret` }];
+    return [{ ok: false, message: explainAnswer(provider, String(answer.error)).message }];
+  } catch (error) {
+    return [{ ok: false, message: explainError(provider, error).message }];
+  }
 }
 
 function problem(reason: ProviderProblem['reason'], provider: GithubProvider, what: string): Finished {

@@ -42,6 +42,8 @@ export interface Twin {
   givesRefreshToken: boolean;
   /** True: the refresh answer has no ID token. */
   refreshesSilently: boolean;
+  /** The one that is registered, as far as `/authorize` looks at it. */
+  redirectUri: string;
   /** Scopes that are known; others get invalid_scope. */
   scopes: readonly string[];
   readonly requests: string[];
@@ -90,6 +92,7 @@ class TwinServer implements Twin {
   expiresIn = 300;
   givesRefreshToken = true;
   refreshesSilently = false;
+  redirectUri = 'https://auth.example.com/.postern/callback/keycloak';
   scopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
   readonly requests: string[] = [];
   readonly authorizations: URLSearchParams[] = [];
@@ -204,8 +207,21 @@ class TwinServer implements Twin {
     if (path === '/.well-known/openid-configuration') send(200, this.#metadata());
     else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
+    else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
     else if (path === '/userinfo') send(200, { sub: this.claims['sub'], ...this.userinfo });
     else send(404, {});
+  }
+
+  /** What a browser sees before anybody has typed anything. */
+  #authorize(url: string, response: ServerResponse): void {
+    const query = new URL(url).searchParams;
+    if (query.get('client_id') !== this.clientId || query.get('redirect_uri') !== this.redirectUri) {
+      response.writeHead(400, { 'content-type': 'text/html' }).end('Invalid parameter: redirect_uri');
+      return;
+    }
+    const unknown = (query.get('scope') ?? '').split(' ').some((scope) => !this.scopes.includes(scope));
+    if (unknown) response.writeHead(302, { location: this.visit(url) }).end();
+    else response.writeHead(200, { 'content-type': 'text/html' }).end('<form>');
   }
 
   #metadata(): unknown {

@@ -79,7 +79,10 @@ function notesOnGroups(
       `Groups of a person are missing: "${provider.id}" leaves them out because there are too many (overage); choose "Groups assigned to the application" for the groups claim, or use app roles`,
     ];
   }
-  return [];
+  const claims = provider.groupsClaims.map((claim) => `"${claim}"`).join(' or ');
+  return [
+    `Claim ${claims} is missing, so "group:" matches nobody; have "${provider.id}" send it, or set "groups_claim"`,
+  ];
 }
 
 /** Entra ID: more than 200 groups, and only a pointer to them (`_claim_names`, or `hasgroups`). */

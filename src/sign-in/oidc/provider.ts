@@ -21,6 +21,7 @@ import type {
 import type { Claims } from './claims.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
+import { probeProvider } from './probe.ts';
 import { isMeantBy, readLogoutToken } from './logout-token.ts';
 import { firstNames, personFrom } from './person.ts';
 import { explainProblem } from './problems.ts';
@@ -39,7 +40,7 @@ export interface OpenIdProvider extends Provider {
   readonly keys: ProviderKeys;
 }
 
-interface Parts {
+export interface Parts {
   readonly provider: OidcProvider;
   readonly http: ProviderHttp;
   readonly discovery: Discovery;
@@ -68,6 +69,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     logoutUrl: (grant, returnTo) => logoutUrl(parts, grant, returnTo),
     isMeantBy: (token) => isMeantBy(provider, token),
     readLogoutToken: (token): Promise<LogoutToken> => readLogoutToken(provider, keys, deps.clock, token),
+    probe: (redirectUri) => probeProvider(parts, redirectUri),
     close() {
       discovery.close();
       http.close();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { APP, AUTH, OTHER } from '../_rig.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
+import type { Twin } from './_twin.ts';
 
 test('One sign-in by a provider opens two apps on unrelated hosts', () =>
   withOidc(async ({ browser, twin, entries }) => {
@@ -198,3 +199,39 @@ test('prompt and acr_values are asked for; another account asks the provider to 
     },
     { settings: { prompt: 'consent' } },
   ));
+
+suite('probe() tries what can be tried without a person, and says what to change', () => {
+  const callback = `${AUTH}/.postern/callback/keycloak`;
+  const wrong = async (
+    options: Parameters<typeof withOidc>[1],
+    prepare: (twin: Twin) => void = () => undefined,
+  ): Promise<string> => {
+    let said = '';
+    await withOidc(async ({ provider, twin }) => {
+      prepare(twin);
+      said = (await provider.probe(callback)).flatMap(({ ok, message }) => (ok ? [] : [message])).join('; ');
+    }, options);
+    return said;
+  };
+  test('all is well', async () => assert.equal(await wrong({}), ''));
+  test('the provider is down', async () => assert.match(await wrong({ isDown: true }), /cannot reach .*ECONNREFUSED/));
+  test('another issuer', async () => {
+    const named = { namesIssuer: (twin: Twin) => twin.issuer.replace('127.0.0.1', 'localhost') };
+    assert.match(await wrong(named), /write "issuer: http/);
+  });
+  test('a wrong secret', async () =>
+    assert.match(
+      await wrong({ settings: { clientSecret: 'x' } }),
+      /check "client_id" and "client_secret"|client_secret/,
+    ));
+  test('a redirect URI that is not registered', async () =>
+    assert.match(
+      await wrong({}, (twin) => (twin.redirectUri = 'https://other')),
+      /register the redirect URI "https:\/\/auth/,
+    ));
+  test('an unknown scope', async () =>
+    assert.match(
+      await wrong({ settings: { scopes: ['openid', 'groups'] } }),
+      /refuses a scope .*leave it out of "scopes"/,
+    ));
+});

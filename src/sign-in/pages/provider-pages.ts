@@ -5,6 +5,8 @@ import { html, type Html } from './html.ts';
 export interface Choice {
   readonly label: string;
   readonly url: string;
+  /** For emergencies, not for everybody. */
+  readonly isQuiet: boolean;
 }
 
 export interface ChooserFacts {
@@ -26,7 +28,9 @@ export function chooserPage({ texts, host, problem, choices, current }: ChooserF
       ${choices.map(
         (choice) =>
           html`<li>
-            <a class="button" href="${choice.url}" rel="nofollow">${texts.provider.with(choice.label)}</a>
+            <a class="${choice.isQuiet ? 'button quiet' : 'button'}" href="${choice.url}" rel="nofollow"
+              >${texts.provider.with(choice.label)}</a
+            >
           </li> `,
       )}
     </ul>

@@ -127,7 +127,7 @@ export const EN: Texts = {
   },
   provider: {
     with: (label) => `Continue with ${label}`,
-    local: 'an account of this site',
+    local: 'a local account',
     others: 'Other ways to sign in',
     alreadyAs: (name) => `You are signed in as ${name}. Signing in with another account ends that session.`,
     problems: {

@@ -123,7 +123,7 @@ export const KO: Texts = {
   },
   provider: {
     with: (label) => `${label}(으)로 계속`,
-    local: '이 사이트의 계정',
+    local: '로컬 계정',
     others: '다른 방법으로 로그인',
     alreadyAs: (name) => `${name}(으)로 로그인되어 있습니다. 다른 계정으로 로그인하면 그 세션은 종료됩니다.`,
     problems: {

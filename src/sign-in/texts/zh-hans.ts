@@ -122,7 +122,7 @@ export const ZH_HANS: Texts = {
   },
   provider: {
     with: (label) => `使用 ${label} 继续`,
-    local: '本站账号',
+    local: '本地账号',
     others: '其他登录方式',
     alreadyAs: (name) => `您已以 ${name} 登录。使用其他账号登录会结束该会话。`,
     problems: {

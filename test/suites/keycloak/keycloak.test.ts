@@ -88,6 +88,12 @@ hosts:
     return visitor.submit(page, { username: name, password: `pw-${name}` });
   };
 
+  const registerCallback = async (address: string): Promise<void> => {
+    const [client] = (await keycloak.admin('GET', '/clients?clientId=postern')) as Record<string, unknown>[];
+    const redirectUris = [...((client?.['redirectUris'] ?? []) as string[]), address];
+    await keycloak.admin('PUT', `/clients/${String(client?.['id'])}`, { ...client, redirectUris });
+  };
+
   const openSocket = async (visitor: Visitor): Promise<{ closed: Promise<number>; isOpen: () => boolean }> => {
     const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
       headers: { cookie: visitor.cookieHeader(`${url('wiki.localhost')}/`), host: `wiki.localhost:${postern.https}` },
@@ -206,6 +212,85 @@ hosts:
       'app for alice',
       'the refresh brought a token by the new key',
     );
+  });
+
+  test('postern check --live says what is wrong at Keycloak, in words', async () => {
+    const good = await postern.cli('check', '--live', '--config', postern.configFile);
+    assert.equal(good.code, 0, good.stderr);
+    assert.match(good.stdout, /takes the redirect URI and the scopes/);
+    const text = document({ https: postern.https, health: postern.health }, keycloak.port);
+    const wrong: [from: string | RegExp, to: string, expected: RegExp][] = [
+      [CLIENT_SECRET, 'another', /check "client_id" and "client_secret" of "providers.keycloak"/],
+      [
+        /sign_in: .*/,
+        'sign_in: { url: "https://other.localhost" }',
+        /register the redirect URI "https:\/\/other.localhost\/.postern\/callback\/keycloak"/,
+      ],
+      ['recheck: 10s', 'scopes: [openid, groups]', /refuses a scope of "openid groups".*leave it out of "scopes"/],
+      ['/realms/main', '/realms/none', /answered 404/],
+    ];
+    for (const [from, to, expected] of wrong) {
+      const file = join(postern.dir, 'wrong.yaml');
+      writeFileSync(file, text.replace(from, to));
+      const checked = await postern.cli('check', '--live', '--config', file);
+      assert.equal(checked.code, 1);
+      assert.match(checked.stderr, expected);
+    }
+  });
+
+  test('a scope that the realm does not define is explained on the page and in the log', async () => {
+    const text = document({ https: postern.https, health: postern.health }, keycloak.port);
+    postern.writeConfig(text.replace('recheck: 10s', 'recheck: 10s\n    scopes: [openid, groups]'));
+    assert.equal((await postern.cli('reload')).code, 0);
+    const from = postern.output().length;
+    const page = await createVisitor().open(`${url('wiki.localhost')}/`);
+    assert.equal(page.status, 502);
+    assert.match(page.body, /refused a permission[\s\S]*leave it out of &quot;scopes&quot;/);
+    await postern.waitFor(/Invalid scopes[^"]*openid groups/, from);
+    postern.writeConfig(text);
+    assert.equal((await postern.cli('reload')).code, 0);
+  });
+
+  test('Keycloak as one of the hosts: by its public name through the gateway, and by internal_url; start in any order', async () => {
+    const target = `http://127.0.0.1:${(app.address() as AddressInfo).port}`;
+    const documentOf = (host: string, how: string) => (ports: { https: number; health: number }) =>
+      `version: 1
+listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+providers:
+  keycloak:
+    type: keycloak
+    issuer: https://${host}:${ports.https}/realms/main
+    client_id: postern
+    client_secret: "${CLIENT_SECRET}"
+    ${how}
+sign_in: { url: "https://auth.localhost:${ports.https}" }
+hosts:
+  ${host}: { to: "http://127.0.0.1:${keycloak.port}", allow: [public], tls: local }
+  app.localhost: { to: "${target}", allow: ["group:/developers"] }
+`;
+    for (const way of ['public', 'internal'] as const) {
+      const host = way === 'public' ? 'localhost' : 'id.localhost';
+      const internal = `internal_url: http://127.0.0.1:${keycloak.port}`;
+      const own = await startPostern({ document: documentOf(host, way === 'public' ? 'recheck: 5m' : internal) });
+      try {
+        if (way === 'public') {
+          await own.waitFor(/cannot trust \\?"https:\/\/localhost.*name its CA by \\?"ca/);
+          writeFileSync(join(own.dir, 'ca.pem'), (await own.cli('ca', 'export')).stdout);
+          own.writeConfig(documentOf(host, 'ca: ca.pem')(own));
+          assert.equal((await own.cli('reload')).code, 0);
+        }
+        await registerCallback(`https://auth.localhost:${own.https}/.postern/callback/keycloak`);
+        const visitor = createVisitor();
+        const address = `https://app.localhost:${own.https}/`;
+        await until(async () => (await createVisitor().open(address)).status === 200, `discovery by ${way}`);
+        const page = await visitor.open(address);
+        assert.ok(page.url.startsWith(`https://${host}:${own.https}/realms/main`), page.url);
+        const after = await visitor.submit(page, { username: 'alice', password: 'pw-alice' });
+        assert.deepEqual([after.status, after.body], [200, 'app for alice'], own.output().slice(-2_000));
+      } finally {
+        await own.close();
+      }
+    }
   });
 
   test('Keycloak stops: people inside go on, new ones get a clear page, nobody is signed out', async () => {

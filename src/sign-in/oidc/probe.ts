@@ -1,0 +1,88 @@
+/**
+ * What can be tried of a provider without a person: that it is there and names itself as the document does,
+ * that it has keys, knows the client and its secret, and takes our redirect URI and scopes.
+ */
+import * as client from 'openid-client';
+import type { Finding } from '../provider.ts';
+import type { Parts } from './provider.ts';
+import { explainProblem } from './problems.ts';
+
+export async function probeProvider(parts: Parts, redirectUri: string): Promise<readonly Finding[]> {
+  const { provider, discovery } = parts;
+  let configuration: client.Configuration;
+  try {
+    configuration = await discovery.get();
+  } catch (error) {
+    return [{ ok: false, message: explainProblem(provider, error).message }];
+  }
+  return [
+    { ok: true, message: `"${provider.issuer}" answers, and names itself so` },
+    await probeKeys(parts, configuration),
+    await probeClient(parts, configuration, redirectUri),
+    await probeRequest(parts, configuration, redirectUri),
+  ];
+}
+
+async function probeKeys({ provider, http }: Parts, configuration: client.Configuration): Promise<Finding> {
+  const { jwks_uri: uri } = configuration.serverMetadata();
+  try {
+    const response = await http.fetch(uri ?? '', { headers: { accept: 'application/json' } });
+    const { keys } = (await response.json()) as { keys?: unknown };
+    if (Array.isArray(keys) && keys.length > 0) return { ok: true, message: `signs with ${keys.length} keys` };
+    return { ok: false, message: `Provider "${provider.id}" has no keys at "${uri}"` };
+  } catch (error) {
+    return { ok: false, message: explainProblem(provider, error).message };
+  }
+}
+
+/** A code that is none: the client and its secret are looked at first (RFC 6749 section 3.2.1). */
+async function probeClient(
+  { provider }: Parts,
+  configuration: client.Configuration,
+  redirectUri: string,
+): Promise<Finding> {
+  const url = new URL(redirectUri);
+  url.search = new URLSearchParams({ code: 'postern-check', iss: configuration.serverMetadata().issuer }).toString();
+  try {
+    await client.authorizationCodeGrant(configuration, url, { pkceCodeVerifier: client.randomPKCECodeVerifier() });
+    return { ok: false, message: `Provider "${provider.id}" gave tokens for a code that is none` };
+  } catch (error) {
+    const problem = explainProblem(provider, error);
+    if (problem.reason === 'invalid') return { ok: true, message: 'knows the client and its secret' };
+    return { ok: false, message: problem.message };
+  }
+}
+
+/** As a browser would begin: a provider that does not know the redirect URI must not send anybody there. */
+async function probeRequest(
+  { provider, http }: Parts,
+  configuration: client.Configuration,
+  redirectUri: string,
+): Promise<Finding> {
+  const url = client.buildAuthorizationUrl(configuration, {
+    redirect_uri: redirectUri,
+    scope: provider.scopes.join(' '),
+    state: 'postern-check',
+    nonce: 'postern-check',
+    code_challenge: await client.calculatePKCECodeChallenge(client.randomPKCECodeVerifier()),
+    code_challenge_method: 'S256',
+  });
+  try {
+    const response = await http.fetch(url.href, { headers: { accept: 'text/html' } });
+    const to = response.headers.get('location');
+    const error = to !== null && to.startsWith(redirectUri) ? new URL(to).searchParams.get('error') : null;
+    if (error === 'invalid_scope') {
+      const remedy = `define the scope there, or leave it out of "scopes" of "providers.${provider.id}"`;
+      return {
+        ok: false,
+        message: `Provider "${provider.id}" refuses a scope of "${provider.scopes.join(' ')}"; ${remedy}`,
+      };
+    }
+    if (response.status < 400 && error === null) return { ok: true, message: 'takes the redirect URI and the scopes' };
+    const what = error === null ? `answered ${response.status}` : `answered "${error.slice(0, 60)}"`;
+    const remedy = `register the redirect URI "${redirectUri}" with the client "${provider.clientId}"`;
+    return { ok: false, message: `Provider "${provider.id}" ${what} to the first step of a sign-in; ${remedy}` };
+  } catch (error) {
+    return { ok: false, message: explainProblem(provider, error).message };
+  }
+}
