@@ -151,6 +151,7 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
 function readGithub(input: ProviderInput, place: Place, context: Context): GithubProvider | null {
   const { id, at } = place;
   const url = readOrigin(input.url, [...at, 'url'], context) ?? 'https://github.com';
+  refusePlain(url, [...at, 'url'], place, context);
   const clientId = readText(input.client_id, [...at, 'client_id'], 'the client id of the OAuth app', context);
   const clientSecret = readSecret(input, place, context);
   if (clientSecret === null && input.client_secret === undefined && !context.isBroken([...at, 'client_secret']))
@@ -243,6 +244,12 @@ function readIssuer(
   }
   // "https://id.example.com/" and "https://id.example.com" are two names of an issuer: kept as written.
   return text;
+}
+
+function refusePlain(url: string, at: Path, { insecureHttp }: Place, context: Context): void {
+  const { protocol, hostname, host } = new URL(url);
+  if (protocol === 'http:' && !insecureHttp && !isLoopback(hostname))
+    context.report(at, 'is plain HTTP, over which tokens can be read', `write "https://${host}"`);
 }
 
 function isLoopback(host: string): boolean {

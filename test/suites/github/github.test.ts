@@ -1,0 +1,101 @@
+/**
+ * A server's owner lists a GitHub user and an organisation: real code-server behind Postern, sign-in by a
+ * twin of GitHub Enterprise Server. The listed user and a member enter, a stranger does not, a member who
+ * was removed is out after the re-check, and an open WebSocket with them.
+ */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { WebSocket } from 'ws';
+import { GithubTwin } from '../../../src/sign-in/github/_twin.ts';
+import { startCodeServer } from '../../support/code-server.ts';
+import type { CodeServer } from '../../support/code-server.ts';
+import { skipWithout } from '../../support/peers.ts';
+import { startPostern } from '../../support/postern.ts';
+import type { PosternProcess } from '../../support/postern.ts';
+import { until } from '../../support/programs.ts';
+import { createVisitor } from '../../support/visitor.ts';
+import type { Visit, Visitor } from '../../support/visitor.ts';
+
+/** The least that `recheck` can be. */
+const RECHECK_MS = 10_000;
+/** Passed on to tls.connect; the types of ws do not know it. */
+const SERVER_NAME: object = { servername: 'code.localhost' };
+
+suite('GitHub decides who uses code-server', { skip: skipWithout('code-server'), timeout: 180_000 }, () => {
+  let code: CodeServer;
+  let postern: PosternProcess;
+  const twin = new GithubTwin();
+
+  before(async () => {
+    await twin.start();
+    code = await startCodeServer();
+    postern = await startPostern({
+      document: (ports) => `version: 1
+listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+providers:
+  github: { type: github, url: "${twin.url}", client_id: ${twin.clientId}, client_secret: ${twin.clientSecret}, recheck: 10s }
+sign_in: { url: "https://auth.localhost:${ports.https}" }
+hosts:
+  code.localhost: { to: "http://127.0.0.1:${code.port}", allow: ["user:Alice", "org:acme"], max_body: unlimited }
+`,
+    });
+  });
+  after(async () => {
+    await postern?.close();
+    code?.stop();
+    await twin.stop();
+  });
+
+  const address = (): string => `https://code.localhost:${postern.https}/`;
+
+  /** Postern sends the browser to the twin, which is no web site: the person's answer is played. */
+  const enter = async (visitor: Visitor): Promise<Visit> => {
+    let page = await visitor.send(address(), { headers: { accept: 'text/html' } });
+    while (!(page.headers.location ?? '').startsWith(twin.url)) {
+      assert.ok(page.headers.location !== undefined, `no way to GitHub: ${page.status} ${page.body}`);
+      page = await visitor.send(page.headers.location, { headers: { accept: 'text/html' } });
+    }
+    return visitor.open(twin.visit(page.headers.location ?? ''));
+  };
+
+  test('the listed user enters, by any case of the login', async () => {
+    twin.account = { id: 1, login: 'aLICE' };
+    const page = await enter(createVisitor());
+    assert.equal(page.status, 200);
+    assert.match(page.body, /code-server/);
+  });
+
+  test('a stranger is refused, and one who took the listed login over as well', async () => {
+    twin.account = { id: 2, login: 'mallory' };
+    assert.equal((await enter(createVisitor())).status, 403);
+    twin.account = { id: 3, login: 'alice' };
+    const page = await enter(createVisitor());
+    assert.equal(page.status, 403);
+    assert.match(page.body, /not let in here/);
+    await postern.waitFor(/belongs to id 1, but id 3 has it now/);
+    assert.equal((await postern.cli('user', 'unpin', 'github:alice')).code, 0);
+  });
+
+  test('a member of the organisation enters, and is out after the re-check once removed', async () => {
+    twin.account = { id: 4, login: 'bob', organisations: ['Acme'] };
+    const bob = twin.account;
+    const visitor = createVisitor();
+    assert.equal((await enter(visitor)).status, 200);
+    const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/?reconnectionToken=x&skipWebSocketFrames=false`, {
+      headers: { cookie: visitor.cookieHeader(address()), host: `code.localhost:${postern.https}` },
+      origin: address().slice(0, -1),
+      rejectUnauthorized: false,
+      ...SERVER_NAME,
+    });
+    socket.on('error', () => undefined);
+    await new Promise<void>((done, fail) => {
+      socket.once('open', () => done());
+      socket.once('close', () => fail(new Error('The WebSocket did not open')));
+    });
+    bob.organisations = [];
+    const removedAt = Date.now();
+    await until(async () => (await visitor.open(address())).status === 403, 'bob is out', 3 * RECHECK_MS);
+    assert.ok(Date.now() - removedAt < 2 * RECHECK_MS + 5_000);
+    await until(() => socket.readyState === WebSocket.CLOSED, 'his WebSocket is closed', 2_000);
+  });
+});
