@@ -24,6 +24,7 @@ function fakeProvider(id: string, label: string): Provider {
     authority: `https://${id}.example`,
     pinsNames: false,
     canStepUp: false,
+    warm: () => undefined,
     begin: ({ state, switchAccount }) =>
       Promise.resolve({
         kind: 'go',

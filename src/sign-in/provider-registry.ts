@@ -48,6 +48,7 @@ export function createProviderRegistry(deps: RegistryDeps): ProviderRegistry {
     adopt({ held }) {
       const before = running;
       running = held;
+      for (const one of held) if (!before.some(({ provider }) => provider === one.provider)) one.provider.warm();
       for (const one of before) if (!held.some(({ provider }) => provider === one.provider)) one.provider.close();
     },
     close() {

@@ -109,6 +109,8 @@ export interface Provider {
   readonly pinsNames: boolean;
   /** Whether a second factor can be asked for. */
   readonly canStepUp: boolean;
+  /** Asks in the background what a sign-in will need, once the gateway listens: the provider may stand behind it. */
+  readonly warm: () => void;
   readonly begin: (wish: BeginWish) => Promise<Begun>;
   readonly finish: (callback: Callback) => Promise<Finished>;
   readonly refresh: (person: Person, grant: ProviderGrant) => Promise<Refreshed>;

@@ -55,6 +55,7 @@ export function createGithubProvider(provider: GithubProvider, deps: GithubDeps)
     authority: url,
     pinsNames: true,
     canStepUp: false,
+    warm: () => undefined,
     begin: (wish) => Promise.resolve(begin(parts, wish)),
     finish: (callback) => finish(parts, callback),
     refresh: (person, grant) => refresh(parts, person, grant),

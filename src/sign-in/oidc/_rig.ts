@@ -67,6 +67,7 @@ export async function withOidc(work: (rig: OidcRig) => Promise<void>, options: O
   const log = (_: string, message: string): unknown => logged.push(message);
   const named = options.namesIssuer === undefined ? {} : { issuer: options.namesIssuer(twin) };
   const provider = createOidcProvider(settingsFor(twin, { ...options.settings, ...named }), { clock, log });
+  provider.warm();
   const all = [provider, ...(options.others ?? [])];
   const providers: Providers = { find: (id) => all.find((one) => one.id === id) ?? null, list: () => all };
   const rig = createRig({ hasLocalAccounts: false, providers: () => providers, ...options.rig });

@@ -54,8 +54,6 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
   const discovery = createDiscovery({ provider, http, clock: deps.clock, ...reportTo(provider, deps) });
   const keys = createKeys(provider, http, discovery, deps.clock);
   const parts: Parts = { provider, http, discovery, keys, clock: deps.clock };
-  // In the background: what is down at the start is no reason not to start.
-  void discovery.get().catch(() => undefined);
   return {
     id: provider.id,
     label: provider.label,
@@ -63,6 +61,8 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     pinsNames: false,
     canStepUp: provider.secondFactor.acr.length > 0,
     keys,
+    // What is down at the start is no reason not to start.
+    warm: () => void discovery.get().catch(() => undefined),
     begin: (wish) => begin(parts, wish),
     finish: (callback) => finish(parts, callback),
     refresh: (person, grant) => refresh(parts, person, grant),
@@ -77,22 +77,22 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
   };
 }
 
-/** A provider that stays down is said once, and once more when it is back. */
+/** A provider that stays down is said once for each reason, and once more when it is back. */
 function reportTo(
   provider: OidcProvider,
   deps: OidcDeps,
 ): { onFailure: (error: unknown) => void; onSuccess: () => void } {
-  let isDown = false;
+  let said: string | null = null;
   return {
     onFailure(error) {
       const { message } = explainProblem(provider, error);
-      if (!isDown)
+      if (message !== said)
         deps.log('warn', `${message}; it is asked again, and nobody is signed out`, { provider: provider.id });
-      isDown = true;
+      said = message;
     },
     onSuccess() {
-      if (isDown) deps.log('info', `Provider "${provider.id}" answers again`, { provider: provider.id });
-      isDown = false;
+      if (said !== null) deps.log('info', `Provider "${provider.id}" answers again`, { provider: provider.id });
+      said = null;
     },
   };
 }
