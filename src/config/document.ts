@@ -21,6 +21,8 @@ export interface Document {
     readonly branding: Branding;
     /** Provider to go to at once; null: people choose where there are several. */
     readonly provider: string | null;
+    /** Who is shown, on the page that refuses them, which rule did. */
+    readonly showRuleTo: readonly Rule[];
   };
   readonly session: SessionSettings;
   readonly services: readonly Service[];

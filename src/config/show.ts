@@ -164,6 +164,7 @@ function shownSignIn(signIn: Document['signIn']): Shown {
     name: signIn.branding.name,
     logo: signIn.branding.logo === null ? undefined : '(an image)',
     color: signIn.branding.color ?? undefined,
+    show_rule_to: signIn.showRuleTo.length === 0 ? undefined : shownRules(signIn.showRuleTo),
   };
 }
 

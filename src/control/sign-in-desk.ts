@@ -122,7 +122,12 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts): EntryDecision 
   // What is not a matter of rules (no such route) the app host says by itself.
   if (explanation.kind !== 'route' || needsMoreThanPerson(explanation.host, explanation.route))
     return { kind: 'allow' };
-  return explanation.decision;
+  const { decision } = explanation;
+  const identity = { kind: 'person', person: facts.person } as const;
+  const mayKnow = table.mayKnowRules({ identity, ip: facts.ip, clientCertificate: null, request: null });
+  return decision.kind === 'deny' && mayKnow
+    ? { kind: 'deny', refusedBy: { rule: decision.rule, reason: decision.reason } }
+    : decision;
 }
 
 /** Only the app host sees its connection: the client certificate, the address it comes from there, the fields that choose a route. It decides anyway. */

@@ -6,7 +6,7 @@
 import { PosternError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { deniedPage } from '../sign-in/pages/denied-page.ts';
+import { deniedPage, type RefusingRule } from '../sign-in/pages/denied-page.ts';
 import { errorPage } from '../sign-in/pages/error-page.ts';
 import { classifyRequest } from '../sign-in/request-kind.ts';
 import { unauthorizedJson } from '../sign-in/unauthorized.ts';
@@ -39,7 +39,7 @@ const CLOSE: Fields = [['Connection', 'close']];
 /** The 403 of the rules: names the account and offers another one. */
 export function sendDenied(context: RequestContext): void {
   context.errorCode ??= 'ACCESS_DENIED';
-  sendAboutAccount(context, 403, 'rules');
+  sendAboutAccount(context, 403, 'rules', ruleFor(context));
 }
 
 /** Each visitor is led to an app of their own, and there is none for this one, or it is not running. */
@@ -48,7 +48,20 @@ export function sendNoApp(context: RequestContext, status: 403 | 503): void {
   sendAboutAccount(context, status, 'no-app');
 }
 
-function sendAboutAccount(context: RequestContext, status: 403 | 503, reason: 'rules' | 'no-app'): void {
+/** Which rule refused, for those whom the document lets know. */
+function ruleFor({ judged, site, ip, exchange }: RequestContext): RefusingRule | null {
+  if (judged?.decision.kind !== 'deny') return null;
+  const { request, connection } = exchange;
+  const facts = { identity: judged.identity, ip, clientCertificate: connection.clientCertificate, request };
+  return site.table.mayKnowRules(facts) ? judged.decision : null;
+}
+
+function sendAboutAccount(
+  context: RequestContext,
+  status: 403 | 503,
+  reason: 'rules' | 'no-app',
+  rule: RefusingRule | null = null,
+): void {
   const { headers, host } = context.exchange.request;
   if (isGrpc(headers)) {
     sendGrpcError(context, status);
@@ -59,7 +72,7 @@ function sendAboutAccount(context: RequestContext, status: 403 | 503, reason: 'r
   const { path, query } = context.exchange.request;
   const switchUrl = account === null ? null : `/.postern/start?switch=1&to=${encodeURIComponent(path + query)}`;
   const brand = context.site.document.signIn.branding;
-  const facts = { status, reason, host, requestId: context.id, account, switchUrl, brand };
+  const facts = { status, reason, host, requestId: context.id, account, switchUrl, brand, rule };
   sendPlain(context, deniedPage({ ...facts, ...preferences(headers) }));
 }
 

@@ -462,3 +462,25 @@ test('compileTableSliced() gives the same table and leaves the event loop free',
   assert.equal(table.revision, compileTable(document).table.revision);
   assert.equal(table.findHost('h1999.example.com')?.routes[0]?.label, 'h1999.example.com /*');
 });
+
+test('mayKnowRules() is true for whom sign_in.show_rule_to names, and for nobody without it', () => {
+  const route = routeOf('/*', ['group:staff']);
+  assert.ok(ALICE.kind === 'person');
+  const { person } = ALICE;
+  const factsOf = (groups: string[]) => ({
+    identity: { kind: 'person', person: { ...person, groups } } as const,
+    ip: null,
+    clientCertificate: null,
+    request: null,
+  });
+  const signIn = documentOf([]).signIn;
+  const named = { signIn: { ...signIn, showRuleTo: rules('group:admins') } };
+  const { table, diagnostics } = compileTable(documentOf([hostOf('a.example.com', [route])], named));
+  assert.deepEqual(diagnostics, []);
+  assert.equal(table.mayKnowRules(factsOf(['admins'])), true);
+  assert.equal(table.mayKnowRules(factsOf(['staff'])), false);
+  const without = compileTable(documentOf([hostOf('a.example.com', [route])])).table;
+  assert.equal(without.mayKnowRules(factsOf(['admins'])), false);
+  const wrong = compileTable(documentOf([], { signIn: { ...signIn, showRuleTo: rules('nonsense:x') } }));
+  assert.equal(wrong.diagnostics.length, 1);
+});

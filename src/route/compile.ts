@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { problem, type Diagnostic } from '../core/diagnostic.ts';
 import type { Document, Host, Route } from '../config/document.ts';
+import { compilePolicy } from '../policy/compile.ts';
 import { parsePrincipal } from '../policy/principal.ts';
 import { RouteCompiler } from './compile-route.ts';
 import { HostRoutes } from './host-routes.ts';
@@ -64,15 +65,29 @@ function* compileSteps(document: Document): Generator<undefined, TableResult, un
       document.maps,
       document.providers.map(({ id, type, emailDomains }) => [id, type, emailDomains]),
       signInHost,
+      document.signIn.showRuleTo.map(({ rule }) => rule),
     ]),
   );
   const revision = hash.digest('base64url').slice(0, 16);
   const all = fallback === null ? [...hosts.values()] : [...hosts.values(), fallback];
   const providers = document.providers.map(({ id, type, emailDomains }) => ({ id, type, emailDomains }));
+  const namedUsers = namedUsersOf(document, all);
+  const mayKnowRules = compileMayKnow(document, diagnostics);
   return {
-    table: createTable({ revision, hosts, fallback, signInHost, providers, namedUsers: namedUsersOf(document, all) }),
+    table: createTable({ revision, hosts, fallback, signInHost, providers, namedUsers, mayKnowRules }),
     diagnostics: withoutRepeats(diagnostics),
   };
+}
+
+/** Nobody where the document names nobody. */
+function compileMayKnow(document: Document, diagnostics: Diagnostic[]): RoutingTable['mayKnowRules'] {
+  const { showRuleTo } = document.signIn;
+  if (showRuleTo.length === 0) return () => false;
+  const services = document.services.map(({ name }) => name);
+  const rules = { allow: showRuleTo, routeDeny: [], hostDeny: [], providers: document.providers, services };
+  const { policy, diagnostics: found } = compilePolicy(rules);
+  diagnostics.push(...found);
+  return (facts) => policy.decide(facts).kind === 'allow';
 }
 
 /** By rules, and by the keys of maps. */

@@ -83,6 +83,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
       url: 'https://auth.example.com',
       branding: { name: 'Postern', logo: null, color: null },
       provider: null,
+      showRuleTo: [],
     },
     session: {
       lifetimeMs: 43_200_000,

@@ -12,6 +12,7 @@ export interface TableParts {
   readonly signInHost: string | null;
   readonly providers: readonly ProviderRef[];
   readonly namedUsers: ReadonlySet<string>;
+  readonly mayKnowRules: RoutingTable['mayKnowRules'];
 }
 
 export function createTable(parts: TableParts): RoutingTable {
@@ -35,6 +36,7 @@ export function createTable(parts: TableParts): RoutingTable {
     signInHost,
     providers: parts.providers,
     namedUsers: parts.namedUsers,
+    mayKnowRules: parts.mayKnowRules,
     findHost: (host) => (host === signInHost ? null : (findListed(host) ?? fallback)),
     isKnownHost: (host) => host === signInHost || findListed(host) !== null,
     findRoute: (host, path, method, headers) => host.match.find(path, method, headers),

@@ -20,6 +20,8 @@ export interface RoutingTable {
   readonly providers: readonly ProviderRef[];
   /** "github:user:alice", "github:org:acme": every person and organisation that rules name. */
   readonly namedUsers: ReadonlySet<string>;
+  /** Whether somebody who is refused may see which rule did it. */
+  readonly mayKnowRules: (facts: Facts) => boolean;
   /**
    * The exact name, else the nearest wildcard ("*.example.com" covers every name below example.com,
    * the longest wins), else the fallback. Takes a host in the spelling of wire/authority.ts.

@@ -6,7 +6,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, toResponse, type Context } from './context.ts';
 import { hostCookie, onlyCookie, purposeName, sessionTraits } from './cookies.ts';
 import { refuseUnlisted } from './begin.ts';
-import { deniedPage } from './pages/denied-page.ts';
+import { deniedPage, type RefusingRule } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
 import { goToProvider } from './provider-flow.ts';
 import { isNotTopLevel } from './request-kind.ts';
@@ -43,7 +43,8 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   const { path, query } = target;
   const decision = await deps.mayEnter({ host: target.host, path, query, person: session.person, ip: request.ip });
   if (decision.needsSecondFactor === true) return askForSecondFactor(context, entrance);
-  if (decision.kind !== 'allow') return refuseEntry(context, entrance, target.host);
+  if (decision.kind !== 'allow')
+    return refuseEntry(context, entrance, { host: target.host, rule: decision.refusedBy ?? null });
 
   const cookies: string[] = [];
   if (!entrance.isFreshSignIn) {
@@ -92,11 +93,16 @@ async function askProviderForFactor(
   return answerPage(context, 403, { title, main });
 }
 
-function refuseEntry(context: Context, entrance: Entrance, host: string): Response {
+function refuseEntry(
+  context: Context,
+  entrance: Entrance,
+  { host, rule }: { readonly host: string; readonly rule: RefusingRule | null },
+): Response {
   const { request, settings, headers } = context;
   return toResponse(
     deniedPage({
       host,
+      rule,
       requestId: request.requestId,
       account: entrance.session.person,
       switchUrl: `/.postern/sign-in?switch=1&ticket=${entrance.ticketText}`,

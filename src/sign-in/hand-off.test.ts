@@ -360,6 +360,17 @@ test('A person whom the rules refuse gets a 403 that names the account, and can 
     { mayEnter: ({ person }) => ({ kind: person.name === 'alice' ? 'allow' : 'deny' }) },
   ));
 
+test('The 403 names the rule where the answer brings it along, and not else', () =>
+  withRig(
+    async (rig) => {
+      const browser = rig.browser();
+      const denied = await browser.signInOn(await browser.open(`${APP}/secret`), 'mallory', PASSWORD);
+      assert.equal(denied.status, 403);
+      assert.match(denied.text, /<dd class="mono">group:staff<\/dd>\s*<dt>Reason<\/dt>\s*<dd>no group<\/dd>/);
+    },
+    { mayEnter: () => ({ kind: 'deny', refusedBy: { rule: 'group:staff', reason: 'no group' } }) },
+  ));
+
 test('Anything but "allow" keeps a person out', () =>
   withRig(
     async (rig) => {

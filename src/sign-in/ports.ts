@@ -181,6 +181,8 @@ export interface EntryFacts {
 export interface EntryDecision {
   readonly kind: string;
   readonly needsSecondFactor?: true;
+  /** Of a refusal, for somebody who may know. */
+  readonly refusedBy?: { readonly rule: string; readonly reason: string };
 }
 
 export interface SignInDeps {

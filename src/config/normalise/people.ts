@@ -10,6 +10,7 @@ import { MAP_NAME, TEMPLATE_VALUE } from '../template.ts';
 import { readBranding } from './branding.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readUnit } from './limits.ts';
+import { readRules } from './rules.ts';
 
 /** HTTP basic ends the name at the first colon (RFC 7617), so that none may hold one. */
 const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
@@ -22,11 +23,12 @@ export function readSignIn(
 ): Document['signIn'] {
   const branding = readBranding(input, context);
   const provider = readProviderId(input?.provider, ['sign_in', 'provider'], providers, context);
+  const showRuleTo = readRules(input?.show_rule_to, ['sign_in', 'show_rule_to'], context) ?? [];
   const at = ['sign_in', 'url'];
-  if (input?.url === undefined) return { url: null, branding, provider };
+  if (input?.url === undefined) return { url: null, branding, provider, showRuleTo };
   const url = parseSignInUrl(input.url, insecureHttp);
   if (!url.ok) context.fault(at, url);
-  return { url: url.ok ? url.value : null, branding, provider };
+  return { url: url.ok ? url.value : null, branding, provider, showRuleTo };
 }
 
 /** The id of a provider of this document; null where none is named, or reported. */

@@ -21,6 +21,7 @@ export interface SignInInput {
   readonly name?: string | undefined;
   readonly logo?: string | undefined;
   readonly color?: string | undefined;
+  readonly show_rule_to?: RulesInput | undefined;
   readonly provider?: string | undefined;
 }
 
@@ -75,6 +76,11 @@ export const signInShape: z.ZodType<SignInInput> = section(
       text('the id of a provider'),
       'Provider to go to at once, instead of a page to choose from. The others stay reachable by "use another account".',
       { examples: ['keycloak'] },
+    ),
+    show_rule_to: key(
+      rulesShape,
+      'Who is told, on the page that refuses them, which rule did and why. Nobody without it; `postern explain` tells the operator.',
+      { examples: [['group:admins']] },
     ),
   },
   'a map with "url"',

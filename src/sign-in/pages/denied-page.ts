@@ -1,12 +1,17 @@
 /**
- * The 403 of the rules, and the page for whom there is no app: names the account, offers another, shows the request id. Does not say which
- * rule; `postern explain` does. Imports nothing heavy: edge workers make it themselves.
+ * The 403 of the rules, and the page for whom there is no app: names the account, offers another,
+ * shows the request id; the rule only to whom the document lets know. Imports nothing heavy: edge workers make it themselves.
  */
 import { textsFor } from '../texts/texts.ts';
 import { formatFor, plainHeaders } from './error-page.ts';
 import type { Brand } from './brand.ts';
 import { html } from './html.ts';
 import { pageAnswer, type PlainAnswer } from './page.ts';
+
+export interface RefusingRule {
+  readonly rule: string;
+  readonly reason: string;
+}
 
 export interface DeniedFacts {
   /** Left out: 403. */
@@ -19,6 +24,8 @@ export interface DeniedFacts {
   readonly account: { readonly name: string; readonly displayName: string } | null;
   /** Where another account can sign in, e.g. "/.postern/start?switch=1"; null: nowhere. */
   readonly switchUrl: string | null;
+  /** For those who may know; null or left out: nothing is said. */
+  readonly rule?: RefusingRule | null;
   readonly brand?: Brand;
   readonly accept?: string | null;
   readonly acceptLanguage?: string | null;
@@ -26,14 +33,14 @@ export interface DeniedFacts {
 
 export function deniedPage(facts: DeniedFacts): PlainAnswer {
   const texts = textsFor(facts.acceptLanguage);
-  const { account, status = 403 } = facts;
+  const { account, status = 403, rule = null } = facts;
   const isNoApp = facts.reason === 'no-app';
   const words = isNoApp ? texts.noApp : texts.denied;
   const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
   if (format !== 'html') {
     const isJson = format === 'json';
     const body = isJson
-      ? `${JSON.stringify({ error: isNoApp ? 'no_app' : 'access_denied', status, message: words.title, request_id: facts.requestId })}\n`
+      ? `${JSON.stringify({ error: isNoApp ? 'no_app' : 'access_denied', status, message: words.title, ...(rule !== null && { rule: rule.rule, reason: rule.reason }), request_id: facts.requestId })}\n`
       : `${status} ${words.title}\n${texts.requestId} ${facts.requestId}\n`;
     return { status, headers: plainHeaders(isJson), body };
   }
@@ -41,6 +48,15 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
     <h1>${words.title}</h1>
     <p class="soft">${account === null && !isNoApp ? texts.denied.anonymous(facts.host) : words.text(facts.host)}</p>
     ${account !== null && personLine(texts.signedInAs, account)}
+    ${
+      rule !== null &&
+      html`<dl>
+        <dt>${texts.denied.rule}</dt>
+        <dd class="mono">${rule.rule}</dd>
+        <dt>${texts.denied.reason}</dt>
+        <dd>${rule.reason}</dd>
+      </dl>`
+    }
     <p class="soft">${words.ask}</p>
     ${facts.switchUrl !== null && html`<a class="button quiet" href="${facts.switchUrl}">${texts.useAnotherAccount}</a>`}`;
   const brand = facts.brand === undefined ? {} : { brand: facts.brand };

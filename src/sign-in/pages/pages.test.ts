@@ -87,6 +87,22 @@ test('deniedPage() names the account and the id, and offers another account', ()
   });
 });
 
+test('deniedPage() says which rule only where it is handed one', () => {
+  const facts = { host: 'a', requestId: 'r1', account: null, switchUrl: null };
+  const rule = { rule: 'group:<staff>', reason: 'groups are "guests"' };
+  const page = deniedPage({ ...facts, rule });
+  assert.match(page.body, /group:&lt;staff&gt;/);
+  assert.match(page.body, /groups are &quot;guests&quot;/);
+  assert.deepEqual(JSON.parse(deniedPage({ ...facts, rule, accept: 'application/json' }).body), {
+    error: 'access_denied',
+    status: 403,
+    message: 'No access',
+    ...rule,
+    request_id: 'r1',
+  });
+  assert.ok(!deniedPage(facts).body.includes('<dl>'));
+});
+
 test('The pages for workers load nothing but themselves and node:crypto', () => {
   const files = ['error-page.ts', 'denied-page.ts'].map((file) => JSON.stringify(new URL(file, import.meta.url).href));
   const script = `await Promise.all([${files.join()}].map((file) => import(file)));

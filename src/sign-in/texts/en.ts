@@ -229,6 +229,8 @@ export const EN: Texts = {
     title: 'No access',
     text: (host) => `This account may not use ${host}.`,
     anonymous: (host) => `The rules of ${host} do not let this request in.`,
+    rule: 'Rule',
+    reason: 'Reason',
     ask: 'If it should, tell whoever runs this site the id below.',
   },
   noApp: {

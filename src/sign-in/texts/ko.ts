@@ -223,6 +223,8 @@ export const KO: Texts = {
     title: '접근 권한이 없습니다',
     text: (host) => `이 계정으로는 ${host}을(를) 사용할 수 없습니다.`,
     anonymous: (host) => `${host}의 규칙에 따라 이 요청은 허용되지 않습니다.`,
+    rule: '규칙',
+    reason: '이유',
     ask: '권한이 있어야 한다면 아래 ID를 사이트 운영자에게 알려 주세요.',
   },
   noApp: {

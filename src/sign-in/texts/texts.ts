@@ -154,6 +154,8 @@ export interface Texts {
     readonly title: string;
     readonly text: (host: string) => string;
     readonly anonymous: (host: string) => string;
+    readonly rule: string;
+    readonly reason: string;
     readonly ask: string;
   };
   readonly noApp: {

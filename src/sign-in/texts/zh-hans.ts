@@ -217,6 +217,8 @@ export const ZH_HANS: Texts = {
     title: '没有访问权限',
     text: (host) => `此帐号不能使用 ${host}。`,
     anonymous: (host) => `根据 ${host} 的规则，此请求不被允许。`,
+    rule: '规则',
+    reason: '原因',
     ask: '如果您应当有权限，请将下方编号告知本站的运营者。',
   },
   noApp: {
