@@ -59,7 +59,7 @@ export function securityPage(facts: SecurityFacts): Html {
       isQuiet: true,
     })}
     ${!isEmpty && recovery(facts)}
-    <p><a href="/">${facts.texts.goHome}</a></p>`;
+    <a class="button plain" href="/">${facts.texts.goHome}</a>`;
 }
 
 function factorList(facts: SecurityFacts): Html {
@@ -133,7 +133,7 @@ export function addTotpPage(facts: TotpFacts): Html {
       </div>
       <button type="submit">${texts.confirm}</button>
     </form>
-    <p><a href="${ACTION}">${texts.back}</a></p>`;
+    <a class="button plain" href="${ACTION}">${texts.back}</a>`;
 }
 
 /** Shown once: nothing of it is kept but hashes. */
@@ -170,7 +170,7 @@ export function confirmPage(frame: Frame, person: SecurityFacts['person'], probl
       </div>
       <button type="submit">${texts.confirm}</button>
     </form>
-    <p><a href="/">${frame.texts.goHome}</a></p>`;
+    <a class="button plain" href="/">${frame.texts.goHome}</a>`;
 }
 
 function guard(frame: Frame, intent: string): Html {

@@ -40,7 +40,7 @@ export function homePage(facts: HomeFacts): Html {
           ${facts.apps.map((app) => html`<li><a href="${app.url}">${app.name}</a></li>`)}
         </ul>`
     }
-    ${facts.isLocal && html`<p><a href="/.postern/security">${facts.texts.security.open}</a></p>`}
+    ${facts.isLocal && html`<a class="button quiet" href="/.postern/security">${facts.texts.security.open}</a>`}
     ${signOutForm(facts.texts, facts.formToken, 'quiet')}`;
 }
 

@@ -75,5 +75,5 @@ export function signInForm(form: SignInForm): Html {
         isQuiet: true,
       })
     }
-    ${form.othersUrl !== null && html`<p class="soft"><a href="${form.othersUrl}">${form.texts.provider.others}</a></p>`}`;
+    ${form.othersUrl !== null && html`<a class="button plain" href="${form.othersUrl}">${form.texts.provider.others}</a>`}`;
 }

@@ -157,6 +157,8 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     await look(tab, 'whoami', /Who am I/);
     await page.goto(at('auth'));
     await look(tab, 'home', /You are signed in/);
+    await page.goto(at('auth', '/.postern/security'));
+    await look(tab, 'security', /./);
     await page.goto(at('whoami', '/.postern/sign-out'));
     await look(tab, 'sign-out', /Sign out\?/);
     await page.click('button:not([name])');
