@@ -39,9 +39,6 @@ export async function run(options: RunOptions): Promise<void> {
     onFatal: failWith,
   });
   defects.start(gateway.log, () => gateway.close().then(() => process.exit(1), failWith));
-  if (gateway.warnings !== '') printError(gateway.warnings);
-  announce(gateway, options);
-  keepCompiled();
   const isWatching = (): boolean => options.watch === true || gateway.prepared().document.watch;
   watcher.start(isWatching, () => gateway.reload());
   const end = (signal: string): void => {
@@ -58,6 +55,10 @@ export async function run(options: RunOptions): Promise<void> {
     end('SIGINT');
     process.once('SIGINT', () => process.exit(130));
   });
+  // Whoever reads that it is ready may send a signal at once.
+  if (gateway.warnings !== '') printError(gateway.warnings);
+  announce(gateway, options);
+  keepCompiled();
 }
 
 const DEFECTS_BORNE = 10;

@@ -195,11 +195,14 @@ export class Transport {
     };
   }
 
-  /** A tunnel stays as long as both ends want. */
-  #retire(server: net.Server, listener: Listener): Promise<void> {
+  /** Resolves when the address is free. A tunnel stays as long as both ends want. */
+  async #retire(server: net.Server, listener: Listener): Promise<void> {
     listener.isRetired = true;
     for (const connection of this.#connections) if (connection.listener === listener) connection.served?.drain();
-    return this.#closeServer(server);
+    if (!this.#servers.delete(server)) return;
+    await this.#emptyQueue();
+    // What it calls back for is the end of its last connection; the socket itself is closed at once.
+    server.close();
   }
 
   setTicketKeys(keys: Buffer): void {

@@ -40,24 +40,27 @@ export class Listeners {
         opened.push(key);
       }
     } catch (error) {
-      for (const key of opened) this.#letGo(key);
+      await Promise.all(opened.map((key) => this.#letGo(key)));
       throw error;
     }
   }
 
-  /** Makes what is open serve what the document says, and lets go what it has no more. */
-  keep(listen: Listen): void {
+  /** Makes what is open serve what the document says, and lets go what it has no more: it is free again then. */
+  async keep(listen: Listen): Promise<void> {
     const wanted = purposesOf(listen);
+    const gone: Promise<void>[] = [];
     for (const [key, listener] of this.#open) {
       const purpose = wanted.get(key);
       if (purpose !== undefined) listener.change(purpose);
-      else if (!(key in this.#inherited)) this.#letGo(key);
+      else if (!(key in this.#inherited)) gone.push(this.#letGo(key));
     }
+    await Promise.all(gone);
   }
 
-  #letGo(key: string): void {
-    void this.#open.get(key)?.retire();
+  async #letGo(key: string): Promise<void> {
+    const listener = this.#open.get(key);
     this.#open.delete(key);
+    await listener?.retire();
   }
 }
 

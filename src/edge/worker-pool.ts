@@ -132,7 +132,8 @@ class Pool implements WorkerPool {
     const calls = this.#all().map((member) => member.channel.call('openListeners', next.document.listen));
     const failed = (await Promise.allSettled(calls)).find(({ status }) => status === 'rejected');
     if (failed === undefined) return;
-    for (const member of this.#all()) member.channel.send('keepListeners', before.document.listen);
+    const { listen } = before.document;
+    await Promise.allSettled(this.#all().map((member) => member.channel.call('keepListeners', listen)));
     throw (failed as PromiseRejectedResult).reason;
   }
 

@@ -62,7 +62,7 @@ export type WorkerMethods = {
   /** Opens what the next document adds, before it goes live. Rejects with LISTEN_FAILED, and has opened nothing then. */
   openListeners: (listen: Document['listen']) => Promise<void>;
   /** Lets go what the document that stays has not. */
-  keepListeners: (listen: Document['listen']) => void;
+  keepListeners: (listen: Document['listen']) => Promise<void>;
   /** Compiles beside, swaps, decides every open exchange again. Rejects with LISTEN_FAILED at the first snapshot. */
   apply: (snapshot: WorkerSnapshot) => Promise<void>;
   /** A part of the snapshot that the next `apply` brings the rest of. */

@@ -226,7 +226,7 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
   await before?.release();
   if (before === null) setInterval(tick, TICK_MS).unref();
   await listeners.open(document.listen);
-  listeners.keep(document.listen);
+  await listeners.keep(document.listen);
 }
 
 /** Keeps the apps of all hosts, some at a time; answers how to let them go, some at a time. */

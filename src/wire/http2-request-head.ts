@@ -2,9 +2,9 @@
  * A request head of HTTP/2 (RFC 9113 section 8), from the raw fields of a HEADERS frame. nghttp2 has
  * refused what breaks the frame layer; here everything is refused that HTTP/1.1 could read in another
  * way once it is re-serialised: fields of a connection, pseudo-fields twice or late, an authority
- * that is not the Host, odd methods and targets. Cookie crumbs become one field (section 8.2.3). A name or value that no field may have (section 8.2.1)
- * never gets here: nghttp2 drops that one field, and node:http2 tells nobody of it, so that the request
- * goes on without it instead of being reset.
+ * that is not the Host, odd methods and targets. Cookie crumbs become one field (section 8.2.3).
+ * A name or value that no field may have (section 8.2.1) never gets here: nghttp2 drops that one field
+ * and node:http2 tells nobody, so that the request goes on without it instead of being reset.
  */
 import { type Authority, parseAuthority } from './authority.ts';
 import type { RequestHead } from './exchange.ts';

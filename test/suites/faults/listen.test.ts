@@ -99,6 +99,7 @@ hosts:
 
     assert.equal((await reload(document(usual()))).code, 0);
     assert.equal(await accepts(more), false);
+    for (const listen of [both, usual()]) assert.equal((await reload(document(listen))).code, 0, 'free again at once');
     await until(() => kept.closed(), 'an idle connection of the old address is closed', 5_000);
     finish();
     assert.match(await running, /200 OK[\s\S]*Connection: close/);

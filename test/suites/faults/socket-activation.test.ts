@@ -115,8 +115,10 @@ suite('sockets that somebody else opened', { timeout: 120_000 }, () => {
         const first = await sendRaw(one, GET, { quietMs: 20_000 });
         assert.deepEqual(first.statuses, [200], output());
         assert.deepEqual((await sendRaw(two, GET)).statuses, [200]);
+        await until(() => output().includes('is ready on'), 'it is ready', 20_000);
+        // It has become Postern: one process from the listening to the end.
         child.kill('SIGTERM');
-        assert.equal(await ended, 0);
+        assert.equal(await ended, 0, output());
       } finally {
         child.kill('SIGKILL');
       }

@@ -24,7 +24,7 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const INJECTION = `
 import { existsSync, unlinkSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
-const name = isMainThread ? 'main' : workerData !== null && 'part' in workerData ? 'worker' : null;
+const name = isMainThread ? 'main' : workerData !== null && 'part' in workerData ? 'worker' + workerData.part : null;
 if (name !== null) setInterval(() => {
   for (const kind of ['throw', 'reject']) {
     const file = process.env.DEFECTS + '/' + name + '-' + kind;
@@ -95,12 +95,12 @@ hosts:
       const { postern, meet } = await startWithDefects(workers);
       const visitors = visit(postern.http);
       try {
-        for (const kind of ['throw', 'reject', 'throw']) {
+        // Each has a part of its own of what workers share: the second and third replace the ones before.
+        for (const [part, kind] of ['throw', 'reject', 'throw'].entries()) {
           const from = postern.output().length;
-          await meet(`worker-${kind}`);
+          await meet(`worker${part}-${kind}`);
           await postern.waitFor('Edge worker is started again', from);
-          // The one that met it answers what runs and is gone by then.
-          await new Promise((done) => setTimeout(done, 2_000));
+          await new Promise((done) => setTimeout(done, 1_000));
         }
       } finally {
         const { good, bad } = await visitors.stop();
