@@ -66,6 +66,8 @@ interface Issued {
   readonly redirectUri: string;
   readonly challenge: string;
   readonly nonce: string | null;
+  /** Of whoever signed in: others may sign in before the code is redeemed. */
+  readonly claims: Claims;
   used: boolean;
 }
 
@@ -188,6 +190,7 @@ class TwinServer implements Twin {
       redirectUri: query.get('redirect_uri') ?? '',
       challenge: query.get('code_challenge') ?? '',
       nonce: query.get('nonce'),
+      claims: this.claims,
       used: false,
     });
     return code;
@@ -251,9 +254,10 @@ class TwinServer implements Twin {
       send(401, { error: 'invalid_client' });
       return;
     }
-    const nonce = form.get('grant_type') === 'refresh_token' ? this.#redeemRefresh(form) : this.#redeemCode(form);
-    if (nonce === undefined) send(400, { error: 'invalid_grant', error_description: 'Code not valid' });
-    else send(200, this.#tokens(nonce, form.get('grant_type') === 'refresh_token'));
+    const isRefresh = form.get('grant_type') === 'refresh_token';
+    const claims = isRefresh ? this.#redeemRefresh(form) : this.#redeemCode(form);
+    if (claims === null) send(400, { error: 'invalid_grant', error_description: 'Code not valid' });
+    else send(200, this.#tokens(claims, isRefresh));
   }
 
   #isClient(request: IncomingMessage): boolean {
@@ -263,33 +267,34 @@ class TwinServer implements Twin {
     return scheme === 'Basic' && read(id) === this.clientId && read(secret) === this.clientSecret;
   }
 
-  #redeemRefresh(form: URLSearchParams): null | undefined {
+  #redeemRefresh(form: URLSearchParams): Claims | null {
     const token = form.get('refresh_token') ?? '';
     this.#refreshes++;
     // Rotation: a token is good once.
-    if (this.#refreshTokens.get(token) !== true) return undefined;
+    if (this.#refreshTokens.get(token) !== true) return null;
     this.#refreshTokens.set(token, false);
-    return null;
+    return this.claims;
   }
 
-  #redeemCode(form: URLSearchParams): string | null | undefined {
+  #redeemCode(form: URLSearchParams): Claims | null {
     const issued = this.#codes.get(form.get('code') ?? '');
-    if (issued === undefined || issued.used || issued.redirectUri !== form.get('redirect_uri')) return undefined;
+    if (issued === undefined || issued.used || issued.redirectUri !== form.get('redirect_uri')) return null;
     issued.used = true;
     const verifier = form.get('code_verifier') ?? '';
-    return s256(verifier) === issued.challenge ? issued.nonce : undefined;
+    if (s256(verifier) !== issued.challenge) return null;
+    return issued.nonce === null ? issued.claims : { ...issued.claims, nonce: issued.nonce };
   }
 
-  #tokens(nonce: string | null, isRefresh: boolean): unknown {
+  #tokens(given: Claims, isRefresh: boolean): unknown {
     const now = this.#seconds();
     const own = { iss: this.issuer, aud: this.clientId, iat: now, exp: now + 300 };
-    const claims: Claims = { ...own, ...this.claims, ...(nonce === null ? {} : { nonce }) };
+    const claims: Claims = { ...own, ...given };
     const tampered = this.tamper({ header: {}, claims });
     const idToken = typeof tampered === 'string' ? tampered : this.sign(tampered.claims, tampered.header);
     const access = {
       iss: this.issuer,
       azp: this.clientId,
-      sub: this.claims['sub'],
+      sub: given['sub'],
       exp: now + 300,
       ...this.accessClaims,
     };

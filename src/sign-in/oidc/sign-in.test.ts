@@ -235,3 +235,23 @@ suite('probe() tries what can be tried without a person, and says what to change
       /refuses a scope .*leave it out of "scopes"/,
     ));
 });
+
+test('Two hundred sign-ins at once: everybody becomes who they are', () =>
+  withOidc(async ({ browser, twin }) => {
+    const people = Array.from({ length: 200 }, (_, i) => `person-${i}`);
+    const ways = await Promise.all(
+      people.map(async (name) => {
+        const own = browser();
+        return { name, own, away: await departure(own, `${APP}/`) };
+      }),
+    );
+    const backs = ways.map(({ name, away }) => {
+      twin.claims = { sub: `sub-${name}`, preferred_username: name };
+      return twin.visit(away);
+    });
+    const pages = await Promise.all(ways.map(({ own }, i) => own.open(backs[i] ?? '')));
+    assert.deepEqual(
+      pages.map((page) => page.text),
+      people.map((name) => `app for ${name}`),
+    );
+  }));
