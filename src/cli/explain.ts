@@ -10,6 +10,7 @@ import { print } from './terminal.ts';
 export interface ExplainOptions {
   readonly as: string;
   readonly group: readonly string[];
+  readonly role: readonly string[];
   readonly ip?: string;
   readonly method: string;
   readonly config?: string;
@@ -23,6 +24,7 @@ export async function explain(url: string, options: ExplainOptions): Promise<voi
     url,
     as: options.as,
     groups: options.group,
+    roles: options.role,
     ip: options.ip ?? null,
     method: options.method,
   };

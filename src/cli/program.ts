@@ -91,6 +91,7 @@ function addExplainCommand(program: Command, data: string): void {
       collect,
       [],
     )
+    .option('--role <role>', 'a role of that person; may be repeated', collect, [])
     .option('--ip <address>', 'client address')
     .option('--method <method>', 'request method', 'GET')
     .option('--config <file>', 'judge by this document instead of the running one')

@@ -400,6 +400,7 @@ export interface PolicyTest {
   /** "anonymous", "alice", "local:user:alice", "service:promtail". */
   readonly as: string;
   readonly groups: readonly string[];
+  readonly roles: readonly string[];
   readonly ip: string | null;
   readonly method: string;
   readonly url: string;

@@ -122,9 +122,10 @@ function shownDocument(document: Document): Shown {
     acme: document.acme === null ? undefined : (shownAcme(document.acme) as Shown),
     hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host, document.acme)])),
     default: document.fallback === null ? undefined : shownHost(document.fallback, null),
-    tests: document.tests.map(({ as, groups, ip, method, url, expect }) => ({
+    tests: document.tests.map(({ as, groups, roles, ip, method, url, expect }) => ({
       as,
       groups,
+      roles: roles.length === 0 ? undefined : roles,
       ip: ip ?? undefined,
       method,
       url,

@@ -7,7 +7,7 @@ import { parseIdentity } from '../route/persons.ts';
 import { createCertificateOperations } from './certificates.ts';
 import { createPeopleOperations } from './people.ts';
 import { createTokenOperations } from './tokens.ts';
-import type { Identity } from '../core/person.ts';
+import type { Identity, Person } from '../core/person.ts';
 import type { RoutingTable } from '../route/table.ts';
 import type { CertificateDeps, CertificateOperations } from './certificates.ts';
 import type { PeopleDeps, PeopleOperations } from './people.ts';
@@ -21,6 +21,7 @@ export interface ExplainInput {
   readonly url: string;
   readonly as: string;
   readonly groups: readonly string[];
+  readonly roles?: readonly string[];
   readonly ip: string | null;
   readonly method: string;
 }
@@ -99,7 +100,7 @@ export function explain(table: RoutingTable, identity: Identity, input: ExplainI
 }
 
 export function readIdentity(input: ExplainInput, table: RoutingTable): Identity {
-  const read = parseIdentity(input.as, input.groups, table.providers);
+  const read = parseIdentity(input.as, input, table.providers);
   if (read.kind === 'identity') return read.identity;
   throw new PosternError('OPERATION_REFUSED', `${read.message}${read.remedy === null ? '' : `. ${read.remedy}`}`);
 }
@@ -110,11 +111,29 @@ async function identityOf(
   deps: OperationsDeps,
 ): Promise<{ readonly identity: Identity; readonly note: string | null }> {
   const identity = readIdentity(input, deps.prepared().table);
-  if (identity.kind !== 'person' || identity.person.provider !== LOCAL_PROVIDER) return { identity, note: null };
+  if (identity.kind !== 'person') return { identity, note: null };
+  if (identity.person.provider !== LOCAL_PROVIDER) return signedInAs(identity.person, input, deps);
   const { name } = identity.person;
   const account = await deps.accounts.findByName(name);
   if (account === null) return { identity, note: `there is no account "${name}"; judged as if there were` };
   const note = account.disabled ? `account "${name}" is disabled and cannot sign in; judged as if it could` : null;
   if (input.groups.length > 0) return { identity, note };
   return { identity: { kind: 'person', person: deps.accounts.personOf(account, ['pwd']) }, note };
+}
+
+/** Groups and roles of people of providers are known while they are signed in. */
+async function signedInAs(
+  person: Person,
+  input: ExplainInput,
+  { sessions }: OperationsDeps,
+): Promise<{ readonly identity: Identity; readonly note: string | null }> {
+  const asked: Identity = { kind: 'person', person };
+  if (input.groups.length + (input.roles ?? []).length > 0) return { identity: asked, note: null };
+  const { provider, name } = person;
+  const live = (await sessions.list()).find((one) => one.person.provider === provider && one.person.name === name);
+  if (live !== undefined) return { identity: { kind: 'person', person: live.person }, note: null };
+  return {
+    identity: asked,
+    note: `"${provider}:${name}" is not signed in, so groups and roles are not known; give them`,
+  };
 }

@@ -33,7 +33,7 @@ function explain(url: string, changes: Partial<AskedRequest> = {}): Explanation 
 }
 
 function identityOf(as: string, groups: string[] = []): AskedRequest['identity'] {
-  const who = parseIdentity(as, groups, table.providers);
+  const who = parseIdentity(as, { groups }, table.providers);
   assert.equal(who.kind, 'identity');
   return (who as { identity: AskedRequest['identity'] }).identity;
 }
@@ -89,6 +89,13 @@ test('explainRequest() gives the same as plain data', () => {
   });
 });
 
+test('parseIdentity() gives a person the groups and roles that are written', () => {
+  const keycloak = [{ id: 'keycloak', type: 'oidc' }];
+  const read = parseIdentity('keycloak:user:alice', { groups: ['/ops'], roles: ['admin'] }, keycloak);
+  assert.ok(read.kind === 'identity' && read.identity.kind === 'person');
+  assert.deepEqual([read.identity.person.groups, read.identity.person.roles], [['/ops'], ['admin']]);
+});
+
 test('parseIdentity() reads the forms of a person or service and refuses the rest', () => {
   assert.deepEqual(identityOf('anonymous'), ANONYMOUS);
   assert.deepEqual(identityOf('service:x'), { kind: 'service', name: 'x' });
@@ -103,12 +110,12 @@ test('parseIdentity() reads the forms of a person or service and refuses the res
   const byEmail = identityOf('email:bob@example.com');
   assert.ok(byEmail.kind === 'person' && byEmail.person.email === 'bob@example.com' && byEmail.person.emailVerified);
   for (const as of ['', 'group:x', 'ip:10.0.0.1', 'public:', 'nope:user:bob', 'signed-in:']) {
-    assert.equal(parseIdentity(as, [], table.providers).kind, 'refused', as);
+    assert.equal(parseIdentity(as, { groups: [] }, table.providers).kind, 'refused', as);
   }
-  assert.equal(parseIdentity('anonymous', ['x'], table.providers).kind, 'refused');
-  assert.equal(parseIdentity('service:a', ['x'], table.providers).kind, 'refused');
+  assert.equal(parseIdentity('anonymous', { groups: ['x'] }, table.providers).kind, 'refused');
+  assert.equal(parseIdentity('service:a', { groups: [], roles: ['x'] }, table.providers).kind, 'refused');
   const two = [...table.providers, { id: 'keycloak', type: 'oidc' }];
-  const unclear = parseIdentity('bob', [], two);
+  const unclear = parseIdentity('bob', { groups: [] }, two);
   assert.ok(unclear.kind === 'refused' && unclear.remedy === 'Write "local:user:bob" or "keycloak:user:bob"');
 });
 
@@ -116,6 +123,7 @@ function testOf(changes: Partial<PolicyTest>): PolicyTest {
   const base = {
     as: 'anonymous',
     groups: [],
+    roles: [],
     ip: '198.51.100.1',
     method: 'GET',
     url: 'https://grafana.example.com/',

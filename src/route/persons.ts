@@ -11,19 +11,25 @@ export type IdentityResult =
   | { readonly kind: 'identity'; readonly identity: Identity }
   | { readonly kind: 'refused'; readonly message: string; readonly remedy: string | null };
 
-/** Reads who is meant. Groups apply to persons only. */
+export interface Belonging {
+  readonly groups: readonly string[];
+  readonly roles?: readonly string[];
+}
+
+/** Reads who is meant. Groups and roles apply to persons only. */
 export function parseIdentity(
   as: string,
-  groups: readonly string[],
+  { groups, roles = [] }: Belonging,
   providers: readonly ProviderRef[],
 ): IdentityResult {
-  if (as === 'anonymous') return groups.length === 0 ? { kind: 'identity', identity: ANONYMOUS } : withoutGroups(as);
+  const isAlone = groups.length + roles.length === 0;
+  if (as === 'anonymous') return isAlone ? { kind: 'identity', identity: ANONYMOUS } : withoutGroups(as);
   const text = /^[^:]+$/.test(as) ? `user:${as}` : as;
   const { principal, diagnostics } = parsePrincipal(text, [], { providers, services: null });
   const problem = diagnostics[0];
   if (problem !== undefined) return { kind: 'refused', message: problem.message, remedy: problem.remedy };
   if (principal.kind === 'service' || principal.kind === 'token') {
-    return groups.length === 0
+    return isAlone
       ? { kind: 'identity', identity: { kind: principal.kind, name: principal.value } }
       : withoutGroups(as);
   }
@@ -34,16 +40,16 @@ export function parseIdentity(
   const email = principal.kind === 'email' ? principal.value : null;
   return {
     kind: 'identity',
-    identity: { kind: 'person', person: personOf(principal.provider, principal.value, { email, groups }) },
+    identity: { kind: 'person', person: personOf(principal.provider, principal.value, { email, groups, roles }) },
   };
 }
 
 function personOf(
   provider: string,
   name: string,
-  attributes: { email: string | null; groups: readonly string[] },
+  attributes: { email: string | null; groups: readonly string[]; roles: readonly string[] },
 ): Person {
-  const { email, groups } = attributes;
+  const { email, groups, roles } = attributes;
   return {
     provider,
     subject: name,
@@ -52,7 +58,7 @@ function personOf(
     email,
     emailVerified: email !== null,
     groups,
-    roles: [],
+    roles,
     amr: [],
   };
 }
@@ -60,7 +66,7 @@ function personOf(
 function withoutGroups(as: string): IdentityResult {
   return {
     kind: 'refused',
-    message: `Identity "${as}" cannot be in groups: it is not a person`,
-    remedy: 'Remove "groups"',
+    message: `Identity "${as}" cannot have groups or roles: it is not a person`,
+    remedy: 'Remove "groups" and "roles"',
   };
 }

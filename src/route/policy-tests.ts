@@ -16,7 +16,7 @@ export function runPolicyTests(document: Document, table: RoutingTable): readonl
 }
 
 function runTest(test: PolicyTest, table: RoutingTable): Diagnostic | null {
-  const who = parseIdentity(test.as, test.groups, table.providers);
+  const who = parseIdentity(test.as, test, table.providers);
   if (who.kind === 'refused') return problem([...test.at, 'as'], who.message, who.remedy);
   const ip = test.ip === null ? null : normaliseIp(test.ip);
   if (test.ip !== null && ip === null) {

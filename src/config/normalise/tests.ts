@@ -16,7 +16,8 @@ export function readTests(input: readonly TestInput[], context: Context): readon
     }
     if (request === null || test.expect === undefined) continue;
     const groups = [...entriesOf<string>(test.groups, [...at, 'groups'])].map(([group]) => group);
-    found.push({ as: test.as ?? 'anonymous', groups, ip, ...request, expect: test.expect, at });
+    const roles = [...entriesOf<string>(test.roles, [...at, 'roles'])].map(([role]) => role);
+    found.push({ as: test.as ?? 'anonymous', groups, roles, ip, ...request, expect: test.expect, at });
   }
   return found;
 }

@@ -48,6 +48,7 @@ export type TestMethod = (typeof TEST_METHODS)[number];
 export interface TestInput extends Readonly<Partial<Record<TestMethod, string | undefined>>> {
   readonly as?: string | undefined;
   readonly groups?: string | readonly string[] | undefined;
+  readonly roles?: string | readonly string[] | undefined;
   readonly ip?: string | undefined;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -149,6 +150,7 @@ export const testShape: z.ZodType<TestInput> = section(
       },
     ),
     groups: key(oneOrMore(text('a group'), 'a list of groups'), 'Groups of that person.'),
+    roles: key(oneOrMore(text('a role'), 'a list of roles'), 'Roles of that person.'),
     ip: key(text('an IP address'), 'Address that the request comes from.'),
     get: key(text(URL_TEXT), METHOD),
     head: key(text(URL_TEXT), METHOD),
