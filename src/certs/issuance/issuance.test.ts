@@ -93,6 +93,24 @@ test('Issuance orders what is wanted once, and nothing anew after a restart', as
   assert.equal(second.entriesFor('b.example.com', rig.policy).length, 1);
 });
 
+test('Issuance lets an order end whose host was taken out, and renews it no more', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const issuance = await rig.start();
+  issuance.want(null, rig.want('a.example.com'));
+  issuance.want(null, []);
+  await issuance.review();
+  assert.deepEqual([ca.issued.length, issuance.status().length], [1, 0]);
+  rig.now += 85 * DAY;
+  await issuance.review();
+  assert.equal(ca.issued.length, 1);
+  // What was issued is still there for the day when the host comes back.
+  rig.now -= 80 * DAY;
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  assert.equal(ca.issued.length, 1);
+});
+
 test('Issuance renews at two thirds of the life, tells the CA what is replaced, and keeps the old one meanwhile', async (t) => {
   const rig = rigOf(t);
   const issuance = await rig.start();

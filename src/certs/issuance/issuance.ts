@@ -63,6 +63,8 @@ export interface ProgressEvent {
 
 interface Job {
   wanted: Wanted;
+  /** False: the document wants it no more, and what runs is left to end. */
+  isWanted: boolean;
   state: OrderState;
   nextAt: number;
   isOrdering: boolean;
@@ -143,7 +145,10 @@ export class Issuance {
     if (this.#ended.signal.aborted) return;
     this.#email = email;
     const subjects = new Set(wanted.map((one) => one.subject));
-    for (const [subject, job] of this.#jobs) if (!subjects.has(subject) && !job.isOrdering) this.#jobs.delete(subject);
+    for (const [subject, job] of this.#jobs) {
+      job.isWanted = subjects.has(subject);
+      if (!job.isWanted && !job.isOrdering) this.#jobs.delete(subject);
+    }
     for (const one of wanted) {
       const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
       job.wanted = one;
@@ -279,6 +284,7 @@ export class Issuance {
     const state = this.#states.get(wanted.subject) ?? NEW_ORDER;
     const job: Job = {
       wanted,
+      isWanted: true,
       state,
       nextAt: 0,
       isOrdering: false,
@@ -340,6 +346,7 @@ export class Issuance {
       this.#ordering -= 1;
       job.isOrdering = false;
       job.progress = null;
+      if (!job.isWanted) this.#jobs.delete(job.wanted.subject);
       this.#pump();
     });
     this.#running.add(run);
