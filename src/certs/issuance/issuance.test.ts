@@ -293,6 +293,23 @@ test('Issuance survives a store that cannot write, and a clock that jumps', asyn
   assert.equal(ca.issued.length, 2);
 });
 
+test('Issuance orders anew what it cannot open, and says so', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const first = await rig.start();
+  first.want(null, rig.want('a.example.com'));
+  await first.review();
+  const [stored] = await rig.store.listCertificates();
+  const lock = await rig.store.lockOrder('a.example.com', 'node', rig.now, 1000);
+  assert.ok(stored !== undefined && lock !== null);
+  await rig.store.finishOrder(lock, { ...stored, chain: 'no certificate', issuedAt: rig.now - DAY });
+  const second = await rig.start();
+  second.want(null, rig.want('a.example.com'));
+  await second.review();
+  assert.equal(ca.issued.length, 2);
+  assert.match(rig.lines.join('\n'), /error Cannot use the stored certificate for "a\.example\.com"/);
+});
+
 test('Issuance makes a new account where the CA has forgotten the old one', async (t) => {
   const rig = rigOf(t);
   const issuance = await rig.start();

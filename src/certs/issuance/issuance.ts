@@ -129,7 +129,7 @@ export class Issuance {
       else
         logger.error(
           { code: 'ACME_FAILED', names: stored.subject },
-          `Cannot use the stored certificate for "${stored.subject}": its key was sealed with another key file; it is ordered anew`,
+          `Cannot use the stored certificate for "${stored.subject}": its key was sealed with another key file, or its row is damaged; it is ordered anew`,
         );
     }
     const orders = await store.listOrders();
@@ -147,7 +147,7 @@ export class Issuance {
     const subjects = new Set(wanted.map((one) => one.subject));
     for (const [subject, job] of this.#jobs) {
       job.isWanted = subjects.has(subject);
-      if (!job.isWanted && !job.isOrdering) this.#jobs.delete(subject);
+      if (!job.isWanted && !job.isOrdering) this.#drop(job);
     }
     for (const one of wanted) {
       const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
@@ -280,6 +280,12 @@ export class Issuance {
     return found ?? { name: renewal.caName, directory, ...unknown };
   }
 
+  /** Failures are remembered for the day when it is wanted again, as after a restart. */
+  #drop({ wanted, state }: Job): void {
+    this.#jobs.delete(wanted.subject);
+    this.#states.set(wanted.subject, state);
+  }
+
   #newJob(wanted: Wanted): Job {
     const state = this.#states.get(wanted.subject) ?? NEW_ORDER;
     const job: Job = {
@@ -346,7 +352,7 @@ export class Issuance {
       this.#ordering -= 1;
       job.isOrdering = false;
       job.progress = null;
-      if (!job.isWanted) this.#jobs.delete(job.wanted.subject);
+      if (!job.isWanted) this.#drop(job);
       this.#pump();
     });
     this.#running.add(run);

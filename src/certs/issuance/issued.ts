@@ -47,8 +47,16 @@ const renewalShape: z.ZodType<RenewalState> = z.object({
   profile: z.string().nullable(),
 });
 
-/** Null where it cannot be used. */
+/** Null where it cannot be used: sealed with another key file, or not what it should be. */
 export function openIssued(stored: StoredCertificate, seal: Seal): Issued | null {
+  try {
+    return open(stored, seal);
+  } catch {
+    return null;
+  }
+}
+
+function open(stored: StoredCertificate, seal: Seal): Issued | null {
   const keyPem = seal.unseal(KEY_PURPOSE, stored.sealedKey);
   if (keyPem === null) return null;
   const leaf = new X509Certificate(stored.chain);
