@@ -22,6 +22,8 @@ export interface FakeCa {
   /** Called before each request is answered. */
   onRequest: ((message: HttpsRequest) => void) | null;
   window: { start: number; end: number } | null;
+  /** The order has come to nothing. */
+  readonly spoil: (at: number) => void;
 }
 
 interface FakeOrder {
@@ -47,6 +49,10 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     trouble: null,
     onRequest: null,
     window: null,
+    spoil: (at) => {
+      const order = orders[at];
+      if (order !== undefined) order.status = 'invalid';
+    },
     https: { ask: (message) => answer(message), close: () => {} },
   };
 

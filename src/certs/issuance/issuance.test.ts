@@ -310,6 +310,34 @@ test('Issuance orders anew what it cannot open, and says so', async (t) => {
   assert.match(rig.lines.join('\n'), /error Cannot use the stored certificate for "a\.example\.com"/);
 });
 
+test('Issuance keeps the key of an order that took the place of a lost one, so that its certificate is not ordered twice', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const breakAt = (part: string): void => {
+    ca.onRequest = ({ url }) => {
+      if (url.includes(part)) ca.trouble = GONE;
+    };
+  };
+  const issuance = await rig.start();
+  breakAt('/challenge/');
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  // What was begun is lost; the order after it is issued, but the answer does not arrive.
+  ca.spoil(0);
+  ca.trouble = null;
+  breakAt('/cert/');
+  await untilNext(rig, issuance);
+  assert.equal(ca.issued.length, 1);
+  await issuance.close();
+  ca.trouble = null;
+  ca.onRequest = null;
+  const again = await rig.start();
+  again.want(null, rig.want('a.example.com'));
+  await untilNext(rig, again);
+  assert.equal(again.entriesFor('a.example.com', rig.policy).length, 1);
+  assert.equal(ca.issued.length, 1);
+});
+
 test('Issuance makes a new account where the CA has forgotten the old one', async (t) => {
   const rig = rigOf(t);
   const issuance = await rig.start();

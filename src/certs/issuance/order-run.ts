@@ -124,7 +124,8 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
       ...session,
       answers: deps.answers.answersBy(wanted.policy.dns),
       begun: journal.state.url,
-      saveUrl: (url) => journal.save(url === null ? { url, sealedKey: null } : { url }),
+      // The key stays with the next order: it is in use already, and no certificate is for it yet.
+      saveUrl: (url) => journal.save({ url }),
       report(progress) {
         if (progress.kind === 'validated') convincedBy = progress.challenge;
         report(progress);
@@ -240,7 +241,7 @@ async function fail(
   const nextAt = isSameCa ? Math.max(own, failure?.retryAt ?? 0) : own;
   const isLost = failure?.problem?.type === 'accountDoesNotExist';
   const change = { failures, turns, nextAt, problem: { message: cause.message, at: now } };
-  await journal.release(isLost ? { ...change, url: null, sealedKey: null } : change).catch(() => undefined);
+  await journal.release(isLost ? { ...change, url: null } : change).catch(() => undefined);
   return journal.state;
 }
 
