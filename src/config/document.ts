@@ -115,6 +115,15 @@ export interface OidcProvider extends AnyProvider {
   /** Origin that takes the issuer's place for requests of Postern itself. */
   readonly internalUrl: string | null;
   readonly caPem: string | null;
+  /** Whether and for whom its tokens count as `Authorization: Bearer`; null: never. */
+  readonly bearer: BearerSettings | null;
+}
+
+export interface BearerSettings {
+  /** One of these must be in `aud`. */
+  readonly audiences: readonly string[];
+  /** Clients that may have asked for the token (`azp`); null: any. */
+  readonly parties: readonly string[] | null;
 }
 
 export interface GithubProvider extends AnyProvider {

@@ -197,6 +197,10 @@ function shownProvider(provider: Provider): Shown {
     max_age: provider.maxAgeSeconds === null ? undefined : formatDuration(provider.maxAgeSeconds * 1_000),
     clock_tolerance: formatDuration(provider.clockToleranceMs),
     logout: provider.logout,
+    bearer:
+      provider.bearer === null
+        ? undefined
+        : { audience: provider.bearer.audiences, azp: provider.bearer.parties ?? undefined },
     internal_url: provider.internalUrl ?? undefined,
   };
 }

@@ -22,6 +22,7 @@ import { createServicePasswords } from '../session/service-passwords.ts';
 import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
+import { createBearerDesk } from './bearer-desk.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
 import { createIssuing } from './issuing.ts';
@@ -161,6 +162,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     control: {
       findSession: (key) => sessions.find(key),
       findToken: (key) => tokens.find(key),
+      verifyBearer: createBearerDesk({ providers: desk.providers, clock: systemClock, log }),
       verifyPassword: createServicePasswords({ pool: hashPool, services }),
       handleInternal: desk.handle,
       beginSignIn: desk.begin,

@@ -121,7 +121,9 @@ export function askToSignIn(context: RequestContext, deps: RefuseDeps, onError: 
   const { exchange } = context;
   const { request } = exchange;
   if (request.upgrade !== null || classifyRequest(request.method, request.headers) !== 'navigation') {
-    sendPlain(context, unauthorizedJson(context.id, `${context.scheme}://${context.authority}/.postern/start`));
+    const answer = unauthorizedJson(context.id, `${context.scheme}://${context.authority}/.postern/start`);
+    const bearer: Fields = context.site.takesBearers ? [['WWW-Authenticate', BEARER]] : [];
+    sendPlain(context, { ...answer, headers: [...answer.headers, ...bearer] });
     return;
   }
   toInternalRequest(context)

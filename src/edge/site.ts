@@ -20,6 +20,8 @@ export interface Site {
   readonly httpsPortSuffix: string;
   /** Names under which some route tells its app who comes. */
   readonly strip: StripList | null;
+  /** Some provider's access tokens count as credentials. */
+  readonly takesBearers: boolean;
 }
 
 export function createSite(revision: string, document: Document, table: RoutingTable): Site {
@@ -32,6 +34,7 @@ export function createSite(revision: string, document: Document, table: RoutingT
     signInHost: signInHostOf(document),
     httpsPortSuffix: publicHttpsPort === 443 ? '' : `:${publicHttpsPort}`,
     strip: createStripList(identityNames(table)),
+    takesBearers: document.providers.some((one) => one.type === 'oidc' && one.bearer !== null),
   };
 }
 

@@ -44,6 +44,8 @@ export type ControlMethods = {
   findSession: (key: string) => Promise<SessionAnswer>;
   /** A machine's token by its hash. */
   findToken: (key: string) => Promise<BearerAnswer>;
+  /** An access token of the provider. */
+  verifyBearer: (provider: string, token: string) => Promise<BearerAnswer>;
   verifyPassword: (service: string, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;
   handleInternal: (request: InternalRequest) => Promise<InternalResponse>;
   beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;

@@ -12,6 +12,7 @@ import { createIpSet } from '../core/ip-address.ts';
 import { createLogger } from '../core/log.ts';
 import { createCertificateStore } from '../certs/certificate-store.ts';
 import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
+import { bearerIssuersOf, createBearerIssuers } from '../gate/bearer-issuers.ts';
 import { createGate } from '../gate/gate.ts';
 import { createAccessLog } from '../observe/access-log.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -114,6 +115,7 @@ const control = openChannel<ControlMethods & PoolMethods>(parentPort, {
 const gate = createGate({
   find: (key) => control.call('findSession', key),
   findToken: (key) => control.call('findToken', key),
+  verifyBearer: (provider, token) => control.call('verifyBearer', provider, token),
   tokenPrefix: serviceTokenPrefix(boot.instance),
   verifyPassword: (service, password, peer) => control.call('verifyPassword', service, password, peer),
   clock: systemClock,
@@ -262,6 +264,7 @@ function settingsForGate(document: Document): GateSettings {
     cookieName: sessionCookieName(boot.instance, { secure: true, domain }),
     plainCookieName: sessionCookieName(boot.instance, { secure: false, domain }),
     shared: domain === null || signInHost === null ? null : { signInHost, domain },
+    bearers: createBearerIssuers(bearerIssuersOf(document.providers)),
     serviceVersion: (service) => versions.get(service) ?? null,
   };
 }

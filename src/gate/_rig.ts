@@ -6,7 +6,8 @@ import type { Person } from '../core/person.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { Decision, Facts } from '../policy/facts.ts';
 import type { Gate, GatePolicy, GateSettings, Judged } from './gate.ts';
-import type { BearerView, SessionAnswer, SessionView } from './ports.ts';
+import { NO_BEARER_ISSUERS } from './bearer-issuers.ts';
+import type { BearerAnswer, BearerView, SessionAnswer, SessionView } from './ports.ts';
 import { mintServiceToken, serviceTokenPrefix } from '../session/service-token.ts';
 
 export const COOKIE = '__Host-postern-k3v9';
@@ -40,6 +41,7 @@ export interface Rig {
     /** Runs between the store's answer and its arrival. */
     beforeAnswer: (() => void) | null;
     beforeTokenAnswer: (() => void) | null;
+    verifyBearer: (token: string) => BearerAnswer;
   };
   readonly settings: { -readonly [K in keyof GateSettings]: GateSettings[K] };
   readonly reports: (readonly [key: string, at: number])[][];
@@ -63,6 +65,7 @@ export function createRig(): Rig {
     version: 'v1',
     beforeAnswer: null,
     beforeTokenAnswer: null,
+    verifyBearer: () => ({ kind: 'absent' }),
   };
   const settings: Rig['settings'] = {
     staleForMs: 60_000,
@@ -70,6 +73,7 @@ export function createRig(): Rig {
     cookieName: COOKIE,
     plainCookieName: 'postern-k3v9',
     shared: null,
+    bearers: NO_BEARER_ISSUERS,
     serviceVersion: (service) => (service === 'promtail' ? state.version : null),
   };
   const reports: Rig['reports'] = [];
@@ -78,6 +82,11 @@ export function createRig(): Rig {
   const gate = createGate({
     clock,
     tokenPrefix: PREFIX,
+    async verifyBearer(_provider, token) {
+      state.lookUps++;
+      await Promise.resolve();
+      return state.verifyBearer(token);
+    },
     reportTokenUse: (seen) => tokenReports.push([...seen]),
     async findToken(key) {
       state.lookUps++;

@@ -279,6 +279,13 @@ test('Authorization that is meant for the app passes untouched', async () => {
   assert.deepEqual([both.credential, both.removeAuthorization], ['basic', false]);
 });
 
+test('a service credential costs no hash where no service could pass', async () => {
+  const rig = createRig();
+  const own = { 'Postern-Authorization': basic('promtail', 'secret') };
+  const judged = await rig.ask(own, signedIn());
+  assert.deepEqual([judged.decision.kind, judged.credential, rig.state.verified], ['challenge', 'refused', 0]);
+});
+
 test('parseBasic() takes exactly one name and password', () => {
   assert.deepEqual(parseBasic('basic YTpiOmM='), { name: 'a', password: 'b:c' });
   for (const text of [

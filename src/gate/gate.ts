@@ -7,9 +7,13 @@ import { isToken, keyOfToken } from '../session/token.ts';
 import { cookieValues } from '../wire/cookies.ts';
 import { createBasicVerifier } from './basic.ts';
 import { decide } from './decide.ts';
+import { createHeldJwts } from './held-jwts.ts';
+import type { HeldJwts } from './held-jwts.ts';
 import { judgeMachine } from './judge-machine.ts';
 import { LiveRegistry } from './live.ts';
+import { NO_BEARER_ISSUERS } from './bearer-issuers.ts';
 import { findMachineCredential } from './machine-credential.ts';
+import type { Ours } from './machine-credential.ts';
 import { SessionCache } from './session-cache.ts';
 import { createUseReport, noteEveryMs } from './use-report.ts';
 import type { Clock } from '../core/clock.ts';
@@ -21,7 +25,15 @@ import type { BasicVerifier } from './basic.ts';
 import type { Asked as AskedOf } from './decide.ts';
 import type { GatePolicy, GateRoute, GateSettings, Judged } from './judged.ts';
 import type { LiveExchange, LiveHandle } from './live.ts';
-import type { FindSession, FindToken, BearerView, SessionChange, SessionView, VerifyPassword } from './ports.ts';
+import type {
+  FindSession,
+  FindToken,
+  BearerView,
+  SessionChange,
+  SessionView,
+  VerifyBearer,
+  VerifyPassword,
+} from './ports.ts';
 import type { CacheAnswer, CachedSession } from './session-cache.ts';
 import type { UseReport } from './use-report.ts';
 
@@ -35,6 +47,7 @@ export type { GatePolicy, GateRoute, GateSettings, Judged } from './judged.ts';
 export interface GateDeps {
   readonly find: FindSession;
   readonly findToken: FindToken;
+  readonly verifyBearer: VerifyBearer;
   /** What tokens of this installation begin with. */
   readonly tokenPrefix: string;
   readonly verifyPassword: VerifyPassword;
@@ -70,9 +83,10 @@ export function createGate(deps: GateDeps): Gate {
   const tokenUse = createUseReport(deps.reportTokenUse);
   const onAbsent = (key: string): void => live.closeSessions([key]);
   const cache: SessionCache = new SessionCache({ ...deps, limits: deps.settings, onAbsent });
+  const jwts = createHeldJwts(deps.verifyBearer, deps.findToken);
   const bearers: SessionCache<BearerView> = new SessionCache({
     ...deps,
-    find: deps.findToken,
+    find: jwts.find,
     limits: () => ({ staleForMs: deps.settings().staleForMs, idleMs: Number.POSITIVE_INFINITY }),
     onAbsent,
   });
@@ -87,12 +101,12 @@ export function createGate(deps: GateDeps): Gate {
     idleMs: () => deps.settings().idleMs,
   });
   const basic = createBasicVerifier({ verifyPassword: deps.verifyPassword, clock, serviceVersion });
-  const judging: JudgeDeps = { cache, bearers, basic, use, tokenUse, clock, settings: deps.settings };
-  const { tokenPrefix } = deps;
+  const judging: JudgeDeps = { cache, bearers, jwts, basic, use, tokenUse, clock, settings: deps.settings };
+  const ours = createOurs(deps);
   return {
     judge(exchange, route, ip) {
       const asked = { exchange, route, ip };
-      const found = findMachineCredential(exchange.request.headers, tokenPrefix);
+      const found = findMachineCredential(exchange.request.headers, ours.now());
       if (found.kind === 'none') return judgeCookie(judging, asked);
       return judgeMachine(judging, asked, found) ?? judgeCookie(judging, asked);
     },
@@ -106,6 +120,8 @@ export function createGate(deps: GateDeps): Gate {
       else live.changePerson(change.keys, change.person);
     },
     redecide() {
+      // Whoever came by a token of a provider that counts no more, or counts otherwise, has to come again.
+      if (ours.isChanged()) endBearers(bearers, live, jwts.clear());
       cache.forgetDecisions();
       bearers.forgetDecisions();
       return live.redecide();
@@ -118,6 +134,29 @@ export function createGate(deps: GateDeps): Gate {
     },
     get liveCount() {
       return live.size;
+    },
+  };
+}
+
+function endBearers(bearers: SessionCache<BearerView>, live: LiveRegistry, keys: readonly string[]): void {
+  bearers.apply({ kind: 'revoked', keys });
+  live.closeSessions(keys);
+}
+
+/** What is ours by its form, as the running document says. */
+function createOurs({ settings, tokenPrefix: prefix }: GateDeps): { now: () => Ours; isChanged: () => boolean } {
+  let ours: Ours = { prefix, issuers: NO_BEARER_ISSUERS };
+  let { version } = ours.issuers;
+  return {
+    now() {
+      const { bearers: issuers } = settings();
+      if (issuers !== ours.issuers) ours = { prefix, issuers };
+      return ours;
+    },
+    isChanged() {
+      const before = version;
+      ({ version } = settings().bearers);
+      return version !== before;
     },
   };
 }
@@ -135,6 +174,7 @@ const OWN_PAGE: Decision = { kind: 'allow', rule: '(own pages)' };
 interface JudgeDeps {
   readonly cache: SessionCache;
   readonly bearers: SessionCache<BearerView>;
+  readonly jwts: HeldJwts;
   readonly basic: BasicVerifier;
   readonly use: UseReport;
   readonly tokenUse: UseReport;

@@ -13,6 +13,7 @@ import type { GateRoute, Judged } from './judged.ts';
 import type { MachineCredential } from './machine-credential.ts';
 import type { BearerView } from './ports.ts';
 import type { CacheAnswer, CachedSession, SessionCache } from './session-cache.ts';
+import type { HeldJwts } from './held-jwts.ts';
 import type { UseReport } from './use-report.ts';
 
 /** Last use of a token is for people to read. */
@@ -27,21 +28,25 @@ const DAMAGED_TOKEN: Decision = { kind: 'challenge', rule: '(damaged token)' };
 export interface JudgeMachineDeps {
   readonly bearers: SessionCache<BearerView>;
   readonly basic: BasicVerifier;
+  readonly jwts: HeldJwts;
   readonly tokenUse: UseReport;
   readonly clock: Clock;
 }
 
 type Asked = AskedOf<GateRoute>;
 type Given = Exclude<MachineCredential, { kind: 'none' }>;
-type GivenToken = Extract<Given, { kind: 'token' }>;
+type GivenToken = Extract<Given, { kind: 'token' | 'jwt' }>;
 
 /** Null: the credential is the app's, and says nothing about who comes. */
 export function judgeMachine(deps: JudgeMachineDeps, asked: Asked, given: Given): Judged | Promise<Judged> | null {
-  if (given.kind === 'token') return judgeToken(deps, asked, given);
+  if (given.kind === 'jwt') deps.jwts.hold(given);
+  if (given.kind === 'token' || given.kind === 'jwt') return judgeToken(deps, asked, given);
   const { policy } = asked.route;
   if (!given.isForUs && (policy.isPublic || !policy.acceptsServices)) return null;
   if (policy.isPublic) return judgeAs(deps, asked, given, ANONYMOUS);
   if (given.kind === 'malformed') return refuse(deps, asked, given, given.isForUs ? DAMAGED_TOKEN : WRONG_CREDENTIAL);
+  // Where no service could pass none is worth a hash.
+  if (!policy.acceptsServices) return refuse(deps, asked, given, WRONG_CREDENTIAL);
   const answer = deps.basic.verify(given.credential, asked.ip ?? 'unknown');
   if (answer instanceof Promise) return answer.then((late) => judgeService(deps, asked, given, late));
   return judgeService(deps, asked, given, answer);
@@ -78,7 +83,7 @@ function judgeEntry(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, ent
   entry.usedAt = now;
   if (Math.abs(now - entry.notedAt) >= NOTE_EVERY_MS) {
     entry.notedAt = now;
-    deps.tokenUse.note(entry.view.key, now);
+    if (given.kind === 'token') deps.tokenUse.note(entry.view.key, now);
   }
   let decision = policy.dependsOnlyOnIdentity ? deps.bearers.recall(entry, policy.id) : undefined;
   if (decision === undefined) {

@@ -2,6 +2,7 @@
 import type { Identity } from '../core/person.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Decision } from '../policy/facts.ts';
+import type { BearerIssuers } from './bearer-issuers.ts';
 import type { Scheme } from './machine-credential.ts';
 import type { BearerView, SessionView } from './ports.ts';
 
@@ -45,6 +46,8 @@ export interface GateSettings {
   readonly plainCookieName: string;
   /** With cookie_domain: the sign-in host, whose cookie counts on every host of the domain; else null. */
   readonly shared: { readonly signInHost: string; readonly domain: string } | null;
+  /** Whose access tokens count. */
+  readonly bearers: BearerIssuers;
   /** Changes whenever the hashes of the service do; null where there is no such service. */
   readonly serviceVersion: (service: string) => string | null;
 }

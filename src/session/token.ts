@@ -30,6 +30,11 @@ export function keyOfToken(token: string): string {
   return hash('sha256', token, 'hex');
 }
 
+/** Names an access token of a provider: never the same as what a token of our own is known by. */
+export function keyOfBearer(provider: string, token: string): string {
+  return `bearer:${provider}:${keyOfToken(token)}`;
+}
+
 /** "__Host-postern-k3v9": the prefix lets no other host and no plain page set the cookie (RFC 6265bis section 4.1.3). */
 export function sessionCookieName(instance: string, traits: CookieTraits): string {
   return `${prefixOf(traits)}${baseName(instance)}`;

@@ -100,6 +100,11 @@ export type LogoutToken =
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unavailable'; readonly message: string };
 
+export type VerifiedBearer =
+  | { readonly kind: 'bearer'; readonly person: Person; readonly expiresAt: number }
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'unavailable'; readonly message: string };
+
 export interface Provider {
   readonly id: string;
   readonly label: string;
@@ -121,6 +126,8 @@ export interface Provider {
   readonly readLogoutToken?: (logoutToken: string) => Promise<LogoutToken>;
   /** For `postern check --live`: tries what can be tried without a person. */
   readonly probe: (redirectUri: string) => Promise<readonly Finding[]>;
+  /** Whose access token it is; only where the document lets the provider's tokens count. */
+  readonly verifyBearer?: (token: string) => Promise<VerifiedBearer>;
   readonly close: () => void;
 }
 

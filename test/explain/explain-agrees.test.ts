@@ -2,6 +2,7 @@
  * `postern explain` against the live decision: random documents and requests, read by the same parser as
  * on the wire, judged by the gate with its memory of decisions. What explain says is what happens.
  */
+import { NO_BEARER_ISSUERS } from '../../src/gate/bearer-issuers.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -121,6 +122,7 @@ function createRig(): Rig {
     tokenPrefix: 'none-',
     reportTokenUse: () => undefined,
     findToken: () => Promise.resolve({ kind: 'absent' }),
+    verifyBearer: () => Promise.resolve({ kind: 'absent' }),
     isConfirmed: () => true,
     reportUse: () => undefined,
     verifyPassword: () => Promise.resolve('wrong'),
@@ -130,6 +132,7 @@ function createRig(): Rig {
       cookieName: COOKIE,
       plainCookieName: 'postern-k3v9',
       shared: null,
+      bearers: NO_BEARER_ISSUERS,
       serviceVersion: () => null,
     }),
     find(key) {

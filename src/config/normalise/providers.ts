@@ -1,6 +1,6 @@
 /** Reads `providers:`: which keys a type takes, and what its preset fills in. */
 import { didYouMean } from '../../core/did-you-mean.ts';
-import type { GithubProvider, OidcProvider, Path, Provider } from '../document.ts';
+import type { BearerSettings, GithubProvider, OidcProvider, Path, Provider } from '../document.ts';
 import { parseDnsName } from '../host-name.ts';
 import { PROVIDER_PRESETS, type ProviderPreset } from '../presets/providers.ts';
 import { fault } from '../reading.ts';
@@ -22,7 +22,7 @@ const MOST_TOLERANCE_MS = 600_000;
 
 const COMMON = ['type', 'name', 'client_id', 'client_secret', 'scopes', 'email_domains', 'recheck', 'ca'] as const;
 const OIDC_ONLY =
-  'issuer client_auth user_claim groups_claim roles_claim trust_email hosted_domain prompt acr_values second_factor max_age clock_tolerance logout internal_url'.split(
+  'issuer client_auth user_claim groups_claim roles_claim trust_email hosted_domain prompt acr_values second_factor max_age clock_tolerance logout internal_url bearer'.split(
     ' ',
   );
 const KEYS: Readonly<Record<Provider['type'], readonly string[]>> = {
@@ -144,8 +144,20 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
     logout: input.logout ?? true,
     internalUrl: readOrigin(input.internal_url, [...at, 'internal_url'], context),
     caPem: input.ca === undefined ? null : context.readNamedFile(input.ca, [...at, 'ca']),
+    bearer: readBearer(input, place, context),
     at,
   };
+}
+
+/** A token for everybody's app would be a token for ours: an audience must be named. */
+function readBearer({ bearer }: ProviderInput, { at }: Place, context: Context): BearerSettings | null {
+  if (bearer === undefined) return null;
+  const path = [...at, 'bearer'];
+  const audiences = listOf(bearer.audience, []).filter((one) => one !== '');
+  if (audiences.length === 0 && !context.isBroken([...path, 'audience']))
+    context.report(path, 'has no "audience"', 'add "audience": what `aud` of the tokens must hold');
+  const parties = bearer.azp === undefined ? null : listOf(bearer.azp, []);
+  return audiences.length === 0 ? null : { audiences, parties };
 }
 
 function readGithub(input: ProviderInput, place: Place, context: Context): GithubProvider | null {

@@ -31,6 +31,12 @@ export interface ProviderInput {
   readonly logout?: boolean | undefined;
   readonly internal_url?: string | undefined;
   readonly ca?: string | undefined;
+  readonly bearer?: BearerInput | undefined;
+}
+
+export interface BearerInput {
+  readonly audience?: string | readonly string[] | undefined;
+  readonly azp?: string | readonly string[] | undefined;
 }
 
 const URL_TEXT = 'a URL such as "https://id.example.com"';
@@ -123,6 +129,23 @@ export const providerShape: z.ZodType<ProviderInput> = section(
       { examples: ['http://keycloak:8080'] },
     ),
     ca: key(text('the path of a file'), "PEM file with the CA that signs the provider's certificate."),
+    bearer: key(
+      section(
+        {
+          audience: key(
+            oneOrMore(text('an audience such as "postern"'), 'a list of audiences'),
+            'What `aud` of a token must hold: one of these.',
+          ),
+          azp: key(
+            oneOrMore(text('a client id'), 'a list of client ids'),
+            'Clients that may have asked for the token. Without it: any of the provider.',
+          ),
+        },
+        'a map with "audience"',
+      ) as z.ZodType<BearerInput>,
+      'Access tokens (JWT) of this provider count as `Authorization: Bearer`, for machines that get one there. Without it they pass to the app.',
+      { examples: [{ audience: 'postern', azp: ['ci'] }] },
+    ),
   },
   'a map with "type"',
 );

@@ -40,6 +40,7 @@ export function settingsFor(twin: Twin, over: Partial<OidcProvider> = {}): OidcP
     logout: true,
     internalUrl: null,
     caPem: null,
+    bearer: null,
     at: [],
     ...over,
   };

@@ -5,7 +5,7 @@
  */
 import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
-import type { OidcProvider } from '../../config/document.ts';
+import type { BearerSettings, OidcProvider } from '../../config/document.ts';
 import type { Person } from '../../core/person.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type {
@@ -17,7 +17,9 @@ import type {
   Provider,
   ProviderGrant,
   Refreshed,
+  VerifiedBearer,
 } from '../provider.ts';
+import { verifyBearer } from './bearer.ts';
 import type { Claims } from './claims.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
@@ -70,11 +72,20 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     isMeantBy: (token) => isMeantBy(provider, token),
     readLogoutToken: (token): Promise<LogoutToken> => readLogoutToken(provider, keys, deps.clock, token),
     probe: (redirectUri) => probeProvider(parts, redirectUri),
+    ...(provider.bearer === null ? {} : { verifyBearer: verifierOf(provider, provider.bearer, keys) }),
     close() {
       discovery.close();
       http.close();
     },
   };
+}
+
+function verifierOf(
+  provider: OidcProvider,
+  bearer: BearerSettings,
+  keys: ProviderKeys,
+): (token: string) => Promise<VerifiedBearer> {
+  return (token) => verifyBearer(provider, bearer, keys, token);
 }
 
 /** A provider that stays down is said once for each reason, and once more when it is back. */

@@ -42,6 +42,7 @@ providers:
     client_secret: "${CLIENT_SECRET}"
     email_domains: [example.com]
     recheck: 10s
+    bearer: { audience: postern-api, azp: [ci] }
 sign_in: { url: "https://auth.localhost:${ports.https}" }
 hosts:
   wiki.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["group:/developers"], tls: local }
@@ -198,6 +199,39 @@ hosts:
     const after = await visitor.submit(form, {}, 'sign-out');
     assert.equal(after.url, `https://auth.localhost:${postern.https}/.postern/signed-out`);
     assert.match((await visitor.open(`${url('wiki.localhost')}/`)).body, /name="password"/, 'Keycloak asks again');
+  });
+
+  test('a machine with an access token of its own client enters by its realm role, without it does not', async () => {
+    const { admin, port } = keycloak;
+    const mapper = {
+      name: 'api',
+      protocol: 'openid-connect',
+      protocolMapper: 'oidc-audience-mapper',
+      config: { 'included.custom.audience': 'postern-api', 'access.token.claim': 'true' },
+    };
+    const grants = { serviceAccountsEnabled: true, standardFlowEnabled: false, publicClient: false };
+    for (const clientId of ['ci', 'web'])
+      await admin('POST', '/clients', { clientId, secret: 'of-ci', ...grants, protocolMappers: [mapper] });
+    const tokenOf = async (clientId: string): Promise<string> => {
+      const body = new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: clientId,
+        client_secret: 'of-ci',
+      });
+      const answer = await fetch(`http://localhost:${port}/realms/main/protocol/openid-connect/token`, {
+        method: 'POST',
+        body,
+      });
+      return ((await answer.json()) as { access_token: string }).access_token;
+    };
+    const enter = async (token: string): Promise<Visit> =>
+      createVisitor().send(`${url('roles.localhost')}/`, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal((await enter(await tokenOf('ci'))).status, 403, 'no role yet');
+    const [user] = (await admin('GET', '/users?username=service-account-ci')) as { id: string }[];
+    await admin('POST', `/users/${user?.id ?? ''}/role-mappings/realm`, [await admin('GET', '/roles/reviewer')]);
+    const entered = await enter(await tokenOf('ci'));
+    assert.deepEqual([entered.status, entered.body], [200, 'app for service-account-ci']);
+    assert.equal((await enter(await tokenOf('web'))).status, 401, 'a client that may not ask');
   });
 
   test('new keys: nobody notices', async () => {

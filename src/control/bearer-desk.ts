@@ -1,0 +1,71 @@
+/**
+ * Verifies access tokens for the workers. Bounded: so many at once, and what was refused a moment ago is
+ * refused again unread, so that a flood of bad tokens costs a hash each. Why is for the log alone.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { BearerAnswer } from '../session/record.ts';
+import { keyOfBearer } from '../session/token.ts';
+import type { Providers } from '../sign-in/provider.ts';
+
+const MOST_AT_ONCE = 64;
+const REFUSED_FOR_MS = 5_000;
+const MOST_REFUSED = 5_000;
+const LINES_A_SECOND = 5;
+
+export interface BearerDeskDeps {
+  readonly providers: Providers;
+  readonly clock: Clock;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+export type VerifyBearer = (provider: string, token: string) => Promise<BearerAnswer>;
+
+export function createBearerDesk(deps: BearerDeskDeps): VerifyBearer {
+  const { clock } = deps;
+  /** Key -> until when; oldest first. */
+  const refused = new Map<string, number>();
+  const say = createThrottle(clock);
+  let running = 0;
+  return async (id, token) => {
+    const key = keyOfBearer(id, token);
+    if (clock.now() < (refused.get(key) ?? 0)) return { kind: 'absent' };
+    const verify = deps.providers.find(id)?.verifyBearer;
+    if (verify === undefined) return { kind: 'absent' };
+    if (running >= MOST_AT_ONCE) return { kind: 'unavailable' };
+    running++;
+    try {
+      const answer = await verify(token);
+      if (answer.kind === 'bearer') {
+        const identity = { kind: 'person', person: answer.person } as const;
+        return { kind: 'found', session: { key, identity, expiresAt: answer.expiresAt, lastSeenAt: 0 } };
+      }
+      const facts = { provider: id, reason: answer.message };
+      if (answer.kind === 'unavailable') {
+        if (say()) deps.log.warn({ code: 'PROVIDER_UNAVAILABLE', ...facts }, 'Bearer token cannot be checked');
+        return { kind: 'unavailable' };
+      }
+      if (say()) deps.log.info({ code: 'CREDENTIAL_REFUSED', ...facts }, 'Bearer token refused');
+      refused.delete(key);
+      refused.set(key, clock.now() + REFUSED_FOR_MS);
+      if (refused.size > MOST_REFUSED) refused.delete(refused.keys().next().value as string);
+      return { kind: 'absent' };
+    } finally {
+      running--;
+    }
+  };
+}
+
+/** True for the first few of each second: strangers must not fill the log. */
+function createThrottle(clock: Clock): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const now = Math.floor(clock.now() / 1_000);
+    if (now !== second) {
+      second = now;
+      count = 0;
+    }
+    return ++count <= LINES_A_SECOND;
+  };
+}
