@@ -51,7 +51,7 @@ peer_haproxy() { have haproxy || apt_install haproxy; }
 peer_bind() { have named || without_starting apt_install bind9; }
 peer_knot() { have knotd || without_starting apt_install knot; }
 peer_powerdns() { have pdns_server || without_starting apt_install pdns-server pdns-backend-sqlite3; }
-peer_chromium() { have chromium || apt_install chromium fonts-noto-core; }
+peer_chromium() { have chromium || apt_install chromium fonts-noto-core fonts-noto-cjk; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }
 peer_pebble() {

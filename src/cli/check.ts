@@ -8,13 +8,15 @@ import { probeProviders } from '../control/probe-providers.ts';
 import { findExposedUpstreams } from '../control/upstream-exposure.ts';
 import { isTerminal, print, printError } from './terminal.ts';
 import type { Document } from '../config/document.ts';
+import type { Prepared } from '../control/prepare.ts';
 
 export interface CheckOptions {
   readonly config: string;
   readonly envFile?: string;
   readonly data?: string;
-  /** Ask the providers too. */
+  /** Ask the providers, DNS and the CAs too. */
   readonly live?: true;
+  readonly version: string;
 }
 
 export async function check(options: CheckOptions): Promise<void> {
@@ -42,10 +44,28 @@ export async function check(options: CheckOptions): Promise<void> {
   const cas = [...new Set(wanted.map(({ policy }) => policy.cas[0]?.name ?? ''))].join(' and ');
   if (wanted.length > 0)
     print(`${wanted.length === 1 ? '1 certificate comes' : `${wanted.length} certificates come`} from ${cas}`);
-  if (options.live === true && !(await checkProviders(prepared.document))) process.exitCode = 1;
   const { hosts, tests } = prepared.document;
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
   print(`${options.config} is good: ${count(hosts.length, 'host')}, ${count(tests.length, 'test')} passed`);
+  if (options.live !== true) return;
+  const isGood = [await checkProviders(prepared.document), await checkOrders(prepared, options.version)];
+  if (isGood.every(Boolean)) return;
+  printError('error: The document is good, but something that it relies on is not: see above');
+  process.exitCode = 1;
+}
+
+/** Asks DNS and the CAs what could make an order fail; loaded only where there is something to order. */
+async function checkOrders({ document, certificates: { wanted } }: Prepared, version: string): Promise<boolean> {
+  if (wanted.length === 0) return true;
+  const { probeCertificates } = await import('../control/probe-certificates.ts');
+  const { systemCertificateProbe } = await import('../control/certificate-probe.ts');
+  let isGood = true;
+  for await (const { kind, message } of probeCertificates(wanted, systemCertificateProbe(document, version))) {
+    if (kind === 'good') print(`certificate: ${message}`);
+    else printError(`${kind === 'hint' ? 'warning' : 'error'}: ${message}`);
+    isGood &&= kind !== 'error';
+  }
+  return isGood;
 }
 
 /** Asks every provider what can be asked without a person; false where something is wrong. */

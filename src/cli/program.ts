@@ -37,10 +37,7 @@ export function createProgram(version: string): Command {
     .option('--https <address>', 'embedded default only: where to listen', '127.0.0.1:8443')
     .option('--watch', 'reload when the document changes')
     .action(async (options: RunOptions) => (await import('./run.ts')).run(options));
-  withDocument(program.command('check').description('Checks the document, its certificates and its tests'))
-    .option('--data <dir>', 'data folder, for the local CA', data)
-    .option('--live', 'ask the sign-in providers too: issuer, keys, secret, redirect URI, scopes')
-    .action(async (options: CheckOptions) => (await import('./check.ts')).check(options));
+  addCheckCommand(program, data, version);
   program
     .command('reload')
     .description('Makes the running Postern read its document again; a bad one changes nothing')
@@ -78,6 +75,18 @@ export function createProgram(version: string): Command {
     .option('--force', 'replace a unit that was changed')
     .action(async (options: InstallOptions) => (await import('./install.ts')).install(options));
   return program;
+}
+
+function addCheckCommand(program: Command, data: string, version: string): void {
+  withDocument(program.command('check').description('Checks the document, its certificates and its tests'))
+    .option('--data <dir>', 'data folder, for the local CA', data)
+    .option(
+      '--live',
+      'ask what it relies on too: sign-in providers (issuer, keys, secret, redirect URI, scopes), DNS and the CAs of its certificates',
+    )
+    .action(async (options: Omit<CheckOptions, 'version'>) =>
+      (await import('./check.ts')).check({ ...options, version }),
+    );
 }
 
 function addExplainCommand(program: Command, data: string): void {
