@@ -39,6 +39,8 @@ export interface CertificateKeeperOptions {
   readonly onChange: (set: CertificateSet) => void;
   /** What CAs have issued for a name. */
   readonly issued?: NonNullable<Sources['issued']>;
+  /** What operators uploaded, newest first. */
+  readonly uploaded?: () => readonly CertificateEntry[];
   /** What CAs are to issue for the document in use; told again whenever that may have changed. */
   readonly onWanted?: (provisioned: Provisioned) => void;
   readonly pollMs?: number;
@@ -79,7 +81,7 @@ class Keeper implements CertificateKeeper {
       readClientAuth,
       localCa: this.localCa,
       now: clock.now(),
-      ...this.#issued(),
+      ...this.#sources(),
     });
   };
 
@@ -122,7 +124,7 @@ class Keeper implements CertificateKeeper {
         localCa: this.localCa,
         now: clock.now(),
         keep: (host: string) => entriesOf(before.set, host),
-        ...this.#issued(),
+        ...this.#sources(),
       };
       const next = await provisionCertificates(before.document, sources);
       // A reload that finished meanwhile has newer answers.
@@ -141,9 +143,9 @@ class Keeper implements CertificateKeeper {
     }
   };
 
-  #issued(): Pick<Sources, 'issued'> {
-    const { issued } = this.#options;
-    return issued === undefined ? {} : { issued };
+  #sources(): Pick<Sources, 'issued' | 'uploaded'> {
+    const { issued, uploaded } = this.#options;
+    return { ...(issued !== undefined && { issued }), ...(uploaded !== undefined && { uploaded: uploaded() }) };
   }
 
   /** Every good answer of the set in use is kept for the day when its file goes bad. */
@@ -185,7 +187,8 @@ class Keeper implements CertificateKeeper {
 
 function entriesOf({ hosts, certificates }: CertificateSet, host: string): CertificateEntry[] {
   const ids = hosts.get(host) ?? [];
-  return certificates.filter((entry) => ids.includes(entry.id));
+  // What an operator has removed is gone; what is there still is found without this.
+  return certificates.filter((entry) => ids.includes(entry.id) && entry.source !== 'uploaded');
 }
 
 function fingerprintOf(set: CertificateSet): string {

@@ -15,7 +15,7 @@ export interface CertificateEntry {
   readonly keyType: 'ec' | 'rsa' | 'other';
   /** Milliseconds since the epoch. */
   readonly notAfter: number;
-  readonly source: 'file' | 'local' | 'acme';
+  readonly source: 'file' | 'uploaded' | 'local' | 'acme';
 }
 
 export interface ClientAuthPolicy {

@@ -1,7 +1,7 @@
 /**
  * From the document to the certificates it needs: which one serves which host, and what is wrong.
  * `tls: files` serves that pair and nothing else; an automatic host takes what `tls.certificates` has for
- * it, then a local certificate where its name is private. A host without one is told of, and its
+ * it, then what was uploaded, then a local certificate where its name is private, or one of a CA. A host without one is told of, and its
  * handshakes are refused: never does a host get another host's certificate. What a CA issues comes in by
  * `Sources.issued`, and what has to be ordered goes out as `wanted`.
  */
@@ -11,6 +11,7 @@ import { setImmediate } from 'node:timers/promises';
 import { warning, type Diagnostic } from '../core/diagnostic.ts';
 import { certificateProblem, type PairOfFiles, type ReadCertificate } from './files.ts';
 import { bareHost, coversName, isLocalName } from './names.ts';
+import { expiryWarnings } from './upload/expiry.ts';
 import {
   isPublicName,
   planCertificates,
@@ -53,6 +54,8 @@ export interface Sources {
   readonly now: number;
   /** What CAs have issued for a name, wildcards included; those that suit the policy, if there are any. */
   readonly issued?: (name: string, policy: AcmePolicy) => readonly CertificateEntry[];
+  /** What operators uploaded, newest first. */
+  readonly uploaded?: readonly CertificateEntry[];
   /** What a host served so far, for one that would have nothing now. Absent: a host with a problem has none. */
   readonly keep?: (host: string) => readonly CertificateEntry[];
 }
@@ -69,6 +72,8 @@ export interface Provisioned {
 
 /** Hosts between two breaths, so that the thread stays responsive while 10 000 are provisioned. */
 const HOSTS_AT_ONCE = 100;
+/** An uploaded certificate that nobody replaces in time: a CA is asked before it ends. */
+const STEP_IN_MS = 7 * 86_400_000;
 
 export async function provisionCertificates(document: TlsDocument, sources: Sources): Promise<Provisioned> {
   const run = new Provisioning(document, sources);
@@ -165,7 +170,8 @@ class Provisioning {
     };
     const { acme } = this.#document;
     const plan = acme === null ? null : planCertificates(this.#needy, acme);
-    const diagnostics = [...this.#diagnostics, ...(plan?.diagnostics ?? [])];
+    const expiring = expiryWarnings(this.#sources.uploaded ?? [], this.#sources.now);
+    const diagnostics = [...this.#diagnostics, ...expiring, ...(plan?.diagnostics ?? [])];
     return {
       document: this.#document,
       set,
@@ -183,8 +189,13 @@ class Provisioning {
     if (tls.kind === 'acme') return this.#fromCa(host, name);
     const shared = bestFor(name, this.#shared);
     if (shared.length > 0) return shared;
+    const { good, expired } = this.#fromUploads(host, name);
+    if (good.length > 0) return good;
     if (isLocalName(name)) return this.#local(host, name);
-    if (this.#document.acme !== null && isPublicName(name)) return this.#fromCa(host, name);
+    const issued = this.#mayOrder(name) ? this.#fromCa(host, name) : [];
+    if (issued.length > 0) return issued;
+    // Nothing better is there: visitors see that it has expired, and operators have been told.
+    if (expired.length > 0 || this.#mayOrder(name)) return expired;
     this.#diagnostics.push(
       warning(
         host.at,
@@ -193,6 +204,22 @@ class Provisioning {
       ),
     );
     return [];
+  }
+
+  #mayOrder(name: string): boolean {
+    return this.#document.acme !== null && isPublicName(name);
+  }
+
+  #fromUploads(host: TlsHost, name: string): { good: CertificateEntry[]; expired: CertificateEntry[] } {
+    const { uploaded = [], now } = this.#sources;
+    const good = newestFor(
+      name,
+      uploaded.filter((entry) => entry.notAfter > now),
+    );
+    if (good.length === 0) return { good, expired: newestFor(name, uploaded) };
+    const endsSoon = good.every((entry) => entry.notAfter - now <= STEP_IN_MS);
+    if (endsSoon && this.#mayOrder(name)) this.#fromCa(host, name);
+    return { good, expired: [] };
   }
 
   /** Until the CA has issued it, handshakes are refused; whoever orders tells how it goes. */
@@ -242,7 +269,8 @@ class Provisioning {
 
   /** `default` has no names of its own: it serves those of its pair, or of the shared ones. */
   #entriesForOthers(fallback: TlsHost | null): readonly CertificateEntry[] {
-    if (fallback === null || fallback.tls.kind === 'automatic') return [...this.#shared, ...this.#issuedForLists()];
+    if (fallback === null || fallback.tls.kind === 'automatic')
+      return [...this.#shared, ...this.#goodUploads(), ...this.#issuedForLists()];
     if (fallback.tls.kind === 'files') return [this.#read(fallback.tls.files)].filter((entry) => entry !== null);
     if (fallback.tls.kind === 'off') return [];
     const message = `"tls: ${fallback.tls.kind}" of the default host has no name to issue a certificate for`;
@@ -250,6 +278,11 @@ class Provisioning {
       warning(fallback.at, message, 'list the hosts by name, or give tls.certificate and tls.key'),
     );
     return this.#shared;
+  }
+
+  #goodUploads(): readonly CertificateEntry[] {
+    const { uploaded = [], now } = this.#sources;
+    return uploaded.filter((entry) => entry.notAfter > now);
   }
 
   /** Lists of names stand for hosts that need not be written. */
@@ -280,10 +313,18 @@ class Provisioning {
 
 /** Of the certificates that cover a name: exact before wildcard, the longest good, one of each kind of key. */
 function bestFor(name: string, entries: readonly CertificateEntry[]): CertificateEntry[] {
+  return newestFor(
+    name,
+    entries.toSorted((a, b) => b.notAfter - a.notAfter),
+  );
+}
+
+/** As `bestFor`, where the first of a kind is the best: whoever uploads a certificate means that one. */
+function newestFor(name: string, entries: readonly CertificateEntry[]): CertificateEntry[] {
   const covering = entries.filter((entry) => coversName(entry.names, name));
   const exact = covering.filter((entry) => entry.names.includes(name));
   const best = new Map<string, CertificateEntry>();
-  for (const entry of (exact.length > 0 ? exact : covering).toSorted((a, b) => b.notAfter - a.notAfter)) {
+  for (const entry of exact.length > 0 ? exact : covering) {
     if (!best.has(entry.keyType)) best.set(entry.keyType, entry);
   }
   return [...best.values()];

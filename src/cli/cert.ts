@@ -1,9 +1,11 @@
-/** `postern cert …`: certificates, whoever they come from, and orders for them. Asks the running Postern. */
+/** `postern cert …`: certificates, whoever they come from, and orders for them. */
 import { Option, type Command } from 'commander';
 import { PosternError } from '../core/errors.ts';
 import { askControl } from '../control/control-socket.ts';
 import { REVOCATION_REASON_NAMES } from '../certs/acme/revocation-reasons.ts';
-import type { AccountLine, CertificateDetails, CertificateLine, OrderAnswer } from '../control/certificates.ts';
+import type { AccountLine, CertificateDetails, OrderAnswer } from '../control/certificates.ts';
+import type { CertAddOptions } from './cert-add.ts';
+import { runOperation } from './operation.ts';
 import { formatTime, print, printError, printTable } from './terminal.ts';
 
 interface DataOption {
@@ -11,20 +13,30 @@ interface DataOption {
 }
 
 export function addCertificateCommands(program: Command, dataDefault: string): void {
-  const cert = program.command('cert').description('Certificates of the running Postern');
+  const cert = program.command('cert').description('Certificates: of CAs, uploaded, of files, local');
   addAccountCommands(cert, dataDefault);
   cert
     .command('list')
     .description('Lists every certificate and every one that is still to come')
     .option('--json', 'machine-readable')
-    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .option('--data <dir>', 'data folder', dataDefault)
     .action(async (options: DataOption & { json?: true }) => list(options));
+  cert
+    .command('add')
+    .description('Checks a certificate of your own and puts it in use at once; it goes before those of CAs')
+    .requiredOption('--cert <file>', 'certificate with its chain: PEM, DER, PKCS #7, or PKCS #12 with the key')
+    .option('--key <file>', 'its private key, where it is not in the same file')
+    .option('--password-file <file>', 'password of an encrypted key or PKCS #12 file; asked for without it')
+    .option('--incomplete-chain', 'clients have the missing issuer: a CA of your own')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder', dataDefault)
+    .action(async (options: CertAddOptions) => (await import('./cert-add.ts')).addCertificate(options));
   cert
     .command('show <name>')
     .description('Shows the certificate of a host: issuer, chain, renewal, the last failure')
     .option('--pem', 'print the chain as PEM and nothing else')
     .option('--json', 'machine-readable')
-    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .option('--data <dir>', 'data folder', dataDefault)
     .action(async (name: string, options: DataOption & { pem?: true; json?: true }) => show(name, options));
   cert
     .command('renew [name]')
@@ -46,10 +58,10 @@ export function addCertificateCommands(program: Command, dataDefault: string): v
     });
   cert
     .command('remove <name>')
-    .description('Forgets a certificate that no host of the document wants any more, with its key')
-    .option('--data <dir>', 'data folder of the running Postern', dataDefault)
+    .description('Forgets an uploaded certificate, or one of a CA that no host wants any more, with its key')
+    .option('--data <dir>', 'data folder', dataDefault)
     .action(async (name: string, { data }: DataOption) => {
-      const { names } = (await askControl(data, 'cert.remove', { name })) as { names: string[] };
+      const { names } = await runOperation(data, 'cert.remove', { name });
       print(`Removed: ${names.join(', ')}`);
     });
 }
@@ -83,7 +95,7 @@ function addAccountCommands(cert: Command, dataDefault: string): void {
 }
 
 async function list(options: DataOption & { json?: true }): Promise<void> {
-  const lines = (await askControl(options.data, 'cert.list', {})) as readonly CertificateLine[];
+  const lines = await runOperation(options.data, 'cert.list', {});
   if (options.json === true) {
     print(JSON.stringify(lines, null, 2));
     return;
@@ -109,7 +121,7 @@ function shortNames(names: readonly string[]): string {
 }
 
 async function show(name: string, options: DataOption & { pem?: true; json?: true }): Promise<void> {
-  const it = (await askControl(options.data, 'cert.show', { name })) as CertificateDetails;
+  const it: CertificateDetails = await runOperation(options.data, 'cert.show', { name });
   if (options.json === true) {
     print(JSON.stringify(it, null, 2));
     return;

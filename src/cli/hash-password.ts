@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { PosternError } from '../core/errors.ts';
 import { hashPassword } from '../session/password-hash.ts';
 import { MAX_PASSWORD_BYTES } from '../session/hash-pool.ts';
-import { print, printError } from './terminal.ts';
+import { askPassword } from './ask-password.ts';
+import { print } from './terminal.ts';
 
 export function addHashPasswordCommand(program: Command): void {
   program
@@ -29,38 +30,8 @@ async function readStdin(): Promise<string> {
 }
 
 async function askTwice(): Promise<string> {
-  const first = await ask('Password: ');
-  const second = await ask('Again: ');
+  const first = await askPassword('Password: ');
+  const second = await askPassword('Again: ');
   if (first !== second) throw new PosternError('OPERATION_REFUSED', 'Cannot hash: the two passwords differ');
   return first;
-}
-
-function ask(prompt: string): Promise<string> {
-  process.stderr.write(prompt);
-  process.stdin.setRawMode(true);
-  process.stdin.resume();
-  return new Promise((resolve) => {
-    let typed = '';
-    const onData = (chunk: Buffer): void => {
-      for (const character of chunk.toString('utf8')) {
-        if (character === '\u0003' || character === '\u0004') {
-          process.stdin.setRawMode(false);
-          printError('');
-          process.exit(130);
-        }
-        if (character === '\r' || character === '\n') {
-          process.stdin.off('data', onData);
-          process.stdin.setRawMode(false);
-          process.stdin.pause();
-          printError('');
-          resolve(typed);
-          return;
-        }
-        if (character === '\u007f' || character === '\b') typed = Array.from(typed).slice(0, -1).join('');
-        else if (character === '\u0015') typed = '';
-        else typed += character;
-      }
-    };
-    process.stdin.on('data', onData);
-  });
 }

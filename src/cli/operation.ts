@@ -4,12 +4,15 @@
  */
 import { PosternError } from '../core/errors.ts';
 import { askControl } from '../control/control-socket.ts';
+import type { OfflineCertificateOperations } from '../control/offline-certificates.ts';
 import type { PeopleOperations } from '../control/people.ts';
 import type { TokenOperations } from '../control/tokens.ts';
 
 /** What works on the store alone too. */
-type StoreOperations = PeopleOperations & TokenOperations;
+type StoreOperations = PeopleOperations & TokenOperations & OfflineCertificateOperations;
 
+/** Accounts and certificates may be there before the first start; nothing else can. */
+const BEFORE_FIRST_START: ReadonlySet<string> = new Set(['user.add', 'cert.add']);
 const NOBODY_LISTENS: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR']);
 
 export async function runOperation<K extends keyof StoreOperations>(
@@ -24,8 +27,7 @@ export async function runOperation<K extends keyof StoreOperations>(
     if (!(error instanceof PosternError) || !NOBODY_LISTENS.has(String(error.facts['cause']))) throw error;
   }
   const { openOffline } = await import('../control/offline.ts');
-  // Accounts may be there before the first start; nothing else can.
-  const offline = await openOffline(dataDir, { mayCreate: operation === 'user.add' });
+  const offline = await openOffline(dataDir, { mayCreate: BEFORE_FIRST_START.has(operation) });
   try {
     const run = offline.operations[operation] as unknown as (value: unknown) => Promise<Answer>;
     return await run(input);

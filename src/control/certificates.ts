@@ -7,11 +7,14 @@ import { KNOWN_CAS } from '../config/presets/acme-cas.ts';
 import { bareHost, coversName } from '../certs/names.ts';
 import { PosternError } from '../core/errors.ts';
 import { describeProgress } from './order-progress.ts';
+import { createUploadOperations, findUpload, uploadProblem } from './uploaded-certificates.ts';
 import type { RevocationReason } from '../certs/acme/revocation-reasons.ts';
-import type { CertificateEntry, CertificateSet } from '../certs/certificate-set.ts';
+import type { CertificateEntry } from '../certs/certificate-set.ts';
 import type { Issuance, IssuanceStatus } from '../certs/issuance/issuance.ts';
 import type { Issued } from '../certs/issuance/issued.ts';
 import type { AcmeCa } from '../certs/issuance/wanted.ts';
+import { serialOf, type Uploads } from '../certs/upload/uploads.ts';
+import type { UploadDeps, UploadOperations } from './uploaded-certificates.ts';
 
 export interface CertificateLine {
   readonly names: readonly string[];
@@ -22,7 +25,7 @@ export interface CertificateLine {
   readonly notAfter: number | null;
   readonly keyType: string | null;
   readonly profile: string | null;
-  /** "in use", "unused", "revoked", "expired", "ordering", "failing", "missing". */
+  /** "in use", "unused", "revoked", "expired", "expiring", "ordering", "failing", "missing". */
   readonly state: string;
   /** When it is renewed, or ordered again; null where nobody but its owner renews it. */
   readonly nextAt: number | null;
@@ -55,7 +58,7 @@ export interface AccountLine {
 /** Told while an operation runs. */
 export type Report = (text: string) => void;
 
-export type CertificateOperations = {
+export type CertificateOperations = UploadOperations & {
   'cert.list': () => Promise<readonly CertificateLine[]>;
   'cert.show': (input: { name: string }) => Promise<CertificateDetails>;
   'cert.renew': (
@@ -69,20 +72,21 @@ export type CertificateOperations = {
   'cert.deactivate-account': (input: { ca?: string }) => Promise<{ ca: string }>;
 };
 
-export interface CertificateDeps {
+export interface CertificateDeps extends UploadDeps {
   /** Null while no document had an `acme` section. */
   readonly issuance: () => Issuance | null;
-  readonly set: () => CertificateSet | null;
 }
 
 export function createCertificateOperations(deps: CertificateDeps): CertificateOperations {
   return {
     ...createAccountOperations(deps),
+    ...createUploadOperations(deps),
     'cert.list': async () => listCertificates(deps),
     async 'cert.show'({ name }) {
       const line = findLine(listCertificates(deps), name);
       const issued = deps.issuance()?.issued.find((one) => one.serial === line.serial);
-      const entry = (deps.set()?.certificates ?? []).find((one) => serialOf(one) === line.serial);
+      const entries = [...(deps.set()?.certificates ?? []), ...deps.uploads.entries];
+      const entry = entries.find((one) => serialOf(one) === line.serial);
       const advice = issued?.renewal.advice ?? null;
       const chainPem = issued?.entry.certificatePem ?? entry?.certificatePem ?? null;
       const subjects = chainPem === null ? [] : subjectsOf(chainPem);
@@ -95,6 +99,12 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       return { names: issued.entry.names };
     },
     async 'cert.remove'({ name }) {
+      const upload = findUpload(deps.uploads, name);
+      if (upload !== null) {
+        await deps.uploads.remove(upload.entry.id);
+        await deps.apply();
+        return { names: upload.entry.names };
+      }
       const { issuance, issued } = findIssued(deps, name);
       const isWanted = issuance.status().some(({ wanted }) => wanted.subject === issued.stored.subject);
       if (isWanted)
@@ -149,14 +159,19 @@ function chooseCa(issuance: Issuance, text: string | undefined): AcmeCa {
   throw refusal(`Cannot tell which CA is meant: the document names ${names === '' ? 'none' : names}`);
 }
 
-function listCertificates({ issuance, set }: CertificateDeps): CertificateLine[] {
+function listCertificates({ issuance, set, uploads }: CertificateDeps): CertificateLine[] {
   const current = issuance();
   const statuses = current?.status() ?? [];
   const wanted = statuses.map(lineOfStatus);
   const known = new Set(statuses.map((one) => one.issued?.entry.id));
   const unused = (current?.issued ?? []).filter(({ entry }) => !known.has(entry.id)).map(lineOfUnused);
-  const others = (set()?.certificates ?? []).filter((entry) => entry.source !== 'acme').map(lineOfEntry);
-  return [...wanted, ...others, ...unused].toSorted((a, b) => ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1));
+  const entries = (set()?.certificates ?? []).filter(({ source }) => source === 'file' || source === 'local');
+  const others = entries.map(lineOfEntry);
+  const served = new Set([...(set()?.hosts.values() ?? [])].flat());
+  const uploaded = uploads.entries.map((entry) => lineOfUpload(entry, uploads, served));
+  return [...wanted, ...others, ...uploaded, ...unused].toSorted((a, b) =>
+    (a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1,
+  );
 }
 
 const NOTHING = {
@@ -227,8 +242,12 @@ function lineOfEntry(entry: CertificateEntry): CertificateLine {
   };
 }
 
-function serialOf(entry: CertificateEntry): string {
-  return new X509Certificate(entry.certificatePem).serialNumber.toLowerCase();
+function lineOfUpload(entry: CertificateEntry, uploads: Uploads, served: ReadonlySet<string>): CertificateLine {
+  const line = lineOfEntry(entry);
+  const problem = uploadProblem(uploads.entries, entry.id, Date.now());
+  const state = served.has(entry.id) ? line.state : 'unused';
+  if (line.state === 'expired') return { ...line, problem };
+  return { ...line, problem, state: problem !== null ? 'expiring' : state };
 }
 
 function subjectsOf(chainPem: string): string[] {

@@ -10,6 +10,7 @@ import { systemClock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
+import { Uploads } from '../certs/upload/uploads.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
 import { addressKeyOf } from '../edge/listeners.ts';
 import { startWorkerPool } from '../edge/worker-pool.ts';
@@ -25,7 +26,7 @@ import { openStore } from '../store/sqlite.ts';
 import { createBearerDesk } from './bearer-desk.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
-import { createIssuing } from './issuing.ts';
+import { createIssuing, sealOf } from './issuing.ts';
 import { Health } from './health.ts';
 import { createOperations } from './operations.ts';
 import { prepare } from './prepare.ts';
@@ -191,12 +192,15 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     version: options.version,
     onChange: () => void keeper.review(),
   });
+  const uploads = new Uploads({ store: store.uploads, seal: sealOf(sealKey), clock: systemClock, logger: log });
+  await uploads.load();
   const keeper = createCertificateKeeper({
     caDirectory: join(dataDir, 'ca'),
     clock: systemClock,
     logger: log,
     onChange: (set) => pool.replaceCertificates(set),
     issued: issuing.entriesFor,
+    uploaded: () => uploads.entries,
     onWanted: ({ document, wanted }) => issuing.want(document.acme, wanted),
   });
   closers.push(() => keeper.close());
@@ -214,6 +218,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     version: options.version,
     certificates: () => keeper.current() ?? now().certificates.set,
     issuance: issuing.current,
+    uploads: () => uploads.entries,
     reload: () => lastReload,
     notServing: () =>
       isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs
@@ -280,7 +285,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     tokens,
     assertionKeys,
     linkUrl,
-    certificates: { issuance: issuing.current, set: keeper.current },
+    certificates: { issuance: issuing.current, uploads, set: keeper.current, apply: keeper.review },
     reload,
     prepared: now,
     revision: () => current().revision,

@@ -28,6 +28,7 @@ test('Health is alive all the time, and ready while it serves: neither without i
     version: '1.0.0',
     certificates: () => ({ certificates: [] }) as unknown as ReturnType<HealthDeps['certificates']>,
     issuance: () => null,
+    uploads: () => [],
     reload: () => ({ at: 0, succeeded: true }),
     notServing: () => why,
   });

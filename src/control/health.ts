@@ -6,7 +6,8 @@ import { openHealthServer } from '../observe/health.ts';
 import { mergeSnapshots } from '../observe/metrics.ts';
 import { metricsText } from '../observe/metrics-text.ts';
 import { issuanceFamilies, issuanceWarnings } from './issuance-metrics.ts';
-import type { CertificateSet } from '../certs/certificate-set.ts';
+import { uploadFamilies, uploadWarnings } from './uploaded-certificates.ts';
+import type { CertificateEntry, CertificateSet } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
 import type { ListenAddress } from '../config/document.ts';
 import type { WorkerPool } from '../edge/worker-pool.ts';
@@ -17,6 +18,8 @@ export interface HealthDeps {
   readonly version: string;
   readonly certificates: () => CertificateSet;
   readonly issuance: () => Issuance | null;
+  /** What operators uploaded. */
+  readonly uploads: () => readonly CertificateEntry[];
   readonly reload: () => { readonly at: number; readonly succeeded: boolean };
   /** Why requests of people cannot be served, or null: e.g. the store is away for longer than sessions last without it. */
   readonly notServing: () => string | null;
@@ -69,13 +72,13 @@ export class Health {
   readonly #why = (): string | null => this.#notReady ?? this.#deps.notServing();
 
   #open({ host, port }: ListenAddress): Promise<HealthServer> {
-    const { pool, version, reload, certificates, issuance } = this.#deps;
+    const { pool, version, reload, certificates, issuance, uploads } = this.#deps;
     return openHealthServer({
       host,
       port,
       names: [],
       notReady: this.#why,
-      warnings: () => issuanceWarnings(issuance()),
+      warnings: () => [...issuanceWarnings(issuance()), ...uploadWarnings(uploads(), Date.now())],
       metrics: async () =>
         metricsText({
           snapshot: mergeSnapshots(await pool.metrics()),
@@ -84,7 +87,7 @@ export class Health {
           isReady: this.#why() === null,
           reload: reload(),
           certificates: certificates().certificates,
-          more: issuanceFamilies(issuance()),
+          more: [...issuanceFamilies(issuance()), ...uploadFamilies(uploads(), Date.now())],
         }),
     });
   }

@@ -9,6 +9,7 @@ import { createChallengeAnswers } from './challenge-answers.ts';
 import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
+import type { Seal } from '../certs/issuance/issued.ts';
 import type { AcmeDocument, AcmePolicy, Wanted } from '../certs/issuance/wanted.ts';
 import type { Logger } from '../core/log.ts';
 import type { SealKey } from '../session/seal.ts';
@@ -63,10 +64,7 @@ export function createIssuing(deps: IssuingDeps): Issuing {
       const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
       const made = new Issuance({
         store: deps.store.issuance,
-        seal: {
-          seal: (purpose, text) => seal(deps.sealKey, purpose, text),
-          unseal: (purpose, sealed) => unseal(deps.sealKey, purpose, sealed),
-        },
+        seal: sealOf(deps.sealKey),
         answers: createChallengeAnswers({ stage: deps.stage, publisher, log: deps.log }),
         clock: systemClock,
         logger: deps.log,
@@ -86,6 +84,14 @@ export function createIssuing(deps: IssuingDeps): Issuing {
       await issuance?.close();
       publishers?.close();
     },
+  };
+}
+
+/** The data folder's key, as rooms below take it. */
+export function sealOf(key: SealKey): Seal {
+  return {
+    seal: (purpose, text) => seal(key, purpose, text),
+    unseal: (purpose, sealed) => unseal(key, purpose, sealed),
   };
 }
 

@@ -12,12 +12,14 @@ import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createPeopleOperations } from './people.ts';
 import { createTokenOperations } from './tokens.ts';
+import { openCertificatesOffline } from './offline-certificates.ts';
 import { recallSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
+import type { OfflineCertificateOperations } from './offline-certificates.ts';
 import type { PeopleOperations } from './people.ts';
 import type { TokenOperations } from './tokens.ts';
 
 export interface Offline {
-  readonly operations: PeopleOperations & TokenOperations;
+  readonly operations: PeopleOperations & TokenOperations & OfflineCertificateOperations;
   readonly close: () => Promise<void>;
 }
 
@@ -42,12 +44,15 @@ export async function openOffline(dataDir: string, options: { readonly mayCreate
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
   const origin = recallSignInOrigin(dataDir);
+  const certificates = openCertificatesOffline(store, sealKey);
   return {
     operations: {
       ...createPeopleOperations({ accounts, factors, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
       ...createTokenOperations(tokens),
+      ...certificates.operations,
     },
     async close() {
+      await certificates.close();
       store.close();
     },
   };

@@ -14,6 +14,7 @@ import { SECOND_FACTORS } from './migrations/0003-second-factors.ts';
 import { SIGNING_KEYS } from './migrations/0004-signing-keys.ts';
 import { ISSUANCE_TABLES } from './migrations/0005-issuance.ts';
 import { PROVIDER_GRANTS } from './migrations/0006-provider-grants.ts';
+import { UPLOADED_CERTIFICATES } from './migrations/0007-uploaded-certificates.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly string[] = [
   SIGNING_KEYS,
   ISSUANCE_TABLES,
   PROVIDER_GRANTS,
+  UPLOADED_CERTIFICATES,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

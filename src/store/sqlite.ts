@@ -12,12 +12,14 @@ import { createWriter } from './group-commit.ts';
 import { createSessionTables } from './session-tables.ts';
 import { createSigningKeyTables } from './signing-key-tables.ts';
 import { createTokenTables } from './token-tables.ts';
+import { createUploadTable } from './upload-tables.ts';
 import type { AccountStore } from '../core/account-store.ts';
 import type { FactorStore } from '../core/factor-store.ts';
 import type { IssuanceStore } from '../core/issuance-store.ts';
 import type { SessionStore } from '../core/session-store.ts';
 import type { SigningKeyStore } from '../core/signing-key-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
+import type { UploadStore } from '../core/upload-store.ts';
 
 export interface Store {
   /** Names this installation in cookies. */
@@ -30,6 +32,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly factors: FactorStore;
   readonly signingKeys: SigningKeyStore;
+  readonly uploads: UploadStore;
   /** The database may grow to this many pages of 4 KiB; a larger one reports a full disk. */
   limitPages(pages: number): void;
   /** Commits what is queued, closes the files and lets the folder go. */
@@ -52,6 +55,7 @@ export function openStore(folder: string): Store {
       tokens: createTokenTables(db, writer),
       factors: createFactorTables(db, writer),
       signingKeys: createSigningKeyTables(db, writer),
+      uploads: createUploadTable(db, writer),
       limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
       close() {
         if (!db.isOpen) return;
