@@ -100,6 +100,8 @@ export interface OidcProvider extends AnyProvider {
   readonly groupsClaims: readonly string[];
   readonly rolesClaims: readonly string[];
   readonly readsAccessToken: boolean;
+  /** Where groups are asked for that did not fit into a token; null: nowhere. */
+  readonly overageUrl: string | null;
   readonly trustEmail: boolean;
   readonly hostedDomain: string | null;
   readonly prompt: string | null;

@@ -115,7 +115,7 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
   const hostedDomain = readHostedDomain(input.hosted_domain, at, context);
   const emailDomains = readEmailDomains(input, place, context);
   if (issuer === null || clientId === null) return null;
-  const { switchPrompt, parameters, readsAccessToken } = preset;
+  const { switchPrompt, parameters, readsAccessToken, overageUrl } = preset;
   return {
     id,
     type: 'oidc',
@@ -130,6 +130,7 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
     groupsClaims: listOf(input.groups_claim, preset.groupsClaims),
     rolesClaims: listOf(input.roles_claim, preset.rolesClaims),
     readsAccessToken,
+    overageUrl,
     emailDomains: hostedDomain !== null && input.email_domains === undefined ? [hostedDomain] : emailDomains,
     trustEmail: input.trust_email ?? false,
     hostedDomain,

@@ -18,6 +18,8 @@ export interface ProviderPreset {
   readonly readsAccessToken: boolean;
   /** `prompt` for "use another account". */
   readonly switchPrompt: 'select_account' | 'login';
+  /** Where groups are asked for that did not fit into a token; null: nowhere. */
+  readonly overageUrl: string | null;
   /** Further parameters of the authorization request. */
   readonly parameters: Readonly<Record<string, string>>;
   /** For docs/reference/providers.md. */
@@ -34,6 +36,7 @@ const PLAIN: ProviderPreset = {
   rolesClaims: ['roles'],
   readsAccessToken: false,
   switchPrompt: 'login',
+  overageUrl: null,
   parameters: {},
   quirks: ['The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.'],
 };
@@ -73,6 +76,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
   'entra-id': {
     ...PLAIN,
     title: 'Microsoft',
+    overageUrl: 'https://graph.microsoft.com/v1.0/me/transitiveMemberOf/microsoft.graph.group',
     issuerExample: 'https://login.microsoftonline.com/TENANT-ID/v2.0',
     userClaims: ['preferred_username', 'upn', 'email'],
     rolesClaims: ['roles'],
@@ -81,7 +85,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     quirks: [
       'The issuer names one tenant: `common` and `organizations` would let in every tenant and are refused.',
       'Groups are object ids, and come only with "Token configuration", "Add groups claim".',
-      'Whoever is in more than 200 groups gets none ("overage"): choose "Groups assigned to the application", or use app roles and `role:`. The log says so.',
+      'Whoever is in more than 200 groups gets none in the token ("overage"): Postern then asks Microsoft Graph, which needs the delegated permission `User.Read`. Where Graph refuses, nobody is in any group and the log says so: choose "Groups assigned to the application", or use app roles and `role:`.',
       'There is no `email_verified`: e-mail rules need `trust_email: true`, and that the tenant controls the addresses.',
     ],
   },

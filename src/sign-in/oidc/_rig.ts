@@ -26,6 +26,7 @@ export function settingsFor(twin: Twin, over: Partial<OidcProvider> = {}): OidcP
     groupsClaims: ['groups'],
     rolesClaims: ['realm_access.roles', 'resource_access.*.roles'],
     readsAccessToken: true,
+    overageUrl: null,
     emailDomains: ['example.com'],
     trustEmail: false,
     hostedDomain: null,
@@ -54,6 +55,8 @@ export interface OidcRigOptions {
   /** The provider is down when the gateway starts. */
   readonly isDown?: boolean;
   readonly prepare?: (twin: Twin) => void;
+  /** Groups that do not fit into a token are asked of the twin. */
+  readonly graph?: boolean;
   /** Another issuer in the document than the twin's own. */
   readonly namesIssuer?: (twin: Twin) => string;
 }
@@ -67,7 +70,14 @@ export async function withOidc(work: (rig: OidcRig) => Promise<void>, options: O
   const clock = { now: () => Date.now() };
   const log = (_: string, message: string): unknown => logged.push(message);
   const named = options.namesIssuer === undefined ? {} : { issuer: options.namesIssuer(twin) };
-  const provider = createOidcProvider(settingsFor(twin, { ...options.settings, ...named }), { clock, log });
+  const provider = createOidcProvider(
+    settingsFor(twin, {
+      ...options.settings,
+      ...named,
+      ...(options.graph === true ? { overageUrl: `${twin.issuer}/graph` } : {}),
+    }),
+    { clock, log },
+  );
   provider.warm();
   const all = [provider, ...(options.others ?? [])];
   const providers: Providers = { find: (id) => all.find((one) => one.id === id) ?? null, list: () => all };

@@ -25,6 +25,10 @@ export interface Twin {
   claims: Claims;
   /** What userinfo says; `sub` is added. */
   userinfo: Claims | null;
+  /** What Graph says of the groups, a page each; null: it refuses. */
+  graphPages: readonly (readonly string[])[] | null;
+  /** Where Graph's next page is said to be instead. */
+  graphLink: string | null;
   /** Claims of the access token, which is a JWT then. */
   accessClaims: Claims | null;
   /** The last word on an ID token: header, claims, or the whole text. */
@@ -86,6 +90,8 @@ class TwinServer implements Twin {
   claims: Claims = { sub: 'sub-alice', preferred_username: 'alice', email: 'alice@example.com', email_verified: true };
   userinfo: Claims | null = null;
   accessClaims: Claims | null = null;
+  graphPages: readonly (readonly string[])[] | null = null;
+  graphLink: string | null = null;
   tamper: Twin['tamper'] = (parts) => parts;
   answer: Record<string, string> = {};
   error: string | null = null;
@@ -211,8 +217,22 @@ class TwinServer implements Twin {
     else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
     else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
+    else if (path === '/graph') this.#graph(new URL(request.url ?? '/', this.issuer), send);
     else if (path === '/userinfo') send(200, { sub: this.claims['sub'], ...this.userinfo });
     else send(404, {});
+  }
+
+  #graph(url: URL, send: (status: number, json: unknown) => void): void {
+    const page = Number(url.searchParams.get('$skiptoken') ?? 0);
+    const pages = this.graphPages;
+    if (pages === null) {
+      send(403, { error: { code: 'Authorization_RequestDenied' } });
+      return;
+    }
+    const next = new URL(url);
+    next.searchParams.set('$skiptoken', String(page + 1));
+    const link = page + 1 < pages.length ? { '@odata.nextLink': this.graphLink ?? next.href } : {};
+    send(200, { value: (pages[page] ?? []).map((id) => ({ id })), ...link });
   }
 
   /** What a browser sees before anybody has typed anything. */

@@ -25,7 +25,8 @@ import { createDiscovery, type Discovery } from './discovery.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, readLogoutToken } from './logout-token.ts';
-import { firstNames, personFrom } from './person.ts';
+import { readOverage } from './overage.ts';
+import { firstNames, isOverage, personFrom } from './person.ts';
 import { explainProblem } from './problems.ts';
 
 /** Before the access token is too old, so that no request of an app comes with an old one. */
@@ -218,6 +219,10 @@ async function gather(
   if (provider.readsAccessToken && provider.rolesClaims.length > 0 && areRolesMissing) {
     const own = await readAccessToken(parts, accessToken, claims['sub']);
     if (own !== null) sources.push(own);
+  }
+  if (provider.overageUrl !== null && sources.some(isOverage)) {
+    const groups = await readOverage(parts.http, provider.overageUrl, accessToken);
+    if (groups !== null) sources.push(groups);
   }
   const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
   if (hasUserinfo && isIncomplete(provider, sources)) {

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { APP, AUTH, OTHER } from '../_rig.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
 import type { Twin } from './_twin.ts';
+import { readGrant } from '../provider.ts';
 
 test('One sign-in by a provider opens two apps on unrelated hosts', () =>
   withOidc(async ({ browser, twin, entries }) => {
@@ -255,3 +256,31 @@ test('Two hundred sign-ins at once: everybody becomes who they are', () =>
       people.map((name) => `app for ${name}`),
     );
   }));
+
+test("Entra's overage is asked of Graph, at sign-in and at each refresh; what Graph refuses is no group", () =>
+  withOidc(
+    async ({ browser, twin, provider, sessions, entries, events }) => {
+      twin.claims = {
+        ...twin.claims,
+        _claim_names: { groups: 'src1' },
+        _claim_sources: { src1: { endpoint: 'https://x' } },
+      };
+      twin.graphPages = [['id-1', 'id-2'], ['id-3']];
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.groups, ['id-1', 'id-2', 'id-3']);
+      const [session] = await sessions.list();
+      const grant = readGrant(await sessions.findGrant(session?.key ?? ''));
+      assert.ok(session !== undefined && grant !== null);
+      const again = await provider.refresh(session.person, grant);
+      assert.deepEqual(again.kind === 'known' ? again.person.groups : again, ['id-1', 'id-2', 'id-3']);
+      twin.graphLink = 'https://evil.example/graph';
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.groups, ['id-1', 'id-2'], 'no link leads elsewhere');
+      twin.graphPages = null;
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.groups, []);
+      const last = events.findLast((event) => event.kind === 'signed-in');
+      assert.match(JSON.stringify(last), /overage/);
+    },
+    { graph: true },
+  ));

@@ -1,0 +1,44 @@
+/**
+ * Groups of a person who is in too many for a token: Entra ID leaves them out and Microsoft Graph is asked
+ * instead, with the person's own access token. Read to the end, never beyond the API's own origin. What
+ * cannot be had is no group: rules then match nobody more.
+ */
+import type { ProviderHttp } from '../provider-http.ts';
+import type { Claims } from './claims.ts';
+
+const PER_PAGE = 999;
+const MOST_PAGES = 5;
+
+/** The groups as a claim; null where the API does not allow it. */
+export async function readOverage(http: ProviderHttp, address: string, accessToken: string): Promise<Claims | null> {
+  const start = new URL(address);
+  start.search = new URLSearchParams({ $select: 'id', $top: String(PER_PAGE) }).toString();
+  const groups: string[] = [];
+  let next: URL | null = start;
+  for (let page = 0; next !== null && page < MOST_PAGES; page++) {
+    const headers = {
+      authorization: `Bearer ${accessToken}`,
+      accept: 'application/json',
+      consistencylevel: 'eventual',
+    };
+    const response: Response = await http.fetch(next.href, { headers });
+    if (response.status !== 200) return null;
+    const body: unknown = await response.json();
+    if (!isMap(body) || !Array.isArray(body['value'])) return null;
+    for (const item of body['value'] as unknown[]) {
+      if (isMap(item) && typeof item['id'] === 'string') groups.push(item['id']);
+    }
+    next = nextOf(body['@odata.nextLink'], start);
+  }
+  return { groups };
+}
+
+/** A link to elsewhere would send the token there. */
+function nextOf(link: unknown, start: URL): URL | null {
+  const url = typeof link === 'string' && URL.canParse(link) ? new URL(link) : null;
+  return url !== null && url.origin === start.origin && url.pathname === start.pathname ? url : null;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
