@@ -96,8 +96,8 @@ async function measure(label: string, extras: PosternExtras, sessions: number, i
   const script = cookies.length === 0 ? restless : cookieScript(dir, cookies);
   const headers: Record<string, string> = cookies.length === 0 ? { Cookie: site.cookie } : {};
   const load = { url, headers, connections: 64, core: LOAD_CORE, dir, ...(script !== null && { script }) };
-  // Long enough for each session to be known to the worker.
-  await loadHttp1({ ...load, seconds: sessions > 1 ? 20 : 3 });
+  // Until each session is known to the worker.
+  for (let sent = 0; sent < sessions * 1.2;) sent += (await loadHttp1({ ...load, seconds: 4 })).requests;
   const pids = processTree(site.process.child.pid ?? 0);
   const before = cpuSeconds(pids);
   const result = await loadHttp1({ ...load, seconds: SECONDS });

@@ -396,6 +396,10 @@ test('what changed between the decision and track() is caught up with', async ()
 test('use is reported to the minute, requests and traffic alike', async () => {
   const rig = createRig();
   const headers = cookie(rig.signIn());
+  await rig.ask(headers);
+  rig.gate.tick();
+  assert.deepEqual(rig.reports, [], 'the store has just seen it');
+  rig.clock.at += 60_000;
   const judged = await rig.ask(headers);
   const key = judged.session?.key ?? '';
   rig.gate.tick();

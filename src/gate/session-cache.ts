@@ -207,7 +207,8 @@ function createEntry<V extends CredentialView>(view: V, known: KnownIdentity): C
     known,
     confirmedAt: 0,
     usedAt: view.lastSeenAt,
-    notedAt: 0,
+    // The store knows as much already.
+    notedAt: view.lastSeenAt,
     isDoubtful: false,
     retryAt: 0,
   };
