@@ -30,7 +30,7 @@ export interface PosternProcess {
   /** Runs `postern ARGS --data DIR`. */
   readonly cli: (...args: readonly string[]) => Promise<Finished>;
   readonly writeConfig: (text: string) => void;
-  /** Resolves when the output holds the text; throws after 20 s or when the process ends. */
+  /** Resolves when the output holds the text; throws after 40 s or when the process ends. */
   readonly waitFor: (text: string | RegExp, from?: number) => Promise<void>;
   readonly close: (signal?: NodeJS.Signals) => Promise<number | null>;
 }
@@ -132,11 +132,11 @@ function matches(text: string, wanted: string | RegExp): boolean {
 }
 
 async function waitUntil(isDone: () => boolean, child: ChildProcess, output: () => string): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 40_000;
   while (!isDone()) {
     const ended = child.exitCode !== null || child.signalCode !== null;
     if (ended || Date.now() > deadline)
-      throw new Error(`Cannot wait for Postern: ${ended ? 'it ended' : '20 s passed'}. It printed:\n${output()}`);
+      throw new Error(`Cannot wait for Postern: ${ended ? 'it ended' : '40 s passed'}. It printed:\n${output()}`);
     await new Promise((done) => setTimeout(done, 20));
   }
 }
