@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak"
+PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -51,6 +51,7 @@ peer_haproxy() { have haproxy || apt_install haproxy; }
 peer_bind() { have named || without_starting apt_install bind9; }
 peer_knot() { have knotd || without_starting apt_install knot; }
 peer_powerdns() { have pdns_server || without_starting apt_install pdns-server pdns-backend-sqlite3; }
+peer_certbot() { have certbot || without_starting apt_install certbot; }
 peer_chromium() { have chromium || apt_install chromium fonts-noto-core fonts-noto-cjk; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }

@@ -5,6 +5,7 @@ import { askControl } from '../control/control-socket.ts';
 import { REVOCATION_REASON_NAMES } from '../certs/acme/revocation-reasons.ts';
 import type { AccountLine, CertificateDetails, OrderAnswer } from '../control/certificates.ts';
 import type { CertAddOptions } from './cert-add.ts';
+import type { CertImportOptions } from './cert-import.ts';
 import { runOperation } from './operation.ts';
 import { formatTime, print, printError, printTable } from './terminal.ts';
 
@@ -15,22 +16,13 @@ interface DataOption {
 export function addCertificateCommands(program: Command, dataDefault: string): void {
   const cert = program.command('cert').description('Certificates: of CAs, uploaded, of files, local');
   addAccountCommands(cert, dataDefault);
+  addBringingCommands(cert, dataDefault);
   cert
     .command('list')
     .description('Lists every certificate and every one that is still to come')
     .option('--json', 'machine-readable')
     .option('--data <dir>', 'data folder', dataDefault)
     .action(async (options: DataOption & { json?: true }) => list(options));
-  cert
-    .command('add')
-    .description('Checks a certificate of your own and puts it in use at once; it goes before those of CAs')
-    .requiredOption('--cert <file>', 'certificate with its chain: PEM, DER, PKCS #7, or PKCS #12 with the key')
-    .option('--key <file>', 'its private key, where it is not in the same file')
-    .option('--password-file <file>', 'password of an encrypted key or PKCS #12 file; asked for without it')
-    .option('--incomplete-chain', 'clients have the missing issuer: a CA of your own')
-    .option('--json', 'machine-readable')
-    .option('--data <dir>', 'data folder', dataDefault)
-    .action(async (options: CertAddOptions) => (await import('./cert-add.ts')).addCertificate(options));
   cert
     .command('show <name>')
     .description('Shows the certificate of a host: issuer, chain, renewal, the last failure')
@@ -64,6 +56,33 @@ export function addCertificateCommands(program: Command, dataDefault: string): v
       const { names } = await runOperation(data, 'cert.remove', { name });
       print(`Removed: ${names.join(', ')}`);
     });
+}
+
+/** What operators have already: files of a CA, and what other clients ordered. */
+function addBringingCommands(cert: Command, dataDefault: string): void {
+  cert
+    .command('add')
+    .description('Checks a certificate of your own and puts it in use at once; it goes before those of CAs')
+    .requiredOption('--cert <file>', 'certificate with its chain: PEM, DER, PKCS #7, or PKCS #12 with the key')
+    .option('--key <file>', 'its private key, where it is not in the same file')
+    .option('--password-file <file>', 'password of an encrypted key or PKCS #12 file; asked for without it')
+    .option('--incomplete-chain', 'clients have the missing issuer: a CA of your own')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder', dataDefault)
+    .action(async (options: CertAddOptions) => (await import('./cert-add.ts')).addCertificate(options));
+  cert
+    .command('import <path>')
+    .description('Takes over certificates and accounts of certbot, Caddy or Traefik, so that a move orders nothing')
+    .addOption(
+      new Option('--from <client>', 'whose they are; found out without it').choices(['certbot', 'caddy', 'traefik']),
+    )
+    .option('--ca <ca>', "for Traefik's file, which does not say it: the CA, by a word or its URL")
+    .option('--dry-run', 'list what would be done, and change nothing')
+    .option('--json', 'machine-readable')
+    .option('--data <dir>', 'data folder', dataDefault)
+    .action(async (path: string, options: CertImportOptions) =>
+      (await import('./cert-import.ts')).importCertificates(path, options),
+    );
 }
 
 function addAccountCommands(cert: Command, dataDefault: string): void {

@@ -12,7 +12,7 @@ import type { TokenOperations } from '../control/tokens.ts';
 type StoreOperations = PeopleOperations & TokenOperations & OfflineCertificateOperations;
 
 /** Accounts and certificates may be there before the first start; nothing else can. */
-const BEFORE_FIRST_START: ReadonlySet<string> = new Set(['user.add', 'cert.add']);
+const BEFORE_FIRST_START: ReadonlySet<string> = new Set(['user.add', 'cert.add', 'cert.import']);
 const NOBODY_LISTENS: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR']);
 
 export async function runOperation<K extends keyof StoreOperations>(

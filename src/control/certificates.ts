@@ -7,6 +7,7 @@ import { KNOWN_CAS } from '../config/presets/acme-cas.ts';
 import { bareHost, coversName } from '../certs/names.ts';
 import { PosternError } from '../core/errors.ts';
 import { describeProgress } from './order-progress.ts';
+import { createImportOperations, type ImportDeps, type ImportOperations } from './imported-certificates.ts';
 import { createUploadOperations, findUpload, uploadProblem } from './uploaded-certificates.ts';
 import type { RevocationReason } from '../certs/acme/revocation-reasons.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
@@ -58,21 +59,22 @@ export interface AccountLine {
 /** Told while an operation runs. */
 export type Report = (text: string) => void;
 
-export type CertificateOperations = UploadOperations & {
-  'cert.list': () => Promise<readonly CertificateLine[]>;
-  'cert.show': (input: { name: string }) => Promise<CertificateDetails>;
-  'cert.renew': (
-    input: { name?: string; dryRun?: boolean; ca?: string },
-    report: Report,
-  ) => Promise<readonly OrderAnswer[]>;
-  'cert.revoke': (input: { name: string; reason: RevocationReason }) => Promise<{ names: readonly string[] }>;
-  'cert.remove': (input: { name: string }) => Promise<{ names: readonly string[] }>;
-  'cert.accounts': () => Promise<readonly AccountLine[]>;
-  'cert.rotate-account-key': (input: { ca?: string }) => Promise<{ ca: string }>;
-  'cert.deactivate-account': (input: { ca?: string }) => Promise<{ ca: string }>;
-};
+export type CertificateOperations = UploadOperations &
+  ImportOperations & {
+    'cert.list': () => Promise<readonly CertificateLine[]>;
+    'cert.show': (input: { name: string }) => Promise<CertificateDetails>;
+    'cert.renew': (
+      input: { name?: string; dryRun?: boolean; ca?: string },
+      report: Report,
+    ) => Promise<readonly OrderAnswer[]>;
+    'cert.revoke': (input: { name: string; reason: RevocationReason }) => Promise<{ names: readonly string[] }>;
+    'cert.remove': (input: { name: string }) => Promise<{ names: readonly string[] }>;
+    'cert.accounts': () => Promise<readonly AccountLine[]>;
+    'cert.rotate-account-key': (input: { ca?: string }) => Promise<{ ca: string }>;
+    'cert.deactivate-account': (input: { ca?: string }) => Promise<{ ca: string }>;
+  };
 
-export interface CertificateDeps extends UploadDeps {
+export interface CertificateDeps extends UploadDeps, ImportDeps {
   /** Null while no document had an `acme` section. */
   readonly issuance: () => Issuance | null;
 }
@@ -81,6 +83,7 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
   return {
     ...createAccountOperations(deps),
     ...createUploadOperations(deps),
+    ...createImportOperations(deps),
     'cert.list': async () => listCertificates(deps),
     async 'cert.show'({ name }) {
       const line = findLine(listCertificates(deps), name);
@@ -106,7 +109,7 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
         return { names: upload.entry.names };
       }
       const { issuance, issued } = findIssued(deps, name);
-      const isWanted = issuance.status().some(({ wanted }) => wanted.subject === issued.stored.subject);
+      const isWanted = issuance.status().some((one) => one.issued?.stored.id === issued.stored.id);
       if (isWanted)
         throw refusal(
           `Cannot remove the certificate for "${name}": the document wants it, so another one would be ordered; remove the host first, or use "postern cert renew ${name}"`,

@@ -26,6 +26,8 @@ export interface Issuing {
   readonly useProviders: (dns: readonly DnsProviderSettings[]) => void;
   readonly entriesFor: (name: string, policy: AcmePolicy) => readonly CertificateEntry[];
   readonly want: (acme: AcmeDocument | null, wanted: readonly Wanted[]) => void;
+  /** As `current`, but opened where there is none yet. */
+  readonly open: () => Promise<Issuance>;
   /** Null while no document had an `acme` section. */
   readonly current: () => Issuance | null;
   readonly close: () => Promise<void>;
@@ -48,33 +50,45 @@ const GATHER_MS = 250;
 export function createIssuing(deps: IssuingDeps): Issuing {
   let issuance: Issuance | null = null;
   let publishers: TxtPublishers | null = null;
+  let opening: Promise<Issuance> | null = null;
   const changed = gather(deps.onChange);
+  const make = async (): Promise<Issuance> => {
+    const { Issuance } = await import('../certs/issuance/issuance.ts');
+    const lost = ephemeralReason(deps.dataDir);
+    if (lost !== null)
+      deps.log.warn(
+        { folder: deps.dataDir },
+        `Data folder "${deps.dataDir}" ${lost}: certificates are lost with it, and CAs limit how often one is ordered anew; put it on a disk or a volume`,
+      );
+    const { createTxtPublishers } = await import('./txt-publishers.ts');
+    publishers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
+    const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
+    const made = new Issuance({
+      store: deps.store.issuance,
+      seal: sealOf(deps.sealKey),
+      answers: createChallengeAnswers({ stage: deps.stage, publisher, log: deps.log }),
+      clock: systemClock,
+      logger: deps.log,
+      holder: deps.store.instance,
+      userAgent: `Postern/${deps.version}`,
+      onChange: changed.call,
+    });
+    await made.load();
+    issuance = made;
+    return made;
+  };
+  const open = (): Promise<Issuance> => {
+    opening ??= make().catch((error: unknown) => {
+      opening = null;
+      throw error;
+    });
+    return opening;
+  };
   return {
     async prepareFor(acme) {
-      if (acme === null || issuance !== null) return;
-      const { Issuance } = await import('../certs/issuance/issuance.ts');
-      const lost = ephemeralReason(deps.dataDir);
-      if (lost !== null)
-        deps.log.warn(
-          { folder: deps.dataDir },
-          `Data folder "${deps.dataDir}" ${lost}: certificates are lost with it, and CAs limit how often one is ordered anew; put it on a disk or a volume`,
-        );
-      const { createTxtPublishers } = await import('./txt-publishers.ts');
-      publishers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
-      const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
-      const made = new Issuance({
-        store: deps.store.issuance,
-        seal: sealOf(deps.sealKey),
-        answers: createChallengeAnswers({ stage: deps.stage, publisher, log: deps.log }),
-        clock: systemClock,
-        logger: deps.log,
-        holder: deps.store.instance,
-        userAgent: `Postern/${deps.version}`,
-        onChange: changed.call,
-      });
-      await made.load();
-      issuance = made;
+      if (acme !== null) await open();
     },
+    open,
     useProviders: (dns) => publishers?.use(dns),
     entriesFor: (name, policy) => issuance?.entriesFor(name, policy) ?? [],
     want: (acme, wanted) => issuance?.want(acme?.email ?? null, acme === null ? [] : wanted),

@@ -8,7 +8,7 @@ import type { CertificateOperations } from './certificates.ts';
 
 export type OfflineCertificateOperations = Pick<
   CertificateOperations,
-  'cert.list' | 'cert.show' | 'cert.add' | 'cert.remove'
+  'cert.list' | 'cert.show' | 'cert.add' | 'cert.import' | 'cert.remove'
 >;
 
 export interface OfflineCertificates {
@@ -27,6 +27,7 @@ export function openCertificatesOffline(store: Store, sealKey: SealKey): Offline
       'cert.list': async () => (await all())['cert.list'](),
       'cert.show': async (input) => (await all())['cert.show'](input),
       'cert.add': async (input) => (await all())['cert.add'](input),
+      'cert.import': async (input) => (await all())['cert.import'](input),
       'cert.remove': async (input) => (await all())['cert.remove'](input),
     },
     close: async () => (await opened)?.close(),
@@ -64,6 +65,9 @@ async function open(
   const operations = createCertificateOperations({
     uploads,
     issuance: () => issuance,
+    openIssuance: async () => issuance,
+    // The document is not known here.
+    isAcmeOn: () => true,
     set: () => null,
     apply: async () => undefined,
   });

@@ -1,11 +1,12 @@
 /**
- * Signed ACME requests (RFC 8555 section 6.2): flattened JWS, ES256 only, the URL and a nonce in what is
- * signed. The account's key names itself by `jwk` until the CA has given it a URL, then by `kid`.
+ * Signed ACME requests (RFC 8555 section 6.2): flattened JWS, the URL and a nonce in what is
+ * signed. Keys that are made here sign ES256; ES384 and RS256 are for accounts that other clients made. The account's key names itself by `jwk` until the CA has given it a URL, then by `kid`.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, FlattenedSign, type JWK } from 'jose';
 
 export interface AccountKey {
+  readonly alg: 'ES256' | 'ES384' | 'RS256';
   readonly privateKey: KeyObject;
   /** Public members only. */
   readonly jwk: JWK;
@@ -15,9 +16,17 @@ export interface AccountKey {
 
 export async function accountKeyOf(pem: string): Promise<AccountKey> {
   const privateKey = createPrivateKey(pem);
-  const { kty, crv, x, y } = createPublicKey(privateKey).export({ format: 'jwk' }) as JWK;
-  const jwk = { kty, crv, x, y } as JWK;
-  return { privateKey, jwk, thumbprint: await calculateJwkThumbprint(jwk, 'sha256') };
+  const { kty, crv, x, y, n, e } = createPublicKey(privateKey).export({ format: 'jwk' }) as JWK;
+  const jwk = (kty === 'RSA' ? { kty, n, e } : { kty, crv, x, y }) as JWK;
+  return { alg: algorithmOf(privateKey), privateKey, jwk, thumbprint: await calculateJwkThumbprint(jwk, 'sha256') };
+}
+
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): AccountKey['alg'] {
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {};
+  if (namedCurve === 'prime256v1') return 'ES256';
+  if (namedCurve === 'secp384r1') return 'ES384';
+  if (asymmetricKeyType === 'rsa' && modulusLength >= 2048) return 'RS256';
+  throw new TypeError(`Cannot sign for an account with a key of type "${namedCurve ?? asymmetricKeyType ?? ''}"`);
 }
 
 /** PEM (PKCS #8) of a new P-256 key. */
@@ -42,7 +51,7 @@ export async function signRequest(
   const name = kid === null ? { jwk: key.jwk } : { kid };
   const bytes = payload === null ? new Uint8Array(0) : Buffer.from(JSON.stringify(payload));
   const jws = await new FlattenedSign(bytes)
-    .setProtectedHeader({ alg: 'ES256', ...name, ...header })
+    .setProtectedHeader({ alg: key.alg, ...name, ...header })
     .sign(key.privateKey);
   return JSON.stringify(jws);
 }
@@ -66,7 +75,7 @@ export async function signKeyChange(
 ): Promise<object> {
   const payload = { account, oldKey: keys.from.jwk };
   return new FlattenedSign(Buffer.from(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: 'ES256', jwk: keys.to.jwk, url })
+    .setProtectedHeader({ alg: keys.to.alg, jwk: keys.to.jwk, url })
     .sign(keys.to.privateKey);
 }
 

@@ -6,6 +6,7 @@
 import { AcmeFailure } from '../acme/failure.ts';
 import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
+import { adoptCertificate, bestOf, type Adoption } from './adopt.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
 import { caFor, runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
@@ -20,7 +21,7 @@ import type { AnswerSource } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { IssuanceStore } from '../../core/issuance-store.ts';
+import type { IssuanceStore, StoredCertificate } from '../../core/issuance-store.ts';
 import type { Logger } from '../../core/log.ts';
 
 export interface IssuanceOptions {
@@ -166,7 +167,7 @@ export class Issuance {
   status(): readonly IssuanceStatus[] {
     return [...this.#jobs.values()].map((job) => ({
       wanted: job.wanted,
-      issued: this.#index.get(job.wanted.subject),
+      issued: this.#index.holding(job.wanted.subject, job.wanted.names),
       isOrdering: job.isOrdering,
       progress: job.progress,
       failures: job.state.failures,
@@ -241,6 +242,29 @@ export class Issuance {
     return true;
   }
 
+  get storage(): Pick<IssuanceOptions, 'store' | 'seal'> {
+    return this.#options;
+  }
+
+  /** Takes over what another client ordered; where it is kept, nothing is ordered for its names before its renewal. */
+  async adopt(stored: StoredCertificate, dryRun: boolean): Promise<Adoption> {
+    const issued = openIssued(stored, this.#options.seal);
+    if (issued === null) throw new TypeError('Cannot adopt a certificate that does not open');
+    const best = bestOf(this.#index.get(stored.subject), this.#options.clock.now());
+    const candidate = { stored, notAfter: issued.entry.notAfter, best };
+    const outcome = await adoptCertificate(candidate, this.#options, dryRun);
+    if (outcome !== 'adopted' || dryRun) return outcome;
+    this.#index.put(issued);
+    this.#states.delete(stored.subject);
+    for (const job of this.#jobs.values()) {
+      if (job.wanted.subject === stored.subject) job.state = NEW_ORDER;
+      if (!job.isOrdering) job.nextAt = this.#nextTime(job);
+    }
+    this.#options.onChange();
+    this.#pump();
+    return outcome;
+  }
+
   /** Each CA that the document names, once. */
   get cas(): readonly AcmeCa[] {
     const all = [...this.#jobs.values()].flatMap((job) => job.wanted.policy.cas);
@@ -304,7 +328,7 @@ export class Issuance {
 
   #nextTime({ wanted, state }: Job): number {
     const now = this.#options.clock.now();
-    const issued = this.#index.get(wanted.subject);
+    const issued = this.#index.holding(wanted.subject, wanted.names);
     // After a failure its own time counts; a clock that was set back must not make that last for ever.
     const retryAt = state.failures === 0 && state.turns === 0 ? 0 : Math.min(state.nextAt, now + 31 * 86_400_000);
     if (issued === null || !suits(issued, wanted.policy, now)) return Math.max(now, retryAt);
@@ -383,7 +407,9 @@ export class Issuance {
       const [ca] = job.wanted.policy.cas;
       outcome = { kind: 'failed', error: error as Error, state, ca: ca as AcmeCa };
     }
-    if (!this.#ended.signal.aborted) this.#settle(job, outcome, before);
+    // One that stands in for it is replaced without `replaces`: other names have it too.
+    const held = before ?? this.#index.holding(subject, job.wanted.names);
+    if (!this.#ended.signal.aborted) this.#settle(job, outcome, held);
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
   }
 

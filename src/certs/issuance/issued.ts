@@ -4,7 +4,7 @@
  */
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import * as z from 'zod';
-import { namesOf, wildcardFor } from '../names.ts';
+import { coversName, namesOf, wildcardFor } from '../names.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import type { StoredCertificate } from '../../core/issuance-store.ts';
 import type { RenewalAdvice } from './schedule.ts';
@@ -25,6 +25,8 @@ export interface RenewalState {
   readonly challenge: string | null;
   readonly caName: string;
   readonly profile: string | null;
+  /** Another client ordered it: it is good until its renewal, whatever the document says of CA and kind of key. */
+  readonly isImported: boolean;
 }
 
 export interface Issued {
@@ -45,6 +47,7 @@ const renewalShape: z.ZodType<RenewalState> = z.object({
   challenge: z.string().nullable(),
   caName: z.string(),
   profile: z.string().nullable(),
+  isImported: z.boolean().default(false),
 });
 
 /** Null where it cannot be used: sealed with another key file, or not what it should be. */
@@ -94,7 +97,7 @@ function keyTypeOf({ publicKey }: X509Certificate): Issued['keyType'] {
 }
 
 function parseRenewal(text: string | null): RenewalState {
-  const none = { advice: null, askAgainAt: 0, challenge: null, caName: '', profile: null };
+  const none = { advice: null, askAgainAt: 0, challenge: null, caName: '', profile: null, isImported: false };
   if (text === null) return none;
   try {
     const parsed = renewalShape.safeParse(JSON.parse(text));
@@ -106,8 +109,10 @@ function parseRenewal(text: string | null): RenewalState {
 
 /** True where the certificate is what the document asks for: of one of its CAs, with its kind of key, not revoked. */
 export function suits(issued: Issued, policy: AcmePolicy, now: number): boolean {
-  const { stored, entry, keyType } = issued;
-  if (stored.revokedAt !== null || entry.notAfter <= now || keyType !== policy.keyType) return false;
+  const { stored, entry, keyType, renewal } = issued;
+  if (stored.revokedAt !== null || entry.notAfter <= now) return false;
+  if (renewal.isImported) return true;
+  if (keyType !== policy.keyType) return false;
   return policy.cas.some((ca) => ca.directory === stored.directory);
 }
 
@@ -118,6 +123,18 @@ export class IssuedIndex {
 
   get all(): readonly Issued[] {
     return [...this.#bySubject.values()];
+  }
+
+  /** As `get`; where there is none, an imported one that covers all the names, as other clients put many in one. */
+  holding(subject: string, names: readonly string[]): Issued | null {
+    const exact = this.get(subject);
+    if (exact !== null) return exact;
+    const [first = ''] = names;
+    const nearby = new Set([...this.#subjectsOf(first), ...this.#subjectsOf(wildcardFor(first) ?? '')]);
+    const covering = [...nearby]
+      .flatMap((one) => this.#bySubject.get(one) ?? [])
+      .filter(({ entry, renewal }) => renewal.isImported && names.every((name) => coversName(entry.names, name)));
+    return covering.toSorted((a, b) => b.entry.notAfter - a.entry.notAfter)[0] ?? null;
   }
 
   get(subject: string): Issued | null {

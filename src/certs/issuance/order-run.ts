@@ -141,6 +141,7 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
     challenge: convincedBy ?? attempt.before?.renewal.challenge ?? null,
     caName: ca.name,
     profile: request.profile,
+    isImported: false,
   };
   const stored: StoredCertificate = {
     id: certificateId(chain),
