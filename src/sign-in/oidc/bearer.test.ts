@@ -136,7 +136,15 @@ const ATTACKS: Readonly<Record<string, readonly [make: Attack, reason: RegExp]>>
     /signature/i,
   ],
   'a signature cut short': [({ twin, claims }) => twin.sign(claims()).slice(0, -8), /signature/i],
-  'an encrypted token': [({ twin, claims }) => `${twin.sign(claims())}.a.b`, /JWS|Compact|Invalid/i],
+  'the same signature in another spelling': [
+    ({ twin, claims }) => {
+      const token = twin.sign(claims());
+      const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+      return token.slice(0, -1) + (digits[digits.indexOf(token.at(-1) ?? '') + 1] ?? '');
+    },
+    /one way/,
+  ],
+  'an encrypted token': [({ twin, claims }) => `${twin.sign(claims())}.a.b`, /JWS|Compact|Invalid|one way/i],
 };
 
 suite('An access token is refused', () => {

@@ -24,6 +24,7 @@ export async function verifyBearer(
   token: string,
 ): Promise<VerifiedBearer> {
   const { clockToleranceMs } = provider;
+  if (!isCanonical(token)) return { kind: 'refused', message: 'the signature is not written in its one way' };
   try {
     const { header, claims } = await keys.verify(token, { audience: bearer.audiences, clockToleranceMs });
     const problem = problemOf(bearer, header.typ, claims);
@@ -35,6 +36,12 @@ export async function verifyBearer(
     // What jose says is about the token; everything else is about getting at the keys.
     return error instanceof errors.JOSEError ? { kind: 'refused', message } : { kind: 'unavailable', message };
   }
+}
+
+/** Unused bits of the last character must be zero, or one signature would have several spellings (RFC 4648 section 3.5). */
+function isCanonical(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1);
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
 function problemOf(bearer: BearerSettings, headerType: string | undefined, claims: Claims): string | null {
