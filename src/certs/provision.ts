@@ -200,7 +200,7 @@ class Provisioning {
       warning(
         host.at,
         `No certificate for "${name}": its visitors get a TLS error`,
-        `${this.#document.acme === null && isPublicName(name) ? 'add a top-level "acme: { email: you@example.com }" to get one from Let\'s Encrypt, whose terms of service you agree to by it; or ' : ''}give tls.certificate and tls.key, or list a pair under tls.certificates; "tls: local" issues one that only your own machines trust; "tls: off" where another server in front has it`,
+        `${this.#document.acme === null && isPublicName(name) ? 'add a top-level "acme: { email: you@example.com }" to get one from Let\'s Encrypt, whose terms of service you agree to by it; or ' : ''}give tls.certificate and tls.key, list a pair under tls.certificates, or upload one by "postern cert add"; "tls: local" issues one that only your own machines trust; "tls: off" where another server in front has it`,
       ),
     );
     return [];

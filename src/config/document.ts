@@ -194,6 +194,18 @@ export interface GlobalTls {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** Certificates for whatever names they cover. */
   readonly certificates: readonly CertificateFiles[];
+  readonly deployTo: readonly DeployTo[];
+}
+
+/** Files of another program that get a host's certificate. */
+export interface DeployTo {
+  readonly name: string;
+  readonly certificate: string;
+  /** Null: in the same file, behind the chain. */
+  readonly key: string | null;
+  readonly mode: number;
+  readonly run: readonly string[];
+  readonly timeoutMs: number;
 }
 
 export interface Acme {

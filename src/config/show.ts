@@ -28,6 +28,7 @@ import type {
   Rule,
   ShadowRules,
   UpstreamServer,
+  DeployTo,
 } from './document.ts';
 import type { Secret } from './load.ts';
 import { maskSecrets } from './print-diagnostics.ts';
@@ -117,6 +118,7 @@ function shownDocument(document: Document): Shown {
     tls: {
       min_version: tls.minVersion === 'TLSv1.3' ? '1.3' : '1.2',
       certificates: tls.certificates.map(({ certificate, key }) => ({ certificate, key })),
+      deploy_to: tls.deployTo.map(shownDeployTo),
     },
     dns: shownDns(document.dns),
     acme: document.acme === null ? undefined : (shownAcme(document.acme) as Shown),
@@ -393,4 +395,9 @@ function shownLimits(limits: RouteLimits): Shown {
       limits.streamIdleMs === limits.upstreamIdleMs ? formatDuration(limits.upstreamIdleMs) : undefined,
     tunnel_idle_timeout: formatDuration(limits.tunnelIdleMs),
   };
+}
+
+function shownDeployTo({ name, certificate, key, mode, run, timeoutMs }: DeployTo): Shown {
+  const timeout = formatDuration(timeoutMs);
+  return { name, certificate, key: key ?? undefined, mode: mode.toString(8), run, timeout };
 }

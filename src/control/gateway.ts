@@ -10,6 +10,7 @@ import { systemClock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
+import { Deployer } from '../certs/deploy.ts';
 import { Uploads } from '../certs/upload/uploads.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
 import { addressKeyOf } from '../edge/listeners.ts';
@@ -194,11 +195,16 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   });
   const uploads = new Uploads({ store: store.uploads, seal: sealOf(sealKey), clock: systemClock, logger: log });
   await uploads.load();
+  const deployer = new Deployer({ logger: log });
+  closers.push(() => deployer.close());
   const keeper = createCertificateKeeper({
     caDirectory: join(dataDir, 'ca'),
     clock: systemClock,
     logger: log,
-    onChange: (set) => pool.replaceCertificates(set),
+    onChange: (set) => {
+      pool.replaceCertificates(set);
+      void deployer.deploy(set, live?.prepared.document.tls.deployTo ?? []);
+    },
     issued: issuing.entriesFor,
     uploaded: () => uploads.entries,
     onWanted: ({ document, wanted }) => issuing.want(document.acme, wanted),
@@ -249,6 +255,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     await move.adopt();
     issuing.useProviders(document.dns);
     keeper.adopt(certificates);
+    void deployer.deploy(certificates.set, document.tls.deployTo);
     // What a CA issued since the document was prepared.
     if (document.acme !== null) void keeper.review();
     desk.providers.adopt(providers);

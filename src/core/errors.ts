@@ -14,6 +14,8 @@ export const ERRORS = {
   LISTEN_FAILED: 'An address cannot be listened on. Another program has it, or the port needs a capability.',
   TLS_NO_CERTIFICATE: 'No certificate covers the name that a client asked for; the handshake was refused.',
   TLS_BAD_CERTIFICATE: 'A certificate or key file is unusable. The message says which check failed.',
+  DEPLOY_FAILED:
+    'A certificate could not be written to the files of tls.deploy_to, or the command after it failed. What is served is not affected; it is tried again.',
   DNS_PROVIDER_REFUSED:
     'The DNS provider refused the credentials or the change. The message has its words and the permission needed.',
   DNS_PROVIDER_UNAVAILABLE:

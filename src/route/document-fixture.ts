@@ -109,7 +109,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
       drainMs: 30_000,
     },
     acme: null,
-    tls: { minVersion: 'TLSv1.2', certificates: [] },
+    tls: { minVersion: 'TLSv1.2', certificates: [], deployTo: [] },
     hosts,
     fallback: null,
     tests: [],

@@ -1,6 +1,15 @@
 /** Reads `tls:` of the document and of a host. The files themselves are read by certs, which watches them. */
-import type { CertificateFiles, ClientAuth, GlobalTls, HostTls, Path } from '../document.ts';
-import type { CertificateInput, GlobalTlsInput, HostTlsInput, HostTlsObject, TlsWord } from '../schema/tls.ts';
+import { parseHostName } from '../host-name.ts';
+import { readUnit } from './limits.ts';
+import type { CertificateFiles, ClientAuth, DeployTo, GlobalTls, HostTls, Path } from '../document.ts';
+import type {
+  CertificateInput,
+  DeployInput,
+  GlobalTlsInput,
+  HostTlsInput,
+  HostTlsObject,
+  TlsWord,
+} from '../schema/tls.ts';
 import type { Context } from './context.ts';
 
 export function readGlobalTls(input: GlobalTlsInput, context: Context): GlobalTls {
@@ -17,7 +26,71 @@ export function readGlobalTls(input: GlobalTlsInput, context: Context): GlobalTl
     const files = pair === undefined ? null : readPair(pair, ['tls', 'certificates', index], context);
     if (files !== null) certificates.push(files);
   }
-  return { minVersion: version === '1.3' ? 'TLSv1.3' : 'TLSv1.2', certificates };
+  return {
+    minVersion: version === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    certificates,
+    deployTo: readDeployTo(input.deploy_to ?? [], context),
+  };
+}
+
+const MODES: ReadonlyMap<string, number> = new Map([
+  ['600', 0o600],
+  ['640', 0o640],
+]);
+const RUN_MS = 30_000;
+
+function readDeployTo(inputs: readonly DeployInput[], context: Context): DeployTo[] {
+  const found: DeployTo[] = [];
+  const written = new Set<string>();
+  for (const [index, input] of inputs.entries()) {
+    const one = input === undefined ? null : readDeployTarget(input, ['tls', 'deploy_to', index], context);
+    if (one === null) continue;
+    for (const [word, file] of [
+      ['certificate', one.certificate],
+      ['key', one.key],
+    ] as const) {
+      if (file === null) continue;
+      if (written.has(file))
+        context.report(['tls', 'deploy_to', index, word], 'is written by another entry too', 'name another file');
+      written.add(file);
+    }
+    found.push(one);
+  }
+  return found;
+}
+
+function readDeployTarget(input: DeployInput, path: Path, context: Context): DeployTo | null {
+  for (const key of ['name', 'certificate'] as const) {
+    if (!input[key] && !context.isBroken([...path, key]))
+      context.report(path, `has no "${key}"`, 'give the host by "name", and the file by "certificate"');
+  }
+  const mode = MODES.get(String(input.mode ?? '600'));
+  if (mode === undefined)
+    context.report([...path, 'mode'], 'is not "600" or "640"', 'private keys are for their owner, or a group, only');
+  if (input.key === '') context.report([...path, 'key'], 'is empty', 'write the path of a file, or leave it out');
+  const [program] = input.run ?? [];
+  if (input.run !== undefined && !program)
+    context.report(
+      [...path, 'run'],
+      'names no program',
+      'write the command word by word, such as [systemctl, reload, postfix]',
+    );
+  if (input.run?.some((one) => one.includes('\0')) === true)
+    context.report([...path, 'run'], 'holds a zero character', 'write the command word by word');
+  const timeout = readUnit(input.timeout ?? '30s', { unit: 'duration', least: 1, at: [...path, 'timeout'] }, context);
+  if (timeout === Number.POSITIVE_INFINITY)
+    context.report([...path, 'timeout'], 'has no end', 'write a duration such as "30s"');
+  const name = parseHostName(input.name ?? '');
+  if (input.name && !name.ok) context.fault([...path, 'name'], name);
+  if (!input.certificate || !name.ok || mode === undefined) return null;
+  return {
+    name: name.value,
+    certificate: context.resolvePath(input.certificate),
+    key: input.key ? context.resolvePath(input.key) : null,
+    mode,
+    run: input.run ?? [],
+    timeoutMs: timeout ?? RUN_MS,
+  };
 }
 
 function readPair(input: CertificateInput, path: Path, context: Context): CertificateFiles | null {

@@ -1,7 +1,7 @@
 /** Shape of `tls:`: what the document says about certificates, for all hosts and for one. */
 import type * as z from 'zod';
 import { type HostAcmeInput, hostAcmeShape } from './acme.ts';
-import { either, flag, key, list, numberOf, section, text, word } from './shapes.ts';
+import { duration, either, flag, key, list, numberOf, section, text, type UnitInput, word } from './shapes.ts';
 
 export interface CertificateInput {
   readonly certificate?: string | undefined;
@@ -11,6 +11,16 @@ export interface CertificateInput {
 export interface GlobalTlsInput {
   readonly min_version?: string | number | undefined;
   readonly certificates?: readonly CertificateInput[] | undefined;
+  readonly deploy_to?: readonly DeployInput[] | undefined;
+}
+
+export interface DeployInput {
+  readonly name?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  readonly mode?: string | number | undefined;
+  readonly run?: readonly string[] | undefined;
+  readonly timeout?: UnitInput | undefined;
 }
 
 export interface HostTlsObject extends CertificateInput {
@@ -31,6 +41,30 @@ const certificateKeys = {
   key: key(text(FILE), 'PEM file with the private key.', { examples: ['/etc/ssl/app.key'] }),
 };
 
+const deployShape: z.ZodType<DeployInput> = section(
+  {
+    name: key(text('a host'), 'Host whose certificate it is.', { examples: ['mail.example.com'] }),
+    certificate: key(text(FILE), 'Where the chain is written, as PEM.', { examples: ['/etc/postfix/tls/mail.pem'] }),
+    key: key(text(FILE), 'Where the private key is written. Without it: behind the chain, in the same file.', {
+      examples: ['/etc/postfix/tls/mail.key'],
+    }),
+    mode: key(
+      either(text('"600" or "640"'), numberOf('"600" or "640"'), '"600" or "640"'),
+      'Mode of the files: `600`, or `640` so that the group may read them.',
+      { default: '600' },
+    ),
+    run: key(
+      list(text('a word of the command'), 'a list of words'),
+      'Command that is run afterwards, without a shell.',
+      {
+        examples: [['systemctl', 'reload', 'postfix']],
+      },
+    ),
+    timeout: key(duration(), 'Longest time that the command may take.', { default: '30s' }),
+  },
+  'a map with "name", "certificate" and "key"',
+);
+
 export const globalTlsShape: z.ZodType<GlobalTlsInput> = section(
   {
     min_version: key(
@@ -42,8 +76,12 @@ export const globalTlsShape: z.ZodType<GlobalTlsInput> = section(
       list(section(certificateKeys, 'a map with "certificate" and "key"'), 'a list of { certificate, key }'),
       'Certificates for whatever names they cover.',
     ),
+    deploy_to: key(
+      list(deployShape, 'a list of { name, certificate, key }'),
+      'Files of other programs that get the certificate of a host, whoever it is of, whenever it changes.',
+    ),
   },
-  'a map with "min_version" and "certificates"',
+  'a map with "min_version", "certificates" and "deploy_to"',
 );
 
 export const hostTlsShape: z.ZodType<HostTlsInput> = either(

@@ -1,11 +1,12 @@
 /** `postern cert add` as an operator uses it: checked, in use at once on every worker, kept over restarts. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { createFixture, type Fixture } from '../../../src/certs/_openssl-fixture.ts';
+import { until } from '../../support/programs.ts';
 import { runPostern, startPostern, type Finished, type PosternProcess } from '../../support/postern.ts';
 
 const WORKERS = 2;
@@ -169,4 +170,41 @@ test('an upload before the first start, and what others may read', async () => {
   const none = await runPostern(['cert', 'remove', 'nobody.example.com', '--data', data]);
   assert.match(none.stderr, /Cannot find a certificate .*for "nobody\.example\.com"/);
   assert.equal((await runPostern(['cert', 'remove', 'app.example.com', '--data', data])).code, 0);
+});
+
+test('tls.deploy_to hands the certificate in use to another program, and runs its command once for each', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'postern-deploy-'));
+  const log = join(dir, 'log');
+  const deploy = `tls:
+  deploy_to:
+    - { name: app.example.com, certificate: out.pem, key: out.key, mode: 640, run: [/bin/sh, -c, 'echo "$POSTERN_NAME" >> ${log}'] }
+    - { name: app.example.com, certificate: missing/both.pem }
+`;
+  const document = (ports: { https: number; health: number }): string =>
+    documentOf(ports).replace('hosts:', `${deploy}hosts:`);
+  const postern = await startPostern({ document, keepDir: dir });
+  try {
+    const add = async (name: string): Promise<void> => {
+      const files = ['--cert', fixture.path(`${name}.pem`), '--key', fixture.path(`${name}.key`)];
+      const { code, stderr } = await postern.cli('cert', 'add', '--incomplete-chain', ...files);
+      assert.equal(code, 0, stderr);
+      await postern.waitFor('Cannot write the certificate of');
+    };
+    for (const [index, name] of ['first', 'second'].entries()) {
+      await add(name);
+      const isDone = (): boolean =>
+        existsSync(log) && readFileSync(log, 'utf8') === 'app.example.com\n'.repeat(index + 1);
+      await until(isDone, 'the command has run');
+      assert.equal(readFileSync(join(dir, 'out.pem'), 'utf8'), fixture.read(`${name}.pem`));
+      assert.equal(readFileSync(join(dir, 'out.key'), 'utf8'), fixture.read(`${name}.key`));
+      assert.equal(statSync(join(dir, 'out.key')).mode & 0o777, 0o640);
+    }
+    assert.match(postern.output(), /DEPLOY_FAILED.*both\.pem\\?": its folder does not exist/);
+    assert.equal((await postern.cli('reload')).code, 0);
+    assert.match((await postern.cli('cert', 'list')).stdout, /uploaded +in use/, 'what is served is not affected');
+    assert.equal(readFileSync(log, 'utf8').split('\n').length, 3, 'nothing is run where nothing changed');
+  } finally {
+    await postern.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
