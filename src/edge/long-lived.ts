@@ -14,18 +14,24 @@ import type { Site } from './site.ts';
 /** With a tick of 250 ms every change reaches an open exchange within a second. */
 const SHORT_MS = 200;
 
+/** A connection that was handed over after an upgrade. */
+export interface OpenTunnel {
+  readonly close: () => void;
+  /** What the client has sent so far. */
+  readonly bytesToApp: number;
+}
+
 interface UnderWay {
   live: LiveHandle | null;
   /** How to close it in its own way: a tunnel; null: break the exchange. */
-  tunnel: { readonly close: () => void } | null;
+  tunnel: OpenTunnel | null;
 }
 
 export interface LongLived {
   readonly size: number;
   readonly tunnels: number;
   readonly begin: (context: RequestContext) => void;
-  readonly setTunnel: (context: RequestContext, tunnel: { readonly close: () => void }) => void;
-  readonly used: (context: RequestContext) => void;
+  readonly setTunnel: (context: RequestContext, tunnel: OpenTunnel) => void;
   readonly end: (context: RequestContext) => void;
   readonly tick: (now: number) => void;
 }
@@ -44,6 +50,7 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       judged,
       exchange: context.exchange,
       findPolicy: () => findPolicy(context, site()),
+      bytesHeard: () => entry.tunnel?.bytesToApp ?? 0,
       close(reason) {
         context.outcome = reason;
         if (entry.tunnel !== null) entry.tunnel.close();
@@ -66,7 +73,6 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       if (entry === undefined) all.set(context, { live: null, tunnel });
       else entry.tunnel = tunnel;
     },
-    used: (context) => all.get(context)?.live?.used(),
     end(context) {
       if (young.remove(context) && !all.has(context)) return;
       all.get(context)?.live?.end();

@@ -98,8 +98,13 @@ function openSocket(context: RequestContext, deps: WhoamiDeps): void {
     return;
   }
   const duplex = exchange.acceptUpgrade({ status: 101, headers });
-  deps.longLived.setTunnel(context, { close: () => duplex.destroy() });
-  whoamiSocket(duplex);
+  const socket = whoamiSocket(duplex);
+  deps.longLived.setTunnel(context, {
+    close: () => duplex.destroy(),
+    get bytesToApp() {
+      return socket.bytesHeard();
+    },
+  });
 }
 
 /** RFC 8441 has no key to prove. */

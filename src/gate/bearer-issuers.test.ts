@@ -118,7 +118,13 @@ test('a document that takes the tokens back ends those that came, on open connec
   const headers = { Authorization: `Bearer ${token}` };
   const judged = await rig.ask(headers, pushers());
   const closed: string[] = [];
-  rig.gate.track({ judged, exchange: request(headers), findPolicy: () => pushers(), close: (why) => closed.push(why) });
+  rig.gate.track({
+    judged,
+    exchange: request(headers),
+    bytesHeard: () => 0,
+    findPolicy: () => pushers(),
+    close: (why) => closed.push(why),
+  });
   await rig.gate.redecide();
   assert.deepEqual(closed, []);
   rig.settings.bearers = createBearerIssuers([{ provider: 'keycloak', issuer: ISSUER, audiences: ['other'] }]);

@@ -323,20 +323,21 @@ test('isUpgradeOriginAllowed() wants the same scheme, host and port, or a listed
 
 interface Tunnel {
   reason: CloseReason | null;
-  used: () => void;
+  /** What the client has sent. */
+  bytes: number;
 }
 
 function track(rig: ReturnType<typeof createRig>, judged: Judged, find = signedIn): Tunnel {
-  const tunnel: Tunnel = { reason: null, used: () => undefined };
-  const handle = rig.gate.track({
+  const tunnel: Tunnel = { reason: null, bytes: 0 };
+  rig.gate.track({
     judged,
     exchange: request({}),
     findPolicy: find,
+    bytesHeard: () => tunnel.bytes,
     close: (reason) => {
       tunnel.reason = reason;
     },
   });
-  tunnel.used = () => handle.used();
   return tunnel;
 }
 
@@ -422,7 +423,7 @@ test('use is reported to the minute, requests and traffic alike', async () => {
   rig.clock.at += 61_000;
   rig.gate.tick();
   assert.equal(rig.reports.length, before, 'a silent tunnel is not use');
-  tunnel.used();
+  tunnel.bytes += 1;
   rig.gate.tick();
   assert.deepEqual(rig.reports.at(-1), [[key, rig.clock.at]]);
 });

@@ -39,13 +39,13 @@ export interface LiveExchange {
   readonly exchange: Pick<Exchange, 'request' | 'connection'>;
   /** The policy that the running document has for it; null where its host or route is gone. */
   readonly findPolicy: () => Pick<CompiledPolicy, 'decide'> | null;
+  /** Bytes that the client has sent on it so far: growing, it is use of the session. What the app says by itself is not. */
+  readonly bytesHeard: () => number;
   /** Called at most once; then the exchange is no longer tracked. */
   readonly close: (reason: CloseReason) => void;
 }
 
 export interface LiveHandle {
-  /** Bytes went by. Cheap: call it for each chunk. */
-  used(): void;
   end(): void;
 }
 
@@ -66,8 +66,9 @@ interface Tracked {
   identity: Identity;
   /** Of the service's hashes when it was let in. */
   readonly version: string | null;
-  isUsed: boolean;
+  /** When its use was noted for the store, and what had been heard by then. */
   notedAt: number;
+  notedBytes: number;
   isOver: boolean;
 }
 
@@ -88,16 +89,11 @@ export class LiveRegistry {
     const { identity, session, bearer } = live.judged;
     const held = session ?? bearer;
     const version = identity.kind === 'service' ? this.#deps.serviceVersion(identity.name) : null;
-    const tracked: Tracked = { live, held, identity, version, isUsed: true, notedAt: 0, isOver: false };
+    const tracked: Tracked = { live, held, identity, version, notedAt: 0, notedBytes: -1, isOver: false };
     this.#all.add(tracked);
     if (held !== null) this.#peersOf(held.key).add(tracked);
     this.#catchUp(tracked);
-    return {
-      used() {
-        tracked.isUsed = true;
-      },
-      end: () => this.#forget(tracked),
-    };
+    return { end: () => this.#forget(tracked) };
   }
 
   closeSessions(keys: readonly string[]): void {
@@ -125,13 +121,17 @@ export class LiveRegistry {
       const { held } = tracked;
       if (held === null) continue;
       if (now >= held.expiresAt) this.#close(tracked, endOf(tracked, 'expired'));
-      else if (tracked.isUsed && Math.abs(now - tracked.notedAt) >= noteMs) {
-        tracked.isUsed = false;
-        tracked.notedAt = now;
-        const report = 'person' in held ? this.#deps.use : this.#deps.tokenUse;
-        report.note(held.key, now);
-      }
+      else if (Math.abs(now - tracked.notedAt) >= noteMs) this.#noteUse(tracked, held, now);
     }
+  }
+
+  #noteUse(tracked: Tracked, held: CredentialView, now: number): void {
+    const bytes = tracked.live.bytesHeard();
+    if (bytes === tracked.notedBytes) return;
+    tracked.notedBytes = bytes;
+    tracked.notedAt = now;
+    const report = 'person' in held ? this.#deps.use : this.#deps.tokenUse;
+    report.note(held.key, now);
   }
 
   /** What changed between the decision and now was told before this one was in the list. */

@@ -162,6 +162,7 @@ test('a revoked or expired token ends at once, on open connections too', async (
       judged,
       exchange: request(headers),
       findPolicy: () => machines(),
+      bytesHeard: () => 0,
       close: (reason) => closed.push(reason),
     });
   };
@@ -205,6 +206,7 @@ test('a revocation that overtakes the answer of the store is not forgotten', asy
     judged: allowed,
     exchange: request(headers),
     findPolicy: () => machines(),
+    bytesHeard: () => 0,
     close: (reason) => closed.push(reason),
   });
   await settled();

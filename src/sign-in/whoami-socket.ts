@@ -10,7 +10,8 @@ const TICK_MS = 1_000;
 /** A visitor who reads nothing gets nothing more; one who also keeps sending is cut off. */
 const MAX_UNREAD_BYTES = 262_144;
 
-export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): void {
+export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): { readonly bytesHeard: () => number } {
+  let heard = 0;
   const send = (frame: Buffer): void => {
     if (duplex.writable) duplex.write(frame);
     if (duplex.writableLength > MAX_UNREAD_BYTES) duplex.destroy();
@@ -27,7 +28,10 @@ export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): void {
       if (duplex.writable) duplex.end(closeFrame(code));
     },
   });
-  duplex.on('data', (chunk: Buffer) => reader.push(chunk));
+  duplex.on('data', (chunk: Buffer) => {
+    heard += chunk.length;
+    reader.push(chunk);
+  });
   duplex.on('end', () => {
     clearInterval(timer);
     if (duplex.writable) duplex.end();
@@ -35,4 +39,5 @@ export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): void {
   duplex.on('close', () => clearInterval(timer));
   duplex.on('error', () => clearInterval(timer));
   tick();
+  return { bytesHeard: () => heard };
 }

@@ -11,8 +11,6 @@ export interface TunnelOptions {
   readonly idleMs: number;
   /** The worker's; without it, tunnels share one of their own. */
   readonly ticker?: Ticker;
-  /** Called for each piece that passes, in either direction. */
-  readonly onActivity?: () => void;
   /** Called once, when both ends are closed or one broke. */
   readonly onClose: (bytesToApp: number, bytesToClient: number) => void;
 }
@@ -90,7 +88,6 @@ class JoinedTunnel implements Tunnel, Ticking {
     if (from === this.#client) this.#toApp += chunk.length;
     else this.#toClient += chunk.length;
     this.#activeAt = this.#ticker.now;
-    this.#options.onActivity?.();
     if (!this.#peerOf(from).write(chunk)) from.pause();
   }
 

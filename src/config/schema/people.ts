@@ -90,7 +90,11 @@ export const signInShape: z.ZodType<SignInInput> = section(
 export const sessionShape: z.ZodType<SessionInput> = section(
   {
     lifetime: key(duration(), 'Longest time from sign-in to the next one.', { default: '12h' }),
-    idle: key(duration(), 'Longest time without a request before the session ends.', { default: '2h' }),
+    idle: key(
+      duration(),
+      'Longest time without a request, or a byte from the visitor on an open WebSocket, before the session ends.',
+      { default: '2h' },
+    ),
     stale_for: key(duration(), 'How long a known session is served while the store is away; then 503.', {
       default: '1m',
     }),
