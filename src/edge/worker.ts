@@ -14,6 +14,7 @@ import { createCertificateStore } from '../certs/certificate-store.ts';
 import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
 import { bearerIssuersOf, createBearerIssuers } from '../gate/bearer-issuers.ts';
 import { createGate } from '../gate/gate.ts';
+import { noteEveryMs } from '../gate/use-report.ts';
 import { createAccessLog } from '../observe/access-log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
@@ -261,12 +262,18 @@ function settingsForGate(document: Document): GateSettings {
   return {
     staleForMs: session.staleForMs,
     idleMs: session.idleMs,
+    noteMs: noteEveryMs(session.idleMs, shortestRecheck(document)),
     cookieName: sessionCookieName(boot.instance, { secure: true, domain }),
     plainCookieName: sessionCookieName(boot.instance, { secure: false, domain }),
     shared: domain === null || signInHost === null ? null : { signInHost, domain },
     bearers: createBearerIssuers(bearerIssuersOf(document.providers)),
     serviceVersion: (service) => versions.get(service) ?? null,
   };
+}
+
+/** Infinity where nobody is asked again. */
+function shortestRecheck({ providers }: Document): number {
+  return Math.min(...providers.map((one) => ('recheckMs' in one ? one.recheckMs : Infinity)), Infinity);
 }
 
 function transportSettings({ limits, listen, tls }: Document, workers: number): TransportSettings {

@@ -70,6 +70,7 @@ export function createRig(): Rig {
   const settings: Rig['settings'] = {
     staleForMs: 60_000,
     idleMs: 7_200_000,
+    noteMs: 60_000,
     cookieName: COOKIE,
     plainCookieName: 'postern-k3v9',
     shared: null,

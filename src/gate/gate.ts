@@ -15,7 +15,7 @@ import { NO_BEARER_ISSUERS } from './bearer-issuers.ts';
 import { findMachineCredential } from './machine-credential.ts';
 import type { Ours } from './machine-credential.ts';
 import { SessionCache } from './session-cache.ts';
-import { createUseReport, noteEveryMs } from './use-report.ts';
+import { createUseReport } from './use-report.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Identity } from '../core/person.ts';
 import type { Decision } from '../policy/facts.ts';
@@ -98,7 +98,7 @@ export function createGate(deps: GateDeps): Gate {
     bearers,
     use,
     tokenUse,
-    idleMs: () => deps.settings().idleMs,
+    noteMs: () => deps.settings().noteMs,
   });
   const basic = createBasicVerifier({ verifyPassword: deps.verifyPassword, clock, serviceVersion });
   const judging: JudgeDeps = { cache, bearers, jwts, basic, use, tokenUse, clock, settings: deps.settings };
@@ -236,7 +236,7 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
   const { policy } = asked.route;
   const now = deps.clock.now();
   entry.usedAt = now;
-  if (Math.abs(now - entry.notedAt) >= noteEveryMs(deps.settings().idleMs)) {
+  if (Math.abs(now - entry.notedAt) >= deps.settings().noteMs) {
     entry.notedAt = now;
     deps.use.note(entry.view.key, now);
   }

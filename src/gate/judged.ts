@@ -41,6 +41,8 @@ export interface Judged {
 export interface GateSettings {
   readonly staleForMs: number;
   readonly idleMs: number;
+  /** How long a session may be used before its use is noted again: see use-report.ts. */
+  readonly noteMs: number;
   /** Cookie name that counts for a browser that speaks HTTPS, and for one that does not. */
   readonly cookieName: string;
   readonly plainCookieName: string;

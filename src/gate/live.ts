@@ -10,7 +10,6 @@ import type { Exchange } from '../wire/exchange.ts';
 import { identityOf } from './known-identity.ts';
 import type { CredentialView, BearerView, SessionView } from './ports.ts';
 import type { SessionCache } from './session-cache.ts';
-import { noteEveryMs } from './use-report.ts';
 import type { UseReport } from './use-report.ts';
 
 /** Decisions in one go before the event loop gets its turn. */
@@ -56,7 +55,7 @@ export interface LiveRegistryDeps {
   readonly bearers: Pick<SessionCache<BearerView>, 'peek' | 'find'>;
   readonly use: UseReport;
   readonly tokenUse: UseReport;
-  readonly idleMs: () => number;
+  readonly noteMs: () => number;
 }
 
 interface Tracked {
@@ -116,7 +115,7 @@ export class LiveRegistry {
   }
 
   tick(now: number): void {
-    const noteMs = noteEveryMs(this.#deps.idleMs());
+    const noteMs = this.#deps.noteMs();
     for (const tracked of this.#all) {
       const { held } = tracked;
       if (held === null) continue;

@@ -3,10 +3,12 @@ import { test } from 'node:test';
 import { createUseReport, noteEveryMs } from './use-report.ts';
 
 test('noteEveryMs() is a minute at most, and never makes a session seem idle for more than a sixtieth', () => {
-  assert.equal(noteEveryMs(12 * 3_600_000), 60_000);
-  assert.equal(noteEveryMs(30 * 60_000), 30_000);
-  assert.equal(noteEveryMs(1_000), 1_000);
-  assert.equal(noteEveryMs(Number.POSITIVE_INFINITY), 60_000);
+  assert.equal(noteEveryMs(12 * 3_600_000, Infinity), 60_000);
+  assert.equal(noteEveryMs(30 * 60_000, Infinity), 30_000);
+  assert.equal(noteEveryMs(1_000, Infinity), 1_000);
+  assert.equal(noteEveryMs(Number.POSITIVE_INFINITY, Infinity), 60_000);
+  assert.equal(noteEveryMs(12 * 3_600_000, 10_000), 2_500, 'providers ask about sessions in use');
+  assert.equal(noteEveryMs(12 * 3_600_000, 300_000), 60_000);
 });
 
 test('createUseReport() hands on a hundred thousand sessions in slices, each once', () => {

@@ -10,15 +10,22 @@ const NOTE_AT_LEAST_MS = 1_000;
 const NOTE_AT_MOST_MS = 60_000;
 /** A session in use never seems idle for longer than this part of the time that it may be. */
 const IDLE_SHARE = 60;
+const RECHECK_SHARE = 4;
 
 export interface UseReport {
   note(key: string, at: number): void;
   flushWhenDue(now: number): void;
 }
 
-/** How long a session may be used before its use is noted again. */
-export function noteEveryMs(idleMs: number): number {
-  return Math.min(NOTE_AT_MOST_MS, Math.max(NOTE_AT_LEAST_MS, idleMs / IDLE_SHARE));
+/**
+ * How long a session may be used before its use is noted again. `recheckMs`: how often the providers are
+ * asked about people who are in; only sessions in use are asked about, so it has to be known in time.
+ */
+export function noteEveryMs(idleMs: number, recheckMs: number): number {
+  return Math.min(
+    NOTE_AT_MOST_MS,
+    Math.max(NOTE_AT_LEAST_MS, Math.min(idleMs / IDLE_SHARE, recheckMs / RECHECK_SHARE)),
+  );
 }
 
 export function createUseReport(report: (seen: readonly (readonly [key: string, at: number])[]) => void): UseReport {

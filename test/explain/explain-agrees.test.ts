@@ -129,6 +129,7 @@ function createRig(): Rig {
     settings: () => ({
       staleForMs: 60_000,
       idleMs: 7_200_000,
+      noteMs: 60_000,
       cookieName: COOKIE,
       plainCookieName: 'postern-k3v9',
       shared: null,

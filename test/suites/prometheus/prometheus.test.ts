@@ -48,6 +48,8 @@ scrape_configs: [{ job_name: postern, static_configs: [{ targets: ["127.0.0.1:${
   /** The value of the newest sample, or null where there is none. */
   const query = async (expression: string): Promise<number | null> => {
     const answer = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(expression)}`);
+    // While it starts it answers 503.
+    if (!answer.ok) return null;
     const { data } = (await answer.json()) as { data?: { result?: { value?: [number, string] }[] } };
     const value = data?.result?.[0]?.value?.[1];
     return value === undefined ? null : Number(value);
