@@ -59,7 +59,7 @@ hosts:
   });
   after(async () => {
     await postern?.close();
-    for (const app of apps) app.kill('SIGKILL');
+    for (const app of apps) app.kill('SIGTERM');
     rmSync(dir, { recursive: true, force: true });
   });
 
