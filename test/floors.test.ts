@@ -10,6 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['certs/dns'],
   ['config', 'session', 'policy', 'certs', 'store', 'observe'],
   ['route', 'upstream', 'gate', 'sign-in'],
+  ['forward-auth'],
   ['edge'],
   ['control'],
   ['cli'],
