@@ -8,7 +8,8 @@ import type { HeaderBlock } from './header-block.ts';
 export interface CookieAttributes {
   readonly secure: boolean;
   readonly httpOnly?: boolean;
-  readonly sameSite?: 'Strict' | 'Lax' | 'None';
+  /** "Lax" where left out; null: the attribute is left out, and the browser decides. */
+  readonly sameSite?: 'Strict' | 'Lax' | 'None' | null;
   readonly path?: string;
   /** Left out: bound to the exact host. */
   readonly domain?: string | null;
@@ -123,5 +124,5 @@ export function serialiseCookie(name: string, value: string, attributes: CookieA
   if (maxAge !== undefined) text += `; Max-Age=${Math.max(0, Math.floor(maxAge))}`;
   if (httpOnly) text += '; HttpOnly';
   if (secure) text += '; Secure';
-  return `${text}; SameSite=${sameSite}`;
+  return sameSite === null ? text : `${text}; SameSite=${sameSite}`;
 }
