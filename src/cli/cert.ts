@@ -1,7 +1,7 @@
 /** `postern cert …`: certificates, whoever they come from, and orders for them. */
 import { Option, type Command } from 'commander';
 import { PosternError } from '../core/errors.ts';
-import { askControl } from '../control/control-socket.ts';
+import { askControl } from './ask-control.ts';
 import { REVOCATION_REASON_NAMES } from '../certs/acme/revocation-reasons.ts';
 import type { AccountLine, CertificateDetails, OrderAnswer } from '../control/certificates.ts';
 import type { CertAddOptions } from './cert-add.ts';

@@ -1,8 +1,6 @@
 /** `postern hash-password`: turns a password into what `services:` takes. Reads it without echo, or from stdin. */
 import type { Command } from 'commander';
 import { PosternError } from '../core/errors.ts';
-import { hashPassword } from '../session/password-hash.ts';
-import { MAX_PASSWORD_BYTES } from '../session/hash-pool.ts';
 import { askPassword } from './ask-password.ts';
 import { print } from './terminal.ts';
 
@@ -11,6 +9,9 @@ export function addHashPasswordCommand(program: Command): void {
     .command('hash-password')
     .description('Prints the argon2id hash of a password, for "services:"; reads from the terminal or from stdin')
     .action(async () => {
+      // Not for the start of every other command.
+      const { hashPassword } = await import('../session/password-hash.ts');
+      const { MAX_PASSWORD_BYTES } = await import('../session/hash-pool.ts');
       const password = process.stdin.isTTY ? await askTwice() : await readStdin();
       if (password === '') throw new PosternError('OPERATION_REFUSED', 'Cannot hash: the password is empty');
       if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {

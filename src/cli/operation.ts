@@ -3,7 +3,7 @@
  * else in this process on the store itself.
  */
 import { PosternError } from '../core/errors.ts';
-import { askControl } from '../control/control-socket.ts';
+import { askControl } from './ask-control.ts';
 import type { OfflineCertificateOperations } from '../control/offline-certificates.ts';
 import type { PeopleOperations } from '../control/people.ts';
 import type { TokenOperations } from '../control/tokens.ts';

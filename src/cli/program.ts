@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { addCertificateCommands } from './cert.ts';
+import { startWorkerThread } from '../edge/worker-thread.ts';
 import { addHashPasswordCommand } from './hash-password.ts';
 import { addSessionCommands } from './sessions.ts';
 import { addTokenCommands } from './tokens.ts';
@@ -36,7 +37,13 @@ export function createProgram(version: string): Command {
     .option('--to <url>', 'embedded default only: your app instead of the built-in one')
     .option('--https <address>', 'embedded default only: where to listen', '127.0.0.1:8443')
     .option('--watch', 'reload when the document changes')
-    .action(async (options: RunOptions) => (await import('./run.ts')).run(options));
+    .action(async (options: RunOptions) => {
+      // First of all, so that it loads beside: a gateway has one worker at least.
+      const firstThread = startWorkerThread(0);
+      // Where the document is wrong nobody takes it.
+      firstThread.unref();
+      return (await import('./run.ts')).run(options, firstThread);
+    });
   addCheckCommand(program, data, version);
   program
     .command('reload')

@@ -10,6 +10,7 @@ import { fileSource, textSource } from '../control/document-source.ts';
 import { EMBEDDED_HEALTH, embeddedDocument, embeddedUrls } from '../control/embedded-document.ts';
 import { startGateway } from '../control/gateway.ts';
 import { watchDocument } from '../control/watch-document.ts';
+import type { Worker } from 'node:worker_threads';
 import type { DocumentSource } from '../control/document-source.ts';
 import type { Gateway } from '../control/gateway.ts';
 import type { OwnedLogger } from '../core/log.ts';
@@ -27,7 +28,7 @@ export interface RunOptions {
   readonly watch?: true;
 }
 
-export async function run(options: RunOptions): Promise<void> {
+export async function run(options: RunOptions, firstThread: Worker): Promise<void> {
   const source = await sourceOf(options);
   const watcher = watchDocument(source);
   const defects = watchDefects();
@@ -36,6 +37,7 @@ export async function run(options: RunOptions): Promise<void> {
     dataDir: resolve(options.data),
     version: packageFile.version,
     isTerminal: isTerminal(),
+    firstThread,
     onFatal: failWith,
   });
   defects.start(gateway.log, () => gateway.close().then(() => process.exit(1), failWith));

@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { AccountSummary, LinkAnswer } from '../control/people.ts';
-import { writeDataFile } from '../store/data-folder.ts';
 import { runOperation } from './operation.ts';
 import { formatTime, isTerminal, print, printTable } from './terminal.ts';
 
@@ -31,7 +30,7 @@ export function addUserCommands(program: Command, dataDefault: string): void {
         const { email, displayName } = options;
         const input = { name, groups: options.group, ...(email && { email }), ...(displayName && { displayName }) };
         const added = await runOperation(options.data, 'user.add', input);
-        if (added.url !== null) showLink(added, options.data, options.printLink === true);
+        if (added.url !== null) await showLink(added, options.data, options.printLink === true);
         else {
           print(`User "${added.name}" is added, without a link yet: no sign-in host is known here`);
           print(`Start Postern once with this data folder, then: postern user link ${added.name}`);
@@ -41,7 +40,7 @@ export function addUserCommands(program: Command, dataDefault: string): void {
   command('link <name>', 'Makes a new one-time link to set a password')
     .option('--print-link', 'print the link even where the output is not a terminal')
     .action(async (name: string, options: DataOption & { printLink?: true }) => {
-      showLink(await runOperation(options.data, 'user.link', { name }), options.data, options.printLink === true);
+      await showLink(await runOperation(options.data, 'user.link', { name }), options.data, options.printLink === true);
     });
   command('list', 'Lists accounts')
     .option('--json', 'machine-readable')
@@ -106,13 +105,14 @@ function line(account: AccountSummary): string[] {
 }
 
 /** A link is a credential: it goes to a person's eyes, or to a file that only this user can read. */
-function showLink(link: LinkAnswer, dataDir: string, printAlways: boolean): void {
+async function showLink(link: LinkAnswer, dataDir: string, printAlways: boolean): Promise<void> {
   const until = `valid once, until ${formatTime(link.expiresAt)} UTC`;
   if (printAlways || isTerminal()) {
     print(`Link for "${link.name}" to set a password, ${until}:\n${link.url}`);
     return;
   }
   const name = `link-${link.name.replaceAll(/[^a-z0-9._-]/g, '_')}.txt`;
+  const { writeDataFile } = await import('../store/data-folder.ts');
   writeDataFile(dataDir, name, `${link.url}\n`);
   const file = join(dataDir, name);
   print(`Link for "${link.name}" to set a password, ${until}, is in "${file}" (mode 600); --print-link prints it`);

@@ -3,7 +3,7 @@
  * the document. Password hashes and whatever came from a variable are masked.
  */
 import { stringify } from 'yaml';
-import { PROVIDER_TYPES } from '../certs/dns/catalog.ts';
+import { providerTypes } from '../certs/dns/provider-types.ts';
 import type { SettingValue } from '../certs/dns/provider-keys.ts';
 import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import { assertNever } from '../core/assert-never.ts';
@@ -143,7 +143,7 @@ function shownDns(providers: readonly DnsProviderSettings[]): Shown | undefined 
 
 function shownDnsProvider(settings: DnsProviderSettings): Shown {
   const { type, values, resolvers, propagationTimeoutMs, propagationDelayMs } = settings;
-  const keys = PROVIDER_TYPES.find((one) => one.type === type)?.keys ?? {};
+  const keys = providerTypes().find((one) => one.type === type)?.keys ?? {};
   const shown = Object.entries(values).map(([key, value]) => [key, shownSetting(value, keys[key]?.isSecret ?? true)]);
   return {
     type,

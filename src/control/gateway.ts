@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
@@ -58,6 +59,8 @@ export interface GatewayOptions {
   readonly dataDir: string;
   readonly version: string;
   readonly isTerminal: boolean;
+  /** The thread of the first edge worker, which may load its modules while this one loads its own. */
+  readonly firstThread?: Worker;
   /** Called when the workers cannot be kept alive. */
   readonly onFatal: (error: PosternError) => void;
 }
@@ -152,6 +155,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   // They load their modules while the document is being prepared.
   const pool = startWorkerPool({
     count: workersOf(loaded?.workers ?? 0),
+    firstThread: options.firstThread,
     boot: {
       instance: store.instance,
       logLevel: settings.level,

@@ -5,7 +5,6 @@
 import { systemClock } from '../core/clock.ts';
 import { seal, unseal } from '../session/seal.ts';
 import { ephemeralReason } from './ephemeral-folder.ts';
-import { createChallengeAnswers } from './challenge-answers.ts';
 import type { DnsProviderSettings } from '../certs/dns/provider-type.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
@@ -61,6 +60,7 @@ export function createIssuing(deps: IssuingDeps): Issuing {
         `Data folder "${deps.dataDir}" ${lost}: certificates are lost with it, and CAs limit how often one is ordered anew; put it on a disk or a volume`,
       );
     const { createTxtPublishers } = await import('./txt-publishers.ts');
+    const { createChallengeAnswers } = await import('./challenge-answers.ts');
     publishers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
     const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
     const made = new Issuance({

@@ -4,9 +4,10 @@
  * dies at once again and again is given up with a clear line, since something is wrong with the machine.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { openChannel } from '../core/channel.ts';
 import { PosternError } from '../core/errors.ts';
+import { startWorkerThread } from './worker-thread.ts';
+import type { Worker } from 'node:worker_threads';
 import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Channel } from '../core/channel.ts';
 import type { Logger } from '../core/log.ts';
@@ -19,16 +20,14 @@ import { splitSnapshot } from './snapshot-parts.ts';
 import { type CountsMemory, createCountsMemory, SharedCounts } from './shared-counts.ts';
 import type { ControlMethods, PoolMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 
-/** Two half-spaces of 8 MB and their reserve: twice that is 3 % less CPU a request, and 30 MB more for 9 000 idle tunnels. */
-const HEAP = { maxYoungGenerationSizeMb: 24 };
-/** The sources in development, JavaScript in the package. */
-const WORKER = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
 const HEARTBEAT_MS = 250;
 const RESTART_WINDOW_MS = 60_000;
 const RESTARTS_BORNE = 5;
 
 export interface WorkerPoolOptions {
   readonly count: number;
+  /** The thread of the first worker, where it was started before there was a pool. */
+  readonly firstThread?: Worker | undefined;
   readonly boot: Omit<WorkerBoot, 'index' | 'counts' | 'part'>;
   readonly control: ControlMethods;
   readonly log: Logger;
@@ -106,7 +105,8 @@ class Pool implements WorkerPool {
     this.#freeParts = Array.from({ length: parts }, (_, at) => at);
     this.#ticketKeys = options.boot.ticketKeys;
     this.#assertionKey = options.boot.assertionKey;
-    for (let index = 0; index < options.count; index++) this.#start(index);
+    for (let index = 0; index < options.count; index++)
+      this.#start(index, index === 0 ? options.firstThread : undefined);
     this.#heart = setInterval(() => {
       if (!options.isStoreAnswering()) return;
       for (const member of this.#members.values()) member.channel.send('heartbeat');
@@ -193,11 +193,11 @@ class Pool implements WorkerPool {
     return [...this.#members.values()];
   }
 
-  #start(index: number): Member {
+  #start(index: number, thread?: Worker): Member {
     const { boot, control, log } = this.#options;
     const part = this.#freeParts.shift();
     if (part === undefined) throw new PosternError('INTERNAL', 'Cannot start edge worker: too many are ending');
-    const workerData: WorkerBoot = {
+    const ownBoot: WorkerBoot = {
       ...boot,
       ticketKeys: this.#ticketKeys,
       assertionKey: this.#assertionKey,
@@ -205,11 +205,10 @@ class Pool implements WorkerPool {
       counts: this.#counts,
       part,
     };
-    const worker = new Worker(new URL(WORKER, import.meta.url), {
-      workerData,
-      name: `edge ${index}`,
-      resourceLimits: HEAP,
-    });
+    const worker = thread ?? startWorkerThread(index);
+    worker.ref();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    worker.postMessage(ownBoot);
     const methods: ControlMethods & PoolMethods = { ...control, metDefect: () => this.#onDefect(member) };
     const member: Member = { index, part, worker, channel: openChannel<WorkerMethods>(worker, methods) };
     this.#members.set(index, member);

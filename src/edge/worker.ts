@@ -3,7 +3,8 @@
  * holds the one reference that a reload swaps. Knows the store only by asking the control thread.
  */
 import { keepCompiled } from '../core/compile-cache.ts';
-import { parentPort, workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort } from 'node:worker_threads';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { openChannel } from '../core/channel.ts';
@@ -61,8 +62,8 @@ const HOSTS_AT_ONCE = 100;
 const HANDSHAKE_SHARE = 4;
 const MIN_HANDSHAKES = 64;
 
-const boot = workerData as WorkerBoot;
 if (parentPort === null) throw new Error('Cannot run: an edge worker is started by the control thread');
+const [boot] = (await once(parentPort, 'message')) as [WorkerBoot];
 
 /** All that a reload swaps. */
 interface Current {

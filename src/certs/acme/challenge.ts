@@ -5,10 +5,8 @@
 import { isIP, isIPv4 } from 'node:net';
 import { dns01Record, dnsAccount01Record, dnsPersist01Record } from '../dns/challenge-record.ts';
 import { keyAuthorization, sha256, type Signer } from './jws.ts';
+import type { ChallengeType } from './challenge-type.ts';
 import type { Authorization, Challenge, Identifier } from './messages.ts';
-
-export const CHALLENGE_TYPES = ['http-01', 'tls-alpn-01', 'dns-01', 'dns-account-01', 'dns-persist-01'] as const;
-export type ChallengeType = (typeof CHALLENGE_TYPES)[number];
 
 /** One thing to be shown to the CA. */
 export type ChallengeTask =
@@ -22,11 +20,6 @@ export type ChallengeTask =
     }
   /** Its record was set once, by hand, and stays. */
   | { readonly type: 'dns-persist-01'; readonly name: string; readonly record: string; readonly value: string };
-
-/** The only kind that proves a wildcard (RFC 8555 section 7.1.3, and each draft). */
-export function isDnsChallenge(type: ChallengeType): boolean {
-  return type.startsWith('dns-');
-}
 
 export interface ChallengeAnswers {
   /** Resolves when the answer can be seen; the function it gives takes it away again. */
@@ -45,10 +38,6 @@ export function identifierOf(name: string): Identifier {
 /** What an authorisation is about, as the document writes it. */
 export function nameOf({ identifier, wildcard }: Authorization): string {
   return wildcard === true ? `*.${identifier.value}` : identifier.value;
-}
-
-export function isChallengeType(text: string): text is ChallengeType {
-  return (CHALLENGE_TYPES as readonly string[]).includes(text);
 }
 
 export type ChosenChallenge = Challenge & { readonly type: ChallengeType };

@@ -7,13 +7,12 @@ import { AcmeFailure, problemOf } from './failure.ts';
 import {
   chooseChallenge,
   identifierOf,
-  isDnsChallenge,
   nameOf,
   taskOf,
   type ChallengeAnswers,
   type ChallengeTask,
-  type ChallengeType,
 } from './challenge.ts';
+import { isDnsChallenge, type ChallengeType } from './challenge-type.ts';
 import { downloadChain } from './chain.ts';
 import { authorizationShape, challengeShape, orderShape, type Authorization, type Order } from './messages.ts';
 import type { AcmeClient, Answer } from './client.ts';

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { createIpSet } from '../../core/ip-address.ts';
 import { warning, type Diagnostic } from '../../core/diagnostic.ts';
 import { coversName } from '../names.ts';
-import { isDnsChallenge, type ChallengeType } from '../acme/challenge.ts';
+import { isDnsChallenge, type ChallengeType } from '../acme/challenge-type.ts';
 
 type Place = readonly (string | number)[];
 

@@ -1,6 +1,6 @@
 /** Reads `dns:`: accounts at DNS providers, each by the keys of its type. No message repeats a credential. */
 import { isIP } from 'node:net';
-import { PROVIDER_TYPES } from '../../certs/dns/catalog.ts';
+import { providerTypes } from '../../certs/dns/provider-types.ts';
 import type { KeyFacts, SettingValue } from '../../certs/dns/provider-keys.ts';
 import { COMMON_KEYS, type DnsProviderSettings } from '../../certs/dns/provider-type.ts';
 import { parseDuration } from '../../core/durations.ts';
@@ -37,7 +37,7 @@ export function readDns(
         fault('is no name of a DNS provider', 'write a short name in lower case such as "cloudflare"'),
         { isAtKey: true },
       );
-    const type = PROVIDER_TYPES.find((one) => one.type === entry['type']);
+    const type = providerTypes().find((one) => one.type === entry['type']);
     if (type === undefined) continue;
     const values: Record<string, SettingValue> = {};
     for (const [key, facts] of Object.entries(type.keys)) values[key] = readKey({ entry, key, facts, at }, context);

@@ -1,6 +1,6 @@
 /** Shape of `dns:`. Each type of provider brings its own keys, from the catalogue. */
 import * as z from 'zod';
-import { PROVIDER_TYPES } from '../../certs/dns/catalog.ts';
+import { providerTypes } from '../../certs/dns/provider-types.ts';
 import type { KeyFacts, Keys } from '../../certs/dns/provider-keys.ts';
 import { type AnyProviderType, COMMON_KEYS } from '../../certs/dns/provider-type.ts';
 import { duration, key, list, map, section, text, word } from './shapes.ts';
@@ -44,13 +44,17 @@ function entryOf({ type, title, keys }: AnyProviderType): z.ZodObject {
   return section({ type: kind, ...keysOf(keys), ...keysOf(COMMON_KEYS) }, A_MAP);
 }
 
-const entries = PROVIDER_TYPES.map(entryOf);
-const types = PROVIDER_TYPES.map(({ type }) => `"${type}"`).join(', ');
-const [first, ...others] = entries as [z.ZodObject<{ type: z.ZodLiteral<string> }>];
-const error = (issue: { readonly code: string }): string =>
-  issue.code === 'invalid_union' ? `a type of DNS provider: ${types}` : A_MAP;
+function anyEntry(): z.ZodType<DnsProviderInput> {
+  const all = providerTypes();
+  const types = all.map(({ type }) => `"${type}"`).join(', ');
+  const [first, ...others] = all.map(entryOf) as [z.ZodObject<{ type: z.ZodLiteral<string> }>];
+  const error = (issue: { readonly code: string }): string =>
+    issue.code === 'invalid_union' ? `a type of DNS provider: ${types}` : A_MAP;
+  return z.discriminatedUnion('type', [first, ...others], { error });
+}
 
+/** Made by the first document that has the section. */
 export const dnsShape: z.ZodType<Readonly<Record<string, DnsProviderInput>>> = map(
-  z.discriminatedUnion('type', [first, ...others], { error }),
+  z.lazy(anyEntry),
   'a map of DNS providers',
 );

@@ -22,7 +22,8 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { freePorts } from '../../support/postern.ts';
 import { startPebble, type Pebble } from '../../support/pebble.ts';
-import type { ChallengeAnswers, ChallengeType } from '../../../src/certs/acme/challenge.ts';
+import type { ChallengeAnswers } from '../../../src/certs/acme/challenge.ts';
+import type { ChallengeType } from '../../../src/certs/acme/challenge-type.ts';
 
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
 const signal = AbortSignal.timeout(120_000);
