@@ -5,9 +5,9 @@ import { after, before, test, type TestContext } from 'node:test';
 import { connect, createServer, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
 import { createFixture, type Fixture } from './_openssl-fixture.ts';
 import { EMPTY_CERTIFICATE_SET, type CertificateEntry, type CertificateSet } from './certificate-set.ts';
-import { createCertificateStore, TLS_CIPHERS, type CertificateStore } from './certificate-store.ts';
+import { createCertificateStore, TLS_CIPHERS, TLS_GROUPS, type CertificateStore } from './certificate-store.ts';
 import { createCertificateReader } from './files.ts';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 
 let fixture: Fixture;
 const entries: Record<string, CertificateEntry> = {};
@@ -55,6 +55,7 @@ interface Rig {
 async function serve(t: TestContext, store: CertificateStore): Promise<Rig> {
   const server = createServer({
     ciphers: TLS_CIPHERS,
+    ecdhCurve: TLS_GROUPS,
     SNICallback: (name, done) => {
       const context = store.contextFor(name);
       if (context === null) done(new Error('unknown name'));
@@ -265,4 +266,59 @@ test('a context trusts the CAs of its policy and no others, public ones included
   assert.equal(await ask('a.test', 'foreign'), false);
   assert.equal(await ask('x.b.test', 'client'), false);
   assert.equal(await ask('x.b.test', 'foreign'), false);
+});
+
+/** Bytes that the server sends for one handshake. */
+async function flightOf(rig: Rig, options: ConnectionOptions): Promise<number> {
+  let bytes = 0;
+  const relay = createTcpServer((client: Socket) => {
+    const server = connectTcp(rig.port, '127.0.0.1');
+    server.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    client.on('error', () => server.destroy());
+    server.on('error', () => client.destroy());
+    client.pipe(server).pipe(client);
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const socket = await rig.ask('a.test', { ...options, port: (relay.address() as AddressInfo).port });
+  // The certificate is read by then, and one answer proves that nothing of the handshake is still on its way.
+  socket.write('x');
+  await once(socket, 'data');
+  socket.destroy();
+  relay.close();
+  return bytes;
+}
+
+test('contextFor() gives contexts that send certificates compressed (RFC 8879)', async (t) => {
+  const chain = { ...entry('a'), certificatePem: entry('a').certificatePem + entry('rest').certificatePem };
+  const rig = await serve(
+    t,
+    createCertificateStore({
+      ...EMPTY_CERTIFICATE_SET,
+      certificates: [chain],
+      hosts: new Map([['a.test', [chain.id]]]),
+    }),
+  );
+  const plain = await flightOf(rig, {});
+  for (const algorithm of ['zlib', 'zstd'] as const) {
+    const compressed = await flightOf(rig, { certificateCompression: [algorithm] });
+    assert.ok(compressed < plain - 100, `${algorithm}: ${compressed} of ${plain}`);
+  }
+});
+
+test('contextFor() has brotli too for a name that is asked for often', async (t) => {
+  const rig = await serve(t, createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['a'] }) }, 'a')));
+  const brotli = { certificateCompression: ['brotli' as const] };
+  const first = await flightOf(rig, brotli);
+  for (let i = 0; i < 20; i++) (await rig.ask('a.test')).destroy();
+  const later = await flightOf(rig, brotli);
+  assert.ok(later < first, `${later} of ${first}`);
+});
+
+test('contextFor() prefers a key exchange that quantum computers do not break', async (t) => {
+  const rig = await serve(t, createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['a'] }) }, 'a')));
+  const groupOf = (socket: TLSSocket): unknown => (socket.getEphemeralKeyInfo() as { name?: string }).name;
+  assert.equal(groupOf(await rig.ask('a.test')), 'X25519MLKEM768');
+  assert.equal(groupOf(await rig.ask('a.test', { ecdhCurve: 'X25519' })), 'X25519');
+  assert.equal(groupOf(await rig.ask('a.test', { ecdhCurve: 'P-256:P-384' })), 'prime256v1');
+  await assert.rejects(rig.ask('a.test', { ecdhCurve: 'P-521' }));
 });

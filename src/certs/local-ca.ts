@@ -10,7 +10,8 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 import { readPair, writePair, type Pair } from './_ca-files.ts';
-import { bareHost, isLocalName, LOCAL_SUFFIXES, namesOf } from './names.ts';
+import { LOCAL_SUFFIXES } from '../core/local-names.ts';
+import { bareHost, isLocalName, namesOf } from './names.ts';
 import { writeLeaf, writeRoot } from './x509-writer.ts';
 import type { Clock } from '../core/clock.ts';
 

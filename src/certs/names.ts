@@ -5,10 +5,8 @@
  */
 import { isIP } from 'node:net';
 import { normaliseIp } from '../core/ip-address.ts';
+import { LOCAL_SUFFIXES } from '../core/local-names.ts';
 import type { X509Certificate } from 'node:crypto';
-
-/** RFC 6761, RFC 6762, RFC 8375 and ICANN's "internal": hosts below these get a local certificate unasked. */
-export const LOCAL_SUFFIXES: readonly string[] = ['localhost', 'test', 'internal', 'home.arpa', 'local'];
 
 /**
  * One SAN entry of Node's listing. A quoted value holds characters that no host name has; entries of all
@@ -49,7 +47,7 @@ export function wildcardFor(name: string): string | null {
   return dot < 1 || dot === name.length - 1 ? null : `*${name.slice(dot)}`;
 }
 
-/** True for names below LOCAL_SUFFIXES, wildcards included. */
+/** True for names below LOCAL_SUFFIXES, wildcards included: they get a local certificate unasked. */
 export function isLocalName(host: string): boolean {
   return LOCAL_SUFFIXES.some((suffix) => isBelow(host, suffix));
 }

@@ -192,9 +192,20 @@ export interface RouteLimits {
 
 export interface GlobalTls {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** For hosts that say nothing themselves. `automatic`: where it cannot lock anybody out. */
+  readonly hsts: Hsts | 'automatic' | null;
+  /** Of the sign-in host. */
+  readonly signInHsts: Hsts | null;
   /** Certificates for whatever names they cover. */
   readonly certificates: readonly CertificateFiles[];
   readonly deployTo: readonly DeployTo[];
+}
+
+/** Strict-Transport-Security (RFC 6797). */
+export interface Hsts {
+  readonly maxAgeMs: number;
+  readonly includeSubdomains: boolean;
+  readonly preload: boolean;
 }
 
 /** Files of another program that get a host's certificate. */
@@ -266,6 +277,8 @@ export interface Host {
   readonly name: string;
   readonly tls: HostTls;
   readonly clientAuth: ClientAuth | null;
+  /** Null: not sent. */
+  readonly hsts: Hsts | null;
   /** Comes before every route's `allow`. */
   readonly deny: readonly Rule[];
   readonly routes: readonly Route[];

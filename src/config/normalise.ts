@@ -2,7 +2,7 @@
  * From the document as it is written to the document as the house sees it. The shape has been checked;
  * what was found wrong there is missing here, and Context.isBroken() tells it from what was never written.
  */
-import type { Document } from './document.ts';
+import type { Document, GlobalTls, Hsts } from './document.ts';
 import { readAcme } from './normalise/acme.ts';
 import { checkDocument } from './normalise/cross-checks.ts';
 import type { Context } from './normalise/context.ts';
@@ -16,6 +16,7 @@ import { readProviders } from './normalise/providers.ts';
 import { DEFAULT_SETTINGS } from './normalise/route.ts';
 import { readRules } from './normalise/rules.ts';
 import { readTests } from './normalise/tests.ts';
+import { hstsFor } from './normalise/hsts.ts';
 import { readGlobalTls } from './normalise/tls.ts';
 import type { DocumentInput } from './schema.ts';
 
@@ -35,8 +36,12 @@ export function normalise(input: DocumentInput, context: Context): Document {
     identityHeaders: readIdentityHeaders(input.defaults ?? {}, ['defaults'], DEFAULT_IDENTITY_HEADERS, context),
     limits: readRouteLimits(limits, ['limits'], context),
   };
-  const defaults = { settings, deny: readRules(input.defaults?.deny, ['defaults', 'deny'], context) ?? [] };
   const listen = readListen(input.listen, context);
+  const { publicHttpsPort } = listen;
+  const tls = readGlobalTls(input.tls ?? {}, context);
+  const deny = readRules(input.defaults?.deny, ['defaults', 'deny'], context) ?? [];
+  const defaults = { settings, deny, hsts: tls.hsts, publicHttpsPort };
+  const signIn = readSignIn(input.sign_in, { insecureHttp: session.insecureHttp, providers }, context);
   const document: Document = {
     version: 1,
     listen,
@@ -44,13 +49,13 @@ export function normalise(input: DocumentInput, context: Context): Document {
     watch: input.watch ?? false,
     log: { level: input.log?.level ?? 'info', format: input.log?.format ?? 'auto' },
     providers,
-    signIn: readSignIn(input.sign_in, { insecureHttp: session.insecureHttp, providers }, context),
+    signIn,
     session,
     services: readServices(input.services ?? {}, context),
     maps: readMaps(input.maps ?? {}, context),
     trustedProxies: readTrustedProxies(input.trusted_proxies, context),
     limits: readGlobalLimits(limits, context),
-    tls: readGlobalTls(input.tls ?? {}, context),
+    tls: { ...tls, signInHsts: signInHstsOf(tls.hsts, signIn.url, publicHttpsPort) },
     dns: readDns(input.dns, context),
     acme: readAcme(input, listen, context),
     hosts: readHosts(input.hosts ?? {}, defaults, context),
@@ -60,4 +65,10 @@ export function normalise(input: DocumentInput, context: Context): Document {
   };
   checkDocument(document, context);
   return document;
+}
+
+/** The sign-in host has no entry of its own. */
+function signInHstsOf(setting: GlobalTls['hsts'], url: string | null, publicHttpsPort: number): Hsts | null {
+  if (url === null || !URL.canParse(url) || !url.startsWith('https:')) return null;
+  return hstsFor(setting, { name: new URL(url).hostname, tls: { kind: 'automatic' } }, publicHttpsPort);
 }

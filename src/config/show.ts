@@ -19,6 +19,7 @@ import type {
   IdentityHeaders,
   Host,
   HostTls,
+  Hsts,
   Listen,
   ListenAddress,
   Provider,
@@ -118,6 +119,7 @@ function shownDocument(document: Document): Shown {
     tls: {
       min_version: tls.minVersion === 'TLSv1.3' ? '1.3' : '1.2',
       certificates: tls.certificates.map(({ certificate, key }) => ({ certificate, key })),
+      hsts: shownHsts(tls.hsts),
       deploy_to: tls.deployTo.map(shownDeployTo),
     },
     dns: shownDns(document.dns),
@@ -238,11 +240,18 @@ function shownHost(host: Host, acme: Document['acme']): Shown {
   for (const route of host.routes) (paths[route.path] ??= []).push(shownRoute(route));
   return {
     tls: shownTls(host, acme?.hosts[host.name]),
+    hsts: host.tls.kind === 'off' ? undefined : shownHsts(host.hsts),
     deny: host.deny.length === 0 ? undefined : shownRules(host.deny),
     paths: Object.fromEntries(
       Object.entries(paths).map(([path, routes]) => [path, routes.length === 1 ? (routes[0] as Shown) : routes]),
     ),
   };
+}
+
+function shownHsts(hsts: Hsts | 'automatic' | null): Shown {
+  if (hsts === null || hsts === 'automatic') return hsts ?? 'off';
+  const { maxAgeMs, includeSubdomains, preload } = hsts;
+  return { max_age: formatDuration(maxAgeMs), include_subdomains: includeSubdomains, preload };
 }
 
 function shownTls({ tls, clientAuth }: Host, own: AcmePolicy | undefined): Shown {

@@ -67,6 +67,7 @@ function serve(context: RequestContext, deps: ServeDeps): void {
   const isSignInHost = request.host === site.signInHost;
   const host = isSignInHost ? null : site.table.findHost(request.host);
   context.host = host;
+  if (context.scheme === 'https') context.exchange.hsts = isSignInHost ? site.signInHsts : (host?.hsts ?? null);
   if (host === null && !isSignInHost) {
     refuseUnknownHost(context);
     return;

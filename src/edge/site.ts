@@ -4,6 +4,7 @@
  */
 import { createIpSet } from '../core/ip-address.ts';
 import type { IpSet } from '../core/ip-address.ts';
+import { printHsts } from '../route/hsts.ts';
 import { createStripList } from '../upstream/header-verdict.ts';
 import type { StripList } from '../upstream/header-verdict.ts';
 import type { Document, IdentityHeaders } from '../config/document.ts';
@@ -16,6 +17,8 @@ export interface Site {
   readonly trustedProxies: IpSet;
   /** The sign-in host; null where the document needs none. */
   readonly signInHost: string | null;
+  /** Value of Strict-Transport-Security of the sign-in host; null: none. */
+  readonly signInHsts: string | null;
   /** "" or ":8443": what visitors type behind an HTTPS host. */
   readonly httpsPortSuffix: string;
   /** Names under which some route tells its app who comes. */
@@ -32,6 +35,7 @@ export function createSite(revision: string, document: Document, table: RoutingT
     table,
     trustedProxies: createIpSet(document.trustedProxies),
     signInHost: signInHostOf(document),
+    signInHsts: printHsts(document.tls.signInHsts),
     httpsPortSuffix: publicHttpsPort === 443 ? '' : `:${publicHttpsPort}`,
     strip: createStripList(identityNames(table)),
     takesBearers: document.providers.some((one) => one.type === 'oidc' && one.bearer !== null),

@@ -6,6 +6,7 @@
  * Connections with client certificates are never resumed: certificate and CA are checked each time.
  * A client without a name gets the source's context for null, if it has one.
  */
+import { TLS_CIPHERS, TLS_GROUPS } from '../certs/certificate-store.ts';
 import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
 import { type ClientAuthPolicy, clientCertificateOf, parseAuthorities } from './tls-client-certificate.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
@@ -66,18 +67,6 @@ interface PolicyServer {
   readonly authorities: readonly X509Certificate[];
 }
 
-/** Forward secrecy and AEAD only; TLS 1.3 suites first (Mozilla "intermediate", without CBC and DHE). */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
 const TICKET_LIFETIME_S = 12 * 3600;
 /** Servers of policies that reloads left behind cost a context each; the eldest go. */
 const MAX_SERVERS = 64;
@@ -154,7 +143,8 @@ export class TlsServers {
     const options: tls.TlsOptions = {
       ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
       minVersion: this.#options.minVersion(),
-      ciphers: CIPHERS,
+      ciphers: TLS_CIPHERS,
+      ecdhCurve: TLS_GROUPS,
       sessionIdContext: id,
       sessionTimeout: TICKET_LIFETIME_S,
       ticketKeys: this.#ticketKeys,

@@ -11,6 +11,7 @@ import { compilePolicy } from '../policy/compile.ts';
 import { parsePrincipal } from '../policy/principal.ts';
 import { RouteCompiler } from './compile-route.ts';
 import { HostRoutes } from './host-routes.ts';
+import { printHsts } from './hsts.ts';
 import { createTable } from './match.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from './table.ts';
 
@@ -130,7 +131,7 @@ function compileHost(host: Host, compiler: RouteCompiler, diagnostics: Diagnosti
     routes.push(compiled.route);
     match.add(compiled.pattern, compiled.route);
   }
-  return { name: host.name, config: host, routes, match };
+  return { name: host.name, config: host, routes, match, hsts: printHsts(host.hsts) };
 }
 
 function isUnconditional(route: Route): boolean {

@@ -67,7 +67,16 @@ export function routeOf(path: string, allow: readonly RuleText[], changes: Parti
 }
 
 export function hostOf(name: string, routes: readonly Route[], changes: Partial<Host> = {}): Host {
-  return { name, tls: { kind: 'automatic' }, clientAuth: null, deny: [], routes, at: ['hosts', name], ...changes };
+  return {
+    name,
+    tls: { kind: 'automatic' },
+    clientAuth: null,
+    hsts: null,
+    deny: [],
+    routes,
+    at: ['hosts', name],
+    ...changes,
+  };
 }
 
 export function documentOf(hosts: readonly Host[], changes: Partial<Document> = {}): Document {
@@ -109,7 +118,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
       drainMs: 30_000,
     },
     acme: null,
-    tls: { minVersion: 'TLSv1.2', certificates: [], deployTo: [] },
+    tls: { minVersion: 'TLSv1.2', certificates: [], hsts: null, signInHsts: null, deployTo: [] },
     hosts,
     fallback: null,
     tests: [],

@@ -39,6 +39,8 @@ export interface CompiledHost {
   readonly config: Host;
   readonly routes: readonly CompiledRoute[];
   readonly match: HostRoutes;
+  /** Value of Strict-Transport-Security over HTTPS; null: none. */
+  readonly hsts: string | null;
 }
 
 export interface CompiledRoute {

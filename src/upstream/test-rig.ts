@@ -131,6 +131,7 @@ export class FakeBody implements BodySource {
 }
 
 export class FakeExchange implements Exchange {
+  hsts: string | null = null;
   readonly request: RequestHead;
   readonly connection: ConnectionFacts = CONNECTION;
   readonly body: FakeBody;

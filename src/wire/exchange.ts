@@ -91,6 +91,7 @@ export interface FieldText {
   /** Each with its CRLF. */
   readonly text: string;
   readonly hasDate: boolean;
+  readonly hasHsts: boolean;
 }
 
 /** Limits of one request's body. A codec that is told of none applies its own defaults. */
@@ -106,6 +107,11 @@ export interface RequestBodyLimits {
 export interface Exchange {
   readonly request: RequestHead;
   readonly connection: ConnectionFacts;
+  /**
+   * Value of Strict-Transport-Security that the final answer gets, whoever gives it, unless it has one of
+   * its own (RFC 6797 section 7.1: at most one); null: none. Set before anybody answers.
+   */
+  hsts: string | null;
   /** Bytes of the request body; `length` 0 where there is none. */
   readonly body: BodySource;
   /** When the head was complete, `performance.now()`. */

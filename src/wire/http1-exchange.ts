@@ -20,6 +20,7 @@ export class Http1Exchange implements Exchange {
   readonly body: BodySource;
   readonly startedAt: number;
   onClose: ((outcome: ExchangeOutcome) => void) | null = null;
+  hsts: string | null = null;
   /** The request body where there is one; null stands for an empty one that is complete. */
   readonly requestBody: Http1RequestBody | null;
   response: Http1Response | null = null;
@@ -59,7 +60,7 @@ export class Http1Exchange implements Exchange {
     if (this.#isOver || this.response !== null || this.request.version === '1.0') return;
     if (head.status < 100 || head.status > 199 || head.status === 101) return;
     if (head.status === 100 && this.requestBody?.takeInvitation() !== true) return;
-    this.#writeHead(new PrintedHead(head, '', 0));
+    this.#writeHead(new PrintedHead(head, '', 0, null));
   }
 
   respond(head: ResponseHead, length: number, resume: () => void): BodySink {
@@ -72,7 +73,7 @@ export class Http1Exchange implements Exchange {
     if ((head.lines ?? null) === null && head.headers.get('connection') === 'close') this.#carrier.keepAlive = false;
     // The client may never read an answer that waits behind a body which nobody reads.
     if (body !== null && !body.isComplete && !body.canSkip) this.#carrier.keepAlive = false;
-    this.response = new Http1Response(this.#carrier, this.request, head, length, resume);
+    this.response = new Http1Response(this.#carrier, this, head, length, resume);
     return this.response;
   }
 
@@ -102,7 +103,7 @@ export class Http1Exchange implements Exchange {
     const protocol = head.headers.get('upgrade') ?? this.request.upgrade;
     const framing = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
     const { socket } = this.#carrier;
-    const isSent = this.#writeHead(new PrintedHead({ status: 101, headers: head.headers }, framing, 2));
+    const isSent = this.#writeHead(new PrintedHead({ status: 101, headers: head.headers }, framing, 2, null));
     if (!isSent) throw new TypeError('Cannot upgrade: a field value holds a line break');
     this.#tunnel = { readBefore: socket.bytesRead - this.#carrier.keptBytes, writtenBefore: socket.bytesWritten };
     return this.#carrier.detach();

@@ -7,7 +7,7 @@ import { PrintedHead } from './response-text.ts';
 export function refusalBytes(status: number, rule: string): string {
   const text = refusalText(status, rule);
   const framing = `Content-Length: ${text.length}\r\nConnection: close\r\n`;
-  return `${new PrintedHead(refusalHead(status), framing, 2).text}${text}`;
+  return `${new PrintedHead(refusalHead(status), framing, 2, null).text}${text}`;
 }
 
 export function refusalHead(status: number): { status: number; headers: HeaderBlock } {

@@ -40,12 +40,13 @@ export class Http1Response implements BodySink {
   // oxlint-disable-next-line max-params -- made once a request
   constructor(
     carrier: Http1Carrier,
-    request: Http1RequestHead,
+    exchange: { readonly request: Http1RequestHead; readonly hsts: string | null },
     head: ResponseHead,
     length: number,
     resume: () => void,
   ) {
     const { status } = head;
+    const { request } = exchange;
     this.status = status;
     this.#carrier = carrier;
     this.#resume = resume;
@@ -71,7 +72,7 @@ export class Http1Response implements BodySink {
       count++;
     }
     this.#left = length;
-    this.#head = new PrintedHead(head, lines, count);
+    this.#head = new PrintedHead(head, lines, count, exchange.hsts);
   }
 
   get isEnded(): boolean {

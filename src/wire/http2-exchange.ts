@@ -32,6 +32,7 @@ export interface Http2Carrier {
 const { NGHTTP2_NO_ERROR } = constants;
 /** node:http2 carries no others. */
 const MAX_STATUS = 599;
+const HSTS = 'strict-transport-security';
 const BROKEN = new Error('The exchange was broken off');
 const NEVER = Number.POSITIVE_INFINITY;
 const GONE = 'The client went away';
@@ -43,6 +44,7 @@ export class Http2Exchange implements Exchange, BodySink {
   readonly startedAt: number;
   readonly stream: ServerHttp2Stream;
   onClose: ((outcome: ExchangeOutcome) => void) | null = null;
+  hsts: string | null = null;
   /** True once this side broke it off: such resets are not the client's. */
   isAborted = false;
   /** Among the open streams of its connection. */
@@ -265,6 +267,7 @@ export class Http2Exchange implements Exchange, BodySink {
       this.#break();
       return;
     }
+    if (this.hsts !== null && !head.headers.has(HSTS)) raw.push(HSTS, this.hsts);
     if (this.#takesTrailers) this.stream.once('wantTrailers', () => this.#sendTrailers());
     this.stream.respond(raw, { endStream, waitForTrailers: this.#takesTrailers });
   }

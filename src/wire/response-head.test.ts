@@ -47,7 +47,7 @@ test('parseResponseHead() keeps the lines of ordinary fields as they stand, with
   assert.equal(head.lines, null, 'a blank too many: printed anew');
   assert.deepEqual(head.headers.keys, ['server', 'date', 'x-y', 'etag']);
   const plain = parse('HTTP/1.1 200 OK\r\nServer: app\r\nKeep-Alive: timeout=9\r\ndate: now\r\nTE: x\r\nETag: "a"\r\n');
-  assert.deepEqual(plain.lines, { text: 'Server: app\r\ndate: now\r\nETag: "a"\r\n', hasDate: true });
+  assert.deepEqual(plain.lines, { text: 'Server: app\r\ndate: now\r\nETag: "a"\r\n', hasDate: true, hasHsts: false });
   assert.deepEqual(plain.headers.keys, ['server', 'date', 'etag']);
   assert.equal(plain.lines, null, 'whoever has the block may change it');
   const named = parse('HTTP/1.1 200 OK\r\nConnection: X-Secret\r\nX-Secret: 1\r\nX-Other: 2\r\n');
@@ -128,6 +128,7 @@ test('parseResponseHead(): lines are what printing their fields gives, whatever 
       const { headers } = head;
       assert.equal(kept.text, printFields(headers));
       assert.equal(kept.hasDate, headers.has('date'));
+      assert.equal(kept.hasHsts, headers.has('strict-transport-security'));
       for (const key of headers.keys) assert.ok(!isHopByHop(key) && key !== 'alt-svc', key);
     }),
   );

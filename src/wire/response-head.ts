@@ -108,6 +108,7 @@ const DROPPED = 6;
 const DATE = 7;
 const SET_COOKIE = 8;
 const CONTENT_TYPE = 9;
+const HSTS = 10;
 
 const ROLES: ReadonlyMap<string, number> = new Map([
   ['content-length', LENGTH],
@@ -120,6 +121,7 @@ const ROLES: ReadonlyMap<string, number> = new Map([
   ['date', DATE],
   ['set-cookie', SET_COOKIE],
   ['content-type', CONTENT_TYPE],
+  ['strict-transport-security', HSTS],
 ]);
 
 function roleOf(key: string): number {
@@ -148,6 +150,7 @@ class HeadReading {
   #keepAliveMs = -1;
   #upgrade: string | null = null;
   #hasDate = false;
+  #hasHsts = false;
   #hasSetCookie = false;
   #isEventStream = false;
   /** False: spelled otherwise, or `Connection` names fields; then the fields are printed anew. */
@@ -183,7 +186,7 @@ class HeadReading {
   finish(isHead: boolean): AppResponseHead {
     if (this.#isChunked && this.#length !== -1) throw bad('it has both Content-Length and Transfer-Encoding');
     const isKept = !this.#saysClose && (!this.#isOld || this.#saysKeepAlive);
-    const lines = { text: this.#kept, hasDate: this.#hasDate };
+    const lines = { text: this.#kept, hasDate: this.#hasDate, hasHsts: this.#hasHsts };
     const head = new AppResponseHead(this.#status, lines, isKept);
     head.length = this.#length;
     head.upgrade = this.#upgrade;
@@ -200,6 +203,10 @@ class HeadReading {
   #take(role: number, start: number, end: number): boolean {
     if (role === DATE) {
       this.#hasDate = true;
+      return false;
+    }
+    if (role === HSTS) {
+      this.#hasHsts = true;
       return false;
     }
     if (role === SET_COOKIE) {

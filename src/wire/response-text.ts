@@ -51,10 +51,11 @@ export class PrintedHead {
   text: string;
   lines: number;
 
-  constructor(head: ResponseHead, framing: string, framingLines: number) {
+  // oxlint-disable-next-line max-params -- made once an answer
+  constructor(head: ResponseHead, framing: string, framingLines: number, hsts: string | null) {
     const { lines } = head;
     if (lines !== null && lines !== undefined) {
-      this.text = relayed(head.status, lines, framing);
+      this.text = relayed(head.status, lines, framing, hsts);
       this.lines = PROVEN;
       return;
     }
@@ -73,14 +74,24 @@ export class PrintedHead {
       text += currentDate();
       count++;
     }
+    if (hsts !== null && !head.headers.has('strict-transport-security')) {
+      text += hstsLine(hsts);
+      count++;
+    }
     this.text = `${text}${framing}\r\n`;
     this.lines = count;
   }
 }
 
-function relayed(status: number, { text, hasDate }: FieldText, framing: string): string {
-  const date = hasDate || status < 200 ? '' : currentDate();
-  return `${statusLine(status)}${text}${date}${framing}\r\n`;
+function hstsLine(value: string): string {
+  return `Strict-Transport-Security: ${value}\r\n`;
+}
+
+// oxlint-disable-next-line max-params -- called once an answer
+function relayed(status: number, fields: FieldText, framing: string, hsts: string | null): string {
+  const date = fields.hasDate || status < 200 ? '' : currentDate();
+  const secure = hsts === null || fields.hasHsts ? '' : hstsLine(hsts);
+  return `${statusLine(status)}${fields.text}${date}${secure}${framing}\r\n`;
 }
 
 const HTAB = 9;

@@ -1,5 +1,5 @@
 /** Reads `hosts:` and `default:`: names, certificates, and the routes below each. */
-import type { Host, Path, Route, Rule } from '../document.ts';
+import type { Host, Hsts, Path, Route, Rule } from '../document.ts';
 import { parseHostName } from '../host-name.ts';
 import { parsePathPattern } from '../path-pattern.ts';
 import type { HostInput } from '../schema/hosts.ts';
@@ -8,11 +8,14 @@ import { givenActions } from './action.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readRoute, readSettings, type Settings } from './route.ts';
 import { readRules } from './rules.ts';
+import { hstsFor, readHsts } from './hsts.ts';
 import { readHostTls } from './tls.ts';
 
 export interface HostDefaults {
   readonly settings: Settings;
   readonly deny: readonly Rule[];
+  readonly hsts: Hsts | 'automatic' | null;
+  readonly publicHttpsPort: number;
 }
 
 export function readHosts(
@@ -61,7 +64,13 @@ export function readHost(
   if (input.paths !== undefined && Object.keys(input.paths).length === 0) {
     context.report([...path, 'paths'], 'is empty', 'add a path such as "/*", or write "to" instead');
   }
-  return { name, ...readHostTls(input.tls, path, context), deny, routes, at: path };
+  const { tls, clientAuth } = readHostTls(input.tls, path, context);
+  const setting = input.hsts === undefined ? defaults.hsts : readHsts(input.hsts, [...path, 'hsts'], context);
+  if (tls.kind === 'off' && typeof input.hsts === 'object') {
+    context.report([...path, 'hsts'], 'needs TLS, but "tls" is "off"', 'let the server in front send the field');
+  }
+  const hsts = hstsFor(setting, { name, tls }, defaults.publicHttpsPort);
+  return { name, tls, clientAuth, hsts, deny, routes, at: path };
 }
 
 /** What tells routes apart or changes their path means nothing beside `paths` alone. */

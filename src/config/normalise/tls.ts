@@ -1,5 +1,6 @@
 /** Reads `tls:` of the document and of a host. The files themselves are read by certs, which watches them. */
 import { parseHostName } from '../host-name.ts';
+import { readHsts } from './hsts.ts';
 import { readUnit } from './limits.ts';
 import type { CertificateFiles, ClientAuth, DeployTo, GlobalTls, HostTls, Path } from '../document.ts';
 import type {
@@ -29,6 +30,8 @@ export function readGlobalTls(input: GlobalTlsInput, context: Context): GlobalTl
   return {
     minVersion: version === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     certificates,
+    hsts: readHsts(input.hsts, ['tls', 'hsts'], context),
+    signInHsts: null,
     deployTo: readDeployTo(input.deploy_to ?? [], context),
   };
 }

@@ -12,7 +12,18 @@ export interface GlobalTlsInput {
   readonly min_version?: string | number | undefined;
   readonly certificates?: readonly CertificateInput[] | undefined;
   readonly deploy_to?: readonly DeployInput[] | undefined;
+  readonly hsts?: HstsInput | undefined;
 }
+
+export type HstsInput =
+  | boolean
+  | 'off'
+  | 'automatic'
+  | {
+      readonly max_age?: UnitInput | undefined;
+      readonly include_subdomains?: boolean | undefined;
+      readonly preload?: boolean | undefined;
+    };
 
 export interface DeployInput {
   readonly name?: string | undefined;
@@ -65,6 +76,26 @@ const deployShape: z.ZodType<DeployInput> = section(
   'a map with "name", "certificate" and "key"',
 );
 
+const HSTS_WANTED = '"automatic", "off", or a map with "max_age"';
+export const hstsShape: z.ZodType<HstsInput> = either(
+  either(word('automatic', 'off'), flag(), HSTS_WANTED),
+  section(
+    {
+      max_age: key(duration(), 'How long browsers keep to HTTPS after each visit. `0s` makes them forget.', {
+        default: '180d',
+      }),
+      include_subdomains: key(flag(), 'Names below the host too.', { default: false }),
+      preload: key(
+        flag(),
+        'Allows the list that is built into browsers. Hard to undo; needs `include_subdomains` and a year.',
+        { default: false },
+      ),
+    },
+    'a map with "max_age", "include_subdomains" and "preload"',
+  ),
+  HSTS_WANTED,
+);
+
 export const globalTlsShape: z.ZodType<GlobalTlsInput> = section(
   {
     min_version: key(
@@ -76,12 +107,17 @@ export const globalTlsShape: z.ZodType<GlobalTlsInput> = section(
       list(section(certificateKeys, 'a map with "certificate" and "key"'), 'a list of { certificate, key }'),
       'Certificates for whatever names they cover.',
     ),
+    hsts: key(
+      hstsShape,
+      'Whether browsers are told to come by HTTPS only (Strict-Transport-Security). `automatic`: for public names whose certificate is not of the local CA, at port 443; an app that sends the field itself keeps its own.',
+      { default: 'automatic' },
+    ),
     deploy_to: key(
       list(deployShape, 'a list of { name, certificate, key }'),
       'Files of other programs that get the certificate of a host, whoever it is of, whenever it changes.',
     ),
   },
-  'a map with "min_version", "certificates" and "deploy_to"',
+  'a map with "min_version", "certificates", "hsts" and "deploy_to"',
 );
 
 export const hostTlsShape: z.ZodType<HostTlsInput> = either(
