@@ -25,6 +25,12 @@ export interface StoredGrant {
   readonly refreshAt: number | null;
 }
 
+export interface RenewedSignIn {
+  readonly value: string;
+  readonly grant: StoredGrant | null;
+  readonly expiresAt: number;
+}
+
 export interface DueGrant {
   readonly signIn: StoredSignIn;
   readonly value: string;
@@ -85,6 +91,8 @@ export interface SessionStore {
   deleteSignIns(selector: SignInSelector): Promise<readonly string[]>;
   /** Replaces sealed values of sign-ins that still exist. */
   replaceValues(values: readonly { readonly key: string; readonly value: string }[]): Promise<void>;
+  /** A renewed sign-in: new value, new grant, a new end; false where it is gone. */
+  renewSignIn(key: string, renewed: RenewedSignIn): Promise<boolean>;
   /** Last use, by the key of any cookie; never moves back. May be lost in a power cut. */
   touch(seen: readonly (readonly [key: string, at: number])[]): Promise<void>;
   putCode(key: string, value: string, expiresAt: number): Promise<void>;

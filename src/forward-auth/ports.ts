@@ -27,7 +27,10 @@ export interface SessionKeeper {
   find(headers: HeaderBlock): Found | Promise<Found>;
   /** A new session with a new id, whatever the request brought; answers the Set-Cookie lines. */
   open(session: AuthSession, place: CookiePlace, headers: HeaderBlock): Promise<readonly string[]>;
-  /** After a refresh: the same session with new content; answers the Set-Cookie lines, if any are needed. */
+  /**
+   * After a refresh: the same session with new content; answers the Set-Cookie lines, if any are needed. Rejects with
+   * ACCESS_DENIED where the session was ended meanwhile, with STORE_UNAVAILABLE where the store fails.
+   */
   replace(handle: string, session: AuthSession, place: CookiePlace, headers: HeaderBlock): Promise<readonly string[]>;
   /** Ends what the request brought; answers the Set-Cookie lines that clear it. Rejects where the store fails. */
   end(headers: HeaderBlock, place: CookiePlace): Promise<readonly string[]>;

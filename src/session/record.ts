@@ -74,6 +74,14 @@ export interface SignInOptions {
   /** The provider's own session id (`sid`). */
   readonly providerSession?: string | null;
   readonly grant?: Grant | null;
+  /** When it ends; left out: after the lifetime of the limits. */
+  readonly expiresAt?: number;
+}
+
+export interface SignInRenewal {
+  readonly person: Person;
+  readonly grant: Grant | null;
+  readonly expiresAt: number;
 }
 
 /** A sign-in whose grant is to be renewed. */

@@ -17,6 +17,7 @@ import type {
   SessionChange,
   SessionView,
   SignInOptions,
+  SignInRenewal,
   SignInSummary,
 } from './record.ts';
 import type { SealKey } from './seal.ts';
@@ -42,6 +43,8 @@ export interface Sessions extends Grants {
   openSignIn(person: Person, host: string, options?: SignInOptions): Promise<OpenedSession>;
   /** A cookie for an app host; null where the parent is gone. `parentKey` is the key of the sign-in session. */
   openChild(parentKey: string, host: string): Promise<OpenedSession | null>;
+  /** The same sign-in with new attributes and a new end, no later than the limits have it; false where it is gone. */
+  renewSignIn(key: string, renewal: SignInRenewal): Promise<boolean>;
   /** Never rejects: a store that fails is `unavailable`. */
   find(key: string): Promise<SessionAnswer>;
   /** Reports of last use by the workers; children count for their parent. */
@@ -84,6 +87,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     ...createGrants(deps, (signIn) => personOf(deps, signIn)),
     openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
     openChild: (parentKey, host) => openChild(deps, parentKey, host, tell),
+    renewSignIn: (key, renewal) => renewSignIn(deps, key, renewal, tell),
     async find(key) {
       try {
         const found = await store.findSession(key);
@@ -97,16 +101,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       const now = clock.now();
       for (const [key, at] of seen) touches.add(key, Math.min(at, now));
     },
-    revoke: (key) => end({ by: 'cookie', key }),
-    revokeByPerson: (provider, subject) => end({ by: 'person', provider, subject }),
-    revokeByProviderSession: (provider, providerSession) => end({ by: 'provider-session', provider, providerSession }),
-    async revokeStrangers(isKnown) {
-      let count = 0;
-      for (const { provider, authority } of await store.listAuthorities()) {
-        if (!isKnown(provider, authority)) count += await end({ by: 'authority', provider, authority });
-      }
-      return count;
-    },
+    ...createRevocations(store, end),
     async list(person) {
       const trees = await store.listSignIns(
         person === undefined ? { by: 'everything' } : { by: 'person', ...person },
@@ -128,6 +123,24 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
 }
 
+function createRevocations(
+  store: SessionStore,
+  end: (selector: SignInSelector) => Promise<number>,
+): Pick<Sessions, 'revoke' | 'revokeByPerson' | 'revokeByProviderSession' | 'revokeStrangers'> {
+  return {
+    revoke: (key) => end({ by: 'cookie', key }),
+    revokeByPerson: (provider, subject) => end({ by: 'person', provider, subject }),
+    revokeByProviderSession: (provider, providerSession) => end({ by: 'provider-session', provider, providerSession }),
+    async revokeStrangers(isKnown) {
+      let count = 0;
+      for (const { provider, authority } of await store.listAuthorities()) {
+        if (!isKnown(provider, authority)) count += await end({ by: 'authority', provider, authority });
+      }
+      return count;
+    },
+  };
+}
+
 async function openSignIn(
   deps: SessionsDeps,
   person: Person,
@@ -139,8 +152,8 @@ async function openSignIn(
   const now = deps.clock.now();
   const { provider, subject } = person;
   const value = sealJson(deps.sealKey, purposeOf(key), person);
-  const times = { createdAt: now, expiresAt: now + deps.limits().lifetimeMs, lastSeenAt: now };
-  const { authority = '', providerSession = null, grant = null } = options;
+  const { authority = '', providerSession = null, grant = null, expiresAt = now + deps.limits().lifetimeMs } = options;
+  const times = { createdAt: now, expiresAt, lastSeenAt: now };
   const stored = { key, provider, subject, authority, providerSession, value, ...times };
   await deps.store.putSignIn(stored, host, grant === null ? null : sealGrant(deps.sealKey, key, grant));
   const view = { key, parent: key, host, person, expiresAt: times.expiresAt, lastSeenAt: now };
@@ -165,6 +178,19 @@ async function openChild(
   const found = await deps.store.findSession(key);
   const view = found === null ? null : viewOf(deps, found, 0);
   return view === null ? null : { token, view };
+}
+
+async function renewSignIn(
+  deps: SessionsDeps,
+  key: string,
+  { person, grant, expiresAt }: SignInRenewal,
+  tell: (change: SessionChange) => void,
+): Promise<boolean> {
+  const value = sealJson(deps.sealKey, purposeOf(key), person);
+  const sealed = grant === null ? null : sealGrant(deps.sealKey, key, grant);
+  const isThere = await deps.store.renewSignIn(key, { value, grant: sealed, expiresAt });
+  if (isThere) tell({ kind: 'person', keys: [key], person });
+  return isThere;
 }
 
 async function refreshPerson(deps: SessionsDeps, person: Person, tell: (change: SessionChange) => void): Promise<void> {

@@ -25,7 +25,7 @@ import { isBusy, storeError } from './sqlite-error.ts';
 const LOCK_FILE = 'postern.lock';
 const PID_FILE = 'postern.pid';
 const SEAL_KEY_FILE = 'seal.key';
-const SEAL_KEY_BYTES = 32;
+export const SEAL_KEY_BYTES = 32;
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 

@@ -51,6 +51,14 @@ export function openDatabase(folder: string): DatabaseSync {
   }
 }
 
+/** Tables of the newest version that live in memory. */
+export function openMemoryDatabase(): DatabaseSync {
+  const db = new DatabaseSync(':memory:');
+  db.exec('PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF');
+  migrate(db);
+  return db;
+}
+
 /** Names this installation in cookies; the same for the life of the folder. */
 export function instanceOf(db: DatabaseSync): string {
   const row = db.prepare(`SELECT value FROM meta WHERE name = 'instance'`).get();

@@ -112,6 +112,19 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       assert.equal(await store.findSession('gone'), null);
     });
 
+    check('renewSignIn() changes one that exists', async (store) => {
+      await store.putSignIn(signIn('p'), 'h', { value: 'old grant', refreshAt: null });
+      await store.putSignIn(signIn('q'), 'h');
+      const renewed = { value: 'new', grant: { value: 'new grant', refreshAt: null }, expiresAt: 200_000 };
+      assert.equal(await store.renewSignIn('p', renewed), true);
+      assert.equal(await store.renewSignIn('gone', renewed), false);
+      const found = await store.findSession('p');
+      assert.deepEqual(found?.signIn, signIn('p', { value: 'new', expiresAt: 200_000 }));
+      assert.equal(await store.findGrant('p'), 'new grant');
+      assert.equal(await store.findGrant('gone'), null);
+      assert.equal((await store.findSession('q'))?.signIn.value, 'value-q');
+    });
+
     check('listSignIns() lists trees newest first and no more than asked', async (store) => {
       for (const n of [1, 2, 3]) await store.putSignIn(signIn(`k${n}`, { createdAt: n }), 'h');
       await store.putCookie('k3', 'c', 'app.example');

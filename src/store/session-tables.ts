@@ -5,6 +5,7 @@
 import { createGrantTable, NEVER_RENEWED } from './grant-table.ts';
 import type {
   FoundSession,
+  RenewedSignIn,
   SessionStore,
   SignInSelector,
   SignInTree,
@@ -51,6 +52,7 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
   );
   const putSignIn = prepareSignIn(db);
   const putCookie = prepareCookie(db);
+  const renewSignIn = prepareRenewal(db);
 
   return {
     ...createCodeTable(db, writer),
@@ -74,6 +76,7 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
       writer.durable(() => {
         for (const { key, value } of values) replaceValue.run(value, key);
       }),
+    renewSignIn: (key, renewed) => writer.durable(() => renewSignIn(key, renewed)),
     touch: (seen) =>
       writer.relaxed(() => {
         for (const [key, at] of seen) touch.run({ at, key });
@@ -125,6 +128,14 @@ function prepareSignIn(db: DatabaseSync): (signIn: StoredSignIn, host: string, g
     );
     insertCookie.run(it.key, it.key, host);
   };
+}
+
+function prepareRenewal(db: DatabaseSync): (key: string, renewed: RenewedSignIn) => boolean {
+  const renew = db.prepare(
+    'UPDATE sign_ins SET value = ?, expires_at = ?, grant_value = ?, refresh_at = ? WHERE key = ?',
+  );
+  return (key, { value, expiresAt, grant }) =>
+    Number(renew.run(value, expiresAt, grant?.value ?? null, grant?.refreshAt ?? null, key).changes) > 0;
 }
 
 function prepareCookie(

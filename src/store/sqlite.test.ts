@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { sessionStoreContract } from './session-store-contract.ts';
-import { openStore } from './sqlite.ts';
+import { openMemoryStore, openStore } from './sqlite.ts';
 import type { Account } from '../core/account-store.ts';
 
 const folders: string[] = [];
@@ -33,6 +33,11 @@ const account = (name: string): Account => ({
 
 sessionStoreContract('SQLite', () => {
   const store = openStore(makeFolder());
+  return { store: store.sessions, close: () => store.close() };
+});
+
+sessionStoreContract('SQLite in memory', () => {
+  const store = openMemoryStore();
   return { store: store.sessions, close: () => store.close() };
 });
 

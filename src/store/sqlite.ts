@@ -3,11 +3,12 @@
  * Order matters: the folder is locked before its database is looked at, and the database is known to
  * be ours and not newer before anything is written.
  */
+import { randomBytes } from 'node:crypto';
 import { createAccountTables } from './account-tables.ts';
 import { createFactorTables } from './factor-tables.ts';
 import { createIssuanceTables } from './issuance-tables.ts';
-import { lockDataFolder, makeDataFolder, openSealKeyFile } from './data-folder.ts';
-import { instanceOf, openDatabase } from './database.ts';
+import { lockDataFolder, makeDataFolder, openSealKeyFile, SEAL_KEY_BYTES } from './data-folder.ts';
+import { instanceOf, openDatabase, openMemoryDatabase } from './database.ts';
 import { createWriter } from './group-commit.ts';
 import { createSessionTables } from './session-tables.ts';
 import { createSigningKeyTables } from './signing-key-tables.ts';
@@ -20,6 +21,7 @@ import type { SessionStore } from '../core/session-store.ts';
 import type { SigningKeyStore } from '../core/signing-key-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
 import type { UploadStore } from '../core/upload-store.ts';
+import type { DatabaseSync } from 'node:sqlite';
 
 export interface Store {
   /** Names this installation in cookies. */
@@ -44,28 +46,36 @@ export function openStore(folder: string): Store {
   const lock = lockDataFolder(folder);
   try {
     const db = openDatabase(folder);
-    const sealKey = openSealKeyFile(folder);
-    const writer = createWriter(db);
-    return {
-      instance: instanceOf(db),
-      sealKey,
-      issuance: createIssuanceTables(db, writer),
-      sessions: createSessionTables(db, writer),
-      accounts: createAccountTables(db, writer),
-      tokens: createTokenTables(db, writer),
-      factors: createFactorTables(db, writer),
-      signingKeys: createSigningKeyTables(db, writer),
-      uploads: createUploadTable(db, writer),
-      limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
-      close() {
-        if (!db.isOpen) return;
-        writer.close();
-        db.close();
-        lock.release();
-      },
-    };
+    return createStore(db, openSealKeyFile(folder), () => lock.release());
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+/** The same store without a folder: it ends with the process. */
+export function openMemoryStore(): Store {
+  return createStore(openMemoryDatabase(), randomBytes(SEAL_KEY_BYTES), () => {});
+}
+
+function createStore(db: DatabaseSync, sealKey: Buffer, onClosed: () => void): Store {
+  const writer = createWriter(db);
+  return {
+    instance: instanceOf(db),
+    sealKey,
+    issuance: createIssuanceTables(db, writer),
+    sessions: createSessionTables(db, writer),
+    accounts: createAccountTables(db, writer),
+    tokens: createTokenTables(db, writer),
+    factors: createFactorTables(db, writer),
+    signingKeys: createSigningKeyTables(db, writer),
+    uploads: createUploadTable(db, writer),
+    limitPages: (pages) => db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(pages))}`),
+    close() {
+      if (!db.isOpen) return;
+      writer.close();
+      db.close();
+      onClosed();
+    },
+  };
 }
