@@ -52,7 +52,7 @@ peer_bind() { have named || without_starting apt_install bind9; }
 peer_knot() { have knotd || without_starting apt_install knot; }
 peer_powerdns() { have pdns_server || without_starting apt_install pdns-server pdns-backend-sqlite3; }
 peer_certbot() { have certbot || without_starting apt_install certbot; }
-peer_chromium() { have chromium || apt_install chromium fonts-noto-core fonts-noto-cjk; }
+peer_chromium() { { have chromium || apt_install chromium fonts-noto-core fonts-noto-cjk; } && { have certutil || apt_install libnss3-tools; }; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
 peer_redis() { have redis-server || without_starting apt_install redis-server; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }

@@ -131,7 +131,7 @@ function openRoot(stem: string, host: string, { clock, onNotice }: LocalCaOption
 
 function noticeOf(root: Root, host: string): string {
   if (isLocalName(host))
-    return `${root.commonName} was made for private names. Browsers must trust it: postern ca export`;
+    return `${root.commonName} was made for private names. Browsers must trust it: postern ca install`;
   return `${root.commonName} was made: the main root may not sign for that name. Browsers must trust this one too`;
 }
 

@@ -57,13 +57,7 @@ export function createProgram(version: string): Command {
   addSessionCommands(program, data);
   addTokenCommands(program, data);
   addCertificateCommands(program, data);
-  program
-    .command('ca')
-    .description('The local certificate authority')
-    .command('export')
-    .description('Prints the root certificate, to be trusted by browsers and tools')
-    .option('--data <dir>', 'data folder', data)
-    .action(async (options: { data: string }) => (await import('./ca.ts')).exportRoot(options.data));
+  addCaCommands(program, data);
   program
     .command('keys')
     .description('Keys that assertions for apps are signed with; Postern changes them by itself every 30 days')
@@ -82,6 +76,22 @@ export function createProgram(version: string): Command {
     .option('--force', 'replace a unit that was changed')
     .action(async (options: InstallOptions) => (await import('./install.ts')).install(options));
   return program;
+}
+
+function addCaCommands(program: Command, data: string): void {
+  const ca = program.command('ca').description('The local certificate authority');
+  ca.command('export')
+    .description('Prints the root certificate, to be trusted by browsers and tools')
+    .option('--data <dir>', 'data folder', data)
+    .action(async (options: { data: string }) => (await import('./ca.ts')).exportRoot(options.data));
+  ca.command('install')
+    .description('Makes this machine trust the root: its own store (with sudo), Chrome and Firefox of this user')
+    .option('--data <dir>', 'data folder', data)
+    .action(async (options: { data: string }) => (await import('./ca.ts')).trustRoots('add', options.data));
+  ca.command('uninstall')
+    .description('Takes the root out of the stores again')
+    .option('--data <dir>', 'data folder', data)
+    .action(async (options: { data: string }) => (await import('./ca.ts')).trustRoots('remove', options.data));
 }
 
 function addCheckCommand(program: Command, data: string, version: string): void {

@@ -170,7 +170,7 @@ function announce(gateway: Gateway, options: RunOptions): void {
     const urls = embeddedUrls({ to: options.to ?? null, https: options.https });
     print(`Postern is ready: ${urls.join(' and ')}`);
     print(`Sign-in host:     ${document.signIn.url}`);
-    print(`Browsers warn until they trust the local CA: bin/postern ca export --data ${options.data} > postern-ca.pem`);
+    print(`Browsers warn until they trust the local CA: bin/postern ca install --data ${options.data}`);
   } else {
     const { http, https } = document.listen;
     const addresses = [...http, ...https].map(({ host, port }) => `${host ?? '*'}:${port}`).join(', ');

@@ -143,7 +143,7 @@ hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: ["ip:\${PEER}"] 
 
 suite('commands wherever they are typed', () => {
   test('every command explains itself by --help', async () => {
-    const names = ['', 'run', 'check', 'reload', 'explain', 'config show', 'config schema', 'ca export'];
+    const names = ['', 'run', 'check', 'reload', 'explain', 'config show', 'config schema', 'ca export', 'ca install'];
     names.push('user add', 'user list', 'user link', 'user groups', 'user disable', 'user enable', 'user delete');
     names.push('sessions list', 'sessions revoke', 'hash-password', 'install');
     for (const name of names) {
