@@ -4,7 +4,7 @@
  * goes there instead, and looks as if Postern had forwarded it.
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https';
 import { getCACertificates } from 'node:tls';
 
 const TIMEOUT_MS = 10_000;
@@ -17,6 +17,10 @@ export interface ProviderHttpOptions {
   readonly publicOrigin: string;
   readonly internalUrl: string | null;
   readonly caPem: string | null;
+  /** False: only the authorities of `caPem` count. */
+  readonly trustsSystem?: boolean;
+  /** Takes any certificate: for tests of an operator, never by default. */
+  readonly skipsTlsVerify?: boolean;
   readonly timeoutMs?: number;
 }
 
@@ -35,8 +39,7 @@ export interface ProviderHttp {
 export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
   const limits = { keepAlive: true, maxSockets: 32, maxFreeSockets: 4, timeout: 30_000 };
   const http = new HttpAgent(limits);
-  // The system's authorities stay: a provider behind an own CA may call one outside.
-  const https = new HttpsAgent({ ...limits, ...(options.caPem === null ? {} : { ca: withSystem(options.caPem) }) });
+  const https = new HttpsAgent({ ...limits, ...trustOf(options) });
   return {
     fetch: (url, init = {}) => send(options, { http, https }, url, init),
     close() {
@@ -46,8 +49,13 @@ export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
   };
 }
 
-function withSystem(caPem: string): string[] {
-  return [...getCACertificates('default'), caPem];
+function trustOf({ caPem, trustsSystem, skipsTlsVerify }: ProviderHttpOptions): AgentOptions {
+  // The system's authorities stay unless told otherwise: a provider behind an own CA may call one outside.
+  const system = trustsSystem === false ? [] : getCACertificates('default');
+  return {
+    ...(caPem === null ? {} : { ca: [...system, caPem] }),
+    ...(skipsTlsVerify === true ? { rejectUnauthorized: false } : {}),
+  };
 }
 
 async function send(

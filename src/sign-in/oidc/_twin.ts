@@ -25,6 +25,12 @@ export interface Twin {
   claims: Claims;
   /** What userinfo says; `sub` is added. */
   userinfo: Claims | null;
+  /** The userinfo answer is a JWT with these claims on top. */
+  signedUserinfo: Claims | null;
+  /** The last word on the discovery document. */
+  describe: (metadata: Record<string, unknown>) => Record<string, unknown>;
+  /** How a client has to name itself. */
+  clientAuth: 'basic' | 'post';
   /** What Graph says of the groups, a page each; null: it refuses. */
   graphPages: readonly (readonly string[])[] | null;
   /** Where Graph's next page is said to be instead. */
@@ -89,6 +95,9 @@ class TwinServer implements Twin {
   readonly clientSecret = 'twin secret/+%';
   claims: Claims = { sub: 'sub-alice', preferred_username: 'alice', email: 'alice@example.com', email_verified: true };
   userinfo: Claims | null = null;
+  signedUserinfo: Claims | null = null;
+  describe: Twin['describe'] = (metadata) => metadata;
+  clientAuth: Twin['clientAuth'] = 'basic';
   accessClaims: Claims | null = null;
   graphPages: readonly (readonly string[])[] | null = null;
   graphLink: string | null = null;
@@ -213,13 +222,24 @@ class TwinServer implements Twin {
     const send = (status: number, json: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
     };
-    if (path === '/.well-known/openid-configuration') send(200, this.#metadata());
+    if (path === '/.well-known/openid-configuration') send(200, this.describe(this.#metadata()));
     else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
     else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
     else if (path === '/graph') this.#graph(new URL(request.url ?? '/', this.issuer), send);
-    else if (path === '/userinfo') send(200, { sub: this.claims['sub'], ...this.userinfo });
+    else if (path === '/userinfo') this.#userinfo(response, send);
     else send(404, {});
+  }
+
+  #userinfo(response: ServerResponse, send: (status: number, json: unknown) => void): void {
+    const claims = { sub: this.claims['sub'], ...this.userinfo };
+    if (this.signedUserinfo === null) {
+      send(200, claims);
+      return;
+    }
+    const { alg, ...own } = this.signedUserinfo;
+    const signed = this.sign({ ...claims, ...own }, alg === undefined ? {} : { alg });
+    response.writeHead(200, { 'content-type': 'application/jwt' }).end(signed);
   }
 
   #graph(url: URL, send: (status: number, json: unknown) => void): void {
@@ -247,7 +267,7 @@ class TwinServer implements Twin {
     else response.writeHead(200, { 'content-type': 'text/html' }).end('<form>');
   }
 
-  #metadata(): unknown {
+  #metadata(): Record<string, unknown> {
     return {
       issuer: this.issuer,
       authorization_endpoint: `${this.issuer}/authorize`,
@@ -259,7 +279,7 @@ class TwinServer implements Twin {
       subject_types_supported: ['public'],
       // As sloppy providers list them: what is taken is ours to say.
       id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'],
-      token_endpoint_auth_methods_supported: ['client_secret_basic'],
+      token_endpoint_auth_methods_supported: [`client_secret_${this.clientAuth}`],
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: this.#issParameter,
     };
@@ -270,7 +290,7 @@ class TwinServer implements Twin {
       send(this.tokenError.status, this.tokenError.body);
       return;
     }
-    if (!this.#isClient(request)) {
+    if (!this.#isClient(request, form)) {
       send(401, { error: 'invalid_client' });
       return;
     }
@@ -280,7 +300,9 @@ class TwinServer implements Twin {
     else send(200, this.#tokens(claims, isRefresh));
   }
 
-  #isClient(request: IncomingMessage): boolean {
+  #isClient(request: IncomingMessage, form: URLSearchParams): boolean {
+    if (this.clientAuth === 'post')
+      return form.get('client_id') === this.clientId && form.get('client_secret') === this.clientSecret;
     const [scheme, value = ''] = (request.headers.authorization ?? '').split(' ');
     const [id = '', secret = ''] = Buffer.from(value, 'base64').toString().split(':');
     const read = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
@@ -301,7 +323,9 @@ class TwinServer implements Twin {
     if (issued === undefined || issued.used || issued.redirectUri !== form.get('redirect_uri')) return null;
     issued.used = true;
     const verifier = form.get('code_verifier') ?? '';
-    if (s256(verifier) !== issued.challenge) return null;
+    // Who began without PKCE ends without it (RFC 7636 section 4.6).
+    const isHeld = issued.challenge === '' ? verifier === '' : s256(verifier) === issued.challenge;
+    if (!isHeld) return null;
     return issued.nonce === null ? issued.claims : { ...issued.claims, nonce: issued.nonce };
   }
 

@@ -7,29 +7,15 @@ import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
 import type { OidcProvider } from '../../config/document.ts';
 import type { ProviderHttp } from '../provider-http.ts';
+import { createKept, type Kept } from './kept.ts';
 
-const FRESH_MS = 60 * 60_000;
-const CONFIRMED_MS = 5_000;
-/** A visitor who comes right after a failure gets the same answer, and the provider is left in peace. */
-const FAILURE_HOLDS_MS = 1_000;
-const FIRST_RETRY_MS = 1_000;
-const LAST_RETRY_MS = 60_000;
-
-export interface Discovery {
-  /** Rejects with what stands in the way where the provider was never reached. */
-  readonly get: () => Promise<client.Configuration>;
-  /** The same, but asked for a moment ago: whoever is sent to a provider must not find it dead. */
-  readonly confirm: () => Promise<client.Configuration>;
-  /** What was found last, without asking. */
-  readonly known: () => client.Configuration | null;
-  readonly close: () => void;
-}
+export type Discovery = Kept<client.Configuration>;
 
 export interface DiscoveryDeps {
   readonly provider: OidcProvider;
   readonly http: ProviderHttp;
   readonly clock: Clock;
-  /** Told when it fails for the first time, and when it works again. */
+  /** Told when it fails, and when it works. */
   readonly onFailure: (error: unknown) => void;
   readonly onSuccess: () => void;
 }
@@ -43,64 +29,7 @@ export class IssuerMismatchError extends Error {
 }
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
-  const { clock } = deps;
-  let held: { readonly configuration: client.Configuration; readonly at: number } | null = null;
-  let failure: { readonly error: unknown; readonly at: number } | null = null;
-  let asking: Promise<client.Configuration> | null = null;
-  let retry: NodeJS.Timeout | null = null;
-  let retryMs = FIRST_RETRY_MS;
-  let isClosed = false;
-
-  const ask = (): Promise<client.Configuration> => {
-    asking ??= discover(deps)
-      .then((configuration) => {
-        held = { configuration, at: clock.now() };
-        failure = null;
-        retryMs = FIRST_RETRY_MS;
-        deps.onSuccess();
-        return configuration;
-      })
-      .catch((error: unknown) => {
-        failure = { error, at: clock.now() };
-        deps.onFailure(error);
-        askLater();
-        throw error;
-      })
-      .finally(() => (asking = null));
-    return asking;
-  };
-
-  const askLater = (): void => {
-    if (isClosed || retry !== null) return;
-    retry = setTimeout(() => {
-      retry = null;
-      if (!isClosed) void ask().catch(() => undefined);
-    }, retryMs).unref();
-    retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
-  };
-
-  return {
-    known: () => held?.configuration ?? null,
-    async confirm() {
-      if (held !== null && clock.now() - held.at < CONFIRMED_MS) return held.configuration;
-      if (failure !== null && clock.now() - failure.at < FAILURE_HOLDS_MS) throw failure.error;
-      return ask();
-    },
-    async get() {
-      if (held !== null) {
-        // The old one serves while the new one is fetched.
-        const isDue = clock.now() - held.at >= FRESH_MS && asking === null && retry === null;
-        if (isDue) void ask().catch(() => undefined);
-        return held.configuration;
-      }
-      if (failure !== null && clock.now() - failure.at < FAILURE_HOLDS_MS) throw failure.error;
-      return ask();
-    },
-    close() {
-      isClosed = true;
-      if (retry !== null) clearTimeout(retry);
-    },
-  };
+  return createKept({ ...deps, fetch: () => discover(deps) });
 }
 
 async function discover({ provider, http }: DiscoveryDeps): Promise<client.Configuration> {

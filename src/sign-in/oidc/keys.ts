@@ -30,6 +30,10 @@ export interface VerifyOptions {
   readonly clockToleranceMs: number;
   /** `typ` of the header, such as "logout+jwt"; left out: any. */
   readonly type?: string;
+  /** Fewer than all asymmetric ones. */
+  readonly algorithms?: readonly string[];
+  /** The caller looks at `iss` itself: one issuer that speaks for many. */
+  readonly skipsIssuer?: boolean;
 }
 
 export interface VerifiedToken {
@@ -72,10 +76,10 @@ export function createProviderKeys(deps: KeysDeps): ProviderKeys {
   const findKey = createFindKey(deps);
   return {
     issuer,
-    async verify(token, { audience, clockToleranceMs, type }) {
+    async verify(token, { audience, clockToleranceMs, type, algorithms, skipsIssuer }) {
       const settings: JWTVerifyOptions = {
-        issuer,
-        algorithms: [...SIGNING_ALGORITHMS],
+        ...(skipsIssuer === true ? {} : { issuer }),
+        algorithms: SIGNING_ALGORITHMS.filter((one) => algorithms?.includes(one) ?? true),
         clockTolerance: Math.ceil(clockToleranceMs / 1_000),
         currentDate: new Date(clock.now()),
         ...(audience === null ? {} : { audience: typeof audience === 'string' ? audience : [...audience] }),

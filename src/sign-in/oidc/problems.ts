@@ -31,9 +31,11 @@ const BY_ERROR: Readonly<Record<string, ProblemReason>> = {
   unmet_authentication_requirements: 'not-admitted',
 };
 const TIMES: ReadonlySet<unknown> = new Set(['exp', 'nbf', 'iat']);
-const UNREACHED =
+/** Codes of Node and openid-client that say: nobody answered. */
+export const UNREACHED: RegExp =
   /^(?:ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|UND_ERR|OAUTH_TIMEOUT|OAUTH_ABORT)/;
-const TLS_CODES = /^(?:CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/;
+/** Codes of OpenSSL that say: somebody answered who cannot be trusted. */
+export const TLS_CODES: RegExp = /^(?:CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/;
 
 export function explainProblem(provider: OidcProvider, error: unknown): ProviderProblem {
   const { reason, what } = read(provider, error);
@@ -150,7 +152,7 @@ function claimsOf(error: unknown): Record<string, unknown> | null {
   return typeof error.claims === 'object' ? (error.claims as Record<string, unknown>) : null;
 }
 
-function* chainOf(error: unknown): Generator {
+export function* chainOf(error: unknown): Generator {
   let one = error;
   for (let depth = 0; depth < 6 && one !== undefined && one !== null; depth++) {
     yield one;
@@ -159,6 +161,6 @@ function* chainOf(error: unknown): Generator {
 }
 
 /** What comes from outside is shortened, and moves no cursor. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200);
 }
