@@ -89,6 +89,8 @@ export interface AuthProvider {
   readonly authorizes: (session: AuthSession) => boolean;
   /** Of a JWT that a machine brought; null: not one of ours. */
   readonly verifyBearer: (token: string) => Promise<ProviderAnswer<AuthSession> | null>;
+  /** What an error that came back with the person means, and what to change: for the log. */
+  readonly explainCallbackError?: (error: string, description: string | null) => string;
   readonly close: () => void;
 }
 

@@ -1,0 +1,57 @@
+/** What the steps of an OpenID sign-in share, and where kinds of providers differ. */
+import type { Kept } from '../../../sign-in/oidc/kept.ts';
+import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
+import type { AuthSession } from '../../auth-session.ts';
+import type { ProviderSettings } from '../../settings.ts';
+import type { Claims } from '../claims.ts';
+import type { AuthProviderDeps } from '../deps.ts';
+import type { ClientAuth, TokenEndpoint } from '../token-endpoint.ts';
+import type { VerifyJwt } from './id-token.ts';
+import type { Metadata } from './metadata.ts';
+
+export interface OidcParts {
+  readonly settings: ProviderSettings;
+  readonly kind: OidcKind;
+  readonly name: string;
+  readonly deps: AuthProviderDeps;
+  readonly http: ProviderHttp;
+  readonly metadata: Kept<Metadata>;
+  readonly verify: VerifyJwt;
+  readonly tokens: TokenEndpoint;
+  readonly ways: (metadata: Metadata) => readonly ClientAuth[];
+  readonly scope: string;
+  readonly allowedGroups: ReadonlySet<string>;
+}
+
+/** What is known when a kind may add to a session, or refuse it. */
+export interface Enrichment {
+  readonly parts: OidcParts;
+  readonly metadata: Metadata;
+  readonly session: AuthSession;
+  /** Of the ID token, verified; of the token itself where a machine brought it. */
+  readonly claims: Claims;
+  readonly step: 'redeem' | 'refresh' | 'bearer';
+}
+
+export interface OidcKind {
+  /** On the button, where the settings have no name. */
+  readonly name: string;
+  readonly scope: string;
+  /** Whether "groups" is asked for as soon as groups are restricted. */
+  readonly asksForGroups: boolean;
+  /** An address is part of who somebody is: without one nobody comes in. */
+  readonly needsEmail: boolean;
+  /** Endpoints that never change; left out: they are discovered. */
+  readonly endpoints?: Partial<Metadata>;
+  readonly isIssuer?: (wanted: string, found: string) => boolean;
+  /** Whether a token's `iss` is one of this provider; left out: exactly the issuer. */
+  readonly issuerRule?: (parts: OidcParts, claims: Claims) => void;
+  readonly loginExtra?: Readonly<Record<string, string>>;
+  readonly encodeState?: (state: string) => string;
+  /** Replaces the usual ways for a client to show who it is. */
+  readonly clientAuth?: (settings: ProviderSettings, deps: AuthProviderDeps) => ClientAuth;
+  /** Groups that the kind's own settings allow, besides `allowed-group`. */
+  readonly allowedGroups?: (settings: ProviderSettings) => readonly string[];
+  readonly finalScope?: (settings: ProviderSettings, scope: string) => string;
+  readonly enrich?: (enrichment: Enrichment) => Promise<AuthSession>;
+}
