@@ -28,15 +28,24 @@ export function createSealKey(bytes: Uint8Array): SealKey {
 
 /** Seals a text as base64url. */
 export function seal(key: SealKey, purpose: string, plain: string): string {
+  return sealBytes(key, purpose, Buffer.from(plain, 'utf8'));
+}
+
+export function sealBytes(key: SealKey, purpose: string, plain: Uint8Array): string {
   const salt = randomBytes(SALT);
   const { cipherKey, nonce } = derive(key, purpose, salt);
   const cipher = createCipheriv(CIPHER, cipherKey, nonce);
-  const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+  const body = Buffer.concat([cipher.update(plain), cipher.final()]);
   return Buffer.concat([Buffer.of(VERSION), salt, body, cipher.getAuthTag()]).toString('base64url');
 }
 
 /** The sealed text; null for whatever was not sealed by this key for this purpose. Never throws. */
 export function unseal(key: SealKey, purpose: string, sealed: string): string | null {
+  return unsealBytes(key, purpose, sealed)?.toString('utf8') ?? null;
+}
+
+/** As `unseal`. */
+export function unsealBytes(key: SealKey, purpose: string, sealed: string): Buffer | null {
   if (!CANONICAL.test(sealed)) return null;
   const bytes = Buffer.from(sealed, 'base64url');
   if (bytes.length < 1 + SALT + TAG || bytes[0] !== VERSION) return null;
@@ -47,7 +56,7 @@ export function unseal(key: SealKey, purpose: string, sealed: string): string | 
     const decipher = createDecipheriv(CIPHER, cipherKey, nonce, { authTagLength: TAG });
     decipher.setAuthTag(bytes.subarray(bytes.length - TAG));
     const plain = decipher.update(bytes.subarray(1 + SALT, bytes.length - TAG));
-    return Buffer.concat([plain, decipher.final()]).toString('utf8');
+    return Buffer.concat([plain, decipher.final()]);
   } catch {
     return null;
   }

@@ -234,7 +234,8 @@ export function keeperContract({ name, open, revokesEverywhere, skip = false }: 
 
     promise('find() looks at no more than a few values', async ({ keeper }) => {
       const browser = await signIn(keeper);
-      const planted = Array.from({ length: 200 }, (_, i) => `${NAME}=${String(i).padStart(43, 'A')}`).join('; ');
+      const [{ length } = ''] = browser.cookies.values();
+      const planted = Array.from({ length: 200 }, (_, i) => `${NAME}=${String(i).padStart(length, 'A')}`).join('; ');
       assert.equal(await kindOf(keeper, headersOf(`${planted}; ${browser.line}`)), PRESENT);
       const parts = Array.from({ length: 200 }, (_, i) => `${NAME}_${i}=${'A'.repeat(60)}`).join('; ');
       assert.equal(await kindOf(keeper, headersOf(parts)), PRESENT);

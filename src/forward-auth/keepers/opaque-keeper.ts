@@ -5,10 +5,11 @@
  */
 import { PosternError } from '../../core/errors.ts';
 import { isToken, keyOfToken } from '../../session/token.ts';
+import { cookieValues } from '../../wire/cookies.ts';
 import { createCookieText } from '../cookie-text.ts';
 import { KnownSessions } from './known-sessions.ts';
 import { LookUps } from './look-ups.ts';
-import { createOwnCookies } from './own-cookies.ts';
+import { clearLines, ownCookies } from './own-cookies.ts';
 import { endOf } from './session-end.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/header-block.ts';
@@ -17,7 +18,6 @@ import type { CookieText } from '../cookie-text.ts';
 import type { CookiePlace, Found, SessionKeeper } from '../ports.ts';
 import type { CookieSettings } from '../settings.ts';
 import type { KnownLimits } from './known-sessions.ts';
-import type { OwnCookies } from './own-cookies.ts';
 import type { SessionId, SessionVault, VaultAnswer } from './session-vault.ts';
 
 /** More than one value is odd already; more than these are an attack on the store. */
@@ -39,7 +39,6 @@ export interface OpaqueKeeperDeps {
 }
 
 interface Keeper extends OpaqueKeeperDeps {
-  readonly cookies: OwnCookies;
   readonly text: CookieText;
   readonly known: KnownSessions;
   readonly lookUps: LookUps;
@@ -48,10 +47,9 @@ interface Keeper extends OpaqueKeeperDeps {
 export function createOpaqueKeeper(deps: OpaqueKeeperDeps): SessionKeeper {
   const { vault, cookie } = deps;
   const text = createCookieText(cookie);
-  const cookies = createOwnCookies(cookie.name, text);
+  const { name } = cookie;
   const keeper: Keeper = {
     ...deps,
-    cookies,
     text,
     known: new KnownSessions(deps.limits),
     lookUps: new LookUps(),
@@ -63,9 +61,9 @@ export function createOpaqueKeeper(deps: OpaqueKeeperDeps): SessionKeeper {
     replace: (handle, session, place, headers) => replace(keeper, { handle, session, place, headers }),
     async end(headers, place) {
       await removeBrought(keeper, headers);
-      return cookies.clearLines(headers, place.host);
+      return clearLines({ name, text, headers, host: place.host });
     },
-    clear: (headers, place) => cookies.clearLines(headers, place.host),
+    clear: (headers, place) => clearLines({ name, text, headers, host: place.host }),
     once: (handle, work) => vault.once(handle, work),
     isReady: () => vault.isReady(),
     async close() {
@@ -79,17 +77,17 @@ export function createOpaqueKeeper(deps: OpaqueKeeperDeps): SessionKeeper {
 const rememberedKeys = new WeakMap<HeaderBlock, { readonly name: string; readonly id: SessionId }>();
 
 function find(keeper: Keeper, headers: HeaderBlock): Found | Promise<Found> {
-  const { cookie, cookies } = keeper;
+  const { name } = keeper.cookie;
   if (keeper.followSecret(keeper.clock.now())) forget(keeper, null);
   const remembered = headers.isRemembered ? rememberedKeys.get(headers) : undefined;
-  if (remembered?.name === cookie.name) return findOne(keeper, remembered.id);
-  const values = cookies.whole(headers);
-  if (values.length === 0) return cookies.hasAny(headers) ? NOBODY_ANY_MORE : NOBODY;
+  if (remembered?.name === name) return findOne(keeper, remembered.id);
+  const values = cookieValues(headers, name);
+  if (values.length === 0) return ownCookies(headers, name).length > 0 ? NOBODY_ANY_MORE : NOBODY;
   if (values.length > 1) return findAmong(keeper, values);
   const token = values[0] as string;
   if (!isToken(token)) return NOBODY_ANY_MORE;
   const id = { token, key: keyOfToken(token) };
-  if (headers.isRemembered) rememberedKeys.set(headers, { name: cookie.name, id });
+  if (headers.isRemembered) rememberedKeys.set(headers, { name, id });
   return findOne(keeper, id);
 }
 
@@ -158,7 +156,9 @@ interface Replacement {
 }
 
 async function replace(keeper: Keeper, { handle, session, place, headers }: Replacement): Promise<readonly string[]> {
-  const token = keeper.cookies.whole(headers).find((value) => isToken(value) && keyOfToken(value) === handle);
+  const token = cookieValues(headers, keeper.cookie.name).find(
+    (value) => isToken(value) && keyOfToken(value) === handle,
+  );
   const end = endOf(session, keeper.cookie.expireMs);
   if (token === undefined || !(await keeper.vault.replace({ token, key: handle }, session, end)))
     throw new PosternError('ACCESS_DENIED', 'Cannot renew the session: it was ended meanwhile');
@@ -167,7 +167,7 @@ async function replace(keeper: Keeper, { handle, session, place, headers }: Repl
 
 /** Whatever session the request came with is over: ids never carry over (session fixation). */
 async function removeBrought(keeper: Keeper, headers: HeaderBlock): Promise<void> {
-  const tokens = new Set(keeper.cookies.whole(headers).filter(isToken));
+  const tokens = new Set(cookieValues(headers, keeper.cookie.name).filter(isToken));
   const keys = [...tokens].slice(0, MAX_VALUES).map(keyOfToken);
   await Promise.all(keys.map((key) => keeper.vault.remove(key)));
 }
@@ -176,7 +176,7 @@ async function removeBrought(keeper: Keeper, headers: HeaderBlock): Promise<void
 function cookieLines(keeper: Keeper, token: string, place: CookiePlace, headers: HeaderBlock): readonly string[] {
   const { name, expireMs } = keeper.cookie;
   const line = keeper.text.session(name, token, place.host, expireMs === 0 ? null : expireMs);
-  return [line, ...keeper.cookies.clearLines(headers, place.host, new Set([name]))];
+  return [line, ...clearLines({ name, text: keeper.text, headers, host: place.host }, new Set([name]))];
 }
 
 function forget(keeper: Keeper, key: string | null): void {

@@ -2,6 +2,7 @@
 import { PosternError } from '../../core/errors.ts';
 import { openMemoryStore, openStore } from '../../store/sqlite.ts';
 import { createEmbeddedKeeper } from './embedded-keeper.ts';
+import { createStatelessKeeper } from './stateless-keeper.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Sessions } from '../../session/sessions.ts';
@@ -27,8 +28,13 @@ export type KeeperSettings = KeySettings & { readonly store: StoreSettings };
 
 /** Rejects where the data folder cannot be used; an unreachable Redis is waited for. */
 export async function openKeeper(settings: KeeperSettings, deps: KeeperDeps): Promise<OpenedKeeper> {
-  const { kind } = settings.store;
-  if (kind !== 'server') throw new PosternError('CONFIG_INVALID', `Cannot keep sessions: "${kind}" is not known`);
+  const { store } = settings;
+  if (store.kind === 'stateless') {
+    const { isMinimal } = store;
+    return { keeper: createStatelessKeeper(settings, { isMinimal, clock: deps.clock }), sessions: null };
+  }
+  if (store.kind !== 'server')
+    throw new PosternError('CONFIG_INVALID', `Cannot keep sessions: "${store.kind}" is not known`);
   return openEmbedded(settings, deps);
 }
 

@@ -2,54 +2,61 @@
  * The cookies of a request that are the session's: `name`, and `name_0`, `name_1` … where it is split.
  * Of both forms the browser may still hold leftovers, so each way of keeping sessions clears the other's.
  */
-import { cookieValues } from '../../wire/cookies.ts';
 import type { HeaderBlock } from '../../wire/header-block.ts';
 import type { CookieText } from '../cookie-text.ts';
 
 /** A part of a split cookie; "007" is no number that anybody wrote. */
 const PART_NUMBER = /^(?:0|[1-9]\d{0,2})$/;
+const WHOLE = -1;
 
-export interface OwnCookies {
-  /** Every value of `name` itself. */
-  readonly whole: (headers: HeaderBlock) => readonly string[];
-  /** Every value of each part, by its number. */
-  readonly parts: (headers: HeaderBlock) => ReadonlyMap<number, readonly string[]>;
-  /** Whether any of either form came, at whatever value. */
-  readonly hasAny: (headers: HeaderBlock) => boolean;
-  /** Set-Cookie lines that remove all that came but those names. */
-  readonly clearLines: (headers: HeaderBlock, host: string, except?: ReadonlySet<string>) => string[];
+export interface OwnCookie {
+  readonly name: string;
+  readonly value: string;
+  /** -1: not a part. */
+  readonly part: number;
 }
 
+const NONE: readonly OwnCookie[] = [];
 const NOTHING: ReadonlySet<string> = new Set();
 
-export function createOwnCookies(name: string, text: CookieText): OwnCookies {
-  const prefix = `${name}_`;
-  const numbers = (headers: HeaderBlock): number[] => partNumbers(headers, prefix);
-  return {
-    whole: (headers) => cookieValues(headers, name),
-    parts: (headers) => new Map(numbers(headers).map((at) => [at, cookieValues(headers, `${prefix}${at}`)])),
-    hasAny: (headers) => cookieValues(headers, name).length > 0 || numbers(headers).length > 0,
-    clearLines(headers, host, except = NOTHING) {
-      const names = numbers(headers).map((at) => `${prefix}${at}`);
-      if (cookieValues(headers, name).length > 0) names.unshift(name);
-      return names.filter((one) => !except.has(one)).map((one) => text.session(one, '', host, 0));
-    },
-  };
-}
-
-/** In order, each once. */
-function partNumbers(headers: HeaderBlock, prefix: string): number[] {
-  const found = new Set<number>();
+/** In the order in which they came; names match byte for byte, values stay as they are. */
+export function ownCookies(headers: HeaderBlock, name: string): readonly OwnCookie[] {
+  let found: OwnCookie[] | null = null;
   const { keys, values } = headers;
   for (let i = 0; i < keys.length; i++) {
+    if (keys[i] !== 'cookie') continue;
     const line = values[i] as string;
-    // Most requests bring none, and this is on their way.
-    if (keys[i] !== 'cookie' || !line.includes(prefix)) continue;
+    // Most pairs of a line are others'.
+    if (!line.includes(name)) continue;
     for (const pair of line.split(';')) {
-      const name = pair.split('=', 1)[0]?.trim() ?? '';
-      const number = name.startsWith(prefix) ? name.slice(prefix.length) : '';
-      if (PART_NUMBER.test(number)) found.add(Number(number));
+      const cookie = ownCookie(pair, name);
+      if (cookie !== null) (found ??= []).push(cookie);
     }
   }
-  return [...found].sort((one, other) => one - other);
+  return found ?? NONE;
+}
+
+function ownCookie(pair: string, name: string): OwnCookie | null {
+  const equals = pair.indexOf('=');
+  if (equals === -1) return null;
+  const own = trimBlanks(pair.slice(0, equals));
+  if (!own.startsWith(name)) return null;
+  const value = trimBlanks(pair.slice(equals + 1));
+  if (own.length === name.length) return { name, value, part: WHOLE };
+  const number = own.charAt(name.length) === '_' ? own.slice(name.length + 1) : '';
+  return PART_NUMBER.test(number) ? { name: own, value, part: Number(number) } : null;
+}
+
+/** Blanks of RFC 6265 section 5.2, and no others: `trim` would take a no-break space too. */
+function trimBlanks(text: string): string {
+  return text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
+}
+
+/** Set-Cookie lines that remove all that came but those names. */
+export function clearLines(
+  { name, text, headers, host }: { name: string; text: CookieText; headers: HeaderBlock; host: string },
+  except: ReadonlySet<string> = NOTHING,
+): string[] {
+  const names = new Set(ownCookies(headers, name).map((cookie) => cookie.name));
+  return [...names].filter((one) => !except.has(one)).map((one) => text.session(one, '', host, 0));
 }
