@@ -71,7 +71,7 @@ export function createVisitor(options: { ca?: string } = {}): Visitor {
     cookieHeader: (url) => cookieHeader(jar, new URL(url)),
     open: async (url) => follow(await send(url, { headers: NAVIGATION })),
     async submit(page, fields, action = '') {
-      const form = parseForm(page, action);
+      const form = readForm(page, action);
       const body = new URLSearchParams({ ...form.fields, ...fields }).toString();
       const origin = new URL(page.url).origin;
       const headers = {
@@ -162,12 +162,13 @@ function store(jar: Cookie[], url: URL, line: string): void {
   if (!isGone) jar.push(cookie);
 }
 
-interface Form {
+export interface Form {
   readonly action: string;
   readonly fields: Record<string, string>;
 }
 
-function parseForm(page: Visit, wanted: string): Form {
+/** The first form whose action holds `wanted`, with what its fields hold. */
+export function readForm(page: Visit, wanted = ''): Form {
   for (const [, attributes = '', inner = ''] of page.body.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)) {
     const action = unescapeHtml(/\baction="([^"]*)"/.exec(attributes)?.[1] ?? page.url);
     if (!action.includes(wanted)) continue;
