@@ -96,7 +96,7 @@ function addCaCommands(program: Command, data: string): void {
 
 function addCheckCommand(program: Command, data: string, version: string): void {
   withDocument(program.command('check').description('Checks the document, its certificates and its tests'))
-    .option('--data <dir>', 'data folder, for the local CA', data)
+    .option('--data <dir>', 'data folder: certificates that were uploaded or issued', data)
     .option(
       '--live',
       'ask what it relies on too: sign-in providers (issuer, keys, secret, redirect URI, scopes), DNS and the CAs of its certificates',

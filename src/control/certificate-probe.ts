@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
 import { AcmeClient } from '../certs/acme/client.ts';
 import { createHttps } from '../certs/acme/https.ts';
+import type { IssuanceEvent } from '../core/issuance-store.ts';
 import type { AcmeCa } from '../certs/issuance/wanted.ts';
 import type { Document } from '../config/document.ts';
 import type { CaaRecord, CertificateProbe } from './probe-certificates.ts';
@@ -14,7 +15,11 @@ const CA_TIMEOUT_MS = 15_000;
 /** The name is there without such records, or is not there: both are answers. */
 const NONE = new Set(['ENODATA', 'ENOTFOUND']);
 
-export function systemCertificateProbe({ listen }: Document, version: string): CertificateProbe {
+export function systemCertificateProbe(
+  { listen }: Document,
+  version: string,
+  issued: readonly IssuanceEvent[],
+): CertificateProbe {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
   return {
     dns: {
@@ -25,6 +30,7 @@ export function systemCertificateProbe({ listen }: Document, version: string): C
       caa: async (name) => (await orNone(resolver.resolveCaa(name))).flatMap(recordsOf),
     },
     caaIdentities: (ca) => askCa(ca, version),
+    issued,
     own: Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
     ports: [...listen.http, ...listen.https].map(({ port }) => port),
   };

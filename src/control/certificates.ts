@@ -6,6 +6,8 @@ import { X509Certificate } from 'node:crypto';
 import { KNOWN_CAS } from '../config/presets/acme-cas.ts';
 import { bareHost, coversName } from '../certs/names.ts';
 import { PosternError } from '../core/errors.ts';
+import { LIMIT_WINDOW_MS } from '../certs/issuance/ca-limits.ts';
+import type { IssuanceEvent } from '../core/issuance-store.ts';
 import { describeProgress } from './order-progress.ts';
 import { createImportOperations, type ImportDeps, type ImportOperations } from './imported-certificates.ts';
 import { createUploadOperations, findUpload, uploadProblem } from './uploaded-certificates.ts';
@@ -56,12 +58,21 @@ export interface AccountLine {
   readonly url: string | null;
 }
 
+export interface CertificateInventory {
+  /** Chains that operators uploaded, newest first. */
+  readonly uploads: readonly string[];
+  /** What CAs issued in the last days. */
+  readonly issued: readonly IssuanceEvent[];
+}
+
 /** Told while an operation runs. */
 export type Report = (text: string) => void;
 
 export type CertificateOperations = UploadOperations &
   ImportOperations & {
     'cert.list': () => Promise<readonly CertificateLine[]>;
+    /** For `postern check`: what is there that the document does not tell of. No key is in it. */
+    'cert.inventory': () => Promise<CertificateInventory>;
     'cert.show': (input: { name: string }) => Promise<CertificateDetails>;
     'cert.renew': (
       input: { name?: string; dryRun?: boolean; ca?: string },
@@ -77,6 +88,7 @@ export type CertificateOperations = UploadOperations &
 export interface CertificateDeps extends UploadDeps, ImportDeps {
   /** Null while no document had an `acme` section. */
   readonly issuance: () => Issuance | null;
+  readonly issuedSince: (at: number) => Promise<readonly IssuanceEvent[]>;
 }
 
 export function createCertificateOperations(deps: CertificateDeps): CertificateOperations {
@@ -85,6 +97,10 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
     ...createUploadOperations(deps),
     ...createImportOperations(deps),
     'cert.list': async () => listCertificates(deps),
+    'cert.inventory': async () => ({
+      uploads: deps.uploads.entries.map((entry) => entry.certificatePem),
+      issued: await deps.issuedSince(Date.now() - LIMIT_WINDOW_MS),
+    }),
     async 'cert.show'({ name }) {
       const line = findLine(listCertificates(deps), name);
       const issued = deps.issuance()?.issued.find((one) => one.serial === line.serial);

@@ -298,6 +298,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     linkUrl,
     certificates: {
       issuance: issuing.current,
+      issuedSince: (at) => store.issuance.listIssuedSince(at),
       openIssuance: issuing.open,
       isAcmeOn: () => now().document.acme !== null,
       uploads,

@@ -8,7 +8,7 @@ import type { CertificateOperations } from './certificates.ts';
 
 export type OfflineCertificateOperations = Pick<
   CertificateOperations,
-  'cert.list' | 'cert.show' | 'cert.add' | 'cert.import' | 'cert.remove'
+  'cert.list' | 'cert.inventory' | 'cert.show' | 'cert.add' | 'cert.import' | 'cert.remove'
 >;
 
 export interface OfflineCertificates {
@@ -25,6 +25,7 @@ export function openCertificatesOffline(store: Store, sealKey: SealKey): Offline
   return {
     operations: {
       'cert.list': async () => (await all())['cert.list'](),
+      'cert.inventory': async () => (await all())['cert.inventory'](),
       'cert.show': async (input) => (await all())['cert.show'](input),
       'cert.add': async (input) => (await all())['cert.add'](input),
       'cert.import': async (input) => (await all())['cert.import'](input),
@@ -65,6 +66,7 @@ async function open(
   const operations = createCertificateOperations({
     uploads,
     issuance: () => issuance,
+    issuedSince: (at) => store.issuance.listIssuedSince(at),
     openIssuance: async () => issuance,
     // The document is not known here.
     isAcmeOn: () => true,

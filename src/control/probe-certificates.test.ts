@@ -26,6 +26,7 @@ function probeOf(world: World): CertificateProbe {
       addresses: (name) => give(world.addresses?.[name], []),
       caa: (name) => give(world.caa?.[name], []),
     },
+    issued: [],
     caaIdentities: () => give(world.identities, ['letsencrypt.org']),
     own: ['203.0.113.1', '2001:db8::1', '10.0.0.9'],
     ports: world.ports ?? [80, 443],

@@ -3,7 +3,9 @@
  * DNS as the CA will (addresses, CAA), and the CA for its directory. Orders nothing, changes nothing.
  */
 import { isIP } from 'node:net';
+import { probeLimits } from '../certs/issuance/ca-limits.ts';
 import { isPublicName } from '../certs/issuance/wanted.ts';
+import type { IssuanceEvent } from '../core/issuance-store.ts';
 import type { AcmeCa, Wanted } from '../certs/issuance/wanted.ts';
 
 export interface CertificateFinding {
@@ -27,6 +29,8 @@ export interface CertificateProbe {
   readonly dns: DnsQuestions;
   /** Names by which a CA is meant in CAA records; empty where it does not say. Rejects where it does not answer. */
   readonly caaIdentities: (ca: AcmeCa) => Promise<readonly string[]>;
+  /** What CAs issued to this Postern in the last days. */
+  readonly issued: readonly IssuanceEvent[];
   /** Addresses of this machine. */
   readonly own: readonly string[];
   /** Ports of plain HTTP and of HTTPS that the document listens on. */
@@ -46,7 +50,10 @@ export async function* probeCertificates(
       yield { kind: 'error', message: `Cannot reach CA "${ca.name}": ${wordsOf(error)}` };
     }
   }
-  for (const { names, policy } of wanted) {
+  for (const one of wanted) {
+    const { names, policy } = one;
+    for (const { kind, message } of probeLimits(one, probe.issued, Date.now()))
+      yield { kind: kind === 'full' ? 'error' : 'hint', message };
     const allowed = policy.cas.flatMap((ca) => identities.get(ca.directory) ?? []);
     for (const name of names) {
       if (isIP(name) !== 0) continue;

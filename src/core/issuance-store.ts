@@ -51,8 +51,17 @@ export interface StoredTxtRecord {
   readonly value: string;
 }
 
+/** One certificate that a CA has issued, kept longer than the certificate. */
+export interface IssuanceEvent {
+  readonly directory: string;
+  readonly subject: string;
+  readonly issuedAt: number;
+}
+
 export interface IssuanceStore {
   listCertificates(): Promise<readonly StoredCertificate[]>;
+  /** What was issued since then, the newest first; older entries are forgotten some day. */
+  listIssuedSince(since: number): Promise<readonly IssuanceEvent[]>;
   certificatesOf(subject: string): Promise<readonly StoredCertificate[]>;
   setRenewal(id: string, renewal: string | null): Promise<void>;
   markRevoked(id: string, at: number): Promise<void>;

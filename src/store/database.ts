@@ -15,6 +15,7 @@ import { SIGNING_KEYS } from './migrations/0004-signing-keys.ts';
 import { ISSUANCE_TABLES } from './migrations/0005-issuance.ts';
 import { PROVIDER_GRANTS } from './migrations/0006-provider-grants.ts';
 import { UPLOADED_CERTIFICATES } from './migrations/0007-uploaded-certificates.ts';
+import { ISSUANCE_LOG } from './migrations/0008-issuance-log.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly string[] = [
   ISSUANCE_TABLES,
   PROVIDER_GRANTS,
   UPLOADED_CERTIFICATES,
+  ISSUANCE_LOG,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

@@ -127,3 +127,24 @@ test('markRevoked() keeps the first time, setRenewal() and deleteCertificate() f
   assert.equal(await store.deleteCertificate('c1'), true);
   assert.equal(await store.deleteCertificate('c1'), false);
 });
+
+test('listIssuedSince() knows what was issued, also after the certificate was replaced or removed', async (t) => {
+  const store = open(t);
+  const day = 86_400_000;
+  const issue = async (id: string, issuedAt: number): Promise<void> => {
+    const lock = await store.lockOrder('a.example', 'one', issuedAt, 10);
+    assert.ok(lock);
+    await store.finishOrder(lock, { ...certificate(id), issuedAt });
+  };
+  await issue('c1', 40 * day);
+  await issue('c2', 46 * day);
+  await store.deleteCertificate('c2');
+  const event = { directory: 'https://ca.example/dir', subject: 'a.example' };
+  assert.deepEqual(await store.listIssuedSince(40 * day), [
+    { ...event, issuedAt: 46 * day },
+    { ...event, issuedAt: 40 * day },
+  ]);
+  assert.deepEqual(await store.listIssuedSince(46 * day), [{ ...event, issuedAt: 46 * day }]);
+  await issue('c3', 80 * day);
+  assert.equal((await store.listIssuedSince(0)).length, 1, 'old entries are forgotten');
+});

@@ -16,6 +16,9 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 
 type Row = Record<string, SQLOutputValue>;
 
+/** Longer than the week that CAs count. */
+const LOG_KEPT_MS = 30 * 86_400_000;
+
 const COLUMNS = 'id, subject, directory, chain, sealed_key, issued_at, revoked_at, renewal';
 
 export function createIssuanceTables(db: DatabaseSync, writer: Writer): IssuanceStore {
@@ -29,17 +32,28 @@ export function createIssuanceTables(db: DatabaseSync, writer: Writer): Issuance
 
 type CertificatePart = Pick<
   IssuanceStore,
-  'listCertificates' | 'certificatesOf' | 'setRenewal' | 'markRevoked' | 'deleteCertificate'
+  'listCertificates' | 'listIssuedSince' | 'certificatesOf' | 'setRenewal' | 'markRevoked' | 'deleteCertificate'
 >;
 
 function createCertificateTable(db: DatabaseSync, writer: Writer): CertificatePart {
   const all = db.prepare(`SELECT ${COLUMNS} FROM issued_certificates ORDER BY subject, issued_at`);
   const ofSubject = db.prepare(`SELECT ${COLUMNS} FROM issued_certificates WHERE subject = ? ORDER BY issued_at`);
+  const since = db.prepare(
+    'SELECT directory, subject, issued_at FROM issuance_log WHERE issued_at >= ? ORDER BY issued_at DESC',
+  );
   const renewal = db.prepare('UPDATE issued_certificates SET renewal = ? WHERE id = ?');
   const revoke = db.prepare('UPDATE issued_certificates SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?');
   const remove = db.prepare('DELETE FROM issued_certificates WHERE id = ?');
   return {
     listCertificates: () => read(() => all.all().map(certificateOf)),
+    listIssuedSince: (at) =>
+      read(() =>
+        since.all(at).map((row) => ({
+          directory: String(row['directory']),
+          subject: String(row['subject']),
+          issuedAt: Number(row['issued_at']),
+        })),
+      ),
     certificatesOf: (subject) => read(() => ofSubject.all(subject).map(certificateOf)),
     setRenewal: (id, value) =>
       writer.durable(() => {
@@ -77,6 +91,10 @@ function createOrderTable(db: DatabaseSync, writer: Writer): OrderPart {
   const remove = db.prepare('DELETE FROM certificate_orders WHERE subject = ?');
   const replaced = db.prepare('DELETE FROM issued_certificates WHERE subject = ?');
   const insert = db.prepare(`INSERT OR REPLACE INTO issued_certificates (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+  const note = db.prepare(
+    'INSERT OR IGNORE INTO issuance_log (certificate, directory, subject, issued_at) VALUES (?, ?, ?, ?)',
+  );
+  const forget = db.prepare('DELETE FROM issuance_log WHERE issued_at < ?');
   return {
     listOrders: () => read(() => all.all().map(orderOf)),
     lockOrder: (subject, holder, now, leaseMs) =>
@@ -93,6 +111,8 @@ function createOrderTable(db: DatabaseSync, writer: Writer): OrderPart {
       writer.durable(() => {
         if (Number(finish.run(held.subject, held.fence).changes) !== 1) return false;
         replaced.run(it.subject);
+        note.run(it.id, it.directory, it.subject, it.issuedAt);
+        forget.run(it.issuedAt - LOG_KEPT_MS);
         insert.run(it.id, it.subject, it.directory, it.chain, it.sealedKey, it.issuedAt, it.revokedAt, it.renewal);
         return true;
       }),

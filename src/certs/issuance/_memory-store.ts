@@ -46,6 +46,7 @@ export function createMemoryIssuanceStore(): MemoryIssuanceStore {
       if (row !== undefined) orders.set(subject, { ...row, holder, fence: fences });
     },
     listCertificates: async () => [...certificates.values()],
+    listIssuedSince: async (since) => [...certificates.values()].filter((one) => one.issuedAt >= since),
     certificatesOf: async (subject) => [...certificates.values()].filter((one) => one.subject === subject),
     setRenewal: (id, renewal) => write(() => patch(id, { renewal })),
     markRevoked: (id, revokedAt) => write(() => patch(id, { revokedAt })),

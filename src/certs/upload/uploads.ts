@@ -97,7 +97,8 @@ function openUpload(stored: StoredUpload, seal: Seal): Upload | null {
   return { entry: entryOf(stored.chain, keyPem), addedAt: stored.addedAt };
 }
 
-function entryOf(chain: string, keyPem: string): CertificateEntry {
+/** `keyPem` may be "" where the entry is only looked at. */
+export function entryOf(chain: string, keyPem: string): CertificateEntry {
   const leaf = new X509Certificate(chain);
   const kind = leaf.publicKey.asymmetricKeyType;
   return {

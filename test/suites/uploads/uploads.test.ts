@@ -91,6 +91,8 @@ test('an upload is in use at once on every worker, a running connection goes on,
   const cli = (...args: string[]): Promise<Finished> => postern.cli('cert', ...args);
   try {
     await assert.rejects(open(postern.https), /unrecognized/i);
+    const check = (): Promise<Finished> => postern.cli('check', '--config', postern.configFile);
+    assert.match((await check()).stderr, /No certificate for "app\.example\.com"/);
     const first = await cli('add', '--cert', fixture.path('first-chain.pem'), '--key', fixture.path('first.key'));
     assert.equal(first.code, 0, first.stderr);
     assert.match(
@@ -120,6 +122,7 @@ test('an upload is in use at once on every worker, a running connection goes on,
     assert.match(await get(running), /hello/, 'the connection of before still answers');
     running.destroy();
     assert.match((await cli('list')).stdout, /app\.example\.com +uploaded +in use/);
+    assert.equal((await check()).stderr, '', 'the check knows what the running Postern has');
     assert.match((await cli('add', '--cert', fixture.path('second.pfx'), ...more)).stdout, /^Known already/);
 
     for (const file of readdirSync(postern.dataDir)) {
@@ -131,6 +134,7 @@ test('an upload is in use at once on every worker, a running connection goes on,
     assert.ok(!postern.output().includes('secret'));
     await postern.close();
 
+    assert.equal((await check()).stderr, '', 'and what the data folder has');
     const offline = await cli('list');
     assert.match(offline.stdout, /app\.example\.com +uploaded +unused/);
     postern = await startPostern({ document: documentOf, keepDir: root });
