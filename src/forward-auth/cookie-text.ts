@@ -11,6 +11,8 @@ export interface CookieText {
   readonly session: (name: string, value: string, host: string, maxAgeMs: number | null) => string;
   /** Those of a sign-in that is under way. */
   readonly csrf: (name: string, value: string, host: string, maxAgeMs: number | null) => string;
+  /** Removes a cookie for every domain and path from which a page of this host may have got it. */
+  readonly sweep: (name: string, host: string, paths: readonly string[]) => readonly string[];
 }
 
 type Traits = Pick<CookieSettings, 'domains' | 'path' | 'secure' | 'httpOnly' | 'sameSite' | 'csrfSameSite'>;
@@ -36,6 +38,14 @@ export function createCookieText(settings: Traits): CookieText {
     session: write(settings.sameSite, settings.httpOnly),
     // No script ever needs this one.
     csrf: write(settings.csrfSameSite === '' ? settings.sameSite : settings.csrfSameSite, true),
+    sweep: (name, host, paths) => {
+      const places = [null, ...domains.filter((domain) => isWithinDomain(host, domain))];
+      const all = [...new Set([settings.path, '/', ...paths])];
+      const secure = settings.secure || hasPrefix(name, '__');
+      return all.flatMap((path) =>
+        places.map((domain) => serialiseCookie(name, '', { secure, path, domain, maxAge: 0, sameSite: null })),
+      );
+    },
   };
 }
 

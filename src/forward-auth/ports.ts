@@ -51,6 +51,8 @@ export interface LoginWish {
   readonly codeChallenge: { readonly challenge: string; readonly method: 'S256' | 'plain' } | null;
   /** The person's own query, for parameters that may be overridden. */
   readonly overrides: URLSearchParams;
+  /** The person wants another account than the one that the provider knows: it is to ask which (`prompt`). */
+  readonly switchesAccount?: boolean;
 }
 
 export interface RedeemWish {

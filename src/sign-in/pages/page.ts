@@ -24,6 +24,10 @@ export interface PageParts {
   readonly brand?: Brand;
   readonly requestId?: string | null;
   readonly isWide?: boolean;
+  /** Without the line of name and logo. */
+  readonly isBare?: boolean;
+  /** The operator's own, under the card. */
+  readonly footer?: Html | null;
   /** Path of a script of the same origin. */
   readonly script?: string;
 }
@@ -57,11 +61,11 @@ export function renderPage(parts: PageParts): string {
 ${STYLE_ELEMENT}${brandStyle(brand)?.element ?? null}
 </head>
 <body>
-<div class="brand">${logo === null ? MARK : html`<img class="logo" src="${logo}" alt="" />`}<span>${name}</span></div>
+${parts.isBare !== true && html`<div class="brand">${logo === null ? MARK : html`<img class="logo" src="${logo}" alt="" />`}<span>${name}</span></div> `}
 <main${parts.isWide === true && trusted(' class="wide"')}>
 ${main}
 </main>
-${requestId !== undefined && requestId !== null && html`<footer>${texts.requestId} <span class="mono">${requestId}</span></footer> `}${
+${parts.footer !== undefined && parts.footer !== null && html`<footer>${parts.footer}</footer> `}${requestId !== undefined && requestId !== null && html`<footer>${texts.requestId} <span class="mono">${requestId}</span></footer> `}${
     parts.script !== undefined && html`<script src="${parts.script}" defer></script> `
   }</body>
 </html>
@@ -72,6 +76,10 @@ export interface PagePolicy {
   /** Further `form-action` sources beside 'self'. */
   readonly formAction?: readonly string[];
   readonly hasScript?: boolean;
+  /** Source expressions of inline scripts: their hashes. */
+  readonly scripts?: readonly string[];
+  /** Further `img-src` sources beside "data:". */
+  readonly images?: readonly string[];
   readonly referrer?: 'no-referrer' | 'same-origin' | 'strict-origin';
   /** Whose colour the page wears. */
   readonly brand?: Brand;
@@ -86,11 +94,12 @@ export function pageHeaders(policy: PagePolicy = {}): [name: string, value: stri
   const csp = [
     "default-src 'none'",
     `style-src ${STYLE_SOURCE}${ownStyle === null ? '' : ` ${ownStyle.source}`}`,
-    'img-src data:',
+    `img-src ${['data:', ...(policy.images ?? [])].join(' ')}`,
     `form-action ${["'self'", ...(policy.formAction ?? [])].join(' ')}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
     ...(policy.hasScript === true ? ["script-src 'self'", "connect-src 'self'"] : []),
+    ...(policy.scripts === undefined ? [] : [`script-src ${policy.scripts.join(' ')}`]),
   ];
   return [
     ['Content-Type', 'text/html; charset=utf-8'],

@@ -20,6 +20,28 @@ export interface ProblemTexts {
   readonly again?: string;
 }
 
+export type ForwardAuthProblem =
+  | 'cookie-missing'
+  | 'cookie-twice'
+  | 'cookie-expired'
+  | 'state-forged'
+  | 'incomplete'
+  | 'refused'
+  | 'redeem'
+  | 'unavailable'
+  | 'not-admitted'
+  | 'unreadable'
+  | 'foreign-form'
+  | 'foreign-sign-out'
+  | 'store';
+
+/** What a visitor is told, and whoever runs the site. The label is the provider's. */
+export interface ForwardAuthProblemTexts {
+  readonly title: string;
+  readonly text: (label: string) => string;
+  readonly operator?: string;
+}
+
 export interface Texts {
   /** BCP 47 tag for `<html lang>`. */
   readonly language: string;
@@ -109,6 +131,14 @@ export interface Texts {
       /** The label is that of the organisations. */
       readonly withheld: ProblemTexts;
     };
+  };
+  /** Of `postern forward-auth`: sign-in for a front proxy. */
+  readonly forwardAuth: {
+    readonly domains: (domains: string) => string;
+    readonly or: string;
+    readonly emptyName: string;
+    readonly back: string;
+    readonly problems: Readonly<Record<ForwardAuthProblem, ForwardAuthProblemTexts>>;
   };
   readonly setPassword: {
     readonly title: string;

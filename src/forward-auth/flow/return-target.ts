@@ -1,0 +1,41 @@
+/**
+ * Where a sign-in or sign-out ends: the first safe one of the form's `rd`, `X-Auth-Request-Redirect`, the
+ * forwarded address and the request's own. An unsafe one is said in the log and passed over, never an error.
+ */
+import { printAuthority } from '../../wire/authority.ts';
+import type { FrontRequest } from '../front-request.ts';
+import type { FlowEvent } from './deps.ts';
+import type { DomainList } from './domain-list.ts';
+import { safeTarget } from './redirect-target.ts';
+
+export interface TargetRules {
+  readonly prefix: string;
+  readonly whitelist: DomainList;
+  readonly report: (event: FlowEvent) => void;
+}
+
+/** `rd` is as it was read from query or form; null: there was none. */
+export function returnTarget(rules: TargetRules, request: FrontRequest, rd: string | null): string {
+  const own = { scheme: request.scheme, authority: request.authority };
+  for (const [source, text] of candidates(rules.prefix, request, rd)) {
+    if (text === undefined || text === '') continue;
+    const target = safeTarget(text, { whitelist: rules.whitelist, own });
+    if (target !== null) return target;
+    rules.report({ kind: 'redirect-refused', request, source, target: text });
+  }
+  return '/';
+}
+
+function* candidates(
+  prefix: string,
+  request: FrontRequest,
+  rd: string | null,
+): Generator<readonly [source: string, text: string | undefined]> {
+  yield ['rd', rd ?? undefined];
+  const { headers, host, port } = request.exchange.request;
+  yield ['X-Auth-Request-Redirect', headers.get('x-auth-request-redirect')];
+  const uri = request.uri.startsWith(`${prefix}/`) ? '/' : request.uri;
+  if (request.isForwarded && request.authority !== printAuthority(host, port))
+    yield ['X-Forwarded-Host', `${request.scheme}://${request.authority}${uri}`];
+  yield ['X-Forwarded-Uri', uri];
+}
