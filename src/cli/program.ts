@@ -44,6 +44,7 @@ export function createProgram(version: string): Command {
       firstThread.unref();
       return (await import('./run.ts')).run(options, firstThread);
     });
+  addForwardAuthCommand(program, version);
   addCheckCommand(program, data, version);
   program
     .command('reload')
@@ -92,6 +93,20 @@ function addCaCommands(program: Command, data: string): void {
     .description('Takes the root out of the stores again')
     .option('--data <dir>', 'data folder', data)
     .action(async (options: { data: string }) => (await import('./ca.ts')).trustRoots('remove', options.data));
+}
+
+/** Its flags are those of oauth2-proxy, and read as that reads them. */
+function addForwardAuthCommand(program: Command, version: string): void {
+  program
+    .command('forward-auth')
+    .description('Signs people in for nginx, Traefik, Caddy or Envoy: a drop-in for oauth2-proxy')
+    .usage('[flags]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (_options: unknown, command: Command) =>
+      (await import('./forward-auth.ts')).forwardAuth(command.args, version),
+    );
 }
 
 function addCheckCommand(program: Command, data: string, version: string): void {

@@ -40,12 +40,16 @@ export interface PathSettings {
 }
 
 export interface ServerSettings {
-  /** "127.0.0.1:4180", ":80", "unix:/run/x.sock", "fd:3"; null: no plain listener. */
+  /** "127.0.0.1:4180", ":80", "unix:/run/x.sock" or "unix:/run/x.sock,mode=660", "fd:3"; null: no plain listener. */
   readonly http: string | null;
   readonly https: string | null;
   readonly tls: {
+    /** "" where it came in the settings themselves; `certificate` and `key` hold it either way. */
     readonly certificateFile: string;
     readonly keyFile: string;
+    /** PEM, as it is now. */
+    readonly certificate: Secret;
+    readonly key: Secret;
     readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
     readonly ciphers: readonly string[];
   } | null;
@@ -57,6 +61,8 @@ export interface MetricsSettings {
   readonly https: string | null;
   readonly certificateFile: string | null;
   readonly keyFile: string | null;
+  /** PEM, as it is now. */
+  readonly tls?: { readonly certificate: Secret; readonly key: Secret } | null;
 }
 
 export interface TrustSettings {
@@ -209,6 +215,8 @@ export interface ProviderSettings {
   readonly codeChallengeMethod: 'S256' | 'plain' | 'none' | null;
   readonly skipClaimsFromProfileUrl: boolean;
   readonly additionalClaims: readonly string[];
+  /** `ADFSConfig.skipScope`: no scope parameter when signing in. */
+  readonly skipsScope?: boolean;
   readonly oidc: OidcSettings;
   /** `allowed-role` of keycloak-oidc. */
   readonly roles: readonly string[];

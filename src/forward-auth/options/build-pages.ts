@@ -1,0 +1,79 @@
+/** Pages and logs. */
+import { readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { unreadable } from './build-secret.ts';
+import type { BuildContext } from './context.ts';
+import type { LoggingSettings, PageSettings } from '../settings.ts';
+import type { Told } from './told.ts';
+
+export function buildPages({ told }: BuildContext): PageSettings {
+  const showsDebug = told.bool('show_debug_on_error');
+  if (showsDebug)
+    told.warn('show_debug_on_error', 'shows visitors what went wrong inside', 'take it out once the fault is found');
+  return {
+    templatesFolder: templatesFolder(told),
+    logo: logoOf(told),
+    banner: told.text('banner'),
+    footer: told.text('footer'),
+    showsDebug,
+  };
+}
+
+function templatesFolder(told: Told): string | null {
+  const folder = told.text('custom_templates_dir');
+  if (folder === null) return null;
+  try {
+    readdirSync(folder);
+  } catch (error) {
+    const what = (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'is no folder' : unreadable(error);
+    told.fault('custom_templates_dir', `is ${told.quoted('custom_templates_dir')}, which ${what}`, 'give a folder');
+  }
+  return folder;
+}
+
+function logoOf(told: Told): string | null {
+  const logo = told.text('custom_sign_in_logo');
+  if (logo === null || logo === '-' || /^https?:\/\//.test(logo)) return logo;
+  const key = 'custom_sign_in_logo';
+  if (!/\.(?:svg|png|jpe?g)$/i.test(logo)) {
+    told.fault(key, `is ${told.quoted(key)}, no picture that is known`, 'give a .svg, .png or .jpg, a URL, or "-"');
+    return logo;
+  }
+  try {
+    statSync(logo);
+  } catch (error) {
+    told.fault(key, `is ${told.quoted(key)}, which ${unreadable(error)}`, 'check the path');
+  }
+  return logo;
+}
+
+export function buildLogging({ told }: BuildContext): LoggingSettings {
+  return {
+    auth: told.bool('auth_logging'),
+    requests: told.bool('request_logging'),
+    standard: told.bool('standard_logging'),
+    excludedPaths: told.list('exclude_logging_paths').filter((path) => path !== ''),
+    silencesPing: told.bool('silence_ping_logging'),
+    file: logFile(told),
+    authFormat: told.text('auth_logging_format'),
+    requestFormat: told.text('request_logging_format'),
+    standardFormat: told.text('standard_logging_format'),
+  };
+}
+
+function logFile(told: Told): LoggingSettings['file'] {
+  const path = told.text('logging_filename');
+  if (path === null) return null;
+  try {
+    if (!statSync(dirname(path)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+  } catch {
+    const message = `is ${told.quoted('logging_filename')}, whose folder does not exist`;
+    told.fault('logging_filename', message, 'make the folder, or take it out to log to standard output');
+  }
+  return {
+    path,
+    maxMegabytes: Math.max(1, told.number('logging_max_size')),
+    maxDays: Math.max(0, told.number('logging_max_age')),
+    backups: Math.max(0, told.number('logging_max_backups')),
+  };
+}

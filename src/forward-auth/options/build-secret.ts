@@ -1,0 +1,49 @@
+/** Secrets of options: a value, a file, or the structured form of either. */
+import { readFileSync } from 'node:fs';
+import { fileSecret, fixedSecret } from './secret.ts';
+import type { Secret } from '../settings.ts';
+import type { BuildContext } from './context.ts';
+import type { Said, SecretSourceInput } from './structured.ts';
+
+/** Null: it cannot be read, which was reported. */
+export function openFileSecret(context: BuildContext, file: string, said: Said): Secret | null {
+  const problem = fileProblem(file);
+  if (problem === null) return fileSecret(file, context);
+  const remedy = 'check the path, and that the user who runs Postern may read it';
+  context.findings.add({ severity: 'error', ...said, message: `is "${file}", which ${problem}`, remedy });
+  return null;
+}
+
+/** Why a file cannot be used; null where it can. */
+export function fileProblem(file: string): string | null {
+  try {
+    return readFileSync(file).length === 0 ? 'is empty' : null;
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+export function unreadable(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code ?? 'an unknown reason';
+  if (code === 'ENOENT') return 'does not exist';
+  if (code === 'EACCES' || code === 'EPERM') return 'may not be read';
+  return code === 'EISDIR' ? 'is a folder' : `cannot be read (${code})`;
+}
+
+/** Null: it is none, which was reported. */
+export function openSource(context: BuildContext, source: SecretSourceInput, said: Said): Secret | null {
+  const fault = (message: string, remedy: string): null => {
+    context.findings.add({ severity: 'error', ...said, message, remedy });
+    return null;
+  };
+  const { value, fromEnv, fromFile } = source;
+  const count = [value, fromEnv, fromFile].filter((one) => one !== null && one !== '').length;
+  if (count === 0) return fault('has no value', 'give one of value, fromEnv or fromFile');
+  if (count > 1) return fault('has several values', 'keep one of value, fromEnv or fromFile');
+  if (value !== null && value !== '') return fixedSecret(value);
+  if (fromFile !== null && fromFile !== '') return openFileSecret(context, fromFile, said);
+  const variable = context.variables.get(fromEnv ?? '');
+  if (variable === undefined || variable === '')
+    return fault(`takes its value from the variable "${fromEnv}", which is not set`, 'set it, or use fromFile');
+  return fixedSecret(variable);
+}

@@ -1,0 +1,141 @@
+/**
+ * Makes settings of everything that was said: flags before variables before the file, as the original
+ * does. All faults are found in one go; settings come only where there is none.
+ */
+import { readFileSync } from 'node:fs';
+import { mergeEnvironment, parseEnvFile } from '../../config/env-file.ts';
+import { buildHeaders, buildUpstreams } from './build-app.ts';
+import { buildCookie, buildStore } from './build-cookie.ts';
+import { buildMetrics, buildPaths, buildRedirects, buildServer, buildTrust } from './build-front.ts';
+import { buildLogging, buildPages } from './build-pages.ts';
+import { buildAdmission, buildBearer, buildHtpasswd, buildSkip } from './build-people.ts';
+import { buildProvider } from './build-provider.ts';
+import { unreadable } from './build-secret.ts';
+import { createFindings, quote } from './finding.ts';
+import { mergeGiven } from './given.ts';
+import { legacyStructured } from './legacy.ts';
+import { optionOf } from './option-table.ts';
+import { readEnv } from './read-env.ts';
+import { readFlags } from './read-flags.ts';
+import { readToml } from './read-toml.ts';
+import { createTold } from './told.ts';
+import type { BuildContext } from './context.ts';
+import type { Finding, Findings } from './finding.ts';
+import type { GivenOptions } from './given.ts';
+import type { Environment } from './read-env.ts';
+import type { OwnFlags } from './read-flags.ts';
+import type { Settings } from '../settings.ts';
+import type { TextFile } from './read-toml.ts';
+
+export interface SettingsSource {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+export interface Loaded {
+  /** Null where a finding is an error. */
+  readonly settings: Settings | null;
+  readonly findings: readonly Finding[];
+  readonly own: OwnFlags;
+}
+
+export function loadSettings({ args, env, now }: SettingsSource): Loaded {
+  const findings = createFindings();
+  const { own, options: flags } = readFlags(args, findings);
+  const environment = readEnvironment(env, own.envFile, findings);
+  const variablesGiven = readEnv(environment, findings);
+  const toml = own.config === null ? null : readFile(own.config, '--config', findings);
+  const file: GivenOptions = toml === null ? new Map() : readToml(toml, findings);
+  const given = mergeGiven([flags, variablesGiven, file]);
+  const told = createTold(given, findings);
+  reportHandling(given, findings);
+  const { variables } = environment;
+  const choices = readChoices(own, variables, findings);
+  const settings = build({ told, structured: legacyStructured(told), findings, variables, now, ...choices });
+  const isGood = !findings.list.some(({ severity }) => severity === 'error');
+  return { settings: isGood ? settings : null, findings: findings.list, own };
+}
+
+function readFile(name: string, source: string, findings: Findings): TextFile | null {
+  try {
+    return { name, text: readFileSync(name, 'utf8') };
+  } catch (error) {
+    const message = `is ${quote(name)}, which ${unreadable(error)}`;
+    findings.add({ severity: 'error', option: source.slice(2), source, message, remedy: 'check the path' });
+    return null;
+  }
+}
+
+/** The env file wins over what the process was started with: it alone can change while running. */
+function readEnvironment(env: SettingsSource['env'], name: string | null, findings: Findings): Environment {
+  const file = name === null ? null : readFile(name, '--env-file', findings);
+  if (file === null) return { variables: mergeEnvironment(env, new Map()), envFile: null };
+  const { variables, problems } = parseEnvFile(file.text);
+  for (const { line, message, remedy } of problems) {
+    const text = `cannot be read: ${message}`;
+    findings.add({ severity: 'error', option: 'the file', source: `${file.name}:${line}`, message: text, remedy });
+  }
+  return {
+    variables: mergeEnvironment(env, variables),
+    envFile: { file: file.name, names: new Set(variables.keys()) },
+  };
+}
+
+function reportHandling(given: GivenOptions, findings: Findings): void {
+  for (const [key, { value, source }] of given) {
+    const { handling, default: usual } = optionOf(key);
+    if (handling.kind === 'honoured' || value === usual || value === '') continue;
+    const isRefused = handling.kind === 'refused';
+    findings.add({
+      severity: isRefused ? 'error' : 'warning',
+      option: key,
+      source,
+      message: isRefused ? 'is not taken' : `has no effect: ${handling.why}`,
+      remedy: isRefused ? handling.instead : null,
+    });
+  }
+}
+
+type Choices = Pick<BuildContext, 'sessionMode' | 'deniedStatus'>;
+
+function readChoices(own: OwnFlags, variables: ReadonlyMap<string, string>, findings: Findings): Choices {
+  const pick = <T extends string>(flag: string, said: string | null, allowed: readonly [T, ...T[]]): T => {
+    const env = `POSTERN_${flag.toUpperCase().replaceAll('-', '_')}`;
+    const text = said ?? (variables.get(env) || allowed[0]);
+    const chosen = allowed.find((one) => one === text);
+    if (chosen !== undefined) return chosen;
+    const source = said === null ? env : `--${flag}`;
+    const remedy = `write ${allowed.join(' or ')}`;
+    findings.add({ severity: 'error', option: flag, source, message: `is ${quote(text)}`, remedy });
+    return allowed[0];
+  };
+  return {
+    sessionMode: pick('session-mode', own.sessionMode, ['server', 'stateless']),
+    deniedStatus: pick('denied-status', own.deniedStatus, ['403', '401']) === '401' ? 401 : 403,
+  };
+}
+
+export function build(context: BuildContext): Settings {
+  return {
+    paths: buildPaths(context),
+    server: buildServer(context),
+    metrics: buildMetrics(context),
+    trust: buildTrust(context),
+    redirects: buildRedirects(context),
+    admission: buildAdmission(context),
+    skip: buildSkip(context),
+    cookie: buildCookie(context),
+    store: buildStore(context),
+    bearer: buildBearer(context),
+    htpasswd: buildHtpasswd(context),
+    provider: buildProvider(context),
+    upstreams: buildUpstreams(context),
+    requestHeaders: buildHeaders(context, context.structured.requestHeaders),
+    responseHeaders: buildHeaders(context, context.structured.responseHeaders),
+    pages: buildPages(context),
+    logging: buildLogging(context),
+    compat: { deniedStatus: context.deniedStatus },
+  };
+}
