@@ -13,7 +13,8 @@ export interface RedirectRules {
 
 /** State and Location carry it; longer ones break providers and front proxies. */
 const MAX_LENGTH = 6_000;
-const CONTROL = /[\u0000-\u001f\u007f]/;
+/** Also what is no byte at all. */
+const UNUSABLE = /[^\u0020-\u007e\u0080-\u00ff]/;
 const UNPRINTABLE = /[^\u0021-\u007e]/g;
 /** User info never passes: nothing but host and port may stand before path, query or fragment. */
 const ABSOLUTE = /^(https?):\/\/([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?(?=[/?#]|$)/;
@@ -24,7 +25,7 @@ const HIDDEN = /^\/(?:%(?:[01][0-9a-f]|20|7f))*(?:%2f|%5c)|%(?:[01][0-9a-f]|7f)/
 
 /** The text as a Location may hold it; null where a browser must not go. Takes bytes as Latin-1. */
 export function safeTarget(text: string, rules: RedirectRules): string | null {
-  if (text.length === 0 || text.length > MAX_LENGTH || CONTROL.test(text)) return null;
+  if (text.length === 0 || text.length > MAX_LENGTH || UNUSABLE.test(text)) return null;
   const printable = text.replaceAll(UNPRINTABLE, escapeByte);
   const isSafe = text.startsWith('/') ? isSafePath(text, printable) : isSafeUrl(printable, rules);
   return isSafe ? printable : null;
@@ -74,6 +75,5 @@ function resolve(text: string, base: string | undefined): URL | null {
 }
 
 function escapeByte(character: string): string {
-  const code = character.charCodeAt(0);
-  return code < 256 ? `%${code.toString(16).toUpperCase().padStart(2, '0')}` : encodeURIComponent(character);
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ALICE, createRig } from './_rig.ts';
+import { PosternError } from '../../core/errors.ts';
+import { ALICE, answerOfProvider, createRig, type Rig, type RigOptions } from './_rig.ts';
 
 const APP = 'https://app.example.com';
 
@@ -27,4 +28,220 @@ test('start() leads to the provider with state, nonce and an S256 challenge, cal
     [...rig.sessions.values()].map(({ email }) => email),
     [ALICE.email],
   );
+});
+
+test('start() lets several tabs sign in, one after the other, without per-request cookies', async () => {
+  const rig = createRig();
+  const browser = rig.browser();
+  const away = [];
+  for (const path of ['/one', '/two', '/three'])
+    away.push(await browser.open(`${APP}/oauth2/start?rd=${encodeURIComponent(path)}`));
+  assert.equal(browser.cookies('app.example.com').length, 1);
+  for (const [at, path] of [
+    [1, '/two'],
+    [0, '/one'],
+    [2, '/three'],
+  ] as const) {
+    const landed = await browser.open(answerOfProvider(rig, away[at]?.location ?? '', ALICE));
+    assert.deepEqual([landed.status, landed.location], [302, path]);
+  }
+  assert.equal(rig.redeemed.length, 3);
+  assert.equal(rig.sessions.size, 1, 'each sign-in ends the one before');
+  assert.ok(!browser.cookies('app.example.com').some((one) => one.includes('_csrf')));
+});
+
+test('callback() of a tab whose cookie another tab overwrote goes on with the session of that one', async () => {
+  const rig = createRig();
+  const browser = rig.browser();
+  const first = await createRigTab(rig, '/one');
+  await browser.signIn(`${APP}/oauth2/start?rd=%2Ftwo`);
+  const landed = await browser.open(answerOfProvider(rig, first, ALICE));
+  assert.deepEqual([landed.status, landed.location, rig.redeemed.length], [302, '/one', 1]);
+});
+
+async function createRigTab(rig: Rig, path: string): Promise<string> {
+  const away = await rig.browser().open(`${APP}/oauth2/start?rd=${encodeURIComponent(path)}`);
+  return away.location ?? '';
+}
+
+test('start() remembers so many sign-ins at once and no more', async () => {
+  const rig = createRig();
+  const browser = rig.browser();
+  const away = [];
+  for (let i = 0; i < 30; i++) away.push(await browser.open(`${APP}/oauth2/start?rd=%2F${i}`));
+  const [cookie = ''] = browser.cookies('app.example.com');
+  assert.ok(cookie.length < 1_000, `${cookie.length} bytes`);
+  assert.equal((await browser.open(answerOfProvider(rig, away[0]?.location ?? '', ALICE))).status, 403);
+  assert.equal((await browser.open(answerOfProvider(rig, away[24]?.location ?? '', ALICE))).status, 302);
+});
+
+for (const [limit, most] of [
+  [0, 10],
+  [2, 2],
+  [1, 1],
+] as const) {
+  test(`start() keeps ${most} cookies with cookie-csrf-per-request and a limit of ${limit}, the newest`, async () => {
+    const rig = createRig({ settings: { cookie: { csrfPerRequest: true, csrfPerRequestLimit: limit } } });
+    const browser = rig.browser();
+    const away = [];
+    for (let i = 0; i < 15; i++) {
+      away.push(await browser.open(`${APP}/oauth2/start?rd=%2F${i}`));
+      rig.advance(1_000);
+    }
+    assert.equal(browser.cookies('app.example.com').length, most);
+    const state = new URL(away[14]?.location ?? '').searchParams.get('state') ?? '';
+    assert.match(browser.cookies('app.example.com').join(), new RegExp(`_oauth2_proxy_${state.slice(0, 8)}_csrf=`));
+    for (let i = 14; i > 14 - most; i--)
+      assert.equal((await browser.open(answerOfProvider(rig, away[i]?.location ?? '', ALICE))).location, `/${i}`);
+    assert.equal(
+      (await browser.open(answerOfProvider(rig, away[14 - most]?.location ?? '', ALICE))).status,
+      302,
+      'signed in by then',
+    );
+    assert.equal(rig.redeemed.length, most);
+  });
+}
+
+test('start() takes redirect_uri from the request, from redirect-url, relative, https where cookies are Secure', async () => {
+  const uriOf = async (settings: RigOptions['settings'], url: string): Promise<string | undefined> => {
+    const rig = createRig({ settings: settings ?? {} });
+    await rig.browser().open(`${url}/oauth2/start`);
+    return rig.wishes[0]?.redirectUri;
+  };
+  assert.equal(await uriOf({}, 'http://app.example.com:8080'), 'https://app.example.com:8080/oauth2/callback');
+  assert.equal(
+    await uriOf({ cookie: { secure: false } }, 'http://app.example.com'),
+    'http://app.example.com/oauth2/callback',
+  );
+  const configured = (callbackUrl: string, isRelative = false): RigOptions['settings'] => ({
+    redirects: { callbackUrl, isRelative },
+  });
+  assert.equal(await uriOf(configured('https://auth.example.com/cb'), APP), 'https://auth.example.com/cb');
+  assert.equal(await uriOf(configured('https://auth.example.com'), APP), 'https://auth.example.com/oauth2/callback');
+  assert.equal(await uriOf(configured('/cb'), APP), `${APP}/cb`);
+  assert.equal(await uriOf(configured('/cb', true), APP), '/cb');
+});
+
+test('start() says 400 to an address that it cannot read, and 503 where the provider does not answer', async () => {
+  const browser = createRig().browser();
+  assert.equal((await browser.open(`${APP}/oauth2/start?rd=%zz`)).status, 400);
+  assert.equal((await browser.open(`${APP}/oauth2/start?rd=https://app.example.com/?q=100%`)).status, 302);
+  const rig = createRig({
+    provider: { loginUrl: () => Promise.resolve({ kind: 'unavailable', message: 'ECONNREFUSED' }) },
+  });
+  const answer = await rig.browser().open(`${APP}/oauth2/start?rd=%2Fx`);
+  assert.equal(answer.status, 503);
+  assert.ok(answer.body.includes('Example ID does not answer'));
+  assert.ok(!answer.body.includes('ECONNREFUSED'));
+});
+
+test('start() works with encode-state, and asks for no nonce and no PKCE where the provider has none', async () => {
+  const rig = createRig({
+    settings: { redirects: { encodeState: true } },
+    provider: {
+      codeChallengeMethod: () => null,
+      usesNonce: false,
+      redeem: (wish) => {
+        rig.redeemed.push(wish);
+        return Promise.resolve({ kind: 'ok', value: ALICE });
+      },
+    },
+  });
+  const landed = await rig.browser().signIn(`${APP}/oauth2/start?rd=%2Fx`);
+  assert.equal(landed.location, '/x');
+  assert.match(rig.wishes[0]?.state ?? '', /^[\w-]+$/);
+  assert.deepEqual([rig.wishes[0]?.nonce, rig.wishes[0]?.codeChallenge], [null, null]);
+  assert.deepEqual([rig.redeemed[0]?.nonce, rig.redeemed[0]?.codeVerifier], [null, null]);
+});
+
+test('callback() takes a form_post, hands iss on, and is read by its own method alone', async () => {
+  const rig = createRig();
+  const browser = rig.browser();
+  const away = await browser.open(`${APP}/oauth2/start?rd=%2Fx`);
+  const back = new URL(answerOfProvider(rig, away.location ?? '', ALICE));
+  back.searchParams.set('iss', 'https://id.example.net');
+  const landed = await browser.open(`${APP}/oauth2/callback?state=a&error=b`, { body: back.searchParams.toString() });
+  assert.deepEqual([landed.status, landed.location], [302, '/x']);
+  assert.equal(rig.redeemed[0]?.issuer, 'https://id.example.net');
+});
+
+test('callback() answers as oauth2-proxy does where something is missing', async () => {
+  const rig = createRig();
+  const cases: [query: string, status: number][] = [
+    ['', 500],
+    ['?error=', 500],
+    ['?state=x', 500],
+    ['?code=1&state=a:/x', 403],
+    ['?error=access_denied', 403],
+    ['?error=access_denied&state=a:/x', 403],
+  ];
+  for (const [query, status] of cases)
+    assert.equal((await rig.browser().open(`${APP}/oauth2/callback${query}`)).status, status, query);
+  const browser = rig.browser();
+  const back = new URL(answerOfProvider(rig, (await browser.open(`${APP}/oauth2/start`)).location ?? '', ALICE));
+  back.searchParams.set('code', '');
+  assert.equal((await browser.open(back.href)).status, 500);
+  back.searchParams.set('code', 'unknown');
+  assert.equal((await browser.open(back.href)).status, 500);
+});
+
+test('callback() shows what the provider refused without its words, and leads back', async () => {
+  const rig = createRig();
+  const answer = await rig.browser().signIn(`${APP}/oauth2/start?rd=%2Fx%3Fy`, null);
+  assert.equal(answer.status, 403);
+  assert.ok(answer.body.includes('/oauth2/start?rd=%2Fx%3Fy&amp;postern_switch=1'));
+  assert.ok(!answer.body.includes('access_denied'));
+  assert.equal(answer.cookies[0], '_oauth2_proxy_csrf=; Path=/; Max-Age=0; HttpOnly; Secure');
+  const shown = createRig({ settings: { pages: { showsDebug: true } } });
+  assert.ok((await shown.browser().signIn(`${APP}/oauth2/start`, null)).body.includes('access_denied'));
+});
+
+test('callback() says 503 and keeps the begin where the provider does not answer, so that a reload works', async () => {
+  let isDown = true;
+  const rig: Rig = createRig({
+    provider: {
+      redeem: () =>
+        Promise.resolve(isDown ? { kind: 'unavailable', message: 'timeout' } : { kind: 'ok', value: ALICE }),
+    },
+  });
+  const browser = rig.browser();
+  const back = answerOfProvider(rig, (await browser.open(`${APP}/oauth2/start?rd=%2Fx`)).location ?? '', ALICE);
+  assert.equal((await browser.open(back)).status, 503);
+  isDown = false;
+  assert.equal((await browser.open(back)).location, '/x');
+});
+
+test('a store that does not answer is 503 at callback and sign_out, and clears no cookie', async () => {
+  const down = (): never => {
+    throw new PosternError('STORE_UNAVAILABLE', 'Redis does not answer');
+  };
+  const rig = createRig({
+    keeper: { open: () => Promise.reject(new PosternError('STORE_UNAVAILABLE', 'down')), end: async () => down() },
+  });
+  const browser = rig.browser();
+  const answer = await browser.signIn(`${APP}/oauth2/start`);
+  assert.equal(answer.status, 503);
+  const out = await browser.open(`${APP}/oauth2/sign_out`);
+  assert.deepEqual([out.status, out.cookies], [503, []]);
+});
+
+test('whoever is signed in and not let in never goes round in circles', async () => {
+  const rig = createRig({ judge: () => ({ kind: 'denied', reason: 'e-mail domain' }) });
+  const browser = rig.browser();
+  let answer = await browser.open(`${APP}/oauth2/start?rd=%2Fx`);
+  answer = await browser.open(answerOfProvider(rig, answer.location ?? '', ALICE));
+  assert.deepEqual(
+    [answer.status, answer.location],
+    [403, null],
+    'a page, and no way that a browser follows by itself',
+  );
+  assert.ok(answer.body.includes('alice@example.com'));
+  assert.ok(answer.body.includes('Use another account'));
+  assert.ok(!/http-equiv="refresh"|<script/i.test(answer.body));
+  assert.equal(rig.sessions.size, 0);
+  assert.deepEqual(rig.events.at(-1)?.kind === 'refused' && [rig.events.at(-1)], rig.events.slice(-1));
+  await browser.open(`${APP}/oauth2/start?rd=%2Fx&postern_switch=1`);
+  assert.equal(rig.wishes.at(-1)?.switchesAccount, true);
+  const page = await browser.open(`${APP}/x`, { asks: true });
+  assert.equal(page.status, 403);
 });

@@ -37,11 +37,16 @@ interface PageFacts {
   readonly problem?: string;
 }
 
-/** Signs this browser out on the way: who sees the page is nobody (CVE-2026-34454). */
+/**
+ * Signs this browser out on the way: who sees the page is nobody (CVE-2026-34454). Not where an image or a fetch
+ * gets the page that nobody sees: a late one would throw out the session that another tab has just opened.
+ */
 function sendPage(context: FlowContext, request: FrontRequest, facts: PageFacts): void {
   const { status, redirect, user = '', problem = null } = facts;
   const answer = context.view.signIn(request, { status, redirect, user, problem });
-  const cookies = context.keeper.clear(request.exchange.request.headers, placeOf(request));
+  const { headers } = request.exchange.request;
+  const isSeen = (headers.get('sec-fetch-dest') ?? 'document') === 'document';
+  const cookies = isSeen ? context.keeper.clear(headers, placeOf(request)) : [];
   sendAnswer(request, answer, cookies);
 }
 

@@ -24,7 +24,7 @@ export interface SignInFacts {
 }
 
 const FRAGMENT_SCRIPT =
-  'if(location.hash)for(const i of document.getElementsByName("rd"))if(!i.value.includes("#"))i.value+=location.hash';
+  'if(location.hash)for(const i of document.getElementsByName("rd"))i.value=i.value.split("#",1)[0]+location.hash';
 const SCRIPT_ELEMENT = trusted(`<script>${FRAGMENT_SCRIPT}</script>`);
 
 /** Source expression for `script-src`. */
