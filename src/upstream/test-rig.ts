@@ -167,6 +167,7 @@ export class FakeExchange implements Exchange {
       hasEncodedSlash: false,
       upgrade: null,
       expectsContinue: false,
+      target: `${request.path ?? '/'}${request.query ?? ''}`,
       ...head,
       headers: HeaderBlock.from(headers),
     };

@@ -66,6 +66,8 @@ export interface RequestHead {
   readonly path: string;
   /** With its "?", byte for byte as received; "" where there is none. */
   readonly query: string;
+  /** Path and query byte for byte as received: for answers that depend on how a path was spelled. Never sent upstream. */
+  readonly target: string;
   /** Lower-case host without port and trailing dot; IPv6 in brackets. */
   readonly host: string;
   /** From the Host field or :authority; null where none was given. */

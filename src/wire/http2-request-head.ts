@@ -37,6 +37,7 @@ export class Http2RequestHead implements RequestHead {
   readonly method: string;
   readonly path: string;
   readonly query: string;
+  readonly target: string;
   readonly host: string;
   readonly port: number | null;
   readonly version = '2' as const;
@@ -53,6 +54,7 @@ export class Http2RequestHead implements RequestHead {
     this.method = pseudo.protocol === null ? (pseudo.method as string) : 'GET';
     this.path = target.path;
     this.query = target.query;
+    this.target = target.raw;
     this.host = authority.host;
     this.port = authority.port;
     this.headers = fields.headers;

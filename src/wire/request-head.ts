@@ -28,6 +28,7 @@ export class Http1RequestHead implements RequestHead {
   readonly method: string;
   readonly path: string;
   readonly query: string;
+  readonly target: string;
   readonly host: string;
   readonly port: number | null;
   readonly version: '1.0' | '1.1';
@@ -43,6 +44,7 @@ export class Http1RequestHead implements RequestHead {
     this.method = line.method;
     this.path = target.path;
     this.query = target.query;
+    this.target = target.raw;
     this.host = authority.host;
     this.port = authority.port;
     this.version = line.version;

@@ -12,6 +12,8 @@ export interface RequestTarget {
   /** With its "?", or "". */
   readonly query: string;
   readonly hasEncodedSlash: boolean;
+  /** Path and query byte for byte, of whatever form. */
+  readonly raw: string;
   /** Of absolute form, else null. */
   readonly authority: Authority | null;
   /** Of absolute form: what its scheme means where the authority names no port. */
@@ -42,7 +44,7 @@ export function parsePathAndQuery(method: string, target: string): RequestTarget
 
 function parseAsterisk(method: string): RequestTarget {
   if (method !== 'OPTIONS') throw new HttpSyntaxError('target-asterisk');
-  return { path: '*', query: '', hasEncodedSlash: false, authority: null, defaultPort: null };
+  return { path: '*', query: '', hasEncodedSlash: false, raw: '*', authority: null, defaultPort: null };
 }
 
 function parseAbsolute(method: string, target: string): RequestTarget {
@@ -56,7 +58,7 @@ function parseAbsolute(method: string, target: string): RequestTarget {
   if (to < target.length) return parseFrom(target, to, authority, defaultPort);
   // RFC 9112 section 3.2.4: OPTIONS for the server as a whole, as a proxy is asked for it.
   const path = method === 'OPTIONS' ? '*' : '/';
-  return { path, query: '', hasEncodedSlash: false, authority, defaultPort };
+  return { path, query: '', hasEncodedSlash: false, raw: path, authority, defaultPort };
 }
 
 // oxlint-disable-next-line max-params -- one plain record for every form keeps the hot path monomorphic
@@ -72,7 +74,8 @@ function parseFrom(
   if (found.path.charCodeAt(0) !== SLASH) throw new HttpSyntaxError('target-form');
   const query = question === target.length ? '' : target.slice(question);
   checkQuery(query);
-  return { path: found.path, query, hasEncodedSlash: found.hasEncodedSlash, authority, defaultPort };
+  const raw = from === 0 ? target : target.slice(from);
+  return { path: found.path, query, hasEncodedSlash: found.hasEncodedSlash, raw, authority, defaultPort };
 }
 
 const ROOT: CanonicalPath = { path: '/', hasEncodedSlash: false };
