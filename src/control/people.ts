@@ -116,17 +116,20 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
     },
     'people.known': () => knownPeople(deps),
     'user.unpin': ({ name }) => unpin(deps, name),
-    'sessions.list': async () =>
-      (await deps.sessions.list()).map((session) => ({
-        id: session.key.slice(0, SHORT_ID),
-        user: `${session.person.provider}:${session.person.name}`,
-        hosts: session.hosts,
-        createdAt: session.createdAt,
-        lastSeenAt: session.lastSeenAt,
-        expiresAt: session.expiresAt,
-      })),
+    'sessions.list': () => listSessions(deps.sessions),
     'sessions.revoke': (input) => revoke(deps, input),
   };
+}
+
+export async function listSessions(sessions: Pick<Sessions, 'list'>): Promise<readonly SessionLine[]> {
+  return (await sessions.list()).map((session) => ({
+    id: session.key.slice(0, SHORT_ID),
+    user: `${session.person.provider}:${session.person.name}`,
+    hosts: session.hosts,
+    createdAt: session.createdAt,
+    lastSeenAt: session.lastSeenAt,
+    expiresAt: session.expiresAt,
+  }));
 }
 
 /** As rules compare it: what no rule could match is refused. */
@@ -152,19 +155,23 @@ async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): 
   if (input.user !== undefined) {
     const name = input.user.replace(/^local:(user:)?/, '');
     const full = readFullName(name);
-    if (full !== null) return { revoked: await revokeByName(deps, full) };
+    if (full !== null) return { revoked: await revokeByName(deps.sessions, full) };
     const account = await findAccount(deps.accounts, name);
     const { provider, subject } = deps.accounts.personOf(account, []);
     return { revoked: await deps.sessions.revokeByPerson(provider, subject) };
   }
-  const id = input.id ?? '';
-  const found = id.length < 4 ? [] : (await deps.sessions.list()).filter((session) => session.key.startsWith(id));
+  return { revoked: await revokeById(deps.sessions, input.id ?? '') };
+}
+
+/** By the id that `sessions list` shows, or more of it. */
+export async function revokeById(sessions: Pick<Sessions, 'list' | 'revoke'>, id: string): Promise<number> {
+  const found = id.length < 4 ? [] : (await sessions.list()).filter((session) => session.key.startsWith(id));
   const [only] = found;
   if (only === undefined)
     throw refusal(`Cannot revoke session "${id}": no session has this id; "postern sessions list" shows them`);
   if (found.length > 1)
     throw refusal(`Cannot revoke session "${id}": ${found.length} sessions begin so; write more of the id`);
-  return { revoked: await deps.sessions.revoke(only.key) };
+  return sessions.revoke(only.key);
 }
 
 interface FullName {
@@ -179,7 +186,10 @@ function readFullName(text: string): FullName | null {
 }
 
 /** People of providers have no account here: they are found by their sessions. */
-async function revokeByName({ sessions }: PeopleDeps, { provider, name }: FullName): Promise<number> {
+export async function revokeByName(
+  sessions: Pick<Sessions, 'list' | 'revokeByPerson'>,
+  { provider, name }: FullName,
+): Promise<number> {
   const people = (await sessions.list())
     .map(({ person }) => person)
     .filter((person) => person.provider === provider && person.name === name);
@@ -197,7 +207,7 @@ async function unpin(deps: PeopleDeps, text: string): Promise<{ name: string; re
   const { provider, name } = full;
   if (!(await deps.sessions.unpinName(provider, name)))
     throw refusal(`Cannot unpin "${provider}:${name}": the name is not pinned to anybody`);
-  const revoked = await revokeByName(deps, full).catch(() => 0);
+  const revoked = await revokeByName(deps.sessions, full).catch(() => 0);
   return { name: `${provider}:${name}`, revoked };
 }
 

@@ -7,6 +7,7 @@ export interface ListenTarget {
   readonly host: string | null;
   readonly port: number;
   readonly fd?: number;
+  readonly path?: string;
 }
 
 const FIRST_FREE_PORT = 1024;
@@ -18,7 +19,8 @@ export function listenError(on: ListenTarget, cause: unknown): PosternError {
   return new PosternError('LISTEN_FAILED', message, { address: name, code }, cause);
 }
 
-function spelled({ host, port }: ListenTarget): string {
+function spelled({ host, port, path }: ListenTarget): string {
+  if (path !== undefined) return `unix:${path}`;
   if (host === null) return `:${port}`;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
@@ -26,12 +28,16 @@ function spelled({ host, port }: ListenTarget): string {
 function reasonOf(on: ListenTarget, code: string): string {
   switch (code) {
     case 'EADDRINUSE':
+      if (on.path !== undefined) return 'another program listens on it; stop that one, or name another file';
       return `another program has it; find it with "ss -ltnp sport = :${on.port}" and stop it, or set another port under listen`;
     case 'EACCES':
     case 'EPERM':
+      if (on.path !== undefined) return 'this user may not make the file; give it the folder, or name another one';
       return on.port < FIRST_FREE_PORT
         ? `port ${on.port} needs CAP_NET_BIND_SERVICE; run it by "postern install" (systemd grants it), or set a port from 1024 under listen`
         : 'the system does not allow it; check its security policy (SELinux, AppArmor, seccomp)';
+    case 'ENOENT':
+      return 'its folder does not exist; make it, or name another one';
     case 'EADDRNOTAVAIL':
       return 'this machine does not have that address; write one of its own, or leave it out to listen on all';
     case 'EAFNOSUPPORT':

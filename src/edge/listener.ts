@@ -17,7 +17,7 @@ import { type IpSet, normaliseIp } from '../core/ip-address.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 
 /** What a codec gives back for a connection that it took. */
@@ -71,6 +71,8 @@ export interface TransportOptions {
   readonly challengeFor?: (serverName: string | null) => SecureContext | null;
   /** 48 bytes, shared by all workers. */
   readonly ticketKeys: Buffer;
+  /** OpenSSL's list, in place of the usual suites. */
+  readonly ciphers?: string;
   readonly serve: ServeConnection;
   readonly onRefused: (refusal: Refusal) => void;
   /** For metrics: accepted by scheme, refused by reason, TLS handshakes by result. */
@@ -89,6 +91,8 @@ export interface ListenOn {
   readonly tls: boolean;
   /** A socket that is listening already (systemd). */
   readonly fd?: number;
+  /** A unix socket, in place of host and port. */
+  readonly path?: string;
   /** Shares the port with the other workers. */
   readonly reusePort?: boolean;
   /** What requests that come by it are told; as ListenerTraits says by default. */
@@ -118,6 +122,7 @@ const MAX_SPREAD_MS = 5_000;
 class Listener implements ListenerTraits {
   tls: boolean;
   redirectsToHttps: boolean;
+  isLocalSocket = false;
   isRetired = false;
 
   constructor({ tls, redirectsToHttps = true }: ListenOn) {
@@ -164,6 +169,7 @@ export class Transport {
       minVersion: () => settings().minVersion,
       http2: () => settings().http2,
       ticketKeys: options.ticketKeys,
+      ...(options.ciphers !== undefined && { ciphers: options.ciphers }),
       onFailed: () => options.onCount?.('handshakes', 'failed'),
     });
   }
@@ -186,9 +192,12 @@ export class Transport {
     await startListening(server, on);
     server.on('error', (error) => this.#acceptFailed(error));
     this.#servers.add(server);
-    const address = server.address() as AddressInfo;
+    const address = server.address();
+    // Node knows no address of an inherited unix socket.
+    const port = address === null || typeof address === 'string' ? null : address.port;
+    listener.isLocalSocket = port === null;
     return {
-      port: address.port,
+      port: port ?? 0,
       change: (to) => void Object.assign(listener, to),
       retire: () => this.#retire(server, listener),
       close: () => this.#closeServer(server),
@@ -454,7 +463,8 @@ function tryListening(server: net.Server, on: ListenOn, reusePort: boolean): Pro
       resolve();
     };
     const host = on.host === null ? {} : { host: on.host };
-    if (on.fd === undefined) server.listen({ ...host, port: on.port, reusePort, backlog: BACKLOG }, onListening);
+    if (on.path !== undefined) server.listen({ path: on.path, backlog: BACKLOG }, onListening);
+    else if (on.fd === undefined) server.listen({ ...host, port: on.port, reusePort, backlog: BACKLOG }, onListening);
     else server.listen({ fd: on.fd, backlog: BACKLOG }, onListening);
   });
 }

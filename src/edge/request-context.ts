@@ -17,6 +17,8 @@ import type { Site } from './site.ts';
 export interface ListenerTraits {
   /** False on a listener with `tls: off`: another TLS terminator is in front, and what it says counts. */
   readonly redirectsToHttps: boolean;
+  /** A unix socket: its peers have no address, and whoever may open it was let in by the file system. */
+  readonly isLocalSocket: boolean;
 }
 
 export class RequestContext {

@@ -46,6 +46,8 @@ export interface TlsServersOptions {
   readonly http2: () => boolean;
   /** 48 bytes, the same in all workers. */
   readonly ticketKeys: Buffer;
+  /** OpenSSL's list, in place of the usual suites. */
+  readonly ciphers?: string;
   /** For metrics. */
   readonly onFailed?: () => void;
 }
@@ -143,7 +145,7 @@ export class TlsServers {
     const options: tls.TlsOptions = {
       ...(pair === null ? {} : { cert: pair.cert, key: pair.key }),
       minVersion: this.#options.minVersion(),
-      ciphers: TLS_CIPHERS,
+      ciphers: this.#options.ciphers ?? TLS_CIPHERS,
       ecdhCurve: TLS_GROUPS,
       sessionIdContext: id,
       sessionTimeout: TICKET_LIFETIME_S,

@@ -6,7 +6,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { HashPool } from './hash-pool.ts';
 
 export interface ServicePasswordsDeps {
-  readonly pool: HashPool;
+  readonly pool: Pick<HashPool, 'verify'>;
   /** Name -> hashes, of the running document. */
   readonly services: () => ReadonlyMap<string, readonly string[]>;
 }
