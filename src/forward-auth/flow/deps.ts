@@ -31,8 +31,8 @@ export type Verdict =
   | { readonly kind: 'denied'; readonly reason: string };
 
 export interface PasswordFile {
-  /** `busy`: too many hashes at once; nothing was compared. */
-  readonly verify: (user: string, password: string) => Promise<'ok' | 'wrong' | 'busy'>;
+  /** `busy`: too many hashes at once; nothing was compared. `ip` pays for the hashing; null: unknown. */
+  readonly verify: (user: string, password: string, ip: string | null) => Promise<'ok' | 'wrong' | 'busy'>;
 }
 
 export type FlowEvent =

@@ -89,7 +89,7 @@ async function checkPassword(context: FlowContext, attempt: Attempt): Promise<vo
     const seconds = Math.ceil(turn.retryAfterMs / 1_000);
     return refuse(429, 'Too many tries', texts.signIn.wait(texts.seconds(seconds)));
   }
-  const verdict = await passwords.verify(user, password);
+  const verdict = await passwords.verify(user, password, request.clientIp);
   if (verdict === 'busy') {
     attempts.cancel(user, request.clientIp);
     return refuse(503, 'Too many passwords are being checked', texts.signIn.busy);

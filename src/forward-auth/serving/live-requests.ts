@@ -1,0 +1,127 @@
+/**
+ * Requests that last: WebSockets, event streams, downloads. Whoever is still there after a moment is asked
+ * about again and again; when the session is revoked, over, or no longer let in, the connection is closed.
+ */
+import { PosternError } from '../../core/errors.ts';
+import { Roster } from '../../core/roster.ts';
+import type { Tunnel } from '../../wire/tunnel.ts';
+import type { AuthSession } from '../auth-session.ts';
+import type { Found, SessionKeeper } from '../ports.ts';
+import type { Admission } from './admission.ts';
+import type { ServedRequest } from './served-request.ts';
+import type { Who } from './session-chain.ts';
+
+export interface LiveRequestsDeps {
+  readonly keeper: Pick<SessionKeeper, 'find'>;
+  readonly admission: Pick<Admission, 'admits'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Short requests are never looked at. */
+const SHORT_MS = 200;
+const RECHECK_MS = 500;
+/** A keeper that must ask elsewhere is asked this often for one connection. */
+const REMOTE_RECHECK_MS = 5_000;
+/** So long a store may be away before what it let in is closed. */
+const STALE_MS = 60_000;
+
+interface Watched {
+  nextAt: number;
+  confirmedAt: number;
+  isAsking: boolean;
+}
+
+export class LiveRequests {
+  readonly #deps: LiveRequestsDeps;
+  readonly #young = new Roster<ServedRequest>();
+  readonly #watched = new Map<ServedRequest, Watched>();
+  readonly #tunnels = new Map<ServedRequest, Tunnel>();
+
+  constructor(deps: LiveRequestsDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#young.size + this.#watched.size;
+  }
+
+  get tunnels(): number {
+    return this.#tunnels.size;
+  }
+
+  begin(request: ServedRequest, who: Who): void {
+    // What a skip rule let through depends on nobody.
+    if (who.kind !== 'session' || request.session === null) return;
+    request.credential = who.credential;
+    this.#young.add(request);
+  }
+
+  setTunnel(request: ServedRequest, tunnel: Tunnel): void {
+    this.#tunnels.set(request, tunnel);
+  }
+
+  end(request: ServedRequest): void {
+    this.#young.remove(request);
+    this.#watched.delete(request);
+    this.#tunnels.delete(request);
+  }
+
+  /** Call it about four times a second, with `performance.now()`. */
+  tick(monotonic: number): void {
+    const now = this.#deps.now();
+    for (const request of this.#young.take(({ exchange }) => monotonic - exchange.startedAt >= SHORT_MS))
+      this.#watched.set(request, { nextAt: now, confirmedAt: now, isAsking: false });
+    for (const [request, entry] of this.#watched) {
+      if (entry.isAsking || now < entry.nextAt) continue;
+      entry.nextAt = now + RECHECK_MS;
+      this.#recheck(request, entry, now);
+    }
+  }
+
+  #recheck(request: ServedRequest, entry: Watched, now: number): void {
+    if (request.credential === 'session') {
+      this.#askKeeper(request, entry, now);
+      return;
+    }
+    const session = request.session as AuthSession;
+    if (session.expiresOn !== null && session.expiresOn <= now) this.#close(request, 'the token has expired');
+    else if (!this.#deps.admission.admits(session)) this.#close(request, 'no longer let in');
+  }
+
+  #askKeeper(request: ServedRequest, entry: Watched, now: number): void {
+    const found = this.#deps.keeper.find(request.exchange.request.headers);
+    if (!(found instanceof Promise)) {
+      this.#settle(request, entry, found);
+      return;
+    }
+    entry.isAsking = true;
+    entry.nextAt = now + REMOTE_RECHECK_MS;
+    found
+      .catch((): Found => ({ kind: 'unavailable' }))
+      .then((late) => {
+        entry.isAsking = false;
+        if (this.#watched.has(request)) this.#settle(request, entry, late);
+      })
+      .catch(() => this.#close(request, 'the session cannot be looked up'));
+  }
+
+  #settle(request: ServedRequest, entry: Watched, found: Found): void {
+    const now = this.#deps.now();
+    if (found.kind === 'unavailable') {
+      if (now - entry.confirmedAt > STALE_MS) this.#close(request, 'the session cannot be looked up');
+      return;
+    }
+    entry.confirmedAt = now;
+    if (found.kind === 'absent') this.#close(request, 'the session is over');
+    else if (!this.#deps.admission.admits(found.session)) this.#close(request, 'no longer let in');
+  }
+
+  #close(request: ServedRequest, reason: string): void {
+    const tunnel = this.#tunnels.get(request);
+    this.#watched.delete(request);
+    request.closedFor = reason;
+    if (tunnel === undefined) request.exchange.abort(new PosternError('ACCESS_DENIED', `Closed: ${reason}`));
+    else tunnel.close();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * A request's way through forward-auth: clean path, HTTPS, health, endpoints below the prefix, then the app.
+ * Everything that fails unexpectedly ends in 500, never in an open door.
+ */
+import { PosternError } from '../../core/errors.ts';
+import { HeaderBlock } from '../../wire/header-block.ts';
+import { cleanTargetOf, ownPathOf } from './own-path.ts';
+import { FixedAnswer, INTERNAL_ERROR, OK, ROBOTS } from './plain-answer.ts';
+import { ServedRequest } from './served-request.ts';
+import type { Exchange, ExchangeOutcome } from '../../wire/exchange.ts';
+import type { Flow } from '../ports.ts';
+import type { Settings } from '../settings.ts';
+import type { AnswerWho } from './auth-endpoint.ts';
+import type { FrontTrust } from './front-trust.ts';
+import type { SessionChain, Who } from './session-chain.ts';
+
+export interface ServeDeps {
+  readonly settings: Pick<Settings, 'paths' | 'server' | 'trust'>;
+  readonly trust: FrontTrust;
+  readonly chain: SessionChain;
+  readonly check: AnswerWho;
+  readonly userinfo: AnswerWho;
+  readonly app: AnswerWho;
+  readonly flow: Flow;
+  /** Null: ready. Else what is missing, in words that a stranger may read. */
+  readonly notReady: () => string | null | Promise<string | null>;
+  readonly nextRequestId: (said: string | undefined) => string;
+  readonly onBegin: () => void;
+  readonly onEnd: (request: ServedRequest, outcome: ExchangeOutcome) => void;
+  readonly onDefect: (request: ServedRequest, error: unknown) => void;
+}
+
+/** `isLocalSocket`: it came by a unix socket. */
+export type ServeExchange = (exchange: Exchange, isLocalSocket: boolean) => void;
+
+export function createServe(deps: ServeDeps): ServeExchange {
+  const { trust, settings } = deps;
+  const { requestIdHeader } = settings.trust;
+  const route = createRoute(deps);
+  return (exchange, isLocalSocket) => {
+    const id = deps.nextRequestId(exchange.request.headers.get(requestIdHeader));
+    const request = new ServedRequest(exchange, id, trust, trust.peerOf(exchange.connection, isLocalSocket));
+    deps.onBegin();
+    exchange.onClose = (outcome) => {
+      request.isOver = true;
+      deps.onEnd(request, outcome);
+    };
+    try {
+      route(request);
+    } catch (error) {
+      fail(deps, request, error);
+    }
+  };
+}
+
+function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
+  const { settings, flow } = deps;
+  const { paths, server } = settings;
+  const authPath = `${paths.prefix}/auth`;
+  const statics = `${paths.prefix}/static/`;
+  const answerBy = new Map<string, (request: ServedRequest) => void>([
+    [`${paths.prefix}/sign_in`, (request) => void flow.signIn(request)],
+    [`${paths.prefix}/start`, (request) => void flow.start(request)],
+    [`${paths.prefix}/callback`, (request) => void flow.callback(request)],
+    [`${paths.prefix}/sign_out`, (request) => identify(deps, request, signOut)],
+    [`${paths.prefix}/userinfo`, (request) => identify(deps, request, deps.userinfo)],
+    ['/robots.txt', ({ exchange }) => ROBOTS.send(exchange)],
+    [paths.ready, (request) => answerReady(deps, request)],
+    // The last one wins, as the first in the original's chain.
+    [paths.ping, (request) => answerPing(deps, request)],
+  ]);
+  const signOut: AnswerWho = (request, who) => {
+    request.session = who.kind === 'session' ? who.session : null;
+    void flow.signOut(request, request.session);
+  };
+  return (request) => {
+    const { exchange } = request;
+    const cleanTarget = cleanTargetOf(exchange.request);
+    if (cleanTarget !== null) return redirect(exchange, 301, cleanTarget);
+    if (server.forceHttps && request.scheme === 'http') return forceHttps(deps, request);
+    const path = ownPathOf(exchange.request);
+    if (path === authPath) return identify(deps, request, deps.check);
+    const answer = answerBy.get(path);
+    if (answer !== undefined) answer(request);
+    else if (path.startsWith(statics)) flow.sendStatic(request);
+    else identify(deps, request, deps.app);
+  };
+}
+
+/** Answered in the same turn wherever the session is known. */
+function identify(deps: ServeDeps, request: ServedRequest, then: AnswerWho): void {
+  const who = deps.chain(request);
+  if (!(who instanceof Promise)) {
+    then(request, who);
+    return;
+  }
+  const go = (late: Who): void => {
+    if (request.isOver) return;
+    then(request, late);
+  };
+  who.then(go).catch((error: unknown) => fail(deps, request, error));
+}
+
+function answerPing(deps: ServeDeps, request: ServedRequest): void {
+  const { exchange } = request;
+  const { pingUserAgent } = deps.settings.paths;
+  request.decision = 'ping';
+  // CVE-2026-34457: the User-Agent narrows the path down, it never replaces it.
+  const isAsked = pingUserAgent === null || exchange.request.headers.get('user-agent') === pingUserAgent;
+  if (isAsked) OK.send(exchange);
+  else identify(deps, request, deps.app);
+}
+
+function answerReady({ notReady }: ServeDeps, { exchange }: ServedRequest): void {
+  const tell = (why: string | null): void => {
+    if (why === null) OK.send(exchange);
+    else new FixedAnswer(500, `error: ${why}\n`).send(exchange);
+  };
+  Promise.resolve(notReady())
+    .then(tell)
+    .catch(() => INTERNAL_ERROR.send(exchange));
+}
+
+/** A port that the visitor typed is of the plain listener: ours for HTTPS takes its place. */
+function forceHttps({ settings: { server } }: ServeDeps, { exchange, authority }: ServedRequest): void {
+  const port = /:(\d+)$/.exec(server.https ?? '')?.[1] ?? '443';
+  const suffix = /:\d+$/.test(authority) && port !== '443' ? `:${port}` : '';
+  const { path, query } = exchange.request;
+  redirect(exchange, 308, `https://${authority.replace(/:\d+$/, '')}${suffix}${path}${query}`);
+}
+
+function redirect(exchange: Exchange, status: number, location: string): void {
+  exchange.respondWhole({ status, headers: HeaderBlock.from({ Location: location }) }, '');
+}
+
+function fail(deps: ServeDeps, request: ServedRequest, error: unknown): void {
+  request.error = error;
+  deps.onDefect(request, error);
+  if (request.isOver) return;
+  try {
+    INTERNAL_ERROR.send(request.exchange);
+  } catch {
+    request.exchange.abort(new PosternError('INTERNAL', 'Cannot serve request', {}, error));
+  }
+}
