@@ -1,26 +1,141 @@
-/** Joins settings, store, providers and listeners for `postern forward-auth` and `postern guard`. */
-import { PosternError } from '../core/errors.ts';
+/**
+ * `postern forward-auth` in one thread: from settings to listeners. Opens in the order in which things depend
+ * on each other, and ends the other way round. A provider that does not answer is no reason not to start:
+ * it is asked again, and `/ready` says so meanwhile.
+ */
+import { systemClock } from '../core/clock.ts';
+import { openKeeper } from '../forward-auth/keepers/open-keeper.ts';
+import { createForwardAuth } from '../forward-auth/serving/forward-auth.ts';
+import { ServingMetrics } from '../forward-auth/serving/metrics.ts';
+import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
+import { createUpstreams } from '../upstream/forward.ts';
+import { IntervalTicker } from '../wire/ticker.ts';
+import { openControlSocket } from './control-socket.ts';
+import { openFrontLog } from './front/front-log.ts';
+import { openListeners } from './front/front-listeners.ts';
+import { openPeople } from './front/front-people.ts';
+import { createSessionOperations } from './front/session-operations.ts';
 import type { OwnedLogger } from '../core/log.ts';
+import type { ForwardAuthEvents } from '../forward-auth/serving/forward-auth.ts';
 import type { Settings } from '../forward-auth/settings.ts';
+import type { FrontLog } from './front/front-log.ts';
+import type { OpenFront } from './front/front-listeners.ts';
 
 export interface ForwardAuthOptions {
   readonly settings: Settings;
-  /** Null: sessions are kept in memory, and end with the process. */
+  /** Null: sessions of the embedded store live in memory. */
   readonly dataDir: string | null;
   readonly version: string;
   readonly isTerminal: boolean;
-  /** Called once, when serving cannot go on. */
+  /** Called where it cannot go on. */
   readonly onFatal: (error: unknown) => void;
 }
 
 export interface ForwardAuth {
   readonly log: OwnedLogger;
+  /** Ports that are listened on, for whoever asked for port 0; null without that listener. */
+  readonly ports: OpenFront['ports'];
   /** Serves by these settings from the next request on; listeners and sessions stay. Rejects where it cannot. */
   readonly reload?: (settings: Settings) => Promise<void>;
-  /** Answers what is open, then ends. */
+  /** Answers what runs, then ends. */
   readonly close: () => Promise<void>;
 }
 
-export function startForwardAuth(_options: ForwardAuthOptions): Promise<ForwardAuth> {
-  return Promise.reject(new PosternError('OPERATION_REFUSED', 'Cannot serve: this build reads settings alone'));
+type Closers = (() => unknown)[];
+
+const DRAIN_MS = 20_000;
+const TICK_MS = 250;
+
+/** Rejects with one PosternError where something is in the way; then nothing is left open. */
+export async function startForwardAuth(options: ForwardAuthOptions): Promise<ForwardAuth> {
+  const closers: Closers = [];
+  try {
+    return await start(options, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+// oxlint-disable-next-line max-lines-per-function -- one list, in the order in which things depend on each other
+async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers): Promise<ForwardAuth> {
+  const frontLog = openFrontLog(settings.logging, settings.paths);
+  closers.push(() => frontLog.close());
+  const { log } = frontLog;
+  const metrics = new ServingMetrics();
+  const { keeper, sessions } = await openKeeper(settings, { clock: systemClock, log, dataDir });
+  closers.push(() => keeper.close());
+  const people = openPeople({ settings, keeper, frontLog, metrics });
+  closers.push(() => people.close());
+
+  const onDefect = (error: unknown): void => log.error({ code: 'INTERNAL', err: error }, 'Request failed');
+  const ticker = new IntervalTicker({ onDefect });
+  closers.push(() => ticker.close());
+  const upstreams = createUpstreams({
+    clock: systemClock,
+    ticker,
+    log: { info: (message, facts) => log.info(facts, message), warn: (message, facts) => log.warn(facts, message) },
+  });
+  closers.push(() => upstreams.close());
+  const nextId = createRequestIds();
+  let isEnding = false;
+  const front = createForwardAuth({
+    ...people,
+    settings,
+    keeper,
+    upstreams,
+    clock: systemClock,
+    nextRequestId: (said) => acceptRequestId(said) ?? nextId(),
+    isEnding: () => isEnding,
+    events: createEvents(frontLog, metrics),
+  });
+  closers.push(upstreams.retain(front.actions));
+  const live = setInterval(() => front.live.tick(performance.now()), TICK_MS);
+  closers.push(() => clearInterval(live));
+  if (dataDir !== null) {
+    const socket = await openControlSocket(dataDir, sessions === null ? {} : createSessionOperations(sessions));
+    closers.push(() => socket.close());
+  }
+  const families = (): ReturnType<typeof metrics.families> => metrics.families();
+  const open = await openListeners({ settings, serve: front.serve, families, ticker, log, onDefect });
+  closers.push(() => open.drain(DRAIN_MS));
+  return {
+    log,
+    ports: open.ports,
+    async close() {
+      isEnding = true;
+      await closeAll(closers);
+    },
+  };
+}
+
+function createEvents(frontLog: FrontLog, metrics: ServingMetrics): ForwardAuthEvents {
+  const { log } = frontLog;
+  return {
+    onBegin: () => metrics.begin(),
+    onEnd(request, outcome) {
+      const { exchange, decision } = request;
+      const durationMs = performance.now() - exchange.startedAt;
+      metrics.end(exchange.request.method, outcome.status, durationMs);
+      if (decision !== null) metrics.decision(decision);
+      frontLog.request(request, outcome, durationMs);
+      const failure = request.report?.error ?? null;
+      if (failure !== null) log.warn({ code: failure.code, requestId: request.id, err: failure }, 'Request failed');
+    },
+    onDefect: (request, error) => log.error({ code: 'INTERNAL', requestId: request.id, err: error }, 'Request failed'),
+    onRefresh(outcome, message, request) {
+      metrics.refresh(outcome);
+      const facts = { requestId: request.id, outcome };
+      if (outcome === 'refreshed') log.debug(facts, message);
+      else if (outcome === 'refused') log.info(facts, `Session ended: ${message}`);
+      else log.warn({ ...facts, code: 'PROVIDER_UNAVAILABLE' }, `Session could not be renewed and goes on: ${message}`);
+    },
+    onBearerRefused: (request, message) =>
+      log.info({ code: 'CREDENTIAL_REFUSED', requestId: request.id }, `Bearer token refused: ${message}`),
+  };
+}
+
+/** The other way round, once. */
+async function closeAll(closers: Closers): Promise<void> {
+  for (const close of closers.splice(0).toReversed()) await close();
 }

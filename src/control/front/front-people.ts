@@ -1,0 +1,97 @@
+/** Who may come in and how they sign in: provider, password file, e-mail rules and the pages, joined. */
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../../core/clock.ts';
+import { PosternError } from '../../core/errors.ts';
+import { createFlow } from '../../forward-auth/flow/flow.ts';
+import { loadLogo } from '../../forward-auth/pages/logo.ts';
+import { createAuthProvider } from '../../forward-auth/providers/create.ts';
+import { httpFor } from '../../forward-auth/providers/oidc/provider.ts';
+import { createAdmission } from '../../forward-auth/serving/admission.ts';
+import { createEmailRules } from '../../forward-auth/serving/email-rules.ts';
+import { createHtpasswd } from '../../forward-auth/serving/htpasswd.ts';
+import { createHashPool } from '../../session/hash-pool.ts';
+import { createFlowReport } from './flow-events.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Logo } from '../../forward-auth/pages/logo.ts';
+import type { AuthProvider, Flow, SessionKeeper } from '../../forward-auth/ports.ts';
+import type { Admission } from '../../forward-auth/serving/admission.ts';
+import type { Htpasswd } from '../../forward-auth/serving/htpasswd.ts';
+import type { ServingMetrics } from '../../forward-auth/serving/metrics.ts';
+import type { Settings } from '../../forward-auth/settings.ts';
+import type { FrontLog } from './front-log.ts';
+
+export interface FrontPeople {
+  readonly provider: AuthProvider;
+  readonly htpasswd: Htpasswd | null;
+  readonly admission: Admission;
+  readonly flow: Flow;
+  readonly close: () => Promise<void>;
+}
+
+export interface PeopleOptions {
+  readonly settings: Settings;
+  readonly keeper: SessionKeeper;
+  readonly frontLog: FrontLog;
+  readonly metrics: ServingMetrics;
+}
+
+/** Throws where a file cannot be read, or the settings cannot be a provider. */
+export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOptions): FrontPeople {
+  const { log } = frontLog;
+  const logo = logoOf(settings);
+  const emails = createEmailRules(settings.admission, (error) => tellUnreadable(log, error));
+  const hashPool = createHashPool();
+  const htpasswd = settings.htpasswd === null ? null : createHtpasswd(settings.htpasswd, htpasswdDeps(hashPool, log));
+  const provider = createAuthProvider(settings.provider, {
+    clock: systemClock,
+    log,
+    allowedGroups: settings.admission.groups,
+    bearer: settings.bearer,
+  });
+  const admission = createAdmission({ emails, provider, htpasswd });
+  const providerHttp = httpFor(settings.provider);
+  const flow = createFlow({
+    settings,
+    keeper,
+    provider,
+    admission,
+    passwords: htpasswd === null ? null : { verify: htpasswd.check },
+    logo,
+    callProvider: async (url) => (await providerHttp.fetch(url)).status,
+    clock: systemClock,
+    report: createFlowReport(frontLog, metrics),
+  });
+  return {
+    provider,
+    htpasswd,
+    admission,
+    flow,
+    async close() {
+      providerHttp.close();
+      provider.close();
+      htpasswd?.close();
+      emails.close();
+      await hashPool.close();
+    },
+  };
+}
+
+function htpasswdDeps(pool: ReturnType<typeof createHashPool>, log: Logger): Parameters<typeof createHtpasswd>[1] {
+  return {
+    pool,
+    clock: systemClock,
+    onUnreadable: (error) => tellUnreadable(log, error),
+    onUnusable: (names) =>
+      log.warn({ names }, 'Hashes of these users are neither bcrypt nor {SHA}: they cannot sign in by password'),
+  };
+}
+
+function tellUnreadable(log: Logger, error: PosternError): void {
+  log.error({ code: error.code }, `${error.message}; what was read before goes on`);
+}
+
+function logoOf({ pages }: Settings): Logo {
+  const answer = loadLogo(pages.logo, (path) => readFileSync(path));
+  if (answer.kind === 'ok') return answer.logo;
+  throw new PosternError('CONFIG_INVALID', `${answer.message}; ${answer.remedy}`);
+}

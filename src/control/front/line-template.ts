@@ -1,0 +1,34 @@
+/**
+ * The original's templates of log lines: text with `{{.Field}}` in it. Only fields are known, no functions
+ * or branches of Go's language. A value cannot end the line, and holds no escape of a terminal.
+ */
+import { PosternError } from '../../core/errors.ts';
+import { visible } from '../../core/log.ts';
+
+/** Writes a line without its end. */
+export type LineTemplate<F extends string> = (values: Readonly<Record<F, string>>) => string;
+
+/** Throws CONFIG_INVALID for what it does not know. */
+export function compileLineTemplate<F extends string>(
+  text: string,
+  fields: readonly F[],
+  option: string,
+): LineTemplate<F> {
+  const known: ReadonlySet<string> = new Set(fields);
+  const parts = text.split(/\{\{-?\s*(.*?)\s*-?\}\}/s).map((part, at) => {
+    if (at % 2 === 0) return part;
+    const field = /^\.(\w+)$/.exec(part)?.[1] ?? '';
+    if (known.has(field)) return { field: field as F };
+    const remedy = `the fields are ${fields.map((one) => `{{.${one}}}`).join(', ')}`;
+    throw new PosternError('CONFIG_INVALID', `Cannot use ${option}: "{{${part}}}" is not known; ${remedy}`);
+  });
+  return (values) => parts.map((part) => (typeof part === 'string' ? part : visible(values[part.field]))).join('');
+}
+
+/** As the original writes times: 2006/01/02 15:04:05, in the zone of the process. */
+export function timestamp(ms: number): string {
+  const date = new Date(ms);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
