@@ -103,7 +103,7 @@ async function redeem(context: FlowContext, back: Return, pending: Pending): Pro
   const answer = await provider.redeem({
     code: parameters.get('code') ?? '',
     redirectUri: callbackUrl(settings, request),
-    codeVerifier: provider.codeChallengeMethod() === null ? null : codeVerifier(pending),
+    codeVerifier: pending.hasChallenge ? codeVerifier(pending) : null,
     issuer: parameters.get('iss'),
     nonce: provider.usesNonce ? nonceOf(pending) : null,
   });

@@ -17,6 +17,8 @@ export interface Pending {
   readonly id: string;
   readonly secret: string;
   readonly startedAt: number;
+  /** Whether the provider was given a challenge: only then it gets the verifier. */
+  readonly hasChallenge: boolean;
 }
 
 export type FoundPending =
@@ -26,7 +28,8 @@ export type FoundPending =
 export interface CsrfCookies {
   /** How long a sign-in may take. */
   readonly lifeMs: number;
-  readonly begin: (headers: HeaderBlock, host: string) => { pending: Pending; cookies: readonly string[] };
+  /** The cookies that remember one more. */
+  readonly add: (headers: HeaderBlock, host: string, pending: Pending) => readonly string[];
   readonly find: (headers: HeaderBlock, id: string) => FoundPending;
   /** Forgets one sign-in, and what cannot be read. */
   readonly finish: (headers: HeaderBlock, host: string, id: string) => readonly string[];
@@ -52,16 +55,16 @@ export function createCsrfCookies(deps: CsrfCookieDeps): CsrfCookies {
   return deps.settings.csrfPerRequest ? perRequest(deps) : together(deps);
 }
 
-export function codeVerifier(pending: Pending): string {
+export function codeVerifier(pending: Pick<Pending, 'secret'>): string {
   return hmacText(pending.secret, 'verifier');
 }
 
-export function nonceOf(pending: Pending): string {
+export function nonceOf(pending: Pick<Pending, 'secret'>): string {
   return hmacText(pending.secret, 'nonce');
 }
 
 /** RFC 7636 section 4.2. */
-export function codeChallenge(pending: Pending, method: 'S256' | 'plain'): string {
+export function codeChallenge(pending: Pick<Pending, 'secret'>, method: 'S256' | 'plain'): string {
   const verifier = codeVerifier(pending);
   return method === 'plain' ? verifier : hash('sha256', verifier, 'base64url');
 }
@@ -70,12 +73,11 @@ function together(deps: CsrfCookieDeps): CsrfCookies {
   const name = `${deps.settings.name}_csrf`;
   return {
     lifeMs: lifeOf(deps),
-    begin(headers, host) {
-      const pending = newPending(deps.clock);
+    add(headers, host, pending) {
       const read = readCookie(deps, headers, name);
       const swept = read.kind === 'ambiguous' ? sweep(deps, name, host) : [];
       const others = read.known.filter((one) => isFresh(deps, one)).slice(1 - MAX_TOGETHER);
-      return { pending, cookies: [...swept, write(deps, name, host, [...others, pending])] };
+      return [...swept, write(deps, name, host, [...others, pending])];
     },
     find: (headers, id) => findIn(deps, readCookie(deps, headers, name), id),
     finish(headers, host, id) {
@@ -98,10 +100,9 @@ function perRequest(deps: CsrfCookieDeps): CsrfCookies {
   const nameFor = (id: string): string => `${deps.settings.name}_${id.slice(0, 8)}_csrf`;
   return {
     lifeMs: lifeOf(deps),
-    begin(headers, host) {
-      const pending = newPending(deps.clock);
+    add(headers, host, pending) {
       const superfluous = oldest(deps, headers).map((name) => deps.text.csrf(name, '', host, 0));
-      return { pending, cookies: [...superfluous, write(deps, nameFor(pending.id), host, [pending])] };
+      return [...superfluous, write(deps, nameFor(pending.id), host, [pending])];
     },
     find: (headers, id) => findIn(deps, readCookie(deps, headers, nameFor(id)), id),
     finish(headers, host, id) {
@@ -151,8 +152,8 @@ function readCookie(deps: CsrfCookieDeps, headers: HeaderBlock, name: string): R
 function parsePendings(value: unknown): Pending[] | null {
   if (!Array.isArray(value)) return null;
   return value.map((entry) => {
-    const [id, secret, startedAt] = entry as [string, string, number];
-    return { id, secret, startedAt };
+    const [id, secret, startedAt, challenge] = entry as [string, string, number, number];
+    return { id, secret, startedAt, hasChallenge: challenge === 1 };
   });
 }
 
@@ -171,7 +172,7 @@ function isFresh(deps: CsrfCookieDeps, pending: Pending): boolean {
   return deps.clock.now() < pending.startedAt + lifeOf(deps);
 }
 
-function newPending(clock: Clock): Pending {
+export function newPending(clock: Clock): Omit<Pending, 'hasChallenge'> {
   return {
     id: randomBytes(16).toString('base64url'),
     secret: randomBytes(32).toString('base64url'),
@@ -181,7 +182,7 @@ function newPending(clock: Clock): Pending {
 
 function write(deps: CsrfCookieDeps, name: string, host: string, known: readonly Pending[]): string {
   if (known.length === 0) return deps.text.csrf(name, '', host, 0);
-  const entries = known.map(({ id, secret, startedAt }) => [id, secret, startedAt]);
+  const entries = known.map(({ id, secret, startedAt, hasChallenge }) => [id, secret, startedAt, hasChallenge ? 1 : 0]);
   const value = sealJson(deps.keys().seal, `${PURPOSE}/${name}`, entries);
   return deps.text.csrf(name, value, host, deps.settings.csrfExpireMs > 0 ? deps.settings.csrfExpireMs : null);
 }

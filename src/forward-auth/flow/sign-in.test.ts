@@ -245,3 +245,26 @@ test('whoever is signed in and not let in never goes round in circles', async ()
   const page = await browser.open(`${APP}/x`, { asks: true });
   assert.equal(page.status, 403);
 });
+
+test('start() sends nobody off without PKCE because the provider was not known yet', async () => {
+  let isKnown = false;
+  const rig: Rig = createRig({
+    provider: {
+      codeChallengeMethod: () => (isKnown ? 'S256' : null),
+      loginUrl: (wish) => {
+        isKnown = true;
+        const challenge = wish.codeChallenge?.challenge ?? '';
+        const query = new URLSearchParams({
+          redirect_uri: wish.redirectUri,
+          state: wish.state,
+          nonce: wish.nonce ?? '',
+          code_challenge: challenge,
+        });
+        return Promise.resolve({ kind: 'ok', value: `https://id.example.net/?${query.toString()}` });
+      },
+    },
+  });
+  const landed = await rig.browser().signIn(`${APP}/oauth2/start?rd=%2Fx`);
+  assert.equal(landed.location, '/x');
+  assert.match(rig.redeemed[0]?.codeVerifier ?? '', /^[\w-]{43}$/);
+});

@@ -1,9 +1,10 @@
 /** `/oauth2/start`: on to the provider with state, nonce and PKCE, all bound to a cookie of this browser. */
 import type { FrontRequest } from '../front-request.ts';
+import type { AuthProvider, ProviderAnswer } from '../ports.ts';
 import { sendRedirect } from './answer.ts';
 import { callbackUrl } from './callback-url.ts';
 import { hostOf, SWITCH_PARAMETER, targetOf, type FlowContext } from './context.ts';
-import { codeChallenge, nonceOf } from './csrf-cookie.ts';
+import { codeChallenge, newPending, nonceOf, type Pending } from './csrf-cookie.ts';
 import { readForm } from './form.ts';
 import { sendProblem } from './problems.ts';
 import { writeState } from './state.ts';
@@ -26,18 +27,65 @@ export async function goToProvider(
   redirect: string,
   overrides: URLSearchParams,
 ): Promise<void> {
-  const { provider, csrf, settings } = context;
-  const { pending, cookies } = csrf.begin(request.exchange.request.headers, hostOf(request));
+  const pending = newPending(context.clock);
+  const state = writeState(context.keys(), { id: pending.id, redirect }, context.settings.redirects.encodeState);
+  const { answer, method } = await loginUrl(context, {
+    pending,
+    redirectUri: callbackUrl(context.settings, request),
+    state,
+    overrides,
+  });
+  if (answer.kind !== 'ok') return sendUnavailable(context, request, redirect, answer);
+  const begun = { ...pending, hasChallenge: method !== null };
+  const cookies = context.csrf.add(request.exchange.request.headers, hostOf(request), begun);
+  sendRedirect(request, answer.value, cookies);
+}
+
+interface Wish {
+  readonly pending: Pick<Pending, 'secret'>;
+  readonly redirectUri: string;
+  readonly state: string;
+  readonly overrides: URLSearchParams;
+}
+
+type ChallengeMethod = ReturnType<AuthProvider['codeChallengeMethod']>;
+
+/**
+ * Before the first sign-in a provider may not have said yet that it knows PKCE: it is asked once more when it
+ * has, so that nobody is sent there without.
+ */
+async function loginUrl(
+  context: FlowContext,
+  wish: Wish,
+): Promise<{ readonly answer: ProviderAnswer<string>; readonly method: ChallengeMethod }> {
+  const { provider } = context;
   const method = provider.codeChallengeMethod();
-  const answer = await provider.loginUrl({
-    redirectUri: callbackUrl(settings, request),
-    state: writeState(context.keys(), { id: pending.id, redirect }, settings.redirects.encodeState),
+  const answer = await askLoginUrl(context, wish, method);
+  const now = provider.codeChallengeMethod();
+  return now === method ? { answer, method } : { answer: await askLoginUrl(context, wish, now), method: now };
+}
+
+function askLoginUrl(
+  { provider }: FlowContext,
+  { pending, redirectUri, state, overrides }: Wish,
+  method: ChallengeMethod,
+): Promise<ProviderAnswer<string>> {
+  return provider.loginUrl({
+    redirectUri,
+    state,
     nonce: provider.usesNonce ? nonceOf(pending) : null,
     codeChallenge: method === null ? null : { challenge: codeChallenge(pending, method), method },
     overrides,
     switchesAccount: overrides.has(SWITCH_PARAMETER),
   });
-  if (answer.kind === 'ok') return sendRedirect(request, answer.value, cookies);
+}
+
+function sendUnavailable(
+  context: FlowContext,
+  request: FrontRequest,
+  redirect: string,
+  answer: Exclude<ProviderAnswer<string>, { kind: 'ok' }>,
+): void {
   sendProblem(context, request, {
     status: answer.kind === 'refused' ? 500 : 503,
     words: 'unavailable',

@@ -10,12 +10,15 @@ export interface LoginAddress {
   readonly parameters: readonly LoginParameter[];
   readonly responseMode: string | null;
   readonly extra?: Readonly<Record<string, string>>;
+  /** How this kind is made to ask for another account; left out: "login" (OpenID Connect Core section 3.1.2.1). */
+  readonly switchPrompt?: 'login' | 'select_account';
 }
 
 export function buildLoginUrl(address: LoginAddress, wish: LoginWish): string {
   const url = new URL(address.base);
   const query = url.searchParams;
   for (const parameter of address.parameters) addParameter(query, parameter, wish.overrides);
+  if (wish.switchesAccount === true) query.set('prompt', address.switchPrompt ?? 'login');
   if (address.responseMode !== null) query.set('response_mode', address.responseMode);
   for (const [name, value] of Object.entries(address.extra ?? {})) query.set(name, value);
   if (wish.nonce !== null) query.set('nonce', wish.nonce);

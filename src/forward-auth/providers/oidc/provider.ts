@@ -168,6 +168,8 @@ async function loginUrl(parts: OidcParts, wish: LoginWish): Promise<string> {
       scope: parts.scope,
       parameters: settings.loginParameters,
       responseMode: settings.responseMode,
+      // Both show a list of accounts then; others have none to show, and ask for credentials.
+      ...((settings.kind === 'google' || settings.kind === 'entra-id') && { switchPrompt: 'select_account' as const }),
       ...(kind.loginExtra === undefined ? {} : { extra: kind.loginExtra }),
     },
     { ...wish, state: kind.encodeState?.(wish.state) ?? wish.state },
