@@ -10,6 +10,7 @@ import { HeaderBlock } from '../../wire/header-block.ts';
 import { NO_SESSION, type AuthSession } from '../auth-session.ts';
 import { createCookieText, isWithinDomain } from '../cookie-text.ts';
 import type { FrontRequest } from '../front-request.ts';
+import type { PageTemplates } from '../pages/custom-pages.ts';
 import type { AuthProvider, Flow, LoginWish, ProviderAnswer, RedeemWish, SessionKeeper } from '../ports.ts';
 import type { Settings } from '../settings.ts';
 import type { FlowEvent, Verdict } from './deps.ts';
@@ -71,6 +72,7 @@ export interface RigOptions {
   readonly provider?: Partial<AuthProvider>;
   readonly keeper?: Partial<SessionKeeper>;
   readonly callProvider?: (url: string) => Promise<number>;
+  readonly templates?: PageTemplates;
 }
 
 export type DeepPartial<T> = T extends (infer U)[] | readonly (infer U)[]
@@ -106,6 +108,7 @@ export function createRig(options: RigOptions = {}): Rig {
         ? null
         : { verify: (user, password) => Promise.resolve(passwords[user] === password ? 'ok' : 'wrong') },
     logo: { kind: 'own' },
+    ...(options.templates !== undefined && { templates: options.templates }),
     callProvider:
       options.callProvider ??
       ((url) => {

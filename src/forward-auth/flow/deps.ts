@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { FrontRequest } from '../front-request.ts';
+import type { PageTemplates } from '../pages/custom-pages.ts';
 import type { Logo } from '../pages/logo.ts';
 import type { AuthProvider, SessionKeeper } from '../ports.ts';
 import type { Settings } from '../settings.ts';
@@ -14,6 +15,10 @@ export interface FlowDeps {
   /** Null: there is no password file. */
   readonly passwords: PasswordFile | null;
   readonly logo: Logo;
+  /** Of `custom-templates-dir`; left out: Postern's own pages. */
+  readonly templates?: PageTemplates;
+  /** For templates that show it. */
+  readonly version?: string;
   /** A plain GET on behalf of the operator (`backend-logout-url`), bounded in time; answers the status. */
   readonly callProvider: (url: string) => Promise<number>;
   readonly clock: Clock;

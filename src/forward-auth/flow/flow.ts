@@ -5,6 +5,7 @@
 import { PosternError } from '../../core/errors.ts';
 import type { FrontRequest } from '../front-request.ts';
 import type { Flow } from '../ports.ts';
+import { OWN_PAGES } from '../pages/custom-pages.ts';
 import { createView } from '../pages/view.ts';
 import { sendAnswer } from './answer.ts';
 import { callback } from './callback.ts';
@@ -18,9 +19,12 @@ import { start } from './start.ts';
 import { sendStatic } from './static-files.ts';
 
 export function createFlow(deps: FlowDeps): Flow {
-  const { settings, provider, passwords, logo } = deps;
+  const { settings, provider, passwords, logo, templates = OWN_PAGES, version = '' } = deps;
   const hasForm = passwords !== null && settings.htpasswd?.showsForm === true;
-  const context = createFlowContext(deps, createView({ settings, providerName: provider.displayName, hasForm, logo }));
+  const context = createFlowContext(
+    deps,
+    createView({ settings, providerName: provider.displayName, hasForm, logo, templates, version }),
+  );
   const guarded =
     <Rest extends unknown[]>(endpoint: (context: FlowContext, request: FrontRequest, ...rest: Rest) => Promise<void>) =>
     (request: FrontRequest, ...rest: Rest): Promise<void> =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { loadTemplates } from '../pages/custom-pages.ts';
 import { ALICE, createRig, type Wish } from './_rig.ts';
 
 const APP = 'https://app.example.com';
@@ -185,4 +186,30 @@ test('signIn() ends the session of the browser that a person signs in with by pa
   assert.ok(!rig.sessions.has(old));
   assert.equal(rig.sessions.size, 1);
   assert.notEqual([...rig.sessions.values()][0]?.email, ALICE.email);
+});
+
+test('Pages of the operator’s own stand in place of ours, with the fields of oauth2-proxy', async () => {
+  const files: Record<string, string> = {
+    't/sign_in.html':
+      '<form action="{{.ProxyPrefix}}/start"><input name="rd" value="{{.Redirect}}">{{.ProviderName}} {{.SignInMessage}}{{if .CustomLogin}}form{{end}}{{if eq .StatusCode 400 401}}bad{{end}} {{.Footer}}</form>',
+    't/error.html': '<h1>{{.StatusCode}} {{.Title}}</h1>{{.Message}} {{.RequestID}} <a href="{{.Redirect}}">x</a>',
+  };
+  const loaded = loadTemplates('t', (path) => files[path] ?? null);
+  assert.ok(loaded.kind === 'ok');
+  const rig = createRig({
+    ...PASSWORDS,
+    settings: { ...PASSWORDS.settings, pages: { banner: '<i>hi</i>', footer: '-' } },
+    templates: loaded.templates,
+  });
+  const page = await rig.browser().open(`${APP}/oauth2/sign_in?rd=%2F%22%3E%3Cx`);
+  assert.equal(
+    page.body,
+    '<form action="/oauth2/start"><input name="rd" value="/&quot;&gt;&lt;x">Example ID <i>hi</i>form -</form>',
+  );
+  assert.ok(!(page.headers.get('content-security-policy') ?? '').includes('style-src'));
+  assert.match(page.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
+  const wrong = await rig.browser().open(`${APP}/oauth2/sign_in`, { body: 'username=alice&password=bad' });
+  assert.ok(wrong.body.includes('bad'));
+  const error = await rig.browser().open(`${APP}/oauth2/callback?error=%3Cb%3E`);
+  assert.match(error.body, /^<h1>403 You were not signed in<\/h1>.*req-1234567 <a href="\/">x<\/a>$/);
 });

@@ -8,6 +8,7 @@ import type { FrontRequest } from '../front-request.ts';
 import type { Settings } from '../settings.ts';
 import { problemPage, type ProblemPageFacts } from './problem-page.ts';
 import { FRAGMENT_SCRIPT_SOURCE, signInPage } from './sign-in-page.ts';
+import { customError, customSignIn, type PageTemplates } from './custom-pages.ts';
 import type { Logo } from './logo.ts';
 
 export interface SignInView {
@@ -34,6 +35,9 @@ export interface ViewDeps {
   readonly providerName: string | null;
   readonly hasForm: boolean;
   readonly logo: Logo;
+  /** The operator's own pages, in place of ours. */
+  readonly templates: PageTemplates;
+  readonly version: string;
 }
 
 export function createView(deps: ViewDeps): View {
@@ -41,7 +45,10 @@ export function createView(deps: ViewDeps): View {
     textsOf,
     signIn(request, view) {
       const texts = textsOf(request);
-      const { settings, providerName, hasForm } = deps;
+      const { settings, providerName, hasForm, templates } = deps;
+      const banner = bannerOf(settings, texts);
+      if (templates.signIn !== null)
+        return customSignIn(deps, templates.signIn, { ...view, banner, providerName: providerName ?? '' });
       const main = signInPage({
         texts,
         prefix: settings.paths.prefix,
@@ -51,7 +58,7 @@ export function createView(deps: ViewDeps): View {
         hasForm,
         user: view.user,
         problem: view.problem,
-        banner: bannerOf(settings, texts),
+        banner,
       });
       return page(deps, request, { status: view.status, title: texts.signIn.title, main, isForm: true });
     },
@@ -59,6 +66,8 @@ export function createView(deps: ViewDeps): View {
       const texts = textsOf(request);
       const format = formatFor(request.exchange.request.headers.get('accept') ?? 'text/html');
       if (format === 'json') return problemJson(request, view);
+      if (deps.templates.error !== null)
+        return customError(deps, deps.templates.error, { ...view, requestId: request.id });
       const main = problemPage({ ...view, texts });
       return page(deps, request, { status: view.status, title: view.title, main, isForm: false });
     },

@@ -38,7 +38,8 @@ const DOOR =
   '<path d="M6 23V10.5a4 4 0 0 1 4-4.2V23z" fill="currentColor" opacity=".28"/>' +
   '<path d="M10 6.3v16.7" stroke="currentColor" stroke-width="1.4"/>' +
   '<circle cx="13.2" cy="14.6" r="1.3" fill="currentColor"/>';
-const MARK = trusted(`<svg viewBox="0 0 20 24" aria-hidden="true" focusable="false">${DOOR}</svg>`);
+/** Postern's door. */
+export const MARK: Html = trusted(`<svg viewBox="0 0 20 24" aria-hidden="true" focusable="false">${DOOR}</svg>`);
 const ICON = trusted(
   `data:image/svg+xml,${encodeURIComponent(
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 0 24 24" color="#3f8f78">${DOOR}</svg>`,
