@@ -5,6 +5,8 @@ export interface Given {
   readonly value: OptionValue;
   /** "--flag", "OAUTH2_PROXY_X", "FILE:LINE". */
   readonly source: string;
+  /** What it is called there, where that is not the option's key: "providers[0].clientID". */
+  readonly name?: string;
 }
 
 /** By the option's key. */

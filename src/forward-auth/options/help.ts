@@ -16,6 +16,7 @@ const COLUMN = 34;
 
 const OWN: readonly (readonly [flag: string, help: string])[] = [
   ['--config FILE', 'TOML file with these options'],
+  ['--alpha-config FILE', 'YAML file: providers, upstreams, headers and listeners in structured form'],
   ['--env-file FILE', 'variables, as systemd reads them; wins over the environment'],
   ['--data DIR', 'where sessions are kept [$STATE_DIRECTORY; without either in memory]'],
   [
@@ -34,7 +35,7 @@ export function printHelp(): string {
   let text = `Usage: postern forward-auth [flags]
 
 ${fold(
-  'Signs people in for nginx, Traefik, Caddy, HAProxy, Envoy or ingress-nginx, or as a proxy of its own, with the settings of oauth2-proxy 7.15.3: flags, OAUTH2_PROXY_* variables, and its TOML file. Flags go before variables, variables before the file.',
+  'Signs people in for nginx, Traefik, Caddy, HAProxy, Envoy or ingress-nginx, or as a proxy of its own, with the settings of oauth2-proxy 7.15.3: flags, OAUTH2_PROXY_* variables, its TOML file and its structured YAML file. Flags go before variables, variables before the file.',
   0,
 )}
 

@@ -13,7 +13,6 @@ export function legacyStructured(told: Told): Structured {
     loginParameters: loginParameters(told),
     additionalClaims: [],
     adfsSkipsScope: false,
-    proxiesRawPath: false,
     tls: tlsOf(told, 'tls_cert_file', 'tls_key_file'),
     metricsTls: tlsOf(told, 'metrics_tls_cert_file', 'metrics_tls_key_file'),
   };

@@ -11,10 +11,13 @@ import { buildLogging, buildPages } from './build-pages.ts';
 import { buildAdmission, buildBearer, buildHtpasswd, buildSkip } from './build-people.ts';
 import { buildProvider } from './build-provider.ts';
 import { unreadable } from './build-secret.ts';
+import { STRUCTURED_KEYS } from './alpha-fields.ts';
 import { createFindings, quote } from './finding.ts';
 import { mergeGiven } from './given.ts';
 import { legacyStructured } from './legacy.ts';
+import { ENV_PREFIX } from './option.ts';
 import { optionOf } from './option-table.ts';
+import { readAlpha } from './read-alpha.ts';
 import { readEnv } from './read-env.ts';
 import { readFlags } from './read-flags.ts';
 import { readToml } from './read-toml.ts';
@@ -23,6 +26,7 @@ import type { BuildContext } from './context.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { GivenOptions } from './given.ts';
 import type { Environment } from './read-env.ts';
+import type { Alpha } from './read-alpha.ts';
 import type { OwnFlags } from './read-flags.ts';
 import type { Settings } from '../settings.ts';
 import type { TextFile } from './read-toml.ts';
@@ -48,14 +52,47 @@ export function loadSettings({ args, env, now }: SettingsSource): Loaded {
   const variablesGiven = readEnv(environment, findings);
   const toml = own.config === null ? null : readFile(own.config, '--config', findings);
   const file: GivenOptions = toml === null ? new Map() : readToml(toml, findings);
-  const given = mergeGiven([flags, variablesGiven, file]);
+  const { variables } = environment;
+  const alpha = readStructured(own.alphaConfig, variables, findings);
+  const sources = [flags, variablesGiven, file];
+  const given = alpha === null ? mergeGiven(sources) : mergeGiven([alpha.given, ...dropStructured(sources, findings)]);
   const told = createTold(given, findings);
   reportHandling(given, findings);
-  const { variables } = environment;
   const choices = readChoices(own, variables, findings);
-  const settings = build({ told, structured: legacyStructured(told), findings, variables, now, ...choices });
+  const settings = build({
+    told,
+    structured: alpha?.structured ?? legacyStructured(told),
+    findings,
+    variables,
+    now,
+    ...choices,
+  });
   const isGood = !findings.list.some(({ severity }) => severity === 'error');
   return { settings: isGood ? settings : null, findings: findings.list, own };
+}
+
+function readStructured(name: string | null, variables: ReadonlyMap<string, string>, findings: Findings): Alpha | null {
+  const file = name === null ? null : readFile(name, '--alpha-config', findings);
+  return file === null ? null : readAlpha(file, variables, findings);
+}
+
+/** Beside the structured file these are no options any more: refused, or without effect as variables are. */
+function dropStructured(sources: readonly GivenOptions[], findings: Findings): readonly GivenOptions[] {
+  return sources.map((source) => {
+    const kept = new Map(source);
+    for (const [key, given] of source) {
+      if (!STRUCTURED_KEYS.has(key)) continue;
+      kept.delete(key);
+      findings.add({
+        severity: given.source.startsWith(ENV_PREFIX) ? 'warning' : 'error',
+        option: key,
+        source: given.source,
+        message: 'has no place beside --alpha-config, which says it in its own words',
+        remedy: 'take it out',
+      });
+    }
+    return kept;
+  });
 }
 
 function readFile(name: string, source: string, findings: Findings): TextFile | null {

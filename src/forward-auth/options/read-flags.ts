@@ -34,6 +34,7 @@ interface OwnFlag {
 
 const OWN: ReadonlyMap<string, OwnFlag> = new Map<string, OwnFlag>([
   ['config', { field: 'config', isBool: false }],
+  ['alpha-config', { field: 'alphaConfig', isBool: false }],
   ['env-file', { field: 'envFile', isBool: false }],
   ['data', { field: 'data', isBool: false }],
   ['session-mode', { field: 'sessionMode', isBool: false }],

@@ -66,7 +66,6 @@ export interface Structured {
   readonly loginParameters: readonly LoginParameterInput[];
   readonly additionalClaims: readonly string[];
   readonly adfsSkipsScope: boolean;
-  readonly proxiesRawPath: boolean;
   readonly tls: TlsInput | null;
   readonly metricsTls: TlsInput | null;
 }

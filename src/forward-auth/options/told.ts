@@ -27,7 +27,7 @@ export function createTold(given: GivenOptions, findings: Findings): Told {
   const sourceOf = (key: string): string => given.get(key)?.source ?? 'not given';
   const text = (key: string): string => String(valueOf(key));
   const report = (severity: 'error' | 'warning') => (key: string, message: string, remedy: string | null) =>
-    findings.add({ severity, option: key, source: sourceOf(key), message, remedy });
+    findings.add({ severity, option: given.get(key)?.name ?? key, source: sourceOf(key), message, remedy });
   return {
     findings,
     isGiven: (key) => given.has(key),
