@@ -39,6 +39,8 @@ export interface CertificateKeeperOptions {
   readonly onChange: (set: CertificateSet) => void;
   /** What CAs have issued for a name. */
   readonly issued?: NonNullable<Sources['issued']>;
+  /** Names that visitors ask for, of hosts on demand. */
+  readonly demanded?: () => readonly string[];
   /** What operators uploaded, newest first. */
   readonly uploaded?: () => readonly CertificateEntry[];
   /** What CAs are to issue for the document in use; told again whenever that may have changed. */
@@ -143,9 +145,13 @@ class Keeper implements CertificateKeeper {
     }
   };
 
-  #sources(): Pick<Sources, 'issued' | 'uploaded'> {
-    const { issued, uploaded } = this.#options;
-    return { ...(issued !== undefined && { issued }), ...(uploaded !== undefined && { uploaded: uploaded() }) };
+  #sources(): Pick<Sources, 'issued' | 'uploaded' | 'demanded'> {
+    const { issued, uploaded, demanded } = this.#options;
+    return {
+      ...(demanded !== undefined && { demanded: demanded() }),
+      ...(issued !== undefined && { issued }),
+      ...(uploaded !== undefined && { uploaded: uploaded() }),
+    };
   }
 
   /** Every good answer of the set in use is kept for the day when its file goes bad. */
@@ -193,7 +199,15 @@ function entriesOf({ hosts, certificates }: CertificateSet, host: string): Certi
 
 function fingerprintOf(set: CertificateSet): string {
   const ids = set.certificates.map((entry) => entry.id).sort();
-  const parts = [set.minVersion, ids, [...set.hosts], [...set.others], set.withoutName, set.clientAuth.policies];
+  const parts = [
+    set.minVersion,
+    ids,
+    [...set.hosts],
+    [...set.demanded],
+    [...set.others],
+    set.withoutName,
+    set.clientAuth.policies,
+  ];
   const more = [[...set.clientAuth.hosts], set.clientAuth.others, set.clientAuth.withoutName];
   return createHash('sha256')
     .update(JSON.stringify([parts, more]))

@@ -30,6 +30,8 @@ export interface CertificateSet {
   readonly certificates: readonly CertificateEntry[];
   /** Host of the document, exact or wildcard -> ids, best first. Empty: no certificate, or `tls: off`. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
+  /** Names of visitors below wildcards or of nobody, that have a certificate of their own -> ids. */
+  readonly demanded: ReadonlyMap<string, readonly string[]>;
   /** Names that no host of the document has: certificate name -> ids, of tls.certificates and of `default`. */
   readonly others: ReadonlyMap<string, readonly string[]>;
   /** Served to clients that send no name (SNI): `default`'s certificate, or that of the one host that is an IP address. */
@@ -49,6 +51,7 @@ export const EMPTY_CERTIFICATE_SET: CertificateSet = {
   minVersion: 'TLSv1.2',
   certificates: [],
   hosts: new Map(),
+  demanded: new Map(),
   others: new Map(),
   withoutName: [],
   clientAuth: { policies: [], hosts: new Map(), others: null, withoutName: null },

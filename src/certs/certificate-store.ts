@@ -5,7 +5,7 @@
  * as "none": without that Node would let any public CA vouch for a client.
  */
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { bareHost, coversName, wildcardFor } from './names.ts';
+import { bareHost, coversName, nearestHost, wildcardFor } from './names.ts';
 import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certificate-set.ts';
 
 /** About 40 kB each. */
@@ -113,6 +113,8 @@ class Lookup {
     if (serverName === null) return this.#byIds(withoutName);
     const name = bareHost(serverName);
     const host = nearestHost(name, hosts);
+    const own = host === name ? undefined : this.#set.demanded.get(name);
+    if (own !== undefined) return this.#covering(own, name);
     if (host !== null) return this.#covering(hosts.get(host), name);
     return this.#covering(others.get(name) ?? others.get(wildcardFor(name) ?? ''), name);
   }
@@ -183,14 +185,4 @@ function inOrderFor(
 
 function contextKey(minVersion: string, policyId: string, entries: readonly CertificateEntry[]): string {
   return [minVersion, policyId, ...entries.map((entry) => entry.id)].join(' ');
-}
-
-/** The host of the document that a name belongs to: itself, else the nearest wildcard above it. */
-function nearestHost(name: string, hosts: ReadonlyMap<string, unknown>): string | null {
-  if (hosts.has(name)) return name;
-  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
-    const wildcard = `*${name.slice(dot)}`;
-    if (hosts.has(wildcard)) return wildcard;
-  }
-  return null;
 }

@@ -56,3 +56,13 @@ export function isLocalName(host: string): boolean {
 export function isBelow(host: string, suffix: string): boolean {
   return host === suffix || host.endsWith(`.${suffix}`);
 }
+
+/** The host of the document that a name belongs to: itself, else the nearest wildcard above it. */
+export function nearestHost(name: string, hosts: ReadonlyMap<string, unknown>): string | null {
+  if (hosts.has(name)) return name;
+  for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
+    const wildcard = `*${name.slice(dot)}`;
+    if (hosts.has(wildcard)) return wildcard;
+  }
+  return null;
+}

@@ -169,7 +169,14 @@ test('a set can be posted to a thread, and a mere check issues nothing', async (
   assert.deepEqual(checked.diagnostics, []);
 });
 
-const POLICY = { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: ['http-01'], dns: null } as const;
+const POLICY = {
+  cas: [],
+  fallbackAfter: 3,
+  keyType: 'p256',
+  challenges: ['http-01'],
+  dns: null,
+  onDemand: false,
+} as const;
 const ACME = { email: null, policy: POLICY, hosts: {}, certificates: [] };
 
 test('with an acme section a public name is wanted from a CA; private ones, files and "off" are not', async () => {

@@ -10,7 +10,7 @@ import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { warning, type Diagnostic } from '../core/diagnostic.ts';
 import { certificateProblem, type PairOfFiles, type ReadCertificate } from './files.ts';
-import { bareHost, coversName, isLocalName } from './names.ts';
+import { bareHost, coversName, isLocalName, nearestHost } from './names.ts';
 import { expiryWarnings } from './upload/expiry.ts';
 import {
   isPublicName,
@@ -54,6 +54,8 @@ export interface Sources {
   readonly now: number;
   /** What CAs have issued for a name, wildcards included; those that suit the policy, if there are any. */
   readonly issued?: (name: string, policy: AcmePolicy) => readonly CertificateEntry[];
+  /** Names that visitors ask for; those count whose host is on demand. */
+  readonly demanded?: readonly string[];
   /** What operators uploaded, newest first. */
   readonly uploaded?: readonly CertificateEntry[];
   /** What a host served so far, for one that would have nothing now. Absent: a host with a problem has none. */
@@ -83,6 +85,7 @@ export async function provisionCertificates(document: TlsDocument, sources: Sour
     if (index % HOSTS_AT_ONCE === HOSTS_AT_ONCE - 1) await setImmediate();
   }
   run.addFallback();
+  run.addDemanded();
   return run.finish(hosts);
 }
 
@@ -105,6 +108,8 @@ class Provisioning {
   readonly #shared: readonly CertificateEntry[];
   readonly #needy: NeedyHost[] = [];
   readonly #hosts = new Map<string, readonly string[]>();
+  readonly #demanded = new Map<string, readonly string[]>();
+  readonly #places = new Map<string, TlsHost>();
   readonly #others = new Map<string, readonly string[]>();
   readonly #policies = new Map<string, ClientAuthPolicy>();
   readonly #policyOfHost = new Map<string, string | null>();
@@ -121,6 +126,7 @@ class Provisioning {
 
   addHost(host: TlsHost): void {
     const name = bareHost(host.name);
+    this.#places.set(name, host);
     const found = this.#entriesFor(host, name);
     const isKept = found.length === 0 && host.tls.kind !== 'off';
     const entries = isKept ? (this.#sources.keep?.(name) ?? []) : found;
@@ -148,6 +154,27 @@ class Provisioning {
     this.#policyWithoutName = this.#policyOfOthers;
   }
 
+  /** A certificate of its own for each name that somebody asked for and no host lists. */
+  addDemanded(): void {
+    const { acme, fallback } = this.#document;
+    if (acme === null) return;
+    for (const name of this.#sources.demanded ?? []) {
+      const place = nearestHost(name, this.#places);
+      const host = place === null ? fallback : this.#places.get(place);
+      if (host === null || host === undefined || place === name || host.tls.kind !== 'acme') continue;
+      const policy = acme.hosts[place ?? '*'];
+      if (policy?.onDemand !== true) continue;
+      this.#needy.push({ name, policy, at: host.at });
+      const entries = bestFor(name, this.#sources.issued?.(name, policy) ?? []);
+      for (const entry of entries) this.#entries.set(entry.id, entry);
+      if (entries.length > 0)
+        this.#demanded.set(
+          name,
+          entries.map((entry) => entry.id),
+        );
+    }
+  }
+
   finish(hosts: readonly TlsHost[]): Provisioned {
     const addresses = hosts.map((host) => bareHost(host.name)).filter((name) => isIP(name) !== 0);
     const [address] = addresses;
@@ -159,6 +186,7 @@ class Provisioning {
       minVersion: this.#document.tls.minVersion,
       certificates: [...this.#entries.values()],
       hosts: this.#hosts,
+      demanded: this.#demanded,
       others: this.#others,
       withoutName: this.#withoutName,
       clientAuth: {
@@ -227,8 +255,11 @@ class Provisioning {
     const { acme } = this.#document;
     if (acme === null) return [];
     const policy = acme.hosts[name] ?? acme.policy;
-    this.#needy.push({ name, policy, at: host.at });
-    return bestFor(name, this.#sources.issued?.(name, policy) ?? []);
+    const found = bestFor(name, this.#sources.issued?.(name, policy) ?? []);
+    const isWaiting = policy.onDemand && found.length === 0 && this.#sources.demanded?.includes(name) !== true;
+    // Names below a wildcard on demand have certificates of their own: see addDemanded.
+    if (!isWaiting && !(policy.onDemand && name.startsWith('*.'))) this.#needy.push({ name, policy, at: host.at });
+    return found;
   }
 
   #fromFiles(files: PairOfFiles, name: string): CertificateEntry[] {

@@ -222,7 +222,9 @@ export interface DeployTo {
 export interface Acme {
   readonly email: string | null;
   readonly policy: AcmePolicy;
-  /** By host name, for those that say something of their own. */
+  /** Whom to ask about names on demand, and how many in an hour; null: not said. */
+  readonly onDemand: { readonly ask: string | null; readonly perHour: number } | null;
+  /** By host name, for those that say something of their own; "*" for `default`. */
   readonly hosts: Readonly<Record<string, AcmePolicy>>;
   /** Names that share a certificate. */
   readonly certificates: readonly { readonly names: readonly string[]; readonly at: Path }[];
@@ -237,6 +239,8 @@ export interface AcmePolicy {
   readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01' | 'dns-account-01' | 'dns-persist-01')[];
   /** Entry of `dns` for dns-01; null: there is none. */
   readonly dns: string | null;
+  /** Not before somebody asks for the name in a handshake. */
+  readonly onDemand: boolean;
 }
 
 export interface AcmeCa {
@@ -260,7 +264,7 @@ export interface CertificateFiles {
 export type HostTls =
   | { readonly kind: 'automatic' }
   /** Ordered from a CA; what differs for this host stands in Acme.hosts. */
-  | { readonly kind: 'acme' }
+  | { readonly kind: 'acme'; readonly onDemand: boolean }
   | { readonly kind: 'off' }
   | { readonly kind: 'local' }
   | { readonly kind: 'files'; readonly files: CertificateFiles };

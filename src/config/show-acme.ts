@@ -3,12 +3,13 @@ import type { Acme, AcmeCa, AcmePolicy } from './document.ts';
 
 type Shown = Readonly<Record<string, unknown>>;
 
-export function shownAcme({ email, policy, certificates }: Acme): Shown {
+export function shownAcme({ email, policy, onDemand, certificates }: Acme): Shown {
   const [first, ...fallback] = policy.cas;
   return {
     email: email ?? undefined,
     ...(first === undefined ? {} : shownCa(first)),
     ...shownPolicy(policy),
+    on_demand: onDemand === null ? undefined : { ask: onDemand.ask ?? undefined, per_hour: onDemand.perHour },
     fallback: fallback.length === 0 ? undefined : fallback.map(shownCa),
     fallback_after: policy.fallbackAfter,
     certificates: certificates.length === 0 ? undefined : certificates.map(({ names }) => names),
@@ -18,7 +19,11 @@ export function shownAcme({ email, policy, certificates }: Acme): Shown {
 /** What a host says of its own. */
 export function shownHostAcme(policy: AcmePolicy): Shown {
   const [first] = policy.cas;
-  return { ...(first === undefined ? {} : shownCa(first)), ...shownPolicy(policy) };
+  return {
+    ...(first === undefined ? {} : shownCa(first)),
+    ...shownPolicy(policy),
+    ...(policy.onDemand && { on_demand: true }),
+  };
 }
 
 function shownPolicy({ keyType, challenges, dns }: AcmePolicy): Shown {

@@ -125,7 +125,7 @@ function shownDocument(document: Document): Shown {
     dns: shownDns(document.dns),
     acme: document.acme === null ? undefined : (shownAcme(document.acme) as Shown),
     hosts: Object.fromEntries(document.hosts.map((host) => [host.name, shownHost(host, document.acme)])),
-    default: document.fallback === null ? undefined : shownHost(document.fallback, null),
+    default: document.fallback === null ? undefined : shownHost(document.fallback, document.acme),
     tests: document.tests.map(({ as, groups, roles, ip, method, url, expect }) => ({
       as,
       groups,

@@ -39,6 +39,8 @@ import { inheritedSockets } from './socket-activation.ts';
 import { findExposedUpstreams } from './upstream-exposure.ts';
 import { watchDescriptors } from './watch-descriptors.ts';
 import type { Document, Provider as ProviderSettings } from '../config/document.ts';
+import type { Demand } from '../certs/issuance/on-demand.ts';
+import type { CompiledHost } from '../route/table.ts';
 import type { OwnedLogger } from '../core/log.ts';
 import type { WorkerPool } from '../edge/worker-pool.ts';
 import type { DocumentSource } from './document-source.ts';
@@ -174,6 +176,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       beginSignIn: desk.begin,
       touchSessions: (seen) => sessions.touch(seen),
       touchTokens: (seen) => tokens.touch(seen),
+      demandCertificate: (name) => issuing.demand(name),
     },
     log,
     isStoreAnswering: () => isStoreAnswering,
@@ -195,7 +198,9 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     dataDir,
     log,
     version: options.version,
-    onChange: () => void keeper.review(),
+    onChange: () => keeper.review(),
+    demandFor: (name) => demandOf(live?.prepared.table.findHost(name) ?? null, name),
+    onDemand: () => live?.prepared.document.acme?.onDemand ?? null,
   });
   const uploads = new Uploads({ store: store.uploads, seal: sealOf(sealKey), clock: systemClock, logger: log });
   await uploads.load();
@@ -210,6 +215,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       void deployer.deploy(set, live?.prepared.document.tls.deployTo ?? []);
     },
     issued: issuing.entriesFor,
+    demanded: issuing.demanded,
     uploaded: () => uploads.entries,
     onWanted: ({ document, wanted }) => issuing.want(document.acme, wanted),
   });
@@ -357,6 +363,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       return isClosing;
     },
   };
+}
+
+/** Whether a handshake may lead to an order. */
+function demandOf(host: CompiledHost | null, name: string): Demand {
+  if (host?.config.tls.kind !== 'acme' || !host.config.tls.onDemand) return { kind: 'none' };
+  return { kind: host.name === name ? 'listed' : 'ask' };
 }
 
 /** Workers face strangers: no key or token for a CA or a DNS provider goes there, nor what Postern proves itself to a sign-in provider with. */

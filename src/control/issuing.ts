@@ -10,11 +10,11 @@ import type { CertificateEntry } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
 import type { Seal } from '../certs/issuance/issued.ts';
 import type { AcmeDocument, AcmePolicy, Wanted } from '../certs/issuance/wanted.ts';
-import type { Logger } from '../core/log.ts';
 import type { SealKey } from '../session/seal.ts';
 import type { Store } from '../store/sqlite.ts';
 import type { TxtJournal, TxtPublisher } from '../certs/dns/dns-provider.ts';
 import type { IssuanceStore } from '../core/issuance-store.ts';
+import type { OnDemandJoined, OnDemandPlace } from './on-demand.ts';
 import type { ChallengeStage } from './challenge-answers.ts';
 import type { TxtPublishers } from './txt-publishers.ts';
 
@@ -29,18 +29,19 @@ export interface Issuing {
   readonly open: () => Promise<Issuance>;
   /** Null while no document had an `acme` section. */
   readonly current: () => Issuance | null;
+  /** Names that visitors asked for, to be provisioned. */
+  readonly demanded: () => readonly string[];
+  /** Somebody asks for a name that nothing is there for; true when there is, on every worker. */
+  readonly demand: (name: string) => Promise<boolean>;
   readonly close: () => Promise<void>;
 }
 
-export interface IssuingDeps {
+export interface IssuingDeps extends OnDemandPlace {
   readonly store: Pick<Store, 'issuance' | 'instance'>;
   readonly sealKey: SealKey;
   readonly dataDir: string;
   readonly stage: ChallengeStage;
-  readonly log: Logger;
   readonly version: string;
-  /** What is issued has changed: the set of certificates is to be looked at again. */
-  readonly onChange: () => void;
 }
 
 /** Many certificates that come at once make one new set, not one each. */
@@ -50,7 +51,8 @@ export function createIssuing(deps: IssuingDeps): Issuing {
   let issuance: Issuance | null = null;
   let publishers: TxtPublishers | null = null;
   let opening: Promise<Issuance> | null = null;
-  const changed = gather(deps.onChange);
+  const changed = gather(() => void deps.onChange());
+  let onDemand: OnDemandJoined | null = null;
   const make = async (): Promise<Issuance> => {
     const { Issuance } = await import('../certs/issuance/issuance.ts');
     const lost = ephemeralReason(deps.dataDir);
@@ -75,6 +77,8 @@ export function createIssuing(deps: IssuingDeps): Issuing {
     });
     await made.load();
     issuance = made;
+    const { joinOnDemand } = await import('./on-demand.ts');
+    onDemand = joinOnDemand(made, deps);
     return made;
   };
   const open = (): Promise<Issuance> => {
@@ -93,8 +97,11 @@ export function createIssuing(deps: IssuingDeps): Issuing {
     entriesFor: (name, policy) => issuance?.entriesFor(name, policy) ?? [],
     want: (acme, wanted) => issuance?.want(acme?.email ?? null, acme === null ? [] : wanted),
     current: () => issuance,
+    demanded: () => onDemand?.names() ?? [],
+    demand: (name) => onDemand?.demand(name) ?? Promise.resolve(false),
     async close() {
       changed.stop();
+      onDemand?.close();
       await issuance?.close();
       publishers?.close();
     },

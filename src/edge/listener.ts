@@ -69,6 +69,8 @@ export interface TransportOptions {
   readonly certificates: CertificateSource;
   /** Certificates that answer TLS-ALPN-01, by name. */
   readonly challengeFor?: (serverName: string | null) => SecureContext | null;
+  /** A certificate that may be ordered for a name in a handshake; true when it is there. Null: nothing will come. */
+  readonly demand?: (serverName: string) => Promise<boolean> | null;
   /** 48 bytes, shared by all workers. */
   readonly ticketKeys: Buffer;
   /** OpenSSL's list, in place of the usual suites. */
@@ -363,12 +365,33 @@ export class Transport {
       answerTlsChallenge(socket, challenge);
       return;
     }
-    const answer = this.#tls.accept(socket, hello, (accepted) => {
+    if (this.#tryTls(connection, hello, proxy)) return;
+    const coming = serverName === null ? null : (this.#options.demand?.(serverName) ?? null);
+    if (coming === null) {
+      this.#refuseName(connection, serverName, proxy);
+      return;
+    }
+    // The visitor waits for it, as long as a handshake may take: the queue has the deadline.
+    const again = (isThere: boolean): void => {
+      if (socket.destroyed) return;
+      if (!isThere || !this.#tryTls(connection, hello, proxy)) this.#refuseName(connection, serverName, proxy);
+    };
+    coming.then(again, () => again(false));
+  }
+
+  /** False: nobody has a certificate for the name. */
+  #tryTls(connection: Connection, hello: ClientHello, proxy: ProxyHeader | null): boolean {
+    const { serverName } = hello;
+    const answer = this.#tls.accept(connection.socket, hello, (accepted) => {
       this.#options.onCount?.('handshakes', accepted.socket.isSessionReused() ? 'resumed' : 'full');
       const facts = factsOf(connection, proxy, { serverName, accepted });
       this.#handOver(connection, accepted.socket, facts, accepted.protocol);
     });
-    if (answer === 'started') return;
+    return answer === 'started';
+  }
+
+  #refuseName(connection: Connection, serverName: string | null, proxy: ProxyHeader | null): void {
+    const { socket } = connection;
     const peerAddress = peerOf(connection, proxy).address;
     const name = serverName === null ? 'a client that names no host' : `"${serverName}"`;
     this.#queue.remove(socket);

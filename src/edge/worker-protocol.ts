@@ -51,6 +51,8 @@ export type ControlMethods = {
   beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;
   touchSessions: (seen: readonly (readonly [key: string, at: number])[]) => void;
   touchTokens: (seen: readonly (readonly [key: string, at: number])[]) => void;
+  /** A visitor names a host on demand in a handshake; true once its certificate is here. */
+  demandCertificate: (name: string) => Promise<boolean>;
 };
 
 /** What the pool of workers serves beside. */

@@ -164,6 +164,7 @@ const transport = new Transport({
   settings: () => current().transport,
   certificates,
   challengeFor: (serverName) => challenges.contextFor(serverName),
+  demand: (name) => (isOnDemand(name) ? control.call('demandCertificate', name) : null),
   ticketKeys: Buffer.from(boot.ticketKeys),
   serve: serveConnection,
   counts: new SharedCounts(boot.counts, boot.part),
@@ -183,6 +184,12 @@ process.on('uncaughtException', (error) => {
   log.error({ code: 'INTERNAL', err: error }, 'Edge worker met a defect: another takes its place');
   control.send('metDefect');
 });
+
+/** Whether a certificate may be ordered for a name that nothing is there for. */
+function isOnDemand(name: string): boolean {
+  const tls = currentSite().table.findHost(name)?.config.tls;
+  return tls?.kind === 'acme' && tls.onDemand;
+}
 
 function current(): Current {
   if (held === null) throw new Error('Cannot serve: no document was applied yet');

@@ -10,7 +10,7 @@ const NOW = Date.UTC(2026, 10, 20);
 
 function wanted(names: readonly string[], directory = DIRECTORY): Wanted {
   const ca = { name: "Let's Encrypt", directory, eab: null, profile: null, preferredChain: null, rootsPem: null };
-  const policy = { cas: [ca], fallbackAfter: 3, keyType: 'p256' as const, challenges: [], dns: null };
+  const policy = { cas: [ca], fallbackAfter: 3, keyType: 'p256' as const, challenges: [], dns: null, onDemand: false };
   return { subject: names.toSorted().join(' '), names, policy, at: [] };
 }
 

@@ -42,6 +42,7 @@ function rigOf(t: TestContext): Rig {
     keyType: 'p256',
     challenges: ['http-01'],
     dns: null,
+    onDemand: false,
   };
   const log = (level: string) => (_: object, message: string) => void lines.push(`${level} ${message}`);
   const rig: Rig = {

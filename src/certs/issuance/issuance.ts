@@ -186,17 +186,20 @@ export class Issuance {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Orders now, whatever the schedule says; resolves with how it went. Null where nobody wants such a certificate. */
-  async order(subject: string): Promise<OrderOutcome | null> {
+  /**
+   * Orders now; resolves with how it went. Null where nobody wants such a certificate, or, unless `hurries`, where
+   * the schedule does not want it yet.
+   */
+  async order(subject: string, hurries = true): Promise<OrderOutcome | null> {
     const job = this.#jobs.get(subject);
-    if (job === undefined) return null;
+    if (job === undefined || (!hurries && !job.isOrdering && job.nextAt > this.#options.clock.now())) return null;
     const done = new Promise<OrderOutcome>((resolve) => job.waiters.push(resolve));
-    if (!job.isOrdering) {
+    if (hurries && !job.isOrdering) {
       job.isForced = true;
       job.nextAt = 0;
       this.#paused.clear();
-      this.#pump();
     }
+    this.#pump();
     return done;
   }
 

@@ -9,7 +9,14 @@ import {
   type NeedyHost,
 } from './wanted.ts';
 
-const HTTP: AcmePolicy = { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: ['http-01'], dns: null };
+const HTTP: AcmePolicy = {
+  cas: [],
+  fallbackAfter: 3,
+  keyType: 'p256',
+  challenges: ['http-01'],
+  dns: null,
+  onDemand: false,
+};
 const DNS: AcmePolicy = { ...HTTP, challenges: ['dns-01', 'http-01'], dns: 'hook' };
 
 function plan(policy: AcmePolicy, names: readonly string[], lists: readonly string[][] = []): string[] {

@@ -18,6 +18,14 @@ export interface AcmeDocument {
   readonly certificates: readonly { readonly names: readonly string[]; readonly at: Place }[];
 }
 
+/** Orders at the first handshake. */
+export interface OnDemandSettings {
+  /** Asked about names that the document does not list one by one; null: such names get nothing. */
+  readonly ask: string | null;
+  /** Most names in an hour. */
+  readonly perHour: number;
+}
+
 export interface AcmePolicy {
   readonly cas: readonly AcmeCa[];
   readonly fallbackAfter: number;
@@ -25,6 +33,8 @@ export interface AcmePolicy {
   readonly challenges: readonly ChallengeType[];
   /** Name of the DNS provider for dns-01. */
   readonly dns: string | null;
+  /** Not before somebody asks for the name. */
+  readonly onDemand: boolean;
 }
 
 export interface AcmeCa {

@@ -146,7 +146,9 @@ async function parseKey(file: MaterialFile, block: string, ask: Ask): Promise<Ke
 }
 
 function wrongPassword(file: MaterialFile, error: Error): UnusableMaterial {
-  if (!/unsupported|legacy/i.test(error.message))
+  // One wrong password in some hundred decrypts to padding that looks right, and then to no key at all.
+  const isNoKey = error.message.includes('DECODER routines');
+  if (isNoKey || !/unsupported|legacy/i.test(error.message))
     return new UnusableMaterial(`The password does not open "${file.path}"`, 'try again with the right one');
   return new UnusableMaterial(
     `The key in "${file.path}" is encrypted in a way that is not supported any more`,

@@ -91,7 +91,7 @@ async function entriesOf(...names: string[]): Promise<readonly CertificateEntry[
 
 const ACME: NonNullable<TlsDocument['acme']> = {
   email: null,
-  policy: { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: ['http-01'], dns: null },
+  policy: { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: ['http-01'], dns: null, onDemand: false },
   hosts: {},
   certificates: [],
 };

@@ -4,7 +4,7 @@ import type { Acme, AcmeCa, AcmePolicy, Listen, Path } from '../document.ts';
 import { parseHostName } from '../host-name.ts';
 import { KNOWN_CAS } from '../presets/acme-cas.ts';
 import type { DocumentInput } from '../schema.ts';
-import type { AcmeCaInput, AcmeInput, ChallengeWord, EabInput, HostAcmeInput } from '../schema/acme.ts';
+import type { AcmeCaInput, AcmeInput, ChallengeWord, EabInput, HostAcmeInput, OnDemandInput } from '../schema/acme.ts';
 import { type Context, entriesOf } from './context.ts';
 
 /** As many names as the usual CAs take in one certificate. */
@@ -19,8 +19,10 @@ export function readAcme(input: DocumentInput, listen: Listen, context: Context)
     return null;
   }
   const fallbackTls = input.default?.tls;
-  if (fallbackTls === 'acme' || (typeof fallbackTls === 'object' && fallbackTls.acme !== undefined)) {
-    const remedy = 'list the hosts by name, or a wildcard under "acme.certificates"';
+  const isOfNobody = typeof fallbackTls === 'object' && fallbackTls.acme !== undefined;
+  if (fallbackTls === 'acme' || (isOfNobody && fallbackTls.acme.on_demand !== true)) {
+    const remedy =
+      'list the hosts by name, a wildcard under "acme.certificates", or write "acme: { on_demand: true }" here';
     context.report(['default', 'tls'], 'has no name to order a certificate for', remedy);
   }
   if (listen.https.length === 0 && !context.isBroken(['listen', 'https']))
@@ -31,7 +33,8 @@ export function readAcme(input: DocumentInput, listen: Listen, context: Context)
     );
   const at = ['acme'];
   const names = Object.keys(input.dns ?? {});
-  const policy = readPolicy(acme, at, { base: basicPolicy(names), listen, dns: names }, context);
+  const { on_demand: _, ...usual } = acme;
+  const policy = readPolicy(usual, at, { base: basicPolicy(names), listen, dns: names }, context);
   const fallback = [...entriesOf<AcmeCaInput>(acme.fallback, [...at, 'fallback'])].map(([one, place]) => {
     if (one.ca === undefined && !context.isBroken([...place, 'ca']))
       context.report(place, 'names no "ca"', 'write another CA than the first, such as "ca: zerossl"');
@@ -41,6 +44,7 @@ export function readAcme(input: DocumentInput, listen: Listen, context: Context)
   return {
     email: readEmail(acme.email, [...at, 'email'], context),
     policy: withFallback,
+    onDemand: readOnDemand(acme.on_demand, [...at, 'on_demand'], context),
     hosts: readHostPolicies(input, { base: withFallback, listen, dns: names }, context),
     certificates: readCertificates(acme, context),
   };
@@ -57,7 +61,7 @@ interface Ground {
 /** The only DNS provider there is need not be named. */
 function basicPolicy(dns: readonly string[]): AcmePolicy {
   const [only = null] = dns.length === 1 ? dns : [];
-  return { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: [], dns: only };
+  return { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: [], dns: only, onDemand: false };
 }
 
 /** DNS first: whoever has a provider may well be where no CA can reach. */
@@ -67,6 +71,15 @@ function usualChallenges({ http, https }: Listen, dns: string | null): Challenge
   if (http.length > 0) challenges.push('http-01');
   if (https.length > 0) challenges.push('tls-alpn-01');
   return challenges;
+}
+
+function readOnDemand(input: OnDemandInput | undefined, at: Path, context: Context): Acme['onDemand'] {
+  if (input === undefined) return null;
+  const { ask = null, per_hour: perHour = 20 } = input;
+  const protocol = ask !== null && URL.canParse(ask) ? new URL(ask).protocol : '';
+  if (ask !== null && protocol !== 'http:' && protocol !== 'https:')
+    context.report([...at, 'ask'], 'is not an http or https URL', 'write one such as "http://127.0.0.1:9123/ask"');
+  return { ask, perHour };
 }
 
 function readPolicy(input: HostAcmeInput, at: Path, ground: Ground, context: Context): AcmePolicy {
@@ -83,6 +96,7 @@ function readPolicy(input: HostAcmeInput, at: Path, ground: Ground, context: Con
   if (needy !== undefined && dns === null) needProvider(needy, at, ground, context);
   const usual = base.challenges.length > 0 && dns === base.dns ? base.challenges : usualChallenges(listen, dns);
   return {
+    onDemand: input.on_demand ?? false,
     cas: [inherits ? mergeCa(first, own, input) : own, ...(inherits ? base.cas.slice(1) : [])],
     fallbackAfter: base.fallbackAfter,
     keyType: input.key_type ?? base.keyType,
@@ -202,9 +216,26 @@ function readHostPolicies(
     const own = typeof host?.tls === 'object' ? host.tls.acme : undefined;
     const name = parseHostName(key);
     if (own === undefined || !name.ok) continue;
-    found[name.value] = readPolicy(own, ['hosts', key, 'tls', 'acme'], ground, context);
+    const at = ['hosts', key, 'tls', 'acme'];
+    found[name.value] = readPolicy(own, at, ground, context);
+    if (own.on_demand === true && name.value.startsWith('*.')) needAsk(input, at, context);
+  }
+  const fallback = typeof input.default?.tls === 'object' ? input.default.tls.acme : undefined;
+  if (fallback?.on_demand === true) {
+    found['*'] = readPolicy(fallback, ['default', 'tls', 'acme'], ground, context);
+    needAsk(input, ['default', 'tls', 'acme'], context);
   }
   return found;
+}
+
+/** Strangers choose such names: without a word of the operator's they would use up the limits of the CA. */
+function needAsk({ acme }: DocumentInput, at: Path, context: Context): void {
+  if (acme?.on_demand?.ask !== undefined || context.isBroken(['acme', 'on_demand', 'ask'])) return;
+  context.report(
+    [...at, 'on_demand'],
+    'lets strangers choose names to order certificates for',
+    'add "acme: { on_demand: { ask: URL } }" with a program that knows which names are yours',
+  );
 }
 
 function readCertificates(input: AcmeInput, context: Context): Acme['certificates'] {

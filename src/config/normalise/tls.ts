@@ -116,7 +116,8 @@ export function readHostTls(
   const path = [...host, 'tls'];
   const clientAuth = readClientAuth(input, path, context);
   const hasFiles = input.certificate !== undefined || input.key !== undefined;
-  const mode = input.acme === undefined ? kindOf(input.mode) : ({ kind: 'acme' } as const);
+  const onDemand = input.acme?.on_demand === true;
+  const mode = input.acme === undefined ? kindOf(input.mode) : ({ kind: 'acme', onDemand } as const);
   if (input.acme !== undefined && input.mode !== undefined && input.mode !== 'acme') {
     context.report([...path, 'mode'], 'is given beside "acme"', 'remove one of them');
   }
@@ -135,6 +136,7 @@ export function readHostTls(
 
 function kindOf(word: TlsWord | boolean | undefined): HostTls {
   if (word === undefined || word === true) return { kind: 'automatic' };
+  if (word === 'acme') return { kind: word, onDemand: false };
   return { kind: word === false ? 'off' : word };
 }
 

@@ -1,6 +1,6 @@
 /** Shape of `acme:`, for the whole document and, within `tls:`, for one host. */
 import type * as z from 'zod';
-import { key, list, oneOrMore, section, text, whole, word } from './shapes.ts';
+import { flag, key, list, oneOrMore, section, text, whole, word } from './shapes.ts';
 
 export interface EabInput {
   readonly key_id?: string | undefined;
@@ -23,9 +23,16 @@ export interface HostAcmeInput extends AcmeCaInput {
   readonly key_type?: KeyTypeWord | undefined;
   readonly challenges?: ChallengeWord | readonly ChallengeWord[] | undefined;
   readonly dns?: string | undefined;
+  readonly on_demand?: boolean | undefined;
 }
 
-export interface AcmeInput extends HostAcmeInput {
+export interface OnDemandInput {
+  readonly ask?: string | undefined;
+  readonly per_hour?: number | undefined;
+}
+
+export interface AcmeInput extends Omit<HostAcmeInput, 'on_demand'> {
+  readonly on_demand?: OnDemandInput | undefined;
   readonly email?: string | undefined;
   readonly fallback?: AcmeCaInput | readonly AcmeCaInput[] | undefined;
   readonly fallback_after?: number | undefined;
@@ -82,8 +89,27 @@ const policyKeys = {
   ),
 };
 
+const onDemandShape: z.ZodType<OnDemandInput> = section(
+  {
+    ask: key(
+      text('a URL'),
+      'A program of yours that is asked `GET URL?domain=NAME` about names which the document does not list one by one: 2xx is yes, everything else no.',
+      { examples: ['http://127.0.0.1:9123/may-have-a-certificate'] },
+    ),
+    per_hour: key(whole(1, 10_000), 'Most names in an hour.', { default: 20 }),
+  },
+  'a map with "ask"',
+);
+
 export const hostAcmeShape: z.ZodType<HostAcmeInput> = section(
-  policyKeys,
+  {
+    ...policyKeys,
+    on_demand: key(
+      flag(),
+      'The certificate is ordered when somebody first visits, who waits for it. For a wildcard and for `default` each name gets one of its own, if `acme.on_demand.ask` says yes.',
+      { default: false },
+    ),
+  },
   'a map with "ca", "profile" or "challenges"',
 );
 
@@ -93,6 +119,7 @@ export const acmeShape: z.ZodType<AcmeInput> = section(
       examples: ['ops@example.com'],
     }),
     ...policyKeys,
+    on_demand: key(onDemandShape, 'For hosts whose `tls.acme` says `on_demand`.'),
     fallback: key(
       oneOrMore(section(caKeys, 'a map with "ca"'), 'a map with "ca", or a list of them'),
       'CAs that are tried in turn while the first one fails.',

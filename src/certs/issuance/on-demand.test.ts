@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLogger } from '../../core/log.ts';
+import { OnDemand, type AskAnswer, type Demand } from './on-demand.ts';
+
+interface World {
+  now: number;
+  answer: AskAnswer;
+  obtains: boolean;
+  readonly asked: string[];
+  readonly obtained: string[];
+  issued: string[];
+  perHour: number;
+  release: Promise<void>;
+}
+
+function open(more: Partial<World> = {}): { world: World; demand: OnDemand } {
+  const world: World = {
+    now: 1_000_000,
+    answer: 'yes',
+    obtains: true,
+    asked: [],
+    obtained: [],
+    issued: [],
+    perHour: 20,
+    release: Promise.resolve(),
+    ...more,
+  };
+  const demandFor = (name: string): Demand => {
+    if (name === 'listed.example.com') return { kind: 'listed' };
+    return { kind: name.endsWith('.shops.example.com') ? 'ask' : 'none' };
+  };
+  const demand = new OnDemand({
+    clock: { now: () => world.now },
+    logger: createLogger({ level: 'silent' as never, format: 'json', destination: 1 }),
+    ask: async (_url, name) => {
+      world.asked.push(name);
+      await Promise.resolve();
+      return world.answer;
+    },
+    demandFor,
+    settings: () => ({ ask: 'http://127.0.0.1:1/ask', perHour: world.perHour }),
+    obtain: async (name) => {
+      world.obtained.push(name);
+      assert.ok(demand.names().includes(name), 'it is provisioned while it is ordered');
+      await world.release;
+      if (world.obtains) world.issued.push(name);
+      return world.obtains;
+    },
+    issued: () => world.issued,
+  });
+  return { world, demand };
+}
+
+test('OnDemand orders for a listed name without asking, for others after a yes', async () => {
+  const { world, demand } = open();
+  assert.equal(await demand.demand('listed.example.com'), true);
+  assert.deepEqual(world.asked, []);
+  assert.equal(await demand.demand('a.shops.example.com'), true);
+  assert.deepEqual(world.asked, ['a.shops.example.com']);
+  assert.deepEqual(demand.names(), ['listed.example.com', 'a.shops.example.com'], 'both are renewed from now on');
+});
+
+test('OnDemand refuses unknown names, what is no public name, and whatever is not answered with yes', async () => {
+  const { world, demand } = open();
+  const odd = [
+    'other.example.com',
+    'shops',
+    '192.0.2.1',
+    '::1',
+    '*.shops.example.com',
+    'a..shops.example.com',
+    'A.shops.example.com',
+    `${'a'.repeat(64)}.shops.example.com`,
+    'x\0.shops.example.com',
+    '',
+  ];
+  for (const name of odd) assert.equal(await demand.demand(name), false, name);
+  assert.deepEqual(world.asked, []);
+  for (const answer of ['no', 'unavailable'] as const) {
+    world.answer = answer;
+    assert.equal(await demand.demand(`${answer}.shops.example.com`), false);
+  }
+  assert.deepEqual(world.obtained, []);
+});
+
+test('OnDemand remembers a no for a minute, so that a flood of handshakes asks once', async () => {
+  const { world, demand } = open({ answer: 'no' });
+  for (let i = 0; i < 50; i++) await demand.demand('a.shops.example.com');
+  assert.equal(world.asked.length, 1);
+  world.now += 61_000;
+  world.answer = 'yes';
+  assert.equal(await demand.demand('a.shops.example.com'), true);
+});
+
+test('OnDemand orders once for all who wait, a few names at a time, and only so many in an hour', async () => {
+  let free = (): void => undefined;
+  const release = new Promise<void>((done) => (free = done));
+  const { world, demand } = open({ release, perHour: 10 });
+  const same = Array.from({ length: 30 }, () => demand.demand('a.shops.example.com'));
+  const others = Array.from({ length: 20 }, (_, i) => demand.demand(`n${i}.shops.example.com`));
+  await new Promise((done) => setImmediate(done));
+  assert.equal(world.obtained.length, 8);
+  free();
+  assert.deepEqual(new Set(await Promise.all(same)), new Set([true]));
+  assert.equal((await Promise.all(others)).filter(Boolean).length, 7);
+  let more = 0;
+  for (let i = 20; i < 30; i++) if (await demand.demand(`n${i}.shops.example.com`)) more++;
+  assert.equal(more, 2, 'ten in an hour');
+  world.now += 3_600_001;
+  assert.equal(await demand.demand('late.shops.example.com'), true);
+});
+
+test('OnDemand bounds how often the program is asked, and how many names it remembers', async () => {
+  const { world, demand } = open({ answer: 'no' });
+  for (let i = 0; i < 500; i++) await demand.demand(`n${i}.shops.example.com`);
+  assert.equal(world.asked.length, 20);
+});
+
+test('recheck() ends the renewal of a name that is not wanted any more, until it is again', async () => {
+  const { world, demand } = open({ issued: ['a.shops.example.com', 'listed.example.com', 'other.example.com'] });
+  assert.deepEqual(demand.names(), ['a.shops.example.com', 'listed.example.com']);
+  world.answer = 'no';
+  await demand.recheck();
+  assert.deepEqual(demand.names(), ['listed.example.com']);
+  world.answer = 'unavailable';
+  await demand.recheck();
+  assert.deepEqual(demand.names(), ['listed.example.com']);
+  world.answer = 'yes';
+  await demand.recheck();
+  assert.deepEqual(demand.names(), ['a.shops.example.com', 'listed.example.com']);
+});
