@@ -3,10 +3,13 @@ import { PosternError } from '../../core/errors.ts';
 import type { AuthProvider } from '../ports.ts';
 import type { ProviderKind, ProviderSettings } from '../settings.ts';
 import type { AuthProviderDeps } from './deps.ts';
+import { GITEA, GITHUB } from './github/kind.ts';
 import { KEYCLOAK } from './oidc/keycloak.ts';
 import type { OidcKind } from './oidc/parts.ts';
 import { PLAIN } from './oidc/plain.ts';
 import { createOidcAuthProvider } from './oidc/provider.ts';
+import type { PlainKind } from './plain/kind.ts';
+import { createPlainAuthProvider } from './plain/provider.ts';
 
 type Create = (settings: ProviderSettings, deps: AuthProviderDeps) => AuthProvider;
 
@@ -15,9 +18,16 @@ const oidc =
   (settings, deps) =>
     createOidcAuthProvider(kind, settings, deps);
 
+const plain =
+  (kind: PlainKind): Create =>
+  (settings, deps) =>
+    createPlainAuthProvider(kind, settings, deps);
+
 const KINDS: Partial<Record<ProviderKind, Create>> = {
   oidc: oidc(PLAIN),
   'keycloak-oidc': oidc(KEYCLOAK),
+  github: plain(GITHUB),
+  gitea: plain(GITEA),
 };
 
 /** Throws where the settings cannot be a provider; one that does not answer is no reason to. */

@@ -41,6 +41,12 @@ export class GithubTwin {
   /** Where "next" links lead instead. */
   evilLink: string | null = null;
   expiresIn: number | null = null;
+  /** "acme/app": who may do what. */
+  repositories: Record<string, { private: boolean; members: Record<string, 'pull' | 'push'> }> = {};
+  /** Of an operator, not of a person. */
+  readonly operatorToken = 'ghp_operator';
+  /** Answers as Gitea and Forgejo do: their names, their path, no links. */
+  isGitea = false;
   readonly requests: string[] = [];
   readonly authorizations: URLSearchParams[] = [];
   readonly #codes = new Map<string, Code>();
@@ -124,16 +130,17 @@ export class GithubTwin {
     if (code === undefined) return 'bad_verification_code';
     if (code.redirectUri !== form.get('redirect_uri')) return 'redirect_uri_mismatch';
     const challenge = hash('sha256', form.get('code_verifier') ?? '', 'base64url');
-    return challenge === code.challenge ? code.account : 'bad_verification_code';
+    return code.challenge === '' || challenge === code.challenge ? code.account : 'bad_verification_code';
   }
 
   #api(request: IncomingMessage, response: ServerResponse, url: URL): void {
-    const path = url.pathname.replace('/api/v3', '');
+    const path = url.pathname.replace(this.isGitea ? '/api/v1' : '/api/v3', '');
     const account = this.#tokens.get((request.headers.authorization ?? '').replace(/^Bearer /, ''));
     if (this.limitedUntil !== null) {
       const fields = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(this.limitedUntil) };
       send(response, 403, { message: 'API rate limit exceeded' }, fields);
     } else if (this.failsWith !== null) send(response, this.failsWith, { message: 'Server Error' });
+    else if (path.startsWith('/repos/')) this.#repository(response, request, account, path);
     else if (account === undefined) send(response, 401, { message: 'Bad credentials' });
     else if (path === '/user')
       send(response, 200, { id: account.id, login: account.login, name: account.name ?? null });
@@ -142,7 +149,34 @@ export class GithubTwin {
     else if (path === '/user/teams') this.#page(response, url, this.#teamsOf(account));
     else if (path.startsWith('/user/memberships/orgs/'))
       this.#membership(response, account, path.split('/').at(-1) ?? '');
+    else if (path === '/' || path === '') send(response, 200, {});
     else send(response, 404, { message: 'Not Found' });
+  }
+
+  /** What is private is not there for those who may not see it. */
+  #repository(
+    response: ServerResponse,
+    request: IncomingMessage,
+    account: TwinAccount | undefined,
+    path: string,
+  ): void {
+    const [, , owner, name, what, login] = path.split('/');
+    const repository = this.repositories[`${owner}/${name}`];
+    const isOperator = request.headers.authorization === `Bearer ${this.operatorToken}`;
+    if (account === undefined && !isOperator) send(response, 401, { message: 'Bad credentials' });
+    else if (repository === undefined) send(response, 404, { message: 'Not Found' });
+    else if (what === 'collaborators') {
+      const isMember = isOperator && Object.hasOwn(repository.members, login ?? '');
+      response.writeHead(isMember ? 204 : 404).end();
+    } else {
+      const right = repository.members[account?.login ?? ''];
+      if (repository.private && right === undefined) send(response, 404, { message: 'Not Found' });
+      else
+        send(response, 200, {
+          private: repository.private,
+          permissions: { push: right === 'push', pull: !repository.private || right !== undefined },
+        });
+    }
   }
 
   #isHidden(organisation: string): boolean {
@@ -151,13 +185,17 @@ export class GithubTwin {
   }
 
   #organisationsOf(account: TwinAccount): unknown[] {
-    return (account.organisations ?? []).filter((one) => !this.#isHidden(one)).map((login) => ({ login }));
+    return (account.organisations ?? [])
+      .filter((one) => !this.#isHidden(one))
+      .map((name) => (this.isGitea ? { name, full_name: `The ${name}` } : { login: name }));
   }
 
   #teamsOf(account: TwinAccount): unknown[] {
     return (account.teams ?? []).map((team) => {
       const [login, slug] = team.split('/');
-      return { slug, name: slug, organization: { login } };
+      return this.isGitea
+        ? { name: slug, organization: { name: login } }
+        : { slug, name: `The ${slug}`, organization: { login } };
     });
   }
 
@@ -175,10 +213,11 @@ export class GithubTwin {
 
   /** In pages, with `Link` as GitHub writes it. */
   #page(response: ServerResponse, url: URL, items: readonly unknown[]): void {
-    const size = Number(url.searchParams.get('per_page') ?? 30);
+    const size = this.isGitea ? 30 : Number(url.searchParams.get('per_page') ?? 30);
     const page = Number(url.searchParams.get('page') ?? 1);
     const fields: Record<string, string> = {};
-    if (page * size < items.length || this.evilLink !== null) {
+    const hasNext = page * size < items.length && !this.isGitea;
+    if (hasNext || this.evilLink !== null) {
       const next = new URL(url);
       next.searchParams.set('page', String(page + 1));
       const last = new URL(url);

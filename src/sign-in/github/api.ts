@@ -59,7 +59,12 @@ export function apiBaseOf(url: string): string {
   return hostname.endsWith('.ghe.com') ? `${protocol}//api.${hostname}` : `${origin}/api/v3`;
 }
 
-export function createGithubApi(http: ProviderHttp, base: string): GithubApi {
+export interface GithubApiOptions {
+  /** Pages by number until one is empty: for those who write no links, or links to another name of theirs. */
+  readonly pagesByNumber?: boolean;
+}
+
+export function createGithubApi(http: ProviderHttp, base: string, options: GithubApiOptions = {}): GithubApi {
   const ask = async (url: string, token: string): Promise<Response> => {
     const response = await http.fetch(url, { headers: { ...HEADERS, authorization: `Bearer ${token}` } });
     if (response.ok) return response;
@@ -77,7 +82,10 @@ export function createGithubApi(http: ProviderHttp, base: string): GithubApi {
         const one = read(item);
         if (one !== null) found.push(one);
       }
-      next = nextPage(response.headers.get('link'), base);
+      next =
+        options.pagesByNumber === true
+          ? numberedPage(`${base}${path}`, items.length, page + 2)
+          : nextPage(response.headers.get('link'), base);
     }
     return found;
   };
@@ -89,15 +97,25 @@ export function createGithubApi(http: ProviderHttp, base: string): GithubApi {
       return user;
     },
     emails: (token) => list('/user/emails', token, readEmail),
-    organisations: (token) => list('/user/orgs', token, (item) => textOf(item, 'login')),
-    teams: (token) =>
-      list('/user/teams', token, (item) => {
-        const slug = textOf(item, 'slug');
-        const organisation = isMap(item) ? textOf(item['organization'], 'login') : null;
-        return slug === null || organisation === null ? null : `${organisation}/${slug}`;
-      }),
+    organisations: (token) => list('/user/orgs', token, organisationName),
+    teams: (token) => list('/user/teams', token, teamName),
     membership: (token, organisation) => membership(http, base, token, organisation),
   };
+}
+
+/** Gitea and Forgejo have names where GitHub has logins and slugs. */
+function organisationName(item: unknown): string | null {
+  return textOf(item, 'login') ?? textOf(item, 'name');
+}
+
+function teamName(item: unknown): string | null {
+  const organisation = isMap(item) ? organisationName(item['organization']) : null;
+  const name = textOf(item, 'slug') ?? textOf(item, 'name');
+  return name === null || organisation === null ? null : `${organisation}/${name}`;
+}
+
+function numberedPage(url: string, found: number, page: number): string | null {
+  return found === 0 ? null : `${url}?per_page=${PER_PAGE}&page=${page}`;
 }
 
 async function membership(http: ProviderHttp, base: string, token: string, organisation: string): Promise<Membership> {

@@ -3,15 +3,15 @@
  * person is checked before a session is made: signature, issuer, audience, nonce, verified address. A
  * provider that is down is asked again in the background, and nobody is let in or sent away meanwhile.
  */
-import { readFileSync } from 'node:fs';
 import { createKept } from '../../../sign-in/oidc/kept.ts';
-import { createProviderHttp, type ProviderHttp } from '../../../sign-in/provider-http.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { AuthProvider, LoginWish, RedeemWish } from '../../ports.ts';
 import type { ProviderSettings } from '../../settings.ts';
 import { createClaimReader, isUsable, type Claims } from '../claims.ts';
 import type { AuthProviderDeps } from '../deps.ts';
+import { groupSet, isAllowed } from '../groups.ts';
 import { answerOf, explainCallbackError, explainFailure, Refusal } from '../failures.ts';
+import { httpFor } from '../http.ts';
 import { buildLoginUrl } from '../login-url.ts';
 import { basicAuth, createTokenEndpoint, noAuth, postAuth, type ClientAuth } from '../token-endpoint.ts';
 import { validateToken } from '../validate.ts';
@@ -52,22 +52,6 @@ export function createOidcAuthProvider(
   };
 }
 
-export function isAllowed(allowed: ReadonlySet<string>, session: AuthSession): boolean {
-  return allowed.size === 0 || session.groups.some((group) => allowed.has(group));
-}
-
-export function httpFor(settings: ProviderSettings): ProviderHttp {
-  const { caFiles, useSystemTrust, skipTlsVerify } = settings;
-  const caPem = caFiles.length === 0 ? null : caFiles.map((file) => readFileSync(file, 'utf8')).join('\n');
-  return createProviderHttp({
-    publicOrigin: '',
-    internalUrl: null,
-    caPem,
-    trustsSystem: caPem === null || useSystemTrust,
-    skipsTlsVerify: skipTlsVerify,
-  });
-}
-
 function createParts(kind: OidcKind, settings: ProviderSettings, deps: AuthProviderDeps): OidcParts {
   const name = settings.displayName ?? kind.name;
   const http = httpFor(settings);
@@ -87,7 +71,6 @@ function createParts(kind: OidcKind, settings: ProviderSettings, deps: AuthProvi
           if (jwksUrl === null) throw new Refusal('there are no keys to check tokens by; set "oidc-jwks-url"');
           return fetchJson(http, jwksUrl);
         });
-  const allowed = [...deps.allowedGroups, ...(kind.allowedGroups?.(settings) ?? [])].filter((group) => group !== '');
   return {
     settings,
     kind,
@@ -98,8 +81,8 @@ function createParts(kind: OidcKind, settings: ProviderSettings, deps: AuthProvi
     verify,
     tokens: createTokenEndpoint(http, deps.clock),
     ways: waysOf(kind, settings, deps),
-    scope: scopeOf(kind, settings, deps.allowedGroups.length > 0),
-    allowedGroups: new Set(allowed),
+    scope: scopeOf(kind, settings, groupSet(deps.allowedGroups).size > 0),
+    allowedGroups: groupSet(deps.allowedGroups, kind.allowedGroups?.(settings) ?? []),
   };
 }
 
