@@ -15,7 +15,7 @@ const OIDC: OidcSettings = {
   issuer: null,
   allowUnverifiedEmail: false,
   skipIssuerVerification: false,
-  skipNonce: true,
+  skipNonce: false,
   skipDiscovery: false,
   jwksUrl: null,
   publicKeyFiles: [],

@@ -70,7 +70,7 @@ const unavailable = (name: string, what: string): Failed => ({ kind: 'unavailabl
 
 const REMEDIES: Readonly<Record<string, string>> = {
   invalid_client: 'check "client-id" and "client-secret"',
-  unauthorized_client: 'check that the client may use the authorization code flow',
+  unauthorized_client: 'check "client-id" and "client-secret", and that the client may use the authorization code flow',
   invalid_grant: 'the code or the refresh token was used before, has expired, or is none',
   invalid_scope: 'set "scope" to what the provider knows, or define the scope there',
   redirect_uri_mismatch: 'register the redirect address with the provider, or set "redirect-url"',

@@ -63,6 +63,9 @@ export interface TokenEndpoint {
   readonly ask: (request: TokenRequest) => Promise<TokenSet>;
 }
 
+/** Keycloak says the second of a wrong secret. */
+const UNKNOWN_CLIENT: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client']);
+
 export function createTokenEndpoint(http: ProviderHttp, clock: Clock): TokenEndpoint {
   let worked: ClientAuth | null = null;
   const askBy = async (way: ClientAuth, { url, form }: TokenRequest): Promise<TokenSet> => {
@@ -88,9 +91,8 @@ export function createTokenEndpoint(http: ProviderHttp, clock: Clock): TokenEndp
           return tokens;
         } catch (error) {
           // A client that is refused has not used its code up.
-          const mayTryOther =
-            error instanceof OAuthError && error.error === 'invalid_client' && index + 1 < ways.length;
-          if (!mayTryOther) throw error;
+          const isLast = index + 1 === ways.length;
+          if (isLast || !(error instanceof OAuthError && UNKNOWN_CLIENT.has(error.error))) throw error;
         }
       }
       throw new Refusal('there is no way for the client to show who it is');

@@ -37,7 +37,7 @@ export function createOidcAuthProvider(
     displayName: parts.name,
     isReady: () => parts.metadata.known() !== null,
     codeChallengeMethod: () => challengeMethod(parts),
-    usesNonce: true,
+    usesNonce: !settings.oidc.skipNonce,
     loginUrl: (wish) => answerOf(parts.name, () => loginUrl(parts, wish)),
     redeem: (wish) => answerOf(parts.name, () => redeem(parts, wish)),
     refresh: (session) => answerOf(parts.name, () => refreshSession(parts, session)),
