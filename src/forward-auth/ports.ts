@@ -67,8 +67,8 @@ export interface RedeemWish {
 
 export type ProviderAnswer<T> =
   | { readonly kind: 'ok'; readonly value: T }
-  /** The provider, or what it sent, says no. */
-  | { readonly kind: 'refused'; readonly message: string }
+  /** The provider, or what it sent, says no; or a real person is kept out by the settings of the provider. */
+  | { readonly kind: 'refused'; readonly message: string; readonly isNotAdmitted?: boolean }
   /** It cannot be asked right now. */
   | { readonly kind: 'unavailable'; readonly message: string };
 

@@ -5,7 +5,7 @@ import { PosternError } from '../../core/errors.ts';
 import { createFlow } from '../../forward-auth/flow/flow.ts';
 import { loadLogo } from '../../forward-auth/pages/logo.ts';
 import { createAuthProvider } from '../../forward-auth/providers/create.ts';
-import { httpFor } from '../../forward-auth/providers/oidc/provider.ts';
+import { httpFor } from '../../forward-auth/providers/http.ts';
 import { createAdmission } from '../../forward-auth/serving/admission.ts';
 import { createEmailRules } from '../../forward-auth/serving/email-rules.ts';
 import { createHtpasswd } from '../../forward-auth/serving/htpasswd.ts';

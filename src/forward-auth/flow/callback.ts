@@ -62,7 +62,8 @@ function refusedByProvider(context: FlowContext, back: Return, error: string, id
   const { request, parameters, redirect } = back;
   const description = parameters.get('error_description') ?? '';
   const cookies = id === null ? [] : finish(context, request, id);
-  const cause = `The provider answered "${error.slice(0, 100)}"${description === '' ? '' : `: ${description.slice(0, 300)}`}`;
+  const plain = `The provider answered "${error.slice(0, 100)}"${description === '' ? '' : `: ${description.slice(0, 300)}`}`;
+  const cause = context.provider.explainCallbackError?.(error, description === '' ? null : description) ?? plain;
   sendProblem(context, request, { status: 403, words: 'refused', cause, redirect, cookies, offers: 'another-account' });
 }
 
@@ -108,6 +109,11 @@ async function redeem(context: FlowContext, back: Return, pending: Pending): Pro
     nonce: provider.usesNonce ? nonceOf(pending) : null,
   });
   if (answer.kind === 'ok') return enter(context, back, pending, answer.value);
+  if (answer.kind === 'refused' && answer.isNotAdmitted === true) {
+    const cookies = finish(context, request, pending.id);
+    const shared = { status: 403, words: 'not-admitted', offers: 'another-account', redirect, cookies } as const;
+    return sendProblem(context, request, { ...shared, cause: `Not admitted: ${answer.message}` });
+  }
   const isDown = answer.kind === 'unavailable';
   sendProblem(context, request, {
     status: isDown ? 503 : 500,

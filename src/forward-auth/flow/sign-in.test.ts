@@ -211,6 +211,24 @@ test('callback() says 503 and keeps the begin where the provider does not answer
   assert.equal((await browser.open(back)).location, '/x');
 });
 
+test('callback() answers 403, not a fault, for a person whom the settings of the provider keep out', async () => {
+  const message = 'GitHub: "alice" is not in the organisation "acme"';
+  const rig = createRig({
+    provider: { redeem: () => Promise.resolve({ kind: 'refused', message, isNotAdmitted: true }) },
+  });
+  const answer = await rig.browser().signIn(`${APP}/oauth2/start?rd=%2Fx`);
+  assert.equal(answer.status, 403);
+  assert.ok(answer.body.includes('postern_switch=1'), 'another account may do');
+  assert.ok(!answer.body.includes('acme'), 'what is missing is for the log');
+  assert.match(JSON.stringify(rig.events.at(-1)), /Not admitted: GitHub:/);
+});
+
+test('callback() puts into the log what an error of the provider means', async () => {
+  const rig = createRig({ provider: { explainCallbackError: (error) => `"${error}" means this` } });
+  await rig.browser().signIn(`${APP}/oauth2/start`, null);
+  assert.match(JSON.stringify(rig.events.at(-1)), /access_denied.{1,3} means this/);
+});
+
 test('a store that does not answer is 503 at callback and sign_out, and clears no cookie', async () => {
   const down = (): never => {
     throw new PosternError('STORE_UNAVAILABLE', 'Redis does not answer');

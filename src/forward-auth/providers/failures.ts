@@ -9,10 +9,18 @@ import type { ProviderAnswer } from '../ports.ts';
 
 /** The provider, or what it sent, says no. */
 export class Refusal extends Error {
+  /** Somebody real whom the settings keep out: nothing is wrong with the registration. */
+  readonly isNotAdmitted: boolean = false;
+
   constructor(message: string) {
     super(message);
     this.name = 'Refusal';
   }
+}
+
+/** A person whom the settings of the provider keep out. */
+export class NotAdmitted extends Refusal {
+  override readonly isNotAdmitted = true;
 }
 
 /** Nothing was learned. */
@@ -48,7 +56,8 @@ export async function answerOf<T>(name: string, work: () => Promise<T>): Promise
 }
 
 export function explainFailure(name: string, error: unknown): Failed {
-  if (error instanceof Refusal) return refused(name, error.message);
+  if (error instanceof Refusal)
+    return { ...refused(name, error.message), ...(error.isNotAdmitted ? { isNotAdmitted: true } : {}) };
   if (error instanceof OAuthError) return ofOAuthError(name, error);
   for (const one of chainOf(error)) {
     if (one instanceof Outage || one instanceof KeysUnavailableError) return unavailable(name, one.message);
@@ -65,7 +74,10 @@ export function explainFailure(name: string, error: unknown): Failed {
   return unavailable(name, `its answer could not be read (${what})`);
 }
 
-const refused = (name: string, what: string): Failed => ({ kind: 'refused', message: `${name}: ${what}` });
+const refused = (name: string, what: string): Extract<Failed, { kind: 'refused' }> => ({
+  kind: 'refused',
+  message: `${name}: ${what}`,
+});
 const unavailable = (name: string, what: string): Failed => ({ kind: 'unavailable', message: `${name}: ${what}` });
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -89,7 +101,7 @@ function ofOAuthError(name: string, { error, description }: OAuthError): Failed 
 /** Of an error that the person brought back from the provider (RFC 6749 section 4.1.2.1). */
 export function explainCallbackError(scope: string, error: string, description: string | null): string {
   const words = description === null || description === '' ? '' : `: ${printable(description)}`;
-  const said = `the provider answered "${printable(error)}"${words}`;
+  const said = `The provider answered "${printable(error)}"${words}`;
   if (error !== 'invalid_scope') return said;
   const groups = scope.split(' ').includes('groups')
     ? '; "groups" is asked for because groups are restricted, and the provider has no such scope'

@@ -133,6 +133,17 @@ test('github-org lets in its members, and its case counts', async () => {
   assert.match(await outcome({ org: 'other' }), /^refused/);
 });
 
+test('a person whom a restriction keeps out is told apart from a registration that is wrong', () =>
+  withGithub(
+    async (twin, provider) => {
+      const out = await signIn(provider, twin);
+      assert.ok(out.kind === 'refused' && out.isNotAdmitted === true);
+      const wrong = await signIn(provider, twin, { code: 'none' });
+      assert.ok(wrong.kind === 'refused' && wrong.isNotAdmitted !== true);
+    },
+    { settings: rules({ org: 'other' }) },
+  ));
+
 test('github-org says why an organisation that restricts apps looks like no membership', async () => {
   const prepare = (twin: GithubTwin): unknown => twin.restricted.add('acme');
   assert.match(await outcome({ org: 'Acme' }, { prepare }), /an owner has to approve this one|not in the organisation/);

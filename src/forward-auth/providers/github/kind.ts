@@ -5,7 +5,7 @@
 import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
 import { createGithubApi, GithubError, type GithubApi } from '../../../sign-in/github/api.ts';
 import { isMap, isUsable } from '../claims.ts';
-import { Outage, Refusal } from '../failures.ts';
+import { NotAdmitted, Outage, Refusal } from '../failures.ts';
 import { askApi } from '../http.ts';
 import type { Persona } from '../oidc/session.ts';
 import type { Inquiry, PlainKind } from '../plain/kind.ts';
@@ -92,7 +92,7 @@ async function checkAccount(inquiry: Inquiry, api: GithubApi, checked: Checked):
   const isIn = await (github.token === null
     ? mayUse(inquiry, checked.base, github.repo)
     : collaborates(inquiry.http, checked, github.token));
-  if (!isIn) throw new Refusal(`"${login}" has no access to the repository "${github.repo}"`);
+  if (!isIn) throw new NotAdmitted(`"${login}" has no access to the repository "${github.repo}"`);
 }
 
 /** An organisation may keep its members to itself, which looks like no membership. */
@@ -100,9 +100,9 @@ async function explained(api: GithubApi, token: string, org: string | null, refu
   if (org === null) return refusal;
   const membership = await api.membership(token, org).catch(() => 'none' as const);
   if (membership === 'app-not-approved')
-    return new Refusal(`${refusal.message}: it restricts third-party apps, and an owner has to approve this one`);
+    return new NotAdmitted(`${refusal.message}: it restricts third-party apps, and an owner has to approve this one`);
   if (membership === 'sso-required')
-    return new Refusal(
+    return new NotAdmitted(
       `${refusal.message}: it wants its single sign-on, for which the person has to authorise this app`,
     );
   return refusal;

@@ -3,7 +3,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { NO_SESSION, type AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
 import { isTrue, textOf, textsOf, type ClaimReader } from '../claims.ts';
-import { Refusal } from '../failures.ts';
+import { NotAdmitted, Refusal } from '../failures.ts';
 import type { TokenSet } from '../token-endpoint.ts';
 
 /** What the claims say; tokens and times come beside them. */
@@ -40,7 +40,7 @@ function emailClaimOf({ oidc }: ProviderSettings): string {
 async function checkVerified(reader: ClaimReader): Promise<void> {
   const verified = await reader.get('email_verified');
   if (verified === undefined || isTrue(verified)) return;
-  throw new Refusal(
+  throw new NotAdmitted(
     'the address of the person is not verified ("email_verified" is false); "insecure-oidc-allow-unverified-email" would take it',
   );
 }
