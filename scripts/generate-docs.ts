@@ -10,6 +10,7 @@ import { PROVIDER_PRESETS, type ProviderPreset } from '../src/config/presets/pro
 import { printReference } from '../src/config/reference.ts';
 import { ERRORS } from '../src/core/errors.ts';
 import { REASONS } from '../src/edge/decision-reason.ts';
+import { printOptionReference } from '../src/forward-auth/options/reference.ts';
 
 /** Path from the repository's root -> text. */
 export function generatedDocs(): ReadonlyMap<string, string> {
@@ -20,6 +21,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ['docs/reference/providers.md', printProviders()],
     ['docs/errors.md', printErrors()],
     ['docs/reference/log.md', printLog()],
+    ['docs/reference/oauth2-proxy-options.md', printOptionReference()],
   ]);
 }
 

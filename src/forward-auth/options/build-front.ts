@@ -2,6 +2,7 @@
 import { parseListenAddress } from '../../config/listen-address.ts';
 import { parseCidr } from '../../core/ip-address.ts';
 import { buildMetricsTls, buildTls } from './build-tls.ts';
+import type { Cidr } from '../../core/ip-address.ts';
 import type { BuildContext } from './context.ts';
 import type { MetricsSettings, PathSettings, RedirectSettings, ServerSettings, TrustSettings } from '../settings.ts';
 import type { Told } from './told.ts';
@@ -118,10 +119,31 @@ function requestIdHeader(told: Told): string {
 
 function networks(told: Told, key: string): readonly string[] {
   return told.list(key).filter((text) => {
-    if (parseCidr(text) !== null) return true;
-    told.fault(key, `holds ${told.quoted(key, text)}, no address or network`, 'write 10.0.0.1 or 10.0.0.0/8');
+    const cidr = parseCidr(text);
+    if (cidr !== null && !hasHostBits(cidr)) return true;
+    const wrong = cidr === null ? 'no address or network' : `which is an address within a network of ${cidr.bits} bits`;
+    told.fault(key, `holds ${told.quoted(key, text)}, ${wrong}`, 'write 10.0.0.1 or 10.0.0.0/8');
     return false;
   });
+}
+
+/** 10.0.0.1/8: whoever wrote that meant the address or the network, and nobody knows which. */
+function hasHostBits({ address, bits, family }: Cidr): boolean {
+  const binary =
+    family === 'ipv4'
+      ? address.split('.').map((part) => Number(part).toString(2).padStart(8, '0'))
+      : ipv6Groups(address).map((group) => Number.parseInt(group, 16).toString(2).padStart(16, '0'));
+  return binary.join('').slice(bits).includes('1');
+}
+
+/** RFC 4291 section 2.2: "::" stands for the groups that are missing. */
+function ipv6Groups(address: string): readonly string[] {
+  const [left = '', right] = address.split('::');
+  const groups = (text: string | undefined): readonly string[] =>
+    text === undefined || text === '' ? [] : text.split(':');
+  const [head, tail] = [groups(left), groups(right)];
+  const missing = right === undefined ? 0 : 8 - head.length - tail.length;
+  return [...head, ...Array.from({ length: missing }, () => '0'), ...tail];
 }
 
 export function buildRedirects({ told }: BuildContext): RedirectSettings {

@@ -4,6 +4,8 @@ import * as fc from 'fast-check';
 import { ENOUGH, errors, good, lines, load } from './_told-fixture.ts';
 import { OPTIONS } from './option-table.ts';
 
+const RUNS = Number(process.env['POSTERN_FUZZ'] ?? 150);
+
 test('loadSettings() has flags win over variables, and variables over the file', () => {
   const toml = 'cookie_name = "file"\ncookie_path = "/file"\ncookie_samesite = "lax"\n';
   const env = { OAUTH2_PROXY_COOKIE_NAME: 'env', OAUTH2_PROXY_COOKIE_PATH: '/env' };
@@ -95,6 +97,14 @@ test('loadSettings() refuses what the original refuses at start', () => {
   for (const [args, wanted] of cases) assert.match(errors(load({ args: [...ENOUGH, ...args] })).join('\n'), wanted);
 });
 
+test('loadSettings() takes addresses and networks of both families, and no address within a network', () => {
+  const takes = (ip: string): boolean => load({ args: [...ENOUGH, `--trusted-ip=${ip}`] }).settings !== null;
+  for (const ip of ['10.0.0.1', '10.0.0.0/8', '::1', '2001:db8::/32', '::/0', 'fe80::1/128', '0.0.0.0/0'])
+    assert.ok(takes(ip), ip);
+  for (const ip of ['10.0.0.1/8', '2001:db8::1/32', '10.0.0.0/33', '10.0.0', 'localhost', ' 10.0.0.1'])
+    assert.ok(!takes(ip), ip);
+});
+
 test('loadSettings() checks nonces and asks for PKCE unless told otherwise', () => {
   const args = ['--provider=oidc', '--oidc-issuer-url=https://id.example'];
   const { provider } = good({ args });
@@ -141,7 +151,7 @@ const someArg = fc.oneof(
 test('loadSettings() answers any flags with settings or findings, and never throws', () => {
   fc.assert(
     fc.property(fc.array(someArg, { maxLength: 8 }), (args) => isAnswered({ args: args.filter(isNoFile) })),
-    { numRuns: 400 },
+    { numRuns: RUNS },
   );
 });
 
@@ -154,7 +164,7 @@ test('loadSettings() answers any variables with settings or findings, and never 
   const name = fc.constantFrom(...OPTIONS.map(({ env }) => env), 'OAUTH2_PROXY_X', 'POSTERN_SESSION_MODE');
   fc.assert(
     fc.property(fc.dictionary(name, fc.string()), (env) => isAnswered({ args: ENOUGH, env })),
-    { numRuns: 400 },
+    { numRuns: RUNS },
   );
 });
 
@@ -171,7 +181,7 @@ test('loadSettings() answers any TOML with settings or findings, and never throw
   );
   fc.assert(
     fc.property(text, (toml) => isAnswered({ args: ENOUGH, toml })),
-    { numRuns: 400 },
+    { numRuns: RUNS },
   );
 });
 

@@ -154,6 +154,6 @@ test('readAlpha() answers any YAML with settings or findings, and never throws',
         loaded.findings.some(({ severity }) => severity === 'error'),
       );
     }),
-    { numRuns: 400 },
+    { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 150) },
   );
 });
