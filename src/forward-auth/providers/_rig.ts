@@ -6,6 +6,9 @@ import type { AuthSession } from '../auth-session.ts';
 import type { AuthProvider, LoginWish, ProviderAnswer } from '../ports.ts';
 import type { BearerSettings, OidcSettings, ProviderSettings } from '../settings.ts';
 import { createAuthProvider } from './create.ts';
+import type { AuthProviderDeps } from './deps.ts';
+import type { OidcKind } from './oidc/parts.ts';
+import { createOidcAuthProvider } from './oidc/provider.ts';
 
 export const CALLBACK = 'https://app.example.com/oauth2/callback';
 
@@ -85,6 +88,9 @@ export interface RigOptions {
   readonly isDown?: boolean;
   readonly twin?: Parameters<typeof startTwin>[0];
   readonly now?: () => number;
+  /** Another kind than that of the settings: one with addresses of the twin. */
+  readonly kind?: (twin: Twin) => OidcKind;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Lines of the log: the message and its facts. */
@@ -105,12 +111,17 @@ export async function withProvider(work: (rig: ProviderRig) => Promise<void>, op
     ...given,
     oidc: { issuer: twin.issuer, ...given.oidc },
   });
-  const provider = createAuthProvider(settings, {
+  const deps: AuthProviderDeps = {
     clock: { now: options.now ?? ((): number => Date.now()) },
     log: collectingLog(logged),
     allowedGroups: options.allowedGroups ?? [],
     bearer: { accepts: false, fallsBack: true, extraIssuers: [], ...options.bearer },
-  });
+    environment: options.environment ?? {},
+  };
+  const provider =
+    options.kind === undefined
+      ? createAuthProvider(settings, deps)
+      : createOidcAuthProvider(options.kind(twin), settings, deps);
   try {
     await work({ twin, provider, logged });
   } finally {

@@ -10,4 +10,6 @@ export interface AuthProviderDeps {
   readonly allowedGroups: readonly string[];
   /** `Settings.bearer`: which JWTs of machines count. */
   readonly bearer: BearerSettings;
+  /** Where clouds tell a program who it is; left out: the process's own. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }

@@ -18,7 +18,11 @@ export function buildLoginUrl(address: LoginAddress, wish: LoginWish): string {
   const url = new URL(address.base);
   const query = url.searchParams;
   for (const parameter of address.parameters) addParameter(query, parameter, wish.overrides);
-  if (wish.switchesAccount === true) query.set('prompt', address.switchPrompt ?? 'login');
+  if (wish.switchesAccount === true) {
+    query.set('prompt', address.switchPrompt ?? 'login');
+    // Google takes only one of the two.
+    query.delete('approval_prompt');
+  }
   if (address.responseMode !== null) query.set('response_mode', address.responseMode);
   for (const [name, value] of Object.entries(address.extra ?? {})) query.set(name, value);
   if (wish.nonce !== null) query.set('nonce', wish.nonce);

@@ -30,7 +30,11 @@ export interface Twin {
   /** The last word on the discovery document. */
   describe: (metadata: Record<string, unknown>) => Record<string, unknown>;
   /** How a client has to name itself. */
-  clientAuth: 'basic' | 'post';
+  clientAuth: 'basic' | 'post' | 'assertion';
+  /** Whether a statement that a client signed is right (RFC 7523). */
+  checkAssertion: (assertion: string) => boolean;
+  /** Whatever else the provider's API answers, by path as it was sent; null: 404. */
+  api: (request: ApiRequest) => ApiAnswer | null;
   /** What Graph says of the groups, a page each; null: it refuses. */
   graphPages: readonly (readonly string[])[] | null;
   /** Where Graph's next page is said to be instead. */
@@ -71,6 +75,22 @@ export interface Twin {
   readonly start: () => Promise<void>;
 }
 
+export interface ApiRequest {
+  readonly method: string;
+  /** Not decoded. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+  /** Of `Authorization: Bearer`. */
+  readonly token: string;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 interface Issued {
   readonly clientId: string;
   readonly redirectUri: string;
@@ -98,6 +118,8 @@ class TwinServer implements Twin {
   signedUserinfo: Claims | null = null;
   describe: Twin['describe'] = (metadata) => metadata;
   clientAuth: Twin['clientAuth'] = 'basic';
+  checkAssertion: Twin['checkAssertion'] = () => false;
+  api: Twin['api'] = () => null;
   accessClaims: Claims | null = null;
   graphPages: readonly (readonly string[])[] | null = null;
   graphLink: string | null = null;
@@ -222,13 +244,24 @@ class TwinServer implements Twin {
     const send = (status: number, json: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
     };
-    if (path === '/.well-known/openid-configuration') send(200, this.describe(this.#metadata()));
+    if (path.endsWith('/.well-known/openid-configuration')) send(200, this.describe(this.#metadata()));
     else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
     else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
     else if (path === '/graph') this.#graph(new URL(request.url ?? '/', this.issuer), send);
     else if (path === '/userinfo') this.#userinfo(response, send);
-    else send(404, {});
+    else this.#api({ request, path, body }, send);
+  }
+
+  #api(
+    { request, path, body }: { readonly request: IncomingMessage; readonly path: string; readonly body: string },
+    send: (status: number, json: unknown) => void,
+  ): void {
+    const { headers, method = '' } = request;
+    const query = new URL(request.url ?? '/', this.issuer).searchParams;
+    const token = (headers.authorization ?? '').replace(/^Bearer /, '');
+    const answer = this.api({ method, path, query, headers, body, token });
+    send(answer?.status ?? 404, answer?.body ?? {});
   }
 
   #userinfo(response: ServerResponse, send: (status: number, json: unknown) => void): void {
@@ -279,7 +312,9 @@ class TwinServer implements Twin {
       subject_types_supported: ['public'],
       // As sloppy providers list them: what is taken is ours to say.
       id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'],
-      token_endpoint_auth_methods_supported: [`client_secret_${this.clientAuth}`],
+      token_endpoint_auth_methods_supported: [
+        this.clientAuth === 'assertion' ? 'private_key_jwt' : `client_secret_${this.clientAuth}`,
+      ],
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: this.#issParameter,
     };
@@ -301,6 +336,7 @@ class TwinServer implements Twin {
   }
 
   #isClient(request: IncomingMessage, form: URLSearchParams): boolean {
+    if (this.clientAuth === 'assertion') return this.checkAssertion(form.get('client_assertion') ?? '');
     if (this.clientAuth === 'post')
       return form.get('client_id') === this.clientId && form.get('client_secret') === this.clientSecret;
     const [scheme, value = ''] = (request.headers.authorization ?? '').split(' ');

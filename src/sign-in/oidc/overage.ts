@@ -9,10 +9,27 @@ import type { Claims } from './claims.ts';
 const PER_PAGE = 999;
 const MOST_PAGES = 5;
 
+export interface OverageOptions {
+  /** What names a group. */
+  readonly field?: 'id' | 'displayName';
+  /** Only groups that can carry rights, and no roles of the directory. */
+  readonly isSecurityOnly?: boolean;
+}
+
 /** The groups as a claim; null where the API does not allow it. */
-export async function readOverage(http: ProviderHttp, address: string, accessToken: string): Promise<Claims | null> {
+export async function readOverage(
+  http: ProviderHttp,
+  address: string,
+  accessToken: string,
+  { field = 'id', isSecurityOnly = false }: OverageOptions = {},
+): Promise<Claims | null> {
   const start = new URL(address);
-  start.search = new URLSearchParams({ $select: 'id', $top: String(PER_PAGE) }).toString();
+  start.search = new URLSearchParams({
+    $select: field,
+    $top: String(PER_PAGE),
+    // A filter needs a count, whoever wants it or not.
+    ...(isSecurityOnly ? { $filter: 'securityEnabled eq true', $count: 'true' } : {}),
+  }).toString();
   const groups: string[] = [];
   let next: URL | null = start;
   for (let page = 0; next !== null && page < MOST_PAGES; page++) {
@@ -26,7 +43,8 @@ export async function readOverage(http: ProviderHttp, address: string, accessTok
     const body: unknown = await response.json();
     if (!isMap(body) || !Array.isArray(body['value'])) return null;
     for (const item of body['value'] as unknown[]) {
-      if (isMap(item) && typeof item['id'] === 'string') groups.push(item['id']);
+      const name = isMap(item) ? item[field] : undefined;
+      if (typeof name === 'string') groups.push(name);
     }
     next = nextOf(body['@odata.nextLink'], start);
   }

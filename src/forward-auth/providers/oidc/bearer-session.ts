@@ -1,12 +1,28 @@
-/** A session for one request, of a JWT that a machine brought. */
+/** A session for one request, of a JWT that a machine brought: an ID token or access token for this client. */
 import type { Clock } from '../../../core/clock.ts';
 import type { AuthSession } from '../../auth-session.ts';
-import type { Claims } from '../claims.ts';
+import { createClaimReader, type Claims } from '../claims.ts';
 import { Refusal } from '../failures.ts';
-import { sessionOf, type Persona } from './session.ts';
+import type { OidcParts } from './parts.ts';
+import { readPersona, sessionOf, type Persona } from './session.ts';
+import { verifyToken } from './verify.ts';
 
 /** `cnf`: bound to a key that nobody has shown (RFC 7800); `events`: it only ends sessions (RFC 8417). */
 const FOREIGN_CLAIMS = ['cnf', 'events'];
+
+export async function bearerOf(parts: OidcParts, token: string): Promise<AuthSession> {
+  const { settings, kind, deps } = parts;
+  const metadata = await parts.metadata.get();
+  const claims = await verifyToken(parts, metadata, token);
+  checkBearer(claims, deps.clock.now());
+  // The profile is not asked: a machine's token is all there is.
+  const persona = await readPersona(
+    settings,
+    createClaimReader(claims, () => Promise.resolve({})),
+  );
+  const session = bearerSession(deps.clock, persona, claims, token);
+  return kind.enrich?.({ parts, metadata, session, claims, step: 'bearer' }) ?? session;
+}
 
 /** A machine renews its token in time: there is no tolerance for one that has expired. */
 export function checkBearer(claims: Claims, now: number): void {

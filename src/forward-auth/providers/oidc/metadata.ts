@@ -25,8 +25,8 @@ export interface Metadata {
 }
 
 /** "https://id/realms/main/" and "https://id/realms/main" are one issuer. */
-export function sameIssuer(a: string, b: string): boolean {
-  return a.replace(/\/$/, '') === b.replace(/\/$/, '');
+export function isNamed({ oidc }: ProviderSettings, found: string): boolean {
+  return (oidc.issuer ?? '').replace(/\/$/, '') === found.replace(/\/$/, '');
 }
 
 export function discoveryUrl(issuer: string): string {
@@ -36,13 +36,13 @@ export function discoveryUrl(issuer: string): string {
 export async function discover(
   http: ProviderHttp,
   settings: ProviderSettings,
-  isIssuer: (wanted: string, found: string) => boolean = sameIssuer,
+  isIssuer: (settings: ProviderSettings, found: string) => boolean = isNamed,
 ): Promise<Metadata> {
   const { oidc } = settings;
   const issuer = oidc.issuer ?? '';
   const found = await fetchJson(http, discoveryUrl(issuer));
   const named = textAt(found, 'issuer');
-  if (!oidc.skipIssuerVerification && !isIssuer(issuer, named))
+  if (!oidc.skipIssuerVerification && !isIssuer(settings, named))
     throw new Outage(
       `it names itself "${named.slice(0, 200)}", but "oidc-issuer-url" is "${issuer}"; set that to the name`,
     );

@@ -41,15 +41,24 @@ export interface OidcKind {
   readonly asksForGroups: boolean;
   /** An address is part of who somebody is: without one nobody comes in. */
   readonly needsEmail: boolean;
-  /** Endpoints that never change; left out: they are discovered. */
-  readonly endpoints?: Partial<Metadata>;
-  readonly isIssuer?: (wanted: string, found: string) => boolean;
+  /** Whether a JWT of this provider counts as a bearer; left out: it does. */
+  readonly takesBearers?: boolean;
+  /** Endpoints that are known, while the settings name no issuer; left out: they are discovered. */
+  readonly endpoints?: (settings: ProviderSettings) => Partial<Metadata>;
+  /** Whether a description is of the issuer that was meant; left out: it names itself so. */
+  readonly isIssuer?: (settings: ProviderSettings, found: string) => boolean;
   /** Whether a token's `iss` is one of this provider; left out: exactly the issuer. */
-  readonly issuerRule?: (parts: OidcParts, claims: Claims) => void;
-  readonly loginExtra?: Readonly<Record<string, string>>;
+  readonly issuerRule?: (settings: ProviderSettings, metadata: Metadata, claims: Claims) => void;
+  /** Both Google and Microsoft show a list of accounts; others have none to show, and ask for credentials. */
+  readonly switchPrompt?: 'select_account';
+  /** Where the settings say nothing else. */
+  readonly loginDefaults?: Readonly<Record<string, string>>;
+  readonly loginExtra?: (settings: ProviderSettings) => Readonly<Record<string, string>>;
   readonly encodeState?: (state: string) => string;
   /** Replaces the usual ways for a client to show who it is. */
-  readonly clientAuth?: (settings: ProviderSettings, deps: AuthProviderDeps) => ClientAuth;
+  readonly clientAuth?: (settings: ProviderSettings, deps: AuthProviderDeps) => ClientAuth | null;
+  /** More fields for the token endpoint. */
+  readonly redeemExtra?: (settings: ProviderSettings) => Readonly<Record<string, string>>;
   /** Groups that the kind's own settings allow, besides `allowed-group`. */
   readonly allowedGroups?: (settings: ProviderSettings) => readonly string[];
   readonly finalScope?: (settings: ProviderSettings, scope: string) => string;

@@ -6,7 +6,7 @@
 import { createKept } from '../../../sign-in/oidc/kept.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { AuthProvider, LoginWish, RedeemWish } from '../../ports.ts';
-import type { ProviderSettings } from '../../settings.ts';
+import type { LoginParameter, ProviderSettings } from '../../settings.ts';
 import { createClaimReader, isUsable, type Claims } from '../claims.ts';
 import type { AuthProviderDeps } from '../deps.ts';
 import { groupSet, isAllowed } from '../groups.ts';
@@ -15,7 +15,8 @@ import { httpFor } from '../http.ts';
 import { buildLoginUrl } from '../login-url.ts';
 import { basicAuth, createTokenEndpoint, noAuth, postAuth, type ClientAuth } from '../token-endpoint.ts';
 import { validateToken } from '../validate.ts';
-import { createBearerDesk } from './bearer.ts';
+import { createBearerDesk } from '../bearer.ts';
+import { bearerOf } from './bearer-session.ts';
 import { verifyByFiles, verifyByJwks } from './id-token.ts';
 import { discover, fetchJson, fixedMetadata, type Metadata } from './metadata.ts';
 import type { OidcKind, OidcParts } from './parts.ts';
@@ -30,7 +31,7 @@ export function createOidcAuthProvider(
   deps: AuthProviderDeps,
 ): AuthProvider {
   const parts = createParts(kind, settings, deps);
-  const bearer = createBearerDesk(parts);
+  const verifyBearer = createBearerDesk(parts, kind.takesBearers === false ? null : (token) => bearerOf(parts, token));
   // What is down at the start is no reason not to start.
   void parts.metadata.get().catch(() => undefined);
   return {
@@ -43,7 +44,7 @@ export function createOidcAuthProvider(
     refresh: (session) => answerOf(parts.name, () => refreshSession(parts, session)),
     validate: (session) => answerOf(parts.name, () => validateToken(parts, session)),
     authorizes: (session) => isAllowed(parts.allowedGroups, session),
-    verifyBearer: bearer.verify,
+    verifyBearer,
     explainCallbackError: (error, description) => explainCallbackError(parts.scope, error, description),
     close() {
       parts.metadata.close();
@@ -59,7 +60,9 @@ function createParts(kind: OidcKind, settings: ProviderSettings, deps: AuthProvi
   const isFixed = oidc.skipDiscovery || (kind.endpoints !== undefined && oidc.issuer === null);
   const metadata = createKept<Metadata>({
     fetch: () =>
-      isFixed ? Promise.resolve(fixedMetadata(settings, kind.endpoints)) : discover(http, settings, kind.isIssuer),
+      isFixed
+        ? Promise.resolve(fixedMetadata(settings, kind.endpoints?.(settings)))
+        : discover(http, settings, kind.isIssuer),
     clock: deps.clock,
     ...reportTo(name, settings, deps),
   });
@@ -100,7 +103,10 @@ function waysOf(
 ): (metadata: Metadata) => readonly ClientAuth[] {
   const { clientId, clientSecret } = settings;
   const own = kind.clientAuth?.(settings, deps);
-  if (own !== undefined) return () => [own];
+  if (own !== undefined && own !== null) {
+    const ways = [own];
+    return () => ways;
+  }
   if (clientSecret === null) {
     const none = [noAuth(clientId)];
     return () => none;
@@ -148,15 +154,18 @@ async function loginUrl(parts: OidcParts, wish: LoginWish): Promise<string> {
     {
       base: metadata.loginUrl,
       clientId: settings.clientId,
-      scope: parts.scope,
-      parameters: settings.loginParameters,
+      scope: settings.skipsScope === true ? null : parts.scope,
+      parameters: [...defaultsOf(kind), ...settings.loginParameters],
       responseMode: settings.responseMode,
-      // Both show a list of accounts then; others have none to show, and ask for credentials.
-      ...((settings.kind === 'google' || settings.kind === 'entra-id') && { switchPrompt: 'select_account' as const }),
-      ...(kind.loginExtra === undefined ? {} : { extra: kind.loginExtra }),
+      switchPrompt: kind.switchPrompt ?? 'login',
+      extra: kind.loginExtra?.(settings) ?? {},
     },
     { ...wish, state: kind.encodeState?.(wish.state) ?? wish.state },
   );
+}
+
+function defaultsOf({ loginDefaults = {} }: OidcKind): readonly LoginParameter[] {
+  return Object.entries(loginDefaults).map(([name, value]) => ({ name, default: [value], allow: [] }));
 }
 
 async function redeem(parts: OidcParts, wish: RedeemWish): Promise<AuthSession> {
@@ -171,6 +180,7 @@ async function redeem(parts: OidcParts, wish: RedeemWish): Promise<AuthSession> 
       code: wish.code,
       redirect_uri: wish.redirectUri,
       ...(wish.codeVerifier === null ? {} : { code_verifier: wish.codeVerifier }),
+      ...kind.redeemExtra?.(settings),
     },
   });
   if (tokens.idToken === null) throw new Refusal('the token endpoint gave no ID token; "scope" must hold "openid"');

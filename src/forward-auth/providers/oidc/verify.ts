@@ -22,7 +22,7 @@ export async function verifyToken(parts: OidcParts, metadata: Metadata, token: s
     algorithms: metadata.algorithms,
     issuer: settings.oidc.skipIssuerVerification || rule !== undefined ? null : metadata.issuer,
   });
-  rule?.(parts, claims);
+  rule?.(settings, metadata, claims);
   if (typeof claims['sub'] !== 'string') throw new Refusal('a token has no "sub"');
   return claims;
 }

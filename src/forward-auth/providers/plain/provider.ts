@@ -6,6 +6,7 @@ import type { AuthSession } from '../../auth-session.ts';
 import type { AuthProvider, LoginWish, RedeemWish } from '../../ports.ts';
 import type { ProviderSettings } from '../../settings.ts';
 import { isUsable } from '../claims.ts';
+import { createBearerDesk } from '../bearer.ts';
 import type { AuthProviderDeps } from '../deps.ts';
 import { answerOf, explainCallbackError, Refusal } from '../failures.ts';
 import { groupSet, isAllowed } from '../groups.ts';
@@ -48,7 +49,7 @@ export function createPlainAuthProvider(
     validate: (session) => answerOf(name, () => validateToken(validationOf(parts), session)),
     // Who came by a password file is none of the provider's people.
     authorizes: (session) => isAllowed(allowed, session) && (session.via !== 'provider' || judge(session)),
-    verifyBearer: () => Promise.resolve(null),
+    verifyBearer: createBearerDesk({ name, settings, deps, http: parts.http }, null),
     explainCallbackError: (error, description) => explainCallbackError(parts.scope, error, description),
     close: parts.http.close,
   };

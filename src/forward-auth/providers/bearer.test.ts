@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { makeKey, startTwin, type Twin } from '../../../sign-in/oidc/_twin.ts';
-import type { AuthProvider } from '../../ports.ts';
-import { withProvider } from '../_rig.ts';
+import { makeKey, startTwin, type Twin } from '../../sign-in/oidc/_twin.ts';
+import type { AuthProvider } from '../ports.ts';
+import { withProvider } from './_rig.ts';
 
 const now = (): number => Math.floor(Date.now() / 1_000);
 

@@ -3,17 +3,17 @@
  * by discovery, or at `/.well-known/jwks.json` where there is none; when a token needs them, and never at
  * the price of a start.
  */
-import { SIGNING_ALGORITHMS } from '../../../sign-in/oidc/keys.ts';
-import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
-import type { AuthSession } from '../../auth-session.ts';
-import type { ProviderAnswer } from '../../ports.ts';
-import { isTrue, textOf, textsOf, type Claims } from '../claims.ts';
-import { answerOf, Outage, Refusal } from '../failures.ts';
-import { bearerSession, checkBearer } from './bearer-session.ts';
-import { verifyByJwks } from './id-token.ts';
-import { discoveryUrl, fetchJson } from './metadata.ts';
-import type { OidcParts } from './parts.ts';
-import type { Persona } from './session.ts';
+import { SIGNING_ALGORITHMS } from '../../sign-in/oidc/keys.ts';
+import type { ProviderHttp } from '../../sign-in/provider-http.ts';
+import type { AuthSession } from '../auth-session.ts';
+import type { ProviderAnswer } from '../ports.ts';
+import { isTrue, textOf, textsOf, type Claims } from './claims.ts';
+import { answerOf, Outage, Refusal } from './failures.ts';
+import { bearerSession, checkBearer } from './oidc/bearer-session.ts';
+import { verifyByJwks } from './oidc/id-token.ts';
+import { discoveryUrl, fetchJson } from './oidc/metadata.ts';
+import type { BearerParts } from './bearer.ts';
+import type { Persona } from './oidc/session.ts';
 
 export interface ExtraIssuer {
   readonly issuer: string;
@@ -21,7 +21,7 @@ export interface ExtraIssuer {
 }
 
 export function createExtraIssuer(
-  { settings, deps, http }: OidcParts,
+  { settings, deps, http }: BearerParts,
   { issuer, audience }: { readonly issuer: string; readonly audience: string },
 ): ExtraIssuer {
   const verify = verifyByJwks(issuer, deps.clock, () => findKeys(http, issuer));
