@@ -2,6 +2,7 @@
  * The contract between a codec (HTTP/1.1, HTTP/2) and what answers a request: one request and its
  * one answer. Every codec runs the same contract suite. Nothing here knows about routes or people.
  */
+import type { FieldText } from './field-text.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { HeaderBlock } from './header-block.ts';
 import type { Duplex } from 'node:stream';
@@ -86,14 +87,6 @@ export interface ResponseHead {
   readonly headers: HeaderBlock;
   /** The fields as they were read and checked, until somebody asks for `headers`; from then on those count. */
   readonly lines?: FieldText | null;
-}
-
-/** Field lines that are just what printing their fields would give. None of them is of the connection. */
-export interface FieldText {
-  /** Each with its CRLF. */
-  readonly text: string;
-  readonly hasDate: boolean;
-  readonly hasHsts: boolean;
 }
 
 /** Limits of one request's body. A codec that is told of none applies its own defaults. */

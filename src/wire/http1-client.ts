@@ -12,7 +12,7 @@ import { HttpSyntaxError } from './http-syntax-error.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import type { RequestLines } from './request-lines.ts';
-import { MAX_RESPONSE_HEAD_BYTES, parseResponseHead } from './response-head.ts';
+import { MAX_RESPONSE_HEAD_BYTES, ResponseMemory } from './response-head.ts';
 import type { AppResponseHead } from './response-head.ts';
 import { PosternError } from '../core/errors.ts';
 import type { Socket } from 'node:net';
@@ -107,6 +107,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   readonly #owner: ClientOwner;
   readonly #body: RequestBodyWriter;
   readonly #resume: () => void;
+  readonly #memory = new ResponseMemory();
   readonly #listeners = {
     data: (chunk: Buffer): void => this.read(chunk, chunk.length, false),
     drain: (): void => this.#onDrain(),
@@ -243,7 +244,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     }
     if (end - at > MAX_RESPONSE_HEAD_BYTES) throw badResponse('its header is too large');
     const call = this.#call as AppCall;
-    const head = parseResponseHead(readLatin1(buffer, at, end + 2), call.method === 'HEAD');
+    const head = this.#memory.read(readLatin1(buffer, at, end + 2), call.method === 'HEAD');
     const next = end + 4;
     if (head.status >= 200) {
       this.#beginAnswer(head, call);

@@ -10,7 +10,7 @@ import type { HeaderBlock } from './header-block.ts';
 import type { Http1Carrier } from './http1-carrier.ts';
 import { writeLatin1 } from './latin1.ts';
 import type { Http1RequestHead } from './request-head.ts';
-import { hasOnlyLines, PrintedHead } from './response-text.ts';
+import { hasOnlyLines, PrintedHead, PROVEN } from './response-text.ts';
 
 const EMPTY = 0;
 const COUNTED = 1;
@@ -58,7 +58,7 @@ export class Http1Response implements BodySink {
     let count = 0;
     const shown = shownLength(this.#framing, isHead, status, length);
     if (shown >= 0) {
-      lines = `Content-Length: ${shown}\r\n`;
+      lines = lengthLine(shown);
       count++;
     } else if (this.#framing === CHUNKS) {
       lines = 'Transfer-Encoding: chunked\r\n';
@@ -127,8 +127,8 @@ export class Http1Response implements BodySink {
       return;
     }
     // The ordinary small answer: one buffer, one write.
-    const buffer = Buffer.allocUnsafe(head.text.length + chunk.length);
-    const at = writeLatin1(buffer, head.text, 0);
+    const buffer = Buffer.allocUnsafe(head.length + chunk.length);
+    const at = head.writeInto(buffer);
     if (!this.#isSound(buffer, head)) return;
     buffer.set(chunk, at);
     this.bytesOut += chunk.length;
@@ -215,7 +215,7 @@ export class Http1Response implements BodySink {
   }
 
   #isSound(buffer: Buffer, head: PrintedHead): boolean {
-    if (hasOnlyLines(buffer, head.text.length, head.lines)) return true;
+    if (head.lines === PROVEN || hasOnlyLines(buffer, head.text.length, head.lines)) return true;
     // A value of the head holds a line break: nothing of this answer may reach the client.
     this.stop();
     this.#carrier.destroy();
@@ -231,6 +231,17 @@ export class Http1Response implements BodySink {
     if (after !== '') socket.write(after, 'latin1');
     socket.uncork();
   }
+}
+
+let lastLength = -1;
+let lastLine = '';
+
+/** The very same text for the same length again: whoever compares it need not look into it. */
+function lengthLine(length: number): string {
+  if (length === lastLength) return lastLine;
+  lastLength = length;
+  lastLine = `Content-Length: ${length}\r\n`;
+  return lastLine;
 }
 
 function framingOf(request: Http1RequestHead, length: number): number {

@@ -9,7 +9,8 @@ import { HeaderBlock } from './header-block.ts';
 import { KNOWN_KEYS } from './known-names.ts';
 import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
 import { PosternError } from '../core/errors.ts';
-import type { FieldText, ResponseHead } from './exchange.ts';
+import type { ResponseHead } from './exchange.ts';
+import { FieldText } from './field-text.ts';
 
 export const MAX_RESPONSE_HEAD_BYTES = 65_536;
 export const MAX_RESPONSE_FIELDS = 500;
@@ -43,6 +44,18 @@ export class AppResponseHead implements ResponseHead {
     return this.#lines;
   }
 
+  /** The same for another answer. `lines`: those that this one had before anybody looked into it. */
+  again(lines: FieldText): AppResponseHead {
+    const head = new AppResponseHead(this.status, lines, this.keepAlive);
+    head.framing = this.framing;
+    head.length = this.length;
+    head.keepAliveMs = this.keepAliveMs;
+    head.upgrade = this.upgrade;
+    head.hasSetCookie = this.hasSetCookie;
+    head.isEventStream = this.isEventStream;
+    return head;
+  }
+
   /** Most answers pass with their lines untouched: the block is made for whoever looks into it or changes it. */
   get headers(): HeaderBlock {
     if (this.#headers !== null) return this.#headers;
@@ -52,6 +65,30 @@ export class AppResponseHead implements ResponseHead {
     this.#lines = null;
     this.#headers = headers;
     return headers;
+  }
+}
+
+/** Longer heads are read anew each time: what a connection remembers should stay small. */
+const MAX_REMEMBERED = 2_048;
+
+/** The head of the answer before, on one connection. What is equal to the last byte needs no second reading. */
+export class ResponseMemory {
+  #text = '';
+  #isHead = false;
+  #head: AppResponseHead | null = null;
+  #lines: FieldText | null = null;
+
+  /** As parseResponseHead. */
+  read(text: string, isHead: boolean): AppResponseHead {
+    const known = this.#head;
+    if (known !== null && this.#isHead === isHead && this.#text === text) return known.again(this.#lines as FieldText);
+    const head = parseResponseHead(text, isHead);
+    const isKept = head.lines !== null && head.status >= 200 && text.length <= MAX_REMEMBERED;
+    this.#head = isKept ? head : null;
+    this.#lines = isKept ? head.lines : null;
+    this.#text = isKept ? text : '';
+    this.#isHead = isHead;
+    return head;
   }
 }
 
@@ -186,7 +223,7 @@ class HeadReading {
   finish(isHead: boolean): AppResponseHead {
     if (this.#isChunked && this.#length !== -1) throw bad('it has both Content-Length and Transfer-Encoding');
     const isKept = !this.#saysClose && (!this.#isOld || this.#saysKeepAlive);
-    const lines = { text: this.#kept, hasDate: this.#hasDate, hasHsts: this.#hasHsts };
+    const lines = new FieldText(this.#kept, this.#hasDate, this.#hasHsts);
     const head = new AppResponseHead(this.#status, lines, isKept);
     head.length = this.#length;
     head.upgrade = this.#upgrade;

@@ -2,8 +2,10 @@
  * Prints the head of an HTTP/1.1 response. Fields of the connection are dropped and written anew by
  * whoever frames the message; a Date is added where none is (RFC 9110 section 6.6.1).
  */
-import type { FieldText, ResponseHead } from './exchange.ts';
+import type { ResponseHead } from './exchange.ts';
+import { printHsts, type FieldText } from './field-text.ts';
 import type { HeaderBlock } from './header-block.ts';
+import { writeLatin1 } from './latin1.ts';
 import { REASON_PHRASES } from './reason-phrases.ts';
 
 const STATUS_LINES: string[] = [];
@@ -48,15 +50,25 @@ export const PROVEN = -1;
 
 /** A head as text, and how many lines it has: whoever sends it checks that no value smuggled in another. */
 export class PrintedHead {
-  text: string;
-  lines: number;
+  readonly lines: number;
+  /** The whole of it where it was built before. */
+  readonly bytes: Buffer | null = null;
+  #text: string | null = null;
+  #relayed: FieldText | null = null;
+  #status = 0;
+  #framing = '';
+  #hsts: string | null = null;
 
   // oxlint-disable-next-line max-params -- made once an answer
   constructor(head: ResponseHead, framing: string, framingLines: number, hsts: string | null) {
     const { lines } = head;
     if (lines !== null && lines !== undefined) {
-      this.text = relayed(head.status, lines, framing, hsts);
       this.lines = PROVEN;
+      this.bytes = lines.printed(statusLine(head.status), hsts, framing);
+      this.#relayed = lines;
+      this.#status = head.status;
+      this.#framing = framing;
+      this.#hsts = hsts;
       return;
     }
     let text = statusLine(head.status);
@@ -75,23 +87,34 @@ export class PrintedHead {
       count++;
     }
     if (hsts !== null && !head.headers.has('strict-transport-security')) {
-      text += hstsLine(hsts);
+      text += printHsts(hsts);
       count++;
     }
-    this.text = `${text}${framing}\r\n`;
+    this.#text = `${text}${framing}\r\n`;
     this.lines = count;
   }
-}
 
-function hstsLine(value: string): string {
-  return `Strict-Transport-Security: ${value}\r\n`;
+  get text(): string {
+    if (this.#relayed !== null) this.#text ??= relayed(this.#status, this.#relayed, this.#framing, this.#hsts);
+    return this.#text as string;
+  }
+
+  get length(): number {
+    return this.bytes === null ? this.text.length : this.bytes.length;
+  }
+
+  /** Answers how many bytes it took. */
+  writeInto(buffer: Buffer): number {
+    if (this.bytes === null) return writeLatin1(buffer, this.text, 0);
+    buffer.set(this.bytes, 0);
+    return this.bytes.length;
+  }
 }
 
 // oxlint-disable-next-line max-params -- called once an answer
 function relayed(status: number, fields: FieldText, framing: string, hsts: string | null): string {
   const date = fields.hasDate || status < 200 ? '' : currentDate();
-  const secure = hsts === null || fields.hasHsts ? '' : hstsLine(hsts);
-  return `${statusLine(status)}${fields.text}${date}${secure}${framing}\r\n`;
+  return `${statusLine(status)}${fields.text}${date}${fields.hstsLine(hsts)}${framing}\r\n`;
 }
 
 const HTAB = 9;

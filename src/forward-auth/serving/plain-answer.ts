@@ -1,6 +1,7 @@
 /** The small fixed answers of the contract, made once. Bodies and fields are oauth2-proxy's, to the byte. */
 import { HeaderBlock } from '../../wire/header-block.ts';
-import type { Exchange, FieldText, ResponseHead } from '../../wire/exchange.ts';
+import type { Exchange, ResponseHead } from '../../wire/exchange.ts';
+import { FieldText } from '../../wire/field-text.ts';
 import type { Field } from './claim-headers.ts';
 
 export const NO_BYTES: Buffer = Buffer.alloc(0);
@@ -25,7 +26,7 @@ export function fixedHead(status: number, fields: readonly Field[]): ResponseHea
     headers.append(name, value);
     text += `${name}: ${value}\r\n`;
   }
-  const lines: FieldText = { text, hasDate: false, hasHsts: false };
+  const lines = new FieldText(text, false, false);
   return { status, headers, lines };
 }
 
