@@ -67,6 +67,21 @@ export class Http2Exchange implements Exchange, BodySink {
   #writeDeadline = NEVER;
   /** Null: as the connection has it. */
   #writeIdleMs: number | null = null;
+  /**
+   * Node keeps a stream until its end was read, and destroys one whose end was read as soon as it is closed:
+   * before the last write is done, for which it then makes an error with a stack that nobody hears. So the
+   * end of a request without a body is read once the answer is out.
+   */
+  readonly #onFinished = (): void => {
+    const { stream } = this;
+    if (!stream.endAfterHeaders) return;
+    if (stream.closed) stream.destroy();
+    else stream.resume();
+  };
+  /** Closed before the answer was out: by a reset without blame, unless the last write is just being done. */
+  readonly #onEnd = (): void => {
+    if (!this.stream.writableFinished) setImmediate(() => this.stream.destroy());
+  };
 
   constructor(carrier: Http2Carrier, stream: ServerHttp2Stream, request: Http2RequestHead, limits: BodyLimits) {
     this.#carrier = carrier;
@@ -80,8 +95,9 @@ export class Http2Exchange implements Exchange, BodySink {
     // Errors come with 'close', which has the code.
     stream.on('error', ignore);
     stream.on('close', () => this.#closed());
-    // Nothing will come, and node keeps a stream until its end was read.
-    if (stream.endAfterHeaders) stream.resume();
+    if (!stream.endAfterHeaders) return;
+    if (request.upgrade !== null) stream.resume();
+    else stream.on('end', this.#onEnd);
   }
 
   get ticker(): Ticker {
@@ -151,7 +167,7 @@ export class Http2Exchange implements Exchange, BodySink {
     }
     this.#bytesOut = bytes.length;
     this.#isEnded = true;
-    this.stream.end(bytes);
+    this.stream.end(bytes, this.#onFinished);
     this.#afterEnd();
   }
 
@@ -219,7 +235,7 @@ export class Http2Exchange implements Exchange, BodySink {
     }
     this.#isEnded = true;
     this.#trailers = trailers;
-    if (!this.#isGone) this.stream.end();
+    if (!this.#isGone) this.stream.end(this.#onFinished);
     this.flush();
     this.#afterEnd();
   }
@@ -236,7 +252,7 @@ export class Http2Exchange implements Exchange, BodySink {
     this.#left = 0;
     this.#bytesOut += bytes.length;
     this.#isEnded = true;
-    this.stream.end(bytes);
+    this.stream.end(bytes, this.#onFinished);
     this.#afterEnd();
   }
 

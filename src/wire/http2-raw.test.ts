@@ -4,6 +4,7 @@ import { constants } from 'node:http2';
 import net from 'node:net';
 import { test } from 'node:test';
 import { collect, ok, open, until } from '../../test/http2-rig.ts';
+import { HeaderBlock } from './header-block.ts';
 
 /** Frames by hand: what a decent client cannot send. */
 const frame = (type: number, flags: number, id: number, payload: Buffer): Buffer => {
@@ -157,4 +158,31 @@ test('rapid resets end the connection with ENHANCE_YOUR_CALM', async () => {
   assert.ok(rig.refused.includes('429 rapid-reset'));
   await until(() => rig.closed() === 1);
   assert.equal(rig.outcomes.filter((one) => one.complete).length, 0);
+});
+
+test('a stream that is reset without blame ends its exchange, before the answer, in it and behind a full window', async () => {
+  const waits: Parameters<typeof open>[0] = () => undefined;
+  const streams: Parameters<typeof open>[0] = (exchange) => {
+    exchange.respond({ status: 200, headers: new HeaderBlock() }, -1, () => undefined).write(Buffer.from('half'));
+  };
+  const fills: Parameters<typeof open>[0] = (exchange) => {
+    const sink = exchange.respond({ status: 200, headers: new HeaderBlock() }, -1, () => undefined);
+    sink.write(Buffer.alloc(1 << 20));
+    sink.end(null);
+  };
+  const fields = BASE.map(([name, value]) => [name, name === ':method' ? 'GET' : value] as const);
+  for (const handle of [waits, streams, fills]) {
+    const rig = await open(handle);
+    const socket = net.connect(rig.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.write(Buffer.concat([PREFACE, frame(1, 5, 1, block(fields))]));
+    await until(() => rig.seen.length === 1);
+    // RST_STREAM NO_ERROR
+    socket.write(frame(3, 0, 1, Buffer.alloc(4)));
+    await until(() => rig.outcomes.length === 1);
+    if (handle !== fills) assert.equal(rig.outcomes[0]?.complete, false);
+    assert.equal(rig.connections[0]?.isIdle, true);
+    socket.destroy();
+  }
 });
