@@ -1,4 +1,4 @@
-/** The head of 202 for a session, printed once: `Gap-Auth` and what the settings add. */
+/** The head of 202 (or 200) for a session, printed once: `Gap-Auth` and what the settings add. */
 import { claimFields } from './claim-headers.ts';
 import { fixedHead } from './plain-answer.ts';
 import type { ResponseHead } from '../../wire/exchange.ts';
@@ -12,14 +12,18 @@ export type AcceptedHeads = (session: AuthSession | null) => ResponseHead;
 /** Values of secrets are read again at least this often. */
 export const SECRET_MS = 10_000;
 
-export function createAcceptedHeads(injections: readonly HeaderInjection[], now: () => number): AcceptedHeads {
+export function createAcceptedHeads(
+  injections: readonly HeaderInjection[],
+  now: () => number,
+  status: 200 | 202 = 202,
+): AcceptedHeads {
   const made = new WeakMap<AuthSession, { readonly head: ResponseHead; readonly until: number }>();
   const lastsMs = hasSecret(injections) ? SECRET_MS : Number.POSITIVE_INFINITY;
   return (session) => {
-    if (session === null) return fixedHead(202, acceptedFields(injections, null));
+    if (session === null) return fixedHead(status, acceptedFields(injections, null));
     const known = made.get(session);
     if (known !== undefined && now() < known.until) return known.head;
-    const head = fixedHead(202, acceptedFields(injections, session));
+    const head = fixedHead(status, acceptedFields(injections, session));
     made.set(session, { head, until: now() + lastsMs });
     return head;
   };

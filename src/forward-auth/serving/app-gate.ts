@@ -9,6 +9,7 @@ import { createAppTable, pathInFolder, rewriteFor } from './app-table.ts';
 import { createAppHeaders } from './app-headers.ts';
 import { AppReport } from './app-report.ts';
 import { withSetCookies } from './cookie-exchange.ts';
+import { acceptsJson } from './machine.ts';
 import { createOwnCookieTest } from './own-cookie-names.ts';
 import { FORBIDDEN, FORBIDDEN_JSON, FixedAnswer, UNAUTHORIZED_JSON, UNAVAILABLE } from './plain-answer.ts';
 import { createUpgradeOrigins } from './upgrade-origin.ts';
@@ -102,8 +103,7 @@ function askToSignIn({ settings, flow }: Gate, request: ServedRequest): void {
 
 function isForMachine({ skip }: Settings, { exchange, uri }: ServedRequest): boolean {
   if (skip.forceJsonErrors || skip.apiRoutes.some((route) => route.matches(uri))) return true;
-  const accepted = exchange.request.headers.getAll('accept').flatMap((line) => line.split(','));
-  return accepted.some((type) => type.trim() === 'application/json');
+  return acceptsJson(exchange.request.headers);
 }
 
 /** As in auth-endpoint.ts: with 401 there, the session ends. */

@@ -5,7 +5,7 @@
  */
 import { clearLines } from './clear-lines.ts';
 import { FORBIDDEN, NO_BYTES, UNAUTHORIZED, UNAVAILABLE } from './plain-answer.ts';
-import type { ResponseHead } from '../../wire/exchange.ts';
+import { withCookies } from './with-cookies.ts';
 import type { SessionKeeper } from '../ports.ts';
 import type { AcceptedHeads } from './accepted-head.ts';
 import type { Decide } from './door.ts';
@@ -60,11 +60,4 @@ function deny({ deniedStatus, keeper }: AuthEndpointDeps, request: ServedRequest
     (cookies) => UNAUTHORIZED.sendWith(exchange, cookies),
     () => UNAVAILABLE.send(exchange),
   );
-}
-
-function withCookies(head: ResponseHead, who: Who): ResponseHead {
-  if (who.kind !== 'session' || who.cookies.length === 0) return head;
-  const headers = head.headers.clone();
-  for (const cookie of who.cookies) headers.append('Set-Cookie', cookie, 'set-cookie');
-  return { status: head.status, headers };
 }

@@ -5,6 +5,7 @@ import { createAuthEndpoint } from './auth-endpoint.ts';
 import { createBearers } from './bearer.ts';
 import { createConstraints } from './constraints.ts';
 import { createDoor } from './door.ts';
+import { createForwardEndpoint } from './forward-endpoint.ts';
 import { createFrontTrust } from './front-trust.ts';
 import { LiveRequests } from './live-requests.ts';
 import { createServe } from './serve.ts';
@@ -83,6 +84,13 @@ export function createForwardAuth(deps: ForwardAuthDeps): ForwardAuth {
     trust: createFrontTrust(settings.trust),
     chain,
     check: createAuthEndpoint({ keeper, decide, heads, deniedStatus }),
+    forward: createForwardEndpoint({
+      settings,
+      keeper,
+      decide,
+      heads: createAcceptedHeads(settings.responseHeaders, now, 200),
+      flow,
+    }),
     userinfo: createUserinfo({ keeper, admission, skipRules }),
     app: app.answer,
     flow,

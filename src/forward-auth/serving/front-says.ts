@@ -14,6 +14,8 @@ export interface FrontSays {
   readonly scheme: 'http' | 'https' | null;
   /** "host" or "host:port", lower-case. */
   readonly authority: string | null;
+  /** Two said different things of host, scheme, method or path, or something that cannot be. */
+  readonly isContradictory: boolean;
 }
 
 export const FRONT_SAYS_NOTHING: FrontSays = {
@@ -22,6 +24,7 @@ export const FRONT_SAYS_NOTHING: FrontSays = {
   method: null,
   scheme: null,
   authority: null,
+  isContradictory: false,
 };
 
 const AUTHORITY = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
@@ -29,8 +32,10 @@ const URI = /^\/[\x21-\x7e]{0,8191}$/;
 const ABSOLUTE = /^(https?):\/\/([^/?#\\@]{1,260})(\/[\x21-\x7e]{0,8191})?$/i;
 const METHOD = /^[A-Z]{1,32}$/;
 
-export function readFront(headers: HeaderBlock): FrontSays {
+/** `behind`: path and query that the front put behind the endpoint's own path; null: none. */
+export function readFront(headers: HeaderBlock, behind: string | null = null): FrontSays {
   const uri = new OneValue();
+  if (behind !== null) uri.take(URI.test(behind) ? behind : null);
   const method = new OneValue();
   let scheme: string | null = null;
   let authority: string | null = null;
@@ -51,6 +56,11 @@ export function readFront(headers: HeaderBlock): FrontSays {
       uri.take(original === null ? uriOrNull(value) : (original[3] ?? '/'));
     }
   }
+  const isContradictory =
+    uri.isContradictory ||
+    method.isContradictory ||
+    differs(scheme, original?.[1]) ||
+    differs(authority, original?.[2]);
   scheme ??= original?.[1]?.toLowerCase() ?? null;
   authority ??= original?.[2]?.toLowerCase() ?? null;
   return {
@@ -59,6 +69,7 @@ export function readFront(headers: HeaderBlock): FrontSays {
     method: method.value,
     scheme: scheme === 'http' || scheme === 'https' ? scheme : null,
     authority: authority !== null && AUTHORITY.test(authority) ? authority : null,
+    isContradictory,
   };
 }
 
@@ -67,6 +78,10 @@ const DASH = 0x2d;
 
 function uriOrNull(text: string): string | null {
   return URI.test(text) ? text : null;
+}
+
+function differs(said: string | null, original: string | undefined): boolean {
+  return said !== null && original !== undefined && said !== original.toLowerCase();
 }
 
 function lastOf(value: string): string {
@@ -80,6 +95,10 @@ function lastOf(value: string): string {
 class OneValue {
   value: string | null = null;
   isSaid = false;
+
+  get isContradictory(): boolean {
+    return this.isSaid && this.value === null;
+  }
 
   take(said: string | null): void {
     if (!this.isSaid) this.value = said;

@@ -4,8 +4,11 @@
  */
 import { PosternError } from '../../core/errors.ts';
 import { HeaderBlock } from '../../wire/header-block.ts';
+import { classifyRequest } from '../../sign-in/request-kind.ts';
+import { pathBehind } from './forward-endpoint.ts';
+import { acceptsJson } from './machine.ts';
 import { cleanTargetOf, ownPathOf } from './own-path.ts';
-import { FixedAnswer, INTERNAL_ERROR, OK, ROBOTS } from './plain-answer.ts';
+import { FixedAnswer, INTERNAL_ERROR, OK, ROBOTS, UNAUTHORIZED_JSON } from './plain-answer.ts';
 import { ServedRequest } from './served-request.ts';
 import type { Exchange, ExchangeOutcome } from '../../wire/exchange.ts';
 import type { Flow } from '../ports.ts';
@@ -15,10 +18,11 @@ import type { FrontTrust } from './front-trust.ts';
 import type { SessionChain, Who } from './session-chain.ts';
 
 export interface ServeDeps {
-  readonly settings: Pick<Settings, 'paths' | 'server' | 'trust'>;
+  readonly settings: Pick<Settings, 'paths' | 'server' | 'skip' | 'trust'>;
   readonly trust: FrontTrust;
   readonly chain: SessionChain;
   readonly check: AnswerWho;
+  readonly forward: AnswerWho;
   readonly userinfo: AnswerWho;
   readonly app: AnswerWho;
   readonly flow: Flow;
@@ -57,9 +61,10 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   const { settings, flow } = deps;
   const { paths, server } = settings;
   const authPath = `${paths.prefix}/auth`;
+  const forwardPath = `${paths.prefix}/forward`;
   const statics = `${paths.prefix}/static/`;
   const answerBy = new Map<string, (request: ServedRequest) => void>([
-    [`${paths.prefix}/sign_in`, (request) => void flow.signIn(request)],
+    [`${paths.prefix}/sign_in`, (request) => signIn(deps, request)],
     [`${paths.prefix}/start`, (request) => void flow.start(request)],
     [`${paths.prefix}/callback`, (request) => void flow.callback(request)],
     [`${paths.prefix}/sign_out`, (request) => identify(deps, request, signOut)],
@@ -75,9 +80,12 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   };
   return (request) => {
     const { exchange } = request;
-    const cleanTarget = cleanTargetOf(exchange.request);
+    const isForward = pathBehind(forwardPath, exchange.request.target) !== null;
+    // What follows may be any path of an app: it is judged, not tidied up.
+    const cleanTarget = isForward ? null : cleanTargetOf(exchange.request);
     if (cleanTarget !== null) return redirect(exchange, 301, cleanTarget);
     if (server.forceHttps && request.scheme === 'http') return forceHttps(deps, request);
+    if (isForward) return identify(deps, request, deps.forward);
     const path = ownPathOf(exchange.request);
     if (path === authPath) return identify(deps, request, deps.check);
     const answer = answerBy.get(path);
@@ -99,6 +107,21 @@ function identify(deps: ServeDeps, request: ServedRequest, then: AnswerWho): voi
     then(request, late);
   };
   who.then(go).catch((error: unknown) => fail(deps, request, error));
+}
+
+/**
+ * nginx shows this page in place of an app (`error_page 401 = /oauth2/sign_in`), also to programs: they get the
+ * 401 that nginx took away, where the original says 200 and sends a page.
+ */
+function signIn({ flow, settings }: ServeDeps, request: ServedRequest): void {
+  const { exchange, uri } = request;
+  const { method, headers, upgrade } = exchange.request;
+  const isInPlace = !uri.startsWith(`${settings.paths.prefix}/`);
+  const isForPerson = (): boolean =>
+    classifyRequest(method, headers) === 'navigation' && !settings.skip.apiRoutes.some((api) => api.matches(uri));
+  const isForProgram = upgrade !== null || acceptsJson(headers) || (isInPlace && !isForPerson());
+  if (method === 'GET' && isForProgram) UNAUTHORIZED_JSON.send(exchange);
+  else void flow.signIn(request);
 }
 
 function answerPing(deps: ServeDeps, request: ServedRequest): void {

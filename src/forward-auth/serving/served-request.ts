@@ -50,6 +50,12 @@ export class ServedRequest implements FrontRequest {
     return (this.#says ??= this.isForwarded ? readFront(this.exchange.request.headers) : FRONT_SAYS_NOTHING);
   }
 
+  /** The front names the path by that of the question itself (Envoy's path prefix). Counts as one more word of it. */
+  isAbout(uri: string): void {
+    if (!this.isForwarded) return;
+    this.#says = readFront(this.exchange.request.headers, uri);
+  }
+
   get scheme(): 'http' | 'https' {
     return this.front.scheme ?? this.exchange.connection.scheme;
   }
