@@ -73,6 +73,11 @@ export function createVisitor(options: { ca?: string } = {}): Visitor {
     async submit(page, fields, action = '') {
       const form = readForm(page, action);
       const body = new URLSearchParams({ ...form.fields, ...fields }).toString();
+      if (form.method === 'get') {
+        const target = new URL(form.action);
+        target.search = body;
+        return follow(await send(target.href, { headers: { ...NAVIGATION, 'sec-fetch-site': 'same-origin' } }));
+      }
       const origin = new URL(page.url).origin;
       const headers = {
         ...NAVIGATION,
@@ -164,6 +169,7 @@ function store(jar: Cookie[], url: URL, line: string): void {
 
 export interface Form {
   readonly action: string;
+  readonly method: string;
   readonly fields: Record<string, string>;
 }
 
@@ -179,7 +185,8 @@ export function readForm(page: Visit, wanted = ''): Form {
         fields[name] = unescapeHtml(/\bvalue="([^"]*)"/.exec(input)?.[1] ?? '');
       }
     }
-    return { action: new URL(action, page.url).href, fields };
+    const method = /\bmethod="([^"]*)"/i.exec(attributes)?.[1]?.toLowerCase() ?? 'get';
+    return { action: new URL(action, page.url).href, method, fields };
   }
   throw new Error(
     `Cannot submit: no form${wanted === '' ? '' : ` to "${wanted}"`} on ${page.url} (status ${page.status})`,

@@ -1,0 +1,183 @@
+/** Each page of docs/forward-auth as a running proxy. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { serversOf } from './ingress.ts';
+import { blockOf, fillIn, parseEnv } from './page.ts';
+import { IS_ORIGINAL, writeFile } from './rig.ts';
+import type { Dialect, Place } from './rig.ts';
+
+/** The original knows no /oauth2/forward: its own way to a redirect is an upstream that says yes. */
+const STATIC_FOR_ORIGINAL: Readonly<Record<string, string>> = IS_ORIGINAL
+  ? { OAUTH2_PROXY_UPSTREAMS: 'static://200', OAUTH2_PROXY_SKIP_PROVIDER_BUTTON: 'true' }
+  : {};
+
+const forOriginal = (text: string): string => (IS_ORIGINAL ? text.replaceAll('/oauth2/forward', '/') : text);
+
+const placesOf = ({ auth, world }: Place): Record<string, string> => ({
+  '127.0.0.1:4180': auth,
+  '127.0.0.1:3000': `127.0.0.1:${world.app.port}`,
+});
+
+const certificateOf = ({ world }: Place): Record<string, string> => ({
+  '/etc/ssl/example.com.pem': world.certificate,
+  '/etc/ssl/example.com.key': world.key,
+});
+
+/** `http {}` around the servers, with all that nginx writes in one folder. */
+function nginxOf({ dir }: Place, servers: string): readonly [string, ...string[]] {
+  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`);
+  const file = writeFile(
+    dir,
+    'nginx.conf',
+    `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; worker_processes 1; pid ${dir}/pid; error_log stderr warn;
+events { worker_connections 256; }
+http {
+  access_log off;
+  ${temp.join(' ')}
+${servers}
+}
+`,
+  );
+  return ['nginx', '-c', file, '-p', dir];
+}
+
+function nginx(heading: string, more: Partial<Dialect> = {}): Dialect {
+  return {
+    name: `nginx: ${heading}`,
+    peers: ['nginx'],
+    env: {},
+    ...more,
+    command(place) {
+      const { dir, port, auth } = place;
+      mkdirSync(join(dir, 'snippets'));
+      const endpoints = fillIn(blockOf('nginx.md', 'The endpoints of sign-in', 'nginx'), { '127.0.0.1:4180': auth });
+      writeFile(dir, 'snippets/sign-in.conf', endpoints);
+      writeFile(dir, 'snippets/signed-in.conf', blockOf('nginx.md', 'Who came in', 'nginx'));
+      const servers = fillIn(blockOf('nginx.md', heading, 'nginx'), {
+        ...placesOf(place),
+        ...certificateOf(place),
+        'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
+      });
+      return nginxOf(place, servers);
+    },
+  };
+}
+
+function traefik(heading: string, more: Partial<Dialect> = {}): Dialect {
+  return {
+    name: `Traefik: ${heading}`,
+    peers: ['traefik'],
+    env: {},
+    ...more,
+    command(place) {
+      const { dir, port } = place;
+      const routes = fillIn(blockOf('traefik.md', heading, 'yaml'), { ...placesOf(place), ...certificateOf(place) });
+      const file = fillIn(blockOf('traefik.md', 'Static configuration', 'yaml'), {
+        '":443"': `"127.0.0.1:${port}"`,
+        '/etc/traefik/dynamic.yaml': writeFile(dir, 'dynamic.yaml', forOriginal(routes)),
+      });
+      return ['traefik', `--configFile=${writeFile(dir, 'traefik.yaml', file)}`];
+    },
+  };
+}
+
+function caddy(heading: string, more: Partial<Dialect> = {}): Dialect {
+  return {
+    name: `Caddy: ${heading}`,
+    peers: ['caddy'],
+    env: {},
+    ...more,
+    command(place) {
+      const { dir, port } = place;
+      const page = fillIn(blockOf('caddy.md', heading, 'caddyfile'), { ...placesOf(place), ...certificateOf(place) });
+      const options = ['admin off', 'auto_https disable_redirects', `https_port ${port}`, 'default_bind 127.0.0.1'];
+      const text = `{\n\t${options.join('\n\t')}\n\tskip_install_trust\n}\n${forOriginal(page)}`;
+      return ['caddy', 'run', '--adapter', 'caddyfile', '--config', writeFile(dir, 'Caddyfile', text)];
+    },
+  };
+}
+
+const HAPROXY: Dialect = {
+  name: 'HAProxy',
+  peers: ['haproxy'],
+  env: STATIC_FOR_ORIGINAL,
+  command(place) {
+    const { dir, port, world } = place;
+    const question = fillIn(blockOf('haproxy.md', 'The question', 'lua'), { '127.0.0.1:4180': place.auth });
+    const both = readFileSync(world.certificate, 'utf8') + readFileSync(world.key, 'utf8');
+    const config = fillIn(blockOf('haproxy.md', 'Postern answers for itself', 'haproxy'), {
+      ...placesOf(place),
+      '/etc/haproxy/sign-in.lua': writeFile(dir, 'sign-in.lua', question),
+      '/etc/ssl/example.com.pem': writeFile(dir, 'both.pem', both),
+      'bind :443': `bind 127.0.0.1:${port}`,
+    });
+    return ['haproxy', '-db', '-f', writeFile(dir, 'haproxy.cfg', forOriginal(config))];
+  },
+};
+
+const ENVOY: Dialect = {
+  name: 'Envoy',
+  peers: ['envoy'],
+  env: STATIC_FOR_ORIGINAL,
+  command(place) {
+    const { dir, port, auth, world } = place;
+    const config = fillIn(blockOf('envoy.md', 'Postern answers for itself', 'yaml'), {
+      '127.0.0.1:4180': auth,
+      'address: 127.0.0.1, port_value: 4180': `address: 127.0.0.1, port_value: ${auth.split(':')[1] ?? ''}`,
+      'address: 127.0.0.1, port_value: 3000': `address: 127.0.0.1, port_value: ${world.app.port}`,
+      'address: 0.0.0.0, port_value: 443': `address: 127.0.0.1, port_value: ${port}`,
+      ...certificateOf(place),
+    });
+    const ownNumber = String(port % 4_000);
+    return [
+      'envoy',
+      '-c',
+      writeFile(dir, 'envoy.yaml', forOriginal(config)),
+      '--base-id',
+      ownNumber,
+      '--log-level',
+      'warn',
+    ];
+  },
+};
+
+const INGRESS_NGINX: Dialect = {
+  name: 'ingress-nginx',
+  pastesAddress: true,
+  originalFailsOpen: true,
+  peers: ['nginx'],
+  env: {},
+  // The controller redirects whatever was asked.
+  jsonStatus: 302,
+  signOutHost: 'auth',
+  command(place) {
+    const { port, auth, world } = place;
+    const yaml = fillIn(blockOf('ingress-nginx.md', 'The apps', 'yaml'), {
+      'https://auth.example.com/': `https://auth.example.com:${port}/`,
+    });
+    const services = { app: `127.0.0.1:${world.app.port}`, postern: auth };
+    return nginxOf(place, serversOf(yaml, { port, certificate: world.certificate, key: world.key, services }));
+  },
+};
+
+const STATIC_UPSTREAM = 'As it stands: a static upstream';
+
+export const DIALECTS: readonly Dialect[] = [
+  ...(IS_ORIGINAL ? [] : [nginx('Postern answers for itself')]),
+  nginx('As it stands: the sign-in page in place', IS_ORIGINAL ? { jsonStatus: 200 } : {}),
+  nginx('As it stands: straight to the provider', { pastesAddress: true }),
+  traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
+  traefik('As it stands: the sign-in page in place', { forgetsOn403: true }),
+  traefik(STATIC_UPSTREAM, { env: parseEnv(blockOf('traefik.md', STATIC_UPSTREAM, 'sh')) }),
+  caddy('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
+  caddy('As it stands: a redirect', { pastesAddress: true }),
+  HAPROXY,
+  ENVOY,
+  INGRESS_NGINX,
+];
+
+/** nginx with Postern's page in place, which keeps the fragment, and Traefik straight to the page of its own address. */
+export const IN_BROWSER: readonly Dialect[] = [
+  nginx('As it stands: the sign-in page in place', { keepsFragment: true }),
+  traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
+];
