@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../../core/clock.ts';
 import { PosternError } from '../../core/errors.ts';
 import { createFlow } from '../../forward-auth/flow/flow.ts';
+import { loadTemplates, OWN_PAGES } from '../../forward-auth/pages/custom-pages.ts';
 import { loadLogo } from '../../forward-auth/pages/logo.ts';
 import { createAuthProvider } from '../../forward-auth/providers/create.ts';
 import { httpFor } from '../../forward-auth/providers/http.ts';
@@ -12,6 +13,7 @@ import { createHtpasswd } from '../../forward-auth/serving/htpasswd.ts';
 import { createHashPool } from '../../session/hash-pool.ts';
 import { createFlowReport } from './flow-events.ts';
 import type { Logger } from '../../core/log.ts';
+import type { PageTemplates } from '../../forward-auth/pages/custom-pages.ts';
 import type { Logo } from '../../forward-auth/pages/logo.ts';
 import type { AuthProvider, Flow, SessionKeeper } from '../../forward-auth/ports.ts';
 import type { Admission } from '../../forward-auth/serving/admission.ts';
@@ -38,7 +40,7 @@ export interface PeopleOptions {
 /** Throws where a file cannot be read, or the settings cannot be a provider. */
 export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOptions): FrontPeople {
   const { log } = frontLog;
-  const logo = logoOf(settings);
+  const pages = pagesOf(settings);
   const emails = createEmailRules(settings.admission, (error) => tellUnreadable(log, error));
   const hashPool = createHashPool();
   const htpasswd = settings.htpasswd === null ? null : createHtpasswd(settings.htpasswd, htpasswdDeps(hashPool, log));
@@ -56,7 +58,7 @@ export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOption
     provider,
     admission,
     passwords: htpasswd === null ? null : { verify: htpasswd.check },
-    logo,
+    ...pages,
     callProvider: async (url) => (await providerHttp.fetch(url)).status,
     clock: systemClock,
     report: createFlowReport(frontLog, metrics),
@@ -90,8 +92,22 @@ function tellUnreadable(log: Logger, error: PosternError): void {
   log.error({ code: error.code }, `${error.message}; what was read before goes on`);
 }
 
-function logoOf({ pages }: Settings): Logo {
-  const answer = loadLogo(pages.logo, (path) => readFileSync(path));
-  if (answer.kind === 'ok') return answer.logo;
-  throw new PosternError('CONFIG_INVALID', `${answer.message}; ${answer.remedy}`);
+function pagesOf({ pages }: Settings): { readonly logo: Logo; readonly templates: PageTemplates } {
+  const logo = loadLogo(pages.logo, (path) => readFileSync(path));
+  const templates = loadTemplates(pages.templatesFolder, readIfThere);
+  for (const answer of [logo, templates])
+    if (answer.kind === 'problem') throw new PosternError('CONFIG_INVALID', `${answer.message}; ${answer.remedy}`);
+  return {
+    logo: logo.kind === 'ok' ? logo.logo : { kind: 'own' },
+    templates: templates.kind === 'ok' ? templates.templates : OWN_PAGES,
+  };
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }
