@@ -53,3 +53,16 @@ test('isWithinDomain() matches whole labels only', () => {
   for (const host of ['evilexample.com', 'example.com.evil.test', 'com', '', 'example.comx'])
     assert.ok(!isWithinDomain(host, 'example.com'), host);
 });
+
+test('sweep() removes a cookie from every domain and path that it may have come from', () => {
+  const text = createCookieText({ ...PLAIN, domains: ['example.com', 'other.test'], secure: false });
+  assert.deepEqual(text.sweep('s_csrf', 'a.example.com', ['/oauth2']), [
+    's_csrf=; Path=/; Max-Age=0; HttpOnly',
+    's_csrf=; Path=/; Domain=example.com; Max-Age=0; HttpOnly',
+    's_csrf=; Path=/oauth2; Max-Age=0; HttpOnly',
+    's_csrf=; Path=/oauth2; Domain=example.com; Max-Age=0; HttpOnly',
+  ]);
+  assert.deepEqual(text.sweep('__Host-s', 'a.example.com', ['/oauth2']), [
+    '__Host-s=; Path=/; Max-Age=0; HttpOnly; Secure',
+  ]);
+});

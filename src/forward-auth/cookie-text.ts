@@ -39,6 +39,7 @@ export function createCookieText(settings: Traits): CookieText {
     // No script ever needs this one.
     csrf: write(settings.csrfSameSite === '' ? settings.sameSite : settings.csrfSameSite, true),
     sweep: (name, host, paths) => {
+      if (hasPrefix(name, '__host-')) return [serialiseCookie(name, '', { secure: true, maxAge: 0, sameSite: null })];
       const places = [null, ...domains.filter((domain) => isWithinDomain(host, domain))];
       const all = [...new Set([settings.path, '/', ...paths])];
       const secure = settings.secure || hasPrefix(name, '__');

@@ -118,8 +118,21 @@ suite('cookies of neighbours', () => {
     const answer = await victim.open(answerOfProvider(rig, away.location ?? '', MALLORY));
     assertRefused(rig, answer);
     assert.match(answer.body, /two different cookies/);
-    assert.deepEqual(victim.cookies('auth.example.com', '/oauth2/callback'), []);
+    assert.ok(!victim.cookies('auth.example.com', '/oauth2/callback').join().includes('_oauth2_proxy_csrf='));
     assert.equal((await victim.signIn(START)).status, 302, 'the next try works');
+  });
+
+  test('without a cookie domain no neighbour can plant the begin of a sign-in: its cookie is a __Host- one', async () => {
+    const rig = createRig();
+    const attacker = rig.browser();
+    const away = await attacker.open(START);
+    const jar = attacker.cookies('auth.example.com');
+    assert.match(jar.join(), /__Host-_oauth2_proxy_[\w-]{8}_csrf=/);
+    const victim = rig.browser();
+    // What a neighbour cannot set is missing: browsers take "__Host-" from the host itself alone.
+    for (const cookie of jar.filter((one) => !one.startsWith('__Host-')))
+      victim.plant(`${cookie}; Path=/; Domain=example.com`, 'evil.example.com');
+    assertRefused(rig, await victim.open(answerOfProvider(rig, away.location ?? '', MALLORY)));
   });
 
   test('a planted session id does not become the session (fixation)', async () => {
@@ -145,8 +158,8 @@ suite('cookies of neighbours', () => {
     const rig = createRig();
     const browser = rig.browser();
     const callback = answerOfProvider(rig, (await browser.open(START)).location ?? '', ALICE);
-    const [cookie = ''] = browser.cookies('auth.example.com');
-    const value = cookie.slice(cookie.indexOf('=') + 1);
+    const own = browser.cookies('auth.example.com').find((one) => one.startsWith('__Host-')) ?? '';
+    const [name = '', value = ''] = own.split('=');
     const forged = [
       '',
       '|||',
@@ -157,13 +170,18 @@ suite('cookies of neighbours', () => {
       '%00',
       '""',
       `"${value.slice(2)}"`,
+      `${value}; ${name}=${value.slice(1)}`,
     ];
-    for (const one of forged) {
-      const other = rig.browser();
-      assertRefused(rig, await other.open(callback, { headers: { cookie: `_oauth2_proxy_csrf=${one}` } }));
-    }
+    for (const one of forged)
+      assertRefused(rig, await rig.browser().open(callback, { headers: { cookie: `${name}=${one}` } }));
+    assertRefused(rig, await rig.browser().open(callback, { headers: { cookie: `_oauth2_proxy_csrf=${value}` } }));
     const renamed = createRig({ settings: { cookie: { name: 'other' } } });
-    assertRefused(renamed, await renamed.browser().open(callback, { headers: { cookie: `other_csrf=${value}` } }));
+    assertRefused(
+      renamed,
+      await renamed
+        .browser()
+        .open(callback, { headers: { cookie: `${name.replace('_oauth2_proxy', 'other')}=${value}` } }),
+    );
   });
 });
 

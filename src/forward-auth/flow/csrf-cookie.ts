@@ -1,7 +1,9 @@
 /**
- * What this browser has begun: one sealed cookie with the last few sign-ins, so that several tabs work, or one
- * cookie for each with `cookie-csrf-per-request`. A sign-in has a secret of its own, from which nonce and PKCE
- * verifier derive. Of two different cookies of one name none counts: a neighbour host may have planted one.
+ * What this browser has begun: for each sign-in a sealed cookie of its own, so that tabs never overwrite each other's,
+ * not even when a browser opens all of them at once; and under oauth2-proxy's one name the last of them, unless
+ * `cookie-csrf-per-request`. A sign-in has a secret, from which nonce and PKCE verifier derive. Where nothing
+ * stands against it, a cookie has the prefix "__Host-", which no neighbour host can set; of two different cookies
+ * of one name none counts.
  */
 import { hash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
@@ -43,16 +45,69 @@ export interface CsrfCookieDeps {
   readonly clock: Clock;
 }
 
-/** Tabs of one browser that may sign in at the same time. */
+/** Sign-ins of one browser at the same time, where the operator names no other limit. */
 const MAX_TOGETHER = 6;
-/** Cookies in the per-request variant where the operator names no limit. */
-const MAX_COOKIES = 10;
+const MAX_PER_REQUEST = 10;
 /** With an expiry of 0 the browser decides; ours ends all the same. */
 const LONGEST_MS = 24 * 3_600_000;
 const PURPOSE = 'forward-auth/csrf';
 
 export function createCsrfCookies(deps: CsrfCookieDeps): CsrfCookies {
-  return deps.settings.csrfPerRequest ? perRequest(deps) : together(deps);
+  const names = namesOf(deps.settings);
+  return {
+    lifeMs: lifeOf(deps),
+    add(headers, host, pending) {
+      const shared = names.shared === null ? [] : [write(deps, names.shared, host, pending)];
+      const isPlanted = names.shared !== null && readCookie(deps, headers, names.shared).kind === 'ambiguous';
+      return [
+        ...(isPlanted ? sweep(deps, names.shared ?? '', host) : []),
+        ...shared,
+        ...oldest(deps, names, headers).map((name) => deps.text.csrf(name, '', host, 0)),
+        write(deps, names.own(pending.id), host, pending),
+      ];
+    },
+    find(headers, id) {
+      const own = readCookie(deps, headers, names.own(id));
+      const isShared = own.kind === 'missing' && names.shared !== null && !names.isHostOnly;
+      return findIn(deps, isShared ? readCookie(deps, headers, names.shared ?? '') : own, id);
+    },
+    finish(headers, host, id) {
+      return [names.shared, names.own(id)].flatMap((name) =>
+        name === null ? [] : forget(deps, headers, host, name, id),
+      );
+    },
+  };
+}
+
+interface CsrfNames {
+  /** Null: there is none. */
+  readonly shared: string | null;
+  readonly own: (id: string) => string;
+  readonly isHostOnly: boolean;
+  /** Which names are those of single sign-ins. */
+  readonly pattern: RegExp;
+}
+
+function namesOf({ name, csrfPerRequest, secure, domains }: CookieSettings): CsrfNames {
+  // The one name is a contract; so is the other where it is asked for. Else it is ours to choose.
+  const isHostOnly = !csrfPerRequest && secure && domains.length === 0 && !name.startsWith('__');
+  const base = isHostOnly ? `__Host-${name}` : name;
+  return {
+    shared: csrfPerRequest ? null : `${name}_csrf`,
+    own: (id) => `${base}_${id.slice(0, 8)}_csrf`,
+    isHostOnly,
+    pattern: new RegExp(`^${base.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')}_[\\w-]{8}_csrf$`),
+  };
+}
+
+// oxlint-disable-next-line max-params -- one cookie of one request
+function forget(deps: CsrfCookieDeps, headers: HeaderBlock, host: string, name: string, id: string): readonly string[] {
+  const read = readCookie(deps, headers, name);
+  if (read.kind === 'missing') return [];
+  if (read.kind === 'ambiguous') return sweep(deps, name, host);
+  // The last of several that are under way stays.
+  const isOther = read.known !== null && read.known.id !== id && isFresh(deps, read.known);
+  return isOther ? [] : [deps.text.csrf(name, '', host, 0)];
 }
 
 export function codeVerifier(pending: Pick<Pending, 'secret'>): string {
@@ -69,99 +124,46 @@ export function codeChallenge(pending: Pick<Pending, 'secret'>, method: 'S256' |
   return method === 'plain' ? verifier : hash('sha256', verifier, 'base64url');
 }
 
-function together(deps: CsrfCookieDeps): CsrfCookies {
-  const name = `${deps.settings.name}_csrf`;
-  return {
-    lifeMs: lifeOf(deps),
-    add(headers, host, pending) {
-      const read = readCookie(deps, headers, name);
-      const swept = read.kind === 'ambiguous' ? sweep(deps, name, host) : [];
-      const others = read.known.filter((one) => isFresh(deps, one)).slice(1 - MAX_TOGETHER);
-      return [...swept, write(deps, name, host, [...others, pending])];
-    },
-    find: (headers, id) => findIn(deps, readCookie(deps, headers, name), id),
-    finish(headers, host, id) {
-      const read = readCookie(deps, headers, name);
-      if (read.kind === 'missing') return [];
-      if (read.kind === 'ambiguous') return sweep(deps, name, host);
-      return [
-        write(
-          deps,
-          name,
-          host,
-          read.known.filter((one) => one.id !== id && isFresh(deps, one)),
-        ),
-      ];
-    },
-  };
-}
-
-function perRequest(deps: CsrfCookieDeps): CsrfCookies {
-  const nameFor = (id: string): string => `${deps.settings.name}_${id.slice(0, 8)}_csrf`;
-  return {
-    lifeMs: lifeOf(deps),
-    add(headers, host, pending) {
-      const superfluous = oldest(deps, headers).map((name) => deps.text.csrf(name, '', host, 0));
-      return [...superfluous, write(deps, nameFor(pending.id), host, [pending])];
-    },
-    find: (headers, id) => findIn(deps, readCookie(deps, headers, nameFor(id)), id),
-    finish(headers, host, id) {
-      const read = readCookie(deps, headers, nameFor(id));
-      if (read.kind === 'missing') return [];
-      return read.kind === 'ambiguous' ? sweep(deps, nameFor(id), host) : [deps.text.csrf(nameFor(id), '', host, 0)];
-    },
-  };
-}
-
 /** Names of the cookies that must go so that one more fits. */
-function oldest(deps: CsrfCookieDeps, headers: HeaderBlock): string[] {
-  const limit = deps.settings.csrfPerRequestLimit;
-  const most = limit > 0 ? Math.min(limit, MAX_COOKIES) : MAX_COOKIES;
-  const names = [...new Set(perRequestNames(deps.settings.name, headers))];
-  const startedAt = (name: string): number => readCookie(deps, headers, name).known[0]?.startedAt ?? 0;
-  const byAge = names.map((name) => ({ name, at: startedAt(name) })).sort((one, other) => one.at - other.at);
-  return byAge.slice(0, Math.max(0, names.length + 1 - most)).map(({ name }) => name);
+function oldest(deps: CsrfCookieDeps, names: CsrfNames, headers: HeaderBlock): string[] {
+  const { csrfPerRequest, csrfPerRequestLimit: limit } = deps.settings;
+  const bound = csrfPerRequest ? MAX_PER_REQUEST : MAX_TOGETHER;
+  const most = csrfPerRequest && limit > 0 ? Math.min(limit, bound) : bound;
+  const present = cookieNames(headers).filter((name) => names.pattern.test(name));
+  const startedAt = (name: string): number => readCookie(deps, headers, name).known?.startedAt ?? 0;
+  const byAge = present.map((name) => ({ name, at: startedAt(name) })).sort((one, other) => one.at - other.at);
+  return byAge.slice(0, Math.max(0, present.length + 1 - most)).map(({ name }) => name);
 }
 
-function perRequestNames(base: string, headers: HeaderBlock): string[] {
-  const found: string[] = [];
-  for (const line of headers.getAll('cookie')) {
-    for (const pair of line.split(';')) {
-      const name = pair.split('=', 1)[0]?.replaceAll(/^[ \t]+|[ \t]+$/g, '') ?? '';
-      const isOwn = name.length === base.length + 14 && name.startsWith(`${base}_`) && name.endsWith('_csrf');
-      if (isOwn && /^[\w-]{8}$/.test(name.slice(base.length + 1, -5))) found.push(name);
-    }
-  }
-  return found;
+function cookieNames(headers: HeaderBlock): string[] {
+  const pairs = headers.getAll('cookie').flatMap((line) => line.split(';'));
+  return [...new Set(pairs.map((pair) => (pair.split('=', 1)[0] ?? '').replaceAll(/^[ \t]+|[ \t]+$/g, '')))];
 }
 
 interface ReadCookie {
   readonly kind: 'read' | 'missing' | 'ambiguous' | 'unreadable';
-  readonly known: readonly Pending[];
+  readonly known: Pending | null;
 }
 
 function readCookie(deps: CsrfCookieDeps, headers: HeaderBlock, name: string): ReadCookie {
   const values = new Set(cookieValues(headers, name).map((value) => value.replace(/^"(.*)"$/, '$1')));
   const [value] = values;
-  if (value === undefined || (values.size === 1 && value === '')) return { kind: 'missing', known: [] };
-  if (values.size > 1) return { kind: 'ambiguous', known: [] };
-  const known = parsePendings(unsealJson(deps.keys().seal, `${PURPOSE}/${name}`, value));
-  return known === null ? { kind: 'unreadable', known: [] } : { kind: 'read', known };
+  if (value === undefined || (values.size === 1 && value === '')) return { kind: 'missing', known: null };
+  if (values.size > 1) return { kind: 'ambiguous', known: null };
+  const known = parsePending(unsealJson(deps.keys().seal, `${PURPOSE}/${name}`, value));
+  return { kind: known === null ? 'unreadable' : 'read', known };
 }
 
-function parsePendings(value: unknown): Pending[] | null {
+function parsePending(value: unknown): Pending | null {
   if (!Array.isArray(value)) return null;
-  return value.map((entry) => {
-    const [id, secret, startedAt, challenge] = entry as [string, string, number, number];
-    return { id, secret, startedAt, hasChallenge: challenge === 1 };
-  });
+  const [id, secret, startedAt, challenge] = value as [string, string, number, number];
+  return { id, secret, startedAt, hasChallenge: challenge === 1 };
 }
 
-function findIn(deps: CsrfCookieDeps, read: ReadCookie, id: string): FoundPending {
-  if (read.kind !== 'read') return { kind: 'none', reason: read.kind };
-  const pending = read.known.find((one) => one.id === id);
-  if (pending === undefined) return { kind: 'none', reason: 'other' };
-  return isFresh(deps, pending) ? { kind: 'pending', pending } : { kind: 'none', reason: 'expired' };
+function findIn(deps: CsrfCookieDeps, { kind, known }: ReadCookie, id: string): FoundPending {
+  if (known === null) return { kind: 'none', reason: kind === 'read' ? 'unreadable' : kind };
+  if (known.id !== id) return { kind: 'none', reason: 'other' };
+  return isFresh(deps, known) ? { kind: 'pending', pending: known } : { kind: 'none', reason: 'expired' };
 }
 
 function lifeOf({ settings }: CsrfCookieDeps): number {
@@ -180,10 +182,9 @@ export function newPending(clock: Clock): Omit<Pending, 'hasChallenge'> {
   };
 }
 
-function write(deps: CsrfCookieDeps, name: string, host: string, known: readonly Pending[]): string {
-  if (known.length === 0) return deps.text.csrf(name, '', host, 0);
-  const entries = known.map(({ id, secret, startedAt, hasChallenge }) => [id, secret, startedAt, hasChallenge ? 1 : 0]);
-  const value = sealJson(deps.keys().seal, `${PURPOSE}/${name}`, entries);
+function write(deps: CsrfCookieDeps, name: string, host: string, pending: Pending): string {
+  const { id, secret, startedAt, hasChallenge } = pending;
+  const value = sealJson(deps.keys().seal, `${PURPOSE}/${name}`, [id, secret, startedAt, hasChallenge ? 1 : 0]);
   return deps.text.csrf(name, value, host, deps.settings.csrfExpireMs > 0 ? deps.settings.csrfExpireMs : null);
 }
 

@@ -87,7 +87,8 @@ interface PageFacts {
 
 function page({ settings, logo }: ViewDeps, request: FrontRequest, facts: PageFacts): PlainAnswer {
   const { status, title, main, isForm } = facts;
-  const brand = { ...POSTERN_BRAND, logo: logo.kind === 'image' ? logo.source : null };
+  // A logo of the operator's own stands alone: the name of this program is nobody's brand then.
+  const brand = logo.kind === 'image' ? { ...POSTERN_BRAND, name: '', logo: logo.source } : POSTERN_BRAND;
   const footer = operatorHtml(settings.pages.footer);
   const body = renderPage({
     texts: textsOf(request),

@@ -57,12 +57,12 @@ export function renderPage(parts: PageParts): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${title} · ${name}</title>
+<title>${title}${name !== '' && html` · ${name}`}</title>
 <link rel="icon" href="${logo ?? ICON}">
 ${STYLE_ELEMENT}${brandStyle(brand)?.element ?? null}
 </head>
 <body>
-${parts.isBare !== true && html`<div class="brand">${logo === null ? MARK : html`<img class="logo" src="${logo}" alt="" />`}<span>${name}</span></div> `}
+${parts.isBare !== true && html`<div class="brand">${logo === null ? MARK : html`<img class="logo" src="${logo}" alt="" />`}${name !== '' && html`<span>${name}</span>`}</div> `}
 <main${parts.isWide === true && trusted(' class="wide"')}>
 ${main}
 </main>

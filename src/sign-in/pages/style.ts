@@ -49,7 +49,7 @@ button:hover,.button:hover{background:var(--accent-hi);color:var(--on-accent)}
 .plain,.plain:hover{background:transparent;color:var(--accent);text-decoration:underline;text-decoration-thickness:.07em;text-underline-offset:.18em}
 .narrow{display:inline-flex;width:auto;padding-inline:1.35rem}
 :is(button,.button,form)+:is(button,.button,form){margin-top:.7rem}
-:is(button,.button,form)+p{margin-top:1rem}
+:is(button,.button,form)+p:not(.or){margin-top:1rem}
 :is(p,ul,.who)+.button{margin-top:1.4rem}
 ul.soft{margin:0 0 .9rem;padding-inline-start:1.2rem}ul.soft li+li{margin-top:.3rem}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
@@ -70,6 +70,7 @@ summary{cursor:pointer;display:inline-flex;align-items:center;min-height:2.75rem
 summary::after{content:"";width:.45rem;height:.45rem;margin:-.2rem 0 0 .5rem;border:solid;border-width:0 .12rem .12rem 0;transform:rotate(45deg)}
 [open]>summary::after{margin-top:.25rem;transform:rotate(225deg)}
 summary::-webkit-details-marker{display:none}
+.or{display:flex;align-items:center;gap:.8rem;margin:1.2rem 0;color:var(--soft)}.or::before,.or::after{content:"";flex:1;border-top:1px solid var(--line)}
 ul.choices{list-style:none;margin:0;padding:0}ul.choices li+li{margin-top:.7rem}ul.choices+.button{margin-top:.7rem}
 ul.apps{list-style:none;margin:0 0 1.5rem;padding:0;border:1px solid var(--line);border-radius:.75rem}
 ul.apps li+li{border-top:1px solid var(--line)}
