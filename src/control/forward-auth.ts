@@ -130,8 +130,22 @@ function createEvents(frontLog: FrontLog, metrics: ServingMetrics): ForwardAuthE
       else if (outcome === 'refused') log.info(facts, `Session ended: ${message}`);
       else log.warn({ ...facts, code: 'PROVIDER_UNAVAILABLE' }, `Session could not be renewed and goes on: ${message}`);
     },
+    onUnknownMethod: once(() =>
+      log.warn(
+        {},
+        'A rule of skip-auth-route names a method, and the front proxy does not say it: it does not hold; let the proxy set X-Forwarded-Method',
+      ),
+    ),
     onBearerRefused: (request, message) =>
       log.info({ code: 'CREDENTIAL_REFUSED', requestId: request.id }, `Bearer token refused: ${message}`),
+  };
+}
+
+function once(tell: () => void): () => void {
+  let isTold = false;
+  return () => {
+    if (!isTold) tell();
+    isTold = true;
   };
 }
 

@@ -3,7 +3,9 @@
  * project's engine; API clients are told by status and JSON, people by a page.
  */
 import { HeaderBlock } from '../../wire/header-block.ts';
+import { HttpSyntaxError } from '../../wire/http-syntax-error.ts';
 import { withoutCookies } from '../../wire/cookies.ts';
+import { compileEdits } from '../../upstream/header-edits.ts';
 import { serveFile } from '../../upstream/files.ts';
 import { createAppTable, pathInFolder, rewriteFor } from './app-table.ts';
 import { createAppHeaders } from './app-headers.ts';
@@ -49,7 +51,6 @@ interface Gate extends AppGateDeps {
   readonly mayUpgrade: (request: ServedRequest) => boolean;
 }
 
-const NOT_FOUND = new FixedAnswer(404, '404 page not found\n');
 const BAD_REQUEST = new FixedAnswer(400, 'Bad Request\n');
 
 export function createAppGate(deps: AppGateDeps): AppGate {
@@ -66,7 +67,7 @@ export function createAppGate(deps: AppGateDeps): AppGate {
   return { table: gate.table, answer: (request, who) => answer(gate, request, who) };
 }
 
-function answer(gate: Gate, request: ServedRequest, who: Who): void {
+function answer(gate: Gate, request: ServedRequest, who: Who): void | Promise<void> {
   const { exchange } = request;
   const app = gate.table.find(exchange.request.path);
   // Only where nothing but a status is behind it does the front proxy's word decide what is asked about.
@@ -79,8 +80,7 @@ function answer(gate: Gate, request: ServedRequest, who: Who): void {
       } else enter(gate, request, app, who);
       return;
     case 'sign-in':
-      askToSignIn(gate, request);
-      return;
+      return askToSignIn(gate, request);
     case 'deny':
       deny(gate, request);
       return;
@@ -92,13 +92,13 @@ function answer(gate: Gate, request: ServedRequest, who: Who): void {
   }
 }
 
-function askToSignIn({ settings, flow }: Gate, request: ServedRequest): void {
+function askToSignIn({ settings, flow }: Gate, request: ServedRequest): void | Promise<void> {
   const { exchange } = request;
   if (exchange.request.upgrade !== null || isForMachine(settings, request)) {
     UNAUTHORIZED_JSON.send(exchange);
     return;
   }
-  void flow.askToSignIn(request);
+  return flow.askToSignIn(request);
 }
 
 function isForMachine({ skip }: Settings, { exchange, uri }: ServedRequest): boolean {
@@ -122,41 +122,46 @@ function deny({ settings, keeper, flow }: Gate, request: ServedRequest): void {
 
 // oxlint-disable-next-line max-params -- one step of `answer`
 function enter(gate: Gate, request: ServedRequest, app: App | null, who: Who): void {
-  if (app === null) {
-    NOT_FOUND.send(request.exchange);
-    return;
-  }
   const cookies = who.kind === 'session' ? who.cookies : [];
   const exchange = withSetCookies(request.exchange, cookies);
   const { session } = request;
+  if (app !== null && !canRewrite(app, exchange.request.path)) {
+    BAD_REQUEST.send(exchange);
+    return;
+  }
   gate.live.begin(request, who);
-  if (app.kind === 'static') {
+  if (app === null) {
+    const headers = HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8' });
+    compileEdits(gate.headers.responseEdits(session)).apply(headers);
+    exchange.respondWhole({ status: 404, headers }, '404 page not found\n');
+  } else if (app.kind === 'static') {
     request.upstream = 'static';
     const headers = HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8' });
-    for (const [name, value] of Object.entries(gate.headers.responseEdits(session).add)) headers.append(name, value);
+    compileEdits(gate.headers.responseEdits(session)).apply(headers);
     exchange.respondWhole({ status: app.status, headers }, 'Authenticated');
   } else if (app.kind === 'file') {
     request.upstream = 'file';
     const path = pathInFolder(app.settings, rewriteFor(app.settings, exchange.request.path, '').path);
     serveFile(exchange, { root: app.folder, path, responseHeaders: gate.headers.responseEdits(session) });
-  } else {
-    const plan = planOf(gate, request, app, who);
-    if (plan === null) BAD_REQUEST.send(exchange);
-    else gate.upstreams.forward(exchange, plan, new AppReport(request, gate));
+  } else gate.upstreams.forward(exchange, planOf(gate, request, app, who), new AppReport(request, gate));
+}
+
+/** A rewrite can make a path that two readers read differently. */
+function canRewrite({ settings }: App, path: string): boolean {
+  if (settings.rewrite === null) return true;
+  try {
+    rewriteFor(settings, path, '');
+    return true;
+  } catch (error) {
+    if (error instanceof HttpSyntaxError) return false;
+    throw error;
   }
 }
 
 // oxlint-disable-next-line max-params -- everything that a plan is made of
-function planOf(
-  gate: Gate,
-  request: ServedRequest,
-  app: Extract<App, { kind: 'proxy' }>,
-  who: Who,
-): ForwardPlan | null {
+function planOf(gate: Gate, request: ServedRequest, app: Extract<App, { kind: 'proxy' }>, who: Who): ForwardPlan {
   const { exchange, session } = request;
   const { path, query, upgrade, headers, port, host } = exchange.request;
-  // "*" asks about the server as a whole, which is no app.
-  if (path === '*') return null;
   const { scheme } = request;
   return {
     action: app.action,

@@ -4,7 +4,6 @@
  * to be somebody (CVE-2025-64484).
  */
 import { createStripList } from '../../upstream/header-verdict.ts';
-import { fieldValue } from '../../upstream/header-edits.ts';
 import { acceptedFields, hasSecret, SECRET_MS } from './accepted-head.ts';
 import { claimFields } from './claim-headers.ts';
 import type { HeaderEdits } from '../../config/document.ts';
@@ -70,7 +69,12 @@ function withRequestValues(
     const said = headers.getAll(key);
     if (said.length === 0) continue;
     const ours = joined.get(key)?.[1];
-    joined.set(key, [name, fieldValue([...said, ...(ours === undefined ? [] : [ours])].join(','))]);
+    joined.set(key, [name, [...said.map(toText), ...(ours === undefined ? [] : [ours])].join(',')]);
   }
   return [...joined.values()];
+}
+
+/** Fields come as bytes, one a character. */
+function toText(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
 }

@@ -19,7 +19,8 @@ export interface AuthEndpointDeps {
   readonly deniedStatus: 401 | 403;
 }
 
-export type AnswerWho = (request: ServedRequest, who: Who) => void;
+/** A promise where the answer comes from elsewhere; whoever calls looks after its failure. */
+export type AnswerWho = (request: ServedRequest, who: Who) => void | Promise<void>;
 
 export function createAuthEndpoint(deps: AuthEndpointDeps): AnswerWho {
   return (request, who) => {

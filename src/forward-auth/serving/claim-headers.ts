@@ -1,8 +1,8 @@
 /**
  * Header fields made of a session: claims and fixed values, as the settings want them. A claim without a
- * value makes no field; several values are one field, with commas. No value can begin a second field.
+ * value makes no field; several values are one field, with commas. Values are text: whoever sends them makes
+ * them bytes that cannot begin a second field (`fieldValue`).
  */
-import { fieldValue } from '../../upstream/header-edits.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { HeaderInjection, HeaderValue } from '../settings.ts';
 
@@ -13,7 +13,7 @@ export function claimFields(injections: readonly HeaderInjection[], session: Aut
   const fields: Field[] = [];
   for (const { name, values } of injections) {
     const texts = values.flatMap((value) => textsOf(value, session)).filter((text) => text !== '');
-    if (texts.length > 0) fields.push([name, fieldValue(texts.join(','))]);
+    if (texts.length > 0) fields.push([name, texts.join(',')]);
   }
   return fields;
 }

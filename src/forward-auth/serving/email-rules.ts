@@ -20,6 +20,8 @@ export type TellUnreadable = (error: PosternError) => void;
 /** Throws CONFIG_UNREADABLE where the file cannot be read at the start. */
 export function createEmailRules(settings: AdmissionSettings, onUnreadable: TellUnreadable): EmailRules {
   const { emailsFile } = settings;
+  // "*" asks for no address either: a token of a machine may name its subject in place of one.
+  const isForEverybody = settings.emailDomains.includes('*');
   const isInDomain = compileDomains(settings.emailDomains);
   let listed: ReadonlySet<string> = emailsFile === null ? new Set<string>() : readEmails(emailsFile);
   let version = 0;
@@ -40,7 +42,8 @@ export function createEmailRules(settings: AdmissionSettings, onUnreadable: Tell
   return {
     allows(email) {
       const text = email.toLowerCase();
-      if (text === '' || text.split('@').length !== 2) return false;
+      if (isForEverybody || text === '') return text !== '';
+      if (text.split('@').length !== 2) return false;
       return isInDomain(text.slice(text.indexOf('@') + 1)) || listed.has(text);
     },
     version: () => version,
@@ -48,9 +51,8 @@ export function createEmailRules(settings: AdmissionSettings, onUnreadable: Tell
   };
 }
 
-/** `example.com` itself; `.example.com` and `*.example.com` only what is below it; `*` everybody. */
+/** `example.com` itself; `.example.com` and `*.example.com` only what is below it. */
 function compileDomains(domains: readonly string[]): (domain: string) => boolean {
-  if (domains.includes('*')) return (domain) => domain !== '';
   const exact = new Set(domains.filter((domain) => !/^\*?\./.test(domain)));
   const below = domains.filter((domain) => /^\*?\./.test(domain)).map((domain) => domain.replace(/^\*/, ''));
   return (domain) =>

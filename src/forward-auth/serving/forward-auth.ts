@@ -45,6 +45,7 @@ export interface ForwardAuthEvents {
   readonly onEnd: (request: ServedRequest, outcome: ExchangeOutcome) => void;
   readonly onDefect: (request: ServedRequest, error: unknown) => void;
   readonly onRefresh: (outcome: RefreshOutcome, message: string, request: ServedRequest) => void;
+  readonly onUnknownMethod: (request: ServedRequest) => void;
   readonly onBearerRefused: (request: ServedRequest, message: string) => void;
 }
 
@@ -58,7 +59,7 @@ export interface ForwardAuth {
 export function createForwardAuth(deps: ForwardAuthDeps): ForwardAuth {
   const { settings, keeper, provider, flow, admission, htpasswd, clock, events } = deps;
   const { now } = clock;
-  const skipRules = createSkipRules(settings.skip, settings.trust);
+  const skipRules = createSkipRules(settings.skip, settings.trust, events.onUnknownMethod);
   const constraints = createConstraints(settings.skip.allowQuerySemicolons);
   const decide = createDoor({ admission, constraints, skipRules });
   const live = new LiveRequests({ keeper, admission, now });

@@ -11,6 +11,7 @@ export interface FrontSays {
   /** Something was said of the path, whatever it was. */
   readonly saysUri: boolean;
   readonly method: string | null;
+  readonly saysMethod: boolean;
   readonly scheme: 'http' | 'https' | null;
   /** "host" or "host:port", lower-case. */
   readonly authority: string | null;
@@ -22,6 +23,7 @@ export const FRONT_SAYS_NOTHING: FrontSays = {
   uri: null,
   saysUri: false,
   method: null,
+  saysMethod: false,
   scheme: null,
   authority: null,
   isContradictory: false,
@@ -67,6 +69,7 @@ export function readFront(headers: HeaderBlock, behind: string | null = null): F
     uri: uri.value,
     saysUri: uri.isSaid,
     method: method.value,
+    saysMethod: method.isSaid,
     scheme: scheme === 'http' || scheme === 'https' ? scheme : null,
     authority: authority !== null && AUTHORITY.test(authority) ? authority : null,
     isContradictory,

@@ -1,4 +1,5 @@
 /** The small fixed answers of the contract, made once. Bodies and fields are oauth2-proxy's, to the byte. */
+import { fieldValue } from '../../upstream/header-edits.ts';
 import { HeaderBlock } from '../../wire/header-block.ts';
 import type { Exchange, ResponseHead } from '../../wire/exchange.ts';
 import { FieldText } from '../../wire/field-text.ts';
@@ -18,11 +19,12 @@ const TEXT: readonly Field[] = [
   ['X-Content-Type-Options', 'nosniff'],
 ];
 
-/** A head whose fields are printed once, for an answer that is given many times. No value may hold a line break. */
+/** A head whose fields are printed once, for an answer that is given many times. */
 export function fixedHead(status: number, fields: readonly Field[]): ResponseHead {
   const headers = new HeaderBlock();
   let text = '';
-  for (const [name, value] of fields) {
+  for (const [name, said] of fields) {
+    const value = fieldValue(said);
     headers.append(name, value);
     text += `${name}: ${value}\r\n`;
   }

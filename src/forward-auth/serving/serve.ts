@@ -65,8 +65,8 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   const statics = `${paths.prefix}/static/`;
   const answerBy = new Map<string, (request: ServedRequest) => void>([
     [`${paths.prefix}/sign_in`, (request) => signIn(deps, request)],
-    [`${paths.prefix}/start`, (request) => void flow.start(request)],
-    [`${paths.prefix}/callback`, (request) => void flow.callback(request)],
+    [`${paths.prefix}/start`, (request) => watch(deps, request, flow.start(request))],
+    [`${paths.prefix}/callback`, (request) => watch(deps, request, flow.callback(request))],
     [`${paths.prefix}/sign_out`, (request) => identify(deps, request, signOut)],
     [`${paths.prefix}/userinfo`, (request) => identify(deps, request, deps.userinfo)],
     ['/robots.txt', ({ exchange }) => ROBOTS.send(exchange)],
@@ -76,10 +76,12 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   ]);
   const signOut: AnswerWho = (request, who) => {
     request.session = who.kind === 'session' ? who.session : null;
-    void flow.signOut(request, request.session);
+    return flow.signOut(request, request.session);
   };
   return (request) => {
     const { exchange } = request;
+    // OPTIONS for the server as a whole (RFC 9110 section 9.3.7).
+    if (exchange.request.path === '*') return exchange.respondWhole({ status: 200, headers: new HeaderBlock() }, '');
     const isForward = pathBehind(forwardPath, exchange.request.target) !== null;
     // What follows may be any path of an app: it is judged, not tidied up.
     const cleanTarget = isForward ? null : cleanTargetOf(exchange.request);
@@ -95,17 +97,20 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   };
 }
 
+/** A flow answers whatever happens; should one fail all the same, the request ends. */
+function watch(deps: ServeDeps, request: ServedRequest, answered: Promise<void>): void {
+  answered.catch((error: unknown) => fail(deps, request, error));
+}
+
 /** Answered in the same turn wherever the session is known. */
 function identify(deps: ServeDeps, request: ServedRequest, then: AnswerWho): void {
   const who = deps.chain(request);
   if (!(who instanceof Promise)) {
-    then(request, who);
+    const answered = then(request, who);
+    if (answered !== undefined) watch(deps, request, answered);
     return;
   }
-  const go = (late: Who): void => {
-    if (request.isOver) return;
-    then(request, late);
-  };
+  const go = (late: Who): void | Promise<void> => (request.isOver ? undefined : then(request, late));
   who.then(go).catch((error: unknown) => fail(deps, request, error));
 }
 
@@ -113,7 +118,8 @@ function identify(deps: ServeDeps, request: ServedRequest, then: AnswerWho): voi
  * nginx shows this page in place of an app (`error_page 401 = /oauth2/sign_in`), also to programs: they get the
  * 401 that nginx took away, where the original says 200 and sends a page.
  */
-function signIn({ flow, settings }: ServeDeps, request: ServedRequest): void {
+function signIn(deps: ServeDeps, request: ServedRequest): void {
+  const { flow, settings } = deps;
   const { exchange, uri } = request;
   const { method, headers, upgrade } = exchange.request;
   const isInPlace = !uri.startsWith(`${settings.paths.prefix}/`);
@@ -121,7 +127,7 @@ function signIn({ flow, settings }: ServeDeps, request: ServedRequest): void {
     classifyRequest(method, headers) === 'navigation' && !settings.skip.apiRoutes.some((api) => api.matches(uri));
   const isForProgram = upgrade !== null || acceptsJson(headers) || (isInPlace && !isForPerson());
   if (method === 'GET' && isForProgram) UNAUTHORIZED_JSON.send(exchange);
-  else void flow.signIn(request);
+  else watch(deps, request, flow.signIn(request));
 }
 
 function answerPing(deps: ServeDeps, request: ServedRequest): void {

@@ -34,6 +34,8 @@ export class ServedRequest implements FrontRequest {
   closedFor: string | null = null;
   error: unknown = null;
   isOver = false;
+  /** Its own method is that of what it asks about, GET as well. */
+  carriesMethod = false;
   /** In the roster of requests under way. */
   seat = -1;
 
@@ -53,6 +55,7 @@ export class ServedRequest implements FrontRequest {
   /** The front names the path by that of the question itself (Envoy's path prefix). Counts as one more word of it. */
   isAbout(uri: string): void {
     if (!this.isForwarded) return;
+    this.carriesMethod = true;
     this.#says = readFront(this.exchange.request.headers, uri);
   }
 

@@ -44,47 +44,35 @@ export type RefreshOutcome = 'refreshed' | 'refused' | 'postponed';
 
 /** After an outage, and between two questions about a token that cannot be refreshed. */
 const AGAIN_MS = 30_000;
-/** A browser that sent several requests with an old cookie gets the new one by each of their answers. */
-const RECENT_MS = 30_000;
-const MAX_KEPT = 10_000;
+const MAX_POSTPONED = 10_000;
 
 export function createSessionRefresh(deps: SessionRefreshDeps): SessionRefresh {
   const { clock, keeper, refreshMs } = deps;
   /** Handle -> when to try again. */
-  const postponed = new BoundedMap<number>();
-  /** Sealed cookies only: the handle of an old one leads to what it became. */
-  const recent = new BoundedMap<{ readonly refreshed: Refreshed; readonly at: number }>();
+  const postponed = new Map<string, number>();
   const isOld = (session: AuthSession): boolean => clock.now() - session.createdAt > refreshMs;
 
-  const once = (request: ServedRequest, found: FoundSession): Promise<Refreshed> =>
-    keeper.once(found.handle, async () => {
-      const refreshed = await renew(deps, request, found, isOld);
-      if (refreshed.kind === 'session' && isOld(refreshed.session)) {
-        const next = refreshed.session.expiresOn;
-        const again = clock.now() + AGAIN_MS;
-        postponed.set(refreshed.handle, next !== null && next > clock.now() ? Math.min(next, again) : again);
-      } else if (refreshed.kind === 'session' && refreshed.cookies.length > 0) {
-        recent.set(found.handle, { refreshed, at: clock.now() });
-      }
-      return refreshed;
-    });
+  const postpone = ({ session, handle }: Extract<Refreshed, { kind: 'session' }>): void => {
+    const again = clock.now() + AGAIN_MS;
+    const { expiresOn } = session;
+    postponed.delete(handle);
+    postponed.set(handle, expiresOn !== null && expiresOn > clock.now() ? Math.min(expiresOn, again) : again);
+    // The eldest go first.
+    if (postponed.size > MAX_POSTPONED) postponed.delete(postponed.keys().next().value as string);
+  };
 
   return {
     isDue({ session, handle }) {
       if (refreshMs === 0 || session.via !== 'provider' || !isOld(session)) return false;
       return clock.now() >= (postponed.get(handle) ?? 0);
     },
-    run(request, found) {
-      const before = recent.get(found.handle);
-      if (before !== undefined && clock.now() - before.at < RECENT_MS && isFresh(before.refreshed, isOld))
-        return Promise.resolve(before.refreshed);
-      return once(request, found);
-    },
+    run: (request, found) =>
+      keeper.once(found.handle, async () => {
+        const refreshed = await renew(deps, request, found, isOld);
+        if (refreshed.kind === 'session' && isOld(refreshed.session)) postpone(refreshed);
+        return refreshed;
+      }),
   };
-}
-
-function isFresh(refreshed: Refreshed, isOld: (session: AuthSession) => boolean): boolean {
-  return refreshed.kind === 'session' && !isOld(refreshed.session);
 }
 
 type IsOld = (session: AuthSession) => boolean;
@@ -103,7 +91,7 @@ async function renew(
   if (found.handle !== first.handle || !isOld(found.session)) return keep(found);
   const answer = await deps.provider.refresh(found.session);
   if (answer.kind === 'refused') return end(deps, request, answer.message);
-  if (answer.kind === 'unavailable') return postpone(deps, request, found, answer.message);
+  if (answer.kind === 'unavailable') return goOn(deps, request, found, answer.message);
   if (answer.value === null) return confirm(deps, request, found);
   return replace(deps, request, found, answer.value);
 }
@@ -113,7 +101,7 @@ function keep({ session, handle }: FoundSession): Refreshed {
 }
 
 // oxlint-disable-next-line max-params -- one step of `run`, with its surroundings
-function postpone(deps: SessionRefreshDeps, request: ServedRequest, found: FoundSession, message: string): Refreshed {
+function goOn(deps: SessionRefreshDeps, request: ServedRequest, found: FoundSession, message: string): Refreshed {
   deps.onOutcome('postponed', message, request);
   return keep(found);
 }
@@ -126,7 +114,7 @@ async function confirm(deps: SessionRefreshDeps, request: ServedRequest, found: 
     return end(deps, request, 'the access token has expired, and there is no refresh token');
   const answer = await deps.provider.validate(session);
   if (answer.kind === 'refused') return end(deps, request, answer.message);
-  if (answer.kind === 'unavailable') return postpone(deps, request, found, answer.message);
+  if (answer.kind === 'unavailable') return goOn(deps, request, found, answer.message);
   // A token with an end is asked about until then; one without has only the age of the session.
   return session.expiresOn === null ? replace(deps, request, found, { ...session, createdAt: now }) : keep(found);
 }
@@ -146,7 +134,7 @@ async function replace(
   } catch (error) {
     if (error instanceof PosternError && error.code === 'ACCESS_DENIED') return end(deps, request, error.message);
     // The new tokens are lost with the store; the session is what it was.
-    return postpone(deps, request, found, (error as Error).message);
+    return goOn(deps, request, found, (error as Error).message);
   }
 }
 
@@ -158,20 +146,5 @@ async function end(deps: SessionRefreshDeps, request: ServedRequest, message: st
     return { kind: 'ended', cookies: await deps.keeper.end(headers, place) };
   } catch {
     return { kind: 'unavailable' };
-  }
-}
-
-/** The eldest go first. */
-class BoundedMap<V> {
-  readonly #values = new Map<string, V>();
-
-  get(key: string): V | undefined {
-    return this.#values.get(key);
-  }
-
-  set(key: string, value: V): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size > MAX_KEPT) this.#values.delete(this.#values.keys().next().value as string);
   }
 }

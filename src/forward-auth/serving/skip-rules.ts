@@ -12,13 +12,20 @@ import type { SkipRoute, SkipSettings, TrustSettings } from '../settings.ts';
 export type AskedAbout = 'front' | 'own' | 'front-or-own';
 
 export interface SkipRules {
-  /** Which rule lets it pass without a sign-in: "trusted-ip", "preflight", "route"; null: none. */
+  /** Which rule lets it pass without a sign-in; null: none. */
   readonly reasonFor: (request: ServedRequest, about: AskedAbout) => SkipReason | null;
 }
 
 export type SkipReason = 'trusted-ip' | 'preflight' | 'route';
 
-export function createSkipRules(skip: SkipSettings, trust: TrustSettings): SkipRules {
+/** Told where a rule about a method would hold if the front proxy said which method it is. */
+export type TellUnknownMethod = (request: ServedRequest) => void;
+
+export function createSkipRules(
+  skip: Pick<SkipSettings, 'routes' | 'preflight'>,
+  trust: Pick<TrustSettings, 'trustedIps'>,
+  onUnknownMethod: TellUnknownMethod = () => {},
+): SkipRules {
   const trusted = createIpSet(trust.trustedIps);
   const { routes, preflight } = skip;
   if (trusted.isEmpty && routes.length === 0 && !preflight) return { reasonFor: () => null };
@@ -26,25 +33,33 @@ export function createSkipRules(skip: SkipSettings, trust: TrustSettings): SkipR
     reasonFor(request, about) {
       const method = methodOf(request, about);
       if (preflight && method === 'OPTIONS') return 'preflight';
-      if (routes.length > 0 && isOnRoute(routes, method, pathOf(request, about))) return 'route';
+      const path = routes.length === 0 ? null : pathOf(request, about);
+      if (path !== null) {
+        if (routes.some((route) => matches(route, method, path))) return 'route';
+        if (method === null && routes.some((route) => matches(route, 'GET', path))) onUnknownMethod(request);
+      }
       return !trusted.isEmpty && trusted.contains(request.clientIp) ? 'trusted-ip' : null;
     },
   };
 }
 
-function isOnRoute(routes: readonly SkipRoute[], method: string, path: string | null): boolean {
-  return path !== null && routes.some((route) => matches(route, method, path));
-}
-
-function matches({ method: only, isNegated, pattern }: SkipRoute, method: string, path: string): boolean {
+function matches({ method: only, isNegated, pattern }: SkipRoute, method: string | null, path: string): boolean {
   if (only !== null && only !== method) return false;
   if (!isNegated) return pattern.matches(path);
   // `/private;x` is `/private` to apps that cut path parameters.
   return !path.includes(';') && !pattern.matches(path);
 }
 
-function methodOf({ exchange, front }: ServedRequest, about: AskedAbout): string {
-  return about === 'own' ? exchange.request.method : (front.method ?? exchange.request.method);
+/**
+ * Null: not known. nginx, Traefik and Caddy ask by GET whatever they ask about: where nobody says more, a rule
+ * for GET would let a DELETE through.
+ */
+function methodOf({ exchange, front, carriesMethod }: ServedRequest, about: AskedAbout): string | null {
+  const own = exchange.request.method;
+  if (about === 'own') return own;
+  if (front.saysMethod) return front.method;
+  if (carriesMethod) return own;
+  return own === 'GET' && (about === 'front' || front.saysUri) ? null : own;
 }
 
 /** Of an app's request the canonical path: that is what the app gets. */

@@ -29,7 +29,7 @@ export function createUserinfo(deps: UserinfoDeps): AnswerWho {
       request.decision = 'enter';
       send(request, `${JSON.stringify(describe(who.session))}\n`, who);
     } else if (who.kind === 'refused') FORBIDDEN.send(request.exchange);
-    else if (deps.skipRules.reasonFor(request, 'front') !== null) send(request, '{}\n', who);
+    else if (deps.skipRules.reasonFor(request, 'front') !== null) send(request, '{}', who);
     else if (who.kind === 'unavailable') UNAVAILABLE.send(request.exchange);
     else UNAUTHORIZED.sendWith(request.exchange, clearLines(deps.keeper, request, who));
   };
