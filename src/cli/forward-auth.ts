@@ -38,7 +38,7 @@ function showFindings({ findings }: Loaded): void {
 }
 
 /** systemd may hand over several; the first is ours. */
-function dataFolder(flag: string | null): string | null {
+export function dataFolder(flag: string | null): string | null {
   const folder = flag ?? process.env['POSTERN_DATA'] ?? process.env['STATE_DIRECTORY']?.split(':')[0] ?? '';
   return folder === '' ? null : resolve(folder);
 }

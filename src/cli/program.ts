@@ -44,7 +44,7 @@ export function createProgram(version: string): Command {
       firstThread.unref();
       return (await import('./run.ts')).run(options, firstThread);
     });
-  addForwardAuthCommand(program, version);
+  addForwardAuthCommands(program, version);
   addCheckCommand(program, data, version);
   program
     .command('reload')
@@ -96,7 +96,7 @@ function addCaCommands(program: Command, data: string): void {
 }
 
 /** Its flags are those of oauth2-proxy, and read as that reads them. */
-function addForwardAuthCommand(program: Command, version: string): void {
+function addForwardAuthCommands(program: Command, version: string): void {
   program
     .command('forward-auth')
     .description('Signs people in for nginx, Traefik, Caddy or Envoy: a drop-in for oauth2-proxy')
@@ -107,6 +107,14 @@ function addForwardAuthCommand(program: Command, version: string): void {
     .action(async (_options: unknown, command: Command) =>
       (await import('./forward-auth.ts')).forwardAuth(command.args, version),
     );
+  program
+    .command('guard')
+    .description('Stands before one application and signs people in, all by flags or POSTERN_* variables')
+    .usage('--to URL --url URL --allow RULE [flags]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (_options: unknown, command: Command) => (await import('./guard.ts')).guard(command.args, version));
 }
 
 function addCheckCommand(program: Command, data: string, version: string): void {

@@ -37,6 +37,8 @@ export interface PathSettings {
   /** Where set, `/ping` answers only this User-Agent. */
   readonly pingUserAgent: string | null;
   readonly ready: string;
+  /** Whether `/robots.txt` is ours, as in the original; false: the application's. Without it: ours. */
+  readonly hasRobots?: boolean;
 }
 
 export interface ServerSettings {
@@ -90,6 +92,10 @@ export interface AdmissionSettings {
   /** As written, lower-cased; "*" for everybody. */
   readonly emailDomains: readonly string[];
   readonly emailsFile: string | null;
+  /** Addresses beside those of the file, lower-case. */
+  readonly emails?: readonly string[];
+  /** Everybody whom the provider signs in, also without an e-mail address; groups still count. */
+  readonly admitsWithoutEmail?: boolean;
   /** `allowed-group` and what providers add to it; empty: any. */
   readonly groups: readonly string[];
 }
@@ -190,7 +196,9 @@ export type ProviderKind =
   | 'login.gov'
   | 'nextcloud'
   | 'cidaas'
-  | 'srht';
+  | 'srht'
+  /** There is none: people come by the password file alone. */
+  | 'none';
 
 export interface ProviderSettings {
   readonly kind: ProviderKind;
@@ -215,6 +223,8 @@ export interface ProviderSettings {
   readonly codeChallengeMethod: 'S256' | 'plain' | 'none' | null;
   readonly skipClaimsFromProfileUrl: boolean;
   readonly additionalClaims: readonly string[];
+  /** False: people without an e-mail address may come too, by other rules. Without it as the kind does. */
+  readonly needsEmail?: boolean;
   /** `ADFSConfig.skipScope`: no scope parameter when signing in. */
   readonly skipsScope?: boolean;
   readonly oidc: OidcSettings;

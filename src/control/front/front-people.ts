@@ -10,6 +10,7 @@ import { httpFor } from '../../forward-auth/providers/http.ts';
 import { createAdmission } from '../../forward-auth/serving/admission.ts';
 import { createEmailRules } from '../../forward-auth/serving/email-rules.ts';
 import { createHtpasswd } from '../../forward-auth/serving/htpasswd.ts';
+import { withNamedAddresses } from '../../forward-auth/serving/named-addresses.ts';
 import { createHashPool } from '../../session/hash-pool.ts';
 import { createFlowReport } from './flow-events.ts';
 import type { Logger } from '../../core/log.ts';
@@ -41,7 +42,8 @@ export interface PeopleOptions {
 export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOptions): FrontPeople {
   const { log } = frontLog;
   const pages = pagesOf(settings);
-  const emails = createEmailRules(settings.admission, (error) => tellUnreadable(log, error));
+  const rules = createEmailRules(settings.admission, (error) => tellUnreadable(log, error));
+  const emails = withNamedAddresses(settings.admission, rules);
   const hashPool = createHashPool();
   const htpasswd = settings.htpasswd === null ? null : createHtpasswd(settings.htpasswd, htpasswdDeps(hashPool, log));
   const provider = createAuthProvider(settings.provider, {

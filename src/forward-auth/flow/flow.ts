@@ -23,7 +23,14 @@ export function createFlow(deps: FlowDeps): Flow {
   const hasForm = passwords !== null && settings.htpasswd?.showsForm === true;
   const context = createFlowContext(
     deps,
-    createView({ settings, providerName: provider.displayName, hasForm, logo, templates, version }),
+    createView({
+      settings,
+      providerName: settings.provider.kind === 'none' ? null : provider.displayName,
+      hasForm,
+      logo,
+      templates,
+      version,
+    }),
   );
   const guarded =
     <Rest extends unknown[]>(endpoint: (context: FlowContext, request: FrontRequest, ...rest: Rest) => Promise<void>) =>
@@ -31,7 +38,8 @@ export function createFlow(deps: FlowDeps): Flow {
       endpoint(context, request, ...rest).catch((error: unknown) => sendFailure(context, request, error));
   return {
     signIn: guarded(signIn),
-    start: guarded(start),
+    // Without a provider there is the form alone.
+    start: guarded(settings.provider.kind === 'none' ? signIn : start),
     callback: guarded(callback),
     signOut: guarded(signOut),
     askToSignIn: guarded(askToSignIn),

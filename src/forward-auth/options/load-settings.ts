@@ -4,13 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { mergeEnvironment, parseEnvFile } from '../../config/env-file.ts';
-import { buildHeaders, buildUpstreams } from './build-app.ts';
-import { buildCookie, buildStore } from './build-cookie.ts';
-import { buildMetrics, buildPaths, buildRedirects, buildServer, buildTrust } from './build-front.ts';
-import { buildLogging, buildPages } from './build-pages.ts';
-import { buildAdmission, buildBearer, buildHtpasswd, buildSkip } from './build-people.ts';
-import { buildProvider } from './build-provider.ts';
 import { unreadable } from './build-secret.ts';
+import { build } from './build-settings.ts';
 import { STRUCTURED_KEYS } from './alpha-fields.ts';
 import { createFindings, quote } from './finding.ts';
 import { mergeGiven } from './given.ts';
@@ -151,28 +146,5 @@ function readChoices(own: OwnFlags, variables: ReadonlyMap<string, string>, find
   return {
     sessionMode: pick('session-mode', own.sessionMode, ['server', 'stateless']),
     deniedStatus: pick('denied-status', own.deniedStatus, ['403', '401']) === '401' ? 401 : 403,
-  };
-}
-
-export function build(context: BuildContext): Settings {
-  return {
-    paths: buildPaths(context),
-    server: buildServer(context),
-    metrics: buildMetrics(context),
-    trust: buildTrust(context),
-    redirects: buildRedirects(context),
-    admission: buildAdmission(context),
-    skip: buildSkip(context),
-    cookie: buildCookie(context),
-    store: buildStore(context),
-    bearer: buildBearer(context),
-    htpasswd: buildHtpasswd(context),
-    provider: buildProvider(context),
-    upstreams: buildUpstreams(context),
-    requestHeaders: buildHeaders(context, context.structured.requestHeaders),
-    responseHeaders: buildHeaders(context, context.structured.responseHeaders),
-    pages: buildPages(context),
-    logging: buildLogging(context),
-    compat: { deniedStatus: context.deniedStatus },
   };
 }

@@ -15,6 +15,7 @@ import { LOGIN_GOV } from './oidc/login-gov.ts';
 import type { OidcKind } from './oidc/parts.ts';
 import { PLAIN } from './oidc/plain.ts';
 import { createOidcAuthProvider } from './oidc/provider.ts';
+import { createNoProvider } from './no-provider.ts';
 import type { PlainKind } from './plain/kind.ts';
 import { BITBUCKET, DIGITALOCEAN, FACEBOOK, KEYCLOAK_PLAIN, LINKEDIN, NEXTCLOUD, SOURCEHUT } from './plain/kinds.ts';
 import { createPlainAuthProvider } from './plain/provider.ts';
@@ -50,6 +51,7 @@ const KINDS: Readonly<Record<ProviderKind, Create>> = {
   nextcloud: plain(NEXTCLOUD),
   cidaas: oidc(CIDAAS),
   srht: plain(SOURCEHUT),
+  none: createNoProvider,
 };
 
 /** Throws where the settings cannot be a provider; one that does not answer is no reason to. */

@@ -15,7 +15,7 @@ export type Verdict =
 export interface Admission {
   /** At sign-in: a provider that names no e-mail address gets nobody in. */
   readonly judge: (session: AuthSession) => Verdict;
-  /** Of a session that is there: without an address (a password file's) its rules do not apply. */
+  /** Of a session that is there: without an address a password file's and a bearer's do not fall under its rules. */
   readonly admits: (session: AuthSession) => boolean;
 }
 
@@ -48,7 +48,8 @@ export function createAdmission({ emails, provider, htpasswd }: AdmissionDeps): 
       return provider.authorizes(session) ? ADMITTED : denied('the groups or roles are not allowed');
     },
     admits(session) {
-      if (session.email !== '' && !isEmailAllowed(session)) return false;
+      // A provider's session without one was opened under other rules: they do apply.
+      if ((session.email !== '' || session.via === 'provider') && !isEmailAllowed(session)) return false;
       if (session.via === 'htpasswd' && htpasswd?.has(session.user) !== true) return false;
       return provider.authorizes(session);
     },

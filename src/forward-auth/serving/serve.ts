@@ -57,6 +57,11 @@ export function createServe(deps: ServeDeps): ServeExchange {
   };
 }
 
+const ROBOTS_ROUTE: readonly [string, (request: ServedRequest) => void] = [
+  '/robots.txt',
+  ({ exchange }) => ROBOTS.send(exchange),
+];
+
 function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   const { settings, flow } = deps;
   const { paths, server } = settings;
@@ -69,7 +74,7 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
     [`${paths.prefix}/callback`, (request) => watch(deps, request, flow.callback(request))],
     [`${paths.prefix}/sign_out`, (request) => identify(deps, request, signOut)],
     [`${paths.prefix}/userinfo`, (request) => identify(deps, request, deps.userinfo)],
-    ['/robots.txt', ({ exchange }) => ROBOTS.send(exchange)],
+    ...(paths.hasRobots === false ? [] : [ROBOTS_ROUTE]),
     [paths.ready, (request) => answerReady(deps, request)],
     // The last one wins, as the first in the original's chain.
     [paths.ping, (request) => answerPing(deps, request)],

@@ -197,7 +197,7 @@ async function redeem(parts: OidcParts, wish: RedeemWish): Promise<AuthSession> 
     providerSession: providerSessionOf(claims),
   };
   const enriched = await (kind.enrich?.({ parts, metadata, session, claims, step: 'redeem' }) ?? session);
-  if (kind.needsEmail && enriched.email === '')
+  if (kind.needsEmail && settings.needsEmail !== false && enriched.email === '')
     throw new Refusal(
       'neither the ID token nor the profile has an address; ask for the scope "email", or set "oidc-email-claim"',
     );
