@@ -10,6 +10,7 @@ import { ServingMetrics } from '../forward-auth/serving/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
 import { createUpstreams } from '../upstream/forward.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
+import { makeDataFolder } from '../store/data-folder.ts';
 import { openControlSocket } from './control-socket.ts';
 import { openFrontLog } from './front/front-log.ts';
 import { openListeners } from './front/front-listeners.ts';
@@ -93,6 +94,8 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   const live = setInterval(() => front.live.tick(performance.now()), TICK_MS);
   closers.push(() => clearInterval(live));
   if (dataDir !== null) {
+    // With sessions in Redis or in cookies nobody has made it yet.
+    makeDataFolder(dataDir);
     const socket = await openControlSocket(dataDir, sessions === null ? {} : createSessionOperations(sessions));
     closers.push(() => socket.close());
   }

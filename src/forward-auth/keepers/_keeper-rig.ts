@@ -3,7 +3,7 @@ import { HeaderBlock } from '../../wire/header-block.ts';
 import { NO_SESSION } from '../auth-session.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { Found, SessionKeeper } from '../ports.ts';
-import type { CookieSettings, ProviderSettings } from '../settings.ts';
+import type { CookieSettings, ProviderSettings, RedisSettings } from '../settings.ts';
 import type { KeySettings } from './session-key.ts';
 
 export const HOUR = 3_600_000;
@@ -53,6 +53,20 @@ export function makeSettings({ cookie, secret = new FakeSecret(), issuer }: Sett
       loginUrl: null,
       oidc: { issuer: issuer ?? 'https://id.example.com' },
     } as unknown as ProviderSettings,
+  };
+}
+
+export function redisSettings(over: Partial<RedisSettings>): RedisSettings {
+  return {
+    url: null,
+    username: null,
+    password: null,
+    sentinel: null,
+    clusterUrls: null,
+    caFile: null,
+    skipTlsVerify: false,
+    idleTimeoutMs: 0,
+    ...over,
   };
 }
 

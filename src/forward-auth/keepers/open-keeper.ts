@@ -1,5 +1,4 @@
 /** Opens the keeper that the settings name, with the store that it needs. What only one of them needs is loaded with it. */
-import { PosternError } from '../../core/errors.ts';
 import { openMemoryStore, openStore } from '../../store/sqlite.ts';
 import { createEmbeddedKeeper } from './embedded-keeper.ts';
 import { createStatelessKeeper } from './stateless-keeper.ts';
@@ -33,8 +32,10 @@ export async function openKeeper(settings: KeeperSettings, deps: KeeperDeps): Pr
     const { isMinimal } = store;
     return { keeper: createStatelessKeeper(settings, { isMinimal, clock: deps.clock }), sessions: null };
   }
-  if (store.kind !== 'server')
-    throw new PosternError('CONFIG_INVALID', `Cannot keep sessions: "${store.kind}" is not known`);
+  if (store.kind === 'redis') {
+    const { createRedisKeeper } = await import('./redis-keeper.ts');
+    return { keeper: createRedisKeeper(settings, { ...deps, redis: store.redis }), sessions: null };
+  }
   return openEmbedded(settings, deps);
 }
 

@@ -1,0 +1,35 @@
+/** Sessions in Redis or Valkey, behind an opaque cookie. */
+import { createOpaqueKeeper } from './opaque-keeper.ts';
+import { RedisLink } from './redis-link.ts';
+import { planRedis } from './redis-options.ts';
+import { createRedisVault } from './redis-vault.ts';
+import { createSessionKey } from './session-key.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Logger } from '../../core/log.ts';
+import type { SessionKeeper } from '../ports.ts';
+import type { RedisSettings } from '../settings.ts';
+import type { KeySettings } from './session-key.ts';
+
+/** No salt: replicas share nothing but the settings and Redis. */
+const NO_SALT = Buffer.alloc(0);
+
+export interface RedisKeeperDeps {
+  readonly redis: RedisSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Throws for settings that cannot be used. A Redis that is away is waited for, `unavailable` meanwhile. */
+export function createRedisKeeper(settings: KeySettings, { redis, clock, log }: RedisKeeperDeps): SessionKeeper {
+  const { cookie } = settings;
+  const sealKey = createSessionKey(settings, NO_SALT);
+  const plan = planRedis(redis);
+  const channel = `${cookie.name}.changes`;
+  const vault = createRedisVault({
+    link: (onMessage) => new RedisLink({ plan, channel, probe: `${cookie.name}-ready`, onMessage, log }),
+    sealKey,
+    clock,
+    prefix: cookie.name,
+  });
+  return createOpaqueKeeper({ vault, cookie, clock, followSecret: sealKey.follow });
+}

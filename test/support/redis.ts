@@ -1,0 +1,140 @@
+/** Real Redis for tests: one server, a master with replicas and sentinels, a cluster; all on 127.0.0.1, without files. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findPeer } from './peers.ts';
+import { freePorts } from './postern.ts';
+import { startProgram, until } from './programs.ts';
+import type { Program } from './programs.ts';
+
+const run = promisify(execFile);
+
+export interface RedisServer {
+  readonly port: number;
+  readonly program: Program;
+  /** Runs `redis-cli ARGS` at it. */
+  readonly cli: (...args: readonly string[]) => Promise<string>;
+  /** Stops it, however it was left. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface RedisOptions {
+  readonly port?: number;
+  readonly args?: readonly string[];
+  /** What redis-cli needs besides the port. */
+  readonly cliArgs?: readonly string[];
+  /** Where it keeps its data; left out: nowhere. */
+  readonly dir?: string;
+}
+
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const [port = 0] = options.port === undefined ? await freePorts(1) : [options.port];
+  const kept = options.dir === undefined ? ['--save', '', '--appendonly', 'no'] : ['--dir', options.dir];
+  const program = startProgram('redis-server', [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    ...kept,
+    ...(options.args ?? []),
+  ]);
+  const cli = redisCli(port, options.cliArgs);
+  await until(async () => /PONG/.test(await cli('ping').catch(() => '')), `Redis on ${port}`);
+  return {
+    port,
+    program,
+    cli,
+    async stop() {
+      // A process that was halted takes no SIGTERM.
+      program.child.kill('SIGCONT');
+      await program.stop();
+    },
+  };
+}
+
+function redisCli(port: number, more: readonly string[] = []): RedisServer['cli'] {
+  return async (...args) => {
+    const all = ['-h', '127.0.0.1', '-p', String(port), '--no-auth-warning', ...more, ...args];
+    const { stdout } = await run(findPeer('redis-cli') ?? 'redis-cli', all, { timeout: 5_000 });
+    return stdout.trim();
+  };
+}
+
+export interface Replicated {
+  readonly servers: readonly RedisServer[];
+  readonly sentinelPorts: readonly number[];
+  readonly masterName: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** A master, a replica and three sentinels that fail over after a second. */
+export async function startReplicated(password: string): Promise<Replicated> {
+  const dir = mkdtempSync(join(tmpdir(), 'postern-sentinel-'));
+  const secret = ['--requirepass', password, '--masterauth', password];
+  const cliArgs = ['-a', password];
+  const master = await startRedis({ args: secret, cliArgs });
+  const args = [...secret, '--replicaof', `127.0.0.1 ${master.port}`];
+  const replica = await startRedis({ args, cliArgs });
+  await until(async () => /master_link_status:up/.test(await replica.cli('info', 'replication')), 'the replica');
+  const masterName = 'main';
+  const sentinelPorts = await freePorts(3);
+  const sentinels = sentinelPorts.map((port) => {
+    const file = join(dir, `sentinel-${port}.conf`);
+    const lines = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `dir ${dir}`,
+      `sentinel monitor ${masterName} 127.0.0.1 ${master.port} 2`,
+      `sentinel auth-pass ${masterName} ${password}`,
+      `sentinel down-after-milliseconds ${masterName} 1000`,
+      `sentinel failover-timeout ${masterName} 5000`,
+    ];
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    return startProgram('redis-server', [file, '--sentinel']);
+  });
+  const [first = 0] = sentinelPorts;
+  const info = (): Promise<string> => redisCli(first)('sentinel', 'master', masterName);
+  const knowsAll = (text: string): boolean => /num-slaves\s+1/.test(text) && /num-other-sentinels\s+2/.test(text);
+  await until(async () => knowsAll(await info().catch(() => '')), 'the sentinels');
+  return {
+    servers: [master, replica],
+    sentinelPorts,
+    masterName,
+    async stop() {
+      await Promise.all(sentinels.map((one) => one.stop()));
+      await Promise.all([master.stop(), replica.stop()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface RedisCluster {
+  readonly servers: readonly RedisServer[];
+  readonly stop: () => Promise<void>;
+}
+
+/** Three masters that share the slots. */
+export async function startCluster(): Promise<RedisCluster> {
+  const dir = mkdtempSync(join(tmpdir(), 'postern-cluster-'));
+  const ports = await freePorts(6);
+  const start = (i: number): Promise<RedisServer> => {
+    const port = ports[i] as number;
+    const args = ['--cluster-enabled', 'yes', '--cluster-config-file', join(dir, `nodes-${port}.conf`)];
+    const timing = ['--cluster-node-timeout', '1500', '--cluster-port', String(ports[i + 3])];
+    return startRedis({ port, args: [...args, ...timing] });
+  };
+  const servers = await Promise.all([start(0), start(1), start(2)]);
+  const addresses = servers.map((server) => `127.0.0.1:${server.port}`);
+  await servers[0].cli('--cluster', 'create', ...addresses, '--cluster-replicas', '0', '--cluster-yes');
+  for (const server of servers)
+    await until(async () => /cluster_state:ok/.test(await server.cli('cluster', 'info')), 'the cluster');
+  return {
+    servers,
+    async stop() {
+      await Promise.all(servers.map((server) => server.stop()));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
