@@ -12,7 +12,7 @@ const skip = skipWithout('pebble', 'pebble-challtestsrv');
 const KILLS = Number(process.env['POSTERN_ACME_KILLS'] ?? 12);
 const FAULTS = { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA_SLEEPTIME: '2' };
 
-test(`kill -9 at ${KILLS} random points of orders leads to one certificate a name`, { skip }, async () => {
+test(`kill -9 at ${KILLS} random points of orders leads to one certificate a name`, { skip, timeout: 180_000 + KILLS * 15_000 }, async () => {
   const names = Array.from({ length: KILLS * 2 }, (_, at) => `k${at}.example.com`);
   const hosts = (count: number): string =>
     names
