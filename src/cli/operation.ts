@@ -5,11 +5,12 @@
 import { PosternError } from '../core/errors.ts';
 import { askControl } from './ask-control.ts';
 import type { OfflineCertificateOperations } from '../control/offline-certificates.ts';
+import type { LinkOperations } from '../control/links.ts';
 import type { PeopleOperations } from '../control/people.ts';
 import type { TokenOperations } from '../control/tokens.ts';
 
 /** What works on the store alone too. */
-type StoreOperations = PeopleOperations & TokenOperations & OfflineCertificateOperations;
+type StoreOperations = PeopleOperations & TokenOperations & LinkOperations & OfflineCertificateOperations;
 
 /** Accounts and certificates may be there before the first start; nothing else can. */
 const BEFORE_FIRST_START: ReadonlySet<string> = new Set(['user.add', 'cert.add', 'cert.import']);

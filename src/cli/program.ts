@@ -7,6 +7,7 @@ import { addCertificateCommands } from './cert.ts';
 import { startWorkerThread } from '../edge/worker-thread.ts';
 import { addHashPasswordCommand } from './hash-password.ts';
 import { addSessionCommands } from './sessions.ts';
+import { addLinkCommands } from './links.ts';
 import { addTokenCommands } from './tokens.ts';
 import { addUserCommands } from './user.ts';
 import type { CheckOptions } from './check.ts';
@@ -57,6 +58,7 @@ export function createProgram(version: string): Command {
   addUserCommands(program, data);
   addSessionCommands(program, data);
   addTokenCommands(program, data);
+  addLinkCommands(program, data);
   addCertificateCommands(program, data);
   addCaCommands(program, data);
   program

@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
+import { LINK_PROVIDER } from '../core/person.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
@@ -22,6 +23,7 @@ import { createAssertionKeys } from '../session/assertion-keys.ts';
 import { createHashPool } from '../session/hash-pool.ts';
 import { createSealKey } from '../session/seal.ts';
 import { createServicePasswords } from '../session/service-passwords.ts';
+import { createLinks } from '../session/links.ts';
 import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
@@ -116,6 +118,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
+  const links = createLinks({
+    store: store.links,
+    audit: store.accounts,
+    clock: systemClock,
+    revokeSessions: (provider, subject) => sessions.revokeByPerson(provider, subject),
+  });
   const factors = createFactors({ store: store.factors, clock: systemClock, sealKey });
   const assertionKeys = createAssertionKeys({
     store: store.signingKeys,
@@ -130,6 +138,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const desk = createSignInDesk({
     sessions,
     accounts,
+    links,
     factors,
     hashPool,
     sealKey,
@@ -269,8 +278,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     // What a CA issued since the document was prepared.
     if (document.acme !== null) void keeper.review();
     desk.providers.adopt(providers);
-    await sessions.revokeStrangers((provider, authority) =>
-      document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
+    await sessions.revokeStrangers(
+      (provider, authority) =>
+        provider === LINK_PROVIDER ||
+        document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
     );
     rememberSignInOrigin(dataDir, document.signIn.url);
     for (const { server, port } of findExposedUpstreams(document)) {
@@ -300,6 +311,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     factors,
     sessions,
     tokens,
+    links,
     assertionKeys,
     linkUrl,
     certificates: {

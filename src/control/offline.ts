@@ -7,19 +7,22 @@ import { createAccounts } from '../session/accounts.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createFactors } from '../session/factors.ts';
 import { createSealKey } from '../session/seal.ts';
+import { createLinks } from '../session/links.ts';
 import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createPeopleOperations } from './people.ts';
+import { createLinkOperations } from './links.ts';
 import { createTokenOperations } from './tokens.ts';
 import { openCertificatesOffline } from './offline-certificates.ts';
 import { recallSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import type { OfflineCertificateOperations } from './offline-certificates.ts';
+import type { LinkOperations } from './links.ts';
 import type { PeopleOperations } from './people.ts';
 import type { TokenOperations } from './tokens.ts';
 
 export interface Offline {
-  readonly operations: PeopleOperations & TokenOperations & OfflineCertificateOperations;
+  readonly operations: PeopleOperations & TokenOperations & LinkOperations & OfflineCertificateOperations;
   readonly close: () => Promise<void>;
 }
 
@@ -43,12 +46,19 @@ export async function openOffline(dataDir: string, options: { readonly mayCreate
   const factors = createFactors({ store: store.factors, clock: systemClock, sealKey });
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
+  const links = createLinks({
+    store: store.links,
+    audit: store.accounts,
+    clock: systemClock,
+    revokeSessions: (provider, subject) => sessions.revokeByPerson(provider, subject),
+  });
   const origin = recallSignInOrigin(dataDir);
   const certificates = openCertificatesOffline(store, sealKey);
   return {
     operations: {
       ...createPeopleOperations({ accounts, factors, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
       ...createTokenOperations(tokens),
+      ...createLinkOperations(links, () => null),
       ...certificates.operations,
     },
     async close() {

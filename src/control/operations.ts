@@ -6,11 +6,14 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { parseIdentity } from '../route/persons.ts';
 import { createCertificateOperations } from './certificates.ts';
 import { createPeopleOperations } from './people.ts';
+import { createLinkOperations } from './links.ts';
 import { createTokenOperations } from './tokens.ts';
 import type { Identity, Person } from '../core/person.ts';
 import type { RoutingTable } from '../route/table.ts';
 import type { CertificateDeps, CertificateOperations } from './certificates.ts';
 import type { PeopleDeps, PeopleOperations } from './people.ts';
+import type { LinkOperations } from './links.ts';
+import type { Links } from '../session/links.ts';
 import type { TokenOperations } from './tokens.ts';
 import type { AssertionKeys } from '../session/assertion-keys.ts';
 import type { ServiceTokens } from '../session/service-tokens.ts';
@@ -41,6 +44,7 @@ export interface StatusAnswer {
 
 export type Operations = PeopleOperations &
   TokenOperations &
+  LinkOperations &
   CertificateOperations & {
     reload: () => Promise<ReloadAnswer>;
     /** A new key for assertions at once; the old ones stop counting. */
@@ -51,6 +55,7 @@ export type Operations = PeopleOperations &
 
 export interface OperationsDeps extends PeopleDeps {
   readonly tokens: ServiceTokens;
+  readonly links: Links;
   readonly assertionKeys: AssertionKeys;
   readonly certificates: CertificateDeps;
   readonly reload: () => Promise<ReloadAnswer>;
@@ -63,6 +68,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   return {
     ...createPeopleOperations(deps),
     ...createTokenOperations(deps.tokens),
+    ...createLinkOperations(deps.links, () => deps.prepared().table),
     ...createCertificateOperations(deps.certificates),
     reload: deps.reload,
     async 'keys.rotate'() {

@@ -10,6 +10,8 @@ import { createSpent } from '../sign-in/spent.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from '../route/table.ts';
+import { identityOfPerson } from '../core/person.ts';
+import type { Links } from '../session/links.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Factors } from '../session/factors.ts';
 import type { HashPool } from '../session/hash-pool.ts';
@@ -24,6 +26,7 @@ import { HeaderBlock } from '../wire/header-block.ts';
 export interface DeskDeps {
   readonly sessions: Sessions;
   readonly accounts: Accounts;
+  readonly links: Links;
   readonly factors: Factors;
   readonly hashPool: HashPool;
   readonly sealKey: SealKey;
@@ -57,6 +60,11 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     providers,
     admit,
     sessions,
+    links: {
+      peek: (secret) => deps.links.peek(secret),
+      open: (secret) => deps.links.open(secret),
+      isOpenTo: (facts) => wouldLetIn(deps.prepared().table, facts).kind === 'allow',
+    },
     accounts,
     factors,
     spent: createSpent(systemClock),
@@ -105,7 +113,7 @@ function explainEntry(table: RoutingTable, facts: EntryFacts): Explanation {
   return explainRequest(table, {
     url,
     method: 'GET',
-    identity: { kind: 'person', person: facts.person },
+    identity: identityOfPerson(facts.person),
     ip: facts.ip,
   });
 }
@@ -123,7 +131,7 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts): EntryDecision 
   if (explanation.kind !== 'route' || needsMoreThanPerson(explanation.host, explanation.route))
     return { kind: 'allow' };
   const { decision } = explanation;
-  const identity = { kind: 'person', person: facts.person } as const;
+  const identity = identityOfPerson(facts.person);
   const mayKnow = table.mayKnowRules({ identity, ip: facts.ip, clientCertificate: null, request: null });
   return decision.kind === 'deny' && mayKnow
     ? { kind: 'deny', refusedBy: { rule: decision.rule, reason: decision.reason } }

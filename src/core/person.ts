@@ -15,7 +15,18 @@ export interface Person {
   readonly roles: readonly string[];
   /** How the person proved who they are (RFC 8176), e.g. ["pwd"], ["pwd", "otp"]. */
   readonly amr: readonly string[];
+  /** Of somebody who came by a link and is no person at all: where it leads. */
+  readonly link?: LinkPlace;
 }
+
+export interface LinkPlace {
+  readonly host: string;
+  /** "/report.pdf", or "/docs/*" for that and all below. */
+  readonly scope: string;
+}
+
+/** Stands where the id of a provider stands for people; no id in a document looks like it. */
+export const LINK_PROVIDER = '#link';
 
 /** Who sent a request, as the rules see it. */
 export type Identity =
@@ -23,4 +34,26 @@ export type Identity =
   | { readonly kind: 'person'; readonly person: Person }
   | { readonly kind: 'service'; readonly name: string }
   /** A machine that came with a token made for this name. */
-  | { readonly kind: 'token'; readonly name: string };
+  | { readonly kind: 'token'; readonly name: string }
+  /** Whoever had a link of this name: let in to its place and nowhere else. */
+  | { readonly kind: 'link'; readonly name: string; readonly place: LinkPlace | 'anywhere' };
+
+/** Who holds a session, as the rules see it. */
+export function identityOfPerson(person: Person): Identity {
+  if (person.provider !== LINK_PROVIDER) return { kind: 'person', person };
+  // One without a place is none of ours: it leads nowhere.
+  const place = person.link ?? { host: '', scope: '' };
+  return { kind: 'link', name: person.name, place };
+}
+
+export function isInPlace(
+  place: LinkPlace | 'anywhere',
+  request: { readonly host: string; readonly path: string },
+): boolean {
+  // Only where rules are tried without a link at hand.
+  if (place === 'anywhere') return true;
+  const { host, scope } = place;
+  if (request.host !== host) return false;
+  if (!scope.endsWith('/*')) return request.path === scope;
+  return request.path === scope.slice(0, -2) || request.path.startsWith(scope.slice(0, -1));
+}

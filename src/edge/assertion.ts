@@ -57,6 +57,7 @@ function claimsOf(wish: AssertionWish, issuer: string, { now, expiresAt }: Times
 }
 
 function attributesOf(identity: Exclude<Identity, { kind: 'anonymous' }>): Readonly<Record<string, unknown>> {
+  if (identity.kind === 'link') return { kind: identity.kind };
   if (identity.kind !== 'person') return { kind: identity.kind, preferred_username: identity.name };
   const { provider, name, displayName, email, emailVerified, groups, roles, amr } = identity.person;
   return {

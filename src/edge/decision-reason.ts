@@ -10,6 +10,7 @@ export const REASONS = {
   person: 'Let in: a rule admits the person.',
   service: 'Let in: a rule admits the service.',
   token: "Let in: a rule admits the token's machine.",
+  link: 'Let in: a rule admits the link that the visitor had.',
   place: 'Let in without a name, by address or client certificate.',
   'sign-in-needed': 'Asked to sign in, or to show a second factor; 401 to what is no navigation.',
   'credentials-needed': '401: some machine could pass.',

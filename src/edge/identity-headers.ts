@@ -113,6 +113,8 @@ function valuesOf(
   { identity, isQualified }: Told,
 ): readonly string[] {
   if (value === 'subject') return [subjectOf(identity)];
+  // A link named as a person must not be taken for that person.
+  if (identity.kind === 'link') return value === 'user' ? [subjectOf(identity)] : [];
   if (identity.kind !== 'person') return value === 'user' ? [identity.name] : [];
   const { person } = identity;
   const prefix = isQualified ? `${person.provider}:` : '';

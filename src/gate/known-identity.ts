@@ -2,6 +2,7 @@
  * Who somebody is, held once for all sessions of theirs that a worker knows, with what the rules say of
  * them. A cached session is then a few words and not a person, a map and their decisions each.
  */
+import { identityOfPerson } from '../core/person.ts';
 import type { Identity } from '../core/person.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { CredentialView } from './ports.ts';
@@ -61,5 +62,5 @@ export class KnownIdentities {
 }
 
 export function identityOf(view: CredentialView): Identity {
-  return 'person' in view ? { kind: 'person', person: view.person } : view.identity;
+  return 'person' in view ? identityOfPerson(view.person) : view.identity;
 }

@@ -115,6 +115,7 @@ function providersOf(principal: Principal): readonly string[] | null {
   switch (principal.kind) {
     case 'service':
     case 'token':
+    case 'link':
     case 'unreadable':
       return [];
     case 'signed-in':
@@ -212,9 +213,14 @@ interface Rules {
   readonly allow: readonly Matcher[];
 }
 
+function isNobodyYet({ identity }: Facts): boolean {
+  return identity.kind === 'anonymous' || identity.kind === 'link';
+}
+
 /** What a refused request gets: whoever has proved an identity is refused, others may be asked for one. */
 function refuse(rules: Rules, facts: Facts, denied: Matcher | null): Decision {
-  if (facts.identity.kind === 'anonymous') {
+  // Who came by a link to somewhere else may be somebody, too.
+  if (isNobodyYet(facts)) {
     const forPerson = helpful(rules, facts, 'person');
     if (forPerson !== undefined) return { kind: 'sign-in', rule: forPerson.text };
     const forMachine = helpful(rules, facts, 'service') ?? helpful(rules, facts, 'token');
@@ -242,7 +248,7 @@ function explain(rules: Rules, facts: Facts): readonly RuleTrace[] {
   const denied = rules.deny.find((rule) => rule.matches(facts));
   const decisive = denied ?? rules.allow.find((rule) => rule.matches(facts));
   const isRefused = denied !== undefined || decisive === undefined;
-  const canAsk = isRefused && facts.identity.kind === 'anonymous';
+  const canAsk = isRefused && isNobodyYet(facts);
   const help = (rule: Matcher): RuleTrace['couldHelp'] => {
     if (!canAsk) return null;
     if (canHelp(rules, rule, facts, 'person')) return 'sign-in';

@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../core/assert-never.ts';
 import { createIpSet } from '../core/ip-address.ts';
-import type { Person } from '../core/person.ts';
+import { isInPlace, type Person } from '../core/person.ts';
 import { compileCel, type CelProgram, type CelVariables } from './cel.ts';
 import { isCertificateMeant } from './certificate-match.ts';
 import { parseEmailAddress } from './email-address.ts';
@@ -64,6 +64,8 @@ function build(principal: Principal, list: List, refusals: string[]): Matcher {
     case 'service':
     case 'token':
       return ofMachine(text, principal.kind, principal.value);
+    case 'link':
+      return ofLink(text, principal.value);
     case 'ip':
       return ofAddress(text, principal.cidrs, list);
     case 'client-certificate':
@@ -121,7 +123,8 @@ function signedIn(text: string, provider: string | null): Matcher {
 
 function absence(facts: Facts): string {
   const { identity } = facts;
-  return isMachine(identity) ? `a ${identity.kind} ("${identity.name}") is not a person` : 'nobody is signed in';
+  const isNamed = isMachine(identity) || identity.kind === 'link';
+  return isNamed ? `a ${identity.kind} ("${identity.name}") is not a person` : 'nobody is signed in';
 }
 
 interface PersonTest {
@@ -225,6 +228,27 @@ function ofMachine(text: string, kind: Machine, name: string): Matcher {
 
 function isMachine(identity: Facts['identity']): identity is Extract<Facts['identity'], { kind: Machine }> {
   return identity.kind === 'service' || identity.kind === 'token';
+}
+
+/** A link lets in where it leads, whatever rule of a route further up is asked. */
+function ofLink(text: string, name: string | null): Matcher {
+  const core: Core = {
+    matches: ({ identity, request }) =>
+      identity.kind === 'link' &&
+      (name === null || identity.name === name) &&
+      request !== null &&
+      isInPlace(identity.place, request),
+    why: ({ identity }) => {
+      if (identity.kind !== 'link') return 'nobody came by a link';
+      if (name !== null && identity.name !== name) return `link is "${identity.name}", wanted "${name}"`;
+      const { place } = identity;
+      return place === 'anywhere'
+        ? `link is "${identity.name}"`
+        : `link "${identity.name}" leads to "${place.host}${place.scope}"`;
+    },
+    judge: () => 'no',
+  };
+  return simple(text, core, [], false);
 }
 
 function ofAddress(text: string, cidrs: readonly string[], list: List): Matcher {

@@ -23,6 +23,8 @@ export type Principal =
   | { readonly kind: 'signed-in'; readonly provider: string | null }
   | { readonly kind: PersonKind; readonly provider: string; readonly value: string }
   | { readonly kind: 'service' | 'token'; readonly value: string }
+  /** Null: any link. */
+  | { readonly kind: 'link'; readonly value: string | null }
   | { readonly kind: 'ip'; readonly cidrs: readonly string[] }
   | { readonly kind: 'client-certificate'; readonly match: CertificateMatch }
   | { readonly kind: 'all'; readonly parts: readonly Principal[] }
@@ -51,6 +53,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   team: 'team:acme/platform',
   service: 'service:promtail',
   token: 'token:ci',
+  link: 'link:report',
   ip: 'ip:192.0.2.0/24',
   'client-certificate': 'client-certificate:cn=alice',
 };
@@ -88,6 +91,8 @@ export function principalText(principal: Principal): string {
     case 'service':
     case 'token':
       return `${principal.kind}:${principal.value}`;
+    case 'link':
+      return principal.value === null ? 'link' : `link:${principal.value}`;
     case 'ip':
       return `ip:${principal.cidrs.join(',')}`;
     case 'client-certificate':
@@ -138,6 +143,7 @@ class PrincipalParser {
   #text(text: string, at: Place): Principal {
     if (text === 'public') return { kind: 'public' };
     if (text === 'signed-in') return this.#signedIn(text, at);
+    if (text === 'link') return { kind: 'link', value: null };
     const colon = text.indexOf(':');
     const head = colon === -1 ? text : text.slice(0, colon);
     const rest = colon === -1 ? null : text.slice(colon + 1);
@@ -309,14 +315,15 @@ class PrincipalParser {
       const remedy = 'Write a SHA-256 fingerprint of 64 hex digits, "cn=NAME", "email=ADDRESS", "dns=NAME" or "*"';
       return this.#refuse(text, at, `Rule "${text}" does not say which certificate`, remedy);
     }
-    return kind === 'token' ? this.#token(text, value, at) : this.#service(text, value, at);
+    return kind === 'service' ? this.#service(text, value, at) : this.#token(text, kind as 'token' | 'link', value, at);
   }
 
   /** Tokens come and go while the document stays: that there is one of this name is not asked. */
-  #token(text: string, value: string, at: Place): Principal {
-    if (TOKEN_NAME.test(value)) return { kind: 'token', value };
-    const remedy = `Write for example "${EXAMPLES['token']}": letters in lower case, digits, ".", "_" and "-"`;
-    return this.#refuse(text, at, `Rule "${text}" has no valid token name`, remedy);
+  // oxlint-disable-next-line max-params -- as its neighbours, and which of the two
+  #token(text: string, kind: 'token' | 'link', value: string, at: Place): Principal {
+    if (TOKEN_NAME.test(value)) return { kind, value };
+    const remedy = `Write for example "${EXAMPLES[kind]}": letters in lower case, digits, ".", "_" and "-"`;
+    return this.#refuse(text, at, `Rule "${text}" has no valid ${kind} name`, remedy);
   }
 
   #service(text: string, value: string, at: Place): Principal {

@@ -33,8 +33,13 @@ export function parseIdentity(
       ? { kind: 'identity', identity: { kind: principal.kind, name: principal.value } }
       : withoutGroups(as);
   }
+  if (principal.kind === 'link' && principal.value !== null) {
+    const { value: name } = principal;
+    if (!isAlone) return withoutGroups(as);
+    return { kind: 'identity', identity: { kind: 'link', name, place: 'anywhere' } };
+  }
   if (principal.kind !== 'user' && principal.kind !== 'email') {
-    const remedy = 'Write "anonymous", "alice", "local:user:alice", "service:promtail" or "token:ci"';
+    const remedy = 'Write "anonymous", "alice", "local:user:alice", "service:promtail", "token:ci" or "link:report"';
     return { kind: 'refused', message: `Identity "${as}" is not one person or machine`, remedy };
   }
   const email = principal.kind === 'email' ? principal.value : null;

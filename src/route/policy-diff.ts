@@ -60,7 +60,7 @@ export interface PolicyDiff {
 /** Beyond so many different requests the oldest answers are forgotten, not the counts. */
 const MOST_REMEMBERED = 50_000;
 const DECIDED: ReadonlySet<string> = new Set(['allow', 'deny', 'sign-in', 'challenge']);
-const MACHINE = /^(service|token):(.+)$/s;
+const MACHINE = /^(service|token|link):(.+)$/s;
 
 /** Null for what no rule decided (own pages, redirects) or is no line of ours. */
 export function readLogLine(text: string): LoggedRequest | null {
@@ -131,6 +131,7 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
 function identityOf({ who, decision }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): Identity {
   if (who === '-') return ANONYMOUS;
   const machine = MACHINE.exec(who);
+  if (machine?.[1] === 'link') return { kind: 'link', name: machine[2] ?? '', place: 'anywhere' };
   if (machine !== null) return { kind: machine[1] as 'service' | 'token', name: machine[2] ?? '' };
   const colon = who.indexOf(':');
   const [provider, name] = [who.slice(0, colon), who.slice(colon + 1)];

@@ -42,7 +42,9 @@ export interface FreshSession {
 export interface SignInOptions {
   readonly authority: string;
   readonly providerSession: string | null;
-  readonly grant: { readonly value: unknown; readonly refreshAt: number | null };
+  /** Instead of the usual lifetime. */
+  readonly expiresAt?: number;
+  readonly grant: { readonly value: unknown; readonly refreshAt: number | null } | null;
 }
 
 export interface SignInSessions {
@@ -177,6 +179,24 @@ export interface EntryFacts {
   readonly ip: string | null;
 }
 
+export interface SignInLink {
+  readonly name: string;
+  readonly host: string;
+  /** Path and query that it opens. */
+  readonly target: string;
+  readonly expiresAt: number;
+}
+
+/** Links that let whoever has them in. */
+export interface SignInLinks {
+  /** What it would open; null where it is none, over, or used up. */
+  readonly peek: (secret: string) => Promise<SignInLink | null>;
+  /** Takes one use of it. */
+  readonly open: (secret: string) => Promise<{ readonly link: SignInLink; readonly person: Person } | null>;
+  /** Whether somebody is let in as who they are, as far as can be told here. */
+  readonly isOpenTo: (facts: EntryFacts) => boolean;
+}
+
 /** `needsSecondFactor`: the rules let the person in, the route asks for more than was shown. */
 export interface EntryDecision {
   readonly kind: string;
@@ -189,6 +209,7 @@ export interface SignInDeps {
   /** Public keys that apps check assertions with. */
   readonly jwks?: () => readonly object[];
   readonly sessions: SignInSessions;
+  readonly links?: SignInLinks;
   readonly accounts: SignInAccounts;
   readonly attempts: SignInAttempts;
   readonly factors: SignInFactors;

@@ -10,6 +10,7 @@ import { mintFormToken } from './form-guard.ts';
 import { createUsedTokens, handleBackChannelLogout } from './back-channel.ts';
 import { createLongTickets, createUsedFlows } from './flow.ts';
 import { handleLand } from './land.ts';
+import { openLink, showLink } from './link.ts';
 import { errorPage } from './pages/error-page.ts';
 import { homePage } from './pages/session-pages.ts';
 import { postSetPassword, showSetPassword } from './set-password.ts';
@@ -59,6 +60,7 @@ const LOCAL_ONLY: ReadonlySet<string> = new Set([
 const APP_HOST: Readonly<Record<string, Methods>> = {
   '/.postern/start': { GET: handleStart },
   '/.postern/land': { GET: handleLand },
+  '/.postern/link': { GET: showLink, HEAD: showLink, POST: openLink },
   '/.postern/sign-out': { GET: showSignOut, HEAD: showSignOut, POST: postSignOut },
   '/.postern/userinfo': { GET: showUserinfo, HEAD: showUserinfo },
   '/.postern/jwks.json': { GET: showJwks, HEAD: showJwks },

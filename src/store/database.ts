@@ -16,6 +16,7 @@ import { ISSUANCE_TABLES } from './migrations/0005-issuance.ts';
 import { PROVIDER_GRANTS } from './migrations/0006-provider-grants.ts';
 import { UPLOADED_CERTIFICATES } from './migrations/0007-uploaded-certificates.ts';
 import { ISSUANCE_LOG } from './migrations/0008-issuance-log.ts';
+import { LINKS } from './migrations/0009-links.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly string[] = [
   PROVIDER_GRANTS,
   UPLOADED_CERTIFICATES,
   ISSUANCE_LOG,
+  LINKS,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

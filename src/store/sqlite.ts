@@ -19,6 +19,8 @@ import type { FactorStore } from '../core/factor-store.ts';
 import type { IssuanceStore } from '../core/issuance-store.ts';
 import type { SessionStore } from '../core/session-store.ts';
 import type { SigningKeyStore } from '../core/signing-key-store.ts';
+import { createLinkTables } from './link-tables.ts';
+import type { LinkStore } from '../core/link-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
 import type { UploadStore } from '../core/upload-store.ts';
 import type { DatabaseSync } from 'node:sqlite';
@@ -32,6 +34,7 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly accounts: AccountStore;
   readonly tokens: TokenStore;
+  readonly links: LinkStore;
   readonly factors: FactorStore;
   readonly signingKeys: SigningKeyStore;
   readonly uploads: UploadStore;
@@ -67,6 +70,7 @@ function createStore(db: DatabaseSync, sealKey: Buffer, onClosed: () => void): S
     sessions: createSessionTables(db, writer),
     accounts: createAccountTables(db, writer),
     tokens: createTokenTables(db, writer),
+    links: createLinkTables(db, writer),
     factors: createFactorTables(db, writer),
     signingKeys: createSigningKeyTables(db, writer),
     uploads: createUploadTable(db, writer),

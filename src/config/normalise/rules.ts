@@ -34,7 +34,9 @@ const KINDS: ReadonlyMap<string, 'person' | 'other'> = new Map([
   ...['signed-in', 'user', 'email', 'email-domain', 'group', 'role', 'org', 'team'].map(
     (kind) => [kind, 'person'] as const,
   ),
-  ...['public', 'service', 'token', 'ip', 'client-certificate', 'country'].map((kind) => [kind, 'other'] as const),
+  ...['public', 'service', 'token', 'link', 'ip', 'client-certificate', 'country'].map(
+    (kind) => [kind, 'other'] as const,
+  ),
 ]);
 
 /** True where a rule can only be met by somebody who signed in. */

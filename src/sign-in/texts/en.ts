@@ -312,6 +312,13 @@ export const EN: Texts = {
       'The clock of this device or of the server is wrong.',
     ],
   },
+  link: {
+    title: 'Somebody shared this with you',
+    lead: (place) => `This link opens ${place}.`,
+    open: 'Open',
+    badTitle: 'This link does not open anything',
+    badText: 'It has expired, was opened before, or was taken back. Ask for a new one.',
+  },
   landing: {
     title: 'This sign-in cannot be finished here',
     text: 'It was started in another browser, took too long, or the browser blocks cookies. Nothing was opened; just start again.',

@@ -194,6 +194,13 @@ export interface Texts {
     readonly ask: string;
   };
   readonly loop: ErrorTexts & { readonly reasons: readonly string[] };
+  readonly link: {
+    readonly title: string;
+    readonly lead: (place: string) => string;
+    readonly open: string;
+    readonly badTitle: string;
+    readonly badText: string;
+  };
   readonly landing: ErrorTexts;
   readonly badTicket: ErrorTexts;
   readonly unlistedHost: ErrorTexts;

@@ -296,6 +296,13 @@ export const ZH_HANS: Texts = {
       '此设备或服务器的时钟不准。',
     ],
   },
+  link: {
+    title: '有人与您分享了此内容',
+    lead: (place) => `此链接将打开 ${place}。`,
+    open: '打开',
+    badTitle: '此链接无法打开任何内容',
+    badText: '它已过期、已被打开过或已被撤回。请索取新的链接。',
+  },
   landing: {
     title: '无法在这里完成登录',
     text: '登录是在另一个浏览器中开始的、用时过长，或浏览器阻止了 Cookie。没有打开任何内容，请重新开始。',

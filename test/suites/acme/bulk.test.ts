@@ -16,28 +16,32 @@ const FAULTS = {
   PEBBLE_VA_SLEEPTIME: process.env['POSTERN_VA_SLEEP'] ?? '2',
 };
 
-test(`${NAMES} names get certificates by themselves, and none twice`, { skip, timeout: 180_000 + NAMES * 1_000 }, async () => {
-  const names = Array.from({ length: NAMES }, (_, at) => `n${at}.example.com`);
-  const hosts = names.map((name) => `  ${name}: { respond: 200, allow: [public] }`).join('\n');
-  const rig = await openAcmeRig({ hosts, pebble: { env: FAULTS } });
-  try {
-    const start = performance.now();
-    const roots = await rig.pebble.issuerPem();
-    const issued = (): number => rig.postern.output().split('"Certificate issued"').length - 1;
-    await until(() => issued() >= NAMES, `${NAMES} certificates are issued`, 120_000 + NAMES * 1_000);
-    const seconds = (performance.now() - start) / 1000;
-    console.error(`${NAMES} names in ${seconds.toFixed(1)} s`);
-    await until(
-      async () => (await visit(rig.https, names.at(-1) ?? '', roots)).error === null,
-      'the last one is served',
-    );
-    for (const name of names) assert.equal((await visit(rig.https, name, roots)).error, null, name);
-    assert.equal(rig.pebble.issued(), NAMES);
-    assert.doesNotMatch(rig.postern.output(), /ACME_FAILED/);
-    await rig.restart();
-    assert.equal((await visit(rig.https, names[0] ?? '', roots)).error, null);
-    assert.equal(rig.pebble.issued(), NAMES);
-  } finally {
-    await rig.close();
-  }
-});
+test(
+  `${NAMES} names get certificates by themselves, and none twice`,
+  { skip, timeout: 180_000 + NAMES * 1_000 },
+  async () => {
+    const names = Array.from({ length: NAMES }, (_, at) => `n${at}.example.com`);
+    const hosts = names.map((name) => `  ${name}: { respond: 200, allow: [public] }`).join('\n');
+    const rig = await openAcmeRig({ hosts, pebble: { env: FAULTS } });
+    try {
+      const start = performance.now();
+      const roots = await rig.pebble.issuerPem();
+      const issued = (): number => rig.postern.output().split('"Certificate issued"').length - 1;
+      await until(() => issued() >= NAMES, `${NAMES} certificates are issued`, 120_000 + NAMES * 1_000);
+      const seconds = (performance.now() - start) / 1000;
+      console.error(`${NAMES} names in ${seconds.toFixed(1)} s`);
+      await until(
+        async () => (await visit(rig.https, names.at(-1) ?? '', roots)).error === null,
+        'the last one is served',
+      );
+      for (const name of names) assert.equal((await visit(rig.https, name, roots)).error, null, name);
+      assert.equal(rig.pebble.issued(), NAMES);
+      assert.doesNotMatch(rig.postern.output(), /ACME_FAILED/);
+      await rig.restart();
+      assert.equal((await visit(rig.https, names[0] ?? '', roots)).error, null);
+      assert.equal(rig.pebble.issued(), NAMES);
+    } finally {
+      await rig.close();
+    }
+  },
+);

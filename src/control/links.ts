@@ -1,0 +1,104 @@
+/** What an operator does with links, as plain calls with plain answers. */
+import { PosternError } from '../core/errors.ts';
+import type { StoredLink } from '../core/link-store.ts';
+import type { CompiledHost, RoutingTable } from '../route/table.ts';
+import { explainRequest } from '../route/explain-request.ts';
+import type { Links } from '../session/links.ts';
+
+export interface LinkLine {
+  readonly name: string;
+  /** "https://app.example.com/docs/*": where it lets in. */
+  readonly place: string;
+  readonly state: 'active' | 'expired' | 'used up';
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** Null: as often as wanted. */
+  readonly usesLeft: number | null;
+  readonly lastUsedAt: number | null;
+}
+
+export type LinkOperations = {
+  /** The only answer that ever holds the secret, in `url`. `uses` of null: as often as wanted. */
+  'link.create': (input: {
+    url: string;
+    name?: string;
+    lifetimeMs: number;
+    uses: number | null;
+  }) => Promise<{ readonly url: string; readonly line: LinkLine }>;
+  'link.list': () => Promise<readonly LinkLine[]>;
+  'link.revoke': (input: { name: string }) => Promise<{ readonly name: string }>;
+};
+
+const ACTOR = 'cli';
+
+/** `table` null: no Postern runs, so no rule can be asked. */
+export function createLinkOperations(links: Links, table: () => RoutingTable | null): LinkOperations {
+  return {
+    async 'link.create'({ url, name, lifetimeMs, uses }) {
+      const place = placeOf(url);
+      checkRules(place, name ?? null, table());
+      const created = await links.create({ name: name ?? null, ...place, lifetimeMs, uses }, ACTOR);
+      if (created.kind === 'invalid') throw refusal(created.message);
+      const { origin } = new URL(url);
+      return {
+        url: `${origin}/.postern/link?token=${created.secret}`,
+        line: lineOf(created.stored, Date.now()),
+      };
+    },
+    'link.list': async () => (await links.list()).map((one) => lineOf(one, Date.now())),
+    async 'link.revoke'({ name }) {
+      if (await links.revoke(name, ACTOR)) return { name };
+      throw refusal(`Cannot revoke link "${name}": there is none of this name; "postern link list" shows them`);
+    },
+  };
+}
+
+interface Place {
+  readonly host: string;
+  readonly scope: string;
+  readonly target: string;
+}
+
+/** The path as every layer reads it, or none at all: a link must not mean two places. */
+function placeOf(text: string): Place {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    throw refusal(`Cannot create link: "${text}" is not a whole address such as "https://app.example.com/report.pdf"`);
+  const { hostname, pathname, search } = url;
+  if (/%2f|%5c|%00|\/\//i.test(pathname) || url.username !== '' || url.hash !== '')
+    throw refusal(`Cannot create link: "${text}" has a user, a fragment, or a path that could be read in two ways`);
+  if (pathname.startsWith('/.postern')) throw refusal("Cannot create link: Postern's own pages need none");
+  const isBelow = pathname.endsWith('/*');
+  const target = (isBelow ? pathname.slice(0, -1) : pathname) + search;
+  return { host: hostname.toLowerCase(), scope: pathname, target };
+}
+
+function checkRules({ host, scope, target }: Place, name: string | null, table: RoutingTable | null): void {
+  if (table === null) return;
+  const identity = { kind: 'link', name: name ?? 'link-00000000', place: { host, scope } } as const;
+  const explanation = explainRequest(table, { url: `https://${host}${target}`, method: 'GET', identity, ip: null });
+  if (explanation.kind !== 'route') throw refusal(`Cannot create link: nothing is served at "${host}${target}"`);
+  if (explanation.decision.kind === 'allow') return;
+  const rule = name === null ? '"link"' : `"link" or "link:${name}"`;
+  throw refusal(
+    `Cannot create link: the rules of "${labelOf(explanation.host)}" admit no such link; add ${rule} to "allow"`,
+  );
+}
+
+function labelOf({ name }: CompiledHost): string {
+  return name;
+}
+
+function lineOf(link: StoredLink, now: number): LinkLine {
+  const { name, host, scope, createdAt, expiresAt, usesLeft, lastUsedAt } = link;
+  return { name, place: host + scope, state: stateOf(link, now), createdAt, expiresAt, usesLeft, lastUsedAt };
+}
+
+function stateOf({ expiresAt, usesLeft }: StoredLink, now: number): LinkLine['state'] {
+  if (now >= expiresAt) return 'expired';
+  return usesLeft === 0 ? 'used up' : 'active';
+}
+
+function refusal(message: string): PosternError {
+  return new PosternError('OPERATION_REFUSED', message);
+}
