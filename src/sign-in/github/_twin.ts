@@ -135,7 +135,7 @@ export class GithubTwin {
 
   #api(request: IncomingMessage, response: ServerResponse, url: URL): void {
     const path = url.pathname.replace(this.isGitea ? '/api/v1' : '/api/v3', '');
-    const account = this.#tokens.get((request.headers.authorization ?? '').replace(/^Bearer /, ''));
+    const account = this.#tokens.get((request.headers.authorization ?? '').replace(/^(?:Bearer|token) /i, ''));
     if (this.limitedUntil !== null) {
       const fields = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(this.limitedUntil) };
       send(response, 403, { message: 'API rate limit exceeded' }, fields);
@@ -162,7 +162,7 @@ export class GithubTwin {
   ): void {
     const [, , owner, name, what, login] = path.split('/');
     const repository = this.repositories[`${owner}/${name}`];
-    const isOperator = request.headers.authorization === `Bearer ${this.operatorToken}`;
+    const isOperator = /^(?:Bearer|token) (.*)$/.exec(request.headers.authorization ?? '')?.[1] === this.operatorToken;
     if (account === undefined && !isOperator) send(response, 401, { message: 'Bad credentials' });
     else if (repository === undefined) send(response, 404, { message: 'Not Found' });
     else if (what === 'collaborators') {

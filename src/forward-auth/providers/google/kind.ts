@@ -22,6 +22,7 @@ export function googleKind(addresses: GoogleAddresses = GOOGLE_ADDRESSES): OidcK
     scope: 'profile email',
     asksForGroups: false,
     needsEmail: true,
+    hasProfile: false,
     takesBearers: false,
     switchPrompt: 'select_account',
     finalScope: (_, scope) => withOpenid(scope),
@@ -69,8 +70,9 @@ async function enrich(directory: Directory, { parts, session, claims }: Enrichme
   const { email } = session;
   const hasDirectory = google.serviceAccountFile !== null || google.useDefaultCredentials;
   const groups = hasDirectory ? await groupsFor(directory, parts, email) : [];
-  if (!google.useOrganizationId) return { ...session, groups };
-  return { ...session, groups, preferredUsername: await directory.organizationId(email) };
+  // Google has no such claim: the directory's word is the only one.
+  const preferredUsername = google.useOrganizationId ? await directory.organizationId(email) : '';
+  return { ...session, groups, preferredUsername };
 }
 
 async function groupsFor(directory: Directory, parts: OidcParts, email: string): Promise<readonly string[]> {

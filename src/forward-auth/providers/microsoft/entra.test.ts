@@ -95,6 +95,22 @@ test('entra-id refuses an issuer that is no tenant, or not the one of "tid"', ()
     { issuer: 'common', described: '{tenantid}', settings: { oidc: { skipIssuerVerification: true } } },
   ));
 
+test('entra-id warns where people of every tenant may come', async () => {
+  const warned = async (allowedTenants: readonly string[]): Promise<boolean> => {
+    let found = false;
+    await withEntra(
+      async ({ logged }) => {
+        found = logged.join('\n').includes('People of every tenant may sign in');
+        return Promise.resolve();
+      },
+      { entraId: { allowedTenants }, settings: { oidc: { skipIssuerVerification: true } } },
+    );
+    return found;
+  };
+  assert.equal(await warned([]), true);
+  assert.equal(await warned([TENANT]), false);
+});
+
 test('entra-id asks Graph for groups that did not fit, at sign-in and at every refresh (#3230)', () =>
   withEntra(
     async ({ twin, provider }) => {

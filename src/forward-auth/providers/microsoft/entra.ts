@@ -29,8 +29,14 @@ export function entraKind(graph: string = GRAPH): OidcKind {
     switchPrompt: 'select_account',
     issuerRule: checkTenant,
     clientAuth: federatedAuth,
+    caution,
     enrich: (enrichment) => addOverage(graph, enrichment),
   };
+}
+
+function caution({ oidc, entraId }: ProviderSettings): string | null {
+  if (!oidc.skipIssuerVerification || entraId.allowedTenants.length > 0) return null;
+  return 'People of every tenant may sign in, with whatever address their tenant gives them: name those you mean by "entra-id-allowed-tenant"';
 }
 
 /** The description for all tenants has a gap where the tenant goes; only with a list of tenants it is no open door. */

@@ -41,6 +41,8 @@ export interface OidcKind {
   readonly asksForGroups: boolean;
   /** An address is part of who somebody is: without one nobody comes in. */
   readonly needsEmail: boolean;
+  /** False: the ID token says all, and a profile address is not looked at. */
+  readonly hasProfile?: false;
   /** Whether a JWT of this provider counts as a bearer; left out: it does. */
   readonly takesBearers?: boolean;
   /** Endpoints that are known, while the settings name no issuer; left out: they are discovered. */
@@ -61,6 +63,8 @@ export interface OidcKind {
   readonly redeemExtra?: (settings: ProviderSettings) => Readonly<Record<string, string>>;
   /** Groups that the kind's own settings allow, besides `allowed-group`. */
   readonly allowedGroups?: (settings: ProviderSettings) => readonly string[];
+  /** What an operator should know of these settings at the start; null: nothing. */
+  readonly caution?: (settings: ProviderSettings) => string | null;
   readonly finalScope?: (settings: ProviderSettings, scope: string) => string;
   readonly enrich?: (enrichment: Enrichment) => Promise<AuthSession>;
 }

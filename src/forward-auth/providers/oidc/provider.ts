@@ -32,6 +32,8 @@ export function createOidcAuthProvider(
 ): AuthProvider {
   const parts = createParts(kind, settings, deps);
   const verifyBearer = createBearerDesk(parts, kind.takesBearers === false ? null : (token) => bearerOf(parts, token));
+  const caution = kind.caution?.(settings) ?? null;
+  if (caution !== null) deps.log.warn({ provider: settings.kind }, caution);
   // What is down at the start is no reason not to start.
   void parts.metadata.get().catch(() => undefined);
   return {

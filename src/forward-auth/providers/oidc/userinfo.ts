@@ -13,7 +13,8 @@ export async function readProfile(
   accessToken: string,
   subject: string,
 ): Promise<Claims> {
-  const { settings, http } = parts;
+  const { settings, http, kind } = parts;
+  if (kind.hasProfile === false) return {};
   if (settings.skipClaimsFromProfileUrl || metadata.profileUrl === null || accessToken === '') return {};
   const response = await http.fetch(metadata.profileUrl, {
     headers: { authorization: `Bearer ${accessToken}`, accept: 'application/json' },
