@@ -1,7 +1,7 @@
 /** Starts programs pinned to one core and waits until they listen; everything started is ended at the end. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { closeSync, createWriteStream, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,17 +15,23 @@ export interface StartOptions {
   readonly logFile: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Writes to the file itself: who reads a pipe for it costs on the load's core. */
+  readonly logsItself?: boolean;
 }
 
 export function startPinned(command: string, args: readonly string[], options: StartOptions): ChildProcess {
+  const file = options.logsItself === true ? openSync(options.logFile, 'w') : null;
   const child = spawn('taskset', ['-c', String(options.core), command, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', file ?? 'pipe', file ?? 'pipe'],
   });
-  const log = createWriteStream(options.logFile);
-  child.stdout.pipe(log);
-  child.stderr.pipe(log);
+  if (file !== null) closeSync(file);
+  else {
+    const log = createWriteStream(options.logFile);
+    child.stdout?.pipe(log);
+    child.stderr?.pipe(log);
+  }
   running.add(child);
   child.on('exit', () => running.delete(child));
   return child;
