@@ -114,6 +114,8 @@ test('/oauth2/forward tells somebody of another group with 403, a page where a p
   const page = await ask('/oauth2/forward?allowed_groups=ops', { ...ABOUT, ...PAGE, cookie });
   assert.equal(page.status, 403);
   assert.match(page.headers['content-type'] ?? '', /text\/html/);
+  assert.match(page.body, /alice/, 'the page says who it is');
+  assert.match(page.body, /postern_switch=1/, 'and leads to another account');
   assert.equal(page.headers['set-cookie'], undefined, 'the session stays');
   const json = await ask('/oauth2/forward?allowed_groups=ops', { ...ABOUT, accept: 'application/json', cookie });
   assert.deepEqual([json.status, json.body], [403, '{}']);
@@ -203,5 +205,9 @@ test('/oauth2/sign_in is 401 for a program: nginx shows it in place of an app', 
     401,
     'an upload without a session',
   );
+  const asDocumented = { 'x-auth-request-redirect': '/page' };
+  assert.equal((await ask('/oauth2/sign_in', { ...PAGE, ...asDocumented })).status, 200);
+  assert.equal((await ask('/oauth2/sign_in', asDocumented)).status, 401);
+  assert.equal((await ask('/oauth2/sign_in', { 'x-auth-request-redirect': '/oauth2/sign_in' })).status, 200);
   assert.equal((await ask('/oauth2/sign_in', { connection: 'Upgrade', upgrade: 'websocket' })).status, 401);
 });

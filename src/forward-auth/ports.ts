@@ -108,8 +108,10 @@ export interface Flow {
   signOut(request: FrontRequest, session: AuthSession | null): Promise<void>;
   /** Somebody without a session, in proxy mode: the page with 403, or on to the provider with 302. */
   askToSignIn(request: FrontRequest): Promise<void>;
-  /** Somebody signed in whom the rules keep out, an app that does not answer: a page with this status. */
+  /** An app that does not answer, somebody whom the settings keep out: a page with this status. */
   sendError(request: FrontRequest, status: number, message: string): void;
+  /** A page for somebody signed in whom the rules keep out: 403, who it is, and the way to another account. */
+  sendNotAdmitted(request: FrontRequest, session: AuthSession): void;
   /** `/oauth2/static/*`. */
   sendStatic(request: FrontRequest): void;
 }

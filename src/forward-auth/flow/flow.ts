@@ -3,6 +3,7 @@
  * id, a store that does not answer becomes 503 and signs nobody out.
  */
 import { PosternError } from '../../core/errors.ts';
+import type { AuthSession } from '../auth-session.ts';
 import type { FrontRequest } from '../front-request.ts';
 import type { Flow } from '../ports.ts';
 import { OWN_PAGES } from '../pages/custom-pages.ts';
@@ -44,6 +45,7 @@ export function createFlow(deps: FlowDeps): Flow {
     signOut: guarded(signOut),
     askToSignIn: guarded(askToSignIn),
     sendError: (request, status, message) => sendError(context, request, status, message),
+    sendNotAdmitted: (request, session) => sendNotAdmitted(context, request, session),
     sendStatic: (request) => sendStatic(settings.paths.prefix, request),
   };
 }
@@ -57,6 +59,20 @@ function sendFailure(context: FlowContext, request: FrontRequest, error: unknown
   }
   context.report({ kind: 'failed', request, message, remedy: null, error });
   sendError(context, request, 500, message);
+}
+
+function sendNotAdmitted(context: FlowContext, request: FrontRequest, session: AuthSession): void {
+  const who = session.email === '' ? session.user : session.email;
+  const redirect = returnTarget(context.targets, request, null);
+  const cause = 'Not admitted: a rule of this address does not hold';
+  sendProblem(context, request, {
+    status: 403,
+    words: 'not-admitted',
+    who,
+    cause,
+    redirect,
+    offers: 'another-account',
+  });
 }
 
 /** A page of the status; `message` is for the log of whoever calls, and for the page with `show-debug-on-error`. */

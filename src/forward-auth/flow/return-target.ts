@@ -33,9 +33,16 @@ function* candidates(
 ): Generator<readonly [source: string, text: string | undefined]> {
   yield ['rd', rd ?? undefined];
   const { headers, host, port } = request.exchange.request;
-  yield ['X-Auth-Request-Redirect', headers.get('x-auth-request-redirect')];
+  // nginx, as oauth2-proxy documents it, names whatever was asked for: an endpoint of ours would lead round in circles.
+  const said = headers.get('x-auth-request-redirect');
+  yield ['X-Auth-Request-Redirect', said !== undefined && isOwnEndpoint(prefix, said) ? '/' : said];
   const uri = request.uri.startsWith(`${prefix}/`) ? '/' : request.uri;
   if (request.isForwarded && request.authority !== printAuthority(host, port))
     yield ['X-Forwarded-Host', `${request.scheme}://${request.authority}${uri}`];
   yield ['X-Forwarded-Uri', uri];
+}
+
+/** Below the prefix, on whatever host. */
+export function isOwnEndpoint(prefix: string, address: string): boolean {
+  return address.replace(/^https?:\/\/[^/?#]+/i, '').startsWith(`${prefix}/`);
 }

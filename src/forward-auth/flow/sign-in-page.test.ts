@@ -37,6 +37,8 @@ test('signIn() leads the deep link of a front proxy back: X-Auth-Request-Redirec
     rdOf((await rig.browser().open(url, wish)).body)?.replaceAll('&amp;', '&');
   const link = '/a%20b/c%2Fd?x=%26&b=2&u=https://other.example//';
   assert.equal(await shown(`${APP}/oauth2/sign_in`, { headers: { 'x-auth-request-redirect': link } }), link);
+  const own = { 'x-auth-request-redirect': '/oauth2/start?rd=https://evil.example' };
+  assert.equal(await shown(`${APP}/oauth2/sign_in`, { headers: own }), '/', 'not round in circles');
   const forwarded = { 'x-forwarded-host': 'app.example.com', 'x-forwarded-uri': link };
   assert.equal(await shown(`${APP}/oauth2/sign_in`, { headers: forwarded, isForwarded: true }), link);
   const other = { ...forwarded, 'x-forwarded-host': 'wiki.example.com' };

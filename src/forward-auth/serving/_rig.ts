@@ -197,6 +197,7 @@ function tellingFlow(calls: string[]): Flow {
     signOut: (request, session) => answer(`sign-out ${session?.user ?? '-'}`, 302)(request),
     askToSignIn: answer('ask', 403),
     sendError: (request, status) => void answer('error', status)(request),
+    sendNotAdmitted: (request) => void answer('not-admitted', 403)(request),
     sendStatic: (request) => void answer('static', 200)(request),
   };
 }

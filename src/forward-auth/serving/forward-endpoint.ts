@@ -34,7 +34,7 @@ export interface ForwardEndpointDeps {
   readonly decide: Decide;
   /** With 200. */
   readonly heads: AcceptedHeads;
-  readonly flow: Pick<Flow, 'sendError'>;
+  readonly flow: Pick<Flow, 'sendError' | 'sendNotAdmitted'>;
 }
 
 const UNCLEAR = new FixedAnswer(
@@ -79,7 +79,7 @@ function answer(deps: ForwardEndpointDeps, request: ServedRequest, who: Who): vo
       return;
     case 'deny':
     case 'forbid':
-      keepOut(deps, request);
+      keepOut(deps, request, who);
       return;
     default:
       FORBIDDEN.send(exchange);
@@ -101,9 +101,9 @@ function askToSignIn(deps: ForwardEndpointDeps, request: ServedRequest, cookies:
   exchange.respondWhole({ status: 302, headers }, NO_BYTES);
 }
 
-function keepOut({ flow }: ForwardEndpointDeps, request: ServedRequest): void {
+function keepOut({ flow }: ForwardEndpointDeps, request: ServedRequest, who: Who): void {
   const { exchange } = request;
-  if (isPage(request)) flow.sendError(request, 403, 'You are signed in, but you may not use this site');
+  if (isPage(request) && who.kind === 'session') flow.sendNotAdmitted(request, who.session);
   else if (acceptsJson(exchange.request.headers)) FORBIDDEN_JSON.send(exchange);
   else FORBIDDEN.send(exchange);
 }

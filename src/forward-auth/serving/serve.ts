@@ -3,6 +3,7 @@
  * Everything that fails unexpectedly ends in 500, never in an open door.
  */
 import { PosternError } from '../../core/errors.ts';
+import { isOwnEndpoint } from '../flow/return-target.ts';
 import { HeaderBlock } from '../../wire/header-block.ts';
 import { classifyRequest } from '../../sign-in/request-kind.ts';
 import { pathBehind } from './forward-endpoint.ts';
@@ -127,7 +128,10 @@ function signIn(deps: ServeDeps, request: ServedRequest): void {
   const { flow, settings } = deps;
   const { exchange, uri } = request;
   const { method, headers, upgrade } = exchange.request;
-  const isInPlace = !uri.startsWith(`${settings.paths.prefix}/`);
+  const { prefix } = settings.paths;
+  const asked = headers.get('x-auth-request-redirect');
+  const isInPlace =
+    !isOwnEndpoint(prefix, uri) || (asked !== undefined && asked !== '' && !isOwnEndpoint(prefix, asked));
   const isForPerson = (): boolean =>
     classifyRequest(method, headers) === 'navigation' && !settings.skip.apiRoutes.some((api) => api.matches(uri));
   const isForProgram = upgrade !== null || acceptsJson(headers) || (isInPlace && !isForPerson());

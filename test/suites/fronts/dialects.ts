@@ -48,10 +48,9 @@ function nginx(heading: string, more: Partial<Dialect> = {}): Dialect {
     env: {},
     ...more,
     command(place) {
-      const { dir, port, auth } = place;
+      const { dir, port } = place;
       mkdirSync(join(dir, 'snippets'));
-      const endpoints = fillIn(blockOf('nginx.md', 'The endpoints of sign-in', 'nginx'), { '127.0.0.1:4180': auth });
-      writeFile(dir, 'snippets/sign-in.conf', endpoints);
+      writeFile(dir, 'snippets/sign-in.conf', blockOf('nginx.md', 'The endpoints of sign-in', 'nginx'));
       writeFile(dir, 'snippets/signed-in.conf', blockOf('nginx.md', 'Who came in', 'nginx'));
       const servers = fillIn(blockOf('nginx.md', heading, 'nginx'), {
         ...placesOf(place),
@@ -115,29 +114,93 @@ const HAPROXY: Dialect = {
   },
 };
 
-const ENVOY: Dialect = {
-  name: 'Envoy',
-  peers: ['envoy'],
-  env: STATIC_FOR_ORIGINAL,
+/** `isPrefixed`: the path goes behind the endpoint's own, as the page says of older Envoys and of Istio. */
+function envoy(isPrefixed: boolean): Dialect {
+  return {
+    name: isPrefixed ? 'Envoy: With a path prefix' : 'Envoy: Postern answers for itself',
+    peers: ['envoy'],
+    env: STATIC_FOR_ORIGINAL,
+    command(place) {
+      const { dir, port, auth, world } = place;
+      const config = fillIn(blockOf('envoy.md', 'Postern answers for itself', 'yaml'), {
+        '127.0.0.1:4180': auth,
+        'address: 127.0.0.1, port_value: 4180': `address: 127.0.0.1, port_value: ${auth.split(':')[1] ?? ''}`,
+        'address: 127.0.0.1, port_value: 3000': `address: 127.0.0.1, port_value: ${world.app.port}`,
+        'address: 0.0.0.0, port_value: 443': `address: 127.0.0.1, port_value: ${port}`,
+        ...certificateOf(place),
+        ...(isPrefixed ? { 'path_override: /oauth2/forward\n': 'path_prefix: /oauth2/forward\n' } : {}),
+      });
+      const file = writeFile(dir, 'envoy.yaml', forOriginal(config));
+      return ['envoy', '-c', file, '--base-id', String(port % 4_000), '--log-level', 'warn'];
+    },
+  };
+}
+
+/** As oauth2-proxy's own documentation has it, and as it stands in many an nginx: nothing more is said or overwritten. */
+const NGINX_OF_ORIGINAL: Dialect = {
+  name: "nginx: oauth2-proxy's own form",
+  peers: ['nginx'],
+  env: {},
+  ...(IS_ORIGINAL ? { jsonStatus: 200 } : {}),
   command(place) {
-    const { dir, port, auth, world } = place;
-    const config = fillIn(blockOf('envoy.md', 'Postern answers for itself', 'yaml'), {
-      '127.0.0.1:4180': auth,
-      'address: 127.0.0.1, port_value: 4180': `address: 127.0.0.1, port_value: ${auth.split(':')[1] ?? ''}`,
-      'address: 127.0.0.1, port_value: 3000': `address: 127.0.0.1, port_value: ${world.app.port}`,
-      'address: 0.0.0.0, port_value: 443': `address: 127.0.0.1, port_value: ${port}`,
-      ...certificateOf(place),
-    });
-    const ownNumber = String(port % 4_000);
-    return [
-      'envoy',
-      '-c',
-      writeFile(dir, 'envoy.yaml', forOriginal(config)),
-      '--base-id',
-      ownNumber,
-      '--log-level',
-      'warn',
-    ];
+    const { port, auth, world } = place;
+    const app = `127.0.0.1:${world.app.port}`;
+    const server = (names: string, question: string, more = ''): string => `server {
+  listen 127.0.0.1:${port} ssl; server_name ${names};
+  ssl_certificate ${world.certificate}; ssl_certificate_key ${world.key};
+  client_max_body_size 100m;
+  location /oauth2/ {
+    proxy_pass http://${auth};
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Auth-Request-Redirect $request_uri;
+  }
+  location = /oauth2/sign_out {
+    proxy_pass http://${auth};
+    proxy_set_header Host $http_host;
+  }
+  location = /oauth2/auth {
+    proxy_pass http://${auth};
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-Uri $request_uri;
+    proxy_set_header Content-Length "";
+    proxy_pass_request_body off;
+  }
+  ${more}
+  location / {
+    auth_request ${question};
+    error_page 401 = /oauth2/sign_in;
+    auth_request_set $user $upstream_http_x_auth_request_user;
+    auth_request_set $email $upstream_http_x_auth_request_email;
+    auth_request_set $name $upstream_http_x_auth_request_preferred_username;
+    auth_request_set $groups $upstream_http_x_auth_request_groups;
+    proxy_set_header X-Auth-Request-User $user;
+    proxy_set_header X-Auth-Request-Email $email;
+    proxy_set_header X-Auth-Request-Preferred-Username $name;
+    proxy_set_header X-Auth-Request-Groups $groups;
+    proxy_set_header X-Auth-Request-Access-Token "";
+    auth_request_set $auth_cookie $upstream_http_set_cookie;
+    add_header Set-Cookie $auth_cookie;
+    proxy_http_version 1.1;
+    proxy_set_header Host $http_host;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_buffering off;
+    proxy_pass http://${app};
+  }
+}`;
+    const ops = `location = /_ops {
+    internal;
+    proxy_pass http://${auth}/oauth2/auth?allowed_groups=/ops;
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Uri $request_uri;
+    proxy_set_header Content-Length "";
+    proxy_pass_request_body off;
+  }`;
+    const map = 'map $http_upgrade $connection_upgrade { default upgrade; "" ""; }';
+    const apps = server('app.example.com wiki.example.com', '/oauth2/auth');
+    return nginxOf(place, [map, apps, server('admin.example.com', '/_ops', ops)].join('\n'));
   },
 };
 
@@ -166,13 +229,15 @@ export const DIALECTS: readonly Dialect[] = [
   ...(IS_ORIGINAL ? [] : [nginx('Postern answers for itself')]),
   nginx('As it stands: the sign-in page in place', IS_ORIGINAL ? { jsonStatus: 200 } : {}),
   nginx('As it stands: straight to the provider', { pastesAddress: true }),
+  NGINX_OF_ORIGINAL,
   traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
   traefik('As it stands: the sign-in page in place', { forgetsOn403: true }),
   traefik(STATIC_UPSTREAM, { env: parseEnv(blockOf('traefik.md', STATIC_UPSTREAM, 'sh')) }),
   caddy('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
   caddy('As it stands: a redirect', { pastesAddress: true }),
   HAPROXY,
-  ENVOY,
+  envoy(false),
+  ...(IS_ORIGINAL ? [] : [envoy(true)]),
   INGRESS_NGINX,
 ];
 
