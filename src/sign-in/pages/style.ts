@@ -60,7 +60,7 @@ ul.soft{margin:0 0 .9rem;padding-inline-start:1.2rem}ul.soft li+li{margin-top:.3
 .who small,.who bdi{display:block}
 .who small{line-height:1.3;color:var(--soft);font-size:.875rem}
 .who .soft{font-size:.875rem}
-h1+:is(.who,.note){margin-top:1.1rem}
+h1+:is(.who,.note,form){margin-top:1.1rem}
 .status{margin:0 0 .3rem;color:var(--soft);font-weight:600;font-size:.875rem;letter-spacing:.06em}
 .badge{flex:none;width:2.75rem;height:2.75rem;border-radius:50%;display:grid;place-items:center;background:var(--tint);color:var(--accent);font-weight:650;font-size:1.125rem}
 dl{display:grid;grid-template-columns:minmax(max-content,auto) minmax(0,1fr);gap:.4rem 1.1rem;margin:0 0 1.35rem;font-size:.9375rem}
