@@ -66,7 +66,7 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   const metrics = new ServingMetrics();
   const { keeper, sessions } = await openKeeper(settings, { clock: systemClock, log, dataDir });
   closers.push(() => keeper.close());
-  const people = openPeople({ settings, keeper, frontLog, metrics });
+  const people = openPeople({ settings, keeper, sessions, frontLog, metrics });
   closers.push(() => people.close());
 
   const onDefect = (error: unknown): void => log.error({ code: 'INTERNAL', err: error }, 'Request failed');

@@ -93,7 +93,16 @@ export interface AuthProvider {
   readonly verifyBearer: (token: string) => Promise<ProviderAnswer<AuthSession> | null>;
   /** What an error that came back with the person means, and what to change: for the log. */
   readonly explainCallbackError?: (error: string, description: string | null) => string;
+  /** What a logout token asks for, fully checked but for being used once; left out: the kind has none. */
+  readonly readLogoutToken?: (token: string) => Promise<ProviderAnswer<LogoutCall>>;
   readonly close: () => void;
+}
+
+/** Whose sessions end: the session of that name at the provider, else all of that person. */
+export interface LogoutCall {
+  readonly subject: string | null;
+  readonly providerSession: string | null;
+  readonly id: string;
 }
 
 /** The endpoints that people meet. Each answers the request's exchange, and never rejects. */
@@ -106,6 +115,8 @@ export interface Flow {
   callback(request: FrontRequest): Promise<void>;
   /** `/oauth2/sign_out`. */
   signOut(request: FrontRequest, session: AuthSession | null): Promise<void>;
+  /** `/oauth2/backchannel-logout`, from the provider itself. */
+  backChannelLogout(request: FrontRequest): Promise<void>;
   /** Somebody without a session, in proxy mode: the page with 403, or on to the provider with 302. */
   askToSignIn(request: FrontRequest): Promise<void>;
   /** An app that does not answer, somebody whom the settings keep out: a page with this status. */

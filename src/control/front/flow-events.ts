@@ -21,6 +21,12 @@ export function createFlowReport(frontLog: FrontLog, metrics: ServingMetrics): (
         metrics.signIn('signed-out');
         frontLog.log.info({ event: 'SignOut', requestId: request.id, who: nameOf(event.session) }, 'Signed out');
         return;
+      case 'ended-by-provider':
+        frontLog.log.info(
+          { event: 'SignOut', requestId: request.id, sessions: event.sessions },
+          'The provider ended sessions',
+        );
+        return;
       case 'refused': {
         metrics.signIn('refused');
         const { status, who, reason, remedy } = event;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../../core/clock.ts';
 import { PosternError } from '../../core/errors.ts';
 import { createFlow } from '../../forward-auth/flow/flow.ts';
+import { listedProvider } from '../../forward-auth/keepers/embedded-vault.ts';
 import { loadTemplates, OWN_PAGES } from '../../forward-auth/pages/custom-pages.ts';
 import { loadLogo } from '../../forward-auth/pages/logo.ts';
 import { createAuthProvider } from '../../forward-auth/providers/create.ts';
@@ -14,6 +15,7 @@ import { withNamedAddresses } from '../../forward-auth/serving/named-addresses.t
 import { createHashPool } from '../../session/hash-pool.ts';
 import { createFlowReport } from './flow-events.ts';
 import type { Logger } from '../../core/log.ts';
+import type { SessionEnder } from '../../forward-auth/flow/deps.ts';
 import type { PageTemplates } from '../../forward-auth/pages/custom-pages.ts';
 import type { Logo } from '../../forward-auth/pages/logo.ts';
 import type { AuthProvider, Flow, SessionKeeper } from '../../forward-auth/ports.ts';
@@ -21,6 +23,7 @@ import type { Admission } from '../../forward-auth/serving/admission.ts';
 import type { Htpasswd } from '../../forward-auth/serving/htpasswd.ts';
 import type { ServingMetrics } from '../../forward-auth/serving/metrics.ts';
 import type { Settings } from '../../forward-auth/settings.ts';
+import type { Sessions } from '../../session/sessions.ts';
 import type { FrontLog } from './front-log.ts';
 
 export interface FrontPeople {
@@ -34,12 +37,14 @@ export interface FrontPeople {
 export interface PeopleOptions {
   readonly settings: Settings;
   readonly keeper: SessionKeeper;
+  /** Null: sessions are not Postern's to list. */
+  readonly sessions: Sessions | null;
   readonly frontLog: FrontLog;
   readonly metrics: ServingMetrics;
 }
 
 /** Throws where a file cannot be read, or the settings cannot be a provider. */
-export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOptions): FrontPeople {
+export function openPeople({ settings, keeper, sessions, frontLog, metrics }: PeopleOptions): FrontPeople {
   const { log } = frontLog;
   const pages = pagesOf(settings);
   const rules = createEmailRules(settings.admission, (error) => tellUnreadable(log, error));
@@ -61,6 +66,7 @@ export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOption
     admission,
     passwords: htpasswd === null ? null : { verify: htpasswd.check },
     ...pages,
+    ender: sessions === null ? null : createEnder(sessions, settings),
     callProvider: async (url) => (await providerHttp.fetch(url)).status,
     clock: systemClock,
     report: createFlowReport(frontLog, metrics),
@@ -92,6 +98,14 @@ function htpasswdDeps(pool: ReturnType<typeof createHashPool>, log: Logger): Par
 
 function tellUnreadable(log: Logger, error: PosternError): void {
   log.error({ code: error.code }, `${error.message}; what was read before goes on`);
+}
+
+function createEnder(sessions: Sessions, { provider: { kind } }: Settings): SessionEnder {
+  const provider = listedProvider(kind);
+  return {
+    byProviderSession: (id) => sessions.revokeByProviderSession(provider, id),
+    bySubject: (subject) => sessions.revokeByPerson(provider, subject),
+  };
 }
 
 function pagesOf({ pages }: Settings): { readonly logo: Logo; readonly templates: PageTemplates } {

@@ -107,6 +107,10 @@ export function createRig(options: RigOptions = {}): Rig {
       passwords === undefined
         ? null
         : { verify: (user, password) => Promise.resolve(passwords[user] === password ? 'ok' : 'wrong') },
+    ender: {
+      byProviderSession: (id) => endWhere(sessions, (session) => session.providerSession === id),
+      bySubject: (id) => endWhere(sessions, (session) => session.user === id),
+    },
     logo: { kind: 'own' },
     ...(options.templates !== undefined && { templates: options.templates }),
     callProvider:
@@ -248,6 +252,7 @@ function dispatch(
   if (path === `${prefix}/start`) return flow.start(request);
   if (path === `${prefix}/sign_in`) return flow.signIn(request);
   if (path === `${prefix}/callback`) return flow.callback(request);
+  if (path === `${prefix}/backchannel-logout`) return flow.backChannelLogout(request);
   if (path === `${prefix}/sign_out`) {
     const [id = ''] = cookieValues(request.exchange.request.headers, settings.cookie.name);
     return flow.signOut(request, wish.session ?? sessions.get(id) ?? null);
@@ -304,6 +309,12 @@ function parseSetCookie(text: string, host: string, now: number): Crumb {
     path: get('path') ?? '/',
     until: age === undefined ? Number.POSITIVE_INFINITY : now + Number(age) * 1_000,
   };
+}
+
+function endWhere(sessions: Map<string, AuthSession>, isMeant: (session: AuthSession) => boolean): Promise<number> {
+  const ids = [...sessions].filter(([, session]) => isMeant(session)).map(([id]) => id);
+  for (const id of ids) sessions.delete(id);
+  return Promise.resolve(ids.length);
 }
 
 /** As the embedded store: an opaque id; what the browser brought ends at each sign-in. */

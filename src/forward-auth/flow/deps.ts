@@ -14,6 +14,8 @@ export interface FlowDeps {
   readonly admission: Admission;
   /** Null: there is no password file. */
   readonly passwords: PasswordFile | null;
+  /** Null: sessions are where they cannot be looked up. */
+  readonly ender: SessionEnder | null;
   readonly logo: Logo;
   /** Of `custom-templates-dir`; left out: Postern's own pages. */
   readonly templates?: PageTemplates;
@@ -35,6 +37,12 @@ export type Verdict =
   /** `reason` is for the log. */
   | { readonly kind: 'denied'; readonly reason: string };
 
+/** Ends sessions that are not the caller's own; each answers how many. */
+export interface SessionEnder {
+  readonly byProviderSession: (providerSession: string) => Promise<number>;
+  readonly bySubject: (subject: string) => Promise<number>;
+}
+
 export interface PasswordFile {
   /** `busy`: too many hashes at once; nothing was compared. `ip` pays for the hashing; null: unknown. */
   readonly verify: (user: string, password: string, ip: string | null) => Promise<'ok' | 'wrong' | 'busy'>;
@@ -43,6 +51,7 @@ export interface PasswordFile {
 export type FlowEvent =
   | { readonly kind: 'signed-in'; readonly request: FrontRequest; readonly session: AuthSession }
   | { readonly kind: 'signed-out'; readonly request: FrontRequest; readonly session: AuthSession | null }
+  | { readonly kind: 'ended-by-provider'; readonly request: FrontRequest; readonly sessions: number }
   /** Somebody was not let in. `who` is as they said or the provider said: a user name or an e-mail, or "". */
   | {
       readonly kind: 'refused';

@@ -9,6 +9,7 @@ import type { Flow } from '../ports.ts';
 import { OWN_PAGES } from '../pages/custom-pages.ts';
 import { createView } from '../pages/view.ts';
 import { sendAnswer } from './answer.ts';
+import { backChannelLogout } from './back-channel.ts';
 import { callback } from './callback.ts';
 import { createFlowContext, type FlowContext } from './context.ts';
 import type { FlowDeps } from './deps.ts';
@@ -43,6 +44,7 @@ export function createFlow(deps: FlowDeps): Flow {
     start: guarded(settings.provider.kind === 'none' ? signIn : start),
     callback: guarded(callback),
     signOut: guarded(signOut),
+    backChannelLogout: guarded(backChannelLogout),
     askToSignIn: guarded(askToSignIn),
     sendError: (request, status, message) => sendError(context, request, status, message),
     sendNotAdmitted: (request, session) => sendNotAdmitted(context, request, session),

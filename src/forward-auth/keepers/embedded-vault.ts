@@ -72,12 +72,16 @@ function contentOf(deps: EmbeddedVaultDeps, session: AuthSession, expiresAt: num
   return { person: personOf(deps, session), grant: { value: sessionToData(session), refreshAt: null }, expiresAt };
 }
 
+/** A name that operators can type: letters, digits and "-". */
+export function listedProvider(kind: string): string {
+  return kind.replaceAll('.', '-');
+}
+
 /** For the list of sessions, and to revoke by person. */
 function personOf({ provider }: EmbeddedVaultDeps, session: AuthSession): Person {
   const { user, email, groups, preferredUsername } = session;
   return {
-    // A name that operators can type: letters, digits and "-".
-    provider: session.via === 'htpasswd' ? 'htpasswd' : provider.replaceAll('.', '-'),
+    provider: session.via === 'htpasswd' ? 'htpasswd' : listedProvider(provider),
     subject: user === '' ? email : user,
     name: [email, preferredUsername, user].find((text) => text !== '') ?? '',
     displayName: preferredUsername,

@@ -194,6 +194,7 @@ function tellingFlow(calls: string[]): Flow {
     signIn: answer('sign-in', 200),
     start: answer('start', 302),
     callback: answer('callback', 302),
+    backChannelLogout: answer('back-channel', 200),
     signOut: (request, session) => answer(`sign-out ${session?.user ?? '-'}`, 302)(request),
     askToSignIn: answer('ask', 403),
     sendError: (request, status) => void answer('error', status)(request),

@@ -74,6 +74,7 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
     [`${paths.prefix}/start`, (request) => watch(deps, request, flow.start(request))],
     [`${paths.prefix}/callback`, (request) => watch(deps, request, flow.callback(request))],
     [`${paths.prefix}/sign_out`, (request) => identify(deps, request, signOut)],
+    [`${paths.prefix}/backchannel-logout`, (request) => void flow.backChannelLogout(request)],
     [`${paths.prefix}/userinfo`, (request) => identify(deps, request, deps.userinfo)],
     ...(paths.hasRobots === false ? [] : [ROBOTS_ROUTE]),
     [paths.ready, (request) => answerReady(deps, request)],

@@ -224,6 +224,26 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
     await tab.page.waitForURL(at(plain.port, '/deep?x=1'));
   });
 
+  test('who signs out at the provider is signed out here (back-channel logout)', async () => {
+    expectFrom(plain.port);
+    twin.claims = { ...twin.claims, sid: 'sid-7' };
+    const tab = await openTab();
+    await tab.page.goto(at(plain.port, '/deep'));
+    await tab.page.click('button');
+    await tab.page.waitForURL(at(plain.port, '/deep'));
+    const call = (token: string): Promise<Response> =>
+      fetch(`http://127.0.0.1:${plain.port}/oauth2/backchannel-logout`, {
+        method: 'POST',
+        body: new URLSearchParams({ logout_token: token }),
+      });
+    assert.equal((await call(twin.signLogout({ sid: 'another' }))).status, 200);
+    assert.equal((await tab.page.goto(at(plain.port, '/deep')))?.status(), 200);
+    const token = twin.signLogout({ sid: 'sid-7' });
+    assert.equal((await call(token)).status, 200);
+    assert.equal((await tab.page.goto(at(plain.port, '/deep')))?.status(), 403);
+    assert.equal((await call(token)).status, 400, 'it counts once');
+  });
+
   test('other pages: refused by the provider, provider down, broken address, sign-out', async () => {
     expectFrom(plain.port);
     const tab = await openTab();

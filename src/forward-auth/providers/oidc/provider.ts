@@ -19,6 +19,7 @@ import { createBearerDesk } from '../bearer.ts';
 import { bearerOf } from './bearer-session.ts';
 import { verifyByFiles, verifyByJwks } from './id-token.ts';
 import { discover, fetchJson, fixedMetadata, type Metadata } from './metadata.ts';
+import { readLogoutToken } from './logout-token.ts';
 import type { OidcKind, OidcParts } from './parts.ts';
 import { refreshSession } from './refresh.ts';
 import { readPersona, sessionOf } from './session.ts';
@@ -47,6 +48,7 @@ export function createOidcAuthProvider(
     validate: (session) => answerOf(parts.name, () => validateToken(parts, session)),
     authorizes: (session) => isAllowed(parts.allowedGroups, session),
     verifyBearer,
+    readLogoutToken: (token) => answerOf(parts.name, () => readLogoutToken(parts, token)),
     explainCallbackError: (error, description) => explainCallbackError(parts.scope, error, description),
     close() {
       parts.metadata.close();

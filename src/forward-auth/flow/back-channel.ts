@@ -1,0 +1,53 @@
+/**
+ * `/oauth2/backchannel-logout`: the provider says that somebody signed out there (OpenID Connect Back-Channel Logout
+ * 1.0), or that they may come no more. Validated in full, used once; a `sid` ends that session, a `sub` alone all of
+ * the person's, here and on open connections. A caller learns nothing but yes or no. The original has no such thing.
+ */
+import type { FrontRequest } from '../front-request.ts';
+import type { LogoutCall } from '../ports.ts';
+import { sendAnswer } from './answer.ts';
+import type { FlowContext } from './context.ts';
+import type { SessionEnder } from './deps.ts';
+import { readForm } from './form.ts';
+
+const MAX_TOKEN = 16_000;
+/** Longer than a token can be of age. */
+const REMEMBER_MS = 30 * 60_000;
+
+export async function backChannelLogout(context: FlowContext, request: FrontRequest): Promise<void> {
+  const { provider, ender } = context;
+  if (ender === null || provider.readLogoutToken === undefined)
+    return refuse(
+      context,
+      request,
+      501,
+      'sessions of this provider or this session store cannot be ended from outside',
+    );
+  const form = await readForm(request.exchange);
+  const tokens = form.kind === 'form' ? form.fields.getAll('logout_token') : [];
+  const [token = ''] = tokens;
+  if (tokens.length !== 1 || token === '' || token.length > MAX_TOKEN)
+    return refuse(context, request, 400, 'there is not exactly one "logout_token"');
+  const read = await provider.readLogoutToken(token);
+  if (read.kind === 'unavailable') return refuse(context, request, 503, read.message);
+  if (read.kind !== 'ok') return refuse(context, request, 400, read.message);
+  if (!context.spent.take(`logout ${read.value.id}`, context.clock.now() + REMEMBER_MS))
+    return refuse(context, request, 400, 'the token was used before');
+  const ended = await endSessions(ender, read.value);
+  context.report({ kind: 'ended-by-provider', request, sessions: ended });
+  answer(request, 200, '');
+}
+
+function endSessions(ender: SessionEnder, { subject, providerSession }: LogoutCall): Promise<number> {
+  return providerSession === null ? ender.bySubject(subject ?? '') : ender.byProviderSession(providerSession);
+}
+
+function refuse(context: FlowContext, request: FrontRequest, status: number, reason: string): void {
+  context.report({ kind: 'refused', request, status, who: '', reason: `Back-channel logout: ${reason}`, remedy: null });
+  const error = status === 400 ? 'invalid_request' : 'temporarily_unavailable';
+  answer(request, status, `${JSON.stringify({ error: status === 501 ? 'not_implemented' : error })}\n`);
+}
+
+function answer(request: FrontRequest, status: number, body: string): void {
+  sendAnswer(request, { status, headers: [['Content-Type', 'application/json']], body }, []);
+}
