@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 import { startForwardAuth } from '../control/forward-auth.ts';
+import { printDocument } from '../forward-auth/options/document/print-document.ts';
 import { printFindings } from '../forward-auth/options/finding.ts';
 import { printHelp } from '../forward-auth/options/help.ts';
 import { loadSettings } from '../forward-auth/options/load-settings.ts';
@@ -28,6 +29,10 @@ export async function forwardAuth(args: readonly string[], version: string): Pro
   }
   if (own.configTest) {
     print('configuration is valid');
+    return;
+  }
+  if (own.printConfig) {
+    print(printDocument(settings, loaded.given).trimEnd());
     return;
   }
   await serve({ settings, load, dataDir: dataFolder(own.data), version });

@@ -28,6 +28,7 @@ const OWN: readonly (readonly [flag: string, help: string])[] = [
     'of PREFIX/auth for somebody who signed in and may not enter: 403, or 401 as oauth2-proxy [403; $POSTERN_DENIED_STATUS]',
   ],
   ['--config-test', 'check the settings, print every fault, and end'],
+  ['--print-config', 'print a document for "postern run" that does the same, and end'],
   ['--help', 'print this'],
 ];
 

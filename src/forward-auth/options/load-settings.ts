@@ -38,6 +38,8 @@ export interface Loaded {
   readonly settings: Settings | null;
   readonly findings: readonly Finding[];
   readonly own: OwnFlags;
+  /** What was given for each option, and by what. */
+  readonly given: GivenOptions;
 }
 
 export function loadSettings({ args, env, now }: SettingsSource): Loaded {
@@ -63,7 +65,7 @@ export function loadSettings({ args, env, now }: SettingsSource): Loaded {
     ...choices,
   });
   const isGood = !findings.list.some(({ severity }) => severity === 'error');
-  return { settings: isGood ? settings : null, findings: findings.list, own };
+  return { settings: isGood ? settings : null, findings: findings.list, own, given };
 }
 
 function readStructured(name: string | null, variables: ReadonlyMap<string, string>, findings: Findings): Alpha | null {

@@ -40,6 +40,7 @@ const OWN: ReadonlyMap<string, OwnFlag> = new Map<string, OwnFlag>([
   ['session-mode', { field: 'sessionMode', isBool: false }],
   ['denied-status', { field: 'deniedStatus', isBool: false }],
   ['config-test', { field: 'configTest', isBool: true }],
+  ['print-config', { field: 'printConfig', isBool: true }],
   ['help', { field: 'help', isBool: true }],
   ['version', { field: 'version', isBool: true }],
 ]);
