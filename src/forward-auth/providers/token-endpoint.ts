@@ -125,16 +125,21 @@ function parseBody(text: string): Claims | null {
   }
 }
 
+/** RFC 6749 appendix A: visible characters and spaces, so that none can end a header. */
+const TOKEN = /^[\u0020-\u007e]+$/;
+/** Three hundred years: what is longer is no time. */
+const MOST_SECONDS = 1e10;
+
 function readTokens(body: Claims, clock: Clock): TokenSet {
   const { access_token: access, id_token: id, refresh_token: refresh, token_type: type } = body;
-  if (typeof access !== 'string' || access === '') throw new Refusal('the token endpoint gave no access token');
+  if (typeof access !== 'string' || !TOKEN.test(access)) throw new Refusal('the token endpoint gave no access token');
   // A token bound to a key could not be used as a bearer (RFC 6749 section 7.1).
   const isBearer = typeof type !== 'string' || type === '' || ['bearer', 'token'].includes(type.toLowerCase());
   if (!isBearer) throw new Refusal('the token endpoint gave a token of a type that is not "Bearer"');
   return {
     accessToken: access,
-    idToken: typeof id === 'string' && id !== '' ? id : null,
-    refreshToken: typeof refresh === 'string' && refresh !== '' ? refresh : null,
+    idToken: typeof id === 'string' && TOKEN.test(id) ? id : null,
+    refreshToken: typeof refresh === 'string' && TOKEN.test(refresh) ? refresh : null,
     expiresOn: expiryOf(body, clock),
   };
 }
@@ -149,5 +154,5 @@ function expiryOf(body: Claims, clock: Clock): number | null {
 
 function numberOf(value: unknown): number | null {
   const number = typeof value === 'string' && value !== '' ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : null;
+  return typeof number === 'number' && Math.abs(number) < MOST_SECONDS ? number : null;
 }

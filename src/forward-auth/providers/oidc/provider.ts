@@ -44,7 +44,7 @@ export function createOidcAuthProvider(
     usesNonce: !settings.oidc.skipNonce,
     loginUrl: (wish) => answerOf(parts.name, () => loginUrl(parts, wish)),
     redeem: (wish) => answerOf(parts.name, () => redeem(parts, wish)),
-    refresh: (session) => answerOf(parts.name, () => refreshSession(parts, session)),
+    refresh: (session) => answerOf(parts.name, () => refresh(parts, session)),
     validate: (session) => answerOf(parts.name, () => validateToken(parts, session)),
     authorizes: (session) => isAllowed(parts.allowedGroups, session),
     verifyBearer,
@@ -206,6 +206,13 @@ async function redeem(parts: OidcParts, wish: RedeemWish): Promise<AuthSession> 
       'neither the ID token nor the profile has an address; ask for the scope "email", or set "oidc-email-claim"',
     );
   return enriched;
+}
+
+/** New tokens, and the word of `validate-url` on them where there is one. */
+async function refresh(parts: OidcParts, session: AuthSession): Promise<AuthSession | null> {
+  const fresh = await refreshSession(parts, session);
+  if (fresh !== null) await validateToken(parts, fresh);
+  return fresh;
 }
 
 /** RFC 9207: an answer of another provider must not be redeemed at this one. */

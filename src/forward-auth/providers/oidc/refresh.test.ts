@@ -84,3 +84,17 @@ test('refresh() refuses another person, another nonce, and an address that is no
     assert.equal(await change({ email_verified: false }), 'refused');
     assert.equal(await change({ aud: 'another' }), 'refused');
   }));
+
+test('refresh() asks "validate-url" about the new token, as the original does', async () => {
+  let isGood = true;
+  await withProvider(
+    async ({ twin, provider }) => {
+      twin.api = ({ path }) => (path === '/valid' && isGood ? { status: 200, body: {} } : null);
+      const session = await enter(provider, twin);
+      const after = await renewed(provider, session);
+      isGood = false;
+      assert.equal((await provider.refresh(after)).kind, 'refused');
+    },
+    { settings: (twin) => ({ validateUrl: `${twin.issuer}/valid` }) },
+  );
+});
