@@ -87,6 +87,12 @@ export interface SessionStore {
   findSession(key: string): Promise<FoundSession | null>;
   /** At most `limit` trees, newest first. */
   listSignIns(selector: SignInSelector, limit: number): Promise<readonly SignInTree[]>;
+  /** Sign-ins of one person by their keys, at most `limit` behind `after`; "" begins. For whoever goes through all of them. */
+  pageSignIns(
+    person: { readonly provider: string; readonly subject: string },
+    after: string,
+    limit: number,
+  ): Promise<readonly StoredSignIn[]>;
   /** Deletes whole trees and answers every key that died. */
   deleteSignIns(selector: SignInSelector): Promise<readonly string[]>;
   /** Replaces sealed values of sign-ins that still exist. */

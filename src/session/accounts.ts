@@ -4,6 +4,7 @@
  * Holds password hashes, never passwords; one-time links are kept as hashes.
  */
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { canonicaliseName, isGroupName } from './account-name.ts';
 import { isToken, keyOfToken, mintToken } from './token.ts';
 import type { Account, AccountChange, AccountStore } from '../core/account-store.ts';
@@ -117,6 +118,8 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       for (const account of await store.listAccounts()) {
         if (account.disabled) await sessions.revokeByPerson(deps.provider, account.subject);
         else await sessions.refreshPerson(personFrom(deps.provider, account, []));
+        // Visitors are served meanwhile, and their look-ups must not wait for all accounts.
+        await setImmediate();
       }
     },
     async addFirstAdministrator(name = FIRST_ADMINISTRATOR) {

@@ -3,6 +3,7 @@
  * app host hangs on it, so revocation, lifetime and idle time flow through the parent.
  * Tokens leave here once; what is kept is their hash and sealed values.
  */
+import { setImmediate } from 'node:timers/promises';
 import { createCodes } from './codes.ts';
 import { createGrants, sealGrant, type Grants } from './grants.ts';
 import { sealJson, unsealJson } from './seal.ts';
@@ -24,6 +25,8 @@ import type { SealKey } from './seal.ts';
 
 /** Lists are for people to read. */
 const LIST_LIMIT = 10_000;
+/** Some 5 ms of unsealing. */
+const PAGE = 100;
 
 export interface SessionLimits {
   readonly lifetimeMs: number;
@@ -193,23 +196,39 @@ async function renewSignIn(
   return isThere;
 }
 
+/** Page by page: whoever has ten thousand sessions, or a start that looks at all of them, holds up nobody else. */
 async function refreshPerson(deps: SessionsDeps, person: Person, tell: (change: SessionChange) => void): Promise<void> {
-  const { provider, subject } = person;
-  const trees = await deps.store.listSignIns({ by: 'person', provider, subject }, Number.MAX_SAFE_INTEGER);
-  const changes = trees.flatMap((tree) => {
-    const old = personOf(deps, tree.signIn);
-    if (old === null) return [];
+  let after = '';
+  for (;;) {
+    const page = await deps.store.pageSignIns(person, after, PAGE);
+    await refreshAll(deps, page, person, tell);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.key;
+    await setImmediate();
+  }
+}
+
+async function refreshAll(
+  deps: SessionsDeps,
+  signIns: readonly StoredSignIn[],
+  person: Person,
+  tell: (change: SessionChange) => void,
+): Promise<void> {
+  const changes = signIns.flatMap(({ key, value }) => {
+    const old = unsealJson(deps.sealKey, purposeOf(key), value) as Person | undefined;
+    if (old === undefined) return [];
     const fresh = { ...person, amr: old.amr };
-    return isSamePerson(old, fresh) ? [] : [{ tree, person: fresh }];
+    return isSamePerson(old, fresh) ? [] : [{ key, person: fresh }];
   });
   if (changes.length === 0) return;
   await deps.store.replaceValues(
-    changes.map(({ tree: { signIn }, person }) => ({
-      key: signIn.key,
-      value: sealJson(deps.sealKey, purposeOf(signIn.key), person),
-    })),
+    changes.map(({ key, person: fresh }) => ({ key, value: sealJson(deps.sealKey, purposeOf(key), fresh) })),
   );
-  for (const { tree, person } of changes) tell({ kind: 'person', keys: tree.cookies.map((it) => it.key), person });
+  for (const { key, person: fresh } of changes) {
+    const trees = await deps.store.listSignIns({ by: 'cookie', key }, 1);
+    for (const { cookies } of trees) tell({ kind: 'person', keys: cookies.map((it) => it.key), person: fresh });
+  }
 }
 
 /** The session as it may be used now; null where its lifetime or idle time is over, or its value is not ours. */

@@ -139,6 +139,19 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       ]);
     });
 
+    check('pageSignIns() goes through the sign-ins of one person, each once', async (store) => {
+      for (const n of [3, 1, 2]) await store.putSignIn(signIn(`k${n}`), 'h');
+      await store.putSignIn(signIn('k0', { subject: 'bob' }), 'h');
+      await store.putSignIn(signIn('k4', { provider: 'other' }), 'h');
+      const ada = { provider: 'local', subject: 'ada' };
+      const keysAfter = async (after: string): Promise<string[]> =>
+        (await store.pageSignIns(ada, after, 2)).map(({ key }) => key);
+      assert.deepEqual(await keysAfter(''), ['k1', 'k2']);
+      assert.deepEqual(await keysAfter('k2'), ['k3']);
+      assert.deepEqual(await keysAfter('k3'), []);
+      assert.deepEqual((await store.pageSignIns(ada, 'k2', 1))[0], signIn('k3'));
+    });
+
     check('takeCode() gives a code to one of a hundred callers', async (store) => {
       await store.putCode('k', 'v', 2_000);
       const taken = await Promise.all(Array.from({ length: 100 }, () => store.takeCode('k')));

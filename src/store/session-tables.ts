@@ -43,6 +43,9 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
   const find = db.prepare(
     `SELECT c.key AS cookie, c.host, ${SIGN_IN_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
   );
+  const page = db.prepare(
+    `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.provider = ? AND s.subject = ? AND s.key > ? ORDER BY s.key LIMIT ?`,
+  );
   const replaceValue = db.prepare('UPDATE sign_ins SET value = ? WHERE key = ?');
   // A grant that nobody used was put off until somebody does.
   const touch = db.prepare(
@@ -65,6 +68,8 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
         const rows = selections[selector.by].trees.all({ ...bindOf(selector), limit });
         return rows.map((row) => treeOf(row, cookiesOf.all(String(row['key']))));
       }),
+    pageSignIns: ({ provider, subject }, after, limit) =>
+      read(() => page.all(provider, subject, after, limit).map(signInOf)),
     deleteSignIns: (selector) =>
       writer.durable(() => {
         const { keys, remove } = selections[selector.by];

@@ -181,6 +181,28 @@ withRig(
   },
 );
 
+withRig(
+  'refreshPerson() goes through hundreds of sessions and lets others have their turn in between',
+  async ({ sessions, changes }) => {
+    const opened = await Promise.all(Array.from({ length: 250 }, () => sessions.openSignIn(ADA, 'h')));
+    const child = await sessions.openChild(opened[0]?.view.key ?? '', 'app');
+    let turns = 0;
+    let timer = setImmediate(function turn() {
+      turns++;
+      timer = setImmediate(turn);
+    });
+    await sessions.refreshPerson({ ...ADA, groups: ['new'], amr: [] });
+    clearImmediate(timer);
+    assert.ok(turns >= 2, `${turns} turns for three pages`);
+    const told = new Set(changes.flatMap(({ keys }) => keys));
+    assert.deepEqual(told, new Set([...opened.map(({ view }) => view.key), child?.view.key]));
+    for (const { view } of opened) {
+      const answer = await sessions.find(view.key);
+      assert.deepEqual(answer.kind === 'found' && answer.session.person.groups, ['new']);
+    }
+  },
+);
+
 withRig('codes work once, in time, for a value that the store cannot read', async ({ sessions, clock, folder }) => {
   const code = await sessions.mintCode({ host: 'app.example' }, 30_000);
   const db = new DatabaseSync(join(folder, 'postern.db'), { readOnly: true });
