@@ -36,6 +36,7 @@ import { createIdentityHeaders } from './identity-headers.ts';
 import { Listeners } from './listeners.ts';
 import { createLongLived } from './long-lived.ts';
 import { createServe } from './serve.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { SharedCounts } from './shared-counts.ts';
 import { joinSnapshot } from './snapshot-parts.ts';
 import type { SnapshotPart } from './snapshot-parts.ts';
@@ -170,13 +171,12 @@ const transport = new Transport({
   serve: serveConnection,
   counts: new SharedCounts(boot.counts, boot.part),
   onCount: (counter, label) => metrics.count(counter, label),
-  onRefused: (refusal) =>
-    log.warn(
-      { ...refusal, code: refusal.reason === 'no-certificate' ? 'TLS_NO_CERTIFICATE' : 'BAD_REQUEST' },
-      'Connection refused',
-    ),
+  onRefused: (refusal) => refusals.add(refusal, performance.now()),
 });
 
+const refusals = new RefusalLog((line) =>
+  log.warn(line, line.count === undefined ? 'Connection refused' : 'More connections refused'),
+);
 const listeners = new Listeners(transport, boot.inheritedSockets);
 
 // Some exchange is lost, nobody knows which: what runs is answered, and another worker takes over.
@@ -259,7 +259,9 @@ async function retainSliced(hosts: readonly CompiledHost[]): Promise<() => Promi
 }
 
 function tick(): void {
-  longLived.tick(performance.now());
+  const at = performance.now();
+  longLived.tick(at);
+  refusals.tick(at);
   gate.tick();
 }
 
@@ -335,6 +337,7 @@ async function sessionsChanged(changes: Parameters<WorkerMethods['sessionsChange
 async function drain(deadlineMs: number): Promise<void> {
   await transport.drain(deadlineMs);
   await upstreams.close();
+  refusals.flush();
   await Promise.all([accessLog.close(), log.close()]);
 }
 
