@@ -324,6 +324,8 @@ function takeMetrics(): MetricsSnapshot {
   let upstreamConnections = 0;
   for (const stats of upstreams.stats()) upstreamConnections += stats.connections;
   metrics.set('upstreamConnections', upstreamConnections);
+  metrics.set('cachedSessions', gate.cachedSessions);
+  for (const [result, count] of Object.entries(gate.takeLookups())) metrics.count('sessionLookups', result, count);
   const dropped = accessLog.dropped();
   metrics.add('logLinesDropped', dropped - linesDropped);
   linesDropped = dropped;

@@ -75,6 +75,9 @@ export interface Gate {
   /** Call it every 500 ms: expiry of live exchanges, reports of use. */
   tick(): void;
   readonly liveCount: number;
+  /** Sessions that are known here, and what became of look-ups since this was asked last: for metrics. */
+  readonly cachedSessions: number;
+  readonly takeLookups: () => ReturnType<SessionCache['takeLookups']>;
 }
 
 export function createGate(deps: GateDeps): Gate {
@@ -135,6 +138,10 @@ export function createGate(deps: GateDeps): Gate {
     get liveCount() {
       return live.size;
     },
+    get cachedSessions() {
+      return cache.size;
+    },
+    takeLookups: () => cache.takeLookups(),
   };
 }
 

@@ -60,10 +60,22 @@ export class SessionCache<V extends CredentialView = SessionView> {
   readonly #flights = new Map<string, Flight<V>>();
   readonly #identities = new KnownIdentities();
   #epoch = 0;
+  #lookups = { cached: 0, found: 0, absent: 0, unavailable: 0 };
   #lastHeardAt = 0;
 
   constructor(deps: SessionCacheDeps<V>) {
     this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** What became of look-ups since this was asked last. */
+  takeLookups(): Record<'cached' | 'found' | 'absent' | 'unavailable', number> {
+    const taken = this.#lookups;
+    this.#lookups = { cached: 0, found: 0, absent: 0, unavailable: 0 };
+    return taken;
   }
 
   /** Grows when the rules change. */
@@ -78,6 +90,7 @@ export class SessionCache<V extends CredentialView = SessionView> {
     const now = this.#deps.clock.now();
     if (this.#isAlive(entry, now) && !entry.isDoubtful && this.#deps.isConfirmed()) {
       this.#lastHeardAt = now;
+      this.#lookups.cached++;
       if (now - entry.confirmedAt >= RECONFIRM_MS) void this.#lookUp(key);
       return entry;
     }
@@ -149,6 +162,7 @@ export class SessionCache<V extends CredentialView = SessionView> {
   }
 
   #settle(key: string, answer: Answer<V>): CacheAnswer<V> {
+    this.#lookups[answer.kind]++;
     if (answer.kind === 'found') return this.#put(key, answer.session);
     if (answer.kind === 'absent') {
       this.#forget(key);

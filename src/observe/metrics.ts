@@ -108,12 +108,12 @@ export class Metrics {
     cell.seconds += seconds;
   }
 
-  count(counter: CounterName, label: string): void {
+  count(counter: CounterName, label: string, by = 1): void {
     const cells = this.#counters[counter];
     const value = cells.get(label);
-    if (value !== undefined) cells.set(label, value + 1);
-    else if (cells.size < LABELS_MAX) cells.set(label, 1);
-    else cells.set(REST, (cells.get(REST) ?? 0) + 1);
+    if (value !== undefined) cells.set(label, value + by);
+    else if (cells.size < LABELS_MAX) cells.set(label, by);
+    else cells.set(REST, (cells.get(REST) ?? 0) + by);
   }
 
   add(total: TotalName, amount: number): void {
