@@ -14,6 +14,10 @@ import type { Site } from './site.ts';
 /** With a tick of 250 ms every change reaches an open exchange within a second. */
 const SHORT_MS = 200;
 
+const END_EVERY_MS = 100;
+/** Of the tunnels that are left, each time: nearly all are gone within two seconds. */
+const END_SHARE = 0.2;
+
 /** A connection that was handed over after an upgrade. */
 export interface OpenTunnel {
   readonly close: () => void;
@@ -34,6 +38,8 @@ export interface LongLived {
   readonly setTunnel: (context: RequestContext, tunnel: OpenTunnel) => void;
   readonly end: (context: RequestContext) => void;
   readonly tick: (now: number) => void;
+  /** Postern ends: closes tunnels after the grace, those that still come too, not all at once. Clear what it answers. */
+  readonly endTunnels: (graceMs: number) => NodeJS.Timeout;
 }
 
 export function createLongLived(gate: Gate, site: () => Site): LongLived {
@@ -77,6 +83,15 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       if (young.remove(context) && !all.has(context)) return;
       all.get(context)?.live?.end();
       all.delete(context);
+    },
+    endTunnels(graceMs) {
+      const end = performance.now() + graceMs;
+      return setInterval(() => {
+        if (performance.now() < end) return;
+        // Whoever comes back comes at a moment of its own.
+        const open = [...all.values()].filter((entry) => entry.tunnel !== null);
+        for (const { tunnel } of open.slice(0, Math.ceil(open.length * END_SHARE))) tunnel?.close();
+      }, END_EVERY_MS);
     },
     tick(now) {
       const current = site();

@@ -56,6 +56,8 @@ import type { CompiledHost } from '../route/table.ts';
 const HEARTBEAT_MISSED_MS = 1_000;
 const TICK_MS = 250;
 const SLICE_MS = 4;
+/** A WebSocket has no end of its own: at the end it may go on for so long, to bring home what is under way. */
+const TUNNEL_GRACE_MS = 1_000;
 /** Heads and small answers are cut out of it: with 8 KiB a new one was needed every five requests. */
 Buffer.poolSize = 32_768;
 const HOSTS_AT_ONCE = 100;
@@ -337,7 +339,9 @@ async function sessionsChanged(changes: Parameters<WorkerMethods['sessionsChange
 }
 
 async function drain(deadlineMs: number): Promise<void> {
+  const tunnels = longLived.endTunnels(Math.min(TUNNEL_GRACE_MS, deadlineMs));
   await transport.drain(deadlineMs);
+  clearInterval(tunnels);
   await upstreams.close();
   refusals.flush();
   await Promise.all([accessLog.close(), log.close()]);

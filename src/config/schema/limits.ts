@@ -77,7 +77,11 @@ export const globalLimitsShape: z.ZodType<GlobalLimitsInput> = section(
     connections: key(count(), 'Most open connections in all.', { default: 32_768 }),
     http2_streams: key(whole(1, 10_000), 'Most concurrent requests of one HTTP/2 connection.', { default: 128 }),
     handshake_timeout: key(duration(), 'Longest TLS handshake, PROXY header included.', { default: '10s' }),
-    drain: key(duration(), 'How long open requests may go on after SIGTERM.', { default: '30s' }),
+    drain: key(
+      duration(),
+      'How long open requests may go on after SIGTERM. WebSockets and other tunnels have no end of their own: they end after one to five seconds of it, not all at once.',
+      { default: '30s' },
+    ),
     ...routeLimitKeys,
   },
   'a map of limits',

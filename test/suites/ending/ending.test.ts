@@ -132,6 +132,28 @@ hosts:
     session.destroy();
   });
 
+  test('an open WebSocket does not hold it: it ends after a second or two', { timeout: 60_000 }, async () => {
+    const headers = { host: `app.localhost:${postern.https}` };
+    const sockets = Array.from({ length: 20 }, () => {
+      return new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, { ...where(), headers });
+    });
+    await Promise.all(
+      sockets.map((one) => {
+        one.on('error', () => undefined);
+        return new Promise((done) => one.once('message', done));
+      }),
+    );
+    let closed = 0;
+    for (const one of sockets) one.once('close', () => closed++);
+    const begunAt = performance.now();
+    const ended = postern.close('SIGTERM');
+    await sleep(500);
+    assert.equal(closed, 0, 'what is under way may come home');
+    assert.equal(await ended, 0);
+    assert.ok(performance.now() - begunAt < DRAIN_MS - 1_500, 'it did not wait for limits.drain');
+    await until(() => closed === sockets.length, 'all were told');
+  });
+
   test('a request that is never answered holds it no longer than limits.drain', { timeout: 60_000 }, async () => {
     const never = ask('/never').catch((error: unknown) => String(error));
     await until(() => arrived.length === 1, 'the request has arrived');
