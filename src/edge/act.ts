@@ -2,6 +2,7 @@
 import { HeaderBlock } from '../wire/header-block.ts';
 import { limitBody } from './body-limit.ts';
 import { createForwardPlan, templateContext } from './forward-plan.ts';
+import { hopsLeft, sendMethods } from './options.ts';
 import { sendRedirect } from './redirect.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { factsOf, placeOf, routeFor } from './place.ts';
@@ -75,6 +76,15 @@ function redirect(context: RequestContext, route: CompiledRoute, status: number)
 }
 
 function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): void {
+  const hops = hopsLeft(context.exchange);
+  if (hops === 0) {
+    sendMethods(context.exchange);
+    return;
+  }
+  if (hops === 'invalid') {
+    sendError(context, 400, 'BAD_REQUEST');
+    return;
+  }
   const path = route.targetPath(context.exchange.request.path);
   if (path === null) {
     sendError(context, 400, 'BAD_REQUEST');

@@ -8,6 +8,7 @@ import type { Exchange } from '../wire/exchange.ts';
 import { isUpgradeOriginAllowed } from '../gate/origin.ts';
 import type { Gate, Judged } from '../gate/gate.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
+import { sendMethods } from './options.ts';
 import { factsOf } from './place.ts';
 import { needsHttps, redirectToHttps } from './redirect.ts';
 import { askToSignIn, challenge, failWith, sendDenied, sendError } from './refuse.ts';
@@ -74,6 +75,11 @@ function serve(context: RequestContext, deps: ServeDeps): void {
   }
   if (context.scheme === 'https' && deps.isMisdirected(context.exchange)) {
     refuse(context, 421, 'MISDIRECTED');
+    return;
+  }
+  if (request.path === '*') {
+    context.outcome = 'own';
+    sendMethods(context.exchange);
     return;
   }
   const isOwnPath = isSignInHost || (request.path.startsWith(OWN_PATHS) && isBoundary(request.path, OWN_PATHS.length));

@@ -15,6 +15,7 @@ export const FORWARDED_PROTO = 6;
 export const FORWARDED_HOST = 7;
 export const FORWARDED_PORT = 8;
 export const TE = 9;
+export const MAX_FORWARDS = 10;
 
 const SPECIAL: ReadonlyMap<string, number> = new Map([
   ['cookie', COOKIE],
@@ -25,6 +26,7 @@ const SPECIAL: ReadonlyMap<string, number> = new Map([
   ['x-forwarded-host', FORWARDED_HOST],
   ['x-forwarded-port', FORWARDED_PORT],
   ['te', TE],
+  ['max-forwards', MAX_FORWARDS],
 ]);
 
 /** We write these ourselves, they carried a credential for us, or nobody may say them to an app. */
@@ -79,6 +81,7 @@ const NO_ALIAS: ReadonlySet<string> = new Set([
   'content_encoding',
   'upgrade',
   'te',
+  'max_forwards',
   'trailer',
   'keep_alive',
   'proxy_connection',

@@ -14,6 +14,7 @@ import {
   FORWARDED_PORT,
   FORWARDED_PROTO,
   KEEP,
+  MAX_FORWARDS,
   TE,
   VIA,
   verdictOf,
@@ -36,7 +37,9 @@ export interface BuiltFields {
  * that its connection repeats is kept with it, and serves again as long as everything else is the same.
  */
 export function buildRequestFields(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFields | null {
-  const { headers } = exchange.request;
+  const { headers, method } = exchange.request;
+  // Its Max-Forwards counts down (RFC 9110 section 7.6.2), that of other methods does not.
+  if (method === 'OPTIONS') return build(exchange, plan, viaName);
   const kept = headers.isRemembered ? keptFields.get(headers) : undefined;
   const built = kept !== undefined && isSameCase(kept, plan, viaName) ? kept.fields : build(exchange, plan, viaName);
   if (built === null) return null;
@@ -98,6 +101,9 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
       }
       case AUTHORIZATION:
         if (!plan.removeAuthorization) text += `${names[i] as string}: ${value}\r\n`;
+        break;
+      case MAX_FORWARDS:
+        text += `${names[i] as string}: ${request.method === 'OPTIONS' && Number(value) > 0 ? Number(value) - 1 : value}\r\n`;
         break;
       case TE:
         takesTrailers ||= hasToken(value, 'trailers');

@@ -391,6 +391,35 @@ hosts:
     }
   });
 
+  test('OPTIONS * is answered by the gateway, and Max-Forwards counts down to it (RFC 9110 section 7.6.2)', async () => {
+    app.reset();
+    const host = 'Host: app.test\r\n';
+    const star = await sendRaw(postern.http, `OPTIONS * HTTP/1.1\r\n${host}\r\n${GOOD}`);
+    assert.deepEqual(star.statuses, [200, 200]);
+    assert.match(star.text, /^Allow: GET, HEAD, POST/m);
+    const ask = (value: string, method = 'OPTIONS'): string =>
+      `${method} /g HTTP/1.1\r\n${host}Max-Forwards: ${value}\r\n\r\n`;
+    const last = await sendRaw(postern.http, ask('0') + GOOD);
+    assert.deepEqual(last.statuses, [200, 200]);
+    assert.match(last.text, /^Allow: GET, HEAD, POST/m);
+    assert.deepEqual(
+      app.requests.map(({ line }) => line),
+      ['GET /behind HTTP/1.1', 'GET /behind HTTP/1.1'],
+      'neither reached the app',
+    );
+    app.reset();
+    // The same fields again and again, by a method that counts them and one that does not.
+    const all = await sendRaw(postern.http, ask('7') + ask('7', 'GET') + ask('7') + ask('1') + GOOD);
+    assert.deepEqual(all.statuses, [200, 200, 200, 200, 200]);
+    const hops = app.requests.map(({ fields }) => fields.find(([name]) => name === 'Max-Forwards')?.[1]);
+    assert.deepEqual(hops, ['6', '7', '6', '0', undefined]);
+    for (const odd of ['x', '-1', '1, 2', '', '9999999999', '1\r\nMax-Forwards: 2']) {
+      app.reset();
+      assert.deepEqual((await sendRaw(postern.http, ask(odd))).statuses, [400], odd);
+      assert.equal(app.requests.length, 0);
+    }
+  });
+
   test('1.3 Connection may name framing and our fields: neither is lost', async () => {
     app.reset();
     const fields = 'Connection: content-length, host, authorization, x-mine, te\r\nContent-Length: 4\r\nX-Mine: 1\r\n';
