@@ -23,6 +23,10 @@ import { explainRequest } from '../route/explain-request.ts';
 import type { Explanation } from '../route/explain-request.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 
+/** More links than anybody reads. */
+const MOST_APPS = 200;
+const NO_FIELDS = new HeaderBlock();
+
 export interface DeskDeps {
   readonly sessions: Sessions;
   readonly accounts: Accounts;
@@ -63,7 +67,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     links: {
       peek: (secret) => deps.links.peek(secret),
       open: (secret) => deps.links.open(secret),
-      isOpenTo: (facts) => wouldLetIn(deps.prepared().table, facts).kind === 'allow',
+      isOpenTo: (facts) => wouldLetIn(deps.prepared().table, facts),
     },
     accounts,
     factors,
@@ -118,10 +122,19 @@ function explainEntry(table: RoutingTable, facts: EntryFacts): Explanation {
   });
 }
 
-/** For the list of apps: as far as can be told from here. */
-function wouldLetIn(table: RoutingTable, facts: EntryFacts): { readonly kind: string } {
+/** As far as can be told from here. */
+function wouldLetIn(table: RoutingTable, facts: EntryFacts): boolean {
   const explanation = explainEntry(table, facts);
-  return explanation.kind === 'route' ? explanation.decision : { kind: 'deny' };
+  return explanation.kind === 'route' && explanation.decision.kind === 'allow';
+}
+
+/** The same for the list of apps, of a host's first page. Not by an explanation: it is asked of every host. */
+function letsIn(table: RoutingTable, name: string, { person, ip }: Pick<EntryFacts, 'person' | 'ip'>): boolean {
+  const host = table.findHost(name);
+  const route = host === null ? null : table.findRoute(host, '/', 'GET', NO_FIELDS);
+  const request = { method: 'GET', host: name, path: '/', query: '' };
+  const facts = { identity: { kind: 'person', person }, ip, clientCertificate: null, request } as const;
+  return name !== table.signInHost && route?.policy.decide(facts).kind === 'allow';
 }
 
 /** Whether to hand this person on to the app host. */
@@ -161,14 +174,14 @@ function signInProviderOf(table: RoutingTable, host: string, path: string): stri
 /** Exact hosts whose first page this person may open. */
 function appsFor({ document, table }: Prepared, person: EntryFacts['person'], ip: string | null): readonly AppLink[] {
   const suffix = document.listen.publicHttpsPort === 443 ? '' : `:${document.listen.publicHttpsPort}`;
-  return table.hosts.slice(0, 200).flatMap((host) => {
-    if (host.name.includes('*')) return [];
-    const { kind } = wouldLetIn(table, { host: host.name, path: '/', query: '', person, ip });
-    const scheme = host.config.tls.kind === 'off' ? 'http' : 'https';
-    return kind === 'allow'
-      ? [{ name: host.name, url: `${scheme}://${host.name}${scheme === 'https' ? suffix : ''}/` }]
-      : [];
-  });
+  const links: AppLink[] = [];
+  for (const { name, config } of table.hosts) {
+    if (name.includes('*') || !letsIn(table, name, { person, ip })) continue;
+    const scheme = config.tls.kind === 'off' ? 'http' : 'https';
+    links.push({ name, url: `${scheme}://${name}${scheme === 'https' ? suffix : ''}/` });
+    if (links.length === MOST_APPS) break;
+  }
+  return links;
 }
 
 function report(log: Logger, event: SignInEvent): void {
