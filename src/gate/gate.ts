@@ -87,12 +87,7 @@ export function createGate(deps: GateDeps): Gate {
   const onAbsent = (key: string): void => live.closeSessions([key]);
   const cache: SessionCache = new SessionCache({ ...deps, limits: deps.settings, onAbsent });
   const jwts = createHeldJwts(deps.verifyBearer, deps.findToken);
-  const bearers: SessionCache<BearerView> = new SessionCache({
-    ...deps,
-    find: jwts.find,
-    limits: () => ({ staleForMs: deps.settings().staleForMs, idleMs: Number.POSITIVE_INFINITY }),
-    onAbsent,
-  });
+  const bearers = createBearerCache(deps, jwts, onAbsent);
   const serviceVersion = (service: string): string | null => deps.settings().serviceVersion(service);
   const live: LiveRegistry = new LiveRegistry({
     clock,
@@ -143,6 +138,18 @@ export function createGate(deps: GateDeps): Gate {
     },
     takeLookups: () => cache.takeLookups(),
   };
+}
+
+/** No token runs idle. */
+function createBearerCache(
+  deps: GateDeps,
+  { find }: HeldJwts,
+  onAbsent: (key: string) => void,
+): SessionCache<BearerView> {
+  const limits = (): { staleForMs: number; idleMs: number } => {
+    return { staleForMs: deps.settings().staleForMs, idleMs: Number.POSITIVE_INFINITY };
+  };
+  return new SessionCache({ ...deps, find, limits, onAbsent });
 }
 
 function endBearers(bearers: SessionCache<BearerView>, live: LiveRegistry, keys: readonly string[]): void {
