@@ -241,8 +241,11 @@ export const DIALECTS: readonly Dialect[] = [
   INGRESS_NGINX,
 ];
 
-/** nginx with Postern's page in place, which keeps the fragment, and Traefik straight to the page of its own address. */
+/** nginx with Postern's page in place, which keeps the fragment; the others speak HTTP/2 with a browser. */
 export const IN_BROWSER: readonly Dialect[] = [
   nginx('As it stands: the sign-in page in place', { keepsFragment: true }),
   traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
+  caddy('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
+  HAPROXY,
+  envoy(false),
 ];

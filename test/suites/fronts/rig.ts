@@ -38,6 +38,7 @@ export async function startWorld(): Promise<World> {
   execFileSync('openssl', ['req', '-x509', ...of, ...to], { stdio: 'ignore' });
   const app = await startApp();
   const keycloak = await startKeycloak({ signInUrl: 'https://app.example.com', backChannelUrl: 'http://127.0.0.1:9' });
+  await keycloak.addToGroup('carol', 'ops');
   return {
     dir,
     certificate,
