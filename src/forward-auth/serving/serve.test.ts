@@ -9,6 +9,7 @@ test('each endpoint is met by its exact spelling; everything else is of the app'
     ['/oauth2/sign_in?rd=/x', 'sign-in'],
     ['/oauth2/start', 'start'],
     ['/oauth2/callback?code=x&state=y', 'callback'],
+    ['/oauth2/backchannel-logout', 'back-channel'],
     ['/oauth2/sign_out', 'sign-out -'],
     ['/oauth2/static/css/x.css', 'static'],
     ['/', 'ask'],
