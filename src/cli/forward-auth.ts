@@ -82,7 +82,6 @@ async function reload(running: ForwardAuth, load: ServeOptions['load']): Promise
         `${option} ${message}`,
       );
     if (settings === null) log.error({ code: 'CONFIG_INVALID' }, 'Settings were not read again: the old ones stay');
-    else if (running.reload === undefined) log.warn({}, 'Settings are read at start alone: start Postern again');
     else {
       await running.reload(settings);
       log.info({}, 'Settings were read again');

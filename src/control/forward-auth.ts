@@ -5,7 +5,6 @@
  */
 import { systemClock } from '../core/clock.ts';
 import { openKeeper } from '../forward-auth/keepers/open-keeper.ts';
-import { createForwardAuth } from '../forward-auth/serving/forward-auth.ts';
 import { ServingMetrics } from '../forward-auth/serving/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
 import { createUpstreams } from '../upstream/forward.ts';
@@ -14,7 +13,7 @@ import { makeDataFolder } from '../store/data-folder.ts';
 import { openControlSocket } from './control-socket.ts';
 import { openFrontLog } from './front/front-log.ts';
 import { openListeners } from './front/front-listeners.ts';
-import { openPeople } from './front/front-people.ts';
+import { openFrontServing } from './front/front-serving.ts';
 import { createSessionOperations } from './front/session-operations.ts';
 import type { OwnedLogger } from '../core/log.ts';
 import type { ForwardAuthEvents } from '../forward-auth/serving/forward-auth.ts';
@@ -37,7 +36,7 @@ export interface ForwardAuth {
   /** Ports that are listened on, for whoever asked for port 0; null without that listener. */
   readonly ports: OpenFront['ports'];
   /** Serves by these settings from the next request on; listeners and sessions stay. Rejects where it cannot. */
-  readonly reload?: (settings: Settings) => Promise<void>;
+  readonly reload: (settings: Settings) => Promise<void>;
   /** Answers what runs, then ends. */
   readonly close: () => Promise<void>;
 }
@@ -66,9 +65,6 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   const metrics = new ServingMetrics();
   const { keeper, sessions } = await openKeeper(settings, { clock: systemClock, log, dataDir });
   closers.push(() => keeper.close());
-  const people = openPeople({ settings, keeper, sessions, frontLog, metrics });
-  closers.push(() => people.close());
-
   const onDefect = (error: unknown): void => log.error({ code: 'INTERNAL', err: error }, 'Request failed');
   const ticker = new IntervalTicker({ onDefect });
   closers.push(() => ticker.close());
@@ -80,18 +76,19 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   closers.push(() => upstreams.close());
   const nextId = createRequestIds();
   let isEnding = false;
-  const front = createForwardAuth({
-    ...people,
-    settings,
+  const front = openFrontServing(settings, {
     keeper,
+    sessions,
+    frontLog,
+    metrics,
     upstreams,
     clock: systemClock,
     nextRequestId: (said) => acceptRequestId(said) ?? nextId(),
     isEnding: () => isEnding,
     events: createEvents(frontLog, metrics),
   });
-  closers.push(upstreams.retain(front.actions));
-  const live = setInterval(() => front.live.tick(performance.now()), TICK_MS);
+  closers.push(() => front.close());
+  const live = setInterval(() => front.tick(performance.now()), TICK_MS);
   closers.push(() => clearInterval(live));
   if (dataDir !== null) {
     // With sessions in Redis or in cookies nobody has made it yet.
@@ -105,6 +102,7 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   return {
     log,
     ports: open.ports,
+    reload: async (next) => front.replace(next),
     async close() {
       isEnding = true;
       await closeAll(closers);

@@ -15,7 +15,8 @@ ${count('honoured')} do what they do there, ${count('without-effect')} are taken
 knows is an error, a variable a warning, and an error where it looks like a rule about who may enter.
 
 Flags go before variables, variables before the file. A list is a flag that is repeated, or items parted by commas (as CSV in flags, so that quotes around an item are no part of it; without quotes in variables),
-or an array of the file. Durations are Go's: \`168h\`, \`15m\`, \`1h30m\`. \`--env-file FILE\` reads variables as systemd does. Files of secrets are read again when they change; SIGHUP reads everything again.
+or an array of the file. Durations are Go's: \`168h\`, \`15m\`, \`1h30m\`. \`--env-file FILE\` reads variables as systemd does. Files of secrets are read again when they change; SIGHUP reads everything again,
+and the new settings count from the next request on, for open WebSockets and streams too; bad ones change nothing. Addresses, cookies, the session store, logs and another provider take a restart: a line of the log says so.
 
 `;
   for (const [group, title] of Object.entries(OPTION_GROUPS)) {
