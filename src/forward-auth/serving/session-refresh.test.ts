@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { PosternError } from '../../core/errors.ts';
 import { ALICE, startServing, type RigOptions, type ServingRig } from './_rig.ts';
+import { createSessionRefresh } from './session-refresh.ts';
 import type { AuthSession } from '../auth-session.ts';
-import type { AuthProvider, ProviderAnswer } from '../ports.ts';
+import type { AuthProvider, ProviderAnswer, SessionKeeper } from '../ports.ts';
 import type { StoreSettings } from '../settings.ts';
+import type { ServedRequest } from './served-request.ts';
 
 const HOUR = 3_600_000;
 
@@ -171,4 +174,23 @@ test('a store that fails while a session is renewed lets nobody in and signs nob
   assert.equal(away.status, 503);
   assert.equal(away.headers['set-cookie'], undefined);
   isAway = false;
+});
+
+test('a store that goes away before the lock is had is unavailable; another failure is a defect', async () => {
+  const refreshWith = (error: Error): ReturnType<typeof createSessionRefresh> => {
+    const failing = async (): Promise<never> => {
+      throw error;
+    };
+    return createSessionRefresh({
+      keeper: { once: failing } as unknown as SessionKeeper,
+      provider: { refresh: () => assert.fail('asked'), validate: () => assert.fail('asked') },
+      clock: { now: () => HOUR },
+      refreshMs: 1,
+      onOutcome: () => assert.fail('told'),
+    });
+  };
+  const found = { kind: 'found', session: ALICE, handle: 'h' } as const;
+  const away = refreshWith(new PosternError('STORE_UNAVAILABLE', 'Cannot reach Redis'));
+  assert.deepEqual(await away.run({} as ServedRequest, found), { kind: 'unavailable' });
+  await assert.rejects(refreshWith(new Error('a defect')).run({} as ServedRequest, found), /a defect/);
 });

@@ -67,12 +67,20 @@ export function createSessionRefresh(deps: SessionRefreshDeps): SessionRefresh {
       return clock.now() >= (postponed.get(handle) ?? 0);
     },
     run: (request, found) =>
-      keeper.once(found.handle, async () => {
-        const refreshed = await renew(deps, request, found, isOld);
-        if (refreshed.kind === 'session' && isOld(refreshed.session)) postpone(refreshed);
-        return refreshed;
-      }),
+      keeper
+        .once(found.handle, async () => {
+          const refreshed = await renew(deps, request, found, isOld);
+          if (refreshed.kind === 'session' && isOld(refreshed.session)) postpone(refreshed);
+          return refreshed;
+        })
+        .catch(unavailableWithoutStore),
   };
+}
+
+/** A store that went away when the lock was asked for. */
+function unavailableWithoutStore(error: unknown): Refreshed {
+  if (error instanceof PosternError && error.code === 'STORE_UNAVAILABLE') return { kind: 'unavailable' };
+  throw error;
 }
 
 type IsOld = (session: AuthSession) => boolean;
