@@ -419,6 +419,6 @@ const BASE: DeepPartial<Settings> = {
     csrfSameSite: '',
   },
   htpasswd: null,
-  provider: { loginParameters: [], backendLogoutUrl: null },
+  provider: { loginParameters: [], backendLogoutUrl: null, loginUrl: null, profileUrl: null, oidc: { issuer: null } },
   pages: { templatesFolder: null, logo: null, banner: null, footer: null, showsDebug: false },
 };

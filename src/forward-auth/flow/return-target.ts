@@ -8,6 +8,9 @@ import type { FlowEvent } from './deps.ts';
 import type { DomainList } from './domain-list.ts';
 import { safeTarget } from './redirect-target.ts';
 
+/** Of an address that nobody is sent to, in the log. */
+const MAX_SHOWN = 300;
+
 export interface TargetRules {
   readonly prefix: string;
   readonly whitelist: DomainList;
@@ -21,7 +24,7 @@ export function returnTarget(rules: TargetRules, request: FrontRequest, rd: stri
     if (text === undefined || text === '') continue;
     const target = safeTarget(text, { whitelist: rules.whitelist, own });
     if (target !== null) return target;
-    rules.report({ kind: 'redirect-refused', request, source, target: text });
+    rules.report({ kind: 'redirect-refused', request, source, target: text.slice(0, MAX_SHOWN) });
   }
   return '/';
 }

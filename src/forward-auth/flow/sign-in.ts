@@ -63,9 +63,12 @@ async function checkForm(context: FlowContext, request: FrontRequest, passwords:
     const remedy = 'let the front proxy pass Host and X-Forwarded-Proto as the browser has them';
     return sendProblem(context, request, { status: 403, words: 'foreign-form', cause, remedy, redirect });
   }
-  const user = form.fields.get('username') ?? '';
+  // Longer ones are nobody's, and go neither to the log nor back to the page.
+  const user = (form.fields.get('username') ?? '').slice(0, MAX_USER);
   await checkPassword(context, { request, redirect, user, password: form.fields.get('password') ?? '', passwords });
 }
+
+const MAX_USER = 256;
 
 interface Attempt {
   readonly request: FrontRequest;

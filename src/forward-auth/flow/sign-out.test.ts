@@ -41,6 +41,24 @@ test('signOut() hands the id token to no host that is not whitelisted', async ()
   assert.equal(out.location, '/');
 });
 
+test('signOut() hands the id token to the provider and to hosts named one by one, not to all below a domain', async () => {
+  const tokenAt = async (whitelist: string, host: string, provider = {}): Promise<string | null> => {
+    const rig = createRig({ settings: { redirects: { whitelist: [whitelist] }, provider } });
+    const browser = rig.browser();
+    await browser.signIn(`${APP}/oauth2/start`);
+    const rd = encodeURIComponent(`https://${host}/out?a=1&t={id_token}`);
+    return (await browser.open(`${APP}/oauth2/sign_out?rd=${rd}`)).location;
+  };
+  const withToken = (host: string): string => `https://${host}/out?a=1&t=id-alice`;
+  assert.equal(await tokenAt('wiki.example.com', 'wiki.example.com'), withToken('wiki.example.com'));
+  assert.equal(await tokenAt('.example.net', 'id.example.net'), withToken('id.example.net'), 'where people sign in');
+  assert.equal(await tokenAt('.example.com', 'app.example.com'), withToken('app.example.com'), 'the own host');
+  const issuer = { oidc: { issuer: 'https://issuer.example.org/realms/x' } };
+  assert.equal(await tokenAt('*.example.org', 'issuer.example.org', issuer), withToken('issuer.example.org'));
+  assert.equal(await tokenAt('.example.com', 'evil.example.com'), 'https://evil.example.com/out?a=1');
+  assert.equal(await tokenAt('*.example.com:*', 'evil.example.com:8443'), 'https://evil.example.com:8443/out?a=1');
+});
+
 test('signOut() without a session answers as always, without the placeholder', async () => {
   const rig = createRig({ settings: { redirects: { whitelist: ['id.example.net'] } } });
   const out = await rig

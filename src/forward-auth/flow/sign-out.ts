@@ -8,6 +8,7 @@ import { sendRedirect } from './answer.ts';
 import { placeOf, targetOf, type FlowContext } from './context.ts';
 import { readForm } from './form.ts';
 import { sendProblem } from './problems.ts';
+import { mayTakeIdToken } from './token-hosts.ts';
 
 const PLACEHOLDER = '{id_token}';
 
@@ -24,7 +25,8 @@ export async function signOut(context: FlowContext, request: FrontRequest, sessi
   const idToken = session?.idToken ?? '';
   await tellProvider(context, request, idToken);
   context.report({ kind: 'signed-out', request, session });
-  sendRedirect(request, withIdToken(redirect, idToken), cookies);
+  const isTaken = hasPlaceholder(redirect) && idToken !== '' && (await mayTakeIdToken(context, request, redirect));
+  sendRedirect(request, withIdToken(redirect, isTaken ? idToken : ''), cookies);
 }
 
 /**
@@ -34,6 +36,10 @@ export async function signOut(context: FlowContext, request: FrontRequest, sessi
 function isForeignSubresource(request: FrontRequest): boolean {
   const { headers } = request.exchange.request;
   return headers.get('sec-fetch-site') === 'cross-site' && headers.get('sec-fetch-mode') === 'no-cors';
+}
+
+function hasPlaceholder(redirect: string): boolean {
+  return /(?:\{|%7B)id_token(?:\}|%7D)/i.test(redirect);
 }
 
 /** Without a token the parameter that would hold it is left out: a provider takes no literal "{id_token}". */
