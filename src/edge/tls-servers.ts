@@ -227,7 +227,11 @@ export class TlsServers {
     // Without a server object, errors of the record layer come by this event only.
     socket.on('_tlsError', () => socket.destroy());
     socket.once('error', () => undefined);
-    socket.once('secure', () => done({ socket, protocol: protocolOf(socket), clientCertificate: null }));
+    socket.once('secure', () => {
+      done({ socket, protocol: protocolOf(socket), clientCertificate: null });
+      // On a socket that no tls.Server made, node:http2 waits for this before it reads anything.
+      socket.emit('secureConnect');
+    });
   }
 }
 

@@ -105,3 +105,9 @@ test('drain() ends both codecs in order', async () => {
   await drained;
   assert.ok(performance.now() - before < 2_000);
 });
+
+test('HTTP/2 is answered to a client that names no host, as browsers do for https://192.0.2.1/', async (t) => {
+  const rig = await openRig({ tls: true, serve, hosts: new Map([[null, { pair: app }]]) });
+  t.after(() => rig.close());
+  assert.match(await post2(`https://127.0.0.1:${rig.port}`, Buffer.from('body')), /^2 \/up/);
+});
