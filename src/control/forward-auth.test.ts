@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect as http2Connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -161,6 +162,32 @@ test('startForwardAuth() serves one certificate for every name, and a new one wh
     [served] = await pingOverTls(port, 'other.example');
   }
   assert.equal(served, 'DNS:second.test');
+});
+
+test('startForwardAuth() speaks HTTP/2 over TLS', async (t) => {
+  const pair = makeCertificate('/CN=app.test', 'DNS:app.test');
+  const inline = (text: string): { read: () => Buffer } => ({ read: () => Buffer.from(text) });
+  const tls = {
+    certificateFile: '',
+    keyFile: '',
+    certificate: inline(pair.cert),
+    key: inline(pair.key),
+    minVersion: 'TLSv1.3',
+    ciphers: [],
+  } as const;
+  const { running, url } = await startRig(t, { server: { http: '127.0.0.1:0', https: '127.0.0.1:0', tls } });
+  const cookie = await signIn(url);
+  const session = http2Connect(`https://127.0.0.1:${running.ports.https}`, { rejectUnauthorized: false });
+  t.after(() => session.destroy());
+  const statusOf = (headers: Record<string, string>): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': '/oauth2/auth', ':authority': 'app.test', ...headers });
+      stream.on('response', (fields) => resolve([fields[':status'], fields['gap-auth']]));
+      stream.on('error', reject);
+      stream.resume().end();
+    });
+  assert.deepEqual(await statusOf({}), [401, undefined]);
+  assert.deepEqual(await statusOf({ cookie }), [202, 'alice']);
 });
 
 test('startForwardAuth() counts requests under the original’s names, on a listener of their own', async (t) => {

@@ -43,7 +43,8 @@ export interface ForwardAuth {
 
 type Closers = (() => unknown)[];
 
-const DRAIN_MS = 20_000;
+/** `docker stop` kills after ten seconds. */
+const DRAIN_MS = 8_000;
 const TICK_MS = 250;
 
 /** Rejects with one PosternError where something is in the way; then nothing is left open. */

@@ -13,6 +13,9 @@ import type { AuthSession } from '../auth-session.ts';
 import type { HeaderInjection, Settings } from '../settings.ts';
 import type { Field } from './claim-headers.ts';
 
+/** What only we say of a visitor, whatever the settings inject. */
+const OURS = ['Gap-Auth', 'Gap-Signature'];
+
 export interface AppHeaders {
   readonly strip: StripList | null;
   readonly requestFields: (session: AuthSession | null, headers: HeaderBlock) => readonly Field[];
@@ -28,7 +31,7 @@ export function createAppHeaders(
   const fields = perSession(requestHeaders, now, (session) => claimFields(requestHeaders, session));
   const edits = perSession(responseHeaders, now, (session) => editsOf(acceptedFields(responseHeaders, session)));
   return {
-    strip: createStripList(stripped.map(({ name }) => name)),
+    strip: createStripList([...stripped.map(({ name }) => name), ...OURS]),
     requestFields: (session, headers) =>
       kept.length === 0 ? fields(session) : withRequestValues(fields(session), kept, headers),
     responseEdits: edits,

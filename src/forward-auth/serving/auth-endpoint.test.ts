@@ -162,3 +162,21 @@ test('CVE-2026-25748: cookies that are damaged never count', async (t) => {
   }
   assert.equal((await rig.ask('/oauth2/auth', { headers: [`Cookie: ${good}`] })).status, 202);
 });
+
+test('CVE-2026-33544: answers of many people at once are never swapped', async (t) => {
+  const rig = await startServing(t, { settings: { responseHeaders: [claim('X-Auth-Request-User', 'user')] } });
+  const names = Array.from({ length: 100 }, (_, at) => `person-${at}`);
+  const cookies = await Promise.all(
+    names.map((user) => rig.signIn({ ...ALICE, user, email: `${user}@example.com`, groups: [user] })),
+  );
+  const rounds = [...names.entries(), ...names.entries()];
+  await Promise.all(
+    rounds.map(async ([at, name]) => {
+      const headers = [cookies[at] as string];
+      const answer = await rig.ask(`/oauth2/auth?allowed_groups=${name}`, { headers });
+      assert.deepEqual([answer.status, answer.headers['x-auth-request-user']], [202, [name]]);
+      const other = await rig.ask(`/oauth2/auth?allowed_groups=person-${(at + 1) % 100}`, { headers });
+      assert.equal(other.status, 403);
+    }),
+  );
+});
