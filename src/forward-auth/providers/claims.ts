@@ -2,8 +2,7 @@
  * Reads claims as oauth2-proxy does: a name is first the name of one claim, then a way down with dots; what
  * the ID token does not have, the profile may. What has several forms (one, a list, objects) is made texts.
  */
-
-export type Claims = Readonly<Record<string, unknown>>;
+import { isMap, isUsable, type Claims } from '../../sign-in/oauth/json.ts';
 
 export interface ClaimReader {
   /** Undefined where nobody has it. Asks the profile only if it must, and then once. */
@@ -11,13 +10,6 @@ export interface ClaimReader {
 }
 
 const MAX_NAMES = 2_000;
-const MAX_LENGTH = 1_024;
-/** Nothing that ends a header or hides in a log. */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-
-export function isMap(value: unknown): value is Claims {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 export function createClaimReader(own: Claims, profile: () => Promise<Claims>): ClaimReader {
   let asked: Promise<Claims> | null = null;
@@ -43,14 +35,6 @@ export function claimAt(claims: Claims, path: string): unknown {
   return at ?? undefined;
 }
 
-/** One text; a list counts if it holds a single one (an `emails` claim), never as several. */
-export function textOf(value: unknown): string | null {
-  const one: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
-  if (typeof one !== 'string' && typeof one !== 'number') return null;
-  const text = String(one);
-  return isUsable(text) ? text : null;
-}
-
 /** Texts of a list or of one value; what is no text becomes JSON, as Go writes it. */
 export function textsOf(value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
@@ -60,10 +44,6 @@ export function textsOf(value: unknown): readonly string[] {
     if (texts.size < MAX_NAMES && isUsable(text)) texts.add(text);
   }
   return [...texts];
-}
-
-export function isUsable(text: string): boolean {
-  return text !== '' && text.length <= MAX_LENGTH && !CONTROL.test(text);
 }
 
 /** Go's strconv.ParseBool; whatever is neither is false. */

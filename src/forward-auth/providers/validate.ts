@@ -2,7 +2,7 @@
 import type { ProviderHttp } from '../../sign-in/provider-http.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { ProviderSettings } from '../settings.ts';
-import { Outage, Refusal } from './failures.ts';
+import { Outage, Refusal } from '../../sign-in/oauth/failures.ts';
 
 export interface ValidationParts {
   readonly settings: Pick<ProviderSettings, 'validateUrl'>;

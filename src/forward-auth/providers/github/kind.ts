@@ -4,9 +4,9 @@
  */
 import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
 import { createGithubApi, GithubError, type GithubApi } from '../../../sign-in/github/api.ts';
-import { isMap, isUsable } from '../claims.ts';
-import { NotAdmitted, Outage, Refusal } from '../failures.ts';
-import { askApi } from '../http.ts';
+import { isMap, isUsable } from '../../../sign-in/oauth/json.ts';
+import { NotAdmitted, Outage, Refusal } from '../../../sign-in/oauth/failures.ts';
+import { askApi } from '../../../sign-in/oauth/api.ts';
 import type { Persona } from '../oidc/session.ts';
 import type { Inquiry, PlainKind } from '../plain/kind.ts';
 import { refusalOf, type GithubSettings } from './restrictions.ts';

@@ -3,7 +3,7 @@
  * of it or of any, and people by name, who need neither.
  */
 import type { ProviderSettings } from '../../settings.ts';
-import { NotAdmitted, type Refusal } from '../failures.ts';
+import { NotAdmitted, type Refusal } from '../../../sign-in/oauth/failures.ts';
 
 export type GithubSettings = ProviderSettings['github'];
 

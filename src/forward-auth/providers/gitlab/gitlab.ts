@@ -4,9 +4,10 @@
  */
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { isMap, isTrue, textOf, textsOf } from '../claims.ts';
-import { NotAdmitted, Refusal } from '../failures.ts';
-import { askApi, askApiFor } from '../http.ts';
+import { isTrue, textsOf } from '../claims.ts';
+import { isMap, textOf } from '../../../sign-in/oauth/json.ts';
+import { NotAdmitted, Refusal } from '../../../sign-in/oauth/failures.ts';
+import { askApi, askApiFor } from '../../../sign-in/oauth/api.ts';
 import type { Metadata } from '../oidc/metadata.ts';
 import type { Enrichment, OidcKind } from '../oidc/parts.ts';
 

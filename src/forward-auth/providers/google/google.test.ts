@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ProviderSettings } from '../../settings.ts';
 import { depart, enter, providerSettings, signIn, withProvider, type ProviderRig } from '../_rig.ts';
-import { ACCOUNT, ADMIN, keyFile, SCOPE, Workspace } from './_workspace.ts';
+import { ACCOUNT, ADMIN, keyFile, SCOPE, Workspace } from '../../../sign-in/google/_workspace.ts';
 import { googleKind } from './kind.ts';
 
 type GoogleRig = ProviderRig & { readonly workspace: Workspace };

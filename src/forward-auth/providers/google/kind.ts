@@ -4,12 +4,14 @@
  */
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { isTrue, type Claims } from '../claims.ts';
-import { explainFailure, NotAdmitted, Refusal } from '../failures.ts';
+import { isTrue } from '../claims.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
+import { explainFailure } from '../failures.ts';
+import { NotAdmitted, Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Metadata } from '../oidc/metadata.ts';
 import type { Enrichment, OidcKind, OidcParts } from '../oidc/parts.ts';
-import { actAsAdministrator, GOOGLE_ADDRESSES, type GoogleAddresses } from './credentials.ts';
-import { createDirectory, type Directory } from './directory.ts';
+import { actAsAdministrator, GOOGLE_ADDRESSES, type GoogleAddresses } from '../../../sign-in/google/credentials.ts';
+import { createDirectory, type Directory } from '../../../sign-in/google/directory.ts';
 
 /** Google writes either. */
 const ISSUERS: ReadonlySet<unknown> = new Set(['https://accounts.google.com', 'accounts.google.com']);

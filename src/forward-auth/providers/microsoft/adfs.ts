@@ -1,7 +1,8 @@
 /** Active Directory Federation Services: the address may be the UPN, and the state is escaped twice, or it loses its query. */
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { createClaimReader, textOf } from '../claims.ts';
+import { createClaimReader } from '../claims.ts';
+import { textOf } from '../../../sign-in/oauth/json.ts';
 import type { Enrichment, OidcKind } from '../oidc/parts.ts';
 import { readProfile } from '../oidc/userinfo.ts';
 

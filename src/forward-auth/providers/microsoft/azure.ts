@@ -6,9 +6,10 @@ import { readOverage } from '../../../sign-in/oidc/overage.ts';
 import { isOverage } from '../../../sign-in/oidc/person.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { textOf, textsOf, type Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
-import { askApiFor } from '../http.ts';
+import { textsOf } from '../claims.ts';
+import { textOf, type Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
+import { askApiFor } from '../../../sign-in/oauth/api.ts';
 import type { Metadata } from '../oidc/metadata.ts';
 import type { Enrichment, OidcKind } from '../oidc/parts.ts';
 

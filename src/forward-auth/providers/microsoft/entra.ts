@@ -8,12 +8,13 @@ import { isOverage } from '../../../sign-in/oidc/person.ts';
 import { readOverage } from '../../../sign-in/oidc/overage.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { textsOf, type Claims } from '../claims.ts';
+import { textsOf } from '../claims.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
 import type { AuthProviderDeps } from '../deps.ts';
-import { NotAdmitted, Outage, Refusal } from '../failures.ts';
+import { NotAdmitted, Outage, Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Metadata } from '../oidc/metadata.ts';
 import type { Enrichment, OidcKind } from '../oidc/parts.ts';
-import { assertionAuth, type ClientAuth } from '../token-endpoint.ts';
+import { assertionAuth, type ClientAuth } from '../../../sign-in/oauth/token-endpoint.ts';
 
 const TENANT = '{tenantid}';
 const GRAPH = 'https://graph.microsoft.com/v1.0/me/transitiveMemberOf';

@@ -1,8 +1,9 @@
 /** A session for one request, of a JWT that a machine brought: an ID token or access token for this client. */
 import type { Clock } from '../../../core/clock.ts';
 import type { AuthSession } from '../../auth-session.ts';
-import { createClaimReader, type Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
+import { createClaimReader } from '../claims.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { OidcParts } from './parts.ts';
 import { readPersona, sessionOf, type Persona } from './session.ts';
 import { verifyToken } from './verify.ts';

@@ -1,6 +1,7 @@
 /** cidaas: groups with roles in them, made flat as `group:role`, and its own roles as `cidaas:role`. */
 import type { AuthSession } from '../../auth-session.ts';
-import { claimAt, isMap, isUsable, textOf, type Claims } from '../claims.ts';
+import { claimAt } from '../claims.ts';
+import { isMap, isUsable, textOf, type Claims } from '../../../sign-in/oauth/json.ts';
 import type { Enrichment, OidcKind } from './parts.ts';
 import { readProfile } from './userinfo.ts';
 

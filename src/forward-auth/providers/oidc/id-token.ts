@@ -7,8 +7,9 @@ import { readFileSync } from 'node:fs';
 import { errors, jwtVerify, type JSONWebKeySet } from 'jose';
 import type { Clock } from '../../../core/clock.ts';
 import { createProviderKeys, type ProviderKeys } from '../../../sign-in/oidc/keys.ts';
-import { claimAt, isUsable, type Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
+import { claimAt } from '../claims.ts';
+import { isUsable, type Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 
 /** Between the provider's clock and ours. */
 export const CLOCK_TOLERANCE_MS = 60_000;

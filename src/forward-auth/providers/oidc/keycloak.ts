@@ -3,8 +3,8 @@
  * a client. They are read only of a token that this realm signed, for this client and person.
  */
 import type { AuthSession } from '../../auth-session.ts';
-import { isMap, isUsable, type Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
+import { isMap, isUsable, type Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Enrichment, OidcKind, OidcParts } from './parts.ts';
 import type { Metadata } from './metadata.ts';
 

@@ -6,10 +6,11 @@ import { createPrivateKey, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { isTrue, textOf } from '../claims.ts';
+import { isTrue } from '../claims.ts';
+import { textOf } from '../../../sign-in/oauth/json.ts';
 import type { AuthProviderDeps } from '../deps.ts';
-import { NotAdmitted, Refusal } from '../failures.ts';
-import { assertionAuth, type ClientAuth } from '../token-endpoint.ts';
+import { NotAdmitted, Refusal } from '../../../sign-in/oauth/failures.ts';
+import { assertionAuth, type ClientAuth } from '../../../sign-in/oauth/token-endpoint.ts';
 import type { Enrichment, OidcKind } from './parts.ts';
 import { readProfile } from './userinfo.ts';
 

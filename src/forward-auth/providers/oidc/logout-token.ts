@@ -3,8 +3,8 @@
  * no nonce, a subject or a session. An ID token is no logout token. That one counts once is the caller's part.
  */
 import type { LogoutCall } from '../../ports.ts';
-import type { Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 import { CLOCK_TOLERANCE_MS } from './id-token.ts';
 import type { OidcParts } from './parts.ts';
 

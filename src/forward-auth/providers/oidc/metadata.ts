@@ -5,8 +5,8 @@
 import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
 import { SIGNING_ALGORITHMS } from '../../../sign-in/oidc/keys.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { isMap, type Claims } from '../claims.ts';
-import { Outage, Refusal } from '../failures.ts';
+import { isMap, type Claims } from '../../../sign-in/oauth/json.ts';
+import { Outage, Refusal } from '../../../sign-in/oauth/failures.ts';
 
 export interface Metadata {
   readonly issuer: string;

@@ -3,9 +3,9 @@ import type { Kept } from '../../../sign-in/oidc/kept.ts';
 import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import type { Claims } from '../claims.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
 import type { AuthProviderDeps } from '../deps.ts';
-import type { ClientAuth, TokenEndpoint } from '../token-endpoint.ts';
+import type { ClientAuth, TokenEndpoint } from '../../../sign-in/oauth/token-endpoint.ts';
 import type { VerifyJwt } from './id-token.ts';
 import type { Metadata } from './metadata.ts';
 

@@ -7,13 +7,21 @@ import { createKept } from '../../../sign-in/oidc/kept.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { AuthProvider, LoginWish, RedeemWish } from '../../ports.ts';
 import type { LoginParameter, ProviderSettings } from '../../settings.ts';
-import { createClaimReader, isUsable, type Claims } from '../claims.ts';
+import { createClaimReader } from '../claims.ts';
+import { isUsable, type Claims } from '../../../sign-in/oauth/json.ts';
 import type { AuthProviderDeps } from '../deps.ts';
 import { groupSet, isAllowed } from '../groups.ts';
-import { answerOf, explainCallbackError, explainFailure, Refusal } from '../failures.ts';
+import { answerOf, explainCallbackError, explainFailure } from '../failures.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 import { httpFor } from '../http.ts';
 import { buildLoginUrl } from '../login-url.ts';
-import { basicAuth, createTokenEndpoint, noAuth, postAuth, type ClientAuth } from '../token-endpoint.ts';
+import {
+  basicAuth,
+  createTokenEndpoint,
+  noAuth,
+  postAuth,
+  type ClientAuth,
+} from '../../../sign-in/oauth/token-endpoint.ts';
 import { validateToken } from '../validate.ts';
 import { createBearerDesk } from '../bearer.ts';
 import { bearerOf } from './bearer-session.ts';

@@ -5,9 +5,10 @@
  */
 import { decodeJwt } from 'jose';
 import type { AuthSession } from '../../auth-session.ts';
-import { createClaimReader, type Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
-import type { TokenSet } from '../token-endpoint.ts';
+import { createClaimReader } from '../claims.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
+import type { TokenSet } from '../../../sign-in/oauth/token-endpoint.ts';
 import type { Metadata } from './metadata.ts';
 import type { OidcParts } from './parts.ts';
 import { readPersona, sessionOf } from './session.ts';

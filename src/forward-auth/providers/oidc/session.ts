@@ -2,9 +2,10 @@
 import type { Clock } from '../../../core/clock.ts';
 import { NO_SESSION, type AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { isTrue, textOf, textsOf, type ClaimReader } from '../claims.ts';
-import { NotAdmitted, Refusal } from '../failures.ts';
-import type { TokenSet } from '../token-endpoint.ts';
+import { isTrue, textsOf, type ClaimReader } from '../claims.ts';
+import { textOf } from '../../../sign-in/oauth/json.ts';
+import { NotAdmitted, Refusal } from '../../../sign-in/oauth/failures.ts';
+import type { TokenSet } from '../../../sign-in/oauth/token-endpoint.ts';
 
 /** What the claims say; tokens and times come beside them. */
 export type Persona = Pick<AuthSession, 'user' | 'email' | 'groups' | 'preferredUsername' | 'claims'>;

@@ -2,8 +2,8 @@
  * What the profile address says (OpenID Connect Core section 5.3): JSON, or a JWT signed by the provider. It
  * counts only for the person of the ID token.
  */
-import { isMap, type Claims } from '../claims.ts';
-import { Outage, Refusal } from '../failures.ts';
+import { isMap, type Claims } from '../../../sign-in/oauth/json.ts';
+import { Outage, Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Metadata } from './metadata.ts';
 import type { OidcParts } from './parts.ts';
 

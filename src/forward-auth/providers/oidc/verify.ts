@@ -1,6 +1,6 @@
 /** An ID token that this client asked for: of the issuer, for this client, by the party that this client is. */
-import type { Claims } from '../claims.ts';
-import { Refusal } from '../failures.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Metadata } from './metadata.ts';
 import type { OidcParts } from './parts.ts';
 

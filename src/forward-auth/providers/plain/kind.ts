@@ -2,9 +2,9 @@
 import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import type { Claims } from '../claims.ts';
+import type { Claims } from '../../../sign-in/oauth/json.ts';
 import type { Persona } from '../oidc/session.ts';
-import type { ApiRequest } from '../http.ts';
+import type { ApiRequest } from '../../../sign-in/oauth/api.ts';
 
 export interface PlainUrls {
   readonly login: string;

@@ -2,8 +2,9 @@
  * Providers with an API of their own, each as what differs: addresses, scope, and where its answers say who
  * somebody is. Where oauth2-proxy leaves the user empty, so does this: the address names the person.
  */
-import { claimAt, isTrue, isUsable, textOf, textsOf, type Claims } from '../claims.ts';
-import { NotAdmitted, Refusal } from '../failures.ts';
+import { claimAt, isTrue, textsOf } from '../claims.ts';
+import { isUsable, textOf, type Claims } from '../../../sign-in/oauth/json.ts';
+import { NotAdmitted, Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Persona } from '../oidc/session.ts';
 import type { Inquiry, PlainKind } from './kind.ts';
 

@@ -5,15 +5,23 @@
 import type { AuthSession } from '../../auth-session.ts';
 import type { AuthProvider, LoginWish, RedeemWish } from '../../ports.ts';
 import type { ProviderSettings } from '../../settings.ts';
-import { isUsable } from '../claims.ts';
+import { isUsable } from '../../../sign-in/oauth/json.ts';
 import { createBearerDesk } from '../bearer.ts';
 import type { AuthProviderDeps } from '../deps.ts';
-import { answerOf, explainCallbackError, Refusal } from '../failures.ts';
+import { answerOf, explainCallbackError } from '../failures.ts';
+import { Refusal } from '../../../sign-in/oauth/failures.ts';
 import { groupSet, isAllowed } from '../groups.ts';
-import { askApiFor, httpFor } from '../http.ts';
+import { httpFor } from '../http.ts';
+import { askApiFor } from '../../../sign-in/oauth/api.ts';
 import { buildLoginUrl } from '../login-url.ts';
 import { sessionOf, type Persona } from '../oidc/session.ts';
-import { createTokenEndpoint, noAuth, postAuth, type TokenEndpoint, type ClientAuth } from '../token-endpoint.ts';
+import {
+  createTokenEndpoint,
+  noAuth,
+  postAuth,
+  type TokenEndpoint,
+  type ClientAuth,
+} from '../../../sign-in/oauth/token-endpoint.ts';
 import { validateToken } from '../validate.ts';
 import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
 import type { Inquiry, PlainKind, PlainUrls } from './kind.ts';

@@ -2,11 +2,11 @@
  * Google's Directory API (Admin SDK): whether somebody is in a group, nested groups included, which groups
  * somebody is in, and the organisation's own id of a person.
  */
-import type { Clock } from '../../../core/clock.ts';
-import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
-import { isMap, textOf, type Claims } from '../claims.ts';
-import { OAuthError, Outage, Refusal } from '../failures.ts';
-import { askApi } from '../http.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { ProviderHttp } from '../provider-http.ts';
+import { isMap, textOf, type Claims } from '../oauth/json.ts';
+import { OAuthError, Outage, Refusal } from '../oauth/failures.ts';
+import { askApi } from '../oauth/api.ts';
 import type { ActAsAdministrator } from './credentials.ts';
 
 const SCOPE = 'https://www.googleapis.com/auth/';

@@ -7,13 +7,12 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import type { Clock } from '../../../core/clock.ts';
-import type { ProviderHttp } from '../../../sign-in/provider-http.ts';
-import type { ProviderSettings } from '../../settings.ts';
-import { isMap, type Claims } from '../claims.ts';
-import { Outage, Refusal } from '../failures.ts';
-import { askApiFor } from '../http.ts';
-import { createTokenEndpoint, type ClientAuth, type TokenSet } from '../token-endpoint.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { ProviderHttp } from '../provider-http.ts';
+import { isMap, type Claims } from '../oauth/json.ts';
+import { Outage, Refusal } from '../oauth/failures.ts';
+import { askApiFor } from '../oauth/api.ts';
+import { createTokenEndpoint, type ClientAuth, type TokenSet } from '../oauth/token-endpoint.ts';
 
 export interface GoogleAddresses {
   readonly directory: string;
@@ -29,6 +28,15 @@ export const GOOGLE_ADDRESSES: GoogleAddresses = {
   token: 'https://oauth2.googleapis.com/token',
 };
 
+/** Who asks, and in whose name. */
+export interface GoogleAccount {
+  readonly serviceAccountFile: string | null;
+  readonly useDefaultCredentials: boolean;
+  readonly adminEmail: string | null;
+  /** The service account that signs for default credentials; null: their own. */
+  readonly targetPrincipal: string | null;
+}
+
 export interface CredentialsDeps {
   readonly http: ProviderHttp;
   readonly clock: Clock;
@@ -43,7 +51,7 @@ const CLOUD = 'https://www.googleapis.com/auth/cloud-platform';
 const METADATA = { 'metadata-flavor': 'Google' };
 const NO_PROOF: ClientAuth = () => ({ headers: {}, form: {} });
 
-export function actAsAdministrator(settings: ProviderSettings['google'], deps: CredentialsDeps): ActAsAdministrator {
+export function actAsAdministrator(settings: GoogleAccount, deps: CredentialsDeps): ActAsAdministrator {
   const { serviceAccountFile, useDefaultCredentials } = settings;
   if (useDefaultCredentials) return (scope) => byDefaultCredentials(settings, deps, scope);
   return async (scope) => {
@@ -91,7 +99,7 @@ function exchange({ http, clock }: CredentialsDeps, url: string, assertion: stri
 
 /** The machine's own identity may not act for a domain, but it may ask an account to sign that it does. */
 async function byDefaultCredentials(
-  { adminEmail, targetPrincipal }: ProviderSettings['google'],
+  { adminEmail, targetPrincipal }: GoogleAccount,
   deps: CredentialsDeps,
   scope: string,
 ): Promise<TokenSet> {

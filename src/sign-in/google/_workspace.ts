@@ -1,6 +1,6 @@
 /** A Google Workspace domain as the documents of its APIs describe it, behind the OpenID twin. For tests. */
 import { generateKeyPairSync, sign as signBytes, verify as verifyBytes } from 'node:crypto';
-import type { ApiAnswer, ApiRequest } from '../../../sign-in/oidc/_twin.ts';
+import type { ApiAnswer, ApiRequest } from '../oidc/_twin.ts';
 
 export const ACCOUNT = 'robot@project.iam.gserviceaccount.com';
 export const ADMIN = 'admin@corp.com';

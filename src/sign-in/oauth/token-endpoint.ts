@@ -3,8 +3,8 @@
  * RFC. Which way a client names itself is tried where the provider does not say, and remembered.
  */
 import type { Clock } from '../../core/clock.ts';
-import type { ProviderHttp } from '../../sign-in/provider-http.ts';
-import { isMap, type Claims } from './claims.ts';
+import type { ProviderHttp } from '../provider-http.ts';
+import { isMap, type Claims } from './json.ts';
 import { OAuthError, Outage, Refusal } from './failures.ts';
 
 export interface TokenSet {
