@@ -104,6 +104,8 @@ export interface OidcProvider extends AnyProvider {
   readonly overageUrl: string | null;
   readonly trustEmail: boolean;
   readonly hostedDomain: string | null;
+  /** Google's directory, for groups; null: it is not asked. */
+  readonly directory: DirectorySettings | null;
   readonly prompt: string | null;
   readonly switchPrompt: string;
   readonly acrValues: readonly string[];
@@ -119,6 +121,15 @@ export interface OidcProvider extends AnyProvider {
   readonly caPem: string | null;
   /** Whether and for whom its tokens count as `Authorization: Bearer`; null: never. */
   readonly bearer: BearerSettings | null;
+}
+
+export interface DirectorySettings {
+  /** In whose name the directory is asked. */
+  readonly admin: string;
+  /** The key file of a service account, as text; null: what the machine runs as. */
+  readonly serviceAccount: string | null;
+  /** The service account that signs for what the machine runs as; null: its own. */
+  readonly principal: string | null;
 }
 
 export interface BearerSettings {

@@ -195,6 +195,14 @@ function shownProvider(provider: Provider): Shown {
     roles_claim: provider.rolesClaims,
     trust_email: provider.trustEmail,
     hosted_domain: provider.hostedDomain ?? undefined,
+    directory:
+      provider.directory === null
+        ? undefined
+        : {
+            admin: provider.directory.admin,
+            service_account: provider.directory.serviceAccount === null ? undefined : '(secret)',
+            principal: provider.directory.principal ?? undefined,
+          },
     prompt: provider.prompt ?? undefined,
     acr_values: provider.acrValues.length === 0 ? undefined : provider.acrValues,
     second_factor: { acr: provider.secondFactor.acr, amr: provider.secondFactor.amr },

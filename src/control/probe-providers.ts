@@ -12,6 +12,7 @@ export async function* probeProviders({
     clock: systemClock,
     log: () => undefined,
     namedOrganisations: () => [],
+    namedGroups: () => [],
   });
   registry.adopt(await registry.prepare(providers));
   const origin = signIn.url ?? 'https://sign-in.invalid';

@@ -56,7 +56,8 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
   const providers = createProviderRegistry({
     clock: systemClock,
     log: say,
-    namedOrganisations: (provider) => namedOrganisations(deps.prepared().table, provider),
+    namedOrganisations: (provider) => namedIn(deps.prepared().table, `${provider}:org:`),
+    namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });
   const admit = createAdmission(sessions, () => deps.prepared().table.namedUsers);
   const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say });
@@ -157,9 +158,8 @@ function needsMoreThanPerson(host: CompiledHost, route: CompiledRoute): boolean 
   return host.routes.some(({ config }) => Object.keys(config.matchHeaders).length > 0);
 }
 
-/** Organisations of GitHub that rules name: by themselves, or before a team. */
-function namedOrganisations(table: RoutingTable, provider: string): readonly string[] {
-  const prefix = `${provider}:org:`;
+/** Groups, or organisations of GitHub, that rules name: by themselves, or before a team. */
+function namedIn(table: RoutingTable, prefix: string): readonly string[] {
   return [...table.namedUsers].flatMap((text) => (text.startsWith(prefix) ? [text.slice(prefix.length)] : []));
 }
 

@@ -102,7 +102,8 @@ function warnOfUseless(allow: readonly Rule[], diagnostics: Diagnostic[]): void 
 function namedUsers(principal: Principal): readonly string[] {
   if (principal.kind === 'all') return principal.parts.flatMap(namedUsers);
   if (principal.kind === 'team') return [`${principal.provider}:org:${principal.value.split('/', 1)[0] ?? ''}`];
-  return principal.kind === 'user' || principal.kind === 'org' ? [principalText(principal)] : [];
+  const isNamed = principal.kind === 'user' || principal.kind === 'org' || principal.kind === 'group';
+  return isNamed ? [principalText(principal)] : [];
 }
 
 function admittedProviders(allow: readonly Principal[]): readonly string[] | null {

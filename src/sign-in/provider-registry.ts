@@ -11,6 +11,8 @@ export interface RegistryDeps {
   readonly clock: Clock;
   /** Organisations that rules name, for providers that have to be asked about each. */
   readonly namedOrganisations: (provider: string) => readonly string[];
+  /** Groups that rules name, likewise. */
+  readonly namedGroups: (provider: string) => readonly string[];
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 

@@ -1,6 +1,6 @@
 /** Reads `providers:`: which keys a type takes, and what its preset fills in. */
 import { didYouMean } from '../../core/did-you-mean.ts';
-import type { BearerSettings, GithubProvider, OidcProvider, Path, Provider } from '../document.ts';
+import type { BearerSettings, DirectorySettings, GithubProvider, OidcProvider, Path, Provider } from '../document.ts';
 import { parseDnsName } from '../host-name.ts';
 import { PROVIDER_PRESETS, type ProviderPreset } from '../presets/providers.ts';
 import { fault } from '../reading.ts';
@@ -22,9 +22,10 @@ const MOST_TOLERANCE_MS = 600_000;
 
 const COMMON = ['type', 'name', 'client_id', 'client_secret', 'scopes', 'email_domains', 'recheck', 'ca'] as const;
 const OIDC_ONLY =
-  'issuer client_auth user_claim groups_claim roles_claim trust_email hosted_domain prompt acr_values second_factor max_age clock_tolerance logout internal_url bearer'.split(
+  'issuer client_auth user_claim groups_claim roles_claim trust_email hosted_domain directory prompt acr_values second_factor max_age clock_tolerance logout internal_url bearer'.split(
     ' ',
   );
+const GOOGLE_ONLY = ['hosted_domain', 'directory'];
 const KEYS: Readonly<Record<Provider['type'], readonly string[]>> = {
   local: ['type'],
   oidc: [...COMMON, ...OIDC_ONLY],
@@ -96,7 +97,7 @@ function refuseMore(
   { at, type, kind }: { readonly at: Path; readonly type: string; readonly kind: Provider['type'] },
   context: Context,
 ): void {
-  const known = KEYS[kind].filter((key) => key !== 'hosted_domain' || type === 'google');
+  const known = KEYS[kind].filter((key) => !GOOGLE_ONLY.includes(key) || type === 'google');
   for (const key of Object.keys(input)) {
     if (known.includes(key)) continue;
     const list = known.map((one) => `"${one}"`).join(', ');
@@ -116,6 +117,7 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
   const emailDomains = readEmailDomains(input, place, context);
   if (issuer === null || clientId === null) return null;
   const { switchPrompt, parameters, readsAccessToken, overageUrl } = preset;
+  const directory = readDirectory(input, place, context);
   return {
     id,
     type: 'oidc',
@@ -127,13 +129,14 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
     clientAuth: input.client_auth === 'basic' || input.client_auth === 'post' ? input.client_auth : 'auto',
     scopes: readScopes(input, preset.scopes, place, context),
     userClaims: listOf(input.user_claim, preset.userClaims),
-    groupsClaims: listOf(input.groups_claim, preset.groupsClaims),
+    groupsClaims: listOf(input.groups_claim, directory === null ? preset.groupsClaims : ['groups']),
     rolesClaims: listOf(input.roles_claim, preset.rolesClaims),
     readsAccessToken,
     overageUrl,
     emailDomains: hostedDomain !== null && input.email_domains === undefined ? [hostedDomain] : emailDomains,
     trustEmail: input.trust_email ?? false,
     hostedDomain,
+    directory,
     prompt: input.prompt ?? null,
     switchPrompt,
     acrValues: listOf(input.acr_values, []),
@@ -159,6 +162,40 @@ function readBearer({ bearer }: ProviderInput, { at }: Place, context: Context):
     context.report(path, 'has no "audience"', 'add "audience": what `aud` of the tokens must hold');
   const parties = bearer.azp === undefined ? null : listOf(bearer.azp, []);
   return audiences.length === 0 ? null : { audiences, parties };
+}
+
+function readDirectory({ directory }: ProviderInput, { at }: Place, context: Context): DirectorySettings | null {
+  if (directory === undefined) return null;
+  const path = [...at, 'directory'];
+  const { admin, service_account: key, principal } = directory;
+  if (admin === undefined || parseEmail(admin) === null) {
+    if (admin !== undefined)
+      context.report([...path, 'admin'], 'is no address', 'write one such as "admin@example.com"');
+    else if (!context.isBroken([...path, 'admin']))
+      context.report(path, 'has no "admin"', 'add "admin": the address of an administrator');
+    return null;
+  }
+  if (key !== undefined && !isAccountKey(key)) {
+    const remedy = 'write "${file:/run/secrets/google.json}", the key file as Google made it';
+    context.fault([...path, 'service_account'], fault('is no JSON key of a service account', remedy), {
+      isSecret: true,
+    });
+    return null;
+  }
+  return { admin, serviceAccount: key ?? null, principal: principal ?? null };
+}
+
+function parseEmail(text: string): string | null {
+  return /^[^\s@]+@[^\s@]+$/.test(text) ? text : null;
+}
+
+function isAccountKey(text: string): boolean {
+  try {
+    const { client_email: email, private_key: key } = JSON.parse(text) as Record<string, unknown>;
+    return typeof email === 'string' && typeof key === 'string';
+  } catch {
+    return false;
+  }
 }
 
 function readGithub(input: ProviderInput, place: Place, context: Context): GithubProvider | null {

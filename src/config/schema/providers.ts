@@ -22,6 +22,7 @@ export interface ProviderInput {
   readonly email_domains?: string | readonly string[] | undefined;
   readonly trust_email?: boolean | undefined;
   readonly hosted_domain?: string | undefined;
+  readonly directory?: DirectoryInput | undefined;
   readonly prompt?: string | undefined;
   readonly acr_values?: string | readonly string[] | undefined;
   readonly second_factor?: SecondFactorInput | undefined;
@@ -32,6 +33,12 @@ export interface ProviderInput {
   readonly internal_url?: string | undefined;
   readonly ca?: string | undefined;
   readonly bearer?: BearerInput | undefined;
+}
+
+export interface DirectoryInput {
+  readonly admin?: string | undefined;
+  readonly service_account?: string | undefined;
+  readonly principal?: string | undefined;
 }
 
 export interface BearerInput {
@@ -105,6 +112,24 @@ export const providerShape: z.ZodType<ProviderInput> = section(
       default: false,
     }),
     hosted_domain: key(text('a domain such as "example.com"'), '`google`: only accounts of this Workspace domain.'),
+    directory: key(
+      section(
+        {
+          admin: key(text('an address'), 'Address of an administrator, in whose name the directory is asked.'),
+          service_account: key(
+            text('a secret such as "${file:/run/secrets/google.json}"'),
+            'JSON key of a service account with domain-wide delegation. Without it: what the machine runs as.',
+          ),
+          principal: key(
+            text('the address of a service account'),
+            'Service account that signs for what the machine runs as.',
+          ),
+        },
+        'a map with "admin"',
+      ) as z.ZodType<DirectoryInput>,
+      '`google`: groups of the Workspace directory become `group:` (`group:dev@example.com`), nested ones where a rule names them.',
+      { examples: [{ admin: 'admin@example.com', service_account: '${file:/run/secrets/google.json}' }] },
+    ),
     prompt: key(text('"login", "consent", "select_account" …'), '`prompt` of every sign-in (OpenID Connect).'),
     acr_values: key(
       oneOrMore(text('a context class'), 'a list of context classes'),

@@ -30,8 +30,8 @@ export const GOOGLE_ADDRESSES: GoogleAddresses = {
 
 /** Who asks, and in whose name. */
 export interface GoogleAccount {
-  readonly serviceAccountFile: string | null;
-  readonly useDefaultCredentials: boolean;
+  /** The key file of a service account, as text; null: what the machine runs as. */
+  readonly readKey: (() => Promise<string>) | null;
   readonly adminEmail: string | null;
   /** The service account that signs for default credentials; null: their own. */
   readonly targetPrincipal: string | null;
@@ -52,11 +52,13 @@ const METADATA = { 'metadata-flavor': 'Google' };
 const NO_PROOF: ClientAuth = () => ({ headers: {}, form: {} });
 
 export function actAsAdministrator(settings: GoogleAccount, deps: CredentialsDeps): ActAsAdministrator {
-  const { serviceAccountFile, useDefaultCredentials } = settings;
-  if (useDefaultCredentials) return (scope) => byDefaultCredentials(settings, deps, scope);
+  const { readKey, adminEmail } = settings;
+  if (readKey === null) return (scope) => byDefaultCredentials(settings, deps, scope);
   return async (scope) => {
-    if (serviceAccountFile === null) throw new Refusal('"google-service-account-json" is not set');
-    return byServiceAccount(deps, await readJson(serviceAccountFile), { scope, subject: settings.adminEmail });
+    const text = await readKey().catch((error: unknown) => {
+      throw new Outage('the key file of the service account cannot be read', error);
+    });
+    return byServiceAccount(deps, parseCredentials(text), { scope, subject: adminEmail });
   };
 }
 
@@ -131,7 +133,7 @@ async function ownToken(deps: CredentialsDeps, file: Claims | null): Promise<str
     return (await byServiceAccount(deps, file, { scope: CLOUD, subject: null })).accessToken;
   if (file['type'] === 'authorized_user') return (await byRefreshToken(deps, file)).accessToken;
   throw new Refusal(
-    'the default credentials are neither of a service account nor of a user; use a key file by "google-service-account-json"',
+    'the default credentials are neither of a service account nor of a user; use the key file of a service account',
   );
 }
 
@@ -156,7 +158,9 @@ function byRefreshToken({ http, clock, addresses }: CredentialsDeps, file: Claim
 async function principalOf(deps: CredentialsDeps, file: Claims | null): Promise<string> {
   if (file === null) return askMetadata(deps, 'email');
   if (typeof file['client_email'] === 'string') return file['client_email'];
-  throw new Refusal('the default credentials name no service account; set "google-target-principal"');
+  throw new Refusal(
+    'the default credentials name no service account; name the one that signs for them ("google-target-principal", or "principal" of "directory")',
+  );
 }
 
 async function askMetadata({ http, addresses, environment }: CredentialsDeps, what: string): Promise<string> {
@@ -172,11 +176,15 @@ async function readJson(path: string): Promise<Claims> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new Outage('the file of Google credentials cannot be read', error);
   });
+  return parseCredentials(text);
+}
+
+function parseCredentials(text: string): Claims {
   try {
     const value: unknown = JSON.parse(text);
     if (isMap(value)) return value;
   } catch {
     // Its words could hold the key.
   }
-  throw new Refusal('the file of Google credentials is no JSON object');
+  throw new Refusal('the Google credentials are no JSON object');
 }

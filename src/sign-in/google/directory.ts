@@ -74,6 +74,8 @@ async function groupsOf(ask: Ask, email: string): Promise<readonly string[]> {
       ...(next === '' ? {} : { pageToken: next }),
     });
     const response: Response = await ask(`groups?${query.toString()}`);
+    // Somebody whom the directory does not know.
+    if (response.status === 404 || response.status === 400) return [];
     if (response.status !== 200) throw new Refusal(`Google's directory answered ${response.status} about groups`);
     const body: Claims = await bodyOf(response);
     for (const group of Array.isArray(body['groups']) ? (body['groups'] as unknown[]) : []) {

@@ -30,6 +30,7 @@ export function settingsFor(twin: Twin, over: Partial<OidcProvider> = {}): OidcP
     emailDomains: ['example.com'],
     trustEmail: false,
     hostedDomain: null,
+    directory: null,
     prompt: null,
     switchPrompt: 'login',
     acrValues: [],
@@ -57,6 +58,8 @@ export interface OidcRigOptions {
   readonly prepare?: (twin: Twin) => void;
   /** Groups that do not fit into a token are asked of the twin. */
   readonly graph?: boolean;
+  /** Google's APIs are the twin's. */
+  readonly namedGroups?: readonly string[];
   /** Another issuer in the document than the twin's own. */
   readonly namesIssuer?: (twin: Twin) => string;
 }
@@ -76,7 +79,17 @@ export async function withOidc(work: (rig: OidcRig) => Promise<void>, options: O
       ...named,
       ...(options.graph === true ? { overageUrl: `${twin.issuer}/graph` } : {}),
     }),
-    { clock, log },
+    {
+      clock,
+      log,
+      namedGroups: () => options.namedGroups ?? [],
+      googleAddresses: {
+        directory: twin.issuer,
+        iam: twin.issuer,
+        metadata: twin.issuer,
+        token: `${twin.issuer}/grant`,
+      },
+    },
   );
   provider.warm();
   const all = [provider, ...(options.others ?? [])];

@@ -3,6 +3,8 @@
  * that it has keys, knows the client and its secret, and takes our redirect URI and scopes.
  */
 import * as client from 'openid-client';
+import type { GoogleGroups } from '../google/groups.ts';
+import { OAuthError, Outage, Refusal } from '../oauth/failures.ts';
 import type { Finding } from '../provider.ts';
 import type { Parts } from './provider.ts';
 import { explainProblem } from './problems.ts';
@@ -20,7 +22,20 @@ export async function probeProvider(parts: Parts, redirectUri: string): Promise<
     await probeKeys(parts, configuration),
     await probeClient(parts, configuration, redirectUri),
     await probeRequest(parts, configuration, redirectUri),
+    ...(parts.googleGroups === null ? [] : [await probeDirectory(parts, parts.googleGroups)]),
   ];
+}
+
+/** The administrator's own groups: whether the account may ask is all that is to be known. */
+async function probeDirectory({ provider }: Parts, groups: GoogleGroups): Promise<Finding> {
+  try {
+    await groups.check();
+    return { ok: true, message: 'its directory says the groups' };
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof OAuthError || error instanceof Outage)
+      return { ok: false, message: `Directory of "${provider.id}" does not say the groups: ${error.message}` };
+    return { ok: false, message: explainProblem(provider, error).message };
+  }
 }
 
 async function probeKeys({ provider, http }: Parts, configuration: client.Configuration): Promise<Finding> {

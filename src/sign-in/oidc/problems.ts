@@ -10,6 +10,7 @@ import {
   WWWAuthenticateChallengeError,
 } from 'openid-client';
 import type { OidcProvider } from '../../config/document.ts';
+import { Outage } from '../oauth/failures.ts';
 import type { ProblemReason, ProviderProblem } from '../provider.ts';
 import { IssuerMismatchError } from './discovery.ts';
 import { KeysUnavailableError } from './keys.ts';
@@ -57,7 +58,8 @@ function read(provider: OidcProvider, error: unknown): Reading {
     return { reason: 'registration', what: `the provider refused the client (${error.status}); check "client_secret"` };
   if (error instanceof IssuerMismatchError) return { reason: 'registration', what: error.message };
   for (const one of chainOf(error)) {
-    if (one instanceof KeysUnavailableError) return { reason: 'unavailable', what: one.message };
+    if (one instanceof Outage || one instanceof KeysUnavailableError)
+      return { reason: 'unavailable', what: one.message };
     const outage = outageOf(one, provider);
     if (outage !== null) return outage;
     if (one instanceof errors.JWTExpired) return clock(provider, 'exp', one.payload['exp']);

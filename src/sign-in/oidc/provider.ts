@@ -19,6 +19,8 @@ import type {
   Refreshed,
   VerifiedBearer,
 } from '../provider.ts';
+import { createGoogleGroups, type GoogleGroups } from '../google/groups.ts';
+import type { GoogleAddresses } from '../google/credentials.ts';
 import { verifyBearer } from './bearer.ts';
 import type { Claims } from './claims.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
@@ -36,6 +38,10 @@ const LEAST_REFRESH_MS = 10_000;
 export interface OidcDeps {
   readonly clock: Clock;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** Groups that rules name, for a directory that has to be asked about each. */
+  readonly namedGroups?: (provider: string) => readonly string[];
+  /** Where Google's APIs are, for tests. */
+  readonly googleAddresses?: GoogleAddresses;
 }
 
 export interface OpenIdProvider extends Provider {
@@ -49,6 +55,8 @@ export interface Parts {
   readonly discovery: Discovery;
   readonly keys: ProviderKeys;
   readonly clock: Clock;
+  /** Groups of a directory beside the provider; null: there is none. */
+  readonly googleGroups: GoogleGroups | null;
 }
 
 export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): OpenIdProvider {
@@ -56,7 +64,8 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
   const http = createProviderHttp({ publicOrigin: new URL(provider.issuer).origin, internalUrl, caPem });
   const discovery = createDiscovery({ provider, http, clock: deps.clock, ...reportTo(provider, deps) });
   const keys = createKeys(provider, http, discovery, deps.clock);
-  const parts: Parts = { provider, http, discovery, keys, clock: deps.clock };
+  const googleGroups = googleGroupsOf(provider, http, deps);
+  const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, googleGroups };
   return {
     id: provider.id,
     label: provider.label,
@@ -79,6 +88,17 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
       http.close();
     },
   };
+}
+
+function googleGroupsOf({ id, directory }: OidcProvider, http: ProviderHttp, deps: OidcDeps): GoogleGroups | null {
+  if (directory === null) return null;
+  return createGoogleGroups(directory, {
+    http,
+    clock: deps.clock,
+    log: (level, message, facts) => deps.log(level, message, { provider: id, ...facts }),
+    named: () => deps.namedGroups?.(id) ?? [],
+    ...(deps.googleAddresses === undefined ? {} : { addresses: deps.googleAddresses }),
+  });
 }
 
 function verifierOf(
@@ -173,7 +193,8 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     const claims = await verifyIdToken(parts, idToken);
     const refusal = refusalOf(provider, claims);
     if (refusal !== null) return { kind: 'problem', problem: refusal };
-    const sources = await gather(parts, configuration, claims, tokens.access_token);
+    const address = addressIn(claims);
+    const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
     const { person, notes } = personFrom(provider, String(claims['sub']), sources);
     const grant = grantOf(parts.clock, tokens, idToken, null);
     const providerSession = typeof claims['sid'] === 'string' ? claims['sid'] : null;
@@ -211,7 +232,7 @@ async function gather(
   parts: Parts,
   configuration: client.Configuration,
   claims: Claims,
-  accessToken: string,
+  { accessToken, address }: { readonly accessToken: string; readonly address: string | null },
 ): Promise<readonly Claims[]> {
   const { provider } = parts;
   const sources: Claims[] = [claims];
@@ -224,11 +245,24 @@ async function gather(
     const groups = await readOverage(parts.http, provider.overageUrl, accessToken);
     if (groups !== null) sources.push(groups);
   }
+  // First, so that no claim of a token passes for a group of the directory.
+  if (parts.googleGroups !== null)
+    sources.unshift({ groups: address === null ? [] : await parts.googleGroups.of(address) });
   const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
   if (hasUserinfo && isIncomplete(provider, sources)) {
     sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
   }
   return sources;
+}
+
+/** A directory knows people by their address, so it must be theirs. */
+function addressIn({ email, email_verified: isVerified }: Claims): string | null {
+  return typeof email === 'string' && isVerified === true ? email : null;
+}
+
+/** Where a refresh brings no new ID token. */
+function addressOf({ email, emailVerified }: Person): string | null {
+  return emailVerified ? email : null;
 }
 
 function isIncomplete(provider: OidcProvider, sources: readonly Claims[]): boolean {
@@ -286,7 +320,8 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     if (claims['sub'] !== person.subject) return { kind: 'ended', message: 'the provider answered for another person' };
     const refusal = idToken === null ? null : refusalOf({ ...provider, acrValues: [] }, claims);
     if (refusal !== null) return { kind: 'ended', message: refusal.message };
-    const sources = await gather(parts, configuration, claims, tokens.access_token);
+    const address = idToken === null ? addressOf(person) : addressIn(claims);
+    const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
     const found = personFrom(provider, person.subject, sources);
     const fresh = grantOf(clock, tokens, idToken, grant);
     const amr = found.person.amr.length === 0 ? person.amr : found.person.amr;

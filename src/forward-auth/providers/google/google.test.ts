@@ -220,9 +220,12 @@ test('google-use-application-default-credentials has an account sign for the mac
 
 test('google says which default credentials it cannot use, without their words', async () => {
   for (const [defaults, expected] of [
-    ['{"type":"external_account"}', /use a key file by/],
-    ['private words', /is no JSON object/],
-    ['{"type":"authorized_user","refresh_token":"private words"}', /set \\"google-target-principal\\"/],
+    ['{"type":"external_account"}', /use the key file of a service account/],
+    ['private words', /are no JSON object/],
+    [
+      '{"type":"authorized_user","refresh_token":"private words"}',
+      /name the one that signs for them \(\\"google-target-principal\\"/,
+    ],
   ] as const)
     await withGoogle(
       async ({ twin, provider }) => {

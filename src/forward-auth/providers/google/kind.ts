@@ -2,6 +2,7 @@
  * Google: ID tokens checked by its keys, verified addresses only, and groups of the directory, asked for in the
  * name of an administrator at sign-in and at every refresh.
  */
+import { readFile } from 'node:fs/promises';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
 import { isTrue } from '../claims.ts';
@@ -10,7 +11,12 @@ import { explainFailure } from '../failures.ts';
 import { NotAdmitted, Refusal } from '../../../sign-in/oauth/failures.ts';
 import type { Metadata } from '../oidc/metadata.ts';
 import type { Enrichment, OidcKind, OidcParts } from '../oidc/parts.ts';
-import { actAsAdministrator, GOOGLE_ADDRESSES, type GoogleAddresses } from '../../../sign-in/google/credentials.ts';
+import {
+  actAsAdministrator,
+  GOOGLE_ADDRESSES,
+  type GoogleAccount,
+  type GoogleAddresses,
+} from '../../../sign-in/google/credentials.ts';
 import { createDirectory, type Directory } from '../../../sign-in/google/directory.ts';
 
 /** Google writes either. */
@@ -61,9 +67,15 @@ function openDirectory({ http, deps, settings }: OidcParts, addresses: GoogleAdd
     http,
     clock: deps.clock,
     base: addresses.directory,
-    actAs: actAsAdministrator(settings.google, { http, clock: deps.clock, addresses, environment }),
+    actAs: actAsAdministrator(accountOf(settings), { http, clock: deps.clock, addresses, environment }),
     userScope: settings.google.useOrganizationId ? (settings.google.adminApiUserScope ?? 'readonly') : null,
   });
+}
+
+function accountOf({ google }: ProviderSettings): GoogleAccount {
+  const { serviceAccountFile: file, useDefaultCredentials, adminEmail, targetPrincipal } = google;
+  const readKey = file === null || useDefaultCredentials ? null : (): Promise<string> => readFile(file, 'utf8');
+  return { readKey, adminEmail, targetPrincipal };
 }
 
 async function enrich(directory: Directory, { parts, session, claims }: Enrichment): Promise<AuthSession> {

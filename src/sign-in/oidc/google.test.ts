@@ -1,0 +1,120 @@
+/** Groups of Google's directory for the gateway: `providers.X.directory`. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ADMIN, keyFile, Workspace } from '../google/_workspace.ts';
+import { signInBy, withOidc, type OidcRig } from './_rig.ts';
+
+const APP = 'https://app.example.com';
+
+type GoogleRig = OidcRig & { readonly workspace: Workspace };
+
+interface Given {
+  readonly named?: readonly string[];
+  readonly claims?: object;
+}
+
+function withGoogle(work: (rig: GoogleRig) => Promise<void>, { named = [], claims = {} }: Given = {}): Promise<void> {
+  const workspace = new Workspace();
+  return withOidc((rig) => work({ ...rig, workspace }), {
+    namedGroups: named,
+    settings: {
+      preset: 'google',
+      userClaims: ['email'],
+      rolesClaims: [],
+      emailDomains: ['corp.com'],
+      directory: { admin: ADMIN, serviceAccount: keyFile('').replace('"token_uri":""', '"x":1'), principal: null },
+    },
+    prepare(twin) {
+      twin.api = workspace.answer;
+      twin.claims = {
+        sub: '1001',
+        email: 'alice@corp.com',
+        email_verified: true,
+        groups: ['forged@corp.com'],
+        ...claims,
+      };
+    },
+  });
+}
+
+const groupsOf = async ({ sessions }: OidcRig): Promise<readonly string[]> =>
+  (await sessions.list()).at(-1)?.person.groups ?? [];
+
+test('google with a directory knows the groups of a person, and takes none of a token', () =>
+  withGoogle(async (rig) => {
+    rig.workspace.members = { 'a@corp.com': ['alice@corp.com'], 'b@corp.com': ['alice@corp.com'], 'c@corp.com': [] };
+    await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    assert.deepEqual(await groupsOf(rig), ['a@corp.com', 'b@corp.com']);
+    assert.deepEqual([...new Set(rig.workspace.grants.map(({ sub }) => sub))], [ADMIN]);
+  }));
+
+test('google asks about each group that a rule names and the list does not have', () =>
+  withGoogle(
+    async (rig) => {
+      await signInBy(rig.browser(), rig.twin, `${APP}/`);
+      assert.deepEqual(await groupsOf(rig), ['dev@corp.com']);
+      const asked = rig.workspace.asked.filter((path) => path.includes('/hasMember/'));
+      assert.deepEqual(asked, ['/admin/directory/v1/groups/ops%40corp.com/hasMember/alice%40corp.com']);
+    },
+    { named: ['dev@corp.com', 'ops@corp.com'] },
+  ));
+
+test('google asks the directory about nobody whose address is not verified', () =>
+  withGoogle(
+    async (rig) => {
+      await signInBy(rig.browser(), rig.twin, `${APP}/`);
+      assert.deepEqual(await groupsOf(rig), []);
+      assert.deepEqual(rig.workspace.asked, []);
+    },
+    { claims: { email_verified: false } },
+  ));
+
+test('google signs in people whom the directory does not know, and says where it refuses, without groups', () =>
+  withGoogle(async (rig) => {
+    rig.workspace.allowed = [];
+    await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    assert.deepEqual(await groupsOf(rig), []);
+    assert.match(rig.logged.join('\n'), /Groups of a person are missing: .*domain-wide delegation/);
+    assert.doesNotMatch(rig.logged.join('\n'), /PRIVATE KEY|ya29/);
+  }));
+
+test('google lets nobody new in while the directory does not answer: half the groups would decide', () =>
+  withGoogle(async (rig) => {
+    rig.workspace.isDown = true;
+    const page = await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    assert.equal(page.status, 503);
+    assert.deepEqual(await rig.sessions.list(), []);
+  }));
+
+test('google takes a lost group over at the next refresh, and keeps what it knew while the directory is down', () =>
+  withGoogle(async (rig) => {
+    const { provider, workspace, twin } = rig;
+    await signInBy(rig.browser(), twin, `${APP}/`);
+    const person = (await rig.sessions.list()).at(-1)?.person;
+    assert.ok(person !== undefined);
+    const grant = { accessToken: 'a', refreshToken: twin.issueRefreshToken(), idToken: null, expiresAt: null };
+    workspace.isDown = true;
+    assert.equal((await provider.refresh(person, grant)).kind, 'unavailable');
+    workspace.isDown = false;
+    workspace.members = {};
+    for (const isSilent of [false, true]) {
+      twin.refreshesSilently = isSilent;
+      const after = await provider.refresh(person, { ...grant, refreshToken: twin.issueRefreshToken() });
+      assert.ok(after.kind === 'known');
+      assert.deepEqual(after.person.groups, []);
+    }
+    workspace.members = { 'dev@corp.com': ['alice@corp.com'] };
+    const again = await provider.refresh(person, { ...grant, refreshToken: twin.issueRefreshToken() });
+    assert.deepEqual(again.kind === 'known' ? again.person.groups : null, ['dev@corp.com'], 'by the address it knew');
+  }));
+
+test('postern check --live says whether the directory tells the groups, and what is missing', () =>
+  withGoogle(async ({ provider, workspace }) => {
+    const last = async (): Promise<unknown> => (await provider.probe('https://auth.example.com/x')).at(-1);
+    workspace.allowed = [];
+    assert.match(JSON.stringify(await last()), /"ok":false,"message":"Directory of .*domain-wide delegation/);
+    workspace.allowed = ['https://www.googleapis.com/auth/admin.directory.group.readonly'];
+    assert.deepEqual(await last(), { ok: true, message: 'its directory says the groups' });
+    workspace.isDown = true;
+    assert.match(JSON.stringify(await last()), /"ok":false.*answered 503/);
+  }));
