@@ -31,6 +31,8 @@ export interface FrontPeople {
   readonly htpasswd: Htpasswd | null;
   readonly admission: Admission;
   readonly flow: Flow;
+  /** robots.txt of the operator's own. */
+  readonly robots: string | null;
   readonly close: () => Promise<void>;
 }
 
@@ -76,6 +78,7 @@ export function openPeople({ settings, keeper, sessions, frontLog, metrics }: Pe
     htpasswd,
     admission,
     flow,
+    robots: pages.templates.robots,
     async close() {
       providerHttp.close();
       provider.close();

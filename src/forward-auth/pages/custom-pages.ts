@@ -1,5 +1,5 @@
 /**
- * `custom-templates-dir`: sign_in.html and error.html of the operator, with the fields of oauth2-proxy. They are
+ * `custom-templates-dir`: sign_in.html, error.html and robots.txt of the operator, with the fields of oauth2-proxy. They are
  * read and checked at start. Their own styles and scripts are allowed, from wherever they come: the operator wrote them.
  */
 import { html, Html, trusted } from '../../sign-in/pages/html.ts';
@@ -13,9 +13,11 @@ import { TemplateProblem } from './template-problem.ts';
 export interface PageTemplates {
   readonly signIn: readonly TemplateNode[] | null;
   readonly error: readonly TemplateNode[] | null;
+  /** As it stands. */
+  readonly robots: string | null;
 }
 
-export const OWN_PAGES: PageTemplates = { signIn: null, error: null };
+export const OWN_PAGES: PageTemplates = { signIn: null, error: null, robots: null };
 
 export type LoadedTemplates =
   | { readonly kind: 'ok'; readonly templates: PageTemplates }
@@ -29,15 +31,22 @@ const ERROR_FIELDS = [...SHARED, 'Title', 'Message', 'RequestID'];
 export function loadTemplates(folder: string | null, readFile: (path: string) => string | null): LoadedTemplates {
   if (folder === null) return { kind: 'ok', templates: OWN_PAGES };
   let path = '';
-  const load = (name: string, fields: readonly string[]): readonly TemplateNode[] | null => {
+  const read = (name: string): string | null => {
     path = `${folder.replace(/\/$/, '')}/${name}`;
-    const source = readFile(path);
+    return readFile(path);
+  };
+  const load = (name: string, fields: readonly string[]): readonly TemplateNode[] | null => {
+    const source = read(name);
     return source === null ? null : parseTemplate(source, name, fields);
   };
   try {
     return {
       kind: 'ok',
-      templates: { signIn: load('sign_in.html', SIGN_IN_FIELDS), error: load('error.html', ERROR_FIELDS) },
+      templates: {
+        signIn: load('sign_in.html', SIGN_IN_FIELDS),
+        error: load('error.html', ERROR_FIELDS),
+        robots: read('robots.txt'),
+      },
     };
   } catch (error) {
     const remedy = error instanceof TemplateProblem ? error.remedy : 'let Postern read it, or take it away';

@@ -146,7 +146,10 @@ test('loadTemplates() takes the files that are there, and says where one cannot 
   const readFile = (path: string): string | null => files[path] ?? null;
   const loaded = loadTemplates('/t/', readFile);
   assert.ok(loaded.kind === 'ok' && loaded.templates.signIn !== null && loaded.templates.error === null);
-  assert.deepEqual(loadTemplates(null, readFile), { kind: 'ok', templates: { signIn: null, error: null } });
+  assert.deepEqual(loadTemplates(null, readFile), {
+    kind: 'ok',
+    templates: { signIn: null, error: null, robots: null },
+  });
   files['/t/error.html'] = 'x\n{{.ProviderName}}';
   const problem = loadTemplates('/t', readFile);
   assert.ok(problem.kind === 'problem');

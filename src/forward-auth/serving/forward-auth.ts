@@ -30,6 +30,7 @@ export interface ForwardAuthDeps {
   readonly keeper: SessionKeeper;
   readonly provider: AuthProvider;
   readonly flow: Flow;
+  readonly robots?: string | null;
   readonly admission: Admission;
   readonly htpasswd: Htpasswd | null;
   readonly upstreams: Upstreams;
@@ -95,6 +96,7 @@ export function createForwardAuth(deps: ForwardAuthDeps): ForwardAuth {
     userinfo: createUserinfo({ keeper, admission, skipRules }),
     app: app.answer,
     flow,
+    robots: deps.robots ?? null,
     notReady: () => notReady(deps),
     nextRequestId: deps.nextRequestId,
     onBegin: events.onBegin,

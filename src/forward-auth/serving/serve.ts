@@ -27,6 +27,8 @@ export interface ServeDeps {
   readonly userinfo: AnswerWho;
   readonly app: AnswerWho;
   readonly flow: Flow;
+  /** robots.txt of the operator's own; left out or null: all robots are kept out. */
+  readonly robots?: string | null;
   /** Null: ready. Else what is missing, in words that a stranger may read. */
   readonly notReady: () => string | null | Promise<string | null>;
   readonly nextRequestId: (said: string | undefined) => string;
@@ -58,10 +60,11 @@ export function createServe(deps: ServeDeps): ServeExchange {
   };
 }
 
-const ROBOTS_ROUTE: readonly [string, (request: ServedRequest) => void] = [
-  '/robots.txt',
-  ({ exchange }) => ROBOTS.send(exchange),
-];
+/** The operator's own, or one that keeps all robots out. */
+function robotsRoute(own: string | null): readonly [string, (request: ServedRequest) => void] {
+  const answer = own === null ? ROBOTS : new FixedAnswer(200, own, [['Content-Type', 'text/plain; charset=utf-8']]);
+  return ['/robots.txt', ({ exchange }) => answer.send(exchange)];
+}
 
 function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
   const { settings, flow } = deps;
@@ -76,7 +79,7 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
     [`${paths.prefix}/sign_out`, (request) => identify(deps, request, signOut)],
     [`${paths.prefix}/backchannel-logout`, (request) => void flow.backChannelLogout(request)],
     [`${paths.prefix}/userinfo`, (request) => identify(deps, request, deps.userinfo)],
-    ...(paths.hasRobots === false ? [] : [ROBOTS_ROUTE]),
+    ...(paths.hasRobots === false ? [] : [robotsRoute(deps.robots ?? null)]),
     [paths.ready, (request) => answerReady(deps, request)],
     // The last one wins, as the first in the original's chain.
     [paths.ping, (request) => answerPing(deps, request)],

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { TLS_CERTIFICATE, TLS_KEY } from '../../../src/wire/_tls-fixture.ts';
 import { startTwin, type Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { openBrowser, openContext, takePicture } from '../../support/browser.ts';
 import { auditPage } from '../../support/page-audit.ts';
@@ -22,6 +23,10 @@ const SIZES = [
   { width: 390, height: 844 },
   { width: 1280, height: 800 },
 ] as const;
+/** With a script of its own, as such pages have them. */
+const OWN_PAGE = `{{define "sign_in.html"}}<!DOCTYPE html><html lang="en"><title>Ours</title><h1>{{if eq .StatusCode 403}}Ours{{end}}</h1>
+<form action="{{.ProxyPrefix}}/start"><input type="hidden" name="rd" value="{{.Redirect}}"><button>{{.ProviderName}}</button></form>
+<script>document.getElementsByName('rd')[0].value += location.hash</script></html>{{end}}`;
 /** Of "password". */
 const HTPASSWD = 'alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n';
 
@@ -36,7 +41,7 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
   let plain: { readonly program: Program; readonly port: number };
   let branded: { readonly program: Program; readonly port: number };
 
-  const start = async (settings: readonly string[]): Promise<{ program: Program; port: number }> => {
+  const start = async (settings: readonly string[], https = 0): Promise<{ program: Program; port: number }> => {
     const [port = 0] = await freePorts(1);
     const program = startProgram(POSTERN, [
       'forward-auth',
@@ -51,7 +56,7 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
       `--upstream=http://127.0.0.1:${(app.address() as AddressInfo).port}/`,
       ...settings,
     ]);
-    await until(() => accepts(port), `Postern listens; it said ${program.output()}`);
+    await until(() => accepts(https === 0 ? port : https), `Postern listens; it said ${program.output()}`);
     return { program, port };
   };
 
@@ -97,6 +102,50 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
       server?.close();
     }
     rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('over HTTPS the cookie of a begun sign-in is a __Host- one, and pages of the operator’s own are shown', async () => {
+    const templates = mkdtempSync(join(dir, 'templates-'));
+    writeFileSync(join(templates, 'sign_in.html'), OWN_PAGE);
+    writeFileSync(join(templates, 'robots.txt'), 'User-agent: *\nAllow: /\n');
+    writeFileSync(join(dir, 'cert.pem'), TLS_CERTIFICATE);
+    writeFileSync(join(dir, 'key.pem'), TLS_KEY);
+    const [https = 0] = await freePorts(1);
+    const secure = await start(
+      [
+        '--email-domain=*',
+        `--https-address=127.0.0.1:${https}`,
+        `--tls-cert-file=${join(dir, 'cert.pem')}`,
+        `--tls-key-file=${join(dir, 'key.pem')}`,
+        `--custom-templates-dir=${templates}`,
+        '--cookie-secure=true',
+      ],
+      https,
+    );
+    try {
+      const base = `https://app.localhost:${https}`;
+      expectFrom(0);
+      twin.redirectUri = `${base}/oauth2/callback`;
+      const { page } = await openTab();
+      await page.goto(`${base}/deep?x=1#part`);
+      assert.equal(await page.textContent('h1'), 'Ours');
+      let names: readonly string[] = [];
+      onVisit = async () => {
+        names = (await page.context().cookies()).map(({ name }) => name);
+      };
+      await page.click('button');
+      await page.waitForURL(`${base}/deep?x=1#part`);
+      assert.match(names.join(), /__Host-_oauth2_proxy_[\w-]{8}_csrf/);
+      assert.deepEqual(
+        (await page.context().cookies()).map(({ name }) => name),
+        ['_oauth2_proxy'],
+      );
+      await page.goto(`${base}/robots.txt`);
+      assert.match((await page.textContent('body')) ?? '', /Allow: \//);
+    } finally {
+      onVisit = null;
+      await secure.program.stop();
+    }
   });
 
   const at = (port: number, path: string): string => `http://app.localhost:${port}${path}`;
