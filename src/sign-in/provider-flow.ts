@@ -10,6 +10,7 @@ import { html } from './pages/html.ts';
 import { problemPage } from './pages/provider-pages.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
+import { localesOf } from './texts/texts.ts';
 import { openTicket } from './ticket.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import type { FreshSession } from './ports.ts';
@@ -52,6 +53,7 @@ export async function goToProvider(context: Context, provider: Provider, departu
     codeVerifier,
     switchAccount: departure.switchAccount,
     isStepUp,
+    uiLocales: localesOf(context.headers.get('accept-language')),
   });
   if (begun.kind === 'problem') return explainProblem(context, provider, begun.problem, { ticket: departure.ticket });
   return answerRedirect(303, begun.url, flowCookies(context, flow));

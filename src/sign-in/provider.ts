@@ -14,6 +14,8 @@ export interface BeginWish {
   readonly switchAccount: boolean;
   /** The session has not shown a second factor, and a route asks for one. */
   readonly isStepUp: boolean;
+  /** Languages of the person, the best first. */
+  readonly uiLocales: readonly string[];
 }
 
 export interface Callback {

@@ -157,6 +157,8 @@ async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<B
   try {
     const configuration = await discovery.confirm();
     const acrValues = wish.isStepUp ? provider.secondFactor.acr : provider.acrValues;
+    // To those who say that they know it; others guess by themselves.
+    const hasLocales = configuration.serverMetadata()['ui_locales_supported'] !== undefined;
     const prompt = wish.switchAccount ? provider.switchPrompt : provider.prompt;
     const url = client.buildAuthorizationUrl(configuration, {
       ...provider.parameters,
@@ -168,6 +170,7 @@ async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<B
       code_challenge_method: 'S256',
       ...(prompt === null ? {} : { prompt }),
       ...(provider.maxAgeSeconds === null ? {} : { max_age: String(provider.maxAgeSeconds) }),
+      ...(hasLocales && wish.uiLocales.length > 0 ? { ui_locales: wish.uiLocales.join(' ') } : {}),
       ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') }),
     });
     return { kind: 'go', url: url.href };

@@ -201,6 +201,23 @@ test('prompt and acr_values are asked for; another account asks the provider to 
     { settings: { prompt: 'consent' } },
   ));
 
+test('ui_locales says the languages of the person to a provider that knows it, and to no other', async () => {
+  for (const supported of [undefined, ['en', 'ko']])
+    await withOidc(
+      async ({ browser, twin }) => {
+        const ask = { headers: { 'accept-language': 'ko-KR,ko;q=0.9,en;q=0.5' } };
+        const away = (await browser().send(`${AUTH}/.postern/sign-in?switch=1`, ask)).headers.get('location') ?? '';
+        assert.equal(new URL(away).origin, twin.issuer);
+        assert.equal(new URL(away).searchParams.get('ui_locales'), supported === undefined ? null : 'ko-KR ko en');
+      },
+      {
+        prepare: (twin) => {
+          twin.describe = (metadata) => ({ ...metadata, ui_locales_supported: supported });
+        },
+      },
+    );
+});
+
 suite('probe() tries what can be tried without a person, and says what to change', () => {
   const callback = `${AUTH}/.postern/callback/keycloak`;
   const wrong = async (

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { EN } from './en.ts';
 import { KO } from './ko.ts';
-import { textsFor } from './texts.ts';
+import { localesOf, textsFor } from './texts.ts';
 import { ZH_HANS } from './zh-hans.ts';
 
 test('textsFor() follows Accept-Language by weight and order', () => {
@@ -33,6 +33,24 @@ test('textsFor() answers any header with a table', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 3_000, unit: 'binary' }), (header) => {
       assert.ok([EN, KO, ZH_HANS].includes(textsFor(header)));
+    }),
+  );
+});
+
+test('localesOf() says languages as providers write them, the best first', () => {
+  const cases: [header: string | null, locales: readonly string[]][] = [
+    [null, []],
+    ['*', []],
+    ['ko-KR,ko;q=0.9,en-US;q=0.8,en;q=0.7', ['ko-KR', 'ko', 'en-US', 'en']],
+    ['en;q=0.5, zh-hans-cn', ['zh-Hans-CN', 'en']],
+    ['de;q=0, fr', ['fr']],
+    ['a b, <x>, en\r\n, ko', ['en', 'ko']],
+    ['aa,bb,cc,dd,ee,ff,gg', ['aa', 'bb', 'cc', 'dd', 'ee']],
+  ];
+  for (const [header, locales] of cases) assert.deepEqual(localesOf(header), locales, String(header));
+  fc.assert(
+    fc.property(fc.string({ maxLength: 3_000, unit: 'binary' }), (header) => {
+      for (const locale of localesOf(header)) assert.match(locale, /^[A-Za-z0-9-]{2,50}$/);
     }),
   );
 });

@@ -235,19 +235,53 @@ const TABLES: Readonly<Record<string, Texts>> = { en: EN, ko: KO, zh: ZH_HANS };
 const MAX_HEADER = 1_000;
 const QUALITY = /^\s*q=([01](?:\.\d{0,3})?)\s*$/;
 
+const TAG = /^[a-z]{2,8}(?:-[a-z0-9]{1,8}){0,4}$/;
+const MOST_LOCALES = 5;
+
 export function textsFor(acceptLanguage: string | null | undefined): Texts {
-  if (acceptLanguage === null || acceptLanguage === undefined) return EN;
   let best: Texts = EN;
   let bestWeight = 0;
-  for (const range of acceptLanguage.slice(0, MAX_HEADER).split(',')) {
-    const [tag = '', ...parameters] = range.trim().toLowerCase().split(';');
-    const quality = parameters.map((one) => QUALITY.exec(one)?.[1]).find((one) => one !== undefined);
-    const weight = quality === undefined ? 1 : Number(quality);
-    const primary = tag.trim().split('-')[0] ?? '';
+  for (const { tag, weight } of rangesOf(acceptLanguage)) {
+    const primary = tag.split('-')[0] ?? '';
     if (weight > bestWeight && Object.hasOwn(TABLES, primary)) {
       best = TABLES[primary] ?? EN;
       bestWeight = weight;
     }
   }
   return best;
+}
+
+/** What a person reads best, first: `ui_locales` of a provider (OpenID Connect Core section 3.1.2.1). */
+export function localesOf(acceptLanguage: string | null | undefined): readonly string[] {
+  const known = rangesOf(acceptLanguage).filter(({ tag, weight }) => weight > 0 && TAG.test(tag));
+  const tags = known.toSorted((one, other) => other.weight - one.weight).map(({ tag }) => canonicalTag(tag));
+  return [...new Set(tags)].slice(0, MOST_LOCALES);
+}
+
+interface Range {
+  /** In lower case. */
+  readonly tag: string;
+  readonly weight: number;
+}
+
+function rangesOf(acceptLanguage: string | null | undefined): readonly Range[] {
+  return (acceptLanguage ?? '')
+    .slice(0, MAX_HEADER)
+    .split(',')
+    .map((range) => {
+      const [tag = '', ...parameters] = range.trim().toLowerCase().split(';');
+      const quality = parameters.map((one) => QUALITY.exec(one)?.[1]).find((one) => one !== undefined);
+      return { tag: tag.trim(), weight: quality === undefined ? 1 : Number(quality) };
+    });
+}
+
+/** Providers compare by letters: "ko-KR", "zh-Hans". */
+function canonicalTag(tag: string): string {
+  return tag
+    .split('-')
+    .map((part, index) => {
+      if (index > 0 && part.length === 2) return part.toUpperCase();
+      return index > 0 && part.length === 4 ? part.slice(0, 1).toUpperCase() + part.slice(1) : part;
+    })
+    .join('-');
 }
