@@ -116,6 +116,31 @@ export function frontContract(dialect: Dialect, getWorld: () => World): void {
       assert.equal((await alice.open(front.url('app', '/'))).status, 200);
     });
 
+    test('another spelling of a host is no way around its group', async () => {
+      const { port } = front;
+      const cookie = alice.cookieHeader(front.url('admin'));
+      const requests = [
+        `GET / HTTP/1.1\r\nHost: ADMIN.example.com:${port}`,
+        `GET / HTTP/1.1\r\nHost: admin.example.com.:${port}`,
+        'GET / HTTP/1.1\r\nHost: admin.example.com.',
+        'GET / HTTP/1.1\r\nHost: admin.example.com',
+        `GET https://admin.example.com:${port}/ HTTP/1.1\r\nHost: app.example.com:${port}`,
+        `GET https://app.example.com:${port}/ HTTP/1.1\r\nHost: admin.example.com:${port}`,
+        `GET / HTTP/1.1\r\nHost: app.example.com:${port}\r\nHost: admin.example.com:${port}`,
+      ];
+      // ingress-nginx goes by the request line, and hands the field on.
+      const tried = dialect.handsHostOn === true ? requests.filter((head) => !head.startsWith('GET https:')) : requests;
+      for (const head of tried) {
+        app().seen.length = 0;
+        await sendHead(port, `${head}\r\nCookie: ${cookie}`);
+        const asAdmin = app().seen.filter(({ fields }) => {
+          const hosts = fields.filter(([name]) => name.toLowerCase() === 'host').map(([, value]) => value);
+          return hosts.length !== 1 || /^admin\./i.test(hosts[0] ?? '');
+        });
+        assert.deepEqual(asAdmin, [], head);
+      }
+    });
+
     test('nobody is sent to a stranger after sign-in', async () => {
       for (const evil of [
         'https://evil.test/',
@@ -299,10 +324,14 @@ function open(url: string, visitor: Visitor): Promise<IncomingMessage> {
 }
 
 /** A request-target that no URL parser has put in order. */
-async function sendRaw(port: number, target: string): Promise<string> {
+function sendRaw(port: number, target: string): Promise<string> {
+  return sendHead(port, `GET ${target} HTTP/1.1\r\nHost: app.example.com:${port}`);
+}
+
+async function sendHead(port: number, head: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, servername: 'app.example.com', rejectUnauthorized: false });
   socket.setEncoding('latin1');
-  socket.write(`GET ${target} HTTP/1.1\r\nHost: app.example.com:${port}\r\nConnection: close\r\n\r\n`);
+  socket.write(`${head}\r\nConnection: close\r\n\r\n`);
   let answer = '';
   for await (const chunk of socket) answer += String(chunk);
   return answer;

@@ -50,11 +50,14 @@ function nginx(heading: string, more: Partial<Dialect> = {}): Dialect {
     command(place) {
       const { dir, port } = place;
       mkdirSync(join(dir, 'snippets'));
-      writeFile(dir, 'snippets/sign-in.conf', blockOf('nginx.md', 'The endpoints of sign-in', 'nginx'));
-      writeFile(dir, 'snippets/signed-in.conf', blockOf('nginx.md', 'Who came in', 'nginx'));
+      // As the page says of ports that visitors type.
+      const named = { $host: '$host:$server_port' };
+      writeFile(dir, 'snippets/sign-in.conf', fillIn(blockOf('nginx.md', 'The endpoints of sign-in', 'nginx'), named));
+      writeFile(dir, 'snippets/signed-in.conf', fillIn(blockOf('nginx.md', 'Who came in', 'nginx'), named));
       const servers = fillIn(blockOf('nginx.md', heading, 'nginx'), {
         ...placesOf(place),
         ...certificateOf(place),
+        ...named,
         'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
       });
       return nginxOf(place, servers);
@@ -151,17 +154,17 @@ const NGINX_OF_ORIGINAL: Dialect = {
   client_max_body_size 100m;
   location /oauth2/ {
     proxy_pass http://${auth};
-    proxy_set_header Host $http_host;
+    proxy_set_header Host $host:$server_port;
     proxy_set_header X-Real-IP $remote_addr;
     proxy_set_header X-Auth-Request-Redirect $request_uri;
   }
   location = /oauth2/sign_out {
     proxy_pass http://${auth};
-    proxy_set_header Host $http_host;
+    proxy_set_header Host $host:$server_port;
   }
   location = /oauth2/auth {
     proxy_pass http://${auth};
-    proxy_set_header Host $http_host;
+    proxy_set_header Host $host:$server_port;
     proxy_set_header X-Real-IP $remote_addr;
     proxy_set_header X-Forwarded-Uri $request_uri;
     proxy_set_header Content-Length "";
@@ -183,7 +186,7 @@ const NGINX_OF_ORIGINAL: Dialect = {
     auth_request_set $auth_cookie $upstream_http_set_cookie;
     add_header Set-Cookie $auth_cookie;
     proxy_http_version 1.1;
-    proxy_set_header Host $http_host;
+    proxy_set_header Host $host:$server_port;
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Connection $connection_upgrade;
     proxy_buffering off;
@@ -193,7 +196,7 @@ const NGINX_OF_ORIGINAL: Dialect = {
     const ops = `location = /_ops {
     internal;
     proxy_pass http://${auth}/oauth2/auth?allowed_groups=/ops;
-    proxy_set_header Host $http_host;
+    proxy_set_header Host $host:$server_port;
     proxy_set_header X-Forwarded-Uri $request_uri;
     proxy_set_header Content-Length "";
     proxy_pass_request_body off;
@@ -208,6 +211,7 @@ const INGRESS_NGINX: Dialect = {
   name: 'ingress-nginx',
   pastesAddress: true,
   originalFailsOpen: true,
+  handsHostOn: true,
   peers: ['nginx'],
   env: {},
   // The controller redirects whatever was asked.
