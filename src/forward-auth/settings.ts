@@ -36,6 +36,8 @@ export interface PathSettings {
   readonly ping: string;
   /** Where set, `/ping` answers only this User-Agent. */
   readonly pingUserAgent: string | null;
+  /** `gcp-healthchecks`: pings at two more paths, and to Google's User-Agent (or the one above) alone. */
+  readonly pingsOfGoogle?: boolean;
   readonly ready: string;
   /** Whether `/robots.txt` is ours, as in the original; false: the application's. Without it: ours. */
   readonly hasRobots?: boolean;

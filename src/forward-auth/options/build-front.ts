@@ -12,6 +12,7 @@ export function buildPaths({ told }: BuildContext): PathSettings {
     prefix: pathOption(told, 'proxy_prefix').replace(/\/+$/, ''),
     ping: pathOption(told, 'ping_path'),
     pingUserAgent: told.text('ping_user_agent'),
+    pingsOfGoogle: told.bool('gcp_healthchecks'),
     ready: pathOption(told, 'ready_path'),
   };
 }

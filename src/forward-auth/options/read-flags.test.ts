@@ -31,6 +31,12 @@ test('readFlags() refuses quotes around a value that is no list: they would be p
   assert.match(errors(loaded).join(''), /client_id is in quotes, which are taken as part of it: ""id""/);
 });
 
+test('readFlags() refuses a rule that is empty: nobody was named, and everybody would come in', () => {
+  for (const flag of ['--allowed-group=', '--allowed-group=""', '--github-user='])
+    assert.match(errors(load({ args: [...ENOUGH, flag] })).join(''), /is given and empty, and would restrict nobody/);
+  assert.deepEqual(good({ args: ['--whitelist-domain=', '--whitelist-domain=""'] }).redirects.whitelist, []);
+});
+
 test('readFlags() names what was probably meant', () => {
   const loaded = load({ args: [...ENOUGH, '--allowed-groups=a', '--cookie-sekure', '--bogus=1'] });
   assert.deepEqual(errors(loaded), [

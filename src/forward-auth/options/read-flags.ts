@@ -10,7 +10,7 @@ import { QUOTED } from './read-env.ts';
 import { found } from './read-text.ts';
 import type { Findings } from './finding.ts';
 import type { Given, GivenOptions } from './given.ts';
-import type { Option } from './option.ts';
+import type { Option, OptionValue } from './option.ts';
 import type { Read } from './read-text.ts';
 
 /** Flags beside the table: of the original's command line, and our own. */
@@ -136,8 +136,18 @@ function setOption(step: {
   const before = options.get(option.key)?.value;
   const isMore = Array.isArray(read.value) && Array.isArray(before);
   const now = isMore ? [...(before as readonly string[]), ...(read.value as readonly string[])] : read.value;
-  options.set(option.key, { value: now, source });
+  options.set(option.key, { value: isNothing(now) ? [] : now, source });
+  if (isNothing(now) && option.isRestriction) {
+    const remedy = 'name somebody, or take the flag out: a variable within it may be empty';
+    const message = 'is given and empty, and would restrict nobody';
+    findings.add({ severity: 'error', option: option.key, source, message, remedy });
+  }
   if (option.type === 'string') warnQuotes(option, source, value, findings);
+}
+
+/** One empty item is none: what the original makes of `""` on its way through its libraries. */
+function isNothing(value: OptionValue): boolean {
+  return Array.isArray(value) && (value.length === 0 || (value.length === 1 && value[0] === ''));
 }
 
 function readFlagValue(option: Option, value: string): Read {

@@ -33,7 +33,7 @@ const SERVER: readonly Option[] = toOptions('server', [
     flag: 'gcp-healthchecks',
     type: 'bool',
     help: 'health checks of Google load balancers by their User-Agent',
-    refused: 'point the health check at the ping path ("/ping"): a User-Agent that anybody can send opens no path here',
+    note: 'At `/liveness_check`, `/readiness_check` and the ping path, which then answer nobody else, as in the original. Deprecated there: point the health check at the ping path instead.',
   },
 ]);
 
@@ -107,7 +107,11 @@ const PEOPLE: readonly Option[] = toOptions('people', [
     providers: ['keycloak-oidc'],
     isRestriction: true,
   },
-  { flag: 'htpasswd-file', help: 'names and passwords, bcrypt ("htpasswd -B"); read again when it changes' },
+  {
+    flag: 'htpasswd-file',
+    help: 'names and passwords, bcrypt ("htpasswd -B"); read again when it changes',
+    note: '`{SHA}` is taken too, as in the original, though whoever gets the file guesses such passwords quickly.',
+  },
   {
     flag: 'htpasswd-user-group',
     key: 'htpasswd_user_groups',

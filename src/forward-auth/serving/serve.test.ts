@@ -53,6 +53,18 @@ test('health checks, robots.txt and OPTIONS * need nobody', async (t) => {
     assert.equal((await rig.ask(target)).body, 'ask', target);
 });
 
+test('health checks of Google need its User-Agent, at their paths and at that of pings', async (t) => {
+  const rig = await startServing(t, { settings: { paths: { pingsOfGoogle: true } } });
+  const google = { headers: ['User-Agent: GoogleHC/1.0'] };
+  for (const target of ['/ping', '/liveness_check', '/readiness_check']) {
+    assert.equal((await rig.ask(target, google)).body, 'OK', target);
+    assert.equal((await rig.ask(target)).body, 'ask', target);
+  }
+  assert.equal((await rig.ask('/', google)).body, 'ask');
+  const without = await startServing(t);
+  assert.equal((await without.ask('/liveness_check', google)).body, 'ask');
+});
+
 test('/ready says in general words what is missing', async (t) => {
   const provider = await startServing(t, { provider: { isReady: () => false } });
   assert.deepEqual(await provider.ask('/ready').then(({ status, body }) => [status, body]), [

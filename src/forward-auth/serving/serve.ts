@@ -60,6 +60,10 @@ export function createServe(deps: ServeDeps): ServeExchange {
   };
 }
 
+/** What load balancers of Google ask, and how they call themselves. */
+const GOOGLE_PATHS: readonly string[] = ['/liveness_check', '/readiness_check'];
+const GOOGLE_AGENT = 'GoogleHC/1.0';
+
 /** The operator's own, or one that keeps all robots out. */
 function robotsRoute(own: string | null): readonly [string, (request: ServedRequest) => void] {
   const answer = own === null ? ROBOTS : new FixedAnswer(200, own, [['Content-Type', 'text/plain; charset=utf-8']]);
@@ -80,6 +84,9 @@ function createRoute(deps: ServeDeps): (request: ServedRequest) => void {
     [`${paths.prefix}/backchannel-logout`, (request) => void flow.backChannelLogout(request)],
     [`${paths.prefix}/userinfo`, (request) => identify(deps, request, deps.userinfo)],
     ...(paths.hasRobots === false ? [] : [robotsRoute(deps.robots ?? null)]),
+    ...(paths.pingsOfGoogle === true ? GOOGLE_PATHS : []).map(
+      (path) => [path, (request: ServedRequest) => answerPing(deps, request)] as const,
+    ),
     [paths.ready, (request) => answerReady(deps, request)],
     // The last one wins, as the first in the original's chain.
     [paths.ping, (request) => answerPing(deps, request)],
@@ -145,11 +152,11 @@ function signIn(deps: ServeDeps, request: ServedRequest): void {
 
 function answerPing(deps: ServeDeps, request: ServedRequest): void {
   const { exchange } = request;
-  const { pingUserAgent } = deps.settings.paths;
+  const { pingUserAgent, pingsOfGoogle = false } = deps.settings.paths;
   request.decision = 'ping';
   // CVE-2026-34457: the User-Agent narrows the path down, it never replaces it.
-  const isAsked = pingUserAgent === null || exchange.request.headers.get('user-agent') === pingUserAgent;
-  if (isAsked) OK.send(exchange);
+  const agents = [...(pingUserAgent === null ? [] : [pingUserAgent]), ...(pingsOfGoogle ? [GOOGLE_AGENT] : [])];
+  if (agents.length === 0 || agents.includes(exchange.request.headers.get('user-agent') ?? '')) OK.send(exchange);
   else identify(deps, request, deps.app);
 }
 

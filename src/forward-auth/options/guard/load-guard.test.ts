@@ -41,6 +41,7 @@ test('loadGuard() has safe defaults: PKCE, nonce, sessions on the server, a cook
     prefix: '/.postern',
     ping: '/.postern/ping',
     pingUserAgent: null,
+    pingsOfGoogle: false,
     ready: '/.postern/ready',
     hasRobots: false,
   });
