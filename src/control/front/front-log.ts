@@ -123,11 +123,17 @@ function createStandardLog(settings: LoggingSettings, options: StandardOptions):
   return { debug: drop, info: often, warn: often, error: write, flushSync: drop, close: () => Promise.resolve() };
 }
 
+/** A front proxy asks about a request of its own; in proxy mode the request speaks for itself. */
+function isQuestion(request: ServedRequest, { prefix }: PathSettings): boolean {
+  const { path } = request.exchange.request;
+  return path === `${prefix}/auth` || path === `${prefix}/forward` || path.startsWith(`${prefix}/forward/`);
+}
+
 /** Who asked about what, as a front proxy says; else the request itself. */
 function askedOf(request: ServedRequest, paths: PathSettings): { readonly path: string; readonly query: string } {
   const own = request.exchange.request;
   const { uri } = request.front;
-  if (uri === null || own.path !== `${paths.prefix}/auth`) {
+  if (uri === null || !isQuestion(request, paths)) {
     return { path: own.path, query: isOwn(own.path, paths) ? '' : own.query };
   }
   const question = uri.indexOf('?');
@@ -137,6 +143,12 @@ function askedOf(request: ServedRequest, paths: PathSettings): { readonly path: 
 
 function isOwn(path: string, { prefix }: PathSettings): boolean {
   return path.startsWith(`${prefix}/`);
+}
+
+/** Endpoints by their name: what follows `/forward` is a path of an app. */
+function routeOf(path: string, paths: PathSettings): string | null {
+  if (!isOwn(path, paths)) return null;
+  return path.startsWith(`${paths.prefix}/forward/`) ? `${paths.prefix}/forward` : path;
 }
 
 function whoOf({ session }: ServedRequest): string {
@@ -152,7 +164,7 @@ function createRequestLines(accessLog: AccessLog, paths: PathSettings): WriteReq
       time: Date.now() - durationMs,
       requestId: request.id,
       ip: request.clientIp,
-      method: request.front.method ?? own.method,
+      method: (isQuestion(request, paths) ? request.front.method : null) ?? own.method,
       host: request.authority,
       ...askedOf(request, paths),
       version: own.version,
@@ -161,7 +173,7 @@ function createRequestLines(accessLog: AccessLog, paths: PathSettings): WriteReq
       bytesOut: outcome.bytesOut,
       durationMs,
       who: whoOf(request),
-      route: isOwn(own.path, paths) ? own.path : null,
+      route: routeOf(own.path, paths),
       rule: request.skipReason,
       decision: request.decision,
       reason: request.closedFor,

@@ -208,12 +208,30 @@ void suite('proxy mode', () => {
     const rig = await startApp(t, {}, { provider });
     assert.deepEqual(await rig.ask('/', { headers: [await rig.signIn()] }).then(({ status, body }) => [status, body]), [
       403,
-      'error',
+      'not-admitted',
     ]);
     const machine = await startApp(t, { skip: { forceJsonErrors: true } }, { provider });
     const answer = await machine.ask('/', { headers: [await machine.signIn()] });
     assert.deepEqual([answer.status, answer.body], [403, '{}']);
     assert.equal(rig.echo.heads.length + machine.echo.heads.length, 0);
+  });
+
+  test('tells people of a store that is away by a page, programs in a word, and signs nobody out', async (t) => {
+    const rig = await startApp(t, {}, { keeper: (keeper) => ({ ...keeper, find: () => ({ kind: 'unavailable' }) }) });
+    const page = await rig.ask('/', {
+      headers: ['Accept: text/html', 'Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document'],
+    });
+    assert.deepEqual([page.status, page.body, page.headers['set-cookie']], [503, 'error', undefined]);
+    const program = await rig.ask('/', { headers: ['Accept: */*'] });
+    assert.deepEqual([program.status, program.headers['retry-after']], [503, ['2']]);
+    assert.equal(rig.echo.heads.length, 0);
+  });
+
+  test('makes API clients forget a cookie that is none any more', async (t) => {
+    const rig = await startApp(t);
+    const headers = ['Accept: application/json', 'Cookie: _oauth2_proxy=nonsense'];
+    const answer = await rig.ask('/', { headers });
+    assert.match(answer.headers['set-cookie']?.join() ?? '', /^_oauth2_proxy=; .*Max-Age=0/);
   });
 
   test('answers 502 by a page where the app is not there, and 404 where there is none for the path', async (t) => {

@@ -5,12 +5,14 @@
 import { HeaderBlock } from '../../wire/header-block.ts';
 import { HttpSyntaxError } from '../../wire/http-syntax-error.ts';
 import { withoutCookies } from '../../wire/cookies.ts';
+import { classifyRequest } from '../../sign-in/request-kind.ts';
 import { compileEdits } from '../../upstream/header-edits.ts';
 import { serveFile } from '../../upstream/files.ts';
 import { createAppTable, pathInFolder, rewriteFor } from './app-table.ts';
 import { createAppHeaders } from './app-headers.ts';
 import { AppReport } from './app-report.ts';
 import { withSetCookies } from './cookie-exchange.ts';
+import { clearLines } from './clear-lines.ts';
 import { acceptsJson } from './machine.ts';
 import { createOwnCookieTest } from './own-cookie-names.ts';
 import { FORBIDDEN, FORBIDDEN_JSON, FixedAnswer, UNAUTHORIZED_JSON, UNAVAILABLE } from './plain-answer.ts';
@@ -30,7 +32,7 @@ import type { Who } from './session-chain.ts';
 
 export interface AppGateDeps {
   readonly settings: Settings;
-  readonly keeper: Pick<SessionKeeper, 'end'>;
+  readonly keeper: Pick<SessionKeeper, 'end' | 'clear'>;
   readonly decide: Decide;
   readonly flow: Flow;
   readonly upstreams: Upstreams;
@@ -80,22 +82,31 @@ function answer(gate: Gate, request: ServedRequest, who: Who): void | Promise<vo
       } else enter(gate, request, app, who);
       return;
     case 'sign-in':
-      return askToSignIn(gate, request);
+      return askToSignIn(gate, request, who);
     case 'deny':
-      deny(gate, request);
+      deny(gate, request, who);
+      return;
+    case 'forbid':
+      if (isPage(request) && who.kind === 'session') gate.flow.sendNotAdmitted(request, who.session);
+      else FORBIDDEN.send(exchange);
       return;
     case 'unavailable':
-      UNAVAILABLE.send(exchange);
+      if (isPage(request)) gate.flow.sendError(request, 503, 'Sessions cannot be looked up right now');
+      else UNAVAILABLE.send(exchange);
       return;
     default:
       FORBIDDEN.send(exchange);
   }
 }
 
-function askToSignIn({ settings, flow }: Gate, request: ServedRequest): void | Promise<void> {
+function isPage({ exchange: { request } }: ServedRequest): boolean {
+  return request.upgrade === null && classifyRequest(request.method, request.headers) === 'navigation';
+}
+
+function askToSignIn({ settings, keeper, flow }: Gate, request: ServedRequest, who: Who): void | Promise<void> {
   const { exchange } = request;
   if (exchange.request.upgrade !== null || isForMachine(settings, request)) {
-    UNAUTHORIZED_JSON.send(exchange);
+    UNAUTHORIZED_JSON.sendWith(exchange, clearLines(keeper, request, who));
     return;
   }
   return flow.askToSignIn(request);
@@ -107,11 +118,11 @@ function isForMachine({ skip }: Settings, { exchange, uri }: ServedRequest): boo
 }
 
 /** As in auth-endpoint.ts: with 401 there, the session ends. */
-function deny({ settings, keeper, flow }: Gate, request: ServedRequest): void {
+function deny({ settings, keeper, flow }: Gate, request: ServedRequest, who: Who): void {
   const { exchange } = request;
   const tell = (): void => {
-    if (settings.skip.forceJsonErrors) FORBIDDEN_JSON.send(exchange);
-    else flow.sendError(request, 403, 'You are signed in, but you may not use this site');
+    if (settings.skip.forceJsonErrors || who.kind !== 'session') FORBIDDEN_JSON.send(exchange);
+    else flow.sendNotAdmitted(request, who.session);
   };
   if (settings.compat.deniedStatus === 403) {
     tell();
