@@ -4,7 +4,7 @@ import { systemClock } from '../../core/clock.ts';
 import { PosternError } from '../../core/errors.ts';
 import { createFlow } from '../../forward-auth/flow/flow.ts';
 import { listedProvider } from '../../forward-auth/keepers/embedded-vault.ts';
-import { loadTemplates, OWN_PAGES } from '../../forward-auth/pages/custom-pages.ts';
+import { loadTemplates, OWN_PAGES, readIfThere } from '../../forward-auth/pages/custom-pages.ts';
 import { loadLogo } from '../../forward-auth/pages/logo.ts';
 import { createAuthProvider } from '../../forward-auth/providers/create.ts';
 import { httpFor } from '../../forward-auth/providers/http.ts';
@@ -120,13 +120,4 @@ function pagesOf({ pages }: Settings): { readonly logo: Logo; readonly templates
     logo: logo.kind === 'ok' ? logo.logo : { kind: 'own' },
     templates: templates.kind === 'ok' ? templates.templates : OWN_PAGES,
   };
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
 }

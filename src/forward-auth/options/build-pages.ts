@@ -1,6 +1,7 @@
 /** Pages and logs. */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { loadTemplates, readIfThere } from '../pages/custom-pages.ts';
 import { unreadable } from './build-secret.ts';
 import type { BuildContext } from './context.ts';
 import type { LoggingSettings, PageSettings } from '../settings.ts';
@@ -27,7 +28,11 @@ function templatesFolder(told: Told): string | null {
   } catch (error) {
     const what = (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'is no folder' : unreadable(error);
     told.fault('custom_templates_dir', `is ${told.quoted('custom_templates_dir')}, which ${what}`, 'give a folder');
+    return folder;
   }
+  const loaded = loadTemplates(folder, readIfThere);
+  if (loaded.kind === 'problem')
+    told.fault('custom_templates_dir', `has a page that does not work: ${loaded.message}`, loaded.remedy);
   return folder;
 }
 
