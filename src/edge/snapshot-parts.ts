@@ -18,8 +18,8 @@ interface Whole {
   readonly certificates: CertificateSet;
 }
 
-/** About 50 kB: a millisecond of copying. */
-const HOSTS_IN_PART = 50;
+/** About 20 kB: half a millisecond of copying. */
+const HOSTS_IN_PART = 20;
 
 /** The parts, and the same with empty lists. A small one stays whole. */
 export function splitSnapshot<T extends Whole>(

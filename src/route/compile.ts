@@ -72,12 +72,13 @@ function* compileSteps(document: Document): Generator<undefined, TableResult, un
   const revision = hash.digest('base64url').slice(0, 16);
   const all = fallback === null ? [...hosts.values()] : [...hosts.values(), fallback];
   const providers = document.providers.map(({ id, type, emailDomains }) => ({ id, type, emailDomains }));
+  yield;
   const namedUsers = namedUsersOf(document, all);
+  yield;
   const mayKnowRules = compileMayKnow(document, diagnostics);
-  return {
-    table: createTable({ revision, hosts, fallback, signInHost, providers, namedUsers, mayKnowRules }),
-    diagnostics: withoutRepeats(diagnostics),
-  };
+  const table = createTable({ revision, hosts, fallback, signInHost, providers, namedUsers, mayKnowRules });
+  yield;
+  return { table, diagnostics: withoutRepeats(diagnostics) };
 }
 
 /** Nobody where the document names nobody. */
