@@ -150,7 +150,7 @@ function signed(parts: Unsigned): string {
     parts.issuer,
     sequence(time(parts.notBefore), time(parts.notAfter)),
     parts.subject,
-    parts.publicKey.export({ type: 'spki', format: 'der' }),
+    spkiOf(parts.publicKey),
     contextConstructed(3, sequence(...parts.extensions)),
   );
   const signature = sign('sha256', toBeSigned, parts.signer);
@@ -172,8 +172,18 @@ function distinguishedName(commonName: string): Buffer {
 
 /** RFC 7093 section 2, method 4: no SHA-1. */
 function keyIdOf(publicKey: KeyObject): Buffer {
+  return createHash('sha256').update(spkiOf(publicKey)).digest().subarray(0, 20);
+}
+
+const knownSpki = new WeakMap<KeyObject, Buffer>();
+
+/** OpenSSL's encoder takes twice as long as making the key: once for each, the CA's own for all of its leaves. */
+function spkiOf(publicKey: KeyObject): Buffer {
+  const known = knownSpki.get(publicKey);
+  if (known !== undefined) return known;
   const spki = publicKey.export({ type: 'spki', format: 'der' });
-  return createHash('sha256').update(spki).digest().subarray(0, 20);
+  knownSpki.set(publicKey, spki);
+  return spki;
 }
 
 function generalName(name: string): Buffer {
