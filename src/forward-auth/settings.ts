@@ -342,6 +342,8 @@ export interface LoggingSettings {
   readonly standard: boolean;
   readonly excludedPaths: readonly string[];
   readonly silencesPing: boolean;
+  /** Times of the original's templates in UTC; JSON always is. */
+  readonly isUtc?: boolean;
   /** Null: standard output. */
   readonly file: {
     readonly path: string;

@@ -63,6 +63,8 @@ const STANDARD_FIELDS = ['File', 'Message', 'Timestamp'] as const;
 
 const FLUSH_MS = 50;
 
+/** The time of now, for templates. */
+type Stamp = () => string;
 type WriteRequest = (request: ServedRequest, outcome: ExchangeOutcome, durationMs: number) => void;
 
 /** Throws CONFIG_INVALID for a template that cannot be read. */
@@ -73,11 +75,12 @@ export function openFrontLog(settings: LoggingSettings, paths: PathSettings): Fr
   const accessLog = createAccessLog({ format, destination });
   const writer = file === null ? createLineWriter({ fd: 1, flushMs: FLUSH_MS }) : null;
   const sink: LineSink = file ?? (writer as LineSink);
-  const log = createStandardLog(settings, { format, destination, sink });
+  const stamp: Stamp = () => timestamp(Date.now(), settings.isUtc ?? false);
+  const log = createStandardLog(settings, { format, destination, sink, stamp });
   const writeRequest =
     settings.requestFormat === null
       ? createRequestLines(accessLog, paths)
-      : createRequestText(settings.requestFormat, sink, paths);
+      : createRequestText(settings.requestFormat, sink, paths, stamp);
   const isExcluded = new Set(settings.excludedPaths);
   return {
     log,
@@ -87,7 +90,7 @@ export function openFrontLog(settings: LoggingSettings, paths: PathSettings): Fr
       if ((settings.silencesPing && request.decision === 'ping') || isExcluded.has(path)) return;
       writeRequest(request, outcome, durationMs);
     },
-    signIn: settings.auth ? createSignInLines(settings.authFormat, sink, log) : () => {},
+    signIn: settings.auth ? createSignInLines(settings.authFormat, { sink, log, stamp }) : () => {},
     flushSync() {
       accessLog.flushSync();
       log.flushSync();
@@ -107,16 +110,17 @@ interface StandardOptions {
   readonly format: 'json' | 'pretty';
   readonly destination: number | LineSink;
   readonly sink: LineSink;
+  readonly stamp: Stamp;
 }
 
 function createStandardLog(settings: LoggingSettings, options: StandardOptions): OwnedLogger {
-  const { format, destination, sink } = options;
+  const { format, destination, sink, stamp } = options;
   const level = settings.standard ? 'info' : 'error';
   if (settings.standardFormat === null) return createLogger({ level, format, destination });
   const template = compileLineTemplate(settings.standardFormat, STANDARD_FIELDS, 'standard-logging-format');
   const write = (facts: object, message: string): void => {
     const more = Object.keys(facts).length === 0 ? '' : ` ${JSON.stringify(redactFacts(facts))}`;
-    sink.write(`${template({ File: 'postern', Message: message + more, Timestamp: timestamp(Date.now()) })}\n`);
+    sink.write(`${template({ File: 'postern', Message: message + more, Timestamp: stamp() })}\n`);
   };
   const drop = (): void => {};
   const often = settings.standard ? write : drop;
@@ -189,13 +193,13 @@ function createRequestLines(accessLog: AccessLog, paths: PathSettings): WriteReq
   };
 }
 
-function createRequestText(format: string, sink: LineSink, paths: PathSettings): WriteRequest {
+function createRequestText(format: string, sink: LineSink, paths: PathSettings, stamp: Stamp): WriteRequest {
   const template = compileLineTemplate(format, REQUEST_FIELDS, 'request-logging-format');
   return (request, outcome, durationMs) => {
     const own = request.exchange.request;
     const { path, query } = askedOf(request, paths);
     const line = template({
-      ...commonFields(request),
+      ...commonFields(request, stamp),
       Username: whoOf(request),
       RequestDuration: (durationMs / 1_000).toFixed(3),
       RequestURI: JSON.stringify(redactTokens(path + redactQuery(query))),
@@ -210,6 +214,7 @@ function createRequestText(format: string, sink: LineSink, paths: PathSettings):
 
 function commonFields(
   request: FrontRequest,
+  stamp: Stamp,
 ): Record<'Client' | 'Host' | 'Protocol' | 'RequestID' | 'Timestamp' | 'UserAgent', string> {
   const { version, headers } = request.exchange.request;
   return {
@@ -217,12 +222,15 @@ function commonFields(
     Host: request.authority,
     Protocol: `HTTP/${version === '2' ? '2.0' : version}`,
     RequestID: request.id,
-    Timestamp: timestamp(Date.now()),
+    Timestamp: stamp(),
     UserAgent: JSON.stringify(headers.get('user-agent') ?? ''),
   };
 }
 
-function createSignInLines(format: string | null, sink: LineSink, log: OwnedLogger): FrontLog['signIn'] {
+function createSignInLines(
+  format: string | null,
+  { sink, log, stamp }: { readonly sink: LineSink; readonly log: OwnedLogger; readonly stamp: Stamp },
+): FrontLog['signIn'] {
   if (format === null) {
     return ({ status, request, username, message, facts = {} }) => {
       const line = { event: status, requestId: request.id, ip: request.clientIp, who: username, ...facts };
@@ -233,7 +241,7 @@ function createSignInLines(format: string | null, sink: LineSink, log: OwnedLogg
   const template = compileLineTemplate(format, AUTH_FIELDS, 'auth-logging-format');
   return ({ status, request, username, message }) => {
     const { method } = request.exchange.request;
-    const fields = { ...commonFields(request), Message: message, Status: status, Username: visible(username) };
+    const fields = { ...commonFields(request, stamp), Message: message, Status: status, Username: visible(username) };
     sink.write(`${template({ ...fields, RequestMethod: method })}\n`);
   };
 }

@@ -87,7 +87,8 @@ void suite('compileLineTemplate()', () => {
   });
 
   test('timestamp() writes times as the original', () => {
-    assert.equal(timestamp(new Date(2026, 10, 6, 4, 5, 9).getTime()), '2026/11/06 04:05:09');
+    assert.equal(timestamp(new Date(2026, 10, 6, 4, 5, 9).getTime(), false), '2026/11/06 04:05:09');
+    assert.equal(timestamp(Date.UTC(2026, 10, 6, 4, 5, 9), true), '2026/11/06 04:05:09');
   });
 });
 

@@ -103,7 +103,23 @@ function cookieSecret(context: BuildContext): Secret {
   const secret = openFileSecret(context, file, said);
   if (secret === null) return NO_SECRET;
   checkSecret(told, 'cookie_secret_file', secret.read().toString());
-  return { read: () => Buffer.from(urlSafe(secret.read().toString())) };
+  return soundSecret(secret);
+}
+
+/** A file that is replaced by one that is no secret changes nothing: the last good one counts. */
+export function soundSecret(secret: Secret): Secret {
+  let seen: Buffer | null = null;
+  let sound = NO_SECRET.read();
+  return {
+    read() {
+      const bytes = secret.read();
+      if (bytes === seen) return sound;
+      seen = bytes;
+      const text = urlSafe(bytes.toString());
+      if (isGoodSize(secretBytes(text))) sound = Buffer.from(text);
+      return sound;
+    },
+  };
 }
 
 /** As the original measures it: URL-safe base64 of 16, 24 or 32 bytes, else the bytes as they stand. */

@@ -59,6 +59,7 @@ export function buildLogging({ told }: BuildContext): LoggingSettings {
     standard: told.bool('standard_logging'),
     excludedPaths: told.list('exclude_logging_paths').filter((path) => path !== ''),
     silencesPing: told.bool('silence_ping_logging'),
+    isUtc: !told.bool('logging_local_time'),
     file: logFile(told),
     authFormat: told.text('auth_logging_format'),
     requestFormat: told.text('request_logging_format'),

@@ -3,6 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { soundSecret } from './build-cookie.ts';
 import { fileSecret } from './secret.ts';
 
 test('fileSecret() follows its file, without the newline at its end, and keeps the last while it is gone', (t) => {
@@ -31,4 +32,17 @@ test('fileSecret() follows its file, without the newline at its end, and keeps t
   put(' third ');
   now += 1000;
   assert.equal(read(), ' third ');
+});
+
+test('soundSecret() keeps the last that is 16, 24 or 32 bytes, and reads standard base64 as URL-safe', () => {
+  let bytes = Buffer.from('0123456789abcdef');
+  const secret = soundSecret({ read: () => bytes });
+  assert.equal(secret.read().toString(), '0123456789abcdef');
+  bytes = Buffer.from('half-written');
+  assert.equal(secret.read().toString(), '0123456789abcdef');
+  bytes = Buffer.from(Buffer.alloc(32, 0xfb).toString('base64'));
+  assert.equal(
+    secret.read().toString(),
+    Buffer.alloc(32, 0xfb).toString('base64').replaceAll('+', '-').replaceAll('/', '_'),
+  );
 });
