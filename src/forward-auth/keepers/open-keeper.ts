@@ -1,6 +1,7 @@
 /** Opens the keeper that the settings name, with the store that it needs. What only one of them needs is loaded with it. */
 import { openMemoryStore, openStore } from '../../store/sqlite.ts';
 import { createEmbeddedKeeper } from './embedded-keeper.ts';
+import { withOriginalSessions } from './original/original-sessions.ts';
 import { createStatelessKeeper } from './stateless-keeper.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
@@ -30,7 +31,8 @@ export async function openKeeper(settings: KeeperSettings, deps: KeeperDeps): Pr
   const { store } = settings;
   if (store.kind === 'stateless') {
     const { isMinimal } = store;
-    return { keeper: createStatelessKeeper(settings, { isMinimal, clock: deps.clock }), sessions: null };
+    const sealed = createStatelessKeeper(settings, { isMinimal, clock: deps.clock });
+    return { keeper: withOriginalSessions(sealed, settings, deps.clock), sessions: null };
   }
   if (store.kind === 'redis') {
     const { createRedisKeeper } = await import('./redis-keeper.ts');
@@ -45,7 +47,7 @@ function openEmbedded(settings: KeeperSettings, { dataDir, clock }: KeeperDeps):
   return {
     sessions,
     keeper: {
-      ...keeper,
+      ...withOriginalSessions(keeper, settings, clock),
       async close() {
         await keeper.close();
         store.close();
