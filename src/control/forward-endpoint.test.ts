@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,8 @@ interface Rig {
   readonly ask: (path: string, headers?: Readonly<Record<string, string>>, method?: string) => Promise<Answer>;
   /** Cookie of somebody in the group "staff". */
   readonly signIn: () => Promise<string>;
+  /** Lines of the access log so far. */
+  readonly lines: () => readonly Record<string, unknown>[];
 }
 
 const ABOUT = {
@@ -77,7 +79,12 @@ async function startRig(t: TestContext, changes: DeepPartial<Settings> = {}): Pr
       .map((line) => line.split(';', 1)[0])
       .join('; ');
   };
-  return { ask, signIn };
+  const lines = (): Record<string, unknown>[] =>
+    readFileSync(join(folder, 'log'), 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('"kind":"request"'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { ask, signIn, lines };
 }
 
 test('/oauth2/forward sends a page to sign in, and everything else gets 401', async (t) => {
@@ -210,4 +217,19 @@ test('/oauth2/sign_in is 401 for a program: nginx shows it in place of an app', 
   assert.equal((await ask('/oauth2/sign_in', asDocumented)).status, 401);
   assert.equal((await ask('/oauth2/sign_in', { 'x-auth-request-redirect': '/oauth2/sign_in' })).status, 200);
   assert.equal((await ask('/oauth2/sign_in', { connection: 'Upgrade', upgrade: 'websocket' })).status, 401);
+});
+
+test('/oauth2/forward is logged as the request that it is about', async (t) => {
+  const { ask, lines } = await startRig(t);
+  await ask('/oauth2/forward?allowed_groups=ops', ABOUT);
+  await ask('/oauth2/forward/a/b?x=1', { 'x-forwarded-proto': 'https' });
+  const deadline = Date.now() + 5_000;
+  while (lines().length < 2 && Date.now() < deadline) await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual(
+    lines().map(({ route, path, host, status }) => [route, path, host, status]),
+    [
+      ['/oauth2/forward', '/a%20b/c%2Fd?x=%26&b=2', 'app.example.com', 401],
+      ['/oauth2/forward', '/a/b?x=1', 'app.example.com', 401],
+    ],
+  );
 });
