@@ -48,6 +48,8 @@ export interface CsrfCookieDeps {
 /** Sign-ins of one browser at the same time, where the operator names no other limit. */
 const MAX_TOGETHER = 6;
 const MAX_PER_REQUEST = 10;
+/** More than browsers and front proxies take in one head. */
+const MAX_LIMIT = 30;
 /** With an expiry of 0 the browser decides; ours ends all the same. */
 const LONGEST_MS = 24 * 3_600_000;
 const PURPOSE = 'forward-auth/csrf';
@@ -127,8 +129,8 @@ export function codeChallenge(pending: Pick<Pending, 'secret'>, method: 'S256' |
 /** Names of the cookies that must go so that one more fits. */
 function oldest(deps: CsrfCookieDeps, names: CsrfNames, headers: HeaderBlock): string[] {
   const { csrfPerRequest, csrfPerRequestLimit: limit } = deps.settings;
-  const bound = csrfPerRequest ? MAX_PER_REQUEST : MAX_TOGETHER;
-  const most = csrfPerRequest && limit > 0 ? Math.min(limit, bound) : bound;
+  const byDefault = csrfPerRequest ? MAX_PER_REQUEST : MAX_TOGETHER;
+  const most = csrfPerRequest && limit > 0 ? Math.min(limit, MAX_LIMIT) : byDefault;
   const present = cookieNames(headers).filter((name) => names.pattern.test(name));
   const startedAt = (name: string): number => readCookie(deps, headers, name).known?.startedAt ?? 0;
   const byAge = present.map((name) => ({ name, at: startedAt(name) })).sort((one, other) => one.at - other.at);

@@ -94,6 +94,7 @@ test('start() remembers so many sign-ins at once and no more', async () => {
 
 for (const [limit, most] of [
   [0, 10],
+  [13, 13],
   [2, 2],
   [1, 1],
 ] as const) {
