@@ -125,7 +125,13 @@ const PROVIDER: readonly Option[] = toOptions('provider', [
     providers: ['google'],
   },
   { flag: 'google-admin-api-user-scope', help: 'readonly, user or cloud', providers: ['google'] },
-  { flag: 'azure-tenant', default: 'common', help: 'tenant', providers: ['azure', 'entra-id'] },
+  {
+    flag: 'azure-tenant',
+    default: 'common',
+    help: 'tenant',
+    note: 'The issuer names the tenant, and decides.',
+    providers: ['azure', 'entra-id'],
+  },
   { flag: 'azure-graph-group-field', help: 'id or displayName of groups', providers: ['azure', 'entra-id'] },
   {
     flag: 'entra-id-allowed-tenant',
@@ -154,6 +160,8 @@ const PROVIDER: readonly Option[] = toOptions('provider', [
     help: 'team whose members may enter',
     providers: ['bitbucket'],
     isRestriction: true,
+    refused:
+      'use bitbucket_repository, or rules for addresses: Bitbucket ended teams, so nobody can tell who is in one',
   },
   {
     flag: 'bitbucket-repository',
