@@ -20,7 +20,9 @@ export interface LiveRequestsDeps {
 
 /** Short requests are never looked at. */
 const SHORT_MS = 200;
-const RECHECK_MS = 500;
+const RECHECK_MS = 750;
+/** Each is asked about in its own third of that, so that ten thousand WebSockets hold nobody up. */
+const SLOTS = 3;
 /** A keeper that must ask elsewhere is asked this often for one connection. */
 const REMOTE_RECHECK_MS = 5_000;
 /** So long a store may be away before what it let in is closed. */
@@ -37,6 +39,7 @@ export class LiveRequests {
   readonly #young = new Roster<ServedRequest>();
   readonly #watched = new Map<ServedRequest, Watched>();
   readonly #tunnels = new Map<ServedRequest, Tunnel>();
+  #slot = 0;
 
   constructor(deps: LiveRequestsDeps) {
     this.#deps = deps;
@@ -70,8 +73,13 @@ export class LiveRequests {
   /** Call it about four times a second, with `performance.now()`. */
   tick(monotonic: number): void {
     const now = this.#deps.now();
-    for (const request of this.#young.take(({ exchange }) => monotonic - exchange.startedAt >= SHORT_MS))
-      this.#watched.set(request, { nextAt: now, confirmedAt: now, isAsking: false });
+    for (const request of this.#young.take(({ exchange }) => monotonic - exchange.startedAt >= SHORT_MS)) {
+      const nextAt = now + (this.#slot * RECHECK_MS) / SLOTS;
+      this.#slot = (this.#slot + 1) % SLOTS;
+      this.#watched.set(request, { nextAt, confirmedAt: now, isAsking: false });
+      // It is asked about as long as it lasts: what a keeper derives from its fields is worth keeping.
+      request.exchange.request.headers.isRemembered = true;
+    }
     for (const [request, entry] of this.#watched) {
       if (entry.isAsking || now < entry.nextAt) continue;
       entry.nextAt = now + RECHECK_MS;
