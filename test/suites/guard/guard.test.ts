@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test';
 import { bcrypt } from 'hash-wasm';
 import { freePorts } from '../../support/postern.ts';
 import { accepts, until } from '../../support/programs.ts';
+import { GithubTwin } from '../../../src/sign-in/github/_twin.ts';
 import { startProvider } from '../oauth2-proxy/provider.ts';
 import type { Provider } from '../oauth2-proxy/provider.ts';
 
@@ -163,6 +164,34 @@ test('guard keeps out whom no rule names: the wrong group, address or domain', a
     } finally {
       await guard.stop();
     }
+  }
+});
+
+test('guard signs people in by GitHub: members of an organisation or team, people by name beside one', async () => {
+  const twin = new GithubTwin();
+  await twin.start();
+  const ann = { id: 1, login: 'ann', organisations: ['acme'], teams: ['acme/ops'] };
+  const bob = { id: 2, login: 'bob', organisations: ['other'] };
+  const client = [`--github-url=${twin.url}`, `--client-id=${twin.clientId}`, `--client-secret=${twin.clientSecret}`];
+  const statusOf = async (rules: readonly string[], account: typeof ann | typeof bob): Promise<number> => {
+    const guard = await startGuard([...client, ...rules.map((rule) => `--allow=${rule}`)]);
+    try {
+      twin.account = account;
+      const person = new Person();
+      const away = await person.get(`${guard.url}/x`);
+      return (await person.get(twin.visit(away.headers.get('location') ?? ''))).status;
+    } finally {
+      await guard.stop();
+    }
+  };
+  try {
+    assert.equal(await statusOf(['github:org:acme'], ann), 302);
+    assert.equal(await statusOf(['org:acme'], bob), 403);
+    assert.equal(await statusOf(['team:acme/ops', 'org:third'], ann), 302);
+    assert.equal(await statusOf(['org:acme', 'user:bob'], bob), 302);
+    assert.equal(await statusOf(['user:bob'], ann), 403);
+  } finally {
+    await twin.stop();
   }
 });
 

@@ -38,6 +38,7 @@ export const GUARD_FLAGS: readonly GuardFlag[] = [
   },
   { flag: 'issuer', type: 'text', word: 'URL', help: 'sign in by this OpenID provider' },
   { flag: 'github', type: 'bool', word: '', help: 'sign in by GitHub' },
+  { flag: 'github-url', type: 'text', word: 'URL', help: 'sign in by this GitHub Enterprise Server' },
   {
     flag: 'provider',
     type: 'text',

@@ -15,13 +15,15 @@ export function guardIdentity(values: GuardValues, give: Give, findings: Finding
     findings.add({ severity: 'error', option: flag, source: values.get(flag)?.source ?? 'not given', message, remedy });
   const passwords = text('passwords');
   if (passwords !== null) give('htpasswd_file', passwords, 'passwords');
-  const isGithub = text('github') === 'true';
+  const server = text('github-url');
+  const isGithub = text('github') === 'true' || server !== null;
   const kind = text('provider') ?? (isGithub ? 'github' : 'oidc');
   const issuer = text('issuer') ?? ISSUERS[kind] ?? null;
   if (isGithub && (text('issuer') !== null || (text('provider') ?? 'github') !== 'github'))
     fault('github', 'is given beside another provider', 'keep one of them');
   if (issuer === null && text('provider') === null && !isGithub) return withoutProvider({ text, give, fault });
   give('provider', kind, isGithub ? 'github' : 'provider');
+  if (server !== null) giveServer(server, give, fault);
   if (issuer !== null) give('oidc_issuer_url', issuer, 'issuer');
   for (const [flag, key] of [
     ['client-id', 'client_id'],
@@ -39,6 +41,16 @@ export function guardIdentity(values: GuardValues, give: Give, findings: Finding
   give('use_system_trust_store', true);
   give('skip_provider_button', passwords === null);
   return kind as ProviderKind;
+}
+
+/** Its addresses are those of every Enterprise Server. */
+function giveServer(server: string, give: Give, fault: Asking['fault']): void {
+  if (!/^https?:\/\//i.test(server) || !URL.canParse(server) || new URL(server).pathname !== '/')
+    return fault('github-url', `is ${quote(server)}, no address`, 'write https://github.example.com');
+  const { origin } = new URL(server);
+  give('login_url', `${origin}/login/oauth/authorize`, 'github-url');
+  give('redeem_url', `${origin}/login/oauth/access_token`, 'github-url');
+  give('validate_url', `${origin}/api/v3/`, 'github-url');
 }
 
 interface Asking {

@@ -153,6 +153,7 @@ test('loadGuard() refuses rules that it could only carry as something else', () 
     [[...OIDC, '--allow=signed-in', '--tls-cert=/nowhere'], /tls-key|tls_key_file|tls-cert/],
     [[...APP, '--client-id=x', '--passwords=/nowhere', '--allow=signed-in'], /there is no provider/],
     [[...OIDC, '--alow=x'], /did you mean --allow/],
+    [[...GITHUB, '--allow=signed-in', '--github-url=git.example.com'], /github-url is "git.example.com"/],
   ];
   for (const [args, wanted] of cases) {
     assert.equal(load(args).settings, null, args.join(' '));
