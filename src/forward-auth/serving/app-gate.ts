@@ -142,7 +142,10 @@ function enter(gate: Gate, request: ServedRequest, app: App | null, who: Who): v
   }
   gate.live.begin(request, who);
   if (app === null) {
-    const headers = HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8' });
+    const headers = HeaderBlock.from({
+      'Content-Type': 'text/plain; charset=utf-8',
+      'X-Content-Type-Options': 'nosniff',
+    });
     compileEdits(gate.headers.responseEdits(session)).apply(headers);
     exchange.respondWhole({ status: 404, headers }, '404 page not found\n');
   } else if (app.kind === 'static') {

@@ -27,11 +27,11 @@ export function createAppHeaders(
   now: () => number,
 ): AppHeaders {
   const kept = requestHeaders.filter((injection) => injection.keepsRequestValue);
-  const stripped = requestHeaders.filter((injection) => !injection.keepsRequestValue);
   const fields = perSession(requestHeaders, now, (session) => claimFields(requestHeaders, session));
   const edits = perSession(responseHeaders, now, (session) => editsOf(acceptedFields(responseHeaders, session)));
   return {
-    strip: createStripList([...stripped.map(({ name }) => name), ...OURS]),
+    // Also those whose values are kept: they come back, joined with ours.
+    strip: createStripList([...requestHeaders.map(({ name }) => name), ...OURS]),
     requestFields: (session, headers) =>
       kept.length === 0 ? fields(session) : withRequestValues(fields(session), kept, headers),
     responseEdits: edits,
