@@ -2,7 +2,7 @@
  * Writes what the documentation takes from the code: the reference of the document and of the
  * DNS providers, the JSON Schema and the table of error codes. A test fails while they are stale.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { printDnsReference } from '../src/certs/dns/reference.ts';
 import { documentJsonSchema } from '../src/config/json-schema.ts';
@@ -11,6 +11,7 @@ import { printReference } from '../src/config/reference.ts';
 import { ERRORS } from '../src/core/errors.ts';
 import { REASONS } from '../src/edge/decision-reason.ts';
 import { printOptionReference } from '../src/forward-auth/options/reference.ts';
+import { printDifferences, printExtent } from '../test/suites/oauth2-proxy/print-differences.ts';
 
 /** Path from the repository's root -> text. */
 export function generatedDocs(): ReadonlyMap<string, string> {
@@ -22,7 +23,23 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     ['docs/errors.md', printErrors()],
     ['docs/reference/log.md', printLog()],
     ['docs/reference/oauth2-proxy-options.md', printOptionReference()],
+    [
+      'docs/oauth2-proxy.md',
+      fillIn('docs/oauth2-proxy.md', { extent: printExtent(), differences: printDifferences() }),
+    ],
   ]);
+}
+
+/** A page written by hand, with what stands between `<!-- NAME -->` and `<!-- /NAME -->` replaced. */
+function fillIn(page: string, parts: Readonly<Record<string, string>>): string {
+  let text = readFileSync(resolve(import.meta.dirname, '..', page), 'utf8');
+  for (const [name, part] of Object.entries(parts)) {
+    const [before, after] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+    const [start, end] = [text.indexOf(before), text.indexOf(after)];
+    if (start === -1 || end < start) throw new Error(`Cannot fill in "${page}": it has no "${before}" and "${after}"`);
+    text = `${text.slice(0, start + before.length)}\n${part}\n${text.slice(end)}`;
+  }
+  return text;
 }
 
 function printLog(): string {

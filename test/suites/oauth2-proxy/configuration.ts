@@ -1,5 +1,5 @@
 /** One set of settings for both programs, and what is done to each under it. */
-import type { Ask, Side } from './side.ts';
+import type { Ask, Jar, Side } from './side.ts';
 
 export interface Case {
   /** Unique within the configuration; `CONFIGURATION/ID` elsewhere. */
@@ -39,13 +39,21 @@ export interface OneOptions extends Omit<Ask, 'jar'> {
   readonly as?: string;
 }
 
+/** What would take the session from the cases after it. */
+const ENDS_SESSIONS = /\/sign_(?:in|out)/;
+
+async function freshJar(side: Side, person: string): Promise<Jar> {
+  const { jar } = await side.signIn(person);
+  return jar;
+}
+
 /** A case of one request. */
 export function one(id: string, line: string, { as, ...ask }: OneOptions = {}): Case {
   return {
     id,
     async run(side) {
-      const jar = as === undefined ? {} : { jar: await side.jarOf(as) };
-      await side.ask(line, { ...ask, ...jar }, '');
+      const jar = as === undefined ? null : await (ENDS_SESSIONS.test(line) ? freshJar(side, as) : side.jarOf(as));
+      await side.ask(line, { ...ask, ...(jar === null ? {} : { jar }) }, '');
     },
   };
 }
@@ -59,6 +67,9 @@ export function flow(id: string, run: (side: Side) => Promise<void>): Case {
 export function login(id: string, person: string, start: string, lines: readonly string[] = []): Case {
   return flow(id, async (side) => {
     const { jar } = await side.signIn(person, { start, label: 'sign-in' });
-    for (const line of lines) await side.ask(line, { jar }, line);
+    for (const [index, line] of lines.entries()) {
+      const label = lines.indexOf(line) === index ? line : `${line} again`;
+      await side.ask(line, { jar }, label);
+    }
   });
 }

@@ -3,13 +3,16 @@ import type { Configuration } from './configuration.ts';
 import { bearerOff, bearerOnly, bearerTokens } from './configurations/bearer.ts';
 import {
   cookieHostPrefix,
+  cookieLarge,
+  cookieOfBrowser,
   cookieOptions,
   cookiePerRequest,
   cookieRefresh,
   cookieShort,
   redis,
+  redisDown,
 } from './configurations/cookies.ts';
-import { front, frontAnybody, frontUntrusted } from './configurations/front.ts';
+import { front, frontAnybody, frontForwardedFor, frontUntrusted, trustedDirect } from './configurations/front.ts';
 import { basicHeaders, emailAsUser, headers, keptHeaders, noHeaders } from './configurations/headers.ts';
 import { htpasswd, htpasswdAllowedGroups, htpasswdGroups, htpasswdNoButton } from './configurations/htpasswd.ts';
 import { minimal } from './configurations/minimal.ts';
@@ -17,14 +20,30 @@ import {
   allowedGroups,
   constraints,
   emailDomains,
+  emailUnverified,
+  emailsChange,
   emailsAndDomains,
+  emailsColumns,
   emailsFile,
   groupsClaim,
   groupsScope,
   quotedGroups,
   semicolons,
 } from './configurations/people.ts';
-import { https, noUpstream, prefix, staticOnly, toml, unixUpstream, upstreams } from './configurations/places.ts';
+import {
+  alpha,
+  googleHealth,
+  https,
+  metrics,
+  slowUpstream,
+  noUpstream,
+  prefix,
+  relativeRedirect,
+  staticOnly,
+  toml,
+  unixUpstream,
+  upstreams,
+} from './configurations/places.ts';
 import { redirects, signOut } from './configurations/redirects.ts';
 import { button, jsonErrors, skip, skipAllBut } from './configurations/skip.ts';
 
@@ -33,6 +52,8 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   front,
   frontUntrusted,
   frontAnybody,
+  frontForwardedFor,
+  trustedDirect,
   headers,
   basicHeaders,
   emailAsUser,
@@ -48,6 +69,9 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   htpasswdNoButton,
   ...emailDomains,
   emailsFile,
+  emailsColumns,
+  emailsChange,
+  emailUnverified,
   emailsAndDomains,
   allowedGroups,
   quotedGroups,
@@ -57,10 +81,13 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   semicolons,
   cookieOptions,
   cookieHostPrefix,
+  cookieLarge,
+  cookieOfBrowser,
   cookiePerRequest,
   cookieShort,
   cookieRefresh,
   redis,
+  redisDown,
   redirects,
   signOut,
   bearerTokens,
@@ -72,6 +99,11 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   noUpstream,
   prefix,
   toml,
+  alpha,
+  googleHealth,
+  metrics,
+  relativeRedirect,
+  slowUpstream,
   https,
 ];
 export { KEYCLOAK_CONFIGURATIONS } from './configurations/keycloak.ts';

@@ -11,6 +11,7 @@ export type Observation = ReadonlyMap<string, string>;
 
 export interface Places {
   readonly port: number;
+  readonly metricsPort?: number;
   readonly upstreamPort: number;
   readonly issuer: string;
   readonly prefix: string;
@@ -69,7 +70,9 @@ function fieldLines(fields: readonly Field[], not: ReadonlySet<string>, plain: (
 function cookieLine(line: string, { cookie, port }: Places): string {
   const [pair = '', ...attributes] = line.split('; ');
   const at = pair.indexOf('=');
-  const name = pair.slice(0, at).replace(new RegExp(`^(${escaped(cookie)})_[\\w-]{8}_csrf$`), '$1_<request>_csrf');
+  const name = pair
+    .slice(0, at)
+    .replace(new RegExp(`^((?:__Host-)?${escaped(cookie)})_[\\w-]{8}_csrf$`), '$1_<request>_csrf');
   const value = pair.slice(at + 1) === '' ? '' : '<value>';
   const rest = attributes.map((one) => one.replace(/^(expires)=.*/i, '$1=<time>').replace(`:${port}`, ':<port>'));
   return [`${name}=${value}`, ...rest].join('; ');
@@ -93,8 +96,15 @@ export function withoutVolatile(text: string, { issuer, port, upstreamPort, dir,
     .replaceAll(issuer, '<provider>')
     .replaceAll(`:${port}`, ':<port>')
     .replaceAll(`:${upstreamPort}`, ':<app-port>')
+    .replaceAll(/(dial tcp 127\.0\.0\.1):\d+/g, '$1:<store>')
     .replaceAll(dir, '<dir>')
     .replaceAll(new RegExp(`(${escaped(cookie)}\\w*)=[^;, ]+`, 'g'), '$1=<value>')
+    .replaceAll(
+      /\bBasic ([\w+/]{30,}=*)/g,
+      (_, base64: string) => `Basic of ${Buffer.from(base64, 'base64').toString()}`,
+    )
+    .replaceAll(/\bpostern-[\da-f]{12}\b/g, 'postern-<id>')
+    .replaceAll(/\b(?=\w*\d)[a-z\d]{20}\b/g, '<id>')
     .replaceAll(/eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]+/g, (_, claims: string) => jwtLine(claims))
     .replaceAll(/\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/g, '<uuid>');
 }

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate } from '../../transport-rig.ts';
 import { freePorts } from '../../support/postern.ts';
+import { accepts, startProgram, until } from '../../support/programs.ts';
+import type { Program } from '../../support/programs.ts';
 import { BASE } from './configuration.ts';
 import type { Configuration } from './configuration.ts';
 import type { Observation } from './observation.ts';
@@ -22,22 +24,27 @@ export type Seen = ReadonlyMap<string, ReadonlyMap<string, Observation>>;
 /** What both programs share. */
 export interface Around {
   readonly provider: Provider;
-  readonly redisPort: number | null;
 }
 
 /** A folder, ports and applications of one program, and its settings filled in with them. */
-async function prepare(name: ProgramName, settings: Pick<Configuration, 'env' | 'args' | 'files'>, around: Around) {
+async function prepare(
+  name: ProgramName,
+  settings: Pick<Configuration, 'env' | 'args' | 'files' | 'peers'>,
+  around: Around,
+) {
   const dir = mkdtempSync(join(tmpdir(), `${name}-`));
   const upstream = await startUpstream();
   const socketApp = await startUpstream(join(dir, 'app.sock'));
-  const [port = 0] = await freePorts(1);
+  const [port = 0, metricsPort = 0, redisPort = 0] = await freePorts(3);
+  const redis = settings.peers?.includes('redis-server') === true ? await startRedis(redisPort, dir) : null;
   const fill = (text: string): string =>
     text
       .replaceAll('{app}', `http://127.0.0.1:${upstream.port}`)
       .replaceAll('{socket}', join(dir, 'app.sock'))
       .replaceAll('{issuer}', around.provider.issuer)
-      .replaceAll('{redis}', `redis://127.0.0.1:${around.redisPort}/${name === 'postern' ? 1 : 0}`)
+      .replaceAll('{redis}', `redis://127.0.0.1:${redisPort}/0`)
       .replaceAll('{dir}', dir)
+      .replaceAll('{metrics}', String(metricsPort))
       .replaceAll('{port}', String(port));
   const env = Object.entries({ ...BASE, ...settings.env }).flatMap(([key, value]) =>
     value === null ? [] : [[`OAUTH2_PROXY_${key}`, fill(value)] as const],
@@ -47,6 +54,8 @@ async function prepare(name: ProgramName, settings: Pick<Configuration, 'env' | 
   return {
     dir,
     port,
+    metricsPort,
+    stopStore: async (): Promise<void> => redis?.stop(),
     upstream: { ...upstream, take },
     settings: {
       env: Object.fromEntries(env),
@@ -55,6 +64,7 @@ async function prepare(name: ProgramName, settings: Pick<Configuration, 'env' | 
       port,
     },
     close: async (): Promise<void> => {
+      await redis?.stop();
       await upstream.close();
       await socketApp.close();
       rmSync(dir, { recursive: true, force: true });
@@ -63,7 +73,7 @@ async function prepare(name: ProgramName, settings: Pick<Configuration, 'env' | 
 }
 
 export async function runOn(name: ProgramName, configuration: Configuration, around: Around): Promise<Seen> {
-  const { dir, port, upstream, settings, close } = await prepare(name, configuration, around);
+  const { dir, port, metricsPort, upstream, settings, stopStore, close } = await prepare(name, configuration, around);
   if (configuration.tls === true) {
     const { cert, key } = makeCertificate('/CN=app.example.com', 'DNS:app.example.com');
     Object.assign(settings.files, { 'cert.pem': cert, 'key.pem': key });
@@ -73,6 +83,7 @@ export async function runOn(name: ProgramName, configuration: Configuration, aro
     if ('refused' in program) throw new Error(`Cannot start ${name} for "${configuration.name}":\n${program.refused}`);
     const places = {
       port,
+      metricsPort,
       upstreamPort: upstream.port,
       issuer: around.provider.issuer,
       dir,
@@ -80,7 +91,7 @@ export async function runOn(name: ProgramName, configuration: Configuration, aro
       cookie: configuration.env['COOKIE_NAME'] ?? '_oauth2_proxy',
     };
     const { idToken } = around.provider;
-    const side = createSide({ places, upstream, program, tls: configuration.tls ?? false, idToken });
+    const side = createSide({ places, upstream, program, tls: configuration.tls ?? false, idToken, stopStore });
     try {
       return await runCases(configuration.cases, side);
     } finally {
@@ -101,6 +112,21 @@ async function runCases(cases: Configuration['cases'], side: Side): Promise<Seen
     seen.set(id, side.takeNotes());
   }
   return seen;
+}
+
+async function startRedis(port: number, dir: string): Promise<Program> {
+  const redis = startProgram('redis-server', [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--dir',
+    dir,
+  ]);
+  await until(() => accepts(port), 'Redis listens');
+  return redis;
 }
 
 /** Whether a program runs with the settings, and what it printed. */

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** Who can sign in at the local provider, by the claims that it tells of them. */
 export const PEOPLE: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   alice: {
@@ -15,4 +17,11 @@ export const PEOPLE: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   unverified: { sub: 'sub-unverified', email: 'unverified@example.com', email_verified: false },
   twoats: { sub: 'sub-twoats', email: 'attacker@evil.test@example.com', email_verified: true },
   suffix: { sub: 'sub-suffix', email: 'eve@evilexample.com', email_verified: true },
+  /** More than fits into one cookie. */
+  many: {
+    sub: 'sub-many',
+    email: 'many@example.com',
+    email_verified: true,
+    groups: Array.from({ length: 400 }, (_, index) => `/department-${index}/${hash('sha1', `group ${index}`)}`),
+  },
 };

@@ -22,6 +22,8 @@ export interface Ask {
   /** Whose cookies go along, and take up what comes back. */
   readonly jar?: Jar;
   readonly afterUpgrade?: string;
+  /** Another listener of the program. */
+  readonly port?: number;
 }
 
 export type Jar = Map<string, string>;
@@ -40,6 +42,8 @@ export interface Side extends Places {
   readonly noteFact: (label: string, fact: string) => void;
   readonly takeNotes: () => Map<string, Observation>;
   readonly output: () => string;
+  /** The session store goes away. */
+  readonly stopStore: () => Promise<void>;
 }
 
 export interface SignInOptions {
@@ -65,16 +69,17 @@ export interface SideParts {
   readonly program: Running;
   readonly tls: boolean;
   readonly idToken: Provider['idToken'];
+  readonly stopStore?: () => Promise<void>;
 }
 
-export function createSide({ places, upstream, program, tls, idToken }: SideParts): Side {
+export function createSide({ places, upstream, program, tls, idToken, stopStore }: SideParts): Side {
   let notes = new Map<string, Observation>();
   const jars = new Map<string, Promise<Jar>>();
   const note = (label: string, answer: Answer): void => {
     notes.set(label, observe(answer, upstream.take(), places));
   };
   const ask: Side['ask'] = async (line, options = {}, label) => {
-    const answer = await sendExactly(places.port, { ...requestOf(line, options), tls });
+    const answer = await sendExactly(options.port ?? places.port, { ...requestOf(line, options), tls });
     if (options.jar !== undefined) keepCookies(options.jar, answer);
     if (label !== undefined) note(label, answer);
     return answer;
@@ -118,6 +123,7 @@ export function createSide({ places, upstream, program, tls, idToken }: SidePart
       return taken;
     },
     output: program.output,
+    stopStore: stopStore ?? (() => Promise.resolve()),
   };
 }
 

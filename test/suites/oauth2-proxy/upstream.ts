@@ -22,6 +22,8 @@ export interface Upstream {
   readonly close: () => Promise<void>;
 }
 
+const SLOW_MS = 2_500;
+
 export async function startUpstream(socketPath: string | null = null): Promise<Upstream> {
   let received: Received[] = [];
   const server = createServer({ keepAliveTimeout: 30_000 }, (request, response) => {
@@ -66,6 +68,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   else if (path === '/nothing') response.writeHead(204, headers).end();
   else if (path === '/ask')
     response.writeHead(401, { ...headers, 'www-authenticate': 'Basic realm="app"' }).end('ask\n');
+  else if (path === '/slow') setTimeout(() => response.writeHead(200, headers).end('late\n'), SLOW_MS);
   else response.writeHead(200, headers).end('app\n');
 }
 

@@ -117,6 +117,27 @@ export const cookieRefresh: Configuration = {
   ],
 };
 
+/** No lifetime: the browser forgets them when it ends. */
+export const cookieOfBrowser: Configuration = {
+  name: 'cookie-of-browser',
+  env: { COOKIE_EXPIRE: '0s', COOKIE_CSRF_EXPIRE: '0s' },
+  cases: usual,
+};
+
+/** Groups by the hundred, so that a session does not fit into one cookie. */
+export const cookieLarge: Configuration = {
+  name: 'cookie-large',
+  env: {},
+  cases: [
+    login('login', 'many', '/oauth2/start?rd=%2Fx', ['GET /oauth2/auth', 'GET /oauth2/sign_in']),
+    flow('smaller-after-larger', async (side) => {
+      const { jar } = await side.signIn('many');
+      await side.signIn('alice', { jar, label: 'second' });
+      await side.ask('GET /oauth2/auth', { jar }, 'auth');
+    }),
+  ],
+};
+
 /** Server-side sessions by the settings of the original: its own store for both. */
 export const redis: Configuration = {
   name: 'redis',
@@ -151,3 +172,30 @@ export const redis: Configuration = {
 function ticketOf(jar: Jar): string {
   return (jar.get('_oauth2_proxy') ?? '').split('|')[0] ?? '';
 }
+
+/** The store goes away while somebody is signed in. */
+export const redisDown: Configuration = {
+  name: 'redis-down',
+  peers: ['redis-server'],
+  env: { SESSION_STORE_TYPE: 'redis', REDIS_CONNECTION_URL: '{redis}' },
+  cases: [
+    flow('down', async (side) => {
+      const { jar } = await side.signIn('alice');
+      const start = await side.ask('GET /oauth2/start?rd=%2Fx', { jar });
+      await side.stopStore();
+      const ask = (line: string): Promise<unknown> => side.ask(line, { jar: new Map(jar) }, line);
+      for (const line of [
+        'GET /oauth2/auth',
+        'GET /x',
+        'GET /oauth2/userinfo',
+        'GET /oauth2/sign_out',
+        'GET /ready',
+        'GET /ping',
+        'GET /oauth2/sign_in',
+      ])
+        await ask(line);
+      await side.ask('GET /oauth2/auth', {}, 'stranger');
+      await side.finish(valueOf(start, 'location') ?? '', 'alice', { jar, label: 'sign-in' });
+    }),
+  ],
+};

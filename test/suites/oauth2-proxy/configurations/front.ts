@@ -15,6 +15,7 @@ const OTHER_HOST: readonly Field[] = [
   ['X-Forwarded-Host', 'wiki.example.com'],
   ['X-Forwarded-Uri', '/page?x=1'],
 ];
+const BROWSER: Field = ['Accept', 'text/html,application/xhtml+xml,*/*;q=0.8'];
 const AUTH_HOST = 'auth.example.com';
 
 /** What fronts ask, in the words of each. */
@@ -31,21 +32,22 @@ const asked: readonly Case[] = [
   }),
   one('traefik-root', 'GET /', { headers: [...FRONT, ['X-Forwarded-Method', 'POST']] }),
   one('traefik-root-alice', 'GET /', { headers: [...FRONT, ['X-Forwarded-Method', 'POST']], as: 'alice' }),
-  one('sign-in-page', 'GET /oauth2/sign_in', { headers: FRONT }),
-  one('sign-in-other-host', 'GET /oauth2/sign_in', { headers: OTHER_HOST, host: AUTH_HOST }),
-  one('sign-in-uri-broken', 'GET /oauth2/sign_in', { headers: [['X-Forwarded-Uri', '//evil.test/x']] }),
+  one('sign-in-page', 'GET /oauth2/sign_in', { headers: [BROWSER, ...FRONT] }),
+  one('sign-in-program', 'GET /oauth2/sign_in', { headers: FRONT }),
+  one('sign-in-other-host', 'GET /oauth2/sign_in', { headers: [BROWSER, ...OTHER_HOST], host: AUTH_HOST }),
+  one('sign-in-uri-broken', 'GET /oauth2/sign_in', { headers: [BROWSER, ['X-Forwarded-Uri', '//evil.test/x']] }),
   one('sign-in-uri-prefix', 'GET /oauth2/sign_in', { headers: [['X-Forwarded-Uri', '/oauth2/auth?x']] }),
   one('sign-in-redirect-header', 'GET /oauth2/sign_in', {
-    headers: [['X-Auth-Request-Redirect', '/from/header?x=1&y=2']],
+    headers: [BROWSER, ['X-Auth-Request-Redirect', '/from/header?x=1&y=2']],
   }),
   one('sign-in-redirect-header-outside', 'GET /oauth2/sign_in', {
-    headers: [['X-Auth-Request-Redirect', 'https://evil.test/']],
+    headers: [BROWSER, ['X-Auth-Request-Redirect', 'https://evil.test/']],
   }),
   one('sign-in-rd-before-header', 'GET /oauth2/sign_in?rd=%2Ffirst', {
-    headers: [['X-Auth-Request-Redirect', '/second'], ...FRONT],
+    headers: [BROWSER, ['X-Auth-Request-Redirect', '/second'], ...FRONT],
   }),
   one('sign-in-proto-http', 'GET /oauth2/sign_in', {
-    headers: [['X-Forwarded-Proto', 'http'], ...OTHER_HOST.slice(1)],
+    headers: [BROWSER, ['X-Forwarded-Proto', 'http'], ...OTHER_HOST.slice(1)],
     host: AUTH_HOST,
   }),
   one('start-forwarded-host', 'GET /oauth2/start', { headers: OTHER_HOST, host: AUTH_HOST }),
@@ -125,4 +127,54 @@ export const frontAnybody: Configuration = {
   name: 'front-anybody',
   env: ENV,
   cases: asked,
+};
+
+const forwardedFor = (id: string, value: string): Case =>
+  one(id, 'GET /oauth2/auth', { headers: [['X-Forwarded-For', value]] });
+
+/** The client by X-Forwarded-For. */
+export const frontForwardedFor: Configuration = {
+  name: 'front-forwarded-for',
+  env: { ...ENV, REAL_CLIENT_IP_HEADER: 'X-Forwarded-For', TRUSTED_PROXY_IPS: '127.0.0.1,198.51.100.0/24' },
+  cases: [
+    forwardedFor('trusted', '192.0.2.7'),
+    forwardedFor('trusted-first', '192.0.2.7, 203.0.113.9'),
+    forwardedFor('trusted-last', '203.0.113.9, 192.0.2.7'),
+    forwardedFor('trusted-before-proxy', '192.0.2.7, 198.51.100.3'),
+    forwardedFor('untrusted-before-proxy', '203.0.113.9, 198.51.100.3'),
+    forwardedFor('garbage', 'unknown'),
+    forwardedFor('garbage-first', 'unknown, 192.0.2.7'),
+    forwardedFor('empty-first', ', 192.0.2.7'),
+    forwardedFor('port', '192.0.2.7:99'),
+    one('twice', 'GET /oauth2/auth', {
+      headers: [
+        ['X-Forwarded-For', '192.0.2.7'],
+        ['X-Forwarded-For', '203.0.113.9'],
+      ],
+    }),
+    one('real-ip', 'GET /oauth2/auth', { headers: [['X-Real-IP', '192.0.2.7']] }),
+    one('none', 'GET /oauth2/auth'),
+  ],
+};
+
+/** Nobody in front: the address of the connection counts. */
+export const trustedDirect: Configuration = {
+  name: 'trusted-direct',
+  env: { TRUSTED_IPS: '127.0.0.0/8' },
+  cases: [
+    one('auth', 'GET /oauth2/auth'),
+    one('auth-real-ip', 'GET /oauth2/auth', { headers: [['X-Real-IP', '203.0.113.9']] }),
+    one('app', 'GET /x', {
+      headers: [
+        ['X-Forwarded-User', 'root'],
+        ['X_Forwarded_User', 'root'],
+      ],
+    }),
+    one('app-alice', 'GET /x', { as: 'alice' }),
+    one('userinfo', 'GET /oauth2/userinfo'),
+    one('constraint', 'GET /oauth2/auth?allowed_groups=/ops'),
+    one('constraint-alice', 'GET /oauth2/auth?allowed_groups=/ops', { as: 'alice' }),
+    one('sign-in', 'GET /oauth2/sign_in'),
+    one('sign-out-token', 'GET /oauth2/sign_out?rd=%2Fx%3Fhint%3D%7Bid_token%7D'),
+  ],
 };

@@ -136,6 +136,12 @@ export const minimal: Configuration = {
       await side.ask('GET /oauth2/auth', { jar }, 'after');
       await side.ask('GET /oauth2/auth', { jar: kept }, 'kept cookie');
     }),
+    flow('two-sessions', async (side) => {
+      const [alice, bob] = [await side.jarOf('alice'), await side.jarOf('bob')];
+      const [one = '', other = ''] = [alice, bob].map((jar) => `_oauth2_proxy=${jar.get('_oauth2_proxy')}`);
+      await side.ask('GET /oauth2/auth', { headers: [['Cookie', `${one}; ${other}`]] }, 'alice first');
+      await side.ask('GET /oauth2/auth', { headers: [['Cookie', `${other}; ${one}`]] }, 'bob first');
+    }),
     flow('cookie-names', async (side) => {
       const { jar } = await side.signIn('alice');
       const value = [...jar].map(([name, text]) => `${name}=${text}`).join('; ');

@@ -1,4 +1,6 @@
 /** Who may come in: e-mail domains, a file of e-mails, groups, roles, and the words of a query. */
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { flow, login, one } from '../configuration.ts';
 import type { Case, Configuration } from '../configuration.ts';
 
@@ -16,7 +18,6 @@ export const emailDomains: readonly Configuration[] = [
   domains('dot', '.example.com'),
   domains('star', '*.example.com'),
   domains('several', 'example.com,other.test'),
-  domains('at', '@example.com'),
   domains('top', '.com'),
   domains('upper', 'EXAMPLE.com'),
 ];
@@ -25,9 +26,45 @@ export const emailsFile: Configuration = {
   name: 'emails-file',
   env: { EMAIL_DOMAINS: null, AUTHENTICATED_EMAILS_FILE: '{dir}/emails.txt' },
   files: {
-    'emails.txt': 'alice@example.com,Alice\n  DAVE@other.test  \n# bob@corp.example.com\n"carol@example.com"\n',
+    'emails.txt': 'alice@example.com\n  DAVE@other.test  \n# bob@corp.example.com\n"carol@example.com"\n',
   },
   cases: logins,
+};
+
+/** Not every line has as many columns as the first. */
+export const emailsColumns: Configuration = {
+  name: 'emails-columns',
+  env: { EMAIL_DOMAINS: null, AUTHENTICATED_EMAILS_FILE: '{dir}/emails.txt' },
+  files: { 'emails.txt': 'alice@example.com,Alice\ndave@other.test\n' },
+  cases: logins,
+};
+
+/** Files are read again when they change. */
+export const emailsChange: Configuration = {
+  name: 'emails-change',
+  env: { EMAIL_DOMAINS: null, AUTHENTICATED_EMAILS_FILE: '{dir}/emails.txt' },
+  files: { 'emails.txt': 'alice@example.com\n' },
+  cases: [
+    flow('change', async (side) => {
+      const { jar } = await side.signIn('alice', { label: 'alice before' });
+      await side.signIn('dave', { label: 'dave before' });
+      writeFileSync(`${side.dir}/emails.txt`, 'dave@other.test\n');
+      await sleep(2_000);
+      await side.ask('GET /oauth2/auth', { jar: new Map(jar) }, 'alice after');
+      await side.ask('GET /x', { jar: new Map(jar) }, 'alice at the application');
+      await side.signIn('dave', { label: 'dave after' });
+    }),
+  ],
+};
+
+/** E-mail as it comes, confirmed or not; claims by other names. */
+export const emailUnverified: Configuration = {
+  name: 'email-unverified',
+  env: { INSECURE_OIDC_ALLOW_UNVERIFIED_EMAIL: 'true', OIDC_EMAIL_CLAIM: 'email' },
+  cases: [
+    login('unverified', 'unverified', '/oauth2/start?rd=%2F', ['GET /oauth2/auth']),
+    login('no-mail', 'nomail', '/oauth2/start?rd=%2F', ['GET /oauth2/auth']),
+  ],
 };
 
 /** Either is enough. */

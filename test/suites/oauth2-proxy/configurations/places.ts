@@ -210,3 +210,157 @@ export const https: Configuration = {
     login('login', 'alice', '/oauth2/start?rd=%2Fx', ['GET /oauth2/auth']),
   ],
 };
+
+/** The structured configuration: claims to fields as it says, more than one application. */
+export const alpha: Configuration = {
+  name: 'alpha',
+  env: {
+    PROVIDER: null,
+    OIDC_ISSUER_URL: null,
+    CLIENT_ID: null,
+    CLIENT_SECRET: null,
+    UPSTREAMS: null,
+    HTTP_ADDRESS: null,
+    SCOPE: null,
+  },
+  args: ['--alpha-config={dir}/alpha.yaml'],
+  files: {
+    'alpha.yaml': `server:
+  BindAddress: 127.0.0.1:{port}
+providers:
+- id: house
+  name: The House
+  provider: oidc
+  clientID: front-door
+  clientSecret: secret-of-the-front-door
+  scope: openid email profile
+  oidcConfig:
+    issuerURL: {issuer}
+    groupsClaim: groups
+    emailClaim: email
+    userIDClaim: email
+    audienceClaims: [aud]
+    insecureSkipNonce: true
+upstreamConfig:
+  upstreams:
+  - id: main
+    path: /
+    uri: {app}
+  - id: rewritten
+    path: ^/old/(.*)$
+    rewriteTarget: /new/$1
+    uri: {app}
+  - id: fixed
+    path: /fixed
+    static: true
+    staticCode: 418
+injectRequestHeaders:
+- name: X-Who
+  values:
+  - claimSource: { claim: email }
+- name: X-Prefixed
+  values:
+  - claimSource: { claim: user, prefix: "user:" }
+- name: X-Kept
+  preserveRequestValue: true
+  values:
+  - claimSource: { claim: groups }
+- name: X-Fixed
+  values:
+  - secretSource: { value: Zml4ZWQ= }
+injectResponseHeaders:
+- name: X-Who
+  values:
+  - claimSource: { claim: preferred_username }
+- name: Authorization
+  values:
+  - claimSource: { claim: id_token, prefix: "Bearer " }
+`,
+  },
+  cases: [
+    one('auth', 'GET /oauth2/auth'),
+    one('auth-alice', 'GET /oauth2/auth', { as: 'alice' }),
+    one('auth-bob', 'GET /oauth2/auth', { as: 'bob' }),
+    one('app', 'GET /x', { as: 'alice' }),
+    one('app-bob', 'GET /x', { as: 'bob' }),
+    one('app-smuggle', 'GET /x', {
+      as: 'alice',
+      headers: [
+        ['X-Who', 'root'],
+        ['X_Who', 'root'],
+        ['X-Kept', 'own'],
+        ['X-Fixed', 'own'],
+        ['X-Forwarded-User', 'root'],
+      ],
+    }),
+    one('rewritten', 'GET /old/a/b?x=1', { as: 'alice' }),
+    one('rewritten-dots', 'GET /old/%2e%2e/b', { as: 'alice' }),
+    one('fixed', 'GET /fixed', { as: 'alice' }),
+    one('start', 'GET /oauth2/start'),
+    one('sign-in', 'GET /oauth2/sign_in'),
+  ],
+};
+
+export const metrics: Configuration = {
+  name: 'metrics',
+  env: {
+    METRICS_ADDRESS: '127.0.0.1:{metrics}',
+    REQUEST_ID_HEADER: 'X-Trace',
+  },
+  cases: [
+    flow('families', async (side) => {
+      await side.ask('GET /oauth2/auth');
+      const { body, status } = await side.ask('GET /metrics', { port: side.metricsPort ?? 0 });
+      const families = new Set(
+        [...body.matchAll(/^(oauth2_proxy_\w+)\{([^}]*)\}/gm)].map(([, name, labels = '']) => {
+          return `${name} by ${[...labels.matchAll(/(\w+)=/g)]
+            .map(([, label]) => label)
+            .filter((label) => label !== 'le')
+            .join(', ')}`;
+        }),
+      );
+      side.noteFact('families', `${status}: ${[...families].sort().join('; ')}`);
+    }),
+    flow('other-paths', async (side) => {
+      for (const path of ['/', '/oauth2/auth', '/ping', '/debug/pprof/'])
+        side.noteFact(path, String((await side.ask(`GET ${path}`, { port: side.metricsPort ?? 0 })).status));
+    }),
+    one('request-id', 'GET /x', {
+      as: 'alice',
+      headers: [
+        ['X-Trace', 'abc'],
+        ['X-Request-Id', 'def'],
+      ],
+    }),
+    one('start', 'GET /oauth2/start'),
+  ],
+};
+
+export const googleHealth: Configuration = {
+  name: 'google-health',
+  env: { GCP_HEALTHCHECKS: 'true' },
+  cases: [
+    one('liveness', 'GET /liveness_check'),
+    one('readiness', 'GET /readiness_check'),
+    one('agent', 'GET /', { headers: [['User-Agent', 'GoogleHC/1.0']] }),
+    one('agent-deep', 'GET /x', { headers: [['User-Agent', 'GoogleHC/1.0']] }),
+    one('agent-auth', 'GET /oauth2/auth', { headers: [['User-Agent', 'GoogleHC/1.0']] }),
+    one('agent-alice', 'GET /x', { as: 'alice', headers: [['User-Agent', 'GoogleHC/1.0']] }),
+    one('liveness-agent', 'GET /liveness_check', { headers: [['User-Agent', 'GoogleHC/1.0']] }),
+    one('ping', 'GET /ping'),
+    one('ping-agent', 'GET /ping', { headers: [['User-Agent', 'GoogleHC/1.0']] }),
+  ],
+};
+
+/** The provider is told a path alone. */
+export const relativeRedirect: Configuration = {
+  name: 'relative-redirect',
+  env: { RELATIVE_REDIRECT_URL: 'true' },
+  cases: [one('start', 'GET /oauth2/start?rd=%2Fx'), one('sign-in', 'GET /oauth2/sign_in?rd=%2Fx')],
+};
+
+export const slowUpstream: Configuration = {
+  name: 'slow-upstream',
+  env: { UPSTREAM_TIMEOUT: '1s' },
+  cases: [one('slow', 'GET /slow', { as: 'alice' }), one('fast', 'GET /x', { as: 'alice' })],
+};

@@ -1,0 +1,84 @@
+/** Differences in what stands on the wire. */
+import { ANY, NONE, NO_CACHE, answer, facet } from './difference.ts';
+import type { Difference } from './difference.ts';
+
+export const WIRE: readonly Difference[] = [
+  {
+    id: 'fields-as-they-came',
+    original: 'repeated fields are joined with commas, cookies too',
+    postern: 'they go on as they came',
+    reason: '`Cookie` does not join with commas (RFC 9110 section 5.3)',
+    where: [
+      facet(/^headers\/app-repeated-fields$/, /^application (?:accept|x-two)$/, {
+        postern: (original) => original.replaceAll(',', '\n'),
+      }),
+    ],
+  },
+  {
+    id: 'te-ends-here',
+    original: '`TE: trailers` goes on to the application',
+    postern: 'it is said where trailers can be passed on',
+    reason: 'it is about one connection (RFC 9110 section 10.1.4)',
+    where: [facet(/^headers\/app-hop-by-hop$/, /^application te$/, { postern: NONE })],
+  },
+  {
+    id: 'no-accept-encoding',
+    original: 'applications are asked for gzip where the visitor did not ask',
+    postern: 'what the visitor asks for',
+    reason: 'the answer goes through as it is',
+    where: [facet(ANY, /^application accept-encoding$/, { original: /^gzip$/, postern: NONE })],
+  },
+  {
+    id: 'paths-made-plain',
+    original:
+      'escapes that need none go on as they are, an absolute target too, and encoded dots are redirected with the identity on the redirect',
+    postern: 'the application gets one plain form, which is the one that was judged',
+    reason: 'two readers must not read a path differently',
+    where: [
+      facet(/^(?:minimal\/(?:auth-encoded-name|absolute-form)|skip\/get-encoded)$/, /^application$/, {
+        postern: /^GET \/(?:oauth2\/auth|x|public\/x)$/,
+      }),
+      answer(/^(?:minimal\/dot-segment-encoded|upstreams\/file-dots|alpha\/rewritten-dots)$/, 301, 200),
+      answer(/^upstreams\/file-encoded-dots$/, 301, 400),
+    ],
+  },
+  {
+    id: 'no-connect',
+    original: '`CONNECT` is redirected',
+    postern: '405',
+    reason: 'it is no tunnel',
+    where: [answer(/^upstreams\/connect$/, 301, 405)],
+  },
+  {
+    id: 'words-of-400',
+    original: '`400 Bad Request: missing required Host header`',
+    postern: '`400 host-missing`',
+    reason: 'the same for every request that breaks the protocol',
+    where: [facet(/^minimal\/no-host$/, /^(?:body)$/, { postern: /^400 host-missing/ })],
+  },
+  {
+    id: 'host-in-small-letters',
+    original: 'the redirect address spells the host as the visitor did',
+    postern: 'in small letters',
+    reason: 'providers compare it letter by letter',
+    where: [
+      facet(/^cookie-options\/start-host-upper$/, /^location$/, {
+        postern: /redirect_uri=http%3A%2F%2Fapp\.example\.com%2F/,
+      }),
+    ],
+  },
+  {
+    id: 'lower-case-upgrade',
+    original: '`Upgrade: WebSocket` goes on as spelled',
+    postern: '`websocket`',
+    reason: 'it means the same',
+    where: [facet(/^upstreams\/websocket-lower$/, /^application upgrade$/, { postern: /^websocket$/ })],
+  },
+  {
+    id: 'own-files',
+    original: '`/oauth2/static/` has a style sheet and fonts, and lists its folder',
+    postern: 'what its own pages need',
+    reason: 'the pages are others',
+    where: [answer(/^minimal\/static(?:-folder)?$/, 200, 404), facet(/^minimal\/static-missing$/, NO_CACHE)],
+  },
+];
