@@ -31,6 +31,17 @@ test('redeem() refuses an ID token without, or with another, nonce (class K)', a
   assert.match(await outcome(changed({ nonce: 'another' })), /^refused .*"nonce"/);
 });
 
+test('insecure-oidc-skip-nonce, written down, sends none and looks at none', () =>
+  withProvider(
+    async ({ twin, provider }) => {
+      assert.equal(provider.usesNonce, false);
+      assert.equal((await depart(provider)).url.searchParams.has('nonce'), false);
+      twin.tamper = (parts) => ({ ...parts, claims: { ...parts.claims, nonce: 'of somebody else' } });
+      assert.equal((await signIn(provider, twin)).kind, 'ok');
+    },
+    { settings: { oidc: { skipNonce: true } } },
+  ));
+
 test('redeem() refuses signatures by nobody, by the public key, and by another key (class K)', async () => {
   const header = (alg: string) => (): Tamper => (parts) => ({ ...parts, header: { alg } });
   assert.match(await outcome(header('none')), /^refused/);
