@@ -1,5 +1,6 @@
 /** What `postern check --live` asks about certificates, asked for real: the system's resolvers and the CA itself. */
 import { Resolver } from 'node:dns/promises';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
@@ -12,6 +13,7 @@ import type { CaaRecord, CertificateProbe } from './probe-certificates.ts';
 
 const DNS_TIMEOUT_MS = 5_000;
 const CA_TIMEOUT_MS = 15_000;
+const CONNECT_MS = 3_000;
 /** The name is there without such records, or is not there: both are answers. */
 const NONE = new Set(['ENODATA', 'ENOTFOUND']);
 
@@ -29,11 +31,26 @@ export function systemCertificateProbe(
       },
       caa: async (name) => (await orNone(resolver.resolveCaa(name))).flatMap(recordsOf),
     },
+    connect: knock,
     caaIdentities: (ca) => askCa(ca, version),
     issued,
     own: Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
     ports: [...listen.http, ...listen.https].map(({ port }) => port),
   };
+}
+
+function knock(host: string, port: number): Promise<'open' | 'closed' | 'silent'> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_MS });
+    const end = (answer: 'open' | 'closed' | 'silent'): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end('open'));
+    socket.once('timeout', () => end('silent'));
+    // No route, or an address family that this machine has not: the same as silence.
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED' ? 'closed' : 'silent'));
+  });
 }
 
 async function orNone<T>(answer: Promise<readonly T[]>): Promise<readonly T[]> {

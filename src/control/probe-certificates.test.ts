@@ -16,6 +16,7 @@ interface World {
   readonly caa?: Readonly<Record<string, readonly CaaRecord[] | Error>>;
   readonly identities?: readonly string[] | Error;
   readonly ports?: readonly number[];
+  readonly knock?: 'closed' | 'silent';
 }
 
 function probeOf(world: World): CertificateProbe {
@@ -27,6 +28,7 @@ function probeOf(world: World): CertificateProbe {
       caa: (name) => give(world.caa?.[name], []),
     },
     issued: [],
+    connect: () => Promise.resolve(world.knock ?? 'open'),
     caaIdentities: () => give(world.identities, ['letsencrypt.org']),
     own: ['203.0.113.1', '2001:db8::1', '10.0.0.9'],
     ports: world.ports ?? [80, 443],
@@ -106,4 +108,16 @@ test('probeCertificates() names a CA that does not answer, and goes on', async (
     'error: Cannot reach CA "letsencrypt": connection refused',
     'good: "a.example.com": nothing in DNS is in the way',
   ]);
+});
+
+test('probeCertificates() says where nobody answers at the port that the CA comes to', async () => {
+  const closed = await found([wantedOf('a.example.com')], { addresses: HERE, knock: 'closed' });
+  assert.match(
+    closed[1] ?? '',
+    /^hint: Port 80 of 203\.0\.113\.1, where "a\.example\.com" points to, refuses connections/,
+  );
+  const silent = await found([wantedOf('a.example.com', ['tls-alpn-01'])], { addresses: HERE, knock: 'silent' });
+  assert.match(silent[1] ?? '', /^hint: Port 443 of 203\.0\.113\.1.*does not answer from here: a firewall/);
+  const byDns = await found([wantedOf('a.example.com', ['dns-01'])], { addresses: HERE, knock: 'silent' });
+  assert.ok(!byDns.some((line) => line.includes('Port')), 'nobody comes to a port for dns-01');
 });

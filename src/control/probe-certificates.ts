@@ -27,6 +27,8 @@ export interface DnsQuestions {
 
 export interface CertificateProbe {
   readonly dns: DnsQuestions;
+  /** Tries to connect from here, as far as that says something about others. */
+  readonly connect: (address: string, port: number) => Promise<'open' | 'closed' | 'silent'>;
   /** Names by which a CA is meant in CAA records; empty where it does not say. Rejects where it does not answer. */
   readonly caaIdentities: (ca: AcmeCa) => Promise<readonly string[]>;
   /** What CAs issued to this Postern in the last days. */
@@ -72,8 +74,9 @@ export async function* probeCertificates(
 async function probeAddress(
   name: string,
   challenges: readonly string[],
-  { dns, own, ports }: CertificateProbe,
+  probe: CertificateProbe,
 ): Promise<readonly CertificateFinding[]> {
+  const { dns, own, ports } = probe;
   const isVisited = challenges.some((one) => one === 'http-01' || one === 'tls-alpn-01');
   if (!isVisited || name.startsWith('*.')) return [];
   let addresses: readonly string[];
@@ -103,6 +106,30 @@ async function probeAddress(
   if (!ports.includes(port)) {
     const message = `"${name}" is proved on port ${port}, but the document does not listen there; right where the port is mapped`;
     findings.push({ kind: 'hint', message });
+  }
+  return [...findings, ...(await probePort(name, port, addresses, probe))];
+}
+
+/** From here the way may be another than the CA's, and Postern may not run yet: nothing of it is an error. */
+// oxlint-disable-next-line max-params -- where to knock, and how
+async function probePort(
+  name: string,
+  port: number,
+  addresses: readonly string[],
+  { connect }: CertificateProbe,
+): Promise<readonly CertificateFinding[]> {
+  const knocks = addresses.map(async (address) => ({ address, answer: await connect(address, port) }));
+  const findings: CertificateFinding[] = [];
+  for (const { address, answer } of await Promise.all(knocks)) {
+    const where = `Port ${port} of ${address}, where "${name}" points to,`;
+    if (answer === 'closed') {
+      const message = `${where} refuses connections; right while Postern does not run, else forward it here`;
+      findings.push({ kind: 'hint', message });
+    }
+    if (answer === 'silent') {
+      const message = `${where} does not answer from here: a firewall, or a router that does not reach itself; the CA has to get through`;
+      findings.push({ kind: 'hint', message });
+    }
   }
   return findings;
 }
