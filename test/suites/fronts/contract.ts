@@ -87,7 +87,11 @@ export function frontContract(dialect: Dialect, getWorld: () => World): void {
       app().seen.length = 0;
       const body = randomBytes(10 * 1024 * 1024);
       const without = await upload(front.url('app', '/upload'), null, body);
-      assert.ok(without.status === 0 || without.status >= 300, `${without.status} ${without.text.slice(0, 300)}`);
+      // Behind nginx the original shows its page with 200.
+      assert.ok(
+        IS_ORIGINAL || without.status === 0 || without.status >= 300,
+        `${without.status} ${without.text.slice(0, 300)}`,
+      );
       assert.equal(app().seen.length, 0, 'nothing reached the app');
       const { status, text } = await upload(front.url('app', '/upload'), alice, body);
       assert.equal(status, 200, text);
@@ -141,7 +145,7 @@ export function frontContract(dialect: Dialect, getWorld: () => World): void {
       }
     });
 
-    test('nobody is sent to a stranger after sign-in', async () => {
+    test('nobody is sent to a stranger after sign-in', { skip: loops(dialect) }, async () => {
       for (const evil of [
         'https://evil.test/',
         '//evil.test',
@@ -238,6 +242,11 @@ function brief({ status, body }: Visit): string {
     0,
     600,
   );
+}
+
+/** The original goes round in circles where the front names `/oauth2/start` itself for the way back. */
+function loops(dialect: Dialect): string | false {
+  return IS_ORIGINAL && dialect.originalLoops === true ? 'oauth2-proxy goes round in circles' : false;
 }
 
 /** The original takes X-Forwarded-Uri where the front neither writes nor removes it. */

@@ -143,6 +143,7 @@ function envoy(isPrefixed: boolean): Dialect {
 const NGINX_OF_ORIGINAL: Dialect = {
   name: "nginx: oauth2-proxy's own form",
   peers: ['nginx'],
+  originalLoops: true,
   env: {},
   ...(IS_ORIGINAL ? { jsonStatus: 200 } : {}),
   command(place) {

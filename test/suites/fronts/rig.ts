@@ -75,6 +75,8 @@ export interface Dialect {
   readonly forgetsOn403?: boolean;
   /** Of two names of a host, it chooses by one and gives the app the other. */
   readonly handsHostOn?: boolean;
+  /** oauth2-proxy ends in no page behind this front where `rd` is refused. */
+  readonly originalLoops?: boolean;
   /** oauth2-proxy takes a visitor's own X-Forwarded-Uri behind this front. */
   readonly originalFailsOpen?: boolean;
   /** The sign-in page stands under the visitor's own address, and its script sees the part after "#". */
