@@ -8,6 +8,8 @@ import type { CookieText } from '../cookie-text.ts';
 /** A part of a split cookie; "007" is no number that anybody wrote. */
 const PART_NUMBER = /^(?:0|[1-9]\d{0,2})$/;
 const WHOLE = -1;
+const SPACE = 0x20;
+const TAB = 0x09;
 
 export interface OwnCookie {
   readonly name: string;
@@ -28,28 +30,47 @@ export function ownCookies(headers: HeaderBlock, name: string): readonly OwnCook
     const line = values[i] as string;
     // Most pairs of a line are others'.
     if (!line.includes(name)) continue;
-    for (const pair of line.split(';')) {
-      const cookie = ownCookie(pair, name);
+    for (let start = 0; start < line.length;) {
+      const semicolon = line.indexOf(';', start);
+      const end = semicolon === -1 ? line.length : semicolon;
+      const cookie = ownCookie(line, start, end, name);
       if (cookie !== null) (found ??= []).push(cookie);
+      start = end + 1;
     }
   }
   return found ?? NONE;
 }
 
-function ownCookie(pair: string, name: string): OwnCookie | null {
-  const equals = pair.indexOf('=');
-  if (equals === -1) return null;
-  const own = trimBlanks(pair.slice(0, equals));
-  if (!own.startsWith(name)) return null;
-  const value = trimBlanks(pair.slice(equals + 1));
+/** This is on the way of every request with a sealed session: nothing is cut out of a line that is not ours. */
+// oxlint-disable-next-line max-params -- a pair is a place in a line
+function ownCookie(line: string, start: number, end: number, name: string): OwnCookie | null {
+  let at = start;
+  while (at < end && isBlank(line.charCodeAt(at))) at++;
+  if (!line.startsWith(name, at)) return null;
+  const equals = line.indexOf('=', at);
+  if (equals === -1 || equals >= end) return null;
+  const own = line.slice(at, trimmedEnd(line, at, equals));
+  const value = trimmed(line, equals + 1, end);
   if (own.length === name.length) return { name, value, part: WHOLE };
   const number = own.charAt(name.length) === '_' ? own.slice(name.length + 1) : '';
   return PART_NUMBER.test(number) ? { name: own, value, part: Number(number) } : null;
 }
 
-/** Blanks of RFC 6265 section 5.2, and no others: `trim` would take a no-break space too. */
-function trimBlanks(text: string): string {
-  return text.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
+function trimmed(line: string, start: number, end: number): string {
+  let at = start;
+  while (at < end && isBlank(line.charCodeAt(at))) at++;
+  return line.slice(at, trimmedEnd(line, at, end));
+}
+
+function trimmedEnd(line: string, start: number, end: number): number {
+  let at = end;
+  while (at > start && isBlank(line.charCodeAt(at - 1))) at--;
+  return at;
+}
+
+/** RFC 6265 section 5.2, and no others: `trim` would take a no-break space too. */
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
 }
 
 /** Set-Cookie lines that remove all that came but those names. */
