@@ -124,6 +124,7 @@ export const KINDER: readonly Difference[] = [
       facet(
         /^(?:minimal\/callback-json|allowed-groups\/denied-json · sign-in callback|upstreams\/gone-json)$/,
         /^(?:content-type|body)$/,
+        { postern: /^(?:application\/json|\{"status":\d{3},"message":"[^"]+","request_id":"<id>"\}\s*)$/ },
       ),
     ],
   },
@@ -190,7 +191,8 @@ export const KINDER: readonly Difference[] = [
     postern: 'on the answer of the application, once, in place of its own',
     reason: 'a front proxy copies them',
     where: [
-      facet(/^headers\/app-early-hints$/, /^(?:interim 1|gap-auth|authorization|x-auth-request-.*)$/),
+      facet(/^headers\/app-early-hints$/, /^interim 1$/, { postern: /^103\nlink: [^\n]*$/ }),
+      facet(/^headers\/app-early-hints$/, /^(?:gap-auth|authorization|x-auth-request-.*)$/, { original: NONE }),
       facet(/^headers\/app-claims-itself$/, /^(?:gap-auth|x-auth-request-user)$/, { postern: /^[^\n]*alice[^\n]*$/ }),
       facet(/^(?:upstreams\/gone(?:-json)?|slow-upstream\/slow)$/, /^gap-auth$/, { postern: NONE }),
     ],

@@ -229,6 +229,10 @@ export const SAFER: readonly Difference[] = [
       facet(
         /^redirects\/(?:double-slash|upper-host|port-443|slash-in-query|utf8|space|newline)-/,
         /^(?:location|body)$/,
+        {
+          postern:
+            /^(?:sign-in page: provider at \/oauth2\/start, then )?(?:https:\/\/foo\.bar(?::443)?)?\/(?![/\\])[!-~]*\s*$/i,
+        },
       ),
       answer(
         /^redirects\/lines-\d+ · \/(?:%68%74|\?url=|ReceiveAuto|redirect\?url=|https:\/%5c|[a-z.]+\/%2f%2e%2e)/,
