@@ -304,6 +304,8 @@ class Provisioning {
       return [...this.#shared, ...this.#goodUploads(), ...this.#issuedForLists()];
     if (fallback.tls.kind === 'files') return [this.#read(fallback.tls.files)].filter((entry) => entry !== null);
     if (fallback.tls.kind === 'off') return [];
+    // Each name gets one of its own: see addDemanded.
+    if (this.#document.acme?.hosts['*']?.onDemand === true) return this.#shared;
     const message = `"tls: ${fallback.tls.kind}" of the default host has no name to issue a certificate for`;
     this.#diagnostics.push(
       warning(fallback.at, message, 'list the hosts by name, or give tls.certificate and tls.key'),

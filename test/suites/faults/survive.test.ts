@@ -22,9 +22,18 @@ const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Loaded into every thread: throws where nobody catches once a file of that name appears. */
 const INJECTION = `
-import { existsSync, unlinkSync } from 'node:fs';
-import { isMainThread, workerData } from 'node:worker_threads';
-const name = isMainThread ? 'main' : workerData !== null && 'part' in workerData ? 'worker' + workerData.part : null;
+import { existsSync, unlinkSync, writeFileSync } from 'node:fs';
+import { isMainThread, threadName } from 'node:worker_threads';
+// Edge workers in the order of their starts: one that takes the place of another is a number of its own.
+function numbered(at) {
+  try {
+    writeFileSync(process.env.DEFECTS + '/started-' + at, '', { flag: 'wx' });
+    return 'worker' + at;
+  } catch {
+    return numbered(at + 1);
+  }
+}
+const name = isMainThread ? 'main' : threadName.startsWith('edge ') ? numbered(0) : null;
 if (name !== null) setInterval(() => {
   for (const kind of ['throw', 'reject']) {
     const file = process.env.DEFECTS + '/' + name + '-' + kind;
@@ -95,7 +104,7 @@ hosts:
       const { postern, meet } = await startWithDefects(workers);
       const visitors = visit(postern.http);
       try {
-        // Each has a part of its own of what workers share: the second and third replace the ones before.
+        // The third takes the place of the first, and with one worker the second as well.
         for (const [part, kind] of ['throw', 'reject', 'throw'].entries()) {
           const from = postern.output().length;
           await meet(`worker${part}-${kind}`);
