@@ -57,7 +57,18 @@ export async function startKeycloak(options: KeycloakOptions): Promise<Keycloak>
   writeFileSync(hostsFile, ['localhost', ...(options.hosts ?? [])].map((name) => `127.0.0.1 ${name}\n`).join(''));
   let child: ChildProcess | null = null;
   let output = '';
-  const start = async (): Promise<void> => {
+  /** A port that was free a moment ago may be the near end of somebody's connection by now; that passes. */
+  const start = async (tries = 3): Promise<void> => {
+    const from = output.length;
+    try {
+      await startOnce();
+    } catch (error) {
+      if (tries === 1 || !/already bound|Address already in use/i.test(output.slice(from))) throw error;
+      await new Promise((done) => setTimeout(done, 2_000));
+      await start(tries - 1);
+    }
+  };
+  const startOnce = async (): Promise<void> => {
     const hostname = options.hostname === undefined ? [] : ['--hostname', options.hostname];
     const args = ['start-dev', '--http-host', '127.0.0.1', '--http-port', String(port), ...hostname];
     const proxied = ['--proxy-headers', 'xforwarded'];
