@@ -14,8 +14,6 @@ import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
 import { Deployer } from '../certs/deploy.ts';
 import { Uploads } from '../certs/upload/uploads.ts';
-import { assertAddressFree } from '../edge/address-free.ts';
-import { addressKeyOf } from '../edge/listeners.ts';
 import { startWorkerPool } from '../edge/worker-pool.ts';
 import { createAccounts, LOCAL_PROVIDER } from '../session/accounts.ts';
 import { createFactors } from '../session/factors.ts';
@@ -40,7 +38,9 @@ import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
 import { findExposedUpstreams } from './upstream-exposure.ts';
 import { watchDescriptors } from './watch-descriptors.ts';
-import type { Document, Provider as ProviderSettings } from '../config/document.ts';
+import { assertAddressesFree } from './new-addresses.ts';
+import { authorityOf } from './provider-authority.ts';
+import { withoutSecrets } from './worker-document.ts';
 import type { Demand } from '../certs/issuance/on-demand.ts';
 import type { CompiledHost } from '../route/table.ts';
 import type { OwnedLogger } from '../core/log.ts';
@@ -383,38 +383,11 @@ function demandOf(host: CompiledHost | null, name: string): Demand {
   return { kind: host.name === name ? 'listed' : 'ask' };
 }
 
-/** Workers face strangers: no key or token for a CA or a DNS provider goes there, nor what Postern proves itself to a sign-in provider with. */
-function withoutSecrets(document: Document): Document {
-  const providers = document.providers.map((one) => (one.type === 'local' ? one : { ...one, clientSecret: '' }));
-  return { ...document, providers, acme: null, dns: [] };
-}
-
-/** What sessions of a provider are bound to; see Provider.authority. */
-function authorityOf(provider: ProviderSettings): string {
-  if (provider.type === 'oidc') return provider.issuer;
-  return provider.type === 'github' ? provider.url : '';
-}
-
 /** In the opposite order of opening: first whoever brings work, at last the store and the log. */
 async function closeAll(closers: (() => Promise<unknown> | void)[], setDraining: () => void): Promise<void> {
   setDraining();
   for (const close of closers.toReversed()) await close();
 }
-
-/** Of those that no worker listens on yet, nor systemd. */
-async function assertAddressesFree(
-  next: Listen,
-  before: Listen | null,
-  sockets: Readonly<Record<string, number>>,
-): Promise<void> {
-  const known = new Set([...(before?.http ?? []), ...(before?.https ?? [])].map(addressKeyOf));
-  for (const { host, port } of [...next.http, ...next.https]) {
-    const key = addressKeyOf({ host, port });
-    if (!known.has(key) && !(key in sockets)) await assertAddressFree({ host, port });
-  }
-}
-
-type Listen = Prepared['document']['listen'];
 
 /** More workers begin at once; one that ends would take along whoever waits in its queue. */
 function workersNote(wanted: number, { count, most }: WorkerPool): string | null {

@@ -1,0 +1,7 @@
+import type { Provider } from '../config/document.ts';
+
+/** What sessions of a provider are bound to; see Provider.authority. */
+export function authorityOf(provider: Provider): string {
+  if (provider.type === 'oidc') return provider.issuer;
+  return provider.type === 'github' ? provider.url : '';
+}
