@@ -118,8 +118,9 @@ const DEFAULTS: Settings = {
   compat: { deniedStatus: 401 },
 };
 
-export function settingsWith(changes: DeepPartial<Settings> = {}): Settings {
-  return merge(DEFAULTS, changes) as Settings;
+/** Later changes win. */
+export function settingsWith(...changes: readonly DeepPartial<Settings>[]): Settings {
+  return changes.reduce<unknown>(merge, DEFAULTS) as Settings;
 }
 
 function merge(base: unknown, over: unknown): unknown {

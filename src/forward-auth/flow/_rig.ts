@@ -12,6 +12,7 @@ import { createCookieText, isWithinDomain } from '../cookie-text.ts';
 import type { FrontRequest } from '../front-request.ts';
 import type { PageTemplates } from '../pages/custom-pages.ts';
 import type { AuthProvider, Flow, LoginWish, ProviderAnswer, RedeemWish, SessionKeeper } from '../ports.ts';
+import { settingsWith, type DeepPartial } from '../settings-fixture.ts';
 import type { Settings } from '../settings.ts';
 import type { FlowEvent, Verdict } from './deps.ts';
 import { createFlow } from './flow.ts';
@@ -75,21 +76,13 @@ export interface RigOptions {
   readonly templates?: PageTemplates;
 }
 
-export type DeepPartial<T> = T extends (infer U)[] | readonly (infer U)[]
-  ? readonly U[]
-  : T extends (...args: never[]) => unknown
-    ? T
-    : T extends object
-      ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
-      : T;
-
 const PROVIDER_URL = 'https://id.example.net/authorize';
 const START = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export function createRig(options: RigOptions = {}): Rig {
   let now = START;
   const clock = { now: () => now };
-  const settings = merge(BASE, options.settings ?? {}) as Settings;
+  const settings = settingsWith(BASE, options.settings ?? {});
   const events: FlowEvent[] = [];
   const wishes: LoginWish[] = [];
   const redeemed: RedeemWish[] = [];
@@ -387,38 +380,5 @@ function fakeProvider({ wishes, redeemed, codes }: FakeProviderDeps): AuthProvid
   };
 }
 
-function merge(base: unknown, over: unknown): unknown {
-  if (over === undefined) return base;
-  const isPlain = (value: unknown): value is Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isPlain(base) || !isPlain(over)) return over;
-  const merged: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) merged[key] = merge(base[key], value);
-  return merged;
-}
-
-/** Of the settings, what the flow reads. */
-const BASE: DeepPartial<Settings> = {
-  paths: { prefix: '/oauth2', ping: '/ping', pingUserAgent: null, ready: '/ready' },
-  redirects: { callbackUrl: null, isRelative: false, whitelist: [], encodeState: false },
-  admission: { emailDomains: ['*'], emailsFile: null, groups: [] },
-  skip: { providerButton: false },
-  cookie: {
-    name: '_oauth2_proxy',
-    secret: { read: () => Buffer.from('0123456789abcdef0123456789abcdef') },
-    domains: [],
-    path: '/',
-    expireMs: 604_800_000,
-    refreshMs: 0,
-    secure: true,
-    httpOnly: true,
-    sameSite: '',
-    csrfPerRequest: false,
-    csrfPerRequestLimit: 0,
-    csrfExpireMs: 900_000,
-    csrfSameSite: '',
-  },
-  htpasswd: null,
-  provider: { loginParameters: [], backendLogoutUrl: null, loginUrl: null, profileUrl: null, oidc: { issuer: null } },
-  pages: { templatesFolder: null, logo: null, banner: null, footer: null, showsDebug: false },
-};
+/** The flow is about browsers over HTTPS; its provider is no OpenID one unless a test says so. */
+const BASE: DeepPartial<Settings> = { cookie: { secure: true }, provider: { oidc: { issuer: null } } };

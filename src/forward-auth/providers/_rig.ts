@@ -5,6 +5,7 @@ import { startTwin, type Twin } from '../../sign-in/oidc/_twin.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { AuthProvider, LoginWish, ProviderAnswer } from '../ports.ts';
 import type { BearerSettings, OidcSettings, ProviderSettings } from '../settings.ts';
+import { settingsWith } from '../settings-fixture.ts';
 import { createAuthProvider } from './create.ts';
 import type { AuthProviderDeps } from './deps.ts';
 import type { OidcKind } from './oidc/parts.ts';
@@ -14,64 +15,12 @@ export const CALLBACK = 'https://app.example.com/oauth2/callback';
 
 export const secretOf = (text: string): { readonly read: () => Buffer } => ({ read: () => Buffer.from(text) });
 
-const OIDC: OidcSettings = {
-  issuer: null,
-  allowUnverifiedEmail: false,
-  skipIssuerVerification: false,
-  skipNonce: false,
-  skipDiscovery: false,
-  jwksUrl: null,
-  publicKeyFiles: [],
-  emailClaim: 'email',
-  groupsClaim: 'groups',
-  userIdClaim: null,
-  audienceClaims: ['aud'],
-  extraAudiences: [],
-  signingAlgorithms: [],
-};
-
 export type Over = Partial<Omit<ProviderSettings, 'oidc'>> & { readonly oidc?: Partial<OidcSettings> };
 
 export function providerSettings(over: Over = {}): ProviderSettings {
   const { oidc, ...others } = over;
-  return {
-    kind: 'oidc',
-    displayName: null,
-    clientId: 'client',
-    clientSecret: secretOf('secret'),
-    caFiles: [],
-    useSystemTrust: false,
-    skipTlsVerify: false,
-    loginUrl: null,
-    redeemUrl: null,
-    profileUrl: null,
-    validateUrl: null,
-    backendLogoutUrl: null,
-    scope: null,
-    loginParameters: [],
-    responseMode: null,
-    resource: null,
-    codeChallengeMethod: null,
-    skipClaimsFromProfileUrl: false,
-    additionalClaims: [],
-    oidc: { ...OIDC, ...oidc },
-    roles: [],
-    github: { org: null, teams: [], repo: null, token: null, users: [] },
-    gitlab: { groups: [], projects: [] },
-    google: {
-      groups: [],
-      adminEmail: null,
-      serviceAccountFile: null,
-      useDefaultCredentials: false,
-      targetPrincipal: null,
-      useOrganizationId: false,
-      adminApiUserScope: null,
-    },
-    entraId: { tenant: 'common', allowedTenants: [], federatedToken: false, graphGroupField: 'id' },
-    bitbucket: { team: null, repository: null },
-    loginGov: { jwtKey: null, pubjwkUrl: null },
-    ...others,
-  };
+  const { provider } = settingsWith({ provider: { oidc: { issuer: null, skipNonce: false } } });
+  return { ...provider, clientSecret: secretOf('secret'), oidc: { ...provider.oidc, ...oidc }, ...others };
 }
 
 export interface ProviderRig {

@@ -78,7 +78,7 @@ export const START: number = ALICE.createdAt;
 export async function startServing(t: TestContext, options: RigOptions = {}): Promise<ServingRig> {
   let now = START;
   const clock = { now: (): number => now };
-  const settings = settingsWith(options.settings);
+  const settings = settingsWith(options.settings ?? {});
   const opened = await openKeeper(settings, { clock, log: silentLogger, dataDir: null });
   const keeper = options.keeper?.(opened.keeper) ?? opened.keeper;
   const flowCalls: string[] = [];
