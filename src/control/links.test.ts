@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { openMemoryDatabase } from '../store/database.ts';
 import { createLinkTables } from '../store/link-tables.ts';
 import { identityOfPerson, isInPlace } from '../core/person.ts';
+import { createLinkOperations } from './links.ts';
 import { createLinks, type Links } from '../session/links.ts';
 
 interface Rig {
@@ -104,4 +105,13 @@ test('create() refuses names, times and counts that mean nothing, and a name twi
     assert.equal((await rig.links.create({ ...wish, ...bad }, 'cli')).kind, 'invalid', JSON.stringify(bad));
   const made = await rig.links.create({ ...wish, name: null }, 'cli');
   assert.match(made.kind === 'created' ? made.stored.name : '', /^link-[0-9a-f]{8}$/);
+});
+
+test('link.create is refused where one cookie serves all hosts: the session of a link could not be told apart', async () => {
+  const { links } = open();
+  const running = { table: null as never, document: { session: { cookieDomain: '.example.com' } } };
+  const operations = createLinkOperations(links, () => running);
+  const wish = { url: 'https://app.example.com/x', lifetimeMs: 60_000, uses: 1 };
+  await assert.rejects(operations['link.create'](wish), /"session\.cookie_domain" one cookie is for all hosts/);
+  assert.deepEqual(await links.list(), []);
 });

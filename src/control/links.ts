@@ -31,12 +31,19 @@ export type LinkOperations = {
 
 const ACTOR = 'cli';
 
-/** `table` null: no Postern runs, so no rule can be asked. */
-export function createLinkOperations(links: Links, table: () => RoutingTable | null): LinkOperations {
+/** What runs. */
+interface Running {
+  readonly table: RoutingTable;
+  readonly document: { readonly session: { readonly cookieDomain: string | null } };
+}
+
+/** `running` null: no Postern runs, so no rule can be asked. */
+export function createLinkOperations(links: Links, running: () => Running | null): LinkOperations {
   return {
     async 'link.create'({ url, name, lifetimeMs, uses }) {
       const place = placeOf(url);
-      checkRules(place, name ?? null, table());
+      const now = running();
+      if (now !== null) checkRunning(place, name ?? null, now);
       const created = await links.create({ name: name ?? null, ...place, lifetimeMs, uses }, ACTOR);
       if (created.kind === 'invalid') throw refusal(created.message);
       const { origin } = new URL(url);
@@ -73,8 +80,11 @@ function placeOf(text: string): Place {
   return { host: hostname.toLowerCase(), scope: pathname, target };
 }
 
-function checkRules({ host, scope, target }: Place, name: string | null, table: RoutingTable | null): void {
-  if (table === null) return;
+function checkRunning({ host, scope, target }: Place, name: string | null, { table, document }: Running): void {
+  if (document.session.cookieDomain !== null)
+    throw refusal(
+      'Cannot create link: with "session.cookie_domain" one cookie is for all hosts, and a link is for one place; remove "cookie_domain"',
+    );
   const identity = { kind: 'link', name: name ?? 'link-00000000', place: { host, scope } } as const;
   const explanation = explainRequest(table, { url: `https://${host}${target}`, method: 'GET', identity, ip: null });
   if (explanation.kind !== 'route') throw refusal(`Cannot create link: nothing is served at "${host}${target}"`);

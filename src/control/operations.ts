@@ -68,7 +68,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   return {
     ...createPeopleOperations(deps),
     ...createTokenOperations(deps.tokens),
-    ...createLinkOperations(deps.links, () => deps.prepared().table),
+    ...createLinkOperations(deps.links, deps.prepared),
     ...createCertificateOperations(deps.certificates),
     reload: deps.reload,
     async 'keys.rotate'() {

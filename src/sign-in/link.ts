@@ -12,7 +12,8 @@ export async function showLink(context: Context): Promise<Response> {
   const { deps, query, url, texts } = context;
   const secret = query.get('token') ?? '';
   const link = (await deps.links?.peek(secret)) ?? null;
-  if (link === null || link.host !== url.host) return explain(context);
+  // One cookie for all hosts leaves no room for one that is for a single place.
+  if (link === null || link.host !== url.host || context.settings.cookieDomain !== null) return explain(context);
   if (canEnterAnyway(context, link.target)) return answerRedirect(303, url.origin + link.target);
   const { title, lead, open } = texts.link;
   const main = html`<h1>${title}</h1>
@@ -27,6 +28,7 @@ export async function showLink(context: Context): Promise<Response> {
 export async function openLink(context: Context): Promise<Response> {
   const { deps, request, url, headers, now } = context;
   const secret = readForm(context)?.get('token') ?? '';
+  if (context.settings.cookieDomain !== null) return explain(context);
   if (isNotTopLevel(headers, 'app host') || !isFromOwnPage(headers, url.origin)) return explain(context);
   const link = (await deps.links?.peek(secret)) ?? null;
   // One that is for another host is not used up by this one.
