@@ -294,8 +294,12 @@ export class Http2Exchange implements Exchange, BodySink {
     this.stream.sendTrailers(fields ?? {});
   }
 
-  /** RFC 9113 section 8.1: after an early answer the client is told to stop sending, without blame. */
+  /**
+   * What waits for the client's window has a deadline though nobody writes any more, or an answer of one byte could
+   * be held for ever. RFC 9113 section 8.1: after an early answer the client is told to stop sending, without blame.
+   */
   #afterEnd(): void {
+    this.#writeDeadline = this.ticker.now + (this.#writeIdleMs ?? this.#carrier.writeIdleMs);
     if (this.#body === null || this.#body.isComplete) return;
     this.#body.abort(new PosternError('CLIENT_CLOSED', 'The answer was complete before the request body'));
     if (this.stream.writableFinished) this.stream.close(NGHTTP2_NO_ERROR);

@@ -122,12 +122,20 @@ suite('HTTP/2 frames against the whole gateway', () => {
   before(async () => {
     app = await startRecordingApp();
     scripted = await startScriptedApp();
+    scripted.on('ok', say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
+    scripted.on('ok-chunked', say('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'));
+    scripted.on('large', say(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`));
     postern = await startPostern({
       document: ({ https, health }) => `version: 1
 listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
 hosts:
   app.test: { to: "http://127.0.0.1:${app.port}", allow: [public] }
   small.test: { to: "http://127.0.0.1:${app.port}", allow: [public], max_body: 10 }
+  slow.test:
+    write_timeout: 1s
+    paths:
+      /fixed: { respond: { status: 200, body: fixed }, allow: [public] }
+      /*: { to: "http://127.0.0.1:${scripted.port}", allow: [public] }
   ws.test:
     paths:
       /fixed: { respond: { status: 200, body: fixed }, allow: [public] }
@@ -269,6 +277,21 @@ hosts:
     await assertOthersAreServed();
     assert.ok(residentBytes(postern) - before < 64 * 1024 * 1024, 'memory');
     wire.close();
+  });
+
+  test('1.6 an answer whose window never opens is reset, however small it is', { timeout: 30_000 }, async () => {
+    for (const path of ['/fixed', '/ok', '/ok-chunked', '/large']) {
+      const wire = await h2.openHttp2Wire(postern.https, 'slow.test');
+      const at = (name: string, value: string): string =>
+        name === ':path' ? path : name === ':authority' ? 'slow.test' : value;
+      wire.send(h2.frame(h2.SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0])));
+      wire.send(head(BASE.map(([name, value]) => [name, at(name, value)])));
+      const started = performance.now();
+      await wire.until((got) => got.some(({ type }) => type === h2.RST_STREAM || type === h2.GOAWAY));
+      assert.match(h2.outcomeOf(wire.frames), /^reset [1-9]/, path);
+      assert.ok(performance.now() - started > 900, path);
+      wire.close();
+    }
   });
 
   /** A client of RFC 8441: the status it got, what came, and whether it may take the stream for a tunnel. */
