@@ -1,6 +1,7 @@
 /** The end of a request: its line in the log, its share of the metrics, no trace left of it here. */
 import { whoOf } from '../observe/access-log.ts';
 import { reasonOf } from './decision-reason.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -69,6 +70,14 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
   };
 }
 
+/** Whoever likes can have as many of these as he likes: nothing that an operator is to be woken for. */
+const OF_CLIENTS: ReadonlySet<ErrorCode> = new Set([
+  'BAD_REQUEST',
+  'CLIENT_CLOSED',
+  'PAYLOAD_TOO_LARGE',
+  'REQUEST_TIMEOUT',
+]);
+
 /** The page that the visitor saw has the same id; the cause is for the operator alone. */
 function countError(context: RequestContext, metrics: Metrics, log: Logger): void {
   const { report, route } = context;
@@ -80,5 +89,6 @@ function countError(context: RequestContext, metrics: Metrics, log: Logger): voi
   if (error === null) return;
   const facts = { code, requestId: context.id, route: route?.label, upstream: report?.server, err: error };
   if (code === 'INTERNAL') log.error(facts, 'Request failed');
+  else if (OF_CLIENTS.has(code)) log.info(facts, 'Request failed');
   else log.warn(facts, 'Request failed');
 }

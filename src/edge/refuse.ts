@@ -169,6 +169,8 @@ export function failWith(context: RequestContext, error: unknown): void {
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: 400,
+  // Half closed in the middle of its body: it may still read why it gets no answer.
+  CLIENT_CLOSED: 400,
   PAYLOAD_TOO_LARGE: 413,
   REQUEST_TIMEOUT: 408,
   STORE_UNAVAILABLE: 503,

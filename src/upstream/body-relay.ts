@@ -13,6 +13,7 @@ export class BodyRelay implements BodySink {
   readonly #source: BodySource;
   /** The body broke while no connection had it. */
   readonly #onBroken: (error: PosternError) => void;
+  readonly #keepTrailers: (trailers: HeaderBlock) => HeaderBlock | null;
   #sink: BodySink | null = null;
   #isStarted = false;
   #isOver = false;
@@ -20,9 +21,14 @@ export class BodyRelay implements BodySink {
   #hasEnded = false;
   #trailers: HeaderBlock | null = null;
 
-  constructor(source: BodySource, onBroken: (error: PosternError) => void) {
+  constructor(
+    source: BodySource,
+    onBroken: (error: PosternError) => void,
+    keepTrailers: (trailers: HeaderBlock) => HeaderBlock | null = keepAll,
+  ) {
     this.#source = source;
     this.#onBroken = onBroken;
+    this.#keepTrailers = keepTrailers;
   }
 
   attach(sink: BodySink): void {
@@ -81,7 +87,7 @@ export class BodyRelay implements BodySink {
     }
     this.isConsumed = true;
     this.#isOver = true;
-    this.#sink.end(trailers);
+    this.#sink.end(trailers === null ? null : this.#keepTrailers(trailers));
   }
 
   abort(error: PosternError): void {
@@ -90,4 +96,8 @@ export class BodyRelay implements BodySink {
     if (this.#sink === null) this.#onBroken(error);
     else this.#sink.abort(error);
   }
+}
+
+function keepAll(trailers: HeaderBlock): HeaderBlock {
+  return trailers;
 }

@@ -8,18 +8,18 @@ import type { Duplex } from 'node:stream';
 import type { Backends, BackendMember, Carrier, Group } from './backends.ts';
 import { areAllDown, chooseMember } from './balance.ts';
 import { BodyRelay } from './body-relay.ts';
-import { fieldValue } from './header-edits.ts';
+import { compileEdits, fieldValue } from './header-edits.ts';
 import { isGrpc, respondGrpcError } from './grpc.ts';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
 import type { PoolWaiter } from './pool.ts';
-import { buildRequestFields } from './request-headers.ts';
+import { buildRequestFields, keepRequestTrailers } from './request-headers.ts';
 import { dropOwnCookies, editResponseHeaders, hasEdits } from './response-headers.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
 import type { ProxyAction } from '../config/document.ts';
 import type { Clock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
-import type { BodySink, Exchange } from '../wire/exchange.ts';
+import type { BodySink, BodySource, Exchange } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
 import { RequestLines } from '../wire/request-lines.ts';
@@ -86,12 +86,18 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#report = report;
     this.method = request.method;
     this.bodyLength = request.upgrade !== null && request.version === '2' ? 0 : body.length;
-    this.#body = this.bodyLength === 0 ? null : new BodyRelay(body, (error) => this.#fail(error));
+    this.#body = this.bodyLength === 0 ? null : this.#relay(body);
     this.connectMs = limits.connectMs;
     this.firstByteMs = limits.firstByteMs;
     this.idleMs = limits.upstreamIdleMs;
     this.maxConnections = plan.action.maxConnections;
     this.wantsRecent = this.#body !== null || !IDEMPOTENT.has(request.method);
+  }
+
+  #relay(body: BodySource): BodyRelay {
+    const keep = (trailers: HeaderBlock): HeaderBlock | null =>
+      keepRequestTrailers(trailers, this.#exchange.request.headers, this.#plan);
+    return new BodyRelay(body, (error) => this.#fail(error), keep);
   }
 
   start(): void {
@@ -264,7 +270,10 @@ export class ForwardJob implements PoolWaiter, AppCall {
   }
 
   passTrailers(trailers: HeaderBlock): HeaderBlock | null {
-    return this.#takesTrailers ? trailers : null;
+    if (!this.#takesTrailers) return null;
+    const edits = compileEdits(this.#plan.responseHeaders);
+    if (!edits.isEmpty) trailers.removeWhere((key) => edits.replaces(key));
+    return trailers;
   }
 
   startBody(sink: BodySink): void {

@@ -72,6 +72,24 @@ function isSameCase({ plan, viaName }: KeptFields, now: ForwardPlan, nowVia: str
   );
 }
 
+/**
+ * Of a request's trailers, what its header could have said too: an app that merges them into its header would
+ * take the name of a person from there (RFC 9110 section 6.5.1). Null where nothing is left.
+ */
+export function keepRequestTrailers(
+  trailers: HeaderBlock,
+  headers: HeaderBlock,
+  plan: Pick<ForwardPlan, 'strip' | 'requestHeaders'>,
+): HeaderBlock | null {
+  const named = namedByConnection(headers);
+  const edits = compileEdits(plan.requestHeaders);
+  trailers.removeWhere(
+    (key) =>
+      verdictOf(key) !== KEEP || plan.strip?.has(key) === true || edits.replaces(key) || named?.has(key) === true,
+  );
+  return trailers.size === 0 ? null : trailers;
+}
+
 /** All fields but the request's id. */
 function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFields | null {
   const { request } = exchange;

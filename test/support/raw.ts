@@ -15,13 +15,15 @@ export interface RawOptions {
   readonly quietMs?: number;
   /** Pause between the parts. */
   readonly pauseMs?: number;
+  /** Half close behind the last part. */
+  readonly fin?: boolean;
 }
 
 export function sendRaw(port: number, bytes: string | readonly string[], options: RawOptions = {}): Promise<RawAnswer> {
   const parts = typeof bytes === 'string' ? [bytes] : bytes;
-  const { quietMs = 700, pauseMs = 20 } = options;
+  const { quietMs = 700, pauseMs = 20, fin = false } = options;
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: fin });
     let text = '';
     let error: string | null = null;
     let timer: NodeJS.Timeout | null = null;
@@ -50,6 +52,7 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
             setTimeout(done, pauseMs);
           });
         }
+        if (fin) socket.end();
         wait();
       })();
     });

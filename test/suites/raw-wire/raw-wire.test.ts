@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
+import { until } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
 import { startRecordingApp } from '../../support/recording-app.ts';
 import type { RecordingApp } from '../../support/recording-app.ts';
@@ -167,6 +168,13 @@ hosts:
   app.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public] }
   keep.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public], encoded_slash: keep }
   small.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public], max_body: 10 }
+  named.test:
+    tls: off
+    to: "http://127.0.0.1:${app.port}"
+    allow: [public]
+    identity_headers: { user: X-Company-User }
+    add_headers: { X-Tenant: acme }
+    remove_headers: [X-Debug]
   guarded.test:
     tls: off
     paths:
@@ -183,7 +191,7 @@ hosts:
   for (const [name, bytes, status] of REFUSED) {
     test(`refuses ${name} and what is behind it`, async () => {
       app.reset();
-      const answer = await sendRaw(postern.http, bytes + GOOD);
+      const answer = await sendRaw(postern.http, bytes + GOOD, { quietMs: 5_000 });
       assert.deepEqual(answer.statuses, [status], answer.text);
       assert.ok(answer.closed, 'the connection is closed');
       assert.deepEqual(app.requests, []);
@@ -195,7 +203,7 @@ hosts:
     test(`never completes a request with a bad chunk: ${name}`, async () => {
       app.reset();
       const head = 'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n';
-      const answer = await sendRaw(postern.http, head + body + GOOD);
+      const answer = await sendRaw(postern.http, head + body + GOOD, { quietMs: 5_000 });
       assert.deepEqual(answer.statuses, [400], answer.text);
       assert.ok(answer.closed);
       assert.deepEqual(app.requests, []);
@@ -225,6 +233,59 @@ hosts:
     assert.equal(app.requests[0]?.body, 'abcdefg');
     assert.ok(['', 'X-Fine: yes\r\n'].includes(app.requests[0]?.trailers ?? ''), app.requests[0]?.trailers);
     assert.deepEqual(app.broken, []);
+  });
+
+  test('F9 trailers name nobody: not by a name of the document, nor what the header may not say, in any spelling', async () => {
+    const names = [
+      'X-Company-User',
+      'x_company.user',
+      'Remote-User',
+      'X-Goog-Authenticated-User-Email',
+      'X_Jwt_Assertion',
+    ];
+    const edited = ['X-Tenant', 'x_tenant', 'X-Debug', 'X-Nominated'];
+    for (const [host, forbidden] of [
+      ['app.test', [...names, 'X-Nominated']],
+      ['named.test', [...names, ...edited]],
+    ] as const) {
+      app.reset();
+      const lines = [...forbidden, 'X-Fine'].map((name) => `${name}: evil\r\n`).join('');
+      const head = `POST / HTTP/1.1\r\nHost: ${host}\r\nConnection: x-nominated\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      assert.deepEqual((await sendRaw(postern.http, `${head}1\r\na\r\n0\r\n${lines}\r\n`)).statuses, [200]);
+      assert.deepEqual([app.requests[0]?.body, app.requests[0]?.trailers], ['a', 'X-Fine: evil\r\n'], host);
+    }
+  });
+
+  test('a FIN in the middle of a head or a body is a 400, never a 5xx, and the app never takes it for whole', async () => {
+    const heads = 'POST / HTTP/1.1\r\nHost: app.test\r\n';
+    const bodies = [
+      'Content-Length: 5\r\n\r\nhello',
+      'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n',
+    ];
+    for (const body of bodies) {
+      const bytes = heads + body;
+      app.reset();
+      for (let to = 3; to < bytes.length; to++) {
+        const { statuses, closed } = await sendRaw(postern.http, bytes.slice(0, to), {
+          pauseMs: 0,
+          fin: true,
+          quietMs: 5_000,
+        });
+        assert.deepEqual([statuses, closed], [[400], true], JSON.stringify(bytes.slice(0, to)));
+      }
+      assert.deepEqual([app.requests, app.broken], [[], []]);
+    }
+    const isTold = (line: string): boolean => line.includes('"code":"CLIENT_CLOSED"') && line.includes('"status":400');
+    await until(() => postern.output().split('\n').some(isTold), 'the line is logged', 5_000);
+    const alarms = postern
+      .output()
+      .split('\n')
+      .filter((line) => /"level":"(?:warn|error)"/.test(line));
+    assert.deepEqual(
+      alarms.filter((line) => line.includes('CLIENT_CLOSED')),
+      [],
+      'nobody is woken for it',
+    );
   });
 
   test('forwards a request byte by byte as one', async () => {
