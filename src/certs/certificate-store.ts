@@ -4,6 +4,7 @@
  * An unknown name is null, and the edge refuses the handshake. Every context names its client CAs, if only
  * as "none": without that Node would let any public CA vouch for a client.
  */
+import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { bareHost, coversName, nearestHost, wildcardFor } from './names.ts';
 import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certificate-set.ts';
@@ -24,6 +25,9 @@ export const TLS_CIPHERS: string = [
   'ECDHE-ECDSA-CHACHA20-POLY1305',
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
+
+/** A client of TLS 1.2 may not ask for handshake after handshake: each costs us more than him (CVE-2011-1473). */
+export const TLS_SERVER_OPTIONS: number = constants.SSL_OP_NO_RENEGOTIATION;
 
 /** Key exchange that outlives quantum computers first, where the client has it too. A `tls.Server` must be given the same. */
 export const TLS_GROUPS = 'X25519MLKEM768:X25519:prime256v1:secp384r1';
@@ -159,6 +163,7 @@ class Lookup {
       minVersion: this.#set.minVersion,
       ciphers: TLS_CIPHERS,
       ecdhCurve: TLS_GROUPS,
+      secureOptions: TLS_SERVER_OPTIONS,
     };
   }
 

@@ -6,7 +6,7 @@
  * Connections with client certificates are never resumed: certificate and CA are checked each time.
  * A client without a name gets the source's context for null, if it has one.
  */
-import { TLS_CIPHERS, TLS_GROUPS } from '../certs/certificate-store.ts';
+import { TLS_CIPHERS, TLS_GROUPS, TLS_SERVER_OPTIONS } from '../certs/certificate-store.ts';
 import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
 import { type ClientAuthPolicy, clientCertificateOf, parseAuthorities } from './tls-client-certificate.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
@@ -147,6 +147,7 @@ export class TlsServers {
       minVersion: this.#options.minVersion(),
       ciphers: this.#options.ciphers ?? TLS_CIPHERS,
       ecdhCurve: TLS_GROUPS,
+      secureOptions: TLS_SERVER_OPTIONS,
       sessionIdContext: id,
       sessionTimeout: TICKET_LIFETIME_S,
       ticketKeys: this.#ticketKeys,
@@ -165,7 +166,7 @@ export class TlsServers {
       ca: [...policy.ca],
       requestCert: true,
       rejectUnauthorized: policy.mode === 'require',
-      secureOptions: constants.SSL_OP_NO_TICKET,
+      secureOptions: TLS_SERVER_OPTIONS | constants.SSL_OP_NO_TICKET,
     });
   }
 

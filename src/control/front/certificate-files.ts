@@ -4,7 +4,7 @@
  * before goes on.
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { TLS_CIPHERS, TLS_GROUPS } from '../../certs/certificate-store.ts';
+import { TLS_CIPHERS, TLS_GROUPS, TLS_SERVER_OPTIONS } from '../../certs/certificate-store.ts';
 import { watchFiles } from '../../certs/file-watch.ts';
 import { createCertificateReader } from '../../certs/files.ts';
 import { PosternError } from '../../core/errors.ts';
@@ -78,5 +78,13 @@ function inlineContext(options: CertificateFilesOptions, certificate: Secret, ke
 
 // oxlint-disable-next-line max-params -- PEM, PEM and how to use them
 function contextOf({ minVersion, ciphers }: CertificateFilesOptions, cert: string, key: string): SecureContext {
-  return createSecureContext({ cert, key, ca: [], minVersion, ciphers: ciphers ?? TLS_CIPHERS, ecdhCurve: TLS_GROUPS });
+  return createSecureContext({
+    cert,
+    key,
+    ca: [],
+    minVersion,
+    ciphers: ciphers ?? TLS_CIPHERS,
+    ecdhCurve: TLS_GROUPS,
+    secureOptions: TLS_SERVER_OPTIONS,
+  });
 }

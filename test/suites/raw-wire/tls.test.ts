@@ -209,6 +209,32 @@ ${HOSTS()}`,
     assert.match(other.answer, /NO_APPLICATION_PROTOCOL/);
   });
 
+  test('1.8 a client may not ask for another handshake, with a name or without (CVE-2011-1473)', async () => {
+    postern.writeConfig(document(HOSTS() + DEFAULT('')));
+    assert.equal((await postern.cli('reload')).code, 0);
+    for (const servername of ['app.test', 'mtls.test', '']) {
+      const socket = connectTls({
+        host: '127.0.0.1',
+        port: postern.https,
+        servername,
+        rejectUnauthorized: false,
+        maxVersion: 'TLSv1.2',
+      });
+      const closed = new Promise<string>((done) => {
+        socket.on('error', (error: NodeJS.ErrnoException) => done(`refused: ${error.code ?? error.message}`));
+        socket.once('close', () => done('refused: closed'));
+      });
+      await once(socket, 'secureConnect');
+      const again = new Promise<string>((done) => {
+        socket.renegotiate({}, (error) => done(error === null ? 'done' : `refused: ${error.message}`));
+      });
+      assert.match(await Promise.race([closed, again]), /^refused/, `"${servername}"`);
+      socket.destroy();
+    }
+    postern.writeConfig(document(HOSTS()));
+    assert.equal((await postern.cli('reload')).code, 0);
+  });
+
   test('421 only where the certificate policies of the two names differ', async () => {
     const over = (name: string, host: string): Promise<string> =>
       ask(host, { servername: name }).then(({ answer }) => answer.slice(0, 3));
