@@ -5,7 +5,13 @@ import { after, before, test, type TestContext } from 'node:test';
 import { connect, createServer, type ConnectionOptions, type Server, type TLSSocket } from 'node:tls';
 import { createFixture, type Fixture } from './_openssl-fixture.ts';
 import { EMPTY_CERTIFICATE_SET, type CertificateEntry, type CertificateSet } from './certificate-set.ts';
-import { createCertificateStore, TLS_CIPHERS, TLS_GROUPS, type CertificateStore } from './certificate-store.ts';
+import {
+  createCertificateStore,
+  TLS_CIPHERS,
+  TLS_GROUPS,
+  type CertificateStore,
+  type ClientOffer,
+} from './certificate-store.ts';
 import { createCertificateReader } from './files.ts';
 import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -155,23 +161,34 @@ test('contextFor() serves a client without a name only what the set says', async
 test('ECDSA and RSA certificates of one name serve each client what it can verify', async (t) => {
   const store = createCertificateStore(setOf({ hosts: hosts({ 'a.test': ['rsa', 'a'] }) }, 'a', 'rsa'));
   // As the edge does it: it has read the ClientHello before the handshake begins.
-  const offers: { schemes?: number[] } = {};
+  const modern = {
+    versions: [0x0304, 0x0303],
+    cipherSuites: [0x1301, 0xc02b, 0xc02f],
+    signatureSchemes: [0x0804, 0x0403],
+  };
+  let offer: ClientOffer | undefined;
   const rig = await serve(t, {
     ...store,
-    contextFor: (name) => store.contextFor(name, offers.schemes),
+    contextFor: (name) => store.contextFor(name, offer),
   });
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-    offers.schemes = [0x0804, 0x0403];
+    offer = modern;
     assert.equal(idOf(await rig.ask('a.test', { maxVersion })), 'a', maxVersion);
-    offers.schemes = [0x0804, 0x0401];
+    offer = { ...modern, signatureSchemes: [0x0804, 0x0401] };
     assert.equal(
       idOf(await rig.ask('a.test', { maxVersion, sigalgs: 'rsa_pss_rsae_sha256:RSA+SHA256' })),
       'rsa',
       maxVersion,
     );
-    delete offers.schemes;
+    offer = undefined;
     assert.equal(idOf(await rig.ask('a.test', { maxVersion })), 'a', maxVersion);
   }
+  // It knows ECDSA signatures, but its suites are for RSA: what OpenSSL sends with -cipher and no -sigalgs.
+  offer = { ...modern, versions: [0x0303], cipherSuites: [0xc02f, 0xc030] };
+  const old = { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384' } as const;
+  assert.equal(idOf(await rig.ask('a.test', old)), 'rsa');
+  offer = { ...modern, versions: [0x0303], cipherSuites: [0xc02f], signatureSchemes: null };
+  assert.equal(idOf(await rig.ask('a.test', old)), 'rsa');
 });
 
 test('replace() serves the new certificate to new connections and leaves open ones alone', async (t) => {

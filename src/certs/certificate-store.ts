@@ -13,6 +13,9 @@ import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certi
 const CONTEXTS_MAX = 1000;
 /** ecdsa_secp256r1_sha256, ecdsa_secp384r1_sha384, ecdsa_secp521r1_sha512 and TLS 1.2's ECDSA with SHA-224. */
 const ECDSA_SCHEMES = new Set([0x0403, 0x0503, 0x0603, 0x0303]);
+/** Those of TLS_CIPHERS that TLS 1.2 speaks with an ECDSA certificate. */
+const ECDSA_SUITES = new Set([0xc02b, 0xc02c, 0xcca9]);
+const TLS_1_3 = 0x0304;
 /** Suites with forward secrecy and AEAD only. A `tls.Server` must be given the same. */
 export const TLS_CIPHERS: string = [
   'TLS_AES_128_GCM_SHA256',
@@ -46,13 +49,21 @@ interface Held {
   uses: number;
 }
 
+/** What a ClientHello says about the certificates that its client can verify. */
+export interface ClientOffer {
+  /** RFC 8446 section 4.2.3; null where it does not say. */
+  readonly signatureSchemes: readonly number[] | null;
+  readonly cipherSuites: readonly number[];
+  readonly versions: readonly number[];
+}
+
 export interface CertificateStore {
   /**
    * The context for a name of the ClientHello, null for one without. Null: refuse the handshake.
-   * Where a name has an ECDSA and an RSA certificate, `signatureSchemes` (RFC 8446 section 4.2.3) tells
-   * which one the client can verify; without it ECDSA is served.
+   * Where a name has an ECDSA and an RSA certificate, the offer tells which one the client can verify; without it
+   * ECDSA is served.
    */
-  readonly contextFor: (serverName: string | null, signatureSchemes?: readonly number[]) => SecureContext | null;
+  readonly contextFor: (serverName: string | null, offer?: ClientOffer) => SecureContext | null;
   /** Whose client certificates a name asks for. Null: nobody's. */
   readonly clientAuthFor: (serverName: string | null) => ClientAuthPolicy | null;
   /** PEM of what clients without a name are served. */
@@ -64,7 +75,7 @@ export interface CertificateStore {
 export function createCertificateStore(first: CertificateSet): CertificateStore {
   let current = new Lookup(first, new Map());
   return {
-    contextFor: (serverName, signatureSchemes) => current.contextFor(serverName, signatureSchemes),
+    contextFor: (serverName, offer) => current.contextFor(serverName, offer),
     clientAuthFor: (serverName) => current.clientAuthFor(serverName),
     pairWithoutName: () => current.pairWithoutName(),
     replace: (set) => {
@@ -86,10 +97,10 @@ class Lookup {
     this.contexts = new Map([...before].filter(([key]) => this.#isStillUsed(key)));
   }
 
-  contextFor(serverName: string | null, signatureSchemes?: readonly number[]): SecureContext | null {
+  contextFor(serverName: string | null, offer?: ClientOffer): SecureContext | null {
     const entries = this.#entriesFor(serverName);
     if (entries.length === 0) return null;
-    return this.#context(inOrderFor(signatureSchemes, entries), this.clientAuthFor(serverName));
+    return this.#context(inOrderFor(offer, entries), this.clientAuthFor(serverName));
   }
 
   clientAuthFor(serverName: string | null): ClientAuthPolicy | null {
@@ -178,14 +189,17 @@ class Lookup {
  * The one to serve comes last: from a context that SNICallback gives, Node 24 takes the certificate that
  * was added last and no other, although the context holds both.
  */
-function inOrderFor(
-  signatureSchemes: readonly number[] | undefined,
-  entries: readonly CertificateEntry[],
-): readonly CertificateEntry[] {
+function inOrderFor(offer: ClientOffer | undefined, entries: readonly CertificateEntry[]): readonly CertificateEntry[] {
   if (entries.length === 1) return entries;
-  const isEcdsaFine = signatureSchemes === undefined || signatureSchemes.some((scheme) => ECDSA_SCHEMES.has(scheme));
+  const isEcdsaFine = offer === undefined || verifiesEcdsa(offer);
   const isServed = (entry: CertificateEntry): boolean => (entry.keyType === 'ec') === isEcdsaFine;
   return entries.toSorted((a, b) => Number(isServed(a)) - Number(isServed(b)));
+}
+
+/** In TLS 1.2 the suite names the kind of certificate: a client may know ECDSA signatures and offer RSA suites only. */
+function verifiesEcdsa({ signatureSchemes, cipherSuites, versions }: ClientOffer): boolean {
+  if (signatureSchemes !== null && !signatureSchemes.some((scheme) => ECDSA_SCHEMES.has(scheme))) return false;
+  return versions.includes(TLS_1_3) || cipherSuites.some((suite) => ECDSA_SUITES.has(suite));
 }
 
 function contextKey(minVersion: string, policyId: string, entries: readonly CertificateEntry[]): string {

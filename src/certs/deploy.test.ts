@@ -27,6 +27,7 @@ function rigOf(t: TestContext): {
     name: 'a.example.com',
     certificate: join(dir, 'a.pem'),
     key: join(dir, 'a.key'),
+    keyType: null,
     mode: 0o640,
     run: [],
     timeoutMs: 5_000,
@@ -47,6 +48,25 @@ function setOf(text: string): CertificateSet {
   } as const;
   return { ...EMPTY_CERTIFICATE_SET, certificates: [entry], hosts: new Map([['a.example.com', [text]]]) };
 }
+
+test('deploy() writes the ECDSA certificate of two, or the one that is named, and never another kind', async (t) => {
+  const { dir, deployer, target } = rigOf(t);
+  const [ec] = setOf('ec').certificates;
+  assert.ok(ec !== undefined);
+  const rsa = { ...ec, id: 'rsa', certificatePem: 'chain rsa\n', keyPem: 'key rsa\n', keyType: 'rsa' } as const;
+  const both = {
+    ...EMPTY_CERTIFICATE_SET,
+    certificates: [rsa, ec],
+    hosts: new Map([['a.example.com', ['rsa', 'ec']]]),
+  };
+  const written = (): string => readFileSync(join(dir, 'a.pem'), 'utf8');
+  await deployer.deploy(both, [target()]);
+  assert.equal(written(), 'chain ec\n');
+  await deployer.deploy(both, [target({ keyType: 'rsa' })]);
+  assert.equal(written(), 'chain rsa\n');
+  await deployer.deploy(setOf('ec'), [target({ keyType: 'rsa' })]);
+  assert.equal(written(), 'chain rsa\n', 'what there is stays');
+});
 
 test('deploy() writes chain and key whole, of the mode that is asked for, and only what has changed', async (t) => {
   const { dir, deployer, target } = rigOf(t);

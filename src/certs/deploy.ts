@@ -25,6 +25,8 @@ export interface DeployTarget {
   readonly certificate: string;
   /** Null: in the same file, behind the chain. */
   readonly key: string | null;
+  /** Null: the ECDSA one where there are two. */
+  readonly keyType: 'ecdsa' | 'rsa' | null;
   readonly mode: number;
   /** Argument vector; empty: nothing is run. */
   readonly run: readonly string[];
@@ -69,7 +71,7 @@ export class Deployer {
 
   async #deployOne(set: CertificateSet, target: DeployTarget): Promise<void> {
     const { logger } = this.#options;
-    const entry = entryFor(set, target.name);
+    const entry = entryFor(set, target);
     if (entry === null || this.#ended.signal.aborted) return;
     const id = JSON.stringify(target);
     try {
@@ -112,10 +114,15 @@ function whyFailed(end: ProcessEnd, timeoutMs: number): string {
   return `ended with ${end.code ?? 'a signal'}`;
 }
 
-function entryFor({ hosts, others, certificates }: CertificateSet, name: string): CertificateEntry | null {
-  const [id] = hosts.get(name) ?? others.get(name) ?? [];
-  const exact = certificates.find((entry) => entry.id === id);
-  return exact ?? certificates.find((entry) => coversName(entry.names, name)) ?? null;
+/** Null where there is none, or none of that kind: what stands in the files stays. */
+function entryFor(set: CertificateSet, { name, keyType }: DeployTarget): CertificateEntry | null {
+  const ids = set.hosts.get(name) ?? set.others.get(name) ?? [];
+  const own = ids.flatMap((id) => set.certificates.find((entry) => entry.id === id) ?? []);
+  const all = own.length > 0 ? own : set.certificates.filter((entry) => coversName(entry.names, name));
+  const ecdsa = all.find((entry) => entry.keyType === 'ec');
+  if (keyType === 'ecdsa') return ecdsa ?? null;
+  if (keyType === 'rsa') return all.find((entry) => entry.keyType === 'rsa') ?? null;
+  return ecdsa ?? all[0] ?? null;
 }
 
 /** The key first: a program that looks in between finds the old certificate with a new key, and waits for its command. */

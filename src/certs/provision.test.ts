@@ -66,8 +66,8 @@ test('an automatic host takes the exact certificates before a wildcard, one of e
     'rsa',
   ]);
   assert.deepEqual(served(answer, answer.set.hosts.get('a.example.com')), [
-    'a.example.com rsa file',
     'a.example.com ec file',
+    'a.example.com rsa file',
   ]);
   const longer = answer.set.certificates.find(
     (entry) => answer.set.hosts.get('a.example.com')?.includes(entry.id) && entry.keyType === 'ec',
@@ -172,7 +172,7 @@ test('a set can be posted to a thread, and a mere check issues nothing', async (
 const POLICY = {
   cas: [],
   fallbackAfter: 3,
-  keyType: 'p256',
+  keyTypes: ['p256'],
   challenges: ['http-01'],
   dns: null,
   onDemand: false,

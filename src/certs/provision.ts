@@ -360,5 +360,6 @@ function newestFor(name: string, entries: readonly CertificateEntry[]): Certific
   for (const entry of exact.length > 0 ? exact : covering) {
     if (!best.has(entry.keyType)) best.set(entry.keyType, entry);
   }
-  return [...best.values()];
+  // ECDSA first, whoever was issued first: where one of two is taken, it is always the same.
+  return [...best.values()].toSorted((a, b) => Number(b.keyType === 'ec') - Number(a.keyType === 'ec'));
 }

@@ -25,7 +25,7 @@ export function addCertificateCommands(program: Command, dataDefault: string): v
     .action(async (options: DataOption & { json?: true }) => list(options));
   cert
     .command('show <name>')
-    .description('Shows the certificate of a host: issuer, chain, renewal, the last failure')
+    .description('Shows the certificate of a host, or of a serial number: issuer, chain, renewal, the last failure')
     .option('--pem', 'print the chain as PEM and nothing else')
     .option('--json', 'machine-readable')
     .option('--data <dir>', 'data folder', dataDefault)
@@ -124,10 +124,11 @@ async function list(options: DataOption & { json?: true }): Promise<void> {
     one.source,
     one.state,
     one.issuer ?? '-',
+    one.keyType ?? '-',
     one.notAfter === null ? '-' : formatTime(one.notAfter),
     one.nextAt === null ? '-' : formatTime(one.nextAt),
   ]);
-  printTable([['NAMES', 'FROM', 'STATE', 'ISSUER', 'EXPIRES (UTC)', 'NEXT'], ...rows]);
+  printTable([['NAMES', 'FROM', 'STATE', 'ISSUER', 'KEY', 'EXPIRES (UTC)', 'NEXT'], ...rows]);
   for (const { names, problem, progress } of lines) {
     if (progress !== null) print(`${shortNames(names)}: ${progress}`);
     else if (problem !== null) print(`${shortNames(names)}: ${problem}`);
@@ -168,6 +169,8 @@ async function show(name: string, options: DataOption & { pem?: true; json?: tru
     ['last failure', it.problem ?? '-'],
   ];
   for (const [label, value] of facts) print(`${label.padEnd(15)} ${value}`);
+  for (const { keyType, serial } of it.beside)
+    print(`${'beside it'.padEnd(15)} ${keyType}, ${serial === null ? 'still to come' : `serial ${serial}`}`);
   if (it.window?.explanation !== null && it.window !== null) print(`${'why'.padEnd(15)} ${it.window.explanation}`);
 }
 

@@ -219,12 +219,16 @@ export interface Hsts {
   readonly preload: boolean;
 }
 
+export type KeyType = 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+
 /** Files of another program that get a host's certificate. */
 export interface DeployTo {
   readonly name: string;
   readonly certificate: string;
   /** Null: in the same file, behind the chain. */
   readonly key: string | null;
+  /** Null: the ECDSA one where there are two. */
+  readonly keyType: 'ecdsa' | 'rsa' | null;
   readonly mode: number;
   readonly run: readonly string[];
   readonly timeoutMs: number;
@@ -245,7 +249,8 @@ export interface AcmePolicy {
   /** The first is the one to use; the others step in while it fails. */
   readonly cas: readonly AcmeCa[];
   readonly fallbackAfter: number;
-  readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+  /** One, or an ECDSA kind before an RSA kind: two certificates for the same names. */
+  readonly keyTypes: readonly KeyType[];
   /** Best first. */
   readonly challenges: readonly ('http-01' | 'tls-alpn-01' | 'dns-01' | 'dns-account-01' | 'dns-persist-01')[];
   /** Entry of `dns` for dns-01; null: there is none. */

@@ -26,8 +26,12 @@ export function shownHostAcme(policy: AcmePolicy): Shown {
   };
 }
 
-function shownPolicy({ keyType, challenges, dns }: AcmePolicy): Shown {
-  return { key_type: keyType, challenges: [...challenges], dns: dns ?? undefined };
+function shownPolicy({ keyTypes, challenges, dns }: AcmePolicy): Shown {
+  return {
+    key_type: keyTypes.length === 1 ? keyTypes[0] : [...keyTypes],
+    challenges: [...challenges],
+    dns: dns ?? undefined,
+  };
 }
 
 function shownCa({ directory, eab, profile, preferredChain, rootsFile }: AcmeCa): Shown {

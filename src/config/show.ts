@@ -414,7 +414,8 @@ function shownLimits(limits: RouteLimits): Shown {
   };
 }
 
-function shownDeployTo({ name, certificate, key, mode, run, timeoutMs }: DeployTo): Shown {
+function shownDeployTo({ name, certificate, key, keyType, mode, run, timeoutMs }: DeployTo): Shown {
   const timeout = formatDuration(timeoutMs);
-  return { name, certificate, key: key ?? undefined, mode: mode.toString(8), run, timeout };
+  const which = keyType ?? undefined;
+  return { name, certificate, key: key ?? undefined, key_type: which, mode: mode.toString(8), run, timeout };
 }

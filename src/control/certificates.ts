@@ -15,7 +15,7 @@ import type { RevocationReason } from '../certs/acme/revocation-reasons.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
 import type { Issuance, IssuanceStatus } from '../certs/issuance/issuance.ts';
 import type { Issued } from '../certs/issuance/issued.ts';
-import type { AcmeCa } from '../certs/issuance/wanted.ts';
+import { kindIn, type AcmeCa } from '../certs/issuance/wanted.ts';
 import { serialOf, type Uploads } from '../certs/upload/uploads.ts';
 import type { UploadDeps, UploadOperations } from './uploaded-certificates.ts';
 
@@ -43,6 +43,8 @@ export interface CertificateDetails extends CertificateLine {
   readonly subjects: readonly string[];
   /** What the CA wishes (ARI). */
   readonly window: { readonly start: number; readonly end: number; readonly explanation: string | null } | null;
+  /** Others for the name, such as the RSA one; a serial number is null where it is still to come. */
+  readonly beside: readonly { readonly keyType: string; readonly serial: string | null }[];
 }
 
 export interface OrderAnswer {
@@ -102,14 +104,15 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       issued: await deps.issuedSince(Date.now() - LIMIT_WINDOW_MS),
     }),
     async 'cert.show'({ name }) {
-      const line = findLine(listCertificates(deps), name);
+      const [line, ...others] = findLines(listCertificates(deps), name);
       const issued = deps.issuance()?.issued.find((one) => one.serial === line.serial);
       const entries = [...(deps.set()?.certificates ?? []), ...deps.uploads.entries];
       const entry = entries.find((one) => serialOf(one) === line.serial);
       const advice = issued?.renewal.advice ?? null;
       const chainPem = issued?.entry.certificatePem ?? entry?.certificatePem ?? null;
       const subjects = chainPem === null ? [] : subjectsOf(chainPem);
-      return { ...line, chainPem, subjects, window: advice };
+      const beside = others.flatMap(({ keyType, serial }) => ({ keyType: keyType ?? '-', serial }));
+      return { ...line, chainPem, subjects, window: advice, beside };
     },
     'cert.renew': (input, report) => renew(deps, input, report),
     async 'cert.revoke'({ name, reason }) {
@@ -188,9 +191,13 @@ function listCertificates({ issuance, set, uploads }: CertificateDeps): Certific
   const others = entries.map(lineOfEntry);
   const served = new Set([...(set()?.hosts.values() ?? [])].flat());
   const uploaded = uploads.entries.map((entry) => lineOfUpload(entry, uploads, served));
-  return [...wanted, ...others, ...uploaded, ...unused].toSorted((a, b) =>
-    (a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1,
-  );
+  return [...wanted, ...others, ...uploaded, ...unused].toSorted((a, b) => compare(a.names[0] ?? '', b.names[0] ?? ''));
+}
+
+/** Of the same name they stay in their order: what the document wants, ECDSA first. */
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 const NOTHING = {
@@ -209,7 +216,7 @@ const NOTHING = {
 function lineOfStatus(status: IssuanceStatus): CertificateLine {
   const { wanted, issued, isOrdering, progress, failures, problem, nextAt } = status;
   return {
-    ...(issued === null ? { ...NOTHING, source: 'none' as const } : factsOf(issued)),
+    ...(issued === null ? { ...NOTHING, source: 'none' as const, keyType: wanted.keyType } : factsOf(issued)),
     names: wanted.names,
     state: stateOf(status),
     failures,
@@ -278,20 +285,35 @@ function subjectsOf(chainPem: string): string[] {
   });
 }
 
-function findLine(lines: readonly CertificateLine[], text: string): CertificateLine {
+/** By a name or a serial number; the one that is shown first, at least one. */
+function findLines(lines: readonly CertificateLine[], text: string): [CertificateLine, ...CertificateLine[]] {
   const name = bareHost(text);
-  const found = lines.find((line) => line.names.includes(name)) ?? lines.find((line) => coversName(line.names, name));
-  if (found === undefined) throw refusal(`Cannot find a certificate for "${text}": "postern cert list" shows them`);
-  return found;
+  const ways = [
+    (line: CertificateLine): boolean => line.names.includes(name),
+    (line: CertificateLine): boolean => line.serial === text.toLowerCase(),
+    (line: CertificateLine): boolean => coversName(line.names, name),
+  ];
+  for (const isMeant of ways) {
+    const [first, ...others] = lines.filter(isMeant);
+    if (first !== undefined) return [first, ...others];
+  }
+  throw refusal(`Cannot find a certificate for "${text}": "postern cert list" shows them`);
 }
 
 function findIssued(deps: CertificateDeps, text: string): { issuance: Issuance; issued: Issued } {
   const name = bareHost(text);
   const issuance = deps.issuance();
-  const issued = (issuance?.issued ?? []).find(({ entry }) => entry.names.includes(name));
+  const found = (issuance?.issued ?? []).filter(
+    ({ entry, serial }) => entry.names.includes(name) || serial === text.toLowerCase(),
+  );
+  const [issued] = found;
   if (issuance === null || issued === undefined)
     throw refusal(`Cannot find a certificate of a CA for "${text}": "postern cert list" shows them`);
-  return { issuance, issued };
+  if (found.length === 1) return { issuance, issued };
+  const serials = found.map(({ serial, keyType, entry }) => `${serial} (${keyType}, ${entry.names.join(', ')})`);
+  throw refusal(
+    `Cannot tell which certificate for "${text}" is meant: give the serial number, ${serials.join(' or ')}`,
+  );
 }
 
 async function renew(
@@ -326,7 +348,9 @@ function choose(issuance: Issuance, text: string | undefined): readonly Issuance
   const all = issuance.status();
   if (text === undefined) return all;
   const name = bareHost(text);
-  const exact = all.filter(({ wanted }) => wanted.names.includes(name));
+  const exact = all.filter(
+    ({ wanted, issued }) => wanted.names.includes(name) || issued?.serial === text.toLowerCase(),
+  );
   const found = exact.length > 0 ? exact : all.filter(({ wanted }) => coversName(wanted.names, name));
   if (found.length === 0)
     throw refusal(`Cannot order a certificate for "${text}": no host of the document wants one from a CA`);
@@ -340,7 +364,7 @@ async function orderOne(issuance: Issuance, { wanted }: IssuanceStatus): Promise
     case 'issued':
     case 'found': {
       const until = new Date(outcome.issued.entry.notAfter).toISOString().slice(0, 10);
-      return answer(true, `certificate of ${outcome.issued.issuer}, good until ${until}`);
+      return answer(true, `${kindIn(wanted)}certificate of ${outcome.issued.issuer}, good until ${until}`);
     }
     case 'failed':
       return answer(false, outcome.error.message);

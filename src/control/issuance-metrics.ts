@@ -1,5 +1,6 @@
 /** What monitoring sees of certificates from CAs: what is missing, what fails, when the next order is due. */
-import type { Issuance } from '../certs/issuance/issuance.ts';
+import { kindIn } from '../certs/issuance/wanted.ts';
+import type { Issuance, IssuanceStatus } from '../certs/issuance/issuance.ts';
 import type { Family } from '../observe/exposition.ts';
 
 /** Many names make many series: the most urgent ones are told. */
@@ -8,7 +9,7 @@ const MOST = 500;
 export function issuanceFamilies(issuance: Issuance | null): readonly Family[] {
   if (issuance === null) return [];
   const all = issuance.status();
-  const urgent = all.toSorted((a, b) => b.failures - a.failures || a.nextAt - b.nextAt).slice(0, MOST);
+  const urgent = mostUrgent(all);
   const { issued, renewed, failed } = issuance.counts;
   return [
     gauge('postern_certificate_wanted', 'Certificates that the document wants from CAs.', all.length),
@@ -21,13 +22,13 @@ export function issuanceFamilies(issuance: Issuance | null): readonly Family[] {
       name: 'postern_certificate_next_order_seconds',
       type: 'gauge',
       help: 'When a certificate is renewed, or ordered again after a failure, by its first name.',
-      samples: urgent.map(({ wanted, nextAt }) => ({ labels: { name: wanted.names[0] ?? '' }, value: nextAt / 1000 })),
+      samples: urgent.map(({ name, nextAt }) => ({ labels: { name }, value: nextAt / 1000 })),
     },
     {
       name: 'postern_certificate_failures',
       type: 'gauge',
       help: 'Failed orders in a row, by the first name; 0 where all is well.',
-      samples: urgent.map(({ wanted, failures }) => ({ labels: { name: wanted.names[0] ?? '' }, value: failures })),
+      samples: urgent.map(({ name, failures }) => ({ labels: { name }, value: failures })),
     },
     {
       name: 'postern_certificate_orders_total',
@@ -36,6 +37,24 @@ export function issuanceFamilies(issuance: Issuance | null): readonly Family[] {
       samples: Object.entries({ issued, renewed, failed }).map(([result, value]) => ({ labels: { result }, value })),
     },
   ];
+}
+
+interface Urgency {
+  readonly name: string;
+  readonly failures: number;
+  readonly nextAt: number;
+}
+
+/** One series for each first name, however many certificates begin with it: the worst of them counts. */
+function mostUrgent(all: readonly IssuanceStatus[]): readonly Urgency[] {
+  const byName = new Map<string, Urgency>();
+  for (const { wanted, failures, nextAt } of all) {
+    const name = wanted.names[0] ?? '';
+    const before = byName.get(name) ?? { failures: 0, nextAt: Number.POSITIVE_INFINITY };
+    const worst = { failures: Math.max(before.failures, failures), nextAt: Math.min(before.nextAt, nextAt) };
+    byName.set(name, { name, ...worst });
+  }
+  return [...byName.values()].toSorted((a, b) => b.failures - a.failures || a.nextAt - b.nextAt).slice(0, MOST);
 }
 
 function gauge(name: string, help: string, value: number): Family {
@@ -48,7 +67,8 @@ export function issuanceWarnings(issuance: Issuance | null): readonly string[] {
     .filter((one) => one.failures > 0)
     .slice(0, 20)
     .map(({ wanted, problem, issued }) => {
-      const state = issued === null ? 'has no certificate' : 'is not renewed';
+      const kind = kindIn(wanted);
+      const state = issued === null ? `has no ${kind}certificate` : `is not renewed${kind && ` (${kind.trim()})`}`;
       return `"${wanted.names[0] ?? ''}" ${state}: ${problem?.message ?? 'see the log'}`;
     });
 }

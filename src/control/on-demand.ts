@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askUrl } from '../certs/issuance/ask-url.ts';
 import { OnDemand, type Demand } from '../certs/issuance/on-demand.ts';
+import { nameSetOf, type OnDemandSettings } from '../certs/issuance/wanted.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
-import type { OnDemandSettings } from '../certs/issuance/wanted.ts';
 import type { Logger } from '../core/log.ts';
 
 export interface OnDemandPlace {
@@ -21,6 +21,8 @@ export interface OnDemandJoined {
   readonly close: () => void;
 }
 
+const isOneName = (names: string): boolean => !names.includes(' ');
+
 /** Nobody waits longer in a handshake; the order goes on. */
 const LONGEST_MS = 60_000;
 const RECHECK_MS = 12 * 3_600_000;
@@ -33,13 +35,16 @@ export function joinOnDemand(issuance: Issuance, place: OnDemandPlace): OnDemand
     ask: askUrl,
     demandFor: place.demandFor,
     settings: () => place.onDemand() ?? USUAL,
-    issued: () => issuance.issued.map(({ stored }) => stored.subject).filter((name) => !name.includes(' ')),
+    issued: () => [...new Set(issuance.issued.map(({ stored }) => nameSetOf(stored.subject)))].filter(isOneName),
     async obtain(name) {
       await place.onChange();
-      // One that failed a moment ago is left to its schedule.
-      await Promise.race([issuance.order(name, false), sleep(LONGEST_MS, undefined, { ref: false })]);
+      // One that failed a moment ago is left to its schedule. Of two kinds of key whoever waits may need either.
+      const orders = issuance.subjectsOf(name).map((subject) => issuance.order(subject, false));
+      await Promise.race([Promise.all(orders), sleep(LONGEST_MS, undefined, { ref: false })]);
       await place.onChange();
-      return issuance.issued.some(({ stored, entry }) => stored.subject === name && entry.notAfter > Date.now());
+      return issuance.issued.some(
+        ({ stored, entry }) => nameSetOf(stored.subject) === name && entry.notAfter > Date.now(),
+      );
     },
   });
   const recheck = async (): Promise<void> => {

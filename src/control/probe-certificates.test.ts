@@ -7,8 +7,8 @@ const CA = { name: 'letsencrypt', directory: 'https://ca.example/dir', eab: null
 
 function wantedOf(name: string, challenges: readonly ('http-01' | 'dns-01' | 'tls-alpn-01')[] = ['http-01']): Wanted {
   const cas = [{ ...CA, rootsPem: null }];
-  const policy = { cas, fallbackAfter: 3, keyType: 'p256', challenges, dns: null, onDemand: false } as const;
-  return { subject: name, names: [name], policy, at: [] };
+  const policy = { cas, fallbackAfter: 3, keyTypes: ['p256'], challenges, dns: null, onDemand: false } as const;
+  return { subject: name, names: [name], keyType: 'p256', policy, at: [] };
 }
 
 interface World {

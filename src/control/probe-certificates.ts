@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { probeLimits } from '../certs/issuance/ca-limits.ts';
-import { isPublicName } from '../certs/issuance/wanted.ts';
+import { isPublicName, nameSetOf } from '../certs/issuance/wanted.ts';
 import type { IssuanceEvent } from '../core/issuance-store.ts';
 import type { AcmeCa, Wanted } from '../certs/issuance/wanted.ts';
 
@@ -52,7 +52,8 @@ export async function* probeCertificates(
       yield { kind: 'error', message: `Cannot reach CA "${ca.name}": ${wordsOf(error)}` };
     }
   }
-  for (const one of wanted) {
+  // Two kinds of key are one question.
+  for (const one of new Map(wanted.map((each) => [nameSetOf(each.subject), each])).values()) {
     const { names, policy } = one;
     for (const { kind, message } of probeLimits(one, probe.issued, Date.now()))
       yield { kind: kind === 'full' ? 'error' : 'hint', message };

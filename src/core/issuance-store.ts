@@ -11,7 +11,7 @@
 export interface StoredCertificate {
   /** Hash of the chain. */
   readonly id: string;
-  /** What it was ordered as: its names in order, with one space between. */
+  /** What it was ordered as: its names in order, with one space between, and the kind of key where it is RSA. */
   readonly subject: string;
   /** URL of the CA's directory. */
   readonly directory: string;
@@ -66,6 +66,7 @@ export interface IssuanceStore {
   setRenewal(id: string, renewal: string | null): Promise<void>;
   markRevoked(id: string, at: number): Promise<void>;
   deleteCertificate(id: string): Promise<boolean>;
+  renameCertificate(id: string, subject: string): Promise<void>;
 
   listOrders(): Promise<readonly StoredOrder[]>;
   /** Null while somebody else holds it. The holder itself gets it again, with a higher fence. */
@@ -77,6 +78,8 @@ export interface IssuanceStore {
   /** In one step: the certificate takes the place of those before it, and the order is no more. */
   finishOrder(lock: OrderLock, certificate: StoredCertificate): Promise<boolean>;
   deleteOrder(subject: string): Promise<void>;
+  /** Nothing where the other name is taken. */
+  renameOrder(subject: string, to: string): Promise<void>;
 
   findAccount(directory: string, binding: string): Promise<StoredAccount | null>;
   listAccounts(): Promise<readonly StoredAccount[]>;

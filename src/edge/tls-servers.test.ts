@@ -303,12 +303,12 @@ test('a certificate is swapped between two connections without touching the firs
 
 test('the context chosen for the ClientHello is the one that is served', async () => {
   const contexts = [app, other].map((pair) => tls.createSecureContext(pair));
-  const asked: (readonly number[] | undefined)[] = [];
+  const asked: (readonly number[] | null | undefined)[] = [];
   const rig = await tlsRig([], {
     certificates: {
-      contextFor: (_name, schemes) => {
-        asked.push(schemes);
-        return contexts[schemes === undefined ? 1 : 0] ?? null;
+      contextFor: (_name, offer) => {
+        asked.push(offer?.signatureSchemes);
+        return contexts[offer === undefined ? 1 : 0] ?? null;
       },
       clientAuthFor: () => null,
     },

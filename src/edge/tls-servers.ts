@@ -21,7 +21,10 @@ export interface CertificateSource {
    * Null: nobody has a certificate for the name (or, for null, for clients without a name). The
    * context of a name with client auth must hold that policy's CAs (`ca`): OpenSSL verifies with them.
    */
-  contextFor(serverName: string | null, signatureSchemes?: readonly number[]): tls.SecureContext | null;
+  contextFor(
+    serverName: string | null,
+    offer?: Pick<ClientHello, 'signatureSchemes' | 'cipherSuites' | 'versions'>,
+  ): tls.SecureContext | null;
   clientAuthFor(serverName: string | null): ClientAuthPolicy | null;
   /** PEM of what clients without a name are served; needed only where they are asked for a certificate. */
   pairWithoutName?(): NamelessPair | null;
@@ -91,7 +94,7 @@ export class TlsServers {
    */
   accept(raw: Socket, hello: ClientHello, done: (accepted: TlsAccepted) => void): TlsAnswer {
     const { serverName } = hello;
-    const context = this.#options.source.contextFor(serverName, hello.signatureSchemes ?? undefined);
+    const context = this.#options.source.contextFor(serverName, hello);
     const policy = this.#options.source.clientAuthFor(serverName);
     if (context === null) return 'no-certificate';
     // A client that leaves in the middle of the handshake is gone; the codec allows half-open again (node copies this).

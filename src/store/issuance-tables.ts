@@ -32,7 +32,13 @@ export function createIssuanceTables(db: DatabaseSync, writer: Writer): Issuance
 
 type CertificatePart = Pick<
   IssuanceStore,
-  'listCertificates' | 'listIssuedSince' | 'certificatesOf' | 'setRenewal' | 'markRevoked' | 'deleteCertificate'
+  | 'listCertificates'
+  | 'listIssuedSince'
+  | 'certificatesOf'
+  | 'setRenewal'
+  | 'markRevoked'
+  | 'deleteCertificate'
+  | 'renameCertificate'
 >;
 
 function createCertificateTable(db: DatabaseSync, writer: Writer): CertificatePart {
@@ -44,6 +50,7 @@ function createCertificateTable(db: DatabaseSync, writer: Writer): CertificatePa
   const renewal = db.prepare('UPDATE issued_certificates SET renewal = ? WHERE id = ?');
   const revoke = db.prepare('UPDATE issued_certificates SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?');
   const remove = db.prepare('DELETE FROM issued_certificates WHERE id = ?');
+  const rename = db.prepare('UPDATE issued_certificates SET subject = ? WHERE id = ?');
   return {
     listCertificates: () => read(() => all.all().map(certificateOf)),
     listIssuedSince: (at) =>
@@ -64,12 +71,16 @@ function createCertificateTable(db: DatabaseSync, writer: Writer): CertificatePa
         revoke.run(at, id);
       }),
     deleteCertificate: (id) => writer.durable(() => Number(remove.run(id).changes) === 1),
+    renameCertificate: (id, subject) =>
+      writer.durable(() => {
+        rename.run(subject, id);
+      }),
   };
 }
 
 type OrderPart = Pick<
   IssuanceStore,
-  'listOrders' | 'lockOrder' | 'saveOrder' | 'releaseOrder' | 'finishOrder' | 'deleteOrder'
+  'listOrders' | 'lockOrder' | 'saveOrder' | 'releaseOrder' | 'finishOrder' | 'deleteOrder' | 'renameOrder'
 >;
 
 function createOrderTable(db: DatabaseSync, writer: Writer): OrderPart {
@@ -89,6 +100,7 @@ function createOrderTable(db: DatabaseSync, writer: Writer): OrderPart {
   );
   const finish = db.prepare('DELETE FROM certificate_orders WHERE subject = ? AND fence = ? AND holder IS NOT NULL');
   const remove = db.prepare('DELETE FROM certificate_orders WHERE subject = ?');
+  const rename = db.prepare('UPDATE OR IGNORE certificate_orders SET subject = ? WHERE subject = ?');
   const replaced = db.prepare('DELETE FROM issued_certificates WHERE subject = ?');
   const insert = db.prepare(`INSERT OR REPLACE INTO issued_certificates (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
   const note = db.prepare(
@@ -119,6 +131,10 @@ function createOrderTable(db: DatabaseSync, writer: Writer): OrderPart {
     deleteOrder: (subject) =>
       writer.durable(() => {
         remove.run(subject);
+      }),
+    renameOrder: (subject, to) =>
+      writer.durable(() => {
+        rename.run(to, subject);
       }),
   };
 }

@@ -59,6 +59,7 @@ test('ClientHelloReader reads the name, the protocols and the versions', () => {
     alpn: ['h2', 'http/1.1'],
     versions: [0x0304, 0x0303],
     signatureSchemes: [0x0403, 0x0804],
+    cipherSuites: [0x1301],
   });
   assert.deepEqual(read(record(message())), {
     kind: 'hello',
@@ -66,6 +67,7 @@ test('ClientHelloReader reads the name, the protocols and the versions', () => {
     alpn: [],
     versions: [0x0303],
     signatureSchemes: null,
+    cipherSuites: [0x1301],
   });
 });
 

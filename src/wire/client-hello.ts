@@ -27,6 +27,8 @@ export interface ClientHello {
   readonly versions: readonly number[];
   /** Signature schemes that the client verifies, such as 0x0403; null where it does not say. */
   readonly signatureSchemes: readonly number[] | null;
+  /** Numbers such as 0xc02b. */
+  readonly cipherSuites: readonly number[];
 }
 
 export type ClientHelloAnswer =
@@ -163,15 +165,21 @@ function parseHello(cursor: Cursor): ClientHello {
   const legacyVersion = cursor.number(2);
   cursor.take(32);
   if (cursor.vector(1).length > 32) throw new SyntaxError('The session id is longer than 32 bytes');
-  const suites = cursor.vector(2).length;
-  if (suites === 0 || suites % 2 !== 0) throw new SyntaxError('The list of cipher suites is not a list');
+  const suites = cursor.vector(2);
+  if (suites.length === 0 || suites.length % 2 !== 0) throw new SyntaxError('The list of cipher suites is not a list');
   if (cursor.vector(1).length === 0) throw new SyntaxError('The list of compression methods is empty');
   const extensions = cursor.isDone ? Buffer.alloc(0) : cursor.vector(2);
   if (!cursor.isDone) throw new SyntaxError('Bytes follow the extensions');
-  return parseExtensions(new Cursor(extensions), legacyVersion);
+  return parseExtensions(new Cursor(extensions), legacyVersion, suitesOf(suites));
 }
 
-function parseExtensions(cursor: Cursor, legacyVersion: number): ClientHello {
+function suitesOf(list: Buffer): number[] {
+  const suites: number[] = [];
+  for (let at = 0; at < list.length; at += 2) suites.push(list.readUInt16BE(at));
+  return suites;
+}
+
+function parseExtensions(cursor: Cursor, legacyVersion: number, cipherSuites: readonly number[]): ClientHello {
   const seen = new Set<number>();
   let serverName: string | null = null;
   let alpn: readonly string[] = [];
@@ -187,7 +195,7 @@ function parseExtensions(cursor: Cursor, legacyVersion: number): ClientHello {
     else if (type === EXTENSION_SUPPORTED_VERSIONS) versions = parseNumbers(data, 1);
     else if (type === EXTENSION_SIGNATURES) signatureSchemes = parseNumbers(data, 2);
   }
-  return { kind: 'hello', serverName, alpn, versions, signatureSchemes };
+  return { kind: 'hello', serverName, alpn, versions, signatureSchemes, cipherSuites };
 }
 
 /** Takes exactly one host_name: a second could be read differently by whoever terminates TLS. */

@@ -40,7 +40,7 @@ export function adoptable(found: FoundCertificate, terms: AdoptionTerms): Stored
   };
   return {
     id: certificateId(chain),
-    subject: subjectOf(names),
+    subject: subjectOf(names, leaf.publicKey.asymmetricKeyType === 'rsa'),
     directory,
     chain,
     sealedKey: terms.seal.seal(KEY_PURPOSE, keyPem),

@@ -51,6 +51,7 @@ export function createMemoryIssuanceStore(): MemoryIssuanceStore {
     setRenewal: (id, renewal) => write(() => patch(id, { renewal })),
     markRevoked: (id, revokedAt) => write(() => patch(id, { revokedAt })),
     deleteCertificate: (id) => write(() => certificates.delete(id)),
+    renameCertificate: (id, subject) => write(() => patch(id, { subject })),
     listOrders: async () => [...orders.values()],
     lockOrder: (subject, holder, now, leaseMs) =>
       write(() => {
@@ -82,6 +83,13 @@ export function createMemoryIssuanceStore(): MemoryIssuanceStore {
         return true;
       }),
     deleteOrder: (subject) => write(() => void orders.delete(subject)),
+    renameOrder: (subject, to) =>
+      write(() => {
+        const row = orders.get(subject);
+        if (row === undefined || orders.has(to)) return;
+        orders.delete(subject);
+        orders.set(to, { ...row, subject: to });
+      }),
     findAccount: async (directory, binding) => accounts.get(accountKey({ directory, binding })) ?? null,
     listAccounts: async () => [...accounts.values()],
     insertAccount: (account) =>

@@ -10,8 +10,15 @@ const NOW = Date.UTC(2026, 10, 20);
 
 function wanted(names: readonly string[], directory = DIRECTORY): Wanted {
   const ca = { name: "Let's Encrypt", directory, eab: null, profile: null, preferredChain: null, rootsPem: null };
-  const policy = { cas: [ca], fallbackAfter: 3, keyType: 'p256' as const, challenges: [], dns: null, onDemand: false };
-  return { subject: names.toSorted().join(' '), names, policy, at: [] };
+  const policy = {
+    cas: [ca],
+    fallbackAfter: 3,
+    keyTypes: ['p256'] as const,
+    challenges: [],
+    dns: null,
+    onDemand: false,
+  };
+  return { subject: names.toSorted().join(' '), names, keyType: 'p256', policy, at: [] };
 }
 
 function issued(count: number, subject: (index: number) => string, at = NOW - DAY): IssuanceEvent[] {
@@ -63,6 +70,13 @@ test('probeLimits() tells of the same names ordered too often, and when there is
     ),
     [],
   );
+});
+
+test('probeLimits() counts an RSA certificate beside the ECDSA one as one more for the same names, and not for the domain', () => {
+  const both = issued(4, (index) => (index % 2 === 0 ? 'app.example.com' : 'app.example.com (rsa)'));
+  assert.match(probeLimits(wanted(['app.example.com']), both, NOW)[0]?.message ?? '', /^4 of the 5 certificates/);
+  const pairs = issued(78, (index) => `a${index >> 1}.example.com${index % 2 === 0 ? '' : ' (rsa)'}`);
+  assert.deepEqual(probeLimits(wanted(['new.example.com']), pairs, NOW), [], '39 sets of names');
 });
 
 test('probeLimits() counts the names of a domain together, renewals of the same names not', () => {

@@ -2,10 +2,11 @@
  * Limits that CAs have published, held against what this Postern was issued: told before an order that would
  * run into one. Others may order for the same domain, so there may be less room than it looks, never more.
  * The names of a domain are counted by its last two labels, three below "co.uk" and its like: a guess without the
- * public suffix list, which errs towards counting too many together.
+ * public suffix list, which errs towards counting too many together. An RSA certificate beside the ECDSA one is a
+ * second one for the very same names.
  */
 import type { IssuanceEvent } from '../../core/issuance-store.ts';
-import type { Wanted } from './wanted.ts';
+import { nameSetOf, type Wanted } from './wanted.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 const SECOND_LEVEL = new Set(['ac', 'co', 'com', 'edu', 'gov', 'ne', 'net', 'or', 'org']);
@@ -40,13 +41,16 @@ export function probeLimits(
   const limits = ca === undefined ? undefined : KNOWN.get(ca.directory);
   if (ca === undefined || limits === undefined) return [];
   const recent = events.filter((one) => one.directory === ca.directory && one.issuedAt > now - WEEK_MS);
-  const same = recent.filter((one) => one.subject === subject);
+  const same = recent.filter((one) => nameSetOf(one.subject) === nameSetOf(subject));
   const findings = [verdict(same, limits.sameNames, `certificates for exactly "${names.join('", "')}"`, ca.name)];
   for (const domain of new Set(names.map(domainOf))) {
-    const ofDomain = recent.filter((one) => one.subject.split(' ').some((name) => domainOf(name) === domain));
-    // A renewal of the same names does not count against the domain.
-    const distinct = ofDomain.filter((one) => one.subject !== subject);
-    findings.push(verdict(distinct, limits.domain, `certificates for names of "${domain}"`, ca.name));
+    const sets = new Map<string, IssuanceEvent>();
+    // A renewal of the same names does not count against the domain, nor does one with another kind of key.
+    for (const one of recent) {
+      const set = nameSetOf(one.subject);
+      if (set !== nameSetOf(subject) && set.split(' ').some((name) => domainOf(name) === domain)) sets.set(set, one);
+    }
+    findings.push(verdict([...sets.values()], limits.domain, `certificates for names of "${domain}"`, ca.name));
   }
   return findings.filter((one) => one !== null);
 }

@@ -7,7 +7,7 @@ import { adoptAccount, type AdoptableAccount } from './adopt.ts';
 import { createFakeCa, type FakeCa } from './_fake-ca.ts';
 import { createMemoryIssuanceStore, type MemoryIssuanceStore } from './_memory-store.ts';
 import { Issuance } from './issuance.ts';
-import { subjectOf, type AcmePolicy, type Wanted } from './wanted.ts';
+import { isRsa, subjectOf, type AcmePolicy, type Wanted } from './wanted.ts';
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
@@ -39,7 +39,7 @@ function rigOf(t: TestContext): Rig {
       rootsPem: null,
     })),
     fallbackAfter: 3,
-    keyType: 'p256',
+    keyTypes: ['p256'],
     challenges: ['http-01'],
     dns: null,
     onDemand: false,
@@ -51,7 +51,7 @@ function rigOf(t: TestContext): Rig {
     lines,
     now: Date.now(),
     policy,
-    want: (...names) => names.map((name) => ({ subject: subjectOf([name]), names: [name], policy, at: [] })),
+    want: (...names) => wantedOf(names, policy),
     async start(holder = 'node') {
       const issuance = new Issuance({
         store: rig.store,
@@ -72,6 +72,13 @@ function rigOf(t: TestContext): Rig {
     },
   };
   return rig;
+}
+
+/** As the document asks for it: first all of the first kind of key, then all of the second. */
+function wantedOf(names: readonly string[], policy: AcmePolicy): Wanted[] {
+  return policy.keyTypes.flatMap((keyType) =>
+    names.map((name) => ({ subject: subjectOf([name], isRsa(keyType)), names: [name], keyType, policy, at: [] })),
+  );
 }
 
 /** As much time as it takes until the next thing is due, and that done. */
@@ -386,6 +393,117 @@ test('adopt() serves each host from one certificate of another client, and order
   assert.deepEqual(ca.issued.toSorted(), ['a.example.com', 'b.example.com']);
   assert.deepEqual(ca.replaces, [undefined, undefined], 'only one order may replace a certificate');
   assert.ok(again.entriesFor('b.example.com', rig.policy).some((entry) => entry.id !== stored.id));
+});
+
+test('Issuance orders an RSA certificate beside the ECDSA one, one after the other, and renews each by itself', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const both: AcmePolicy = { ...rig.policy, keyTypes: ['p256', 'rsa2048'] };
+  const issuance = await rig.start();
+  let running = 0;
+  let most = 0;
+  ca.onRequest = ({ url, method }) => {
+    if (method === 'POST' && url.endsWith('/order')) most = Math.max(most, ++running);
+    if (url.includes('/cert/')) running -= 1;
+  };
+  issuance.want(null, wantedOf(['a.example.com'], both));
+  await issuance.review();
+  assert.equal(most, 1, 'a CA may take the second order for the first');
+  const kinds = (policy: AcmePolicy): string[] =>
+    issuance
+      .entriesFor('a.example.com', policy)
+      .map((entry) => entry.keyType)
+      .toSorted();
+  assert.deepEqual(kinds(both), ['ec', 'rsa']);
+  const before = issuance.entriesFor('a.example.com', both).map((entry) => entry.id);
+  while (ca.issued.length < 4) await untilNext(rig, issuance);
+  assert.deepEqual(kinds(both), ['ec', 'rsa']);
+  const after = issuance.entriesFor('a.example.com', both).map((entry) => entry.id);
+  assert.ok(after.every((id) => !before.includes(id)));
+  assert.ok(ca.replaces.slice(2).every((one) => one !== undefined) && ca.replaces[2] !== ca.replaces[3]);
+  // Revoked is one, and one is ordered.
+  const [ec] = issuance.issued.filter((one) => one.keyType === 'p256');
+  await rig.store.markRevoked(ec?.stored.id ?? '', rig.now);
+  const again = await rig.start();
+  again.want(null, wantedOf(['a.example.com'], both));
+  await again.review();
+  assert.equal(ca.issued.length, 5);
+});
+
+test('Issuance orders only what is missing where a document goes from one kind of key to two, and back nothing', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const rsa: AcmePolicy = { ...rig.policy, keyTypes: ['rsa2048'] };
+  const both: AcmePolicy = { ...rig.policy, keyTypes: ['p256', 'rsa2048'] };
+  const issuance = await rig.start();
+  issuance.want(null, wantedOf(['a.example.com'], rsa));
+  await issuance.review();
+  const kinds = (policy: AcmePolicy): string[] =>
+    issuance.entriesFor('a.example.com', policy).map((entry) => entry.keyType);
+  assert.deepEqual(kinds(rsa), ['rsa']);
+  issuance.want(null, wantedOf(['a.example.com'], both));
+  await issuance.review();
+  assert.equal(ca.issued.length, 2);
+  assert.deepEqual(kinds(both).toSorted(), ['ec', 'rsa']);
+  issuance.want(null, wantedOf(['a.example.com'], rig.policy));
+  await issuance.review();
+  assert.deepEqual(kinds(rig.policy), ['ec']);
+  rig.now += 80 * DAY;
+  await issuance.review();
+  assert.equal(ca.issued.length, 3, 'the RSA one is left to lapse');
+  assert.deepEqual(kinds(rig.policy), ['ec']);
+});
+
+test('Issuance takes RSA certificates and orders of a database that knew one kind of key for RSA ones', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const rsa: AcmePolicy = { ...rig.policy, keyTypes: ['rsa2048'] };
+  const first = await rig.start();
+  ca.onRequest = ({ url, method }) => {
+    if (method === 'POST' && url.includes('/finalize/1')) ca.trouble = GONE;
+  };
+  first.want(null, wantedOf(['a.example.com', 'b.example.com'], rsa));
+  await first.review();
+  await first.close();
+  assert.deepEqual([ca.issued, ca.orders()], [['a.example.com'], 2]);
+  // As they were written then.
+  const [stored] = await rig.store.listCertificates();
+  await rig.store.renameCertificate(stored?.id ?? '', 'a.example.com');
+  await rig.store.renameOrder('b.example.com (rsa)', 'b.example.com');
+  ca.trouble = null;
+  ca.onRequest = null;
+  const second = await rig.start();
+  second.want(null, wantedOf(['a.example.com', 'b.example.com'], { ...rsa, keyTypes: ['p256', 'rsa2048'] }));
+  while (ca.issued.length < 4) await untilNext(rig, second);
+  assert.equal(ca.orders(), 4, 'the order that was begun goes on, and two are new');
+  const subjects = (await rig.store.listCertificates()).map((one) => one.subject);
+  assert.deepEqual(subjects.toSorted(), [
+    'a.example.com',
+    'a.example.com (rsa)',
+    'b.example.com',
+    'b.example.com (rsa)',
+  ]);
+});
+
+test('adopt() gives an imported RSA certificate its place beside the ECDSA one that is still to come', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const both: AcmePolicy = { ...rig.policy, keyTypes: ['p256', 'rsa2048'] };
+  const fixture = createFixture();
+  t.after(() => fixture.remove());
+  fixture.make('old', { names: ['a.example.com'], kind: 'rsa', days: 90, from: 0 });
+  const pair = { chain: fixture.read('old.pem'), keyPem: fixture.read('old.key') };
+  const seal = { seal: (_: string, text: string) => text, unseal: (_: string, sealed: string) => sealed };
+  const terms = { seal, now: rig.now, caName: () => 'CA 1', isForTrials: () => false };
+  const stored = adoptable({ place: '', directory: ca.directory, ...pair }, terms);
+  const issuance = await rig.start();
+  await issuance.adopt(stored, false);
+  issuance.want(null, wantedOf(['a.example.com'], both));
+  await issuance.review();
+  assert.deepEqual(ca.issued, ['a.example.com'], 'the ECDSA one only');
+  const entries = issuance.entriesFor('a.example.com', both);
+  assert.deepEqual(entries.map((entry) => entry.keyType).toSorted(), ['ec', 'rsa']);
+  assert.ok(entries.some((entry) => entry.id === stored.id));
 });
 
 test('adopt() keeps what is good for longer', async (t) => {

@@ -6,11 +6,13 @@
 import { AcmeFailure } from '../acme/failure.ts';
 import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
+import { describeFailedOrder, pauseAskedBy } from './failed-order.ts';
 import { adoptCertificate, bestOf, type Adoption } from './adopt.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
 import { caFor, runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
-import { NEW_ORDER, parseOrderState, type OrderState } from './order-state.ts';
+import { NEW_ORDER, type OrderState } from './order-state.ts';
+import { readStored } from './read-stored.ts';
 import { rehearseOrder } from './rehearse.ts';
 import { RenewalAdvisor } from './renewal-advisor.ts';
 import { renewalTime } from './schedule.ts';
@@ -19,7 +21,7 @@ import type { RevocationReason } from '../acme/revocation-reasons.ts';
 import type { Https } from '../acme/https.ts';
 import type { AnswerSource } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
-import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
+import { nameSetOf, type AcmeCa, type AcmePolicy, type Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { IssuanceStore, StoredCertificate } from '../../core/issuance-store.ts';
 import type { Logger } from '../../core/log.ts';
@@ -78,8 +80,6 @@ const ORDERS_AT_ONCE = 16;
 const LOCKED_RETRY_MS = 15_000;
 /** Timers are kept short: the clock may jump, and a machine may sleep. */
 const LONGEST_WAIT_MS = 10 * 60_000;
-/** A failing renewal is an error of the first order with this part of the life left. */
-const ALARM = 1 / 4;
 
 export class Issuance {
   readonly #options: IssuanceOptions;
@@ -90,6 +90,8 @@ export class Issuance {
   readonly #jobs = new Map<string, Job>();
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  /** Names that an order runs for. */
+  readonly #busy = new Set<string>();
   readonly #listeners = new Set<(event: ProgressEvent) => void>();
   /** CAs that want no orders from this account for a while. */
   readonly #paused = new Map<string, number>();
@@ -101,19 +103,19 @@ export class Issuance {
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: IssuanceOptions) {
-    const { store, seal, answers, clock, logger, userAgent, holder } = options;
-    const sleep = options.sleep ?? sleepFor;
+    const { store, seal, answers, clock, logger, userAgent, holder, sleep = sleepFor } = options;
     this.#options = options;
     const connect = options.connect === undefined ? {} : { connect: options.connect };
     this.#sessions = new CaSessions({ store, seal, clock, logger, userAgent, sleep, ...connect });
-    const random = options.random ?? Math.random;
+    const { random = Math.random } = options;
     this.#advisor = new RenewalAdvisor({
       store,
       clock,
       logger,
       random,
       index: this.#index,
-      subjects: () => [...this.#jobs.keys()],
+      subjects: () =>
+        [...this.#jobs.values()].flatMap(({ wanted }) => this.#index.holding(wanted)?.stored.subject ?? []),
       clientFor: (issued) => this.#sessions.clientOf(this.#caOf(issued)),
       onAdvice: (subject) => this.#reschedule(subject),
       signal: this.#ended.signal,
@@ -123,18 +125,14 @@ export class Issuance {
 
   /** Reads what is stored; nothing is ordered before `want`. */
   async load(): Promise<void> {
-    const { store, seal, logger } = this.#options;
-    for (const stored of await store.listCertificates()) {
-      const issued = openIssued(stored, seal);
-      if (issued !== null) this.#index.put(issued);
-      else
-        logger.error(
-          { code: 'ACME_FAILED', names: stored.subject },
-          `Cannot use the stored certificate for "${stored.subject}": its key was sealed with another key file, or its row is damaged; it is ordered anew`,
-        );
-    }
-    const orders = await store.listOrders();
-    this.#states = new Map(orders.map((order) => [order.subject, parseOrderState(order.state)]));
+    const { certificates, unusable, states } = await readStored(this.#options);
+    for (const issued of certificates) this.#index.put(issued);
+    for (const subject of unusable)
+      this.#options.logger.error(
+        { code: 'ACME_FAILED', names: subject },
+        `Cannot use the stored certificate for "${subject}": its key was sealed with another key file, or its row is damaged; it is ordered anew`,
+      );
+    this.#states = states;
   }
 
   entriesFor(name: string, policy: AcmePolicy): readonly CertificateEntry[] {
@@ -167,7 +165,7 @@ export class Issuance {
   status(): readonly IssuanceStatus[] {
     return [...this.#jobs.values()].map((job) => ({
       wanted: job.wanted,
-      issued: this.#index.holding(job.wanted.subject, job.wanted.names),
+      issued: this.#index.holding(job.wanted),
       isOrdering: job.isOrdering,
       progress: job.progress,
       failures: job.state.failures,
@@ -178,6 +176,11 @@ export class Issuance {
 
   get issued(): readonly Issued[] {
     return this.#index.all;
+  }
+
+  /** What is wanted for these names and no others: one, or one of each kind of key. */
+  subjectsOf(names: string): readonly string[] {
+    return [...this.#jobs.keys()].filter((subject) => nameSetOf(subject) === names);
   }
 
   /** Tells of every step of every order until the function that it gives is called. */
@@ -210,9 +213,8 @@ export class Issuance {
 
   /** As `rehearseOrder`, with what this document says. */
   async rehearse(wanted: Wanted, ca: AcmeCa, report: (progress: OrderProgress) => void): Promise<void> {
-    const client = this.#sessions.clientOf(ca);
-    const answers = this.#options.answers.answersBy(wanted.policy.dns);
-    await rehearseOrder({ wanted, ca, email: this.#email }, { client, answers, report }, this.#ended.signal);
+    const deps = { client: this.#sessions.clientOf(ca), answers: this.#options.answers.answersBy(wanted.policy.dns) };
+    await rehearseOrder({ wanted, ca, email: this.#email }, { ...deps, report }, this.#ended.signal);
   }
 
   /** Tells the CA, which by the account's key believes it; then another one is ordered at once. */
@@ -260,7 +262,7 @@ export class Issuance {
     this.#index.put(issued);
     this.#states.delete(stored.subject);
     for (const job of this.#jobs.values()) {
-      if (job.wanted.subject === stored.subject) job.state = NEW_ORDER;
+      if (this.#index.holding(job.wanted)?.stored.id === stored.id) job.state = NEW_ORDER;
       if (!job.isOrdering) job.nextAt = this.#nextTime(job);
     }
     this.#options.onChange();
@@ -302,9 +304,8 @@ export class Issuance {
   #caOf({ stored, renewal }: Issued): AcmeCa {
     const policies = [...this.#jobs.values()].map((job) => job.wanted.policy);
     const found = policies.flatMap((policy) => policy.cas).find((ca) => ca.directory === stored.directory);
-    const { directory } = stored;
     const unknown = { eab: null, profile: null, preferredChain: null, rootsPem: null };
-    return found ?? { name: renewal.caName, directory, ...unknown };
+    return found ?? { name: renewal.caName, directory: stored.directory, ...unknown };
   }
 
   /** Failures are remembered for the day when it is wanted again, as after a restart. */
@@ -331,20 +332,22 @@ export class Issuance {
 
   #nextTime({ wanted, state }: Job): number {
     const now = this.#options.clock.now();
-    const issued = this.#index.holding(wanted.subject, wanted.names);
+    const issued = this.#index.holding(wanted);
     // After a failure its own time counts; a clock that was set back must not make that last for ever.
     const retryAt = state.failures === 0 && state.turns === 0 ? 0 : Math.min(state.nextAt, now + 31 * 86_400_000);
-    if (issued === null || !suits(issued, wanted.policy, now)) return Math.max(now, retryAt);
+    if (issued === null || !suits(issued, wanted, now)) return Math.max(now, retryAt);
     const { entry, notBefore, renewal } = issued;
     const due = renewalTime({ id: entry.id, notBefore, notAfter: entry.notAfter }, renewal.advice);
     return Math.max(due, retryAt);
   }
 
+  /** Something has changed for a certificate: of whoever wants it, or makes do with it. */
   #reschedule(subject: string): void {
-    const job = this.#jobs.get(subject);
-    if (job === undefined || job.isOrdering) return;
-    job.nextAt = this.#nextTime(job);
-    this.#pump();
+    const own = this.#jobs.get(subject);
+    const all = own === undefined ? [...this.#jobs.values()] : [own];
+    const concerned = all.filter((job) => job === own || this.#index.holding(job.wanted)?.stored.subject === subject);
+    for (const job of concerned) if (!job.isOrdering) job.nextAt = this.#nextTime(job);
+    if (concerned.length > 0) this.#pump();
   }
 
   /** Starts what is due, as much as may run at once, and sets the timer for the next. */
@@ -356,7 +359,8 @@ export class Issuance {
     const atOnce = this.#options.ordersAtOnce ?? ORDERS_AT_ONCE;
     let nextAt = now + LONGEST_WAIT_MS;
     for (const job of this.#jobs.values()) {
-      if (job.isOrdering) continue;
+      // One order for the same names at a time: a CA may answer the second with the first, as Let's Encrypt does.
+      if (job.isOrdering || this.#busy.has(nameSetOf(job.wanted.subject))) continue;
       const dueAt = Math.max(job.nextAt, this.#pausedUntil(job));
       if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
       else if (this.#ordering < atOnce) this.#start(job);
@@ -372,11 +376,14 @@ export class Issuance {
   }
 
   #start(job: Job): void {
+    const names = nameSetOf(job.wanted.subject);
     job.isOrdering = true;
     this.#ordering += 1;
+    this.#busy.add(names);
     const run = this.#run(job).finally(() => {
       this.#running.delete(run);
       this.#ordering -= 1;
+      this.#busy.delete(names);
       job.isOrdering = false;
       job.progress = null;
       if (!job.isWanted) this.#drop(job);
@@ -387,7 +394,7 @@ export class Issuance {
 
   async #run(job: Job): Promise<void> {
     const { subject } = job.wanted;
-    const before = this.#index.get(subject);
+    const before = this.#toBeReplaced(job.wanted);
     const isForced = job.isForced;
     job.isForced = false;
     const attempt = {
@@ -411,9 +418,15 @@ export class Issuance {
       outcome = { kind: 'failed', error: error as Error, state, ca: ca as AcmeCa };
     }
     // One that stands in for it is replaced without `replaces`: other names have it too.
-    const held = before ?? this.#index.holding(subject, job.wanted.names);
+    const held = before ?? this.#index.holding(job.wanted);
     if (!this.#ended.signal.aborted) this.#settle(job, outcome, held);
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
+  }
+
+  /** Its own; else one with the same names, that another client ordered with a key of another kind. */
+  #toBeReplaced(wanted: Wanted): Issued | null {
+    const held = this.#index.holding(wanted);
+    return held !== null && nameSetOf(held.stored.subject) === nameSetOf(wanted.subject) ? held : null;
   }
 
   #settle(job: Job, outcome: OrderOutcome, before: Issued | null): void {
@@ -437,7 +450,8 @@ export class Issuance {
         this.#index.put(issued);
         job.nextAt = this.#nextTime(job);
         const until = new Date(issued.entry.notAfter).toISOString().slice(0, 16);
-        const facts = { names: subject, ca: issued.renewal.caName, notAfter: until, serial: issued.serial };
+        const { keyType: key, serial, renewal } = issued;
+        const facts = { names: subject, key, ca: renewal.caName, notAfter: until, serial };
         logger.info(facts, before === null ? 'Certificate issued' : 'Certificate renewed');
         this.#tell({ subject, progress: { kind: 'issued' } });
         this.#options.onChange();
@@ -445,13 +459,9 @@ export class Issuance {
     }
   }
 
-  /** A limit that is about the account and not about these names holds for all orders. */
   #pauseWhereAsked({ error, ca }: Extract<OrderOutcome, { kind: 'failed' }>): void {
-    if (!(error instanceof AcmeFailure) || error.retryAt === null) return;
-    if (error.kind !== 'rate-limited' && error.kind !== 'unreachable') return;
-    const isAboutNames =
-      error.problem !== null && /exact set|certificates|failed authorizations/i.test(error.problem.detail);
-    if (!isAboutNames) this.#paused.set(ca.directory, error.retryAt);
+    const until = pauseAskedBy(error);
+    if (until !== null) this.#paused.set(ca.directory, until);
   }
 
   #tellFailure(job: Job, { error, state }: Extract<OrderOutcome, { kind: 'failed' }>, before: Issued | null): void {
@@ -460,14 +470,9 @@ export class Issuance {
     this.#tell({ subject, progress: { kind: 'failed', message: error.message } });
     const again = new Date(job.nextAt).toISOString().slice(0, 19);
     const facts = { code: 'ACME_FAILED', names: subject, failures: state.failures, nextTry: `${again}Z` };
-    if (before === null) {
-      logger.error(facts, `${error.message}. Visitors of "${subject}" get a TLS error until it works`);
-      return;
-    }
-    const left = before.entry.notAfter - clock.now();
-    const days = Math.max(0, Math.floor(left / 86_400_000));
-    const message = `Certificate not renewed: ${error.message}. The one in use is good for ${days} more days`;
-    if (left < (before.entry.notAfter - before.notBefore) * ALARM) logger.error(facts, message);
+    const beside = this.subjectsOf(nameSetOf(subject)).flatMap((one) => this.#index.get(one) ?? []);
+    const { isUrgent, message } = describeFailedOrder({ error, subject, before, beside }, clock.now());
+    if (isUrgent) logger.error(facts, message);
     else logger.warn(facts, message);
   }
 

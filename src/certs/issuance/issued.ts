@@ -5,10 +5,11 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { coversName, namesOf, wildcardFor } from '../names.ts';
+import { keyTypeOf } from './key-type.ts';
+import { isRsa, nameSetOf, subjectOf, type AcmePolicy, type KeyType, type Wanted } from './wanted.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import type { StoredCertificate } from '../../core/issuance-store.ts';
 import type { RenewalAdvice } from './schedule.ts';
-import type { AcmePolicy } from './wanted.ts';
 
 /** Seals a text for one purpose; whoever has the data folder's key file gives it. */
 export interface Seal {
@@ -33,7 +34,7 @@ export interface Issued {
   readonly stored: StoredCertificate;
   readonly entry: CertificateEntry;
   readonly notBefore: number;
-  readonly keyType: AcmePolicy['keyType'] | 'other';
+  readonly keyType: KeyType | 'other';
   readonly serial: string;
   readonly issuer: string;
   readonly renewal: RenewalState;
@@ -77,7 +78,7 @@ function open(stored: StoredCertificate, seal: Seal): Issued | null {
       source: 'acme',
     },
     notBefore: leaf.validFromDate.getTime(),
-    keyType: keyTypeOf(leaf),
+    keyType: keyTypeOf(leaf.publicKey),
     serial: leaf.serialNumber.toLowerCase(),
     issuer: /(?:^|\n)CN=(.*)/.exec(leaf.issuer)?.[1] ?? leaf.issuer.replaceAll('\n', ', '),
     renewal: parseRenewal(stored.renewal),
@@ -86,14 +87,6 @@ function open(stored: StoredCertificate, seal: Seal): Issued | null {
 
 export function certificateId(chain: string): string {
   return createHash('sha256').update(chain).digest('hex').slice(0, 24);
-}
-
-function keyTypeOf({ publicKey }: X509Certificate): Issued['keyType'] {
-  const { namedCurve, modulusLength } = publicKey.asymmetricKeyDetails ?? {};
-  if (namedCurve === 'prime256v1') return 'p256';
-  if (namedCurve === 'secp384r1') return 'p384';
-  if (modulusLength === 2048) return 'rsa2048';
-  return modulusLength === 4096 ? 'rsa4096' : 'other';
 }
 
 function parseRenewal(text: string | null): RenewalState {
@@ -107,12 +100,17 @@ function parseRenewal(text: string | null): RenewalState {
   }
 }
 
+/** The subject of a certificate as it is: rows of the time before RSA stood beside ECDSA do not tell. */
+export function subjectFor(stored: StoredCertificate, keyType: CertificateEntry['keyType']): string {
+  return subjectOf(nameSetOf(stored.subject).split(' '), keyType === 'rsa');
+}
+
 /** True where the certificate is what the document asks for: of one of its CAs, with its kind of key, not revoked. */
-export function suits(issued: Issued, policy: AcmePolicy, now: number): boolean {
-  const { stored, entry, keyType, renewal } = issued;
+export function suits(issued: Issued, { keyType, policy }: Pick<Wanted, 'keyType' | 'policy'>, now: number): boolean {
+  const { stored, entry, renewal } = issued;
   if (stored.revokedAt !== null || entry.notAfter <= now) return false;
-  if (renewal.isImported) return true;
-  if (keyType !== policy.keyType) return false;
+  if (renewal.isImported) return policy.keyTypes.length === 1 || isRsa(keyType) === (entry.keyType === 'rsa');
+  if (issued.keyType !== keyType) return false;
   return policy.cas.some((ca) => ca.directory === stored.directory);
 }
 
@@ -125,15 +123,19 @@ export class IssuedIndex {
     return [...this.#bySubject.values()];
   }
 
-  /** As `get`; where there is none, an imported one that covers all the names, as other clients put many in one. */
-  holding(subject: string, names: readonly string[]): Issued | null {
+  /**
+   * As `get`; where there is none, an imported one that covers all the names, as other clients put many in one. Where
+   * both kinds of key are wanted it is of the one that is asked for, else of whatever kind.
+   */
+  holding({ subject, names, keyType, policy }: Wanted): Issued | null {
     const exact = this.get(subject);
     if (exact !== null) return exact;
     const [first = ''] = names;
     const nearby = new Set([...this.#subjectsOf(first), ...this.#subjectsOf(wildcardFor(first) ?? '')]);
     const covering = [...nearby]
       .flatMap((one) => this.#bySubject.get(one) ?? [])
-      .filter(({ entry, renewal }) => renewal.isImported && names.every((name) => coversName(entry.names, name)));
+      .filter(({ entry, renewal }) => renewal.isImported && names.every((name) => coversName(entry.names, name)))
+      .filter(({ entry }) => policy.keyTypes.length === 1 || isRsa(keyType) === (entry.keyType === 'rsa'));
     return covering.toSorted((a, b) => b.entry.notAfter - a.entry.notAfter)[0] ?? null;
   }
 
@@ -161,8 +163,12 @@ export class IssuedIndex {
   entriesFor(name: string, policy: AcmePolicy, now: number): readonly CertificateEntry[] {
     const subjects = new Set([...this.#subjectsOf(name), ...this.#subjectsOf(wildcardFor(name) ?? '')]);
     const found = [...subjects].map((subject) => this.#bySubject.get(subject)).filter((one) => one !== undefined);
-    const suiting = found.filter((one) => suits(one, policy, now));
-    return (suiting.length > 0 ? suiting : found).map((one) => one.entry);
+    const suiting = found.filter((one) => policy.keyTypes.some((keyType) => suits(one, { keyType, policy }, now)));
+    // An imported one of another kind of key is good as long as there is none of the kind that is wanted.
+    const kinds = new Set(policy.keyTypes.map(isRsa));
+    const ofKind = suiting.filter(({ entry }) => kinds.has(entry.keyType === 'rsa'));
+    const best = [ofKind, suiting].find((some) => some.length > 0) ?? found;
+    return best.map((one) => one.entry);
   }
 
   #subjectsOf(name: string): Iterable<string> {

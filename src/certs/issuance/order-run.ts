@@ -3,8 +3,7 @@
  * and an order whose lock went to somebody else ends at once. What a try reached is in the store before the
  * next step begins: after a crash the next try goes on from there.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { writeSigningRequest } from '../x509-writer.ts';
 import { AcmeFailure } from '../acme/failure.ts';
 import { renewalIdOf } from '../acme/chain.ts';
@@ -12,11 +11,13 @@ import type { AnswerSource } from '../acme/challenge.ts';
 import { isChallengeType, isDnsChallenge, type ChallengeType } from '../acme/challenge-type.ts';
 import { listNames, runOrder, type OrderProgress } from '../acme/order.ts';
 import { coversName, namesOf } from '../names.ts';
+import { isOfKind, newKeyPem } from './key-type.ts';
+import { profileFor } from './profile.ts';
 import { certificateId, KEY_PURPOSE, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
 import { parseOrderState, type OrderState } from './order-state.ts';
 import { askAgainTime, retryTime } from './schedule.ts';
 import type { CaSession, CaSessions } from './ca-sessions.ts';
-import type { AcmeCa, AcmePolicy, Wanted } from './wanted.ts';
+import type { AcmeCa, AcmePolicy, KeyType, Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { IssuanceStore, OrderLock, StoredCertificate } from '../../core/issuance-store.ts';
 
@@ -91,7 +92,7 @@ async function findNewer({ wanted, before }: OrderAttempt, deps: OrderRunDeps): 
   for (const stored of (await deps.store.certificatesOf(wanted.subject)).toReversed()) {
     if (before !== null && stored.issuedAt <= before.stored.issuedAt) continue;
     const issued = openIssued(stored, deps.seal);
-    if (issued !== null && suits(issued, wanted.policy, deps.clock.now())) return issued;
+    if (issued !== null && suits(issued, wanted, deps.clock.now())) return issued;
   }
   return null;
 }
@@ -107,14 +108,14 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
   if (journal.state.directory !== ca.directory)
     await journal.save({ directory: ca.directory, url: null, sealedKey: null });
   const session = await deps.sessions.open(ca, email, signal);
-  const keyPem = await keyFor(wanted.policy.keyType, journal, deps.seal);
+  const keyPem = await keyFor(wanted.keyType, journal, deps.seal);
   const key = createPrivateKey(keyPem);
   const csr = writeSigningRequest({ names: wanted.names, publicKey: createPublicKey(key), privateKey: key });
   let convincedBy: ChallengeType | null = null;
   const request = {
     names: wanted.names,
     challenges: challengesFor(attempt, journal.state.turns),
-    profile: await profileFor(wanted, ca, session, signal),
+    profile: await profileFor(wanted.names, ca, session.client, signal),
     replaces: await replacedBy(attempt, ca, session, signal),
     preferredChain: ca.preferredChain,
     csr,
@@ -160,14 +161,11 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
   return issued;
 }
 
-async function keyFor(keyType: AcmePolicy['keyType'], journal: Journal, seal: Seal): Promise<string> {
+/** That of the order that was begun; one of another kind is of a document that has changed since. */
+async function keyFor(keyType: KeyType, journal: Journal, seal: Seal): Promise<string> {
   const known = journal.state.sealedKey === null ? null : seal.unseal(KEY_PURPOSE, journal.state.sealedKey);
-  if (known !== null) return known;
-  const { privateKey } =
-    keyType === 'p256' || keyType === 'p384'
-      ? generateKeyPairSync('ec', { namedCurve: keyType === 'p256' ? 'P-256' : 'P-384' })
-      : generateKeyPairSync('rsa', { modulusLength: keyType === 'rsa2048' ? 2048 : 4096 });
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  if (known !== null && isOfKind(known, keyType)) return known;
+  const pem = await newKeyPem(keyType);
   await journal.save({ sealedKey: seal.seal(KEY_PURPOSE, pem), url: null });
   return pem;
 }
@@ -180,13 +178,6 @@ function challengesFor({ wanted, before }: OrderAttempt, turns: number): readonl
   const all = first === null ? challenges : [first, ...challenges.filter((one) => one !== first)];
   const turn = all.length === 0 ? 0 : turns % all.length;
   return [...all.slice(turn), ...all.slice(0, turn)];
-}
-
-/** Addresses are certified for six days only, in a profile of that name, where the CA has one. */
-async function profileFor(wanted: Wanted, ca: AcmeCa, session: CaSession, signal: AbortSignal): Promise<string | null> {
-  if (ca.profile !== null || !wanted.names.some((name) => isIP(name) !== 0)) return ca.profile;
-  const { meta } = await session.client.directory(signal);
-  return Object.hasOwn(meta?.profiles ?? {}, 'shortlived') ? 'shortlived' : null;
 }
 
 /** RFC 9773 section 5: only of the same CA, and only where it knows renewal information. */

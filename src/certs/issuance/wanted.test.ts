@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   isPublicName,
+  nameSetOf,
   planCertificates,
   subjectOf,
   type AcmeDocument,
@@ -12,7 +13,7 @@ import {
 const HTTP: AcmePolicy = {
   cas: [],
   fallbackAfter: 3,
-  keyType: 'p256',
+  keyTypes: ['p256'],
   challenges: ['http-01'],
   dns: null,
   onDemand: false,
@@ -37,7 +38,7 @@ test('planCertificates() lets a wildcard cover the hosts right below it, and onl
 });
 
 test('planCertificates() leaves a host its own certificate where it says something of its own', () => {
-  const own = { ...DNS, keyType: 'p384' } as const;
+  const own = { ...DNS, keyTypes: ['p384'] } as const;
   const hosts = [
     { name: '*.example.com', policy: DNS, at: [] },
     { name: 'a.example.com', policy: own, at: [] },
@@ -47,6 +48,19 @@ test('planCertificates() leaves a host its own certificate where it says somethi
     wanted.map((one) => one.subject),
     ['*.example.com', 'a.example.com'],
   );
+});
+
+test('planCertificates() wants two certificates for a host with two kinds of key, after the first of every host', () => {
+  const both = { ...HTTP, keyTypes: ['p256', 'rsa2048'] } as const;
+  assert.deepEqual(plan(both, ['a.example.com', 'b.example.com'], [['c.example.com', 'd.example.com']]), [
+    'c.example.com d.example.com',
+    'a.example.com',
+    'b.example.com',
+    'c.example.com d.example.com (rsa)',
+    'a.example.com (rsa)',
+    'b.example.com (rsa)',
+  ]);
+  assert.deepEqual(plan({ ...HTTP, keyTypes: ['rsa4096'] }, ['a.example.com']), ['a.example.com (rsa)']);
 });
 
 test('planCertificates() says that a wildcard needs DNS, and orders for its hosts meanwhile', () => {
@@ -69,7 +83,8 @@ test('planCertificates() puts the names of a list together, and gives hosts in i
 });
 
 test('subjectOf() is the same for the same names in any order', () => {
-  assert.equal(subjectOf(['b', 'a', 'b']), subjectOf(['a', 'b']));
+  assert.equal(subjectOf(['b', 'a', 'b'], false), subjectOf(['a', 'b'], false));
+  assert.equal(nameSetOf(subjectOf(['b', 'a'], true)), subjectOf(['a', 'b'], false));
 });
 
 test('isPublicName() is true for what a public CA may certify', () => {

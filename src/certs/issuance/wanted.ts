@@ -26,10 +26,13 @@ export interface OnDemandSettings {
   readonly perHour: number;
 }
 
+export type KeyType = 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+
 export interface AcmePolicy {
   readonly cas: readonly AcmeCa[];
   readonly fallbackAfter: number;
-  readonly keyType: 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
+  /** One, or an ECDSA kind before an RSA kind: a certificate of each. */
+  readonly keyTypes: readonly KeyType[];
   readonly challenges: readonly ChallengeType[];
   /** Name of the DNS provider for dns-01. */
   readonly dns: string | null;
@@ -47,9 +50,11 @@ export interface AcmeCa {
 }
 
 export interface Wanted {
-  /** The names in order, with one space between: what tells one wanted certificate from another. */
+  /** What tells one wanted certificate from another: see `subjectOf`. */
   readonly subject: string;
   readonly names: readonly string[];
+  /** One of the policy's. */
+  readonly keyType: KeyType;
   readonly policy: AcmePolicy;
   readonly at: Place;
 }
@@ -79,8 +84,29 @@ export function isPublicName(name: string): boolean {
   return name.includes('.');
 }
 
-export function subjectOf(names: readonly string[]): string {
-  return [...new Set(names)].toSorted().join(' ');
+const RSA_MARK = ' (rsa)';
+
+/**
+ * The names in order, with one space between. An RSA certificate says so at the end: it is ordered, locked, renewed
+ * and kept beside the ECDSA one for the same names. P-256 and P-384 are one subject, so that one takes the other's place.
+ */
+export function subjectOf(names: readonly string[], isRsa: boolean): string {
+  return [...new Set(names)].toSorted().join(' ') + (isRsa ? RSA_MARK : '');
+}
+
+/** The subject without the kind of key: the same for both certificates of a list of names. */
+export function nameSetOf(subject: string): string {
+  return subject.endsWith(RSA_MARK) ? subject.slice(0, -RSA_MARK.length) : subject;
+}
+
+export function isRsa(keyType: KeyType): boolean {
+  return keyType.startsWith('rsa');
+}
+
+/** "RSA " or "ECDSA " for sentences about one of two; empty where there is one only. */
+export function kindIn({ keyType, policy }: Pick<Wanted, 'keyType' | 'policy'>): string {
+  if (policy.keyTypes.length === 1) return '';
+  return isRsa(keyType) ? 'RSA ' : 'ECDSA ';
 }
 
 export interface Plan {
@@ -91,11 +117,17 @@ export interface Plan {
 export function planCertificates(hosts: readonly NeedyHost[], acme: AcmeDocument): Plan {
   const diagnostics: Diagnostic[] = [];
   const wanted = new Map<string, Wanted>();
-  const add = (one: Omit<Wanted, 'subject'>): void => {
+  const beside = new Map<string, Wanted>();
+  const add = (one: Omit<Wanted, 'subject' | 'keyType'>): void => {
     const wildcard = one.names.find((name) => name.startsWith('*.'));
-    if (wildcard !== undefined && !one.policy.challenges.some(isDnsChallenge))
+    if (wildcard !== undefined && !one.policy.challenges.some(isDnsChallenge)) {
       diagnostics.push(needsDns(wildcard, one.at));
-    else wanted.set(subjectOf(one.names), { ...one, subject: subjectOf(one.names) });
+      return;
+    }
+    for (const [at, keyType] of one.policy.keyTypes.entries()) {
+      const subject = subjectOf(one.names, isRsa(keyType));
+      (at === 0 ? wanted : beside).set(subject, { ...one, keyType, subject });
+    }
   };
   for (const { names, at } of acme.certificates) if (names.length > 0) add({ names, policy: acme.policy, at });
   const lists = [...wanted.values()];
@@ -105,7 +137,8 @@ export function planCertificates(hosts: readonly NeedyHost[], acme: AcmeDocument
     if (wildcards.some((wildcard) => wildcard.name !== name && covers(wildcard, { name, policy, at }))) continue;
     add({ names: [name], policy, at });
   }
-  return { wanted: [...wanted.values()], diagnostics };
+  // Every host has one before any host has two.
+  return { wanted: [...wanted.values(), ...beside.values()], diagnostics };
 }
 
 /** A host that says something of its own about its certificate gets one of its own. */

@@ -91,7 +91,7 @@ async function entriesOf(...names: string[]): Promise<readonly CertificateEntry[
 
 const ACME: NonNullable<TlsDocument['acme']> = {
   email: null,
-  policy: { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: ['http-01'], dns: null, onDemand: false },
+  policy: { cas: [], fallbackAfter: 3, keyTypes: ['p256'], challenges: ['http-01'], dns: null, onDemand: false },
   hosts: {},
   certificates: [],
 };
@@ -145,7 +145,7 @@ test('provisionCertificates() takes the newest upload of each kind of key, exact
       ?.map((id) => set.certificates.find((one) => one.id === id)?.certificatePem ?? '');
   };
   assert.deepEqual(await idsFor('one', 'next'), [fixture.read('next.pem')], 'though it ends earlier');
-  assert.deepEqual(await idsFor('one', 'rsa'), [fixture.read('rsa.pem'), fixture.read('one.pem')]);
+  assert.deepEqual(await idsFor('one', 'rsa'), [fixture.read('one.pem'), fixture.read('rsa.pem')]);
   assert.deepEqual(await idsFor('one', 'wild'), [fixture.read('one.pem')]);
 });
 

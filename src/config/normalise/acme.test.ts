@@ -26,10 +26,24 @@ test("readAcme() fills in what is usual: Let's Encrypt, P-256, the challenges th
     policy.cas.map((ca) => [ca.name, ca.directory]),
     [["Let's Encrypt", 'https://acme-v02.api.letsencrypt.org/directory']],
   );
-  assert.deepEqual([policy.keyType, policy.challenges, policy.fallbackAfter], ['p256', ['http-01', 'tls-alpn-01'], 3]);
+  assert.deepEqual(
+    [policy.keyTypes, policy.challenges, policy.fallbackAfter],
+    [['p256'], ['http-01', 'tls-alpn-01'], 3],
+  );
   assert.deepEqual([hosts, certificates], [{}, []]);
   const only = acmeOf(`listen: { https: ":8443" }\nacme: {}\nhosts: { a.example.com: ${HOST} }`);
   assert.deepEqual(only.policy.challenges, ['tls-alpn-01']);
+});
+
+test('readAcme() reads two kinds of key, ECDSA first, and a host that wants one only', () => {
+  const { policy, hosts } = acmeOf(`acme: { key_type: [rsa2048, p256] }
+hosts:
+  a.example.com: ${HOST}
+  b.example.com: { tls: { acme: { key_type: p384 } }, respond: 200, allow: [public] }
+  c.example.com: { tls: { acme: { profile: shortlived } }, respond: 200, allow: [public] }`);
+  assert.deepEqual(policy.keyTypes, ['p256', 'rsa2048']);
+  assert.deepEqual(hosts['b.example.com']?.keyTypes, ['p384']);
+  assert.deepEqual(hosts['c.example.com']?.keyTypes, ['p256', 'rsa2048']);
 });
 
 test('readAcme() reads CAs that step in, with what they hand out', () => {
@@ -57,7 +71,7 @@ hosts:
   b.example.com: { tls: { acme: { profile: shortlived, key_type: rsa2048 } }, respond: 200, allow: [public] }
   c.example.com: { tls: { acme: { ca: "https://ca.internal/acme/directory", challenges: http-01 } }, respond: 200, allow: [public] }`);
   assert.deepEqual(Object.keys(hosts), ['b.example.com', 'c.example.com']);
-  const { cas, keyType, challenges } = hosts['b.example.com'] ?? policy;
+  const { cas, keyTypes, challenges } = hosts['b.example.com'] ?? policy;
   assert.deepEqual(
     cas.map((ca) => [ca.name, ca.profile, ca.preferredChain]),
     [
@@ -65,7 +79,7 @@ hosts:
       ['two.internal', null, null],
     ],
   );
-  assert.deepEqual([keyType, challenges], ['rsa2048', ['http-01', 'tls-alpn-01']]);
+  assert.deepEqual([keyTypes, challenges], [['rsa2048'], ['http-01', 'tls-alpn-01']]);
   const other = hosts['c.example.com'] ?? policy;
   assert.deepEqual(
     other.cas.map((ca) => [ca.name, ca.profile, ca.preferredChain]),

@@ -4,7 +4,15 @@ import type { Acme, AcmeCa, AcmePolicy, Listen, Path } from '../document.ts';
 import { parseHostName } from '../host-name.ts';
 import { KNOWN_CAS } from '../presets/acme-cas.ts';
 import type { DocumentInput } from '../schema.ts';
-import type { AcmeCaInput, AcmeInput, ChallengeWord, EabInput, HostAcmeInput, OnDemandInput } from '../schema/acme.ts';
+import type {
+  AcmeCaInput,
+  AcmeInput,
+  ChallengeWord,
+  EabInput,
+  HostAcmeInput,
+  KeyTypeWord,
+  OnDemandInput,
+} from '../schema/acme.ts';
 import { type Context, entriesOf } from './context.ts';
 
 /** As many names as the usual CAs take in one certificate. */
@@ -61,7 +69,7 @@ interface Ground {
 /** The only DNS provider there is need not be named. */
 function basicPolicy(dns: readonly string[]): AcmePolicy {
   const [only = null] = dns.length === 1 ? dns : [];
-  return { cas: [], fallbackAfter: 3, keyType: 'p256', challenges: [], dns: only, onDemand: false };
+  return { cas: [], fallbackAfter: 3, keyTypes: ['p256'], challenges: [], dns: only, onDemand: false };
 }
 
 /** DNS first: whoever has a provider may well be where no CA can reach. */
@@ -99,10 +107,35 @@ function readPolicy(input: HostAcmeInput, at: Path, ground: Ground, context: Con
     onDemand: input.on_demand ?? false,
     cas: [inherits ? mergeCa(first, own, input) : own, ...(inherits ? base.cas.slice(1) : [])],
     fallbackAfter: base.fallbackAfter,
-    keyType: input.key_type ?? base.keyType,
+    keyTypes: readKeyTypes(input.key_type, { at: [...at, 'key_type'], usual: base.keyTypes }, context),
     challenges: given.length === 0 ? usual : [...new Set(given)],
     dns,
   };
+}
+
+/** ECDSA first, whatever the order in the document: it is served to whoever can verify it. */
+function readKeyTypes(
+  input: HostAcmeInput['key_type'],
+  { at, usual }: { readonly at: Path; readonly usual: readonly KeyTypeWord[] },
+  context: Context,
+): readonly KeyTypeWord[] {
+  const given = [...entriesOf<KeyTypeWord>(input, at)].map(([one]) => one);
+  const rsa = given.filter((one) => one.startsWith('rsa'));
+  const ecdsa = given.filter((one) => !one.startsWith('rsa'));
+  if (Array.isArray(input) && input.length === 0)
+    context.report(at, 'is an empty list', 'remove it, or write "p256", or "[p256, rsa2048]"');
+  for (const [kind, all] of [
+    ['ECDSA', ecdsa],
+    ['RSA', rsa],
+  ] as const) {
+    if (all.length > 1)
+      context.report(
+        at,
+        `names ${all.length} kinds of ${kind}`,
+        'one ECDSA and one RSA certificate may stand side by side',
+      );
+  }
+  return given.length === 0 ? usual : [...ecdsa.slice(0, 1), ...rsa.slice(0, 1)];
 }
 
 function readProviderName(text: string | undefined, at: Path, { base, dns }: Ground, context: Context): string | null {

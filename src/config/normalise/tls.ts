@@ -90,6 +90,7 @@ function readDeployTarget(input: DeployInput, path: Path, context: Context): Dep
     name: name.value,
     certificate: context.resolvePath(input.certificate),
     key: input.key ? context.resolvePath(input.key) : null,
+    keyType: input.key_type ?? null,
     mode,
     run: input.run ?? [],
     timeoutMs: timeout ?? RUN_MS,

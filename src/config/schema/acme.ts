@@ -20,7 +20,7 @@ const CHALLENGE_WORDS = ['http-01', 'tls-alpn-01', 'dns-01', 'dns-account-01', '
 export type KeyTypeWord = 'p256' | 'p384' | 'rsa2048' | 'rsa4096';
 
 export interface HostAcmeInput extends AcmeCaInput {
-  readonly key_type?: KeyTypeWord | undefined;
+  readonly key_type?: KeyTypeWord | readonly KeyTypeWord[] | undefined;
   readonly challenges?: ChallengeWord | readonly ChallengeWord[] | undefined;
   readonly dns?: string | undefined;
   readonly on_demand?: boolean | undefined;
@@ -76,7 +76,14 @@ const caKeys = {
 
 const policyKeys = {
   ...caKeys,
-  key_type: key(word('p256', 'p384', 'rsa2048', 'rsa4096'), 'Kind of the private keys.', { default: 'p256' }),
+  key_type: key(
+    oneOrMore(
+      word('p256', 'p384', 'rsa2048', 'rsa4096'),
+      '"p256", "p384", "rsa2048" or "rsa4096", or a list of an ECDSA and an RSA kind',
+    ),
+    'Kind of the private keys: ECDSA (`p256`, `p384`) or RSA. A list of one of each orders two certificates for the same names: clients that cannot verify ECDSA get the RSA one.',
+    { default: 'p256', examples: [['p256', 'rsa2048']] },
+  ),
   challenges: key(
     oneOrMore(word(...CHALLENGE_WORDS), 'a challenge or a list of them'),
     'How the CA may be convinced, best first. Without it: `dns-01` where there is a DNS provider, `http-01` where `listen.http` is there, `tls-alpn-01`; one that fails gives way to the next. Wildcards are proved by DNS only. `dns-account-01` has a record of its own for each account; `dns-persist-01` needs no DNS provider but a record that you set once and that stays: the first try tells which.',

@@ -29,6 +29,7 @@ export interface DeployInput {
   readonly name?: string | undefined;
   readonly certificate?: string | undefined;
   readonly key?: string | undefined;
+  readonly key_type?: 'ecdsa' | 'rsa' | undefined;
   readonly mode?: string | number | undefined;
   readonly run?: readonly string[] | undefined;
   readonly timeout?: UnitInput | undefined;
@@ -59,6 +60,10 @@ const deployShape: z.ZodType<DeployInput> = section(
     key: key(text(FILE), 'Where the private key is written. Without it: behind the chain, in the same file.', {
       examples: ['/etc/postfix/tls/mail.key'],
     }),
+    key_type: key(
+      word('ecdsa', 'rsa'),
+      'Which one, where the host has two (`acme.key_type`). Without it: `ecdsa` where there is one.',
+    ),
     mode: key(
       either(text('"600" or "640"'), numberOf('"600" or "640"'), '"600" or "640"'),
       'Mode of the files: `600`, or `640` so that the group may read them.',

@@ -23,7 +23,7 @@ test('an operator sees, renews, rehearses, revokes and removes certificates', { 
     await rig.postern.waitFor('rejectedIdentifier');
 
     const list = await cli('list');
-    assert.match(list.stdout, /^NAMES +FROM +STATE +ISSUER +EXPIRES \(UTC\) +NEXT\n/);
+    assert.match(list.stdout, /^NAMES +FROM +STATE +ISSUER +KEY +EXPIRES \(UTC\) +NEXT\n/);
     assert.match(list.stdout, /a\.example\.com +acme +in use +Pebble Intermediate CA/);
     assert.match(list.stdout, /x\.blocked\.example +none +failing/);
     assert.match(list.stdout, /x\.blocked\.example: Cannot order .* the CA says rejectedIdentifier/);
