@@ -8,6 +8,7 @@ import { openKeeper } from '../forward-auth/keepers/open-keeper.ts';
 import { ServingMetrics } from '../forward-auth/serving/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
 import { createUpstreams } from '../upstream/forward.ts';
+import { Endless } from '../wire/endless.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
 import { makeDataFolder } from '../store/data-folder.ts';
 import { openControlSocket } from './control-socket.ts';
@@ -45,6 +46,8 @@ type Closers = (() => unknown)[];
 
 /** `docker stop` kills after ten seconds. */
 const DRAIN_MS = 8_000;
+/** What has no end of its own may go on for so long, to bring home what is under way. */
+const ENDLESS_GRACE_MS = 1_000;
 const TICK_MS = 250;
 
 /** Rejects with one PosternError where something is in the way; then nothing is left open. */
@@ -77,12 +80,14 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   closers.push(() => upstreams.close());
   const nextId = createRequestIds();
   let isEnding = false;
+  const endless = new Endless<object>();
   const front = openFrontServing(settings, {
     keeper,
     sessions,
     frontLog,
     metrics,
     upstreams,
+    endless,
     clock: systemClock,
     nextRequestId: (said) => acceptRequestId(said) ?? nextId(),
     isEnding: () => isEnding,
@@ -99,7 +104,11 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   }
   const families = (): ReturnType<typeof metrics.families> => metrics.families();
   const open = await openListeners({ settings, serve: front.serve, families, ticker, log, onDefect });
-  closers.push(() => open.drain(DRAIN_MS));
+  closers.push(async () => {
+    const ending = endless.end(ENDLESS_GRACE_MS);
+    await open.drain(DRAIN_MS);
+    clearInterval(ending);
+  });
   return {
     log,
     ports: open.ports,

@@ -7,20 +7,20 @@ import { PosternError } from '../core/errors.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { LiveHandle } from '../gate/live.ts';
 import { Roster } from '../core/roster.ts';
+import { Endless } from '../wire/endless.ts';
+import { GOING_AWAY, POLICY_VIOLATION } from '../wire/websocket-frames.ts';
 import { placeOf } from './place.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Site } from './site.ts';
 
 /** With a tick of 250 ms every change reaches an open exchange within a second. */
 const SHORT_MS = 200;
-
-const END_EVERY_MS = 100;
-/** Of the tunnels that are left, each time: nearly all are gone within two seconds. */
-const END_SHARE = 0.2;
+const ENDING = new PosternError('CLIENT_CLOSED', 'The gateway ends');
 
 /** A connection that was handed over after an upgrade. */
 export interface OpenTunnel {
-  readonly close: () => void;
+  /** By a close frame with this code, where it is a WebSocket. */
+  readonly end: (code: number) => void;
   /** What the client has sent so far. */
   readonly bytesToApp: number;
 }
@@ -38,14 +38,17 @@ export interface LongLived {
   readonly setTunnel: (context: RequestContext, tunnel: OpenTunnel) => void;
   readonly end: (context: RequestContext) => void;
   readonly tick: (now: number) => void;
-  /** Postern ends: closes tunnels after the grace, those that still come too, not all at once. Clear what it answers. */
-  readonly endTunnels: (graceMs: number) => NodeJS.Timeout;
+  /** What it answers is an event stream. */
+  readonly setStream: (context: RequestContext) => void;
+  /** Postern ends: so do tunnels and event streams. Clear what it answers. */
+  readonly endAll: (graceMs: number) => NodeJS.Timeout;
 }
 
 export function createLongLived(gate: Gate, site: () => Site): LongLived {
   /** Those that the gate does not watch yet. */
   const young = new Roster<RequestContext>();
   const all = new Map<RequestContext, UnderWay>();
+  const endless = new Endless<RequestContext>();
 
   const watch = (context: RequestContext): void => {
     const entry: UnderWay = all.get(context) ?? { live: null, tunnel: null };
@@ -59,7 +62,7 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       bytesHeard: () => entry.tunnel?.bytesToApp ?? 0,
       close(reason) {
         context.outcome = reason;
-        if (entry.tunnel !== null) entry.tunnel.close();
+        if (entry.tunnel !== null) entry.tunnel.end(POLICY_VIOLATION);
         else context.exchange.abort(new PosternError('ACCESS_DENIED', `Closed: ${reason}`));
       },
     });
@@ -74,25 +77,22 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       return count;
     },
     begin: (context) => young.add(context),
+    setStream(context) {
+      endless.addStream(context, () => context.exchange.abort(ENDING));
+    },
     setTunnel(context, tunnel) {
+      endless.addTunnel(context, () => tunnel.end(GOING_AWAY));
       const entry = all.get(context);
       if (entry === undefined) all.set(context, { live: null, tunnel });
       else entry.tunnel = tunnel;
     },
     end(context) {
+      endless.delete(context);
       if (young.remove(context) && !all.has(context)) return;
       all.get(context)?.live?.end();
       all.delete(context);
     },
-    endTunnels(graceMs) {
-      const end = performance.now() + graceMs;
-      return setInterval(() => {
-        if (performance.now() < end) return;
-        // Whoever comes back comes at a moment of its own.
-        const open = [...all.values()].filter((entry) => entry.tunnel !== null);
-        for (const { tunnel } of open.slice(0, Math.ceil(open.length * END_SHARE))) tunnel?.close();
-      }, END_EVERY_MS);
-    },
+    endAll: (graceMs) => endless.end(graceMs),
     tick(now) {
       const current = site();
       let isOutdated = false;

@@ -36,4 +36,8 @@ export class RequestReport implements ForwardReport {
     this.tunnel = tunnel;
     this.#longLived.setTunnel(this.#context, tunnel);
   }
+
+  onEventStream(): void {
+    this.#longLived.setStream(this.#context);
+  }
 }

@@ -100,7 +100,7 @@ function openSocket(context: RequestContext, deps: WhoamiDeps): void {
   const duplex = exchange.acceptUpgrade({ status: 101, headers });
   const socket = whoamiSocket(duplex);
   deps.longLived.setTunnel(context, {
-    close: () => duplex.destroy(),
+    end: socket.end,
     get bytesToApp() {
       return socket.bytesHeard();
     },

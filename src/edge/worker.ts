@@ -58,7 +58,7 @@ const TICK_MS = 250;
 /** With a collection in between, a turn stays below 5 ms. */
 const SLICE_MS = 1.5;
 /** A WebSocket has no end of its own: at the end it may go on for so long, to bring home what is under way. */
-const TUNNEL_GRACE_MS = 1_000;
+const ENDLESS_GRACE_MS = 1_000;
 /** Heads and small answers are cut out of it: with 8 KiB a new one was needed every five requests. */
 Buffer.poolSize = 32_768;
 const HOSTS_AT_ONCE = 20;
@@ -340,9 +340,9 @@ async function sessionsChanged(changes: Parameters<WorkerMethods['sessionsChange
 }
 
 async function drain(deadlineMs: number): Promise<void> {
-  const tunnels = longLived.endTunnels(Math.min(TUNNEL_GRACE_MS, deadlineMs));
+  const ending = longLived.endAll(Math.min(ENDLESS_GRACE_MS, deadlineMs));
   await transport.drain(deadlineMs);
-  clearInterval(tunnels);
+  clearInterval(ending);
   await upstreams.close();
   refusals.flush();
   await Promise.all([accessLog.close(), log.close()]);

@@ -1,7 +1,7 @@
 /**
  * Reads WebSocket frames of a client and writes a server's (RFC 6455): small messages, no extension.
  * Refuses unmasked frames, reserved bits, unknown opcodes, long control frames, text that is not
- * UTF-8, and messages over 64 KiB. It is for the built-in app; tunnels never look into frames.
+ * UTF-8, and messages over 64 KiB. It is for the built-in app; tunnels only see where frames end.
  */
 import { hash } from 'node:crypto';
 

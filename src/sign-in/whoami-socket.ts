@@ -7,10 +7,17 @@ import { systemClock, type Clock } from '../core/clock.ts';
 import { closeFrame, FrameReader, pongFrame, textFrame } from './web-socket.ts';
 
 const TICK_MS = 1_000;
+const ENDING_MS = 500;
 /** A visitor who reads nothing gets nothing more; one who also keeps sending is cut off. */
 const MAX_UNREAD_BYTES = 262_144;
 
-export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): { readonly bytesHeard: () => number } {
+export interface WhoamiSocket {
+  readonly bytesHeard: () => number;
+  /** Says why by a close frame; whoever does not close then is broken off. */
+  readonly end: (code: number) => void;
+}
+
+export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): WhoamiSocket {
   let heard = 0;
   const send = (frame: Buffer): void => {
     if (duplex.writable) duplex.write(frame);
@@ -39,5 +46,12 @@ export function whoamiSocket(duplex: Duplex, clock: Clock = systemClock): { read
   duplex.on('close', () => clearInterval(timer));
   duplex.on('error', () => clearInterval(timer));
   tick();
-  return { bytesHeard: () => heard };
+  return {
+    bytesHeard: () => heard,
+    end(code) {
+      clearInterval(timer);
+      if (duplex.writable) duplex.end(closeFrame(code));
+      setTimeout(() => duplex.destroy(), ENDING_MS).unref();
+    },
+  };
 }

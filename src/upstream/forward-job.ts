@@ -223,6 +223,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     }
     if (head.lines === null || head.hasSetCookie || hasEdits(this.#plan)) editResponseHeaders(head.headers, this.#plan);
     if (this.#isGrpc || head.isEventStream) this.idleMs = this.#plan.limits.streamIdleMs;
+    if (head.isEventStream) this.#report.onEventStream?.();
     return this.#exchange.respond(head, lengthOf(head, this.method), resume);
   }
 
@@ -250,6 +251,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     const tunnel = joinTunnel(client, stream, {
       idleMs: this.#plan.limits.tunnelIdleMs,
       ticker: this.#deps.ticker,
+      isWebSocket: upgrade.protocol === 'websocket',
       onClose: () => void this.#leave(),
     });
     this.#report.onTunnel?.(tunnel);

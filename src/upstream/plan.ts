@@ -53,6 +53,8 @@ export interface ForwardReport {
   readonly onFailure: (error: PosternError) => void;
   /** The exchange became a tunnel, which the caller may close when its permission ends. */
   readonly onTunnel?: (tunnel: Tunnel) => void;
+  /** The answer is an event stream, which has no end of its own. */
+  readonly onEventStream?: () => void;
 }
 
 export function createReport(onFailure: (error: PosternError) => void): ForwardReport {

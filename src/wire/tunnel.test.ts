@@ -39,12 +39,17 @@ async function pair(): Promise<[outer: net.Socket, inner: net.Socket]> {
   return [outer, inner];
 }
 
-async function open(idleMs = Infinity): Promise<Rig> {
+async function open(idleMs = Infinity, isWebSocket = false): Promise<Rig> {
   let now = 1_000;
   const ticker = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => now });
   const [[client, clientInner], [app, appInner]] = [await pair(), await pair()];
   const ends: [number, number][] = [];
-  const tunnel = joinTunnel(clientInner, appInner, { idleMs, ticker, onClose: (a, b) => ends.push([a, b]) });
+  const tunnel = joinTunnel(clientInner, appInner, {
+    idleMs,
+    ticker,
+    isWebSocket,
+    onClose: (a, b) => ends.push([a, b]),
+  });
   const tick = (ms: number): void => {
     now += ms;
     ticker.tick();
@@ -191,4 +196,61 @@ test('joinTunnel() resets an HTTP/2 stream whose app breaks off', async () => {
   assert.equal(ended, 1);
   session.destroy();
   server.close();
+});
+
+/** Everything that comes until the end. */
+async function drain(socket: net.Socket): Promise<Buffer> {
+  const got: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => got.push(chunk));
+  await new Promise((resolve) => {
+    socket.once('end', resolve);
+    socket.once('close', resolve);
+  });
+  return Buffer.concat(got);
+}
+
+test('end() tells both ends of a WebSocket by a close frame, and passes nothing more', async () => {
+  const { client, app, tunnel, ends } = await open(Infinity, true);
+  app.write(Buffer.from([0x81, 2, 0x68, 0x69]));
+  client.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x61]));
+  await Promise.all([once(client, 'readable'), once(app, 'readable')]);
+  const [fromApp, fromClient] = [drain(client), drain(app)];
+  tunnel.end(1008);
+  client.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x62]));
+  app.write(Buffer.from([0x81, 1, 0x62]));
+  assert.deepEqual([...(await fromApp)], [0x81, 2, 0x68, 0x69, 0x88, 2, 0x03, 0xf0], '1008 to the client');
+  const told = await fromClient;
+  assert.deepEqual([...told.subarray(0, 9)], [0x81, 0x81, 0, 0, 0, 0, 0x61, 0x88, 0x82]);
+  const [a = 0, b = 0] = [told[13], told[14]];
+  assert.equal(((a ^ (told[9] ?? 0)) << 8) | (b ^ (told[10] ?? 0)), 1001, 'the client goes away');
+  assert.equal(told.length, 15);
+  client.end();
+  app.end();
+  await until(() => ends.length === 1);
+});
+
+test('end() breaks off what stands in the middle of a frame, and adds no second close frame', async () => {
+  const { client, app, tunnel, ends, tick } = await open(Infinity, true);
+  app.write(Buffer.from([0x82, 100, 1, 2, 3]));
+  client.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]));
+  const [fromApp, fromClient] = [drain(client), drain(app)];
+  await until(() => tunnel.bytesToApp === 8 && tunnel.bytesToClient === 5);
+  tunnel.end(1001);
+  assert.deepEqual([...(await fromApp)], [0x82, 100, 1, 2, 3]);
+  assert.deepEqual([...(await fromClient)], [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+  tick(1_000);
+  await until(() => ends.length === 1);
+});
+
+test('end() waits for nobody longer than a moment, and a tunnel of something else it breaks at once', async () => {
+  const silent = await open(Infinity, true);
+  silent.tunnel.end(1001);
+  silent.tick(400);
+  assert.equal(silent.ends.length, 0);
+  silent.tick(400);
+  assert.equal(silent.ends.length, 1);
+  await until(() => silent.inner.every((one) => one.destroyed));
+  const other = await open();
+  other.tunnel.end(1001);
+  assert.equal(other.ends.length, 1);
 });

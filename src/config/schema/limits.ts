@@ -79,7 +79,7 @@ export const globalLimitsShape: z.ZodType<GlobalLimitsInput> = section(
     handshake_timeout: key(duration(), 'Longest TLS handshake, PROXY header included.', { default: '10s' }),
     drain: key(
       duration(),
-      'How long open requests may go on after SIGTERM. WebSockets and other tunnels have no end of their own: they end after one to five seconds of it, not all at once.',
+      'How long open requests may go on after SIGTERM. WebSockets and other tunnels have no end of their own: they end after one to five seconds of it, not all at once, WebSockets by a close frame (1001). So do event streams that are older than 30 s.',
       { default: '30s' },
     ),
     ...routeLimitKeys,

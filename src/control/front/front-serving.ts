@@ -14,7 +14,7 @@ import type { Settings } from '../../forward-auth/settings.ts';
 import type { FrontPeople, PeopleOptions } from './front-people.ts';
 
 export type FrontServingDeps = Omit<PeopleOptions, 'settings'> &
-  Pick<ForwardAuthDeps, 'keeper' | 'upstreams' | 'clock' | 'nextRequestId' | 'isEnding' | 'events'>;
+  Pick<ForwardAuthDeps, 'keeper' | 'upstreams' | 'endless' | 'clock' | 'nextRequestId' | 'isEnding' | 'events'>;
 
 export interface FrontServing {
   readonly serve: ServeExchange;

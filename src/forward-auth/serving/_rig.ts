@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { createUpstreams } from '../../upstream/forward.ts';
 import { HeaderBlock } from '../../wire/header-block.ts';
 import { HTTP1_DEFAULTS, serveHttp1 } from '../../wire/http1-server.ts';
+import { Endless } from '../../wire/endless.ts';
 import { IntervalTicker, type Ticker } from '../../wire/ticker.ts';
 import { NO_SESSION, type AuthSession } from '../auth-session.ts';
 import { openKeeper } from '../keepers/open-keeper.ts';
@@ -95,6 +96,7 @@ export async function startServing(t: TestContext, options: RigOptions = {}): Pr
     provider,
     htpasswd,
     upstreams,
+    endless: new Endless(),
     clock,
     flow: { ...tellingFlow(flowCalls), ...options.flow },
     admission: createAdmission({ emails, provider, htpasswd }),

@@ -35,6 +35,10 @@ export class AppReport implements ForwardReport {
   onTunnel(tunnel: Tunnel): void {
     this.#deps.live.setTunnel(this.#request, tunnel);
   }
+
+  onEventStream(): void {
+    this.#deps.live.setStream(this.#request);
+  }
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {

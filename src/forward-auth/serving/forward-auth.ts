@@ -22,6 +22,7 @@ import type { Settings } from '../settings.ts';
 import type { Admission } from './admission.ts';
 import type { Htpasswd } from './htpasswd.ts';
 import type { ServeExchange } from './serve.ts';
+import type { Endless } from '../../wire/endless.ts';
 import type { ServedRequest } from './served-request.ts';
 import type { RefreshOutcome } from './session-refresh.ts';
 
@@ -34,6 +35,8 @@ export interface ForwardAuthDeps {
   readonly admission: Admission;
   readonly htpasswd: Htpasswd | null;
   readonly upstreams: Upstreams;
+  /** Tunnels and event streams, to end them with the program. */
+  readonly endless: Endless<object>;
   readonly clock: Clock;
   readonly nextRequestId: (said: string | undefined) => string;
   /** Null: not ending. */
@@ -63,7 +66,7 @@ export function createForwardAuth(deps: ForwardAuthDeps): ForwardAuth {
   const skipRules = createSkipRules(settings.skip, settings.trust, events.onUnknownMethod);
   const constraints = createConstraints(settings.skip.allowQuerySemicolons);
   const decide = createDoor({ admission, constraints, skipRules });
-  const live = new LiveRequests({ keeper, admission, now });
+  const live = new LiveRequests({ keeper, admission, endless: deps.endless, now });
   const app = createAppGate({ settings, keeper, decide, flow, upstreams: deps.upstreams, live, now });
   const chain = createSessionChain({
     keeper,

@@ -5,6 +5,8 @@
 import { PosternError } from '../../core/errors.ts';
 import { Roster } from '../../core/roster.ts';
 import type { Tunnel } from '../../wire/tunnel.ts';
+import type { Endless } from '../../wire/endless.ts';
+import { GOING_AWAY, POLICY_VIOLATION } from '../../wire/websocket-frames.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { Found, SessionKeeper } from '../ports.ts';
 import type { Admission } from './admission.ts';
@@ -14,10 +16,13 @@ import type { Who } from './session-chain.ts';
 export interface LiveRequestsDeps {
   readonly keeper: Pick<SessionKeeper, 'find'>;
   readonly admission: Pick<Admission, 'admits'>;
+  /** What is to end with the program; shared by all settings that came one after the other. */
+  readonly endless: Endless<object>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
+const ENDING = new PosternError('CLIENT_CLOSED', 'The gateway ends');
 /** Short requests are never looked at. */
 const SHORT_MS = 200;
 const RECHECK_MS = 750;
@@ -62,12 +67,18 @@ export class LiveRequests {
 
   setTunnel(request: ServedRequest, tunnel: Tunnel): void {
     this.#tunnels.set(request, tunnel);
+    this.#deps.endless.addTunnel(request, () => tunnel.end(GOING_AWAY));
+  }
+
+  setStream(request: ServedRequest): void {
+    this.#deps.endless.addStream(request, () => request.exchange.abort(ENDING));
   }
 
   end(request: ServedRequest): void {
     this.#young.remove(request);
     this.#watched.delete(request);
     this.#tunnels.delete(request);
+    this.#deps.endless.delete(request);
   }
 
   /** Call it about four times a second, with `performance.now()`. */
@@ -130,6 +141,6 @@ export class LiveRequests {
     this.#watched.delete(request);
     request.closedFor = reason;
     if (tunnel === undefined) request.exchange.abort(new PosternError('ACCESS_DENIED', `Closed: ${reason}`));
-    else tunnel.close();
+    else tunnel.end(POLICY_VIOLATION);
   }
 }

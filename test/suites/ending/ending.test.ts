@@ -22,16 +22,25 @@ suite('SIGTERM with work under way', () => {
   let postern: PosternProcess;
   let release: () => void = () => undefined;
   let arrived: string[] = [];
+  /** Codes of the close frames that apps got. */
+  let toldApps: number[] = [];
 
   before(async () => {
     app = createServer((req, res) => {
       let bytes = 0;
       req.on('data', (chunk: Buffer) => (bytes += chunk.length));
       arrived.push(req.url ?? '');
-      if (req.url === '/held') release = () => void res.end('held');
+      if (req.url?.startsWith('/events') === true) {
+        res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+        res.write('data: hello\n\n');
+        if (req.url === '/events/answer') release = () => void res.end('data: done\n\n');
+      } else if (req.url === '/held') release = () => void res.end('held');
       else if (req.url !== '/never') req.on('end', () => res.end(`got ${bytes}`));
     });
-    new WebSocketServer({ server: app }).on('connection', (socket) => socket.send('hello'));
+    new WebSocketServer({ server: app }).on('connection', (socket) => {
+      socket.on('close', (code) => toldApps.push(code));
+      socket.send('hello');
+    });
     await new Promise<void>((done) => {
       app.listen(0, '127.0.0.1', done);
     });
@@ -45,6 +54,7 @@ suite('SIGTERM with work under way', () => {
   });
   beforeEach(async () => {
     arrived = [];
+    toldApps = [];
     postern = await startPostern({
       document: ({ https, health }) => `version: 1
 listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
@@ -144,7 +154,12 @@ hosts:
       }),
     );
     let closed = 0;
-    for (const one of sockets) one.once('close', () => closed++);
+    const codes = new Set<number>();
+    for (const one of sockets)
+      one.once('close', (code) => {
+        codes.add(code);
+        closed++;
+      });
     const begunAt = performance.now();
     const ended = postern.close('SIGTERM');
     await sleep(500);
@@ -152,7 +167,29 @@ hosts:
     assert.equal(await ended, 0);
     assert.ok(performance.now() - begunAt < DRAIN_MS - 1_500, 'it did not wait for limits.drain');
     await until(() => closed === sockets.length, 'all were told');
+    assert.deepEqual([...codes], [1001], 'by a close frame: going away (RFC 6455 section 7.4.1)');
+    assert.deepEqual(new Set(toldApps), new Set([1001]), 'the apps too');
+    assert.equal(toldApps.length, sockets.length);
   });
+
+  test(
+    'an event stream that is an answer comes to its end; who comes back meanwhile is let go',
+    { timeout: 60_000 },
+    async () => {
+      const answer = ask('/events/answer');
+      await until(() => arrived.length === 1, 'the stream has begun');
+      const begunAt = performance.now();
+      const ended = postern.close('SIGTERM');
+      await sleep(300);
+      const cameBack = ask('/events').catch((error: unknown) => String(error));
+      assert.match(await cameBack, /aborted|ECONNRESET|hang up/);
+      assert.ok(performance.now() - begunAt < DRAIN_MS - 1_500, 'it does not hold the end');
+      release();
+      assert.equal(await answer, '200 data: hello\n\ndata: done\n\n');
+      assert.equal(await ended, 0);
+      assert.ok(performance.now() - begunAt < DRAIN_MS - 1_000, 'it did not wait for limits.drain');
+    },
+  );
 
   test('a request that is never answered holds it no longer than limits.drain', { timeout: 60_000 }, async () => {
     const never = ask('/never').catch((error: unknown) => String(error));

@@ -28,6 +28,8 @@ function textOf(message: RawData): string {
 interface Live {
   readonly isOpen: () => boolean;
   readonly closed: Promise<number>;
+  /** Of a WebSocket's close frame. */
+  readonly code?: () => number;
   readonly end: () => void;
 }
 
@@ -77,6 +79,7 @@ hosts:
 
   const openSocket = async (cookie: string): Promise<Live> => {
     const origin = url();
+    let code = 0;
     const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
       headers: { cookie, host: `app.localhost:${postern.https}` },
       origin,
@@ -84,7 +87,10 @@ hosts:
       ...SERVER_NAME,
     });
     const closed = new Promise<number>((done) => {
-      socket.on('close', () => done(Date.now()));
+      socket.on('close', (one) => {
+        code = one;
+        done(Date.now());
+      });
     });
     socket.on('error', () => undefined);
     const echo = new Promise<string>((done, fail) => {
@@ -93,7 +99,12 @@ hosts:
       socket.on('close', () => fail(new Error('The WebSocket closed before it echoed')));
     });
     assert.equal(await echo, 'echo hello');
-    return { isOpen: () => socket.readyState === WebSocket.OPEN, closed, end: () => socket.terminate() };
+    return {
+      isOpen: () => socket.readyState === WebSocket.OPEN,
+      closed,
+      code: () => code,
+      end: () => socket.terminate(),
+    };
   };
 
   const openStream = async (cookie: string): Promise<Live> => {
@@ -145,6 +156,7 @@ hosts:
         closedAt - acknowledgedAt < WITHIN_MS,
         `closed ${closedAt - acknowledgedAt} ms after the acknowledgement`,
       );
+      if (live.code !== undefined) assert.equal(live.code(), 1008, 'its close frame says why (RFC 6455 section 7.4.1)');
     }
     assert.ok(
       others.every((live) => live.isOpen()),
