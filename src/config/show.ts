@@ -306,7 +306,8 @@ function shownRoute(route: Route): Shown {
 function shownIdentityHeaders(headers: IdentityHeaders): { readonly [key: string]: Shown | undefined } {
   const names: Record<string, string[]> = {};
   for (const { name, value } of headers.fields) (names[value] ??= []).push(name);
-  const isNone = headers.fields.length === 0;
+  for (const { name, token } of headers.tokens) (names[token] ??= []).push(name);
+  const isNone = headers.fields.length + headers.tokens.length === 0;
   return {
     identity_headers: isNone ? 'none' : { ...names, groups_encoding: headers.groupsEncoding },
     assertion_audience: headers.audience ?? undefined,

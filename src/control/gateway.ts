@@ -26,6 +26,7 @@ import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createBearerDesk } from './bearer-desk.ts';
+import { createTokenDesk } from './token-desk.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
 import { createIssuing, sealOf } from './issuing.ts';
@@ -41,6 +42,7 @@ import { watchDescriptors } from './watch-descriptors.ts';
 import { assertAddressesFree } from './new-addresses.ts';
 import { authorityOf } from './provider-authority.ts';
 import { withoutSecrets } from './worker-document.ts';
+import type { Document } from '../config/document.ts';
 import type { Demand } from '../certs/issuance/on-demand.ts';
 import type { CompiledHost } from '../route/table.ts';
 import type { OwnedLogger } from '../core/log.ts';
@@ -180,6 +182,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       findSession: (key) => sessions.find(key),
       findToken: (key) => tokens.find(key),
       verifyBearer: createBearerDesk({ providers: desk.providers, clock: systemClock, log }),
+      findTokens: createTokenDesk({
+        sessions,
+        renew: (key) => desk.refresher.renew(key),
+        table: () => now().table,
+        clock: systemClock,
+        warn: (message, facts) => log.warn(facts, message),
+      }),
       verifyPassword: createServicePasswords({ pool: hashPool, services }),
       handleInternal: desk.handle,
       beginSignIn: desk.begin,
@@ -195,7 +204,9 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     },
   });
   closers.push(() => pool.drain(live === null ? 0 : now().document.limits.drainMs));
-  const stopTelling = sessions.onChange((change) => void pool.sessionsChanged([change]));
+  const stopTelling = sessions.onChange((change) => {
+    if (change.kind !== 'tokens' || passesTokens(now().document)) void pool.sessionsChanged([change]);
+  });
   closers.push(
     stopTelling,
     tokens.onRevoked((keys) => pool.sessionsChanged([{ kind: 'revoked', keys }])),
@@ -376,6 +387,20 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     },
   };
 }
+
+/** Some route asks for tokens of the provider: only then do workers hold any. */
+function passesTokens(document: Document): boolean {
+  let answer = passing.get(document);
+  if (answer === undefined) {
+    const { hosts, fallback } = document;
+    const all = fallback === null ? hosts : [...hosts, fallback];
+    answer = all.some(({ routes }) => routes.some(({ identityHeaders }) => identityHeaders.tokens.length > 0));
+    passing.set(document, answer);
+  }
+  return answer;
+}
+
+const passing = new WeakMap<Document, boolean>();
 
 /** Whether a handshake may lead to an order. */
 function demandOf(host: CompiledHost | null, name: string): Demand {

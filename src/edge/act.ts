@@ -2,11 +2,13 @@
 import { HeaderBlock } from '../wire/header-block.ts';
 import { limitBody } from './body-limit.ts';
 import { createForwardPlan, templateContext } from './forward-plan.ts';
+import type { RouteTarget } from './forward-plan.ts';
 import { hopsLeft, sendMethods } from './options.ts';
 import { sendRedirect } from './redirect.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { factsOf, placeOf, routeFor } from './place.ts';
-import { sendError, sendNoApp } from './refuse.ts';
+import { failWith, sendError, sendNoApp } from './refuse.ts';
+import type { PassedTokens, PassedHeaders } from './passed-tokens.ts';
 import { RequestReport } from './request-report.ts';
 import { serveWhoami } from './whoami.ts';
 import type { CompiledRoute } from '../route/table.ts';
@@ -19,6 +21,7 @@ import type { RequestContext } from './request-context.ts';
 export interface ActDeps extends PlanDeps {
   readonly upstreams: Upstreams;
   readonly longLived: LongLived;
+  readonly passedTokens: Pick<PassedTokens, 'find'>;
 }
 
 export function act(context: RequestContext, deps: ActDeps): void {
@@ -90,7 +93,51 @@ function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): 
     sendError(context, 400, 'BAD_REQUEST');
     return;
   }
-  const plan = createForwardPlan(context, route, path, deps);
+  const tokens = tokensFor(context, route, deps);
+  if (tokens === null) {
+    send(context, { route, path, tokens }, deps);
+    return;
+  }
+  if (!(tokens instanceof Promise)) {
+    sendWith(context, { route, path }, tokens, deps);
+    return;
+  }
+  tokens
+    .then(
+      (late) => {
+        if (!context.isOver) sendWith(context, { route, path }, late, deps);
+      },
+      (error: unknown) => failWith(context, error),
+    )
+    .catch((error: unknown) => failWith(context, error));
+}
+
+/** Null, as for nearly every request: nobody asks, or there is nobody whose they could be. */
+function tokensFor(
+  context: RequestContext,
+  route: CompiledRoute,
+  deps: ActDeps,
+): ReturnType<PassedTokens['find']> | null {
+  const { identityHeaders } = route.config;
+  const session = context.judged?.session ?? null;
+  if (identityHeaders.tokens.length === 0 || session === null) return null;
+  return deps.passedTokens.find(identityHeaders, session, context.exchange.request.host);
+}
+
+const RETRY: readonly (readonly [string, string])[] = [['Retry-After', '5']];
+
+function sendWith(
+  context: RequestContext,
+  target: Omit<RouteTarget, 'tokens'>,
+  tokens: PassedHeaders | 'unavailable',
+  deps: ActDeps,
+): void {
+  if (tokens === 'unavailable') sendError(context, 503, 'TOKEN_UNAVAILABLE', RETRY);
+  else send(context, { ...target, tokens }, deps);
+}
+
+function send(context: RequestContext, target: RouteTarget, deps: ActDeps): void {
+  const plan = createForwardPlan(context, target, deps);
   if (plan === null) {
     sendNoApp(context, 403);
     return;

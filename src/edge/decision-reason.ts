@@ -19,6 +19,7 @@ export const REASONS = {
   'no-rule': '403: no allow rule matches.',
   'no-app': 'The rules let in, but there is no app for this visitor.',
   'cross-origin': "403: a WebSocket that rides on a session came from another origin's page.",
+  'token-unavailable': "503: let in, but the app asks for the provider's token, and there is no fresh one.",
   unavailable: '503: the store does not answer.',
   busy: '503: too many passwords are being checked.',
   own: "One of Postern's own pages.",
@@ -44,6 +45,7 @@ export function reasonOf(context: RequestContext): Reason {
   if (outcome !== null && Object.hasOwn(REASONS, outcome)) return outcome as Reason;
   if (judged === null) return 'refused';
   if (errorCode === 'CROSS_ORIGIN') return 'cross-origin';
+  if (errorCode === 'TOKEN_UNAVAILABLE') return 'token-unavailable';
   if (errorCode === 'NO_APP') return 'no-app';
   return judged.credential === 'refused' && judged.decision.kind === 'challenge'
     ? 'credential-refused'

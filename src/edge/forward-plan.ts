@@ -5,6 +5,8 @@ import type { TemplateContext } from '../route/template.ts';
 import type { ForwardPlan } from '../upstream/plan.ts';
 import { templateContextOf } from './place.ts';
 import type { IdentityHeaders, MakeIdentityHeaders } from './identity-headers.ts';
+import { replacesAuthorization, withTokens } from './passed-tokens.ts';
+import type { PassedHeaders } from './passed-tokens.ts';
 import type { RequestContext } from './request-context.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 
@@ -16,22 +18,28 @@ export interface PlanDeps {
   readonly isOwnCookieName: (name: string) => boolean;
 }
 
+export interface RouteTarget {
+  readonly route: CompiledRoute;
+  readonly path: string;
+  /** Of the visitor's provider, where the route asks for them; null: none. */
+  readonly tokens: PassedHeaders | null;
+}
+
 /** Null: an address of the upstream cannot be decided for this visitor. */
 export function createForwardPlan(
   context: RequestContext,
-  route: CompiledRoute,
-  path: string,
+  { route, path, tokens }: RouteTarget,
   deps: PlanDeps,
 ): ForwardPlan | null {
   const { action } = route.config;
   const resolved = action.kind === 'proxy' ? resolveServers(route, action, context) : null;
-  return resolved === null ? null : planWith(resolved, context, { route, path }, deps);
+  return resolved === null ? null : planWith(resolved, context, { route, path, tokens }, deps);
 }
 
 export function planWith(
   action: ProxyAction,
   context: RequestContext,
-  { route, path }: { readonly route: CompiledRoute; readonly path: string },
+  { route, path, tokens }: RouteTarget,
   deps: PlanDeps,
 ): ForwardPlan {
   const { config } = route;
@@ -46,12 +54,13 @@ export function planWith(
     scheme: context.scheme,
     publicPort: context.publicPort,
     requestId: context.id,
-    identityHeaders: identityHeadersOf(context, route, deps),
+    identityHeaders: withTokens(identityHeadersOf(context, route, deps), tokens),
     strip: context.site.strip,
     requestHeaders: resolveHeaders(config.requestHeaders, route.requestHeaders, context),
     responseHeaders: config.responseHeaders,
     removeCookies: deps.removeCookies,
-    removeAuthorization: context.judged?.removeAuthorization ?? false,
+    removeAuthorization:
+      (context.judged?.removeAuthorization ?? false) || replacesAuthorization(config.identityHeaders),
     isOwnCookieName: deps.isOwnCookieName,
     upgradeAllowed: request.upgrade !== null && request.upgrade !== 'h2c' && config.upgrades.includes(request.upgrade),
     fromTrustedProxy: context.fromTrustedProxy,

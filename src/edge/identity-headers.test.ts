@@ -30,6 +30,7 @@ const naming = (fields: Partial<Record<IdentityValue, string>>, over: Partial<Na
   fields: Object.entries(fields).map(([value, name]) => ({ name, value: value as IdentityValue })),
   groupsEncoding: 'comma',
   audience: null,
+  tokens: [],
   ...over,
 });
 const seen = (identity: Identity, isQualified = false) => ({
@@ -59,7 +60,7 @@ test('identityHeaders() says what the preset names, and nothing where there is n
   assert.deepEqual(make(DEFAULT_IDENTITY_HEADERS, seen(CI)), [['X-Forwarded-User', 'ci']]);
   assert.deepEqual(make(DEFAULT_IDENTITY_HEADERS, seen({ kind: 'anonymous' })), []);
   for (const preset of Object.values(IDENTITY_PRESETS)) {
-    const got = make({ fields: preset.fields, groupsEncoding: 'comma', audience: null }, seen(person()));
+    const got = make({ fields: preset.fields, groupsEncoding: 'comma', audience: null, tokens: [] }, seen(person()));
     const wanted = preset.fields.filter(({ value }) => value !== 'assertion').map(({ name }) => name);
     assert.deepEqual(
       got.map(([name]) => name),

@@ -5,6 +5,7 @@
 import { createIpSet } from '../core/ip-address.ts';
 import type { IpSet } from '../core/ip-address.ts';
 import { printHsts } from '../route/hsts.ts';
+import { isAuthorization } from './passed-tokens.ts';
 import { createStripList } from '../upstream/header-verdict.ts';
 import type { StripList } from '../upstream/header-verdict.ts';
 import type { Document, IdentityHeaders } from '../config/document.ts';
@@ -49,6 +50,8 @@ function* identityNames(table: RoutingTable): Generator<string> {
       if (seen.has(config.identityHeaders)) continue;
       seen.add(config.identityHeaders);
       for (const { name } of config.identityHeaders.fields) yield name;
+      // Authorization is of the app's own on every other route.
+      for (const { name } of config.identityHeaders.tokens) if (!isAuthorization(name)) yield name;
     }
   }
 }

@@ -79,7 +79,7 @@ function fieldsForApp(
   path: string,
   deps: WhoamiDeps,
 ): [name: string, value: string][] {
-  const plan = planWith(SOME_APP, context, { route, path }, deps);
+  const plan = planWith(SOME_APP, context, { route, path, tokens: null }, deps);
   const lines = buildRequestFields(context.exchange, plan, deps.upstreams.viaName)?.lines.text.split('\r\n') ?? [];
   const fields = lines
     .filter((line) => line !== '')

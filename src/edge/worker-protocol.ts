@@ -4,12 +4,13 @@
  */
 import type { CertificateSet } from '../certs/certificate-set.ts';
 import type { Document } from '../config/document.ts';
-import type { BearerAnswer, SessionAnswer, SessionChange } from '../gate/ports.ts';
+import type { BearerAnswer, SessionAnswer, SessionChange, TokenAnswer } from '../gate/ports.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ChallengeAnswer } from './challenge-board.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 import type { CountsMemory } from './shared-counts.ts';
+import type { TokenWish } from './passed-tokens.ts';
 import type { SnapshotPart } from './snapshot-parts.ts';
 
 /** What a worker starts with and gets again at each reload. Swapped as one. */
@@ -46,6 +47,8 @@ export type ControlMethods = {
   findToken: (key: string) => Promise<BearerAnswer>;
   /** An access token of the provider. */
   verifyBearer: (provider: string, token: string) => Promise<BearerAnswer>;
+  /** Tokens of the provider, for a session that is used on a route which asks for them. */
+  findTokens: (wish: TokenWish) => Promise<TokenAnswer>;
   verifyPassword: (service: string, password: string, peer: string) => Promise<'ok' | 'wrong' | 'busy'>;
   handleInternal: (request: InternalRequest) => Promise<InternalResponse>;
   beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;

@@ -35,6 +35,7 @@ import { Transport } from './listener.ts';
 import { createIdentityHeaders } from './identity-headers.ts';
 import { Listeners } from './listeners.ts';
 import { createLongLived } from './long-lived.ts';
+import { PassedTokens } from './passed-tokens.ts';
 import { createServe } from './serve.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { SharedCounts } from './shared-counts.ts';
@@ -131,6 +132,7 @@ const gate = createGate({
   reportUse: (seen) => control.send('touchSessions', seen),
   reportTokenUse: (seen) => control.send('touchTokens', seen),
 });
+const passedTokens = new PassedTokens({ find: (wish) => control.call('findTokens', wish), clock: systemClock });
 const longLived = createLongLived(gate, currentSite);
 const upstreams = createUpstreams({
   clock: systemClock,
@@ -156,6 +158,7 @@ const serve = createServe({
   },
   upstreams,
   longLived,
+  passedTokens,
   identityHeaders: createIdentityHeaders({ sign: createAssertions({ key: () => assertionKey, issuer, now }), now }),
   isOwnCookieName,
   removeCookies: (value) => withoutCookies(value, isOwnCookieName),
@@ -237,6 +240,8 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
   };
   certificates.replace(snapshot.certificates);
   held = next;
+  // A route may have stopped asking.
+  passedTokens.clear();
   await gate.redecide();
   await before?.release();
   if (before === null) setInterval(tick, TICK_MS).unref();
@@ -266,6 +271,7 @@ function tick(): void {
   longLived.tick(at);
   refusals.tick(at);
   gate.tick();
+  passedTokens.tick();
 }
 
 function settingsForGate(document: Document): GateSettings {
@@ -336,7 +342,10 @@ function takeMetrics(): MetricsSnapshot {
 }
 
 async function sessionsChanged(changes: Parameters<WorkerMethods['sessionsChanged']>[0]): Promise<void> {
-  for (const change of changes) gate.applyChange(change);
+  for (const change of changes) {
+    if (change.kind !== 'person') passedTokens.drop(change.keys);
+    gate.applyChange(change);
+  }
 }
 
 async function drain(deadlineMs: number): Promise<void> {

@@ -112,6 +112,7 @@ export function createGate(deps: GateDeps): Gate {
       judgeCookie(judging, { exchange, route: { policy: EVERYBODY, host, scheme }, ip: null }),
     track: (it) => live.track(it),
     applyChange(change) {
+      if (change.kind === 'tokens') return;
       cache.apply(change);
       bearers.apply(change);
       if (change.kind === 'revoked') live.closeSessions(change.keys);

@@ -12,6 +12,7 @@ export type {
   SessionAnswer,
   SessionChange,
   SessionView,
+  TokenAnswer,
 } from '../session/record.ts';
 
 export type FindSession = (key: string) => Promise<SessionAnswer>;

@@ -102,7 +102,7 @@ export class SessionCache<V extends CredentialView = SessionView> {
     return this.#entries.get(key) ?? null;
   }
 
-  apply(change: SessionChange): void {
+  apply(change: Exclude<SessionChange, { kind: 'tokens' }>): void {
     for (const key of change.keys) {
       const flight = this.#flights.get(key);
       if (flight !== undefined) flight.isTainted = true;

@@ -3,7 +3,17 @@
  * What cannot be compiled is a diagnostic, and the route it leaves behind refuses every request.
  */
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
-import type { Choice, Document, Host, Route, Rule, RuleText, ShadowRules, UpstreamServer } from '../config/document.ts';
+import type {
+  Choice,
+  Document,
+  Host,
+  Provider,
+  Route,
+  Rule,
+  RuleText,
+  ShadowRules,
+  UpstreamServer,
+} from '../config/document.ts';
 import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
@@ -214,11 +224,27 @@ export class RouteCompiler {
     };
   }
 
+  /** A route may ask for tokens that nobody who comes can have. */
+  warnOfTokens({ config, policy }: CompiledRoute): void {
+    const { providers } = this.#document;
+    const admitted = providers.filter(({ id }) => policy.admittedProviders?.includes(id) ?? true);
+    for (const { token } of config.identityHeaders.tokens) {
+      if (admitted.some((one) => gives(one, token))) continue;
+      const whose = token === 'id_token' ? 'an OpenID provider' : 'an OpenID provider, or of GitHub,';
+      const message = `Route "${config.path}" passes the ${token === 'id_token' ? 'ID token' : 'access token'} on, but nobody who may come has one: the field is never sent`;
+      this.#diagnostics.push(warning(config.at, message, `Let people of ${whose} in, or remove "${token}"`));
+    }
+  }
+
   #warnOfUnfillable(route: Route): void {
     const message =
       'The address of the app depends on who is signed in, but the route is public: others get an error page';
     this.#diagnostics.push(warning(route.at, message, 'Write "allow: [signed-in]"'));
   }
+}
+
+function gives({ type }: Provider, token: 'access_token' | 'id_token'): boolean {
+  return type === 'oidc' || (type === 'github' && token === 'access_token');
 }
 
 const BOTH_IN_A_ROW = /\{user\.(?:provider|name)\}[a-z0-9_-]*\{user\.(?:provider|name)\}/;

@@ -413,6 +413,32 @@ test('compileTable() reports what cannot work, each with a remedy where there is
   );
 });
 
+test('compileTable() warns of tokens that nobody who may come can have', () => {
+  const asking = (token: 'access_token' | 'id_token', ...allow: string[]): string[] => {
+    const identityHeaders = { ...routeOf('/*', allow).identityHeaders, tokens: [{ name: 'X-Token', token }] };
+    const providers = ['local', 'github', 'keycloak'].map((id) => ({
+      id,
+      type: id === 'keycloak' ? 'oidc' : id,
+      emailDomains: [],
+      at: [],
+    })) as unknown as Document['providers'];
+    return problemsOf([hostOf('a.example.com', [routeOf('/*', allow, { identityHeaders })])], { providers });
+  };
+  for (const rule of ['local:signed-in', 'token:ci', 'link'])
+    assert.match(
+      asking('access_token', rule).join(),
+      /passes the access token on, but nobody who may come has one/,
+      rule,
+    );
+  assert.match(
+    asking('id_token', 'github:user:alice').join(),
+    /passes the ID token on.* OpenID provider in, or remove/,
+  );
+  assert.deepEqual(asking('access_token', 'github:user:alice'), []);
+  assert.deepEqual(asking('id_token', 'local:signed-in', 'keycloak:signed-in'), []);
+  assert.deepEqual(asking('access_token', 'signed-in'), []);
+});
+
 test('compileTable() names every place of a bad rule, though policies are shared', () => {
   const hosts = ['a', 'b'].map((name) =>
     hostOf(`${name}.example.com`, [routeOf('/*', [], { allow: [{ rule: 'gruop:x', at: ['hosts', name] }] })]),

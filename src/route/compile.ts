@@ -129,6 +129,7 @@ function compileHost(host: Host, compiler: RouteCompiler, diagnostics: Diagnosti
     const compiled = compiler.compile(host, route, id);
     seen.set(route.path, { count: before.count + 1, isClosed: before.isClosed || isUnconditional(route) });
     if (compiled === null) continue;
+    compiler.warnOfTokens(compiled.route);
     routes.push(compiled.route);
     match.add(compiled.pattern, compiled.route);
   }

@@ -11,6 +11,8 @@ import type { DueGrant, Grant } from './record.ts';
 export interface Grants {
   /** The grant of a sign-in, undefined where there is none. */
   findGrant(key: string): Promise<unknown>;
+  /** The same with whom it is of, to renew it now; null where there is none. */
+  openGrant(key: string): Promise<DueGrant | null>;
   /** Grants to be renewed now, at most `limit`, without those that are being renewed. What nobody used since it was renewed is put off until somebody does. */
   dueGrants(limit: number, except?: ReadonlySet<string>): Promise<readonly DueGrant[]>;
   /** Keeps a renewed grant; false where the sign-in is gone. */
@@ -28,6 +30,8 @@ export interface GrantsDeps {
   readonly store: SessionStore;
   readonly clock: Clock;
   readonly sealKey: SealKey;
+  /** Told after a renewed grant is durable, before its promise resolves. */
+  readonly onRenewed: (key: string) => void;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -38,6 +42,13 @@ export function createGrants(deps: GrantsDeps, personOf: (signIn: StoredSignIn) 
     async findGrant(key) {
       const value = await store.findGrant(key);
       return value === null ? undefined : unsealJson(sealKey, purposeOf(key), value);
+    },
+    async openGrant(key) {
+      const value = await store.findGrant(key);
+      const found = value === null ? null : await store.findSession(key);
+      const person = found === null ? null : personOf(found.signIn);
+      if (value === null || found === null || person === null) return null;
+      return { key, person, authority: found.signIn.authority, value: unsealJson(sealKey, purposeOf(key), value) };
     },
     async dueGrants(limit, except = NONE) {
       const due = await store.listDueGrants(clock.now(), limit + except.size);
@@ -55,7 +66,11 @@ export function createGrants(deps: GrantsDeps, personOf: (signIn: StoredSignIn) 
       if (asleep.length > 0) await store.deferGrants(asleep);
       return found;
     },
-    renewGrant: (key, grant) => store.putGrant(key, sealGrant(sealKey, key, grant), clock.now()),
+    async renewGrant(key, grant) {
+      const isThere = await store.putGrant(key, sealGrant(sealKey, key, grant), clock.now());
+      if (isThere) deps.onRenewed(key);
+      return isThere;
+    },
     deferGrant: (key, refreshAt) => store.deferGrants([[key, refreshAt]]),
     pinName: (provider, name, subject) => store.pinName(provider, name, subject, clock.now()),
     findPinnedName: (provider, subject) => store.findPinnedName(provider, subject),

@@ -38,9 +38,24 @@ export type Answer<V extends CredentialView> =
 export type SessionAnswer = Answer<SessionView>;
 export type BearerAnswer = Answer<BearerView>;
 
+/** Tokens of the provider for an app that asked; null: there is none to be had, `until` the answer may be used. */
+export type TokenAnswer =
+  | {
+      readonly kind: 'found';
+      readonly accessToken: string | null;
+      readonly idToken: string | null;
+      readonly until: number;
+    }
+  /** The session is over. */
+  | { readonly kind: 'absent' }
+  /** What there is is too old, and the provider gives no new one right now. */
+  | { readonly kind: 'unavailable' };
+
 /** What every worker must hear of: told after it is durable. */
 export type SessionChange =
   | { readonly kind: 'revoked'; readonly keys: readonly string[] }
+  /** The provider gave new tokens for these sign-ins: the old ones may be void. */
+  | { readonly kind: 'tokens'; readonly keys: readonly string[] }
   | { readonly kind: 'person'; readonly keys: readonly string[]; readonly person: Person };
 
 /** The token goes to the browser once and is kept nowhere. */

@@ -87,7 +87,9 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   return {
     ...createCodes(deps),
-    ...createGrants(deps, (signIn) => personOf(deps, signIn)),
+    ...createGrants({ ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) }, (signIn) =>
+      personOf(deps, signIn),
+    ),
     openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
     openChild: (parentKey, host) => openChild(deps, parentKey, host, tell),
     renewSignIn: (key, renewal) => renewSignIn(deps, key, renewal, tell),

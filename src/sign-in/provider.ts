@@ -63,6 +63,8 @@ export interface ProviderGrant {
   readonly idToken: string | null;
   /** When the access token is too old, as far as the provider says. */
   readonly expiresAt: number | null;
+  /** The same of the ID token, by our clock; left out: as the access token. */
+  readonly idTokenExpiresAt?: number | null;
 }
 
 export interface Known {
@@ -90,7 +92,13 @@ export type Refreshed =
   /** The provider takes its word back: the session ends. */
   | { readonly kind: 'ended'; readonly message: string }
   /** Nothing was learned: people go on, and it is asked again. */
-  | { readonly kind: 'unavailable'; readonly message: string; readonly retryAt?: number };
+  | {
+      readonly kind: 'unavailable';
+      readonly message: string;
+      readonly retryAt?: number;
+      /** New tokens came before what went wrong: a refresh token that was rotated must not be lost. */
+      readonly grant?: ProviderGrant;
+    };
 export type LogoutToken =
   | {
       readonly kind: 'logout';
@@ -151,12 +159,14 @@ export const NO_PROVIDERS: Providers = { find: () => null, list: () => [] };
 /** A grant as it comes back from the store; null for whatever is none. */
 export function readGrant(value: unknown): ProviderGrant | null {
   if (typeof value !== 'object' || value === null) return null;
-  const { accessToken, refreshToken, idToken, expiresAt } = value as Record<string, unknown>;
+  const { accessToken, refreshToken, idToken, expiresAt, idTokenExpiresAt } = value as Record<string, unknown>;
   const text = (one: unknown): string | null => (typeof one === 'string' ? one : null);
+  const time = (one: unknown): number | null => (typeof one === 'number' ? one : null);
   return {
     accessToken: text(accessToken),
     refreshToken: text(refreshToken),
     idToken: text(idToken),
-    expiresAt: typeof expiresAt === 'number' ? expiresAt : null,
+    expiresAt: time(expiresAt),
+    idTokenExpiresAt: idTokenExpiresAt === undefined ? time(expiresAt) : time(idTokenExpiresAt),
   };
 }

@@ -15,6 +15,7 @@ const LAST_PAUSE_MS = 60_000;
 const SPREAD_MS = 5_000;
 
 export interface RefreshedSessions {
+  readonly openGrant: (key: string) => Promise<DueGrant | null>;
   readonly dueGrants: (limit: number, except: ReadonlySet<string>) => Promise<readonly DueGrant[]>;
   readonly renewGrant: (
     key: string,
@@ -45,76 +46,132 @@ export interface RefresherDeps {
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
+/** `unavailable`: nothing new was learned. `ended`: there is no such session, or no more. */
+export type Renewal = 'renewed' | 'ended' | 'unavailable';
+
 export interface Refresher {
   /** Call it about every second. */
   readonly tick: () => Promise<void>;
+  /** Asks about one sign-in now, together with whoever asks already; what waits for its turn is overtaken. */
+  readonly renew: (key: string) => Promise<Renewal>;
   /** Sign-ins that are being asked about, or wait for it. */
   readonly inFlight: () => number;
 }
 
 /** What waits for one provider, and how it fares: while it is down nobody waits for it. */
 interface Lane {
-  readonly waiting: DueGrant[];
+  readonly waiting: Waiting[];
   running: number;
   pauseMs: number;
   downUntil: number;
 }
 
-export function createRefresher(deps: RefresherDeps): Refresher {
-  /** In a lane, or on their way. */
-  const taken = new Set<string>();
-  const lanes = new Map<string, Lane>();
-  let asking: Promise<void> | null = null;
-  let hasMore = false;
-
-  const laneOf = (id: string): Lane => {
-    let lane = lanes.get(id);
-    if (lane === undefined) lanes.set(id, (lane = { waiting: [], running: 0, pauseMs: FIRST_PAUSE_MS, downUntil: 0 }));
-    return lane;
-  };
-
-  const pump = (lane: Lane): void => {
-    while (lane.running < MOST_AT_ONCE) {
-      const due = lane.waiting.shift();
-      if (due === undefined) break;
-      lane.running++;
-      settle(deps, due, lane)
-        .catch((error: unknown) => deps.log('warn', 'Cannot keep what a provider answered', { err: error }))
-        .finally(() => {
-          lane.running--;
-          taken.delete(due.key);
-          pump(lane);
-        })
-        .catch(() => undefined);
-    }
-    if (hasMore && lane.waiting.length === 0) void ask();
-  };
-
-  const ask = (): Promise<void> => {
-    asking ??= (async (): Promise<void> => {
-      const due = await deps.sessions.dueGrants(BATCH, taken);
-      hasMore = due.length >= BATCH;
-      const touched = new Set<Lane>();
-      for (const one of due) {
-        const lane = laneOf(one.person.provider);
-        taken.add(one.key);
-        lane.waiting.push(one);
-        touched.add(lane);
-      }
-      for (const lane of touched) pump(lane);
-    })().finally(() => (asking = null));
-    return asking;
-  };
-
-  return { tick: ask, inFlight: () => taken.size };
+interface Waiting {
+  readonly due: DueGrant;
+  readonly settled: PromiseWithResolvers<Renewal>;
 }
 
-async function settle(deps: RefresherDeps, due: DueGrant, lane: Lane): Promise<void> {
+export function createRefresher(deps: RefresherDeps): Refresher {
+  const lanes = new Lanes(deps);
+  return { tick: () => lanes.ask(), renew: (key) => lanes.renew(key), inFlight: () => lanes.size };
+}
+
+class Lanes {
+  readonly #deps: RefresherDeps;
+  /** In a lane, or on their way. */
+  readonly #taken = new Map<string, Waiting>();
+  readonly #lanes = new Map<string, Lane>();
+  #asking: Promise<void> | null = null;
+  #hasMore = false;
+
+  constructor(deps: RefresherDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#taken.size;
+  }
+
+  /** What is due by now. */
+  ask(): Promise<void> {
+    this.#asking ??= this.#takeDue().finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  async renew(key: string): Promise<Renewal> {
+    if (!this.#taken.has(key)) {
+      const due = await this.#deps.sessions.openGrant(key);
+      if (due === null) return 'ended';
+      if (!this.#taken.has(key)) this.#laneOf(due).waiting.unshift(this.#take(due));
+    }
+    const waiting = this.#taken.get(key) as Waiting;
+    const lane = this.#laneOf(waiting.due);
+    const at = lane.waiting.indexOf(waiting);
+    if (at > 0) lane.waiting.unshift(...lane.waiting.splice(at, 1));
+    this.#pump(lane);
+    return waiting.settled.promise;
+  }
+
+  async #takeDue(): Promise<void> {
+    const due = await this.#deps.sessions.dueGrants(BATCH, new Set(this.#taken.keys()));
+    this.#hasMore = due.length >= BATCH;
+    const touched = new Set<Lane>();
+    for (const one of due) {
+      // Somebody may have asked for it meanwhile.
+      if (this.#taken.has(one.key)) continue;
+      const lane = this.#laneOf(one);
+      lane.waiting.push(this.#take(one));
+      touched.add(lane);
+    }
+    for (const lane of touched) this.#pump(lane);
+  }
+
+  #laneOf({ person }: DueGrant): Lane {
+    let lane = this.#lanes.get(person.provider);
+    if (lane === undefined) {
+      lane = { waiting: [], running: 0, pauseMs: FIRST_PAUSE_MS, downUntil: 0 };
+      this.#lanes.set(person.provider, lane);
+    }
+    return lane;
+  }
+
+  #take(due: DueGrant): Waiting {
+    const waiting = { due, settled: Promise.withResolvers<Renewal>() };
+    this.#taken.set(due.key, waiting);
+    return waiting;
+  }
+
+  #pump(lane: Lane): void {
+    while (lane.running < MOST_AT_ONCE) {
+      const next = lane.waiting.shift();
+      if (next === undefined) break;
+      lane.running++;
+      void this.#settle(next, lane);
+    }
+    // A store that does not answer is said by whoever calls every second.
+    if (this.#hasMore && lane.waiting.length === 0) void this.ask().catch(() => undefined);
+  }
+
+  async #settle({ due, settled }: Waiting, lane: Lane): Promise<void> {
+    const renewal = await settle(this.#deps, due, lane).catch((error: unknown): Renewal => {
+      this.#deps.log('warn', 'Cannot keep what a provider answered', { err: error });
+      return 'unavailable';
+    });
+    lane.running--;
+    this.#taken.delete(due.key);
+    settled.resolve(renewal);
+    this.#pump(lane);
+  }
+}
+
+async function settle(deps: RefresherDeps, due: DueGrant, lane: Lane): Promise<Renewal> {
   const provider = deps.providers.find(due.person.provider);
+  if (provider !== null && provider.authority === due.authority && deps.clock.now() >= lane.downUntil)
+    return refreshOne(deps, due, provider, lane);
   if (provider === null || provider.authority !== due.authority)
     await deps.sessions.deferGrant(due.key, deps.clock.now() + LAST_PAUSE_MS);
-  else if (deps.clock.now() < lane.downUntil) await defer(deps, due.key, lane);
-  else await refreshOne(deps, due, provider, lane);
+  else await defer(deps, due.key, lane);
+  return 'unavailable';
 }
 
 function defer({ sessions }: RefresherDeps, key: string, lane: Lane): Promise<void> {
@@ -126,13 +183,13 @@ function spreadOf(key: string): number {
   return Number.parseInt(key.slice(0, 4), 16) / 0x1_0000 || 0;
 }
 
-async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider, lane: Lane): Promise<void> {
+async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider, lane: Lane): Promise<Renewal> {
   const { sessions, log } = deps;
   const facts = { provider: provider.id, user: due.person.name };
   const grant = readGrant(due.value);
   if (grant === null) {
     await sessions.revoke(due.key);
-    return;
+    return 'ended';
   }
   const answer = await provider.refresh(due.person, grant);
   if (answer.kind === 'unavailable') {
@@ -143,24 +200,26 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
       lane.downUntil = deps.clock.now() + lane.pauseMs;
       lane.pauseMs = Math.min(LAST_PAUSE_MS, lane.pauseMs * 2);
     }
-    if (answer.retryAt === undefined) await defer(deps, due.key, lane);
-    else await sessions.deferGrant(due.key, answer.retryAt + Math.floor(spreadOf(due.key) * SPREAD_MS));
-    return;
+    const retryAt = (answer.retryAt ?? lane.downUntil) + Math.floor(spreadOf(due.key) * SPREAD_MS);
+    if (answer.grant === undefined) await sessions.deferGrant(due.key, retryAt);
+    else await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: retryAt });
+    return answer.grant === undefined ? 'unavailable' : 'renewed';
   }
   lane.pauseMs = FIRST_PAUSE_MS;
   lane.downUntil = 0;
   if (answer.kind === 'ended') {
     log('info', answer.message, facts);
     await sessions.revoke(due.key);
-    return;
+    return 'ended';
   }
   const admitted = await deps.admit(provider, answer.person);
   if (admitted.kind === 'refused') {
     log('info', admitted.message, facts);
     await sessions.revoke(due.key);
-    return;
+    return 'ended';
   }
   // The grant first: a refresh token that was rotated must not be lost.
   await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
   await sessions.refreshPerson(admitted.person);
+  return 'renewed';
 }

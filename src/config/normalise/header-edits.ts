@@ -90,6 +90,11 @@ export function identityNameFault(name: string, value: string): Fault | null {
   return nameFault(name, 'request');
 }
 
+/** The same for a token that is passed on: `Authorization` is what it is for. */
+export function tokenNameFault(name: string): Fault | null {
+  return name.toLowerCase() === 'authorization' ? null : identityNameFault(name, 'token');
+}
+
 function nameFault(name: string, direction: 'request' | 'response'): Fault | null {
   if (!isToken(name)) return fault('is not a header name', 'write a name such as "X-Team"');
   const key = name.toLowerCase();

@@ -19,7 +19,7 @@ import type { RouteInput } from '../schema/routes.ts';
 import { readAction } from './action.ts';
 import { type Context, entriesOf } from './context.ts';
 import { NO_EDITS, readHeaderEdits, readHeaderMatch } from './header-edits.ts';
-import { DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './identity-headers.ts';
+import { checkTokenNames, DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './identity-headers.ts';
 import { DEFAULT_ROUTE_LIMITS, H2C_ROUTE_LIMITS, readRouteLimits } from './limits.ts';
 import { DEFAULT_PROXY, type ProxySettings, readProxySettings } from './proxy.ts';
 import { readProviderId } from './people.ts';
@@ -124,6 +124,7 @@ export function readRoute(
     );
   }
   if (settings.require !== null) refuseNameless(allow, path, context);
+  checkTokenNames({ ...settings, allow, matchHeaders }, path, context);
   const isH2c = servers[0]?.scheme === 'h2c';
   return {
     path: pattern,

@@ -16,7 +16,14 @@ export const IDENTITY_VALUES = [
   'assertion',
 ] as const;
 
-type Names = Readonly<Partial<Record<(typeof IDENTITY_VALUES)[number], string | readonly string[] | undefined>>>;
+/** Tokens of the person's provider. */
+export const TOKEN_KINDS = ['access_token', 'id_token'] as const;
+
+type Names = Readonly<
+  Partial<
+    Record<(typeof IDENTITY_VALUES)[number] | (typeof TOKEN_KINDS)[number], string | readonly string[] | undefined>
+  >
+>;
 
 export interface IdentityNamesInput extends Names {
   readonly groups_encoding?: 'comma' | 'json' | 'repeated' | undefined;
@@ -46,6 +53,10 @@ const namesShape: z.ZodType<IdentityNamesInput> = section(
     subject: name("`PROVIDER:SUBJECT`: the provider's lasting id of the person."),
     provider: name('Id of the provider.'),
     assertion: name('The signed assertion, a JWT.'),
+    access_token: name(
+      "The access token of the person's provider, renewed before it is too old; behind `Bearer ` where the name is `Authorization`. Not under `defaults`.",
+    ),
+    id_token: name("The ID token of the person's provider, likewise."),
     groups_encoding: key(
       word('comma', 'json', 'repeated'),
       'How several groups or roles are written: `comma` (one that holds a comma is left out), `json`, or `repeated`: a field for each.',

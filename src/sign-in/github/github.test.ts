@@ -300,6 +300,20 @@ test("A GitHub App's token is renewed before it is too old", () =>
     assert.equal((await provider.refresh(summary.person, grant)).kind, 'ended', 'the old one was used up');
   }));
 
+test('A renewed token is kept where the API fails after it', () =>
+  withGithub(async ({ browser, twin, provider, sessions }) => {
+    twin.expiresIn = 60;
+    await signInBy(browser(), twin);
+    const [summary] = await sessions.list();
+    const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
+    assert.ok(grant !== null && summary !== undefined);
+    twin.failsWith = 503;
+    const broken = await provider.refresh(summary.person, grant);
+    assert.ok(broken.kind === 'unavailable' && broken.grant !== undefined);
+    twin.failsWith = null;
+    assert.equal((await provider.refresh(summary.person, broken.grant)).kind, 'known');
+  }));
+
 test('A code counts once, and in the browser that began', () =>
   withGithub(async ({ browser, twin }) => {
     const alice = browser();

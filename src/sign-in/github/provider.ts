@@ -210,8 +210,9 @@ async function refresh(parts: Parts, person: Person, before: ProviderGrant): Pro
     kind: 'ended',
     message: `GitHub ended the session of "${person.name}": ${why}`,
   });
+  let grant: ProviderGrant | null = null;
   try {
-    const grant = await renewToken(parts, before);
+    grant = await renewToken(parts, before);
     if (grant === null || grant.accessToken === null) return ended('the token cannot be renewed');
     const found = await personOf(parts, grant.accessToken);
     if (found.person.subject !== person.subject) return ended('the token is of another person');
@@ -220,7 +221,9 @@ async function refresh(parts: Parts, person: Person, before: ProviderGrant): Pro
     if (error instanceof GithubError && error.kind === 'unauthorised') return ended(error.message);
     const until = error instanceof GithubError ? error.until : null;
     const message = explainError(provider, error).message;
-    return { kind: 'unavailable', message, ...(until === null ? {} : { retryAt: Math.max(until, clock.now()) }) };
+    const renewed = grant === null || grant === before ? {} : { grant };
+    const retry = until === null ? {} : { retryAt: Math.max(until, clock.now()) };
+    return { kind: 'unavailable', message, ...renewed, ...retry };
   }
 }
 

@@ -3,6 +3,7 @@
  * protocol and checks the answer, `iss` of RFC 9207 included; the signature of every ID token is checked
  * on top of that, by keys that follow the provider's rotation.
  */
+import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
 import type { BearerSettings, OidcProvider } from '../../config/document.ts';
@@ -296,13 +297,21 @@ type Tokens = Pick<client.TokenEndpointResponse, 'access_token' | 'refresh_token
 
 function grantOf(clock: Clock, tokens: Tokens, idToken: string | null, before: ProviderGrant | null): ProviderGrant {
   const seconds = tokens.expires_in;
+  const { idTokenExpiresAt = null } = before ?? {};
   return {
     accessToken: tokens.access_token,
     // Without rotation the old one stays good (RFC 6749 section 6).
     refreshToken: tokens.refresh_token ?? before?.refreshToken ?? null,
     idToken: idToken ?? before?.idToken ?? null,
+    idTokenExpiresAt: idToken === null ? idTokenExpiresAt : clock.now() + lifetimeOf(idToken, clock),
     expiresAt: seconds === undefined ? null : clock.now() + seconds * 1_000,
   };
+}
+
+/** By its own times, so that a provider's clock that is off does not count. It was verified a moment ago. */
+function lifetimeOf(idToken: string, clock: Clock): number {
+  const { exp = 0, iat = clock.now() / 1_000 } = decodeJwt(idToken);
+  return Math.max(0, (exp - iat) * 1_000);
 }
 
 function refreshAtOf({ provider, clock }: Parts, grant: ProviderGrant): number | null {
@@ -314,11 +323,14 @@ function refreshAtOf({ provider, clock }: Parts, grant: ProviderGrant): number |
 async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Promise<Refreshed> {
   const { provider, discovery, clock } = parts;
   if (grant.refreshToken === null) return { kind: 'unavailable', message: 'there is no refresh token' };
+  let fresh: ProviderGrant | null = null;
   try {
     const configuration = await discovery.get();
     const tokens = await client.refreshTokenGrant(configuration, grant.refreshToken);
     const idToken = tokens.id_token ?? null;
+    fresh = grantOf(clock, tokens, null, grant);
     const claims = idToken === null ? { sub: person.subject } : await verifyIdToken(parts, idToken);
+    fresh = grantOf(clock, tokens, idToken, grant);
     // Core section 12.2: the same person, or the answer counts for nothing.
     if (claims['sub'] !== person.subject) return { kind: 'ended', message: 'the provider answered for another person' };
     const refusal = idToken === null ? null : refusalOf({ ...provider, acrValues: [] }, claims);
@@ -326,7 +338,6 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     const address = idToken === null ? addressOf(person) : addressIn(claims);
     const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
     const found = personFrom(provider, person.subject, sources);
-    const fresh = grantOf(clock, tokens, idToken, grant);
     const amr = found.person.amr.length === 0 ? person.amr : found.person.amr;
     return {
       kind: 'known',
@@ -341,7 +352,8 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
         kind: 'ended',
         message: `Provider "${provider.id}" ended the session: ${explainProblem(provider, error).message}`,
       };
-    return { kind: 'unavailable', message: explainProblem(provider, error).message };
+    const { message } = explainProblem(provider, error);
+    return fresh === null ? { kind: 'unavailable', message } : { kind: 'unavailable', message, grant: fresh };
   }
 }
 

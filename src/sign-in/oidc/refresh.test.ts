@@ -180,3 +180,64 @@ test('Sessions end whose provider is gone from the document, or means another is
     assert.deepEqual(await sessions.list(), []);
     assert.notEqual((await alice.send(`${AUTH}/`)).status, 200);
   }));
+
+test('renew() asks once however many wait, overtakes what waits for its turn, and answers what became of it', () =>
+  withRefresher(async ({ rig, refresher }) => {
+    const { twin, sessions } = rig;
+    await signInBy(rig.browser(), twin, `${APP}/`);
+    const [session] = await sessions.list();
+    const key = session?.key ?? '';
+    const told: string[] = [];
+    sessions.onChange((change) => told.push(`${change.kind} ${change.keys.join()}`));
+    const before = twin.refreshes();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => refresher.renew(key)));
+    assert.deepEqual([...new Set(answers)], ['renewed']);
+    assert.equal(twin.refreshes() - before, 1);
+    assert.deepEqual(told, [`tokens ${key}`], 'workers hear of it, once');
+    assert.equal(await refresher.renew('0'.repeat(64)), 'ended');
+    await twin.stop();
+    assert.equal(await refresher.renew(key), 'unavailable');
+    assert.equal((await sessions.list()).length, 1);
+    await twin.start();
+    rig.advance(120_000);
+    assert.equal(await refresher.renew(key), 'renewed');
+    twin.tokenError = { status: 400, body: { error: 'invalid_grant' } };
+    assert.equal(await refresher.renew(key), 'ended');
+    assert.equal((await sessions.list()).length, 0);
+  }));
+
+test('renew() and the background ask about one sign-in together, never with a refresh token that was used', () =>
+  withRefresher(async ({ rig, refresher }) => {
+    const { twin, sessions } = rig;
+    for (let i = 0; i < 40; i++) await signInBy(rig.browser(), twin, `${APP}/`);
+    const keys = (await sessions.list()).map(({ key }) => key);
+    rig.advance(400_000);
+    sessions.touch(keys.map((key) => [key, rig.deps.clock.now()] as const));
+    await turn(20);
+    const before = twin.refreshes();
+    const background = refresher.tick();
+    const answers = await Promise.all(keys.map((key) => refresher.renew(key)));
+    await background;
+    for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+    assert.ok(answers.every((one) => one === 'renewed'));
+    assert.equal(twin.refreshes() - before, 40, 'one question a sign-in');
+    assert.equal((await sessions.list()).length, 40, 'a refresh token that was used twice would have ended one');
+  }));
+
+test('A rotated refresh token is kept where the provider breaks off after it', () =>
+  withRefresher(
+    async ({ rig, later }) => {
+      const { twin, sessions } = rig;
+      twin.userinfo = { preferred_username: 'alice', email: 'alice@example.com', groups: ['/ops'] };
+      twin.claims = { sub: 'sub-alice' };
+      await signInBy(rig.browser(), twin, `${APP}/`);
+      twin.signedUserinfo = { alg: 'none' };
+      await later(400_000);
+      assert.equal((await sessions.list()).length, 1);
+      twin.signedUserinfo = null;
+      await later(400_000);
+      await later(400_000);
+      assert.equal((await sessions.list()).length, 1, 'the old one would have been refused');
+    },
+    { prepare: (twin) => (twin.userinfo = { groups: [] }) },
+  ));

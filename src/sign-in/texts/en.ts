@@ -55,6 +55,10 @@ export const EN: Texts = {
       text: 'It holds an encoded slash (%2F), which this site does not pass on. Whoever runs it can allow that with “encoded_slash: keep”.',
     },
     STORE_UNAVAILABLE: { title: 'Sign-in is not available right now', text: `Nobody has been signed out. ${later}` },
+    TOKEN_UNAVAILABLE: {
+      title: 'Your sign-in cannot be renewed right now',
+      text: `This app needs a fresh token of your sign-in service, which does not answer. You have not been signed out. ${later}`,
+    },
     LOOP_DETECTED: {
       title: 'The app points back to itself',
       text: 'This request has come round in a circle. The operator needs to look at the route.',

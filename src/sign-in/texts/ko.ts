@@ -51,6 +51,10 @@ export const KO: Texts = {
       text: '주소에 인코딩된 슬래시(%2F)가 있어 이 사이트가 전달하지 않습니다. 운영자는 “encoded_slash: keep”으로 허용할 수 있습니다.',
     },
     STORE_UNAVAILABLE: { title: '지금은 로그인할 수 없습니다', text: `로그아웃된 사람은 없습니다. ${later}` },
+    TOKEN_UNAVAILABLE: {
+      title: '지금은 로그인을 갱신할 수 없습니다',
+      text: `이 앱에는 로그인 서비스의 새 토큰이 필요하지만 서비스가 응답하지 않습니다. 로그아웃되지는 않았습니다. ${later}`,
+    },
     LOOP_DETECTED: {
       title: '앱이 자기 자신을 가리킵니다',
       text: '이 요청이 한 바퀴 돌아 다시 들어왔습니다. 운영자가 경로 설정을 확인해야 합니다.',

@@ -51,6 +51,10 @@ export const ZH_HANS: Texts = {
       text: '地址中含有编码的斜杠（%2F），本站不会转发。运营者可以用“encoded_slash: keep”允许它。',
     },
     STORE_UNAVAILABLE: { title: '暂时无法登录', text: `没有人被退出登录。${later}` },
+    TOKEN_UNAVAILABLE: {
+      title: '暂时无法更新登录',
+      text: `此应用需要登录服务的新令牌，但该服务没有响应。您并未退出登录。${later}`,
+    },
     LOOP_DETECTED: {
       title: '应用指回了自身',
       text: '此请求绕了一圈又回到了这里。需要运营者检查路由设置。',

@@ -135,8 +135,10 @@ function noteSettings(settings: Settings, notes: Notes): void {
   const { requestHeaders, responseHeaders, skip, htpasswd, pages, metrics } = settings;
   for (const { name, values } of [...requestHeaders, ...responseHeaders])
     for (const value of values) {
-      const isToken = value.kind === 'claim' && ['access_token', 'id_token', 'refresh_token'].includes(value.claim);
-      if (isToken) notes.add(name, 'tokens are not passed on: the app gets a signed assertion (Postern-Assertion)');
+      const claim = value.kind === 'claim' ? value.claim : '';
+      if (claim === 'access_token' || claim === 'id_token')
+        notes.add(name, `on the host that needs it: "identity_headers: [forwarded, { ${claim}: ${name} }]"`);
+      else if (claim === 'refresh_token') notes.add(name, 'refresh tokens are passed on to nobody');
       else if (value.kind === 'fixed' || value.basicPassword !== null)
         notes.add(name, 'a fixed value is "add_headers" of a host');
     }
