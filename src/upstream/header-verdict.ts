@@ -47,6 +47,7 @@ const DROPPED: ReadonlySet<string> = new Set([
   'x_remote_user',
   'x_remote_email',
   'x_remote_groups',
+  'x_remote_name',
   'true_client_ip',
   'cf_connecting_ip',
   'cf_connecting_ipv6',
@@ -66,6 +67,15 @@ const DROPPED_PREFIXES = [
   'postern_',
   'cf_access_',
   'x_webauth_',
+  // What other gateways say about who comes. Apps take some of it unchecked, such as Backstage the ID token of oauth2-proxy.
+  'x_oauth2_proxy_',
+  'x_authentik_',
+  'x_pomerium_',
+  'x_vouch_',
+  'x_amzn_oidc_',
+  'x_ms_client_principal',
+  'x_ms_token_',
+  'tailscale_user_',
   'ssl_client_',
   'x_ssl_client_',
 ];
