@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy"
+PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -100,6 +100,32 @@ peer_code_server() {
   PATH="$node/bin:$PATH" npm_config_nodedir="$node" npm i --silent code-server@4.139.1 || return 1
   printf '#!/bin/sh\nexec "%s/bin/node" "%s/node_modules/code-server/out/node/entry.js" "$@"\n' "$node" "$PWD" >"$dir/bin/code-server"
   chmod +x "$dir/bin/code-server"
+}
+
+# A Backstage backend: "backstage FOLDER" runs the folder's backend.ts with its app-config.yaml. About two
+# minutes and 560 MB. No install script runs; the date pins what depends on what.
+peer_backstage() {
+  [ -x "$dir/bin/backstage" ] && return 0
+  local node; node="node-linux-$(node -p process.arch)"
+  mkdir -p "$dir/backstage" && cd "$dir/backstage" || return 1
+  # better-sqlite3 before 13 aborts in Node 24.19 and later.
+  cat >package.json <<JSON
+{
+  "name": "backstage-peer", "private": true,
+  "dependencies": {
+    "$node": "24.21.0",
+    "@backstage/backend-defaults": "0.19.0",
+    "@backstage/plugin-auth-backend": "0.31.0",
+    "@backstage/plugin-auth-backend-module-oauth2-proxy-provider": "0.3.3",
+    "@backstage/plugin-catalog-backend": "4.0.5",
+    "better-sqlite3": "13.2.0"
+  },
+  "overrides": { "better-sqlite3": "13.2.0" }
+}
+JSON
+  npm i --silent --ignore-scripts --no-audit --no-fund --before=2026-11-25 || return 1
+  printf '#!/bin/sh\ncd "$1" || exit 1\n[ -e node_modules ] || ln -s "%s/node_modules" node_modules\nexec node_modules/%s/bin/node backend.ts --config app-config.yaml\n' "$PWD" "$node" >"$dir/bin/backstage"
+  chmod +x "$dir/bin/backstage"
 }
 
 failed=
