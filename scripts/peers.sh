@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage"
+PEERS="nginx haproxy systemd bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -48,6 +48,7 @@ python_program() { # NAME PACKAGE==VERSION
 
 peer_nginx() { { have nginx || apt_install nginx-light; } && { have wrk || apt_install wrk; } && { have h2load || apt_install nghttp2-client; } && { have openssl || apt_install openssl; }; }
 peer_haproxy() { have haproxy || apt_install haproxy; }
+peer_systemd() { have systemd-analyze || without_starting apt_install systemd; }
 peer_bind() { have named || without_starting apt_install bind9; }
 peer_knot() { have knotd || without_starting apt_install knot; }
 peer_powerdns() { have pdns_server || without_starting apt_install pdns-server pdns-backend-sqlite3; }

@@ -53,7 +53,8 @@ export async function check(options: CheckOptions): Promise<void> {
     print(`${wanted.length === 1 ? '1 certificate comes' : `${wanted.length} certificates come`} from ${cas}`);
   const { hosts, tests } = prepared.document;
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
-  print(`${options.config} is good: ${count(hosts.length, 'host')}, ${count(tests.length, 'test')} passed`);
+  const tried = tests.length === 0 ? 'no tests' : `${count(tests.length, 'test')} passed`;
+  print(`${options.config} is good: ${count(hosts.length, 'host')}, ${tried}`);
   if (options.live !== true) return;
   const isGood = [await checkProviders(prepared.document), await checkOrders(prepared, options.version, inventory)];
   if (isGood.every(Boolean)) return;

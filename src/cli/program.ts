@@ -26,7 +26,6 @@ export function createProgram(version: string): Command {
   const program = new Command('postern')
     .description('The front door for self-hosted apps: HTTPS, single sign-on and access rules in one process.')
     .version(version)
-    .showHelpAfterError('(postern --help shows what there is)')
     .showSuggestionAfterError();
 
   program
@@ -78,7 +77,14 @@ export function createProgram(version: string): Command {
     .option('--print', 'print the unit instead of writing files')
     .option('--force', 'replace a unit that was changed')
     .action(async (options: InstallOptions) => (await import('./install.ts')).install(options));
+  pointToOwnHelp(program, 'postern');
   return program;
+}
+
+/** Behind an error stands the help of the command that was typed. */
+function pointToOwnHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help shows what there is)`);
+  for (const one of command.commands) pointToOwnHelp(one, `${path} ${one.name()}`);
 }
 
 function addCaCommands(program: Command, data: string): void {

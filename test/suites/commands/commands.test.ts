@@ -65,6 +65,7 @@ function sh(line: string): Promise<Ended> {
 const REFUSED: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['bogus'], /unknown command 'bogus'/],
   [['rnu'], /Did you mean run\?/],
+  [['token', 'create'], /--for <name>[\s\S]*\(postern token create --help shows what there is\)/],
   [['run', '--bogus'], /unknown option '--bogus'/],
   [['run', 'extra'], /too many arguments/],
   [

@@ -3,7 +3,7 @@
  * an exit code, nothing overwritten. And what must survive: users, sessions, the running document.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
+import { skipWithout } from '../../support/peers.ts';
 import { addUser, freePorts, runPostern, signIn, startPostern } from '../../support/postern.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import { makeCertificate } from '../../transport-rig.ts';
@@ -284,6 +285,24 @@ hosts:
       assert.match(unit, new RegExp(`^${line}$`, 'm'));
     assert.equal(statSync(join(root, 'etc/postern/postern.env')).mode & 0o777, 0o600);
   });
+
+  test(
+    'systemd-analyze takes the unit, and calls its exposure OK',
+    { skip: skipWithout('systemd-analyze') },
+    async () => {
+      const root = folder();
+      const done = await runPostern(['install', '--config', '/etc/postern/postern.yaml', '--root', root]);
+      assert.equal(done.code, 0, done.stderr);
+      const unit = join(root, 'etc/systemd/system/postern.service');
+      const analyze = (...args: string[]): string => execFileSync('systemd-analyze', args, { encoding: 'utf8' });
+      assert.equal(analyze('verify', unit), '');
+      // 0 is locked up, 10 is none; 2 and less of it is what systemd itself calls OK.
+      assert.match(
+        analyze('security', '--offline=true', '--threshold=20', unit),
+        /exposure level for postern\.service: 1\.\d/,
+      );
+    },
+  );
 
   test(
     'the embedded default answers, and keeps the first administrator waiting for a password',
