@@ -59,6 +59,10 @@ export interface ServeOptions {
 export async function serve({ settings, load, dataDir, version }: ServeOptions): Promise<void> {
   if (dataDir === null && settings.store.kind === 'server')
     printError('postern: Sessions are kept in memory and end with this process; --data DIR keeps them');
+  if (dataDir === null && settings.store.kind === 'stateless')
+    printError(
+      'postern: Which sessions were ended is kept in memory: cookies that were copied count again after a restart; --data DIR keeps it',
+    );
   const running = await startForwardAuth({ settings, dataDir, version, isTerminal: isTerminal(), onFatal: failWith });
   const end = (signal: string): void => {
     running.log.info({ signal }, 'Ending: open requests are answered first');

@@ -28,7 +28,10 @@ export async function runOperation<K extends keyof StoreOperations>(
     if (!(error instanceof PosternError) || !NOBODY_LISTENS.has(String(error.facts['cause']))) throw error;
   }
   const { openOffline } = await import('../control/offline.ts');
-  const offline = await openOffline(dataDir, { mayCreate: BEFORE_FIRST_START.has(operation) });
+  const offline = await openOffline(dataDir, {
+    mayCreate: BEFORE_FIRST_START.has(operation),
+    needsSessions: operation.startsWith('sessions.'),
+  });
   try {
     const run = offline.operations[operation] as unknown as (value: unknown) => Promise<Answer>;
     return await run(input);

@@ -26,7 +26,7 @@ export function addSessionCommands(program: Command, dataDefault: string): void 
           one.id,
           one.user,
           formatTime(one.createdAt),
-          formatTime(one.lastSeenAt),
+          one.lastSeenAt === null ? '-' : formatTime(one.lastSeenAt),
           formatTime(one.expiresAt),
           one.hosts.join(', '),
         ];
@@ -45,7 +45,8 @@ export function addSessionCommands(program: Command, dataDefault: string): void 
         throw new PosternError('OPERATION_REFUSED', 'Cannot revoke: give either a session id or --user NAME');
       }
       const input = options.user === undefined ? { id } : { user: options.user };
-      const { revoked } = await runOperation(options.data, 'sessions.revoke', input);
-      print(`Revoked ${revoked} ${revoked === 1 ? 'session' : 'sessions'}`);
+      const { revoked, coversUnseen = false } = await runOperation(options.data, 'sessions.revoke', input);
+      const unseen = coversUnseen ? ', and all others of this person that come from browsers' : '';
+      print(`Revoked ${revoked} ${revoked === 1 ? 'session' : 'sessions'}${unseen}`);
     });
 }

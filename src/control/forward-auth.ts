@@ -12,6 +12,7 @@ import { Endless } from '../wire/endless.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
 import { makeDataFolder } from '../store/data-folder.ts';
 import { openControlSocket } from './control-socket.ts';
+import { rememberSessionPlace } from './session-place.ts';
 import { openFrontLog } from './front/front-log.ts';
 import { openListeners } from './front/front-listeners.ts';
 import { openFrontServing } from './front/front-serving.ts';
@@ -67,7 +68,7 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   closers.push(() => frontLog.close());
   const { log } = frontLog;
   const metrics = new ServingMetrics();
-  const { keeper, sessions } = await openKeeper(settings, { clock: systemClock, log, dataDir });
+  const keeper = await openKeeper(settings, { clock: systemClock, log, dataDir });
   closers.push(() => keeper.close());
   const onDefect = (error: unknown): void => log.error({ code: 'INTERNAL', err: error }, 'Request failed');
   const ticker = new IntervalTicker({ onDefect });
@@ -83,7 +84,6 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   const endless = new Endless<object>();
   const front = openFrontServing(settings, {
     keeper,
-    sessions,
     frontLog,
     metrics,
     upstreams,
@@ -97,9 +97,10 @@ async function start({ settings, dataDir }: ForwardAuthOptions, closers: Closers
   const live = setInterval(() => front.tick(performance.now()), TICK_MS);
   closers.push(() => clearInterval(live));
   if (dataDir !== null) {
-    // With sessions in Redis or in cookies nobody has made it yet.
+    // With sessions in Redis nobody has made it yet.
     makeDataFolder(dataDir);
-    const socket = await openControlSocket(dataDir, sessions === null ? {} : createSessionOperations(sessions));
+    rememberSessionPlace(dataDir, settings.store.kind);
+    const socket = await openControlSocket(dataDir, createSessionOperations(keeper.desk));
     closers.push(() => socket.close());
   }
   const families = (): ReturnType<typeof metrics.families> => metrics.families();

@@ -15,6 +15,7 @@ import { createPeopleOperations } from './people.ts';
 import { createLinkOperations } from './links.ts';
 import { createTokenOperations } from './tokens.ts';
 import { openCertificatesOffline } from './offline-certificates.ts';
+import { refuseElsewhere } from './session-place.ts';
 import { recallSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import type { OfflineCertificateOperations } from './offline-certificates.ts';
 import type { LinkOperations } from './links.ts';
@@ -29,7 +30,14 @@ export interface Offline {
 /** Lifetimes matter to running sessions only; here sessions are listed and ended. */
 const LIMITS = { lifetimeMs: Number.MAX_SAFE_INTEGER, idleMs: Number.MAX_SAFE_INTEGER };
 
-export async function openOffline(dataDir: string, options: { readonly mayCreate: boolean }): Promise<Offline> {
+export interface OfflineOptions {
+  readonly mayCreate: boolean;
+  /** Refuses where the folder's sessions are elsewhere. */
+  readonly needsSessions: boolean;
+}
+
+export async function openOffline(dataDir: string, options: OfflineOptions): Promise<Offline> {
+  if (options.needsSessions) refuseElsewhere(dataDir);
   if (!options.mayCreate && !existsSync(join(dataDir, 'postern.db'))) {
     const remedy = 'name the right one with --data DIR';
     throw new PosternError(

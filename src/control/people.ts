@@ -8,6 +8,7 @@ import { isGroupName } from '../session/account-name.ts';
 import type { Account } from '../core/account-store.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Factors } from '../session/factors.ts';
+import type { SignInSummary } from '../session/record.ts';
 import type { Sessions } from '../session/sessions.ts';
 
 export interface AccountSummary {
@@ -35,8 +36,22 @@ export interface SessionLine {
   readonly user: string;
   readonly hosts: readonly string[];
   readonly createdAt: number;
-  readonly lastSeenAt: number;
+  /** Null: nobody notes it. */
+  readonly lastSeenAt: number | null;
   readonly expiresAt: number;
+}
+
+export interface RevokeAnswer {
+  readonly revoked: number;
+  /** Sessions that nobody has seen yet, and that cannot be counted, are refused as well. */
+  readonly coversUnseen?: boolean;
+}
+
+/** What lists and revocations need of sessions, wherever they are kept. */
+export interface SessionList {
+  readonly list: () => Promise<readonly (Omit<SignInSummary, 'lastSeenAt'> & Pick<SessionLine, 'lastSeenAt'>)[]>;
+  readonly revoke: (key: string) => Promise<number>;
+  readonly revokeByPerson: (provider: string, subject: string) => Promise<number>;
 }
 
 /** Names are what operators type; every call answers JSON. */
@@ -53,7 +68,7 @@ export type PeopleOperations = {
   'people.known': () => Promise<readonly KnownPerson[]>;
   'user.unpin': (input: { name: string }) => Promise<{ name: string; revoked: number }>;
   'sessions.list': () => Promise<readonly SessionLine[]>;
-  'sessions.revoke': (input: { id?: string; user?: string }) => Promise<{ revoked: number }>;
+  'sessions.revoke': (input: { id?: string; user?: string }) => Promise<RevokeAnswer>;
 };
 
 export interface PeopleDeps {
@@ -121,7 +136,7 @@ export function createPeopleOperations(deps: PeopleDeps): PeopleOperations {
   };
 }
 
-export async function listSessions(sessions: Pick<Sessions, 'list'>): Promise<readonly SessionLine[]> {
+export async function listSessions(sessions: Pick<SessionList, 'list'>): Promise<readonly SessionLine[]> {
   return (await sessions.list()).map((session) => ({
     id: session.key.slice(0, SHORT_ID),
     user: `${session.person.provider}:${session.person.name}`,
@@ -164,7 +179,7 @@ async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): 
 }
 
 /** By the id that `sessions list` shows, or more of it. */
-export async function revokeById(sessions: Pick<Sessions, 'list' | 'revoke'>, id: string): Promise<number> {
+export async function revokeById(sessions: Pick<SessionList, 'list' | 'revoke'>, id: string): Promise<number> {
   const found = id.length < 4 ? [] : (await sessions.list()).filter((session) => session.key.startsWith(id));
   const [only] = found;
   if (only === undefined)
@@ -187,7 +202,7 @@ function readFullName(text: string): FullName | null {
 
 /** People of providers have no account here: they are found by their sessions. */
 export async function revokeByName(
-  sessions: Pick<Sessions, 'list' | 'revokeByPerson'>,
+  sessions: Pick<SessionList, 'list' | 'revokeByPerson'>,
   { provider, name }: FullName,
 ): Promise<number> {
   const people = (await sessions.list())

@@ -32,12 +32,14 @@ export interface GrantsDeps {
   readonly sealKey: SealKey;
   /** Told after a renewed grant is durable, before its promise resolves. */
   readonly onRenewed: (key: string) => void;
+  /** Another key for what providers gave; left out: the same. */
+  readonly grantKey?: SealKey;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
 export function createGrants(deps: GrantsDeps, personOf: (signIn: StoredSignIn) => Person | null): Grants {
-  const { store, clock, sealKey } = deps;
+  const { store, clock, grantKey: sealKey = deps.sealKey } = deps;
   return {
     async findGrant(key) {
       const value = await store.findGrant(key);

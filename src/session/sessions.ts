@@ -37,6 +37,8 @@ export interface SessionsDeps {
   readonly store: SessionStore;
   readonly clock: Clock;
   readonly sealKey: SealKey;
+  /** Another key for grants: people can be listed without it, and nobody enters. Left out: the same. */
+  readonly grantKey?: SealKey;
   /** Read at each use, so that a reload changes it. */
   readonly limits: () => SessionLimits;
 }
@@ -160,7 +162,11 @@ async function openSignIn(
   const { authority = '', providerSession = null, grant = null, expiresAt = now + deps.limits().lifetimeMs } = options;
   const times = { createdAt: now, expiresAt, lastSeenAt: now };
   const stored = { key, provider, subject, authority, providerSession, value, ...times };
-  await deps.store.putSignIn(stored, host, grant === null ? null : sealGrant(deps.sealKey, key, grant));
+  await deps.store.putSignIn(
+    stored,
+    host,
+    grant === null ? null : sealGrant(deps.grantKey ?? deps.sealKey, key, grant),
+  );
   const view = { key, parent: key, host, person, expiresAt: times.expiresAt, lastSeenAt: now };
   return { token, view };
 }
@@ -192,7 +198,7 @@ async function renewSignIn(
   tell: (change: SessionChange) => void,
 ): Promise<boolean> {
   const value = sealJson(deps.sealKey, purposeOf(key), person);
-  const sealed = grant === null ? null : sealGrant(deps.sealKey, key, grant);
+  const sealed = grant === null ? null : sealGrant(deps.grantKey ?? deps.sealKey, key, grant);
   const isThere = await deps.store.renewSignIn(key, { value, grant: sealed, expiresAt });
   if (isThere) tell({ kind: 'person', keys: [key], person });
   return isThere;

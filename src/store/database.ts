@@ -17,6 +17,7 @@ import { PROVIDER_GRANTS } from './migrations/0006-provider-grants.ts';
 import { UPLOADED_CERTIFICATES } from './migrations/0007-uploaded-certificates.ts';
 import { ISSUANCE_LOG } from './migrations/0008-issuance-log.ts';
 import { LINKS } from './migrations/0009-links.ts';
+import { REVOCATIONS } from './migrations/0010-revocations.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly string[] = [
   UPLOADED_CERTIFICATES,
   ISSUANCE_LOG,
   LINKS,
+  REVOCATIONS,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

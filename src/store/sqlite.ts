@@ -10,6 +10,7 @@ import { createIssuanceTables } from './issuance-tables.ts';
 import { lockDataFolder, makeDataFolder, openSealKeyFile, SEAL_KEY_BYTES } from './data-folder.ts';
 import { instanceOf, openDatabase, openMemoryDatabase } from './database.ts';
 import { createWriter } from './group-commit.ts';
+import { createRevocationTable } from './revocation-tables.ts';
 import { createSessionTables } from './session-tables.ts';
 import { createSigningKeyTables } from './signing-key-tables.ts';
 import { createTokenTables } from './token-tables.ts';
@@ -21,6 +22,7 @@ import type { SessionStore } from '../core/session-store.ts';
 import type { SigningKeyStore } from '../core/signing-key-store.ts';
 import { createLinkTables } from './link-tables.ts';
 import type { LinkStore } from '../core/link-store.ts';
+import type { RevocationStore } from '../core/revocation-store.ts';
 import type { TokenStore } from '../core/token-store.ts';
 import type { UploadStore } from '../core/upload-store.ts';
 import type { DatabaseSync } from 'node:sqlite';
@@ -35,6 +37,7 @@ export interface Store {
   readonly accounts: AccountStore;
   readonly tokens: TokenStore;
   readonly links: LinkStore;
+  readonly revocations: RevocationStore;
   readonly factors: FactorStore;
   readonly signingKeys: SigningKeyStore;
   readonly uploads: UploadStore;
@@ -71,6 +74,7 @@ function createStore(db: DatabaseSync, sealKey: Buffer, onClosed: () => void): S
     accounts: createAccountTables(db, writer),
     tokens: createTokenTables(db, writer),
     links: createLinkTables(db, writer),
+    revocations: createRevocationTable(db, writer),
     factors: createFactorTables(db, writer),
     signingKeys: createSigningKeyTables(db, writer),
     uploads: createUploadTable(db, writer),

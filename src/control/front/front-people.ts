@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '../../core/clock.ts';
 import { PosternError } from '../../core/errors.ts';
 import { createFlow } from '../../forward-auth/flow/flow.ts';
-import { listedProvider } from '../../forward-auth/keepers/embedded-vault.ts';
+import { listedProvider } from '../../forward-auth/keepers/listed-person.ts';
 import { loadTemplates, OWN_PAGES, readIfThere } from '../../forward-auth/pages/custom-pages.ts';
 import { loadLogo } from '../../forward-auth/pages/logo.ts';
 import { createAuthProvider } from '../../forward-auth/providers/create.ts';
@@ -18,12 +18,12 @@ import type { Logger } from '../../core/log.ts';
 import type { SessionEnder } from '../../forward-auth/flow/deps.ts';
 import type { PageTemplates } from '../../forward-auth/pages/custom-pages.ts';
 import type { Logo } from '../../forward-auth/pages/logo.ts';
-import type { AuthProvider, Flow, SessionKeeper } from '../../forward-auth/ports.ts';
+import type { DeskKeeper, SessionDesk } from '../../forward-auth/keepers/session-desk.ts';
+import type { AuthProvider, Flow } from '../../forward-auth/ports.ts';
 import type { Admission } from '../../forward-auth/serving/admission.ts';
 import type { Htpasswd } from '../../forward-auth/serving/htpasswd.ts';
 import type { ServingMetrics } from '../../forward-auth/serving/metrics.ts';
 import type { Settings } from '../../forward-auth/settings.ts';
-import type { Sessions } from '../../session/sessions.ts';
 import type { FrontLog } from './front-log.ts';
 
 export interface FrontPeople {
@@ -38,15 +38,13 @@ export interface FrontPeople {
 
 export interface PeopleOptions {
   readonly settings: Settings;
-  readonly keeper: SessionKeeper;
-  /** Null: sessions are not Postern's to list. */
-  readonly sessions: Sessions | null;
+  readonly keeper: DeskKeeper;
   readonly frontLog: FrontLog;
   readonly metrics: ServingMetrics;
 }
 
 /** Throws where a file cannot be read, or the settings cannot be a provider. */
-export function openPeople({ settings, keeper, sessions, frontLog, metrics }: PeopleOptions): FrontPeople {
+export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOptions): FrontPeople {
   const { log } = frontLog;
   const pages = pagesOf(settings);
   const rules = createEmailRules(settings.admission, (error) => tellUnreadable(log, error));
@@ -68,7 +66,7 @@ export function openPeople({ settings, keeper, sessions, frontLog, metrics }: Pe
     admission,
     passwords: htpasswd === null ? null : { verify: htpasswd.check },
     ...pages,
-    ender: sessions === null ? null : createEnder(sessions, settings),
+    ender: createEnder(keeper.desk, settings),
     callProvider: async (url) => (await providerHttp.fetch(url)).status,
     clock: systemClock,
     report: createFlowReport(frontLog, metrics),
@@ -103,11 +101,11 @@ function tellUnreadable(log: Logger, error: PosternError): void {
   log.error({ code: error.code }, `${error.message}; what was read before goes on`);
 }
 
-function createEnder(sessions: Sessions, { provider: { kind } }: Settings): SessionEnder {
+function createEnder(desk: SessionDesk, { provider: { kind } }: Settings): SessionEnder {
   const provider = listedProvider(kind);
   return {
-    byProviderSession: (id) => sessions.revokeByProviderSession(provider, id),
-    bySubject: (subject) => sessions.revokeByPerson(provider, subject),
+    byProviderSession: (id) => desk.revokeByProviderSession(provider, id),
+    bySubject: (subject) => desk.revokeByPerson(provider, subject),
   };
 }
 

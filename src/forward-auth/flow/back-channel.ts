@@ -16,13 +16,8 @@ const REMEMBER_MS = 30 * 60_000;
 
 export async function backChannelLogout(context: FlowContext, request: FrontRequest): Promise<void> {
   const { provider, ender } = context;
-  if (ender === null || provider.readLogoutToken === undefined)
-    return refuse(
-      context,
-      request,
-      501,
-      'sessions of this provider or this session store cannot be ended from outside',
-    );
+  if (provider.readLogoutToken === undefined)
+    return refuse(context, request, 501, 'this kind of provider knows no back-channel logout');
   const form = await readForm(request.exchange);
   const tokens = form.kind === 'form' ? form.fields.getAll('logout_token') : [];
   const [token = ''] = tokens;

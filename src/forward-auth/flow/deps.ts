@@ -14,8 +14,7 @@ export interface FlowDeps {
   readonly admission: Admission;
   /** Null: there is no password file. */
   readonly passwords: PasswordFile | null;
-  /** Null: sessions are where they cannot be looked up. */
-  readonly ender: SessionEnder | null;
+  readonly ender: SessionEnder;
   readonly logo: Logo;
   /** Of `custom-templates-dir`; left out: Postern's own pages. */
   readonly templates?: PageTemplates;

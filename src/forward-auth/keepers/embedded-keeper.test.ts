@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createSealKey } from '../../session/seal.ts';
+import { createSessions } from '../../session/sessions.ts';
 import { openMemoryStore, openStore } from '../../store/sqlite.ts';
 import { keeperContract } from './_keeper-contract.ts';
 import {
@@ -98,6 +100,27 @@ withRig('sessions are listed by who they are of, and a revoked one is refused at
   assert.deepEqual([line?.person.provider, line?.person.name], ['oidc', 'ada@example.com']);
   assert.equal(await keeper.sessions.revoke(line?.key ?? ''), 1);
   assert.equal(await kindOf(keeper, browser.headers), 'absent, had a cookie');
+});
+
+test('sessions are listed without the cookie secret, and nothing else of them is', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-keeper-'));
+  const rig = rigOn(openStore(folder));
+  await signIn(rig.keeper);
+  await rig.close();
+  const store = openStore(folder);
+  const limits = { lifetimeMs: Number.MAX_SAFE_INTEGER, idleMs: Number.MAX_SAFE_INTEGER };
+  const offline = {
+    store: store.sessions,
+    clock: rig.clock,
+    sealKey: createSealKey(store.sealKey),
+    limits: () => limits,
+  };
+  const sessions = createSessions(offline);
+  const [line] = await sessions.list();
+  assert.equal(line?.person.name, 'ada@example.com');
+  assert.equal(await sessions.findGrant(line?.key ?? ''), undefined);
+  store.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 withRig('a session of the provider that ends there ends here', async ({ keeper }) => {

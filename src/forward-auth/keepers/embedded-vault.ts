@@ -2,9 +2,10 @@
  * Sessions in the project's own store (`--data`, or memory): tokens sealed, listed and revoked live by
  * `postern sessions`. The store is this process's alone, so what it has told holds until it tells otherwise.
  */
+import { listedPerson } from './listed-person.ts';
+import { ANY_HOST } from './session-desk.ts';
 import { sessionFromData, sessionToData } from './session-data.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { Person } from '../../core/person.ts';
 import type { SignInRenewal } from '../../session/record.ts';
 import type { Sessions } from '../../session/sessions.ts';
 import type { AuthSession } from '../auth-session.ts';
@@ -13,8 +14,6 @@ import type { SessionId, SessionVault, VaultAnswer } from './session-vault.ts';
 /** All the same nothing is believed for ever. */
 const TRUST_MS = 300_000;
 const SWEEP_MS = 30_000;
-/** The browser decides by the cookie's domain where it sends it. */
-const ANY_HOST = '*';
 
 export interface EmbeddedVaultDeps {
   readonly sessions: Sessions;
@@ -69,26 +68,9 @@ async function find(sessions: Sessions, { key }: SessionId): Promise<VaultAnswer
 }
 
 function contentOf(deps: EmbeddedVaultDeps, session: AuthSession, expiresAt: number): SignInRenewal {
-  return { person: personOf(deps, session), grant: { value: sessionToData(session), refreshAt: null }, expiresAt };
-}
-
-/** A name that operators can type: letters, digits and "-". */
-export function listedProvider(kind: string): string {
-  return kind.replaceAll('.', '-');
-}
-
-/** For the list of sessions, and to revoke by person. */
-function personOf({ provider }: EmbeddedVaultDeps, session: AuthSession): Person {
-  const { user, email, groups, preferredUsername } = session;
   return {
-    provider: session.via === 'htpasswd' ? 'htpasswd' : listedProvider(provider),
-    subject: user === '' ? email : user,
-    name: [email, preferredUsername, user].find((text) => text !== '') ?? '',
-    displayName: preferredUsername,
-    email: email === '' ? null : email,
-    emailVerified: false,
-    groups,
-    roles: [],
-    amr: [],
+    person: listedPerson(deps.provider, session),
+    grant: { value: sessionToData(session), refreshAt: null },
+    expiresAt,
   };
 }

@@ -39,6 +39,10 @@ export class KnownSessions {
     return this.#entries.get(key);
   }
 
+  entries(): Iterable<readonly [key: string, entry: KnownSession]> {
+    return this.#entries;
+  }
+
   put(key: string, entry: KnownSession): void {
     this.forget(key);
     this.#entries.set(key, entry);

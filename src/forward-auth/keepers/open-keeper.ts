@@ -2,56 +2,53 @@
 import { openMemoryStore, openStore } from '../../store/sqlite.ts';
 import { createEmbeddedKeeper } from './embedded-keeper.ts';
 import { withOriginalSessions } from './original/original-sessions.ts';
+import { Revocations } from './revocations.ts';
 import { createStatelessKeeper } from './stateless-keeper.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import type { Sessions } from '../../session/sessions.ts';
-import type { SessionKeeper } from '../ports.ts';
+import type { Store } from '../../store/sqlite.ts';
 import type { StoreSettings } from '../settings.ts';
+import type { DeskKeeper } from './session-desk.ts';
 import type { KeySettings } from './session-key.ts';
-
-export interface OpenedKeeper {
-  /** Its `close` closes the store too. */
-  readonly keeper: SessionKeeper;
-  /** For `postern sessions` and back-channel logout; null where sessions are not Postern's to list. */
-  readonly sessions: Sessions | null;
-}
 
 export interface KeeperDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Null: sessions of the embedded store live in memory, and end with the process. */
+  /** Null: what the embedded store keeps is in memory, and ends with the process. */
   readonly dataDir: string | null;
 }
 
 export type KeeperSettings = KeySettings & { readonly store: StoreSettings };
 
-/** Rejects where the data folder cannot be used; an unreachable Redis is waited for. */
-export async function openKeeper(settings: KeeperSettings, deps: KeeperDeps): Promise<OpenedKeeper> {
+/** Its `close` closes the store too. Rejects where the data folder cannot be used; an unreachable Redis is waited for. */
+export async function openKeeper(settings: KeeperSettings, deps: KeeperDeps): Promise<DeskKeeper> {
   const { store } = settings;
-  if (store.kind === 'stateless') {
-    const { isMinimal } = store;
-    const sealed = createStatelessKeeper(settings, { isMinimal, clock: deps.clock });
-    return { keeper: withOriginalSessions(sealed, settings, deps.clock), sessions: null };
-  }
   if (store.kind === 'redis') {
     const { createRedisKeeper } = await import('./redis-keeper.ts');
-    return { keeper: createRedisKeeper(settings, { ...deps, redis: store.redis }), sessions: null };
+    return createRedisKeeper(settings, { ...deps, redis: store.redis });
   }
-  return openEmbedded(settings, deps);
+  const { dataDir } = deps;
+  const kept = dataDir === null ? openMemoryStore() : openStore(dataDir);
+  try {
+    return await openOn(kept, settings, deps.clock);
+  } catch (error) {
+    kept.close();
+    throw error;
+  }
 }
 
-function openEmbedded(settings: KeeperSettings, { dataDir, clock }: KeeperDeps): OpenedKeeper {
-  const store = dataDir === null ? openMemoryStore() : openStore(dataDir);
-  const { sessions, ...keeper } = createEmbeddedKeeper(settings, { store, clock });
+async function openOn(store: Store, settings: KeeperSettings, clock: Clock): Promise<DeskKeeper> {
+  const revocations = await Revocations.open(store.revocations, { clock, settings });
+  const own =
+    settings.store.kind === 'stateless'
+      ? createStatelessKeeper(settings, { isMinimal: settings.store.isMinimal, clock, revocations })
+      : createEmbeddedKeeper(settings, { store, clock });
+  const keeper = withOriginalSessions(own, { settings, clock, revocations });
   return {
-    sessions,
-    keeper: {
-      ...withOriginalSessions(keeper, settings, clock),
-      async close() {
-        await keeper.close();
-        store.close();
-      },
+    ...keeper,
+    async close() {
+      await keeper.close();
+      store.close();
     },
   };
 }

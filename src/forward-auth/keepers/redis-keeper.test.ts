@@ -7,18 +7,24 @@ import { keeperContract } from './_keeper-contract.ts';
 import { FakeClock, FakeSecret, makeSettings, redisSettings } from './_keeper-rig.ts';
 import { createRedisKeeper } from './redis-keeper.ts';
 import type { RedisCluster, RedisServer } from '../../../test/support/redis.ts';
-import type { SessionKeeper } from '../ports.ts';
 import type { RedisSettings } from '../settings.ts';
 import type { KeeperRig } from './_keeper-contract.ts';
 import type { SettingsOver } from './_keeper-rig.ts';
+import type { DeskKeeper } from './session-desk.ts';
 
 const skip = skipWithout('redis-server', 'redis-cli');
 
-async function open(redis: Partial<RedisSettings>, over: SettingsOver = {}): Promise<KeeperRig> {
+async function open(
+  servers: readonly RedisServer[],
+  redis: Partial<RedisSettings>,
+  over: SettingsOver = {},
+): Promise<KeeperRig> {
+  // Of the test before.
+  for (const one of servers) await one.cli('flushall');
   const clock = new FakeClock();
   const secret = over.secret ?? new FakeSecret();
-  const keepers: SessionKeeper[] = [];
-  const start = async (more: SettingsOver = {}): Promise<SessionKeeper> => {
+  const keepers: DeskKeeper[] = [];
+  const start = async (more: SettingsOver = {}): Promise<DeskKeeper> => {
     const deps = { redis: redisSettings(redis), clock, log: silentLogger };
     const keeper = createRedisKeeper(makeSettings({ ...over, secret, ...more }), deps);
     keepers.push(keeper);
@@ -51,11 +57,12 @@ keeperContract({
   name: 'Redis',
   revokesEverywhere: true,
   skip,
-  open: (over) => open({ url: `redis://127.0.0.1:${server.port}` }, over),
+  open: (over) => open([server], { url: `redis://127.0.0.1:${server.port}` }, over),
 });
 keeperContract({
   name: 'Redis cluster',
   revokesEverywhere: true,
   skip,
-  open: (over) => open({ clusterUrls: cluster.servers.map(({ port }) => `redis://127.0.0.1:${port}`) }, over),
+  open: (over) =>
+    open(cluster.servers, { clusterUrls: cluster.servers.map(({ port }) => `redis://127.0.0.1:${port}`) }, over),
 });

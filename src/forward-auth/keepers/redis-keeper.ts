@@ -6,12 +6,15 @@ import { createRedisVault } from './redis-vault.ts';
 import { createSessionKey } from './session-key.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
-import type { SessionKeeper } from '../ports.ts';
 import type { RedisSettings } from '../settings.ts';
+import type { DeskKeeper } from './session-desk.ts';
 import type { KeySettings } from './session-key.ts';
 
 /** No salt: replicas share nothing but the settings and Redis. */
 const NO_SALT = Buffer.alloc(0);
+
+const UNLISTED =
+  'Redis forbids to index sessions: "postern sessions" and back-channel logout do not work until its user may (docs/forward-auth/sessions.md)';
 
 export interface RedisKeeperDeps {
   readonly redis: RedisSettings;
@@ -20,8 +23,8 @@ export interface RedisKeeperDeps {
 }
 
 /** Throws for settings that cannot be used. A Redis that is away is waited for, `unavailable` meanwhile. */
-export function createRedisKeeper(settings: KeySettings, { redis, clock, log }: RedisKeeperDeps): SessionKeeper {
-  const { cookie } = settings;
+export function createRedisKeeper(settings: KeySettings, { redis, clock, log }: RedisKeeperDeps): DeskKeeper {
+  const { cookie, provider } = settings;
   const sealKey = createSessionKey(settings, NO_SALT);
   const plan = planRedis(redis);
   const channel = `${cookie.name}.changes`;
@@ -30,6 +33,9 @@ export function createRedisKeeper(settings: KeySettings, { redis, clock, log }: 
     sealKey,
     clock,
     prefix: cookie.name,
+    provider: provider.kind,
+    onForbidden: (reason) => log.warn({ code: 'STORE_UNAVAILABLE', reason }, UNLISTED),
   });
-  return createOpaqueKeeper({ vault, cookie, clock, followSecret: sealKey.follow });
+  const keeper = createOpaqueKeeper({ vault, cookie, clock, followSecret: sealKey.follow });
+  return { ...keeper, desk: vault.desk };
 }

@@ -29,7 +29,7 @@ export interface RedisLinkDeps {
   readonly log: Logger;
 }
 
-export type Commands = Pick<Redis | Cluster, 'get' | 'set' | 'del' | 'eval' | 'publish'>;
+export type Commands = Pick<Redis | Cluster, 'get' | 'set' | 'del' | 'eval' | 'publish' | 'zrem' | 'zrevrangebyscore'>;
 
 export class RedisLink {
   readonly #deps: RedisLinkDeps;

@@ -26,11 +26,13 @@ export interface SealedSession {
   readonly id: string;
   /** Counts renewals. */
   readonly serial: number;
+  /** When the person signed in: the same over every renewal. */
+  readonly signedInAt: number;
   readonly session: AuthSession;
 }
 
-export function sealSession(key: SealKey, { id, serial, session }: SealedSession): string {
-  const plain = JSON.stringify([id, serial, sessionToData(session)]);
+export function sealSession(key: SealKey, { id, serial, signedInAt, session }: SealedSession): string {
+  const plain = JSON.stringify([id, serial, sessionToData(session), signedInAt]);
   return sealBytes(key, PURPOSE, deflateRawSync(plain));
 }
 
@@ -40,10 +42,11 @@ export function unsealSession(key: SealKey, text: string): SealedSession | null 
   if (bytes === null) return null;
   try {
     const plain = inflateRawSync(bytes, { maxOutputLength: MAX_PLAIN_BYTES }).toString('utf8');
-    const [id, serial, data] = JSON.parse(plain) as unknown[];
+    const [id, serial, data, signedInAt] = JSON.parse(plain) as unknown[];
     const session = sessionFromData(data);
-    if (session === null || typeof id !== 'string' || typeof serial !== 'number') return null;
-    return { id, serial, session };
+    if (session === null || typeof id !== 'string') return null;
+    if (typeof serial !== 'number' || typeof signedInAt !== 'number') return null;
+    return { id, serial, signedInAt, session };
   } catch {
     return null;
   }

@@ -1,7 +1,7 @@
 /**
  * Sealed sessions that this process has seen, by the hash of their cookies and by their own id, bounded. All cookies
  * of one session share its newest form: requests that were under way with the old cookie when it was renewed
- * do not renew it once more with a refresh token that is used up. What was ended is remembered until it expires.
+ * do not renew it once more with a refresh token that is used up. What was revoked is not taken in.
  */
 import { sizeOfSession } from './session-data.ts';
 import type { AuthSession } from '../auth-session.ts';
@@ -11,15 +11,18 @@ import type { SealedSession } from './sealed-cookie.ts';
 
 const MAX_ENTRIES = 100_000;
 const MAX_BYTES = 96 << 20;
-const MAX_ENDED = 100_000;
 /** Forms in which one session may come at a time: parts, leftovers and planted cookies beside it. */
 const MAX_KEYS = 8;
 
 type FoundSession = Extract<Found, { kind: 'found' }>;
 
+/** Whether it counts no more, though the cookie says otherwise until then. */
+export type IsRevoked = (sealed: SealedSession, expiresAt: number) => boolean;
+
 interface Shared {
   found: FoundSession;
   serial: number;
+  readonly signedInAt: number;
   expiresAt: number;
   bytes: number;
   /** Keys of its cookies. */
@@ -32,18 +35,18 @@ interface Known {
   readonly expiresAt: number;
 }
 
+export type ListedSealed = Pick<SealedSession, 'id' | 'session' | 'signedInAt'> & { readonly expiresAt: number };
+
 export class SealedSessions {
   readonly #limits: KnownLimits;
-  readonly #maxEnded: number;
+  readonly #isRevoked: IsRevoked;
   readonly #byKey = new Map<string, Known>();
   readonly #byId = new Map<string, Shared>();
-  /** Ids, with the time from which on nobody would take them anyway. */
-  readonly #ended = new Map<string, number>();
   #bytes = 0;
 
-  constructor(limits: KnownLimits = { maxEntries: MAX_ENTRIES, maxBytes: MAX_BYTES }, maxEnded: number = MAX_ENDED) {
+  constructor(isRevoked: IsRevoked, limits: KnownLimits = { maxEntries: MAX_ENTRIES, maxBytes: MAX_BYTES }) {
+    this.#isRevoked = isRevoked;
     this.#limits = limits;
-    this.#maxEnded = maxEnded;
   }
 
   find(key: string, now: number): FoundSession | null {
@@ -51,9 +54,9 @@ export class SealedSessions {
     return known === undefined || now >= known.expiresAt ? null : known.shared.found;
   }
 
-  /** Null: it was ended. Otherwise what counts of it, which may be newer than what came. */
+  /** Null: it was revoked. Otherwise what counts of it, which may be newer than what came. */
   put(key: string, sealed: SealedSession, expiresAt: number): FoundSession | null {
-    if (this.#ended.has(sealed.id)) return null;
+    if (this.#isRevoked(sealed, expiresAt)) return null;
     const shared = this.#share(sealed, expiresAt);
     shared.keys.add(key);
     this.#byKey.set(key, { shared, expiresAt });
@@ -66,24 +69,35 @@ export class SealedSessions {
     return shared.found;
   }
 
-  /** The next form of a session; null: it was ended. */
+  /** The next form of a session; null: it was revoked. */
   renew(handle: string, session: AuthSession, expiresAt: number): SealedSession | null {
-    const [id = '', from] = handle.split('.');
-    if (this.#ended.has(id)) return null;
-    const sealed = { id, serial: Math.max(this.#byId.get(id)?.serial ?? 0, Number(from)) + 1, session };
+    const [id = '', from, signedInAt] = handle.split('.');
+    const serial = Math.max(this.#byId.get(id)?.serial ?? 0, Number(from)) + 1;
+    const sealed = { id, serial, signedInAt: Number(signedInAt), session };
+    if (this.#isRevoked(sealed, expiresAt)) return null;
     this.#share(sealed, expiresAt);
     this.#trim();
     return sealed;
   }
 
-  end(id: string, expiresAt: number, now: number): void {
-    const until = Math.max(expiresAt, this.#byId.get(id)?.expiresAt ?? 0);
-    this.#forget(id);
-    this.#ended.delete(id);
-    this.#ended.set(id, until);
-    if (this.#ended.size <= this.#maxEnded) return;
-    for (const [one, end] of this.#ended) if (now >= end) this.#ended.delete(one);
-    while (this.#ended.size > this.#maxEnded) this.#ended.delete(this.#ended.keys().next().value as string);
+  /** Those that this process has seen and that are not over, newest first. */
+  list(now: number): readonly ListedSealed[] {
+    const all = [...this.#byId].map(([id, { found, signedInAt, expiresAt }]) => {
+      return { id, session: found.session, signedInAt, expiresAt };
+    });
+    return all.filter((one) => now < one.expiresAt).sort((one, other) => other.signedInAt - one.signedInAt);
+  }
+
+  /** When the newest form of it ends; 0: it was not seen. */
+  endOf(id: string): number {
+    return this.#byId.get(id)?.expiresAt ?? 0;
+  }
+
+  /** Of what was revoked meanwhile; answers how many sessions that were. */
+  forgetRevoked(now: number): number {
+    const revoked = this.list(now).filter((one) => this.#isRevoked({ ...one, serial: 0 }, one.expiresAt));
+    for (const { id } of revoked) this.forget(id);
+    return revoked.length;
   }
 
   forgetAll(): void {
@@ -92,14 +106,14 @@ export class SealedSessions {
     this.#bytes = 0;
   }
 
-  #share({ id, serial, session }: SealedSession, expiresAt: number): Shared {
+  #share({ id, serial, signedInAt, session }: SealedSession, expiresAt: number): Shared {
     let shared = this.#byId.get(id);
     if (shared !== undefined && !isNewer(shared, serial, session)) return shared;
-    const found: FoundSession = { kind: 'found', session, handle: `${id}.${serial}` };
+    const found: FoundSession = { kind: 'found', session, handle: `${id}.${serial}.${signedInAt}` };
     const bytes = sizeOfSession(session);
     this.#bytes += bytes - (shared?.bytes ?? 0);
     if (shared === undefined) {
-      shared = { found, serial, expiresAt, bytes, keys: new Set() };
+      shared = { found, serial, signedInAt, expiresAt, bytes, keys: new Set() };
       this.#byId.set(id, shared);
     } else Object.assign(shared, { found, serial, expiresAt, bytes });
     return shared;
@@ -107,10 +121,10 @@ export class SealedSessions {
 
   #trim(): void {
     while (this.#byId.size > this.#limits.maxEntries || this.#bytes > this.#limits.maxBytes)
-      this.#forget(this.#byId.keys().next().value as string);
+      this.forget(this.#byId.keys().next().value as string);
   }
 
-  #forget(id: string): void {
+  forget(id: string): void {
     const shared = this.#byId.get(id);
     if (shared === undefined) return;
     this.#byId.delete(id);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { assert as check, integer, property } from 'fast-check';
 import { keeperContract } from './_keeper-contract.ts';
 import {
@@ -18,23 +19,43 @@ import {
   START,
 } from './_keeper-rig.ts';
 import { candidateTexts, splitText } from './sealed-cookie.ts';
+import { openMemoryStore } from '../../store/sqlite.ts';
+import { Revocations } from './revocations.ts';
 import { SealedSessions } from './sealed-sessions.ts';
 import { createStatelessKeeper } from './stateless-keeper.ts';
+import type { Store } from '../../store/sqlite.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { KeeperRig } from './_keeper-contract.ts';
 import type { SettingsOver } from './_keeper-rig.ts';
 
 const PRESENT = 'absent, had a cookie';
 
-function open(over: SettingsOver = {}, isMinimal = false): KeeperRig {
-  const clock = new FakeClock();
-  const secret = over.secret ?? new FakeSecret();
-  const start = (more?: SettingsOver): KeeperRig['keeper'] =>
-    createStatelessKeeper(makeSettings({ ...over, secret, ...more }), { clock, isMinimal });
-  return { keeper: start(), clock, secret, restart: async (more) => start(more), close: async () => {} };
+interface OpenOptions {
+  readonly isMinimal?: boolean;
+  /** Null: revocations end with the process. */
+  readonly store?: Store | null;
 }
 
-keeperContract({ name: 'stateless', revokesEverywhere: false, open: async (over) => open(over) });
+async function open(
+  over: SettingsOver = {},
+  { isMinimal = false, store = null }: OpenOptions = {},
+): Promise<KeeperRig> {
+  const clock = new FakeClock();
+  const secret = over.secret ?? new FakeSecret();
+  const start = async (more?: SettingsOver): Promise<KeeperRig['keeper']> => {
+    const settings = makeSettings({ ...over, secret, ...more });
+    const revocations = await Revocations.open(store?.revocations ?? null, { clock, settings });
+    return createStatelessKeeper(settings, { clock, isMinimal, revocations });
+  };
+  return { keeper: await start(), clock, secret, restart: start, close: async () => store?.close() };
+}
+
+keeperContract({ name: 'stateless', revokesEverywhere: false, open });
+keeperContract({
+  name: 'stateless, with a data folder',
+  revokesEverywhere: true,
+  open: (over) => open(over, { store: openMemoryStore() }),
+});
 
 /** Random, so that it does not shrink. */
 const large = (over: Partial<AuthSession> = {}): AuthSession => {
@@ -43,7 +64,7 @@ const large = (over: Partial<AuthSession> = {}): AuthSession => {
 };
 
 test('a session that fits is one cookie; a larger one is parts of at most 4000 bytes each', async () => {
-  const { keeper } = open();
+  const { keeper } = await open();
   const [line = '', ...more] = await keeper.open(makeSession(), PLACE, headersOf());
   assert.deepEqual(more, []);
   assert.match(line, new RegExp(`^${NAME}=[A-Za-z0-9_-]+; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Lax$`));
@@ -57,14 +78,14 @@ test('a session that fits is one cookie; a larger one is parts of at most 4000 b
 });
 
 test('nothing of the session can be read from the cookie', async () => {
-  const browser = await signIn(open().keeper);
+  const browser = await signIn((await open()).keeper);
   const [value = ''] = browser.cookies.values();
   const bytes = Buffer.from(value, 'base64url').toString('latin1');
   for (const secret of ['ada', 'access', 'refresh', 'developers']) assert.ok(!bytes.includes(secret));
 });
 
 test('parts of two cookies never make one', async () => {
-  const { keeper } = open();
+  const { keeper } = await open();
   const ada = await signIn(keeper, large());
   const eve = await signIn(keeper, large({ email: 'eve@example.com' }));
   for (const name of ada.cookies.keys()) {
@@ -79,7 +100,7 @@ test('parts of two cookies never make one', async () => {
 });
 
 test('a part that is missing, cut short or twice makes none; planted parts do not hurt', async () => {
-  const { keeper } = open();
+  const { keeper } = await open();
   const browser = await signIn(keeper, large());
   for (const [name, value] of browser.cookies) {
     const without = new Map(browser.cookies);
@@ -96,7 +117,7 @@ test('a part that is missing, cut short or twice makes none; planted parts do no
 });
 
 test('the leftover of a shorter or longer cookie never shadows the newer one', async () => {
-  const { keeper, clock, restart } = open();
+  const { keeper, clock, restart } = await open();
   const browser = await signIn(keeper);
   const old = browser.line;
   const { handle } = await foundOf(keeper, browser.headers);
@@ -112,7 +133,7 @@ test('the leftover of a shorter or longer cookie never shadows the newer one', a
 });
 
 test('requests under way with the old cookie find the renewed session', async () => {
-  const { keeper, clock, restart } = open();
+  const { keeper, clock, restart } = await open();
   const browser = await signIn(keeper);
   const old = browser.headers;
   const { handle } = await foundOf(keeper, old);
@@ -128,7 +149,7 @@ test('requests under way with the old cookie find the renewed session', async ()
 });
 
 test('signing out ends every form of the session in this process', async () => {
-  const { keeper, clock } = open();
+  const { keeper, clock } = await open();
   const browser = await signIn(keeper);
   const old = browser.headers;
   clock.advance(HOUR);
@@ -141,7 +162,7 @@ test('signing out ends every form of the session in this process', async () => {
 });
 
 test('minimal: no token is in the cookie, nor found by any process', async () => {
-  const { keeper, restart } = open({}, true);
+  const { keeper, restart } = await open({}, { isMinimal: true });
   const browser = await signIn(keeper, large());
   assert.equal(browser.cookies.size, 1);
   const expected = makeSession({ accessToken: '', idToken: '', refreshToken: '' });
@@ -153,7 +174,7 @@ test('minimal: no token is in the cookie, nor found by any process', async () =>
 });
 
 test('two replicas that share the secret take each other’s cookies', async () => {
-  const { keeper, restart } = open();
+  const { keeper, restart } = await open();
   const other = await restart();
   assert.equal(await kindOf(other, (await signIn(keeper)).headers), 'found');
   assert.equal(await kindOf(keeper, (await signIn(other)).headers), 'found');
@@ -172,8 +193,14 @@ test('splitText() and candidateTexts() are the inverse of each other, in any ord
 });
 
 test('SealedSessions is bounded in sessions, in memory and in forms of one session', () => {
-  const sealed = (id: string): Parameters<SealedSessions['put']>[1] => ({ id, serial: 0, session: makeSession() });
-  const few = new SealedSessions({ maxEntries: 3, maxBytes: 1 << 20 });
+  const sealed = (id: string): Parameters<SealedSessions['put']>[1] => ({
+    id,
+    serial: 0,
+    signedInAt: START,
+    session: makeSession(),
+  });
+  const nothing = (): boolean => false;
+  const few = new SealedSessions(nothing, { maxEntries: 3, maxBytes: 1 << 20 });
   for (const id of ['a', 'b', 'c', 'd']) few.put(`key-${id}`, sealed(id), START + HOUR);
   assert.deepEqual(
     ['a', 'b', 'c', 'd'].map((id) => few.find(`key-${id}`, START) !== null),
@@ -183,23 +210,44 @@ test('SealedSessions is bounded in sessions, in memory and in forms of one sessi
   assert.equal(few.find('key-d', START), null);
   assert.equal(few.find('form-11', START), null);
   assert.ok(few.find('form-12', START));
-  const small = new SealedSessions({ maxEntries: 100, maxBytes: 3_000 });
+  const small = new SealedSessions(nothing, { maxEntries: 100, maxBytes: 3_000 });
   for (let i = 0; i < 50; i++) small.put(`${i}`, sealed(`${i}`), START + HOUR);
   assert.equal(Array.from({ length: 50 }, (_, i) => small.find(`${i}`, START)).filter(Boolean).length, 3);
 });
 
-test('SealedSessions forgets of what was ended first what nobody would take anyway', () => {
-  const sealed = new SealedSessions({ maxEntries: 10, maxBytes: 1 << 20 }, 2);
-  sealed.end('a', START + HOUR, START);
-  sealed.end('b', START + 1, START);
-  sealed.end('c', START + HOUR, START + 10);
-  const isEnded = (id: string): boolean =>
-    sealed.put(id, { id, serial: 0, session: makeSession() }, START + HOUR) === null;
-  assert.deepEqual(['a', 'b', 'c'].map(isEnded), [true, false, true]);
+test('a revocation outlives its time where the session was renewed by a replica that did not hear of it', async () => {
+  const rig = await open({}, { store: openMemoryStore() });
+  const replica = (await open({ secret: rig.secret })).keeper;
+  const browser = await signIn(rig.keeper);
+  await rig.keeper.desk.revokeByPerson('oidc', 'subject-1');
+  rig.clock.advance(100 * HOUR);
+  const renew = async (): Promise<void> => {
+    const { handle } = await foundOf(replica, browser.headers);
+    browser.take(await replica.replace(handle, makeSession({ createdAt: rig.clock.at }), PLACE, browser.headers));
+  };
+  await renew();
+  assert.equal(await kindOf(rig.keeper, browser.headers), PRESENT);
+  await setImmediate();
+  rig.clock.advance(100 * HOUR);
+  // The first would be over by now.
+  await renew();
+  for (const keeper of [rig.keeper, await rig.restart()]) assert.equal(await kindOf(keeper, browser.headers), PRESENT);
+});
+
+test('desk.revokeUnseen() refuses what this process has not seen yet, by the name that lists show', async () => {
+  const { keeper, restart } = await open();
+  const browser = await signIn(keeper);
+  const other = await restart();
+  assert.equal(await other.desk.revokeUnseen?.('oidc', 'bob@example.com'), 0);
+  assert.equal(await other.desk.revokeUnseen?.('github', 'ada@example.com'), 0);
+  assert.equal(await kindOf(other, browser.headers), 'found');
+  const third = await restart();
+  assert.equal(await third.desk.revokeUnseen?.('oidc', 'ada@example.com'), 0);
+  assert.equal(await kindOf(third, browser.headers), PRESENT);
 });
 
 test('a browser with an old layout keeps no leftovers after a sign-in', async () => {
-  const { keeper } = open();
+  const { keeper } = await open();
   const browser = new Browser();
   browser.take(await keeper.open(large(), PLACE, browser.headers));
   browser.take(await keeper.open(makeSession(), PLACE, browser.headers));

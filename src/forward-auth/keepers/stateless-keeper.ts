@@ -1,7 +1,7 @@
 /**
  * `--session-mode stateless`: the session is in the cookie, sealed, for replicas that share nothing but the secret.
- * Nobody can call such a cookie back: what is ended here is refused by this process until it expires, and
- * other replicas go on taking it. What this process has verified before costs one hash.
+ * Nobody can call such a cookie back: what is revoked is refused here until it would be over, and other replicas
+ * go on taking it until they are told as well. What this process has verified before costs one hash.
  */
 import { hash, randomUUID } from 'node:crypto';
 import { PosternError } from '../../core/errors.ts';
@@ -11,16 +11,19 @@ import { candidateTexts, sealSession, splitText, unsealSession } from './sealed-
 import { sessionToData, sessionFromData } from './session-data.ts';
 import { endOf } from './session-end.ts';
 import { createSessionKey } from './session-key.ts';
+import { createSealedDesk } from './sealed-desk.ts';
 import { SealedSessions } from './sealed-sessions.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HeaderBlock } from '../../wire/header-block.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { CookieText } from '../cookie-text.ts';
-import type { CookiePlace, Found, SessionKeeper } from '../ports.ts';
+import type { CookiePlace, Found } from '../ports.ts';
 import type { CookieSettings } from '../settings.ts';
 import type { OwnCookie } from './own-cookies.ts';
+import type { Revocations } from './revocations.ts';
 import type { SealedSession } from './sealed-cookie.ts';
+import type { DeskKeeper } from './session-desk.ts';
 import type { KeySettings, SessionKey } from './session-key.ts';
 
 /** Browsers take 4096 bytes of name, value and attributes (RFC 6265 section 6.1). */
@@ -33,6 +36,7 @@ export interface StatelessOptions {
   /** `session-cookie-minimal`: without tokens. */
   readonly isMinimal: boolean;
   readonly clock: Clock;
+  readonly revocations: Revocations;
 }
 
 interface Keeper extends StatelessOptions {
@@ -45,19 +49,22 @@ interface Keeper extends StatelessOptions {
 /** No salt: replicas share nothing but the settings. */
 const NO_SALT = Buffer.alloc(0);
 
-export function createStatelessKeeper(settings: KeySettings, options: StatelessOptions): SessionKeeper {
+export function createStatelessKeeper(settings: KeySettings, options: StatelessOptions): DeskKeeper {
   const { cookie } = settings;
   const text = createCookieText(cookie);
   const key = createSessionKey(settings, NO_SALT);
-  const keeper: Keeper = { ...options, cookie, key, text, sealed: new SealedSessions() };
+  const { clock, revocations } = options;
+  const sealed = new SealedSessions((it, expiresAt) => revocations.isRevoked(it, expiresAt));
+  const keeper: Keeper = { ...options, cookie, key, text, sealed };
   const flights = new SingleFlight();
   const clear = (headers: HeaderBlock, { host }: CookiePlace): readonly string[] =>
     clearLines({ name: cookie.name, text, headers, host });
   return {
     find: (headers) => find(keeper, headers),
     async open(session, place, headers) {
-      endBrought(keeper, headers);
-      return write(keeper, { id: randomUUID(), serial: 0, session: kept(keeper, session) }, place, headers);
+      await endBrought(keeper, headers);
+      const opened = { id: randomUUID(), serial: 0, signedInAt: clock.now(), session: kept(keeper, session) };
+      return write(keeper, opened, place, headers);
     },
     replace: async (handle, session, place, headers) => {
       const renewed = keeper.sealed.renew(handle, kept(keeper, session), endOf(session, cookie.expireMs));
@@ -65,11 +72,12 @@ export function createStatelessKeeper(settings: KeySettings, options: StatelessO
       return write(keeper, renewed, place, headers);
     },
     async end(headers, place) {
-      endBrought(keeper, headers);
+      await endBrought(keeper, headers);
       return clear(headers, place);
     },
     clear,
     once: (handle, work) => flights.run(handle, work),
+    desk: createSealedDesk(settings, { sealed, revocations, clock }),
     isReady: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
@@ -117,10 +125,17 @@ function openBrought(keeper: Keeper, cookies: readonly OwnCookie[]): readonly Se
     .sort((one, other) => other.serial - one.serial || other.session.createdAt - one.session.createdAt);
 }
 
-function endBrought(keeper: Keeper, headers: HeaderBlock): void {
-  for (const { id, session } of openBrought(keeper, ownCookies(headers, keeper.cookie.name))) {
-    keeper.sealed.end(id, endOf(session, keeper.cookie.expireMs), keeper.clock.now());
-  }
+async function endBrought(keeper: Keeper, headers: HeaderBlock): Promise<void> {
+  const { sealed, revocations, cookie, clock } = keeper;
+  const now = clock.now();
+  const brought = openBrought(keeper, ownCookies(headers, cookie.name)).map(({ id, session }) => {
+    const until = Math.max(endOf(session, cookie.expireMs), sealed.endOf(id));
+    return [id, until] as const;
+  });
+  const ended = brought.filter(([id, until]) => now < until && !revocations.isEnded(id));
+  const kept = Promise.all(ended.map(([id, until]) => revocations.end(id, until)));
+  for (const [id] of ended) sealed.forget(id);
+  await kept;
 }
 
 /** What the next request will find, so that this process knows no more of it than any other. */

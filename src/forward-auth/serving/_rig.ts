@@ -81,7 +81,7 @@ export async function startServing(t: TestContext, options: RigOptions = {}): Pr
   const clock = { now: (): number => now };
   const settings = settingsWith(options.settings ?? {});
   const opened = await openKeeper(settings, { clock, log: silentLogger, dataDir: null });
-  const keeper = options.keeper?.(opened.keeper) ?? opened.keeper;
+  const keeper = options.keeper?.(opened) ?? opened;
   const flowCalls: string[] = [];
   const defects: unknown[] = [];
   const ticker = new IntervalTicker();

@@ -25,10 +25,13 @@ export interface LiveRequestsDeps {
 const ENDING = new PosternError('CLIENT_CLOSED', 'The gateway ends');
 /** Short requests are never looked at. */
 const SHORT_MS = 200;
-const RECHECK_MS = 750;
-/** Each is asked about in its own third of that, so that ten thousand WebSockets hold nobody up. */
-const SLOTS = 3;
-/** A keeper that must ask elsewhere is asked this often for one connection. */
+const RECHECK_MS = 500;
+/** Each is asked about in its own half of that, so that ten thousand WebSockets hold nobody up. */
+const SLOTS = 2;
+/**
+ * A keeper that must ask elsewhere each time is asked this often for one connection. One that hears of changes must
+ * only when something has changed, or to be sure now and then.
+ */
 const REMOTE_RECHECK_MS = 5_000;
 /** So long a store may be away before what it let in is closed. */
 const STALE_MS = 60_000;
@@ -37,6 +40,8 @@ interface Watched {
   nextAt: number;
   confirmedAt: number;
   isAsking: boolean;
+  /** The last answer came from elsewhere. */
+  wasRemote: boolean;
 }
 
 export class LiveRequests {
@@ -87,7 +92,7 @@ export class LiveRequests {
     for (const request of this.#young.take(({ exchange }) => monotonic - exchange.startedAt >= SHORT_MS)) {
       const nextAt = now + (this.#slot * RECHECK_MS) / SLOTS;
       this.#slot = (this.#slot + 1) % SLOTS;
-      this.#watched.set(request, { nextAt, confirmedAt: now, isAsking: false });
+      this.#watched.set(request, { nextAt, confirmedAt: now, isAsking: false, wasRemote: false });
       // It is asked about as long as it lasts: what a keeper derives from its fields is worth keeping.
       request.exchange.request.headers.isRemembered = true;
     }
@@ -110,12 +115,14 @@ export class LiveRequests {
 
   #askKeeper(request: ServedRequest, entry: Watched, now: number): void {
     const found = this.#deps.keeper.find(request.exchange.request.headers);
+    const { wasRemote } = entry;
+    entry.wasRemote = found instanceof Promise;
     if (!(found instanceof Promise)) {
       this.#settle(request, entry, found);
       return;
     }
     entry.isAsking = true;
-    entry.nextAt = now + REMOTE_RECHECK_MS;
+    if (wasRemote) entry.nextAt = now + REMOTE_RECHECK_MS;
     found
       .catch((): Found => ({ kind: 'unavailable' }))
       .then((late) => {

@@ -17,6 +17,8 @@ export interface Provider {
   /** `METHOD /path?query` of calls to it since the last time, without those of discovery. */
   readonly take: () => string[];
   readonly idToken: (person: string, claims?: Readonly<Record<string, unknown>>) => string;
+  /** OpenID Connect Back-Channel Logout 1.0 section 2.4; `claims`: `sub` or `sid`. */
+  readonly logoutToken: (claims: Readonly<Record<string, unknown>>) => string;
   readonly close: () => Promise<void>;
 }
 
@@ -58,7 +60,7 @@ export async function startProvider(): Promise<Provider> {
       token_type: 'Bearer',
       expires_in: 300,
       refresh_token: refresh,
-      id_token: idToken(person, nonce === null ? {} : { nonce }),
+      id_token: idToken(person, { sid: `sid-${person}`, ...(nonce === null ? {} : { nonce }) }),
     };
   };
   const redeem = (form: URLSearchParams, send: Send): void => {
@@ -111,6 +113,11 @@ export async function startProvider(): Promise<Provider> {
       return taken;
     },
     idToken,
+    logoutToken(claims) {
+      const now = Math.floor(Date.now() / 1_000);
+      const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+      return jwt({ iss: issuer, aud: CLIENT_ID, iat: now, exp: now + 120, jti: randomUUID(), events, ...claims });
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));

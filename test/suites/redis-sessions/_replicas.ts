@@ -3,15 +3,15 @@ import { createRedisKeeper } from '../../../src/forward-auth/keepers/redis-keepe
 import { FakeClock, FakeSecret, makeSettings, redisSettings } from '../../../src/forward-auth/keepers/_keeper-rig.ts';
 import { until } from '../../support/programs.ts';
 import type { Logger } from '../../../src/core/log.ts';
-import type { SessionKeeper } from '../../../src/forward-auth/ports.ts';
+import type { DeskKeeper } from '../../../src/forward-auth/keepers/session-desk.ts';
 import type { RedisSettings } from '../../../src/forward-auth/settings.ts';
 
 export interface Replicas {
   readonly clock: FakeClock;
   readonly log: string[];
-  readonly open: (redis?: Partial<RedisSettings>) => SessionKeeper;
+  readonly open: (redis?: Partial<RedisSettings>) => DeskKeeper;
   /** Another Postern; waits until it is ready. */
-  readonly start: (redis?: Partial<RedisSettings>) => Promise<SessionKeeper>;
+  readonly start: (redis?: Partial<RedisSettings>) => Promise<DeskKeeper>;
   readonly close: () => Promise<void>;
 }
 
@@ -34,10 +34,10 @@ export function createReplicas(redis: Partial<RedisSettings>): Replicas {
   const clock = new FakeClock();
   const secret = new FakeSecret();
   const log: string[] = [];
-  const keepers: SessionKeeper[] = [];
+  const keepers: DeskKeeper[] = [];
   const note = (facts: object, message: string): void => void log.push(`${message} ${JSON.stringify(facts)}`);
   const logger: Logger = { debug: note, info: note, warn: note, error: note };
-  const open = (over = redis): SessionKeeper => {
+  const open = (over = redis): DeskKeeper => {
     const deps = { redis: redisSettings(over), clock, log: logger };
     const keeper = createRedisKeeper(makeSettings({ secret }), deps);
     keepers.push(keeper);

@@ -139,16 +139,57 @@ suite('what Redis holds', () => {
     const { start, server } = rig;
     const browser = await signIn(await start());
     const [cookie = ''] = browser.cookies.values();
-    const keys = await server.cli('keys', '*');
-    assert.equal(keys, keyOf(browser));
-    const value = await server.cli('get', keys);
-    for (const secret of [cookie, 'access.token.1', 'refresh-1', 'ada']) {
-      assert.ok(!keys.includes(secret));
-      assert.ok(!Buffer.from(value, 'base64url').toString('latin1').includes(secret));
+    const keys = (await server.cli('keys', '*')).split('\n').toSorted();
+    assert.ok(keys.every((key) => key === keyOf(browser) || new RegExp(`^${NAME}-index-[\\w-]{43}$`).test(key)));
+    // The session, and its places among all, those of the person, and those of the provider's session.
+    assert.equal(keys.length, 4);
+    for (const key of keys) {
+      const isSession = key === keyOf(browser);
+      const value = isSession ? await server.cli('get', key) : await server.cli('zrange', key, '0', '-1', 'withscores');
+      for (const secret of [cookie, 'access.token.1', 'refresh-1', 'ada', 'subject-1', 'sid-1']) {
+        assert.ok(!key.includes(secret) && !value.includes(secret));
+        for (const part of value.split('.'))
+          assert.ok(!Buffer.from(part, 'base64url').toString('latin1').includes(secret));
+      }
+      const ttlMs = Number(await server.cli('pttl', key)) - (isSession ? 0 : 60_000);
+      assert.ok(ttlMs > 168 * HOUR - 10_000 && ttlMs <= 168 * HOUR, String(ttlMs));
     }
-    const ttlMs = Number(await server.cli('pttl', keys));
-    assert.ok(ttlMs > 168 * HOUR - 10_000 && ttlMs <= 168 * HOUR, String(ttlMs));
   });
+
+  withRedis('an index lasts as long as the last session in it, also where a shorter one comes later', async (rig) => {
+    const { start, server, clock } = rig;
+    const keeper = await start();
+    await signIn(keeper);
+    await signIn(keeper, makeSession({ createdAt: clock.at - 160 * HOUR }));
+    const indexes = (await server.cli('keys', `${NAME}-index-*`)).split('\n');
+    for (const key of indexes) {
+      const ttlMs = Number(await server.cli('pttl', key));
+      assert.ok(ttlMs > 168 * HOUR, `${key}: ${ttlMs}`);
+    }
+    clock.advance(10 * HOUR);
+    assert.equal((await keeper.desk.list()).length, 1);
+    // The next one takes away what is over.
+    await signIn(keeper, makeSession({ createdAt: clock.at }));
+    assert.equal(await server.cli('zcard', indexes[0] ?? ''), '2');
+  });
+
+  withRedis(
+    'a Postern that dies between the places and the session leaves nothing that is or could be one',
+    async (rig) => {
+      const { start, server } = rig;
+      const keeper = await start();
+      const browser = await signIn(keeper);
+      // As after such an end.
+      await server.cli('del', keyOf(browser));
+      assert.deepEqual(await keeper.desk.list(), []);
+      assert.equal(await keeper.desk.revokeByPerson('oidc', 'subject-1'), 0);
+      // The other way round there is no session without its places: where they cannot be written, it is not.
+      await server.cli('config', 'set', 'maxmemory', '1');
+      await assert.rejects(keeper.open(makeSession(), PLACE, browser.headers), { code: 'STORE_UNAVAILABLE' });
+      await server.cli('config', 'set', 'maxmemory', '0');
+      assert.doesNotMatch(await server.cli('keys', `${NAME}-*`), new RegExp(`${NAME}-[0-9a-f]{64}`));
+    },
+  );
 
   withRedis(
     'a value that was moved to another key, cut or exchanged is no session',
@@ -320,23 +361,32 @@ suite('ways to Redis', () => {
 
   test('by a user with no more rights than are needed, and with none to publish', { skip }, async () => {
     const server = await startRedis();
-    const rights = [`~${NAME}-*`, '+get', '+set', '+del', '+eval', '+pexpire', '+info'];
+    const few = [`~${NAME}-*`, '+get', '+set', '+del', '+eval', '+pexpire', '+info'];
+    const rights = [...few, '+zadd', '+zrange', '+zrem', '+zremrangebyscore', '+zrevrangebyscore'];
     await server.cli('acl', 'setuser', 'app', 'on', '>pw', `&${NAME}.changes`, '+publish', '+subscribe', ...rights);
     await server.cli('acl', 'setuser', 'mute', 'on', '>pw', 'resetchannels', ...rights);
+    await server.cli('acl', 'setuser', 'few', 'on', '>pw', 'resetchannels', ...few);
     try {
-      for (const username of ['app', 'mute']) {
+      for (const username of ['app', 'mute', 'few']) {
         const url = `redis://127.0.0.1:${server.port}`;
         const replicas = createReplicas({ url, username, password: 'pw' });
         const [one, other] = [await replicas.start(), await replicas.start()];
         const browser = await signIn(one);
         assert.equal(await kindOf(other, browser.headers), 'found');
+        if (username === 'few') {
+          const remedy = { code: 'STORE_UNAVAILABLE', message: /forbids to index/ };
+          await assert.rejects(one.desk.list(), remedy);
+          await assert.rejects(other.desk.revokeByProviderSession('oidc', 'sid-1'), remedy);
+        } else assert.equal((await other.desk.list()).length, 1);
         const { handle } = await foundOf(one, browser.headers);
         await one.once(handle, async () => {
           await one.replace(handle, makeSession({ createdAt: replicas.clock.at }), PLACE, browser.headers);
         });
         await one.end(browser.headers, PLACE);
         await until(async () => (await kindOf(other, browser.headers)) === GONE, username, 500);
-        assert.deepEqual(replicas.log, []);
+        const said = replicas.log.filter((line) => !line.startsWith('Redis forbids to index sessions'));
+        assert.deepEqual(said, []);
+        assert.equal(replicas.log.length > 0, username === 'few');
         await replicas.close();
       }
     } finally {

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { assert as check, integer, property, uint8Array } from 'fast-check';
 import { FakeClock, foundOf, headersOf, HOUR, kindOf, makeSession, makeSettings, NAME, PLACE } from '../_keeper-rig.ts';
+import { Revocations } from '../revocations.ts';
 import { createStatelessKeeper } from '../stateless-keeper.ts';
 import { readLz4Frame } from './lz4-frame.ts';
 import { readMessagePack } from './message-pack.ts';
 import { readOriginalCookie } from './original-cookie.ts';
 import { withOriginalSessions } from './original-sessions.ts';
 import type { AuthSession } from '../../auth-session.ts';
-import type { SessionKeeper } from '../../ports.ts';
+import type { DeskKeeper } from '../session-desk.ts';
 import type { OriginalTraits } from './original-cookie.ts';
 
 const RUNS = Number(process.env['POSTERN_FUZZ'] ?? 2_000);
@@ -169,17 +170,19 @@ test('readMessagePack() reads the table of the format, and refuses what does not
 });
 
 interface Rig {
-  readonly keeper: SessionKeeper;
+  readonly keeper: DeskKeeper;
   readonly clock: FakeClock;
   readonly secret: { bytes: Buffer; readonly read: () => Buffer };
 }
 
-function open(): Rig {
+async function open(): Promise<Rig> {
   const clock = new FakeClock();
   clock.at = VECTOR.now;
   const secret = { bytes: SECRET, read: (): Buffer => secret.bytes };
   const settings = makeSettings({ secret, issuer: ISSUER });
-  const keeper = withOriginalSessions(createStatelessKeeper(settings, { clock, isMinimal: false }), settings, clock);
+  const revocations = await Revocations.open(null, { clock, settings });
+  const own = createStatelessKeeper(settings, { clock, isMinimal: false, revocations });
+  const keeper = withOriginalSessions(own, { settings, clock, revocations });
   return { keeper, clock, secret };
 }
 
@@ -187,7 +190,7 @@ const GONE = 'absent, had a cookie';
 const WHOLE = headersOf(`${NAME}=${VECTOR.value}`);
 
 test('a session of the original is found, whole or in parts, and at once when it is known', async () => {
-  const { keeper, clock } = open();
+  const { keeper, clock } = await open();
   assert.equal((await foundOf(keeper, WHOLE)).session.email, 'alice@example.com');
   assert.ok(!(keeper.find(WHOLE) instanceof Promise));
   const [a, b] = [VECTOR.value.slice(0, 900), VECTOR.value.slice(900)];
@@ -204,7 +207,7 @@ test('a session of the original is found, whole or in parts, and at once when it
 });
 
 test('a session of the original that was ended stays ended', async () => {
-  const { keeper } = open();
+  const { keeper } = await open();
   const { handle } = await foundOf(keeper, WHOLE);
   const lines = await keeper.end(WHOLE, PLACE);
   assert.match(lines.join(), new RegExp(`^${NAME}=; .*Max-Age=0`));
@@ -213,7 +216,7 @@ test('a session of the original that was ended stays ended', async () => {
 });
 
 test('a session of the original becomes one of ours when it is renewed; its cookie counts a minute longer', async () => {
-  const { keeper, clock } = open();
+  const { keeper, clock } = await open();
   const { handle } = await foundOf(keeper, WHOLE);
   const fresh = makeSession({ createdAt: clock.at });
   const [line = ''] = await keeper.replace(handle, fresh, PLACE, WHOLE);
@@ -226,12 +229,30 @@ test('a session of the original becomes one of ours when it is renewed; its cook
 });
 
 test('a sign-in ends the session of the original that the browser came with, another secret all of them', async () => {
-  const { keeper, clock } = open();
+  const { keeper, clock } = await open();
   await keeper.open(makeSession({ createdAt: clock.at }), PLACE, WHOLE);
   assert.equal(await kindOf(keeper, WHOLE), GONE);
-  const other = open();
+  const other = await open();
   assert.equal(await kindOf(other.keeper, WHOLE), 'found');
   other.secret.bytes = Buffer.from('another-secret-of-32-bytes-long!');
   other.clock.advance(1_000);
   assert.equal(await kindOf(other.keeper, WHOLE), GONE);
+});
+
+test('a session of the original is listed once it was seen, and revoked by id, person and sid', async () => {
+  const SUBJECT = (await foundOf((await open()).keeper, WHOLE)).session.user;
+  const [unseen, byId, byPerson] = [await open(), await open(), await open()];
+  assert.deepEqual(await unseen.keeper.desk.list(), []);
+  await foundOf(byId.keeper, WHOLE);
+  const [line] = await byId.keeper.desk.list();
+  assert.deepEqual([line?.person.provider, line?.person.name], ['oidc', 'alice@example.com']);
+  assert.equal(await byId.keeper.desk.revoke(line?.key ?? ''), 1);
+  assert.equal(await kindOf(byId.keeper, WHOLE), GONE);
+  assert.deepEqual(await byId.keeper.desk.list(), []);
+  await foundOf(byPerson.keeper, WHOLE);
+  assert.equal(await byPerson.keeper.desk.revokeByPerson('oidc', SUBJECT), 1);
+  assert.equal(await kindOf(byPerson.keeper, WHOLE), GONE);
+  // Also by somebody who has not seen it.
+  assert.equal(await unseen.keeper.desk.revokeByPerson('oidc', SUBJECT), 0);
+  assert.equal(await kindOf(unseen.keeper, WHOLE), GONE);
 });
