@@ -1,4 +1,5 @@
 /** The end of a request: its line in the log, its share of the metrics, no trace left of it here. */
+import { performance } from 'node:perf_hooks';
 import { whoOf } from '../observe/access-log.ts';
 import { reasonOf } from './decision-reason.ts';
 import type { ErrorCode } from '../core/errors.ts';

@@ -4,6 +4,7 @@
  * connection was closed without a byte, the method is idempotent (RFC 9110 section 9.2.2) and no
  * byte of its body is used up. Once an answer began, a failure breaks the exchange visibly.
  */
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { Backends, BackendMember, Carrier, Group } from './backends.ts';
 import { areAllDown, chooseMember } from './balance.ts';

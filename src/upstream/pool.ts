@@ -4,6 +4,7 @@
  * A request that must not be sent twice gets a fresh or a just used connection: an idle one could be
  * closed by the app in the moment it is sent.
  */
+import { performance } from 'node:perf_hooks';
 import { ConnectAttempt, unreachableError } from './connect.ts';
 import type { Resolver } from './resolve.ts';
 import { isUsable } from './target.ts';

@@ -2,6 +2,8 @@
  * Field lines that are just what printing their fields would give; none of them is of the connection. An app
  * that answers the same again and again has its head built once and kept as bytes, as RequestLines does.
  */
+import { Buffer } from 'node:buffer';
+
 export class FieldText {
   /** Each with its CRLF. */
   readonly text: string;

@@ -15,6 +15,7 @@ import type { RequestLines } from './request-lines.ts';
 import { MAX_RESPONSE_HEAD_BYTES, ResponseMemory } from './response-head.ts';
 import type { AppResponseHead } from './response-head.ts';
 import { PosternError } from '../core/errors.ts';
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
@@ -237,15 +238,21 @@ export class Http1Client implements AppConnection, ChunkedOutput {
 
   /** Answers where the head ends, or -1: no more to do with this buffer. State IDLE afterwards: no body comes. */
   #readHead(buffer: Buffer, at: number, length: number): number {
+    const call = this.#call as AppCall;
+    const isHead = call.method === 'HEAD';
+    const known = this.#memory.recall(buffer, at, length, isHead);
+    if (known !== null) {
+      this.#beginAnswer(known, call);
+      return at + this.#memory.length;
+    }
     const end = buffer.indexOf(HEAD_END, at);
     if (end === -1 || end + 4 > length) {
       this.#keepPartial(buffer, at, length);
       return -1;
     }
     if (end - at > MAX_RESPONSE_HEAD_BYTES) throw badResponse('its header is too large');
-    const call = this.#call as AppCall;
-    const head = this.#memory.read(readLatin1(buffer, at, end + 2), call.method === 'HEAD');
     const next = end + 4;
+    const head = this.#memory.read(buffer, at, next, isHead);
     if (head.status >= 200) {
       this.#beginAnswer(head, call);
       return next;

@@ -2,6 +2,8 @@
  * One HTTP/1.1 request and its answer as an Exchange. Whoever answers late, after the client has
  * gone, finds calls that do nothing.
  */
+import { Buffer } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from './exchange.ts';

@@ -3,6 +3,7 @@
  * end of the connection toward HTTP/1.0. What comes in one read event leaves in one write: head and
  * first bytes are one buffer while small, and a vectored write above.
  */
+import { Buffer } from 'node:buffer';
 import type { PosternError } from '../core/errors.ts';
 import { CRLF, chunkLine, lastChunk } from './chunked-encoder.ts';
 import type { BodySink, ResponseHead } from './exchange.ts';

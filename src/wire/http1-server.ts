@@ -4,6 +4,7 @@
  * pipelined requests are answered in order. Broken syntax gets a 4xx that names the rule, and close;
  * nothing of it is handed on. Never forwards framing: heads and bodies are always printed anew.
  */
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { PosternError } from '../core/errors.ts';
 import type { ConnectionFacts, HandleExchange } from './exchange.ts';
@@ -349,24 +350,26 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   #defect(error: unknown): void {
     this.destroy();
-    const { onDefect } = this.#settings;
-    if (onDefect === undefined) throw error;
-    onDefect(error);
+    if (this.#settings.onDefect === undefined) throw error;
+    this.#settings.onDefect(error);
   }
 
   /** The ordinary case: a head in one piece. Answers where it ends, or -1. */
   #readWholeHead(chunk: Buffer): number {
+    const memory = (this.#memory ??= new FieldMemory());
+    const again = memory.recallHead(chunk);
+    if (again !== null) return this.#begin(again, chunk.length);
     const from = chunk[0] === CR ? skipEmptyLines(chunk) : 0;
     const to = Math.min(chunk.length, from + this.#settings.headerBytes);
     const text = readLatin1(chunk, from, to);
     const end = text.indexOf(CRLF_CRLF);
     if (end !== -1) {
-      this.#memory ??= new FieldMemory();
-      this.#begin(parseRequestHead(text, 0, end + 2, this.#settings, this.#memory));
-      return from + end + CRLF_CRLF.length;
+      const head = parseRequestHead(text, 0, end + 2, this.#settings, memory);
+      const next = from + end + CRLF_CRLF.length;
+      if (next === chunk.length) memory.keepHead(chunk, head);
+      return this.#begin(head, next);
     }
-    const partial = new HeadBuffer(this.#settings);
-    this.#partial = partial;
+    const partial = (this.#partial = new HeadBuffer(this.#settings));
     this.#readDeadline = this.ticker.now + this.#settings.headTimeoutMs;
     return this.#readPartialHead(partial, chunk);
   }
@@ -376,16 +379,17 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     if (end === -1) return -1;
     const text = partial.text();
     this.#partial = null;
-    this.#begin(parseRequestHead(text, 0, text.length, this.#settings));
-    return end;
+    return this.#begin(parseRequestHead(text, 0, text.length, this.#settings), end);
   }
 
-  #begin(request: Http1RequestHead): void {
+  /** Answers `end`, where the head does. */
+  #begin(request: Http1RequestHead, end: number): number {
     this.#readDeadline = NEVER;
     this.#state = EXCHANGE;
     this.writeIdleMs = this.#settings.writeIdleMs;
     if (!request.keepAlive) this.keepAlive = false;
     this.#exchange = new Http1Exchange(this, request, this.#settings);
+    return end;
   }
 
   /** After an answer: the next request, where it is here or may come. */

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { printFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
-import { CHUNKED, type Http1RequestHead, parseRequestHead } from './request-head.ts';
+import { CHUNKED, FieldMemory, type Http1RequestHead, parseRequestHead } from './request-head.ts';
 
 const LIMITS = { headerCount: 50, targetBytes: 200 };
 
@@ -39,6 +39,40 @@ test('parseRequestHead() reads a request', () => {
   assert.ok(found.keepAlive);
   assert.deepEqual(found.headers.names, ['Host', 'Content-Length', 'X-A']);
 });
+
+test('FieldMemory answers what parsing anew gives, whatever came before on the connection', () => {
+  const heads = fc.constantFrom(
+    head(['X-A: 1'], 'GET /a?b=c HTTP/1.1'),
+    head(['X-A: 2'], 'GET /a?b=c HTTP/1.1'),
+    head(['X-A: 1'], 'GET /b?b=c HTTP/1.1'),
+    head(['X-A: 1'], 'PUT /a?b=c HTTP/1.0'),
+    head(['Connection: close'], 'GET / HTTP/1.1'),
+    head([`X-Long: ${'x'.repeat(5_000)}`], 'GET / HTTP/1.1'),
+  );
+  fc.assert(
+    fc.property(fc.array(heads, { maxLength: 30 }), (all) => {
+      const memory = new FieldMemory();
+      for (const text of all) {
+        const bytes = Buffer.from(`${text}\r\n`, 'latin1');
+        const found = memory.recallHead(bytes) ?? parseRequestHead(text, 0, text.length, LIMITS, memory);
+        memory.keepHead(bytes, found);
+        assert.deepEqual(factsOf(found), factsOf(parse(text)));
+      }
+      const last = all.at(-1);
+      if (last === undefined) return;
+      const known = memory.recallHead(Buffer.from(`${last}\r\n`, 'latin1'));
+      assert.equal(known !== null, last.length < 4_096, 'a long one is not kept');
+      if (known !== null) assert.ok(known.headers.isRemembered);
+    }),
+  );
+});
+
+function factsOf(found: Http1RequestHead): unknown {
+  return [
+    JSON.stringify(found, (key: string, value: unknown) => (key === 'isRemembered' ? null : value)),
+    printFields(found.headers),
+  ];
+}
 
 test('parseRequestHead() refuses odd request lines', () => {
   const lines: [string, string][] = [

@@ -20,6 +20,8 @@ export interface HeadLimits {
 export const CHUNKED = -1;
 
 const MAX_METHOD = 32;
+/** Longer heads are read anew: what a connection remembers should stay small. */
+const MAX_REMEMBERED = 4_096;
 const CR = 13;
 const SP = 32;
 
@@ -70,6 +72,25 @@ export class FieldMemory {
   #text = '';
   #version = '';
   #fields: FramingFields | null = null;
+  /** A head that came in a piece of its own, and what was read from it. */
+  #bytes: Buffer | null = null;
+  #head: Http1RequestHead | null = null;
+
+  /** The head that these bytes are, where they are those of the one before, target and all: whoever polls sends such. */
+  recallHead(bytes: Buffer): Http1RequestHead | null {
+    const before = this.#bytes;
+    const head = this.#head;
+    if (before === null || head === null || before.length !== bytes.length || !before.equals(bytes)) return null;
+    head.headers.isRemembered = true;
+    return head;
+  }
+
+  /** `bytes` are kept: nobody may write into them. */
+  keepHead(bytes: Buffer, head: Http1RequestHead): void {
+    const isKept = bytes.length <= MAX_REMEMBERED;
+    this.#bytes = isKept ? bytes : null;
+    this.#head = isKept ? head : null;
+  }
 
   recall(text: string, version: string): FramingFields | null {
     const fields = this.#fields;
@@ -104,7 +125,7 @@ export function parseRequestHead(
   if (lineEnd < from || lineEnd + 2 > to) throw new HttpSyntaxError('request-line');
   if (text.charCodeAt(lineEnd) !== CR) throw new HttpSyntaxError('bare-lf');
   const methodEnd = endOfMethod(text, from, lineEnd);
-  const method = text.slice(from, methodEnd);
+  const method = methodAt(text, from, methodEnd);
   const targetEnd = text.lastIndexOf(' ', lineEnd - 1);
   if (targetEnd <= methodEnd) throw new HttpSyntaxError('request-line');
   if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
@@ -137,6 +158,14 @@ function endOfMethod(text: string, from: number, lineEnd: number): number {
   if (at === from || at - from > MAX_METHOD || at >= lineEnd) throw new HttpSyntaxError('method');
   if (code !== SP) throw new HttpSyntaxError('method');
   return at;
+}
+
+const COMMON_METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'OPTIONS', 'DELETE', 'PATCH'];
+
+/** The same string for a common method each time: whoever looks it up need not hash it. */
+function methodAt(text: string, from: number, to: number): string {
+  for (const method of COMMON_METHODS) if (method.length === to - from && text.startsWith(method, from)) return method;
+  return text.slice(from, to);
 }
 
 /**

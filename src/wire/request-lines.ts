@@ -2,6 +2,8 @@
  * Field lines of a request on its way to an app. What a connection sends again and again is built once and
  * kept as bytes: copying them costs less than joining and encoding text for each request.
  */
+import { Buffer } from 'node:buffer';
+
 export class RequestLines {
   /** Each with its CRLF. */
   readonly text: string;

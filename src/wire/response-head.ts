@@ -11,6 +11,8 @@ import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
 import { PosternError } from '../core/errors.ts';
 import type { ResponseHead } from './exchange.ts';
 import { FieldText } from './field-text.ts';
+import { readLatin1 } from './latin1.ts';
+import { KnownBytes } from './same-bytes.ts';
 
 export const MAX_RESPONSE_HEAD_BYTES = 65_536;
 export const MAX_RESPONSE_FIELDS = 500;
@@ -73,20 +75,33 @@ const MAX_REMEMBERED = 2_048;
 
 /** The head of the answer before, on one connection. What is equal to the last byte needs no second reading. */
 export class ResponseMemory {
-  #text = '';
+  /** With the empty line that ends it. */
+  readonly #bytes = new KnownBytes();
   #isHead = false;
   #head: AppResponseHead | null = null;
   #lines: FieldText | null = null;
 
-  /** As parseResponseHead. */
-  read(text: string, isHead: boolean): AppResponseHead {
-    const known = this.#head;
-    if (known !== null && this.#isHead === isHead && this.#text === text) return known.again(this.#lines as FieldText);
-    const head = parseResponseHead(text, isHead);
-    const isKept = head.lines !== null && head.status >= 200 && text.length <= MAX_REMEMBERED;
+  /** Bytes of the head that is remembered. */
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  /** The head at bytes[at..to), where it is the one that is remembered. */
+  // oxlint-disable-next-line max-params -- the hot path takes no options object
+  recall(bytes: Buffer, at: number, to: number, isHead: boolean): AppResponseHead | null {
+    const head = this.#head;
+    if (head === null || this.#isHead !== isHead || !this.#bytes.areAt(bytes, at, to)) return null;
+    return head.again(this.#lines as FieldText);
+  }
+
+  /** Reads bytes[at..end) as parseResponseHead does: a head with the empty line that ends it. */
+  // oxlint-disable-next-line max-params -- the hot path takes no options object
+  read(bytes: Buffer, at: number, end: number, isHead: boolean): AppResponseHead {
+    const head = parseResponseHead(readLatin1(bytes, at, end - 2), isHead);
+    const isKept = head.lines !== null && head.status >= 200 && end - at <= MAX_REMEMBERED;
     this.#head = isKept ? head : null;
     this.#lines = isKept ? head.lines : null;
-    this.#text = isKept ? text : '';
+    if (isKept) this.#bytes.learn(bytes.subarray(at, end));
     this.#isHead = isHead;
     return head;
   }
