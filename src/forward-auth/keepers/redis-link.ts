@@ -5,11 +5,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
+import { makeStringsFast } from '../../core/fast-strings.ts';
 import { createRedisTrouble } from './redis-trouble.ts';
 import type { Logger } from '../../core/log.ts';
 import type { RedisPlan } from './redis-options.ts';
 import type { Socket } from 'node:net';
 import type { RedisTrouble } from './redis-trouble.ts';
+
+// ioredis has a class that extends String.
+makeStringsFast();
 
 const COMMAND_MS = 1_000;
 const BEAT_MS = 1_000;
