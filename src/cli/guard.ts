@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PosternError } from '../core/errors.ts';
+import { printDocument } from '../forward-auth/options/document/print-document.ts';
 import { printFindings } from '../forward-auth/options/finding.ts';
 import { printGuardHelp } from '../forward-auth/options/guard/guard-help.ts';
 import { loadGuard, readGuardChoices } from '../forward-auth/options/guard/load-guard.ts';
@@ -19,10 +20,10 @@ export async function guard(args: readonly string[], version: string): Promise<v
     return;
   }
   const dataDir = dataFolder(choices.data);
-  const isKept = dataDir !== null && !choices.check;
+  const isKept = dataDir !== null && !choices.check && !choices.printConfig;
   const cookieSecret = isKept ? keptSecret(dataDir) : newSecret();
   const load = (): LoadedGuard => loadGuard({ args, env: process.env, now: () => performance.now(), cookieSecret });
-  const { settings, findings } = load();
+  const { settings, findings, given } = load();
   if (findings.length > 0) printError(printFindings(findings, process.stderr.isTTY).trimEnd());
   if (settings === null) {
     process.exitCode = 1;
@@ -30,6 +31,10 @@ export async function guard(args: readonly string[], version: string): Promise<v
   }
   if (choices.check) {
     print('configuration is valid');
+    return;
+  }
+  if (choices.printConfig) {
+    print(printDocument(settings, given, 'postern guard').trimEnd());
     return;
   }
   await serve({ settings, load, dataDir, version });

@@ -2,11 +2,9 @@
  * Makes settings of everything that was said: flags before variables before the file, as the original
  * does. All faults are found in one go; settings come only where there is none.
  */
-import { readFileSync } from 'node:fs';
-import { mergeEnvironment, parseEnvFile } from '../../config/env-file.ts';
-import { unreadable } from './build-secret.ts';
 import { build } from './build-settings.ts';
 import { STRUCTURED_KEYS } from './alpha-fields.ts';
+import { readEnvironment, readTextFile } from './environment.ts';
 import { createFindings, quote } from './finding.ts';
 import { mergeGiven } from './given.ts';
 import { legacyStructured } from './legacy.ts';
@@ -20,11 +18,9 @@ import { createTold } from './told.ts';
 import type { BuildContext } from './context.ts';
 import type { Finding, Findings } from './finding.ts';
 import type { GivenOptions } from './given.ts';
-import type { Environment } from './read-env.ts';
 import type { Alpha } from './read-alpha.ts';
 import type { OwnFlags } from './read-flags.ts';
 import type { Settings } from '../settings.ts';
-import type { TextFile } from './read-toml.ts';
 
 export interface SettingsSource {
   readonly args: readonly string[];
@@ -47,7 +43,7 @@ export function loadSettings({ args, env, now }: SettingsSource): Loaded {
   const { own, options: flags } = readFlags(args, findings);
   const environment = readEnvironment(env, own.envFile, findings);
   const variablesGiven = readEnv(environment, findings);
-  const toml = own.config === null ? null : readFile(own.config, '--config', findings);
+  const toml = own.config === null ? null : readTextFile(own.config, '--config', findings);
   const file: GivenOptions = toml === null ? new Map() : readToml(toml, findings);
   const { variables } = environment;
   const alpha = readStructured(own.alphaConfig, variables, findings);
@@ -69,7 +65,7 @@ export function loadSettings({ args, env, now }: SettingsSource): Loaded {
 }
 
 function readStructured(name: string | null, variables: ReadonlyMap<string, string>, findings: Findings): Alpha | null {
-  const file = name === null ? null : readFile(name, '--alpha-config', findings);
+  const file = name === null ? null : readTextFile(name, '--alpha-config', findings);
   return file === null ? null : readAlpha(file, variables, findings);
 }
 
@@ -90,31 +86,6 @@ function dropStructured(sources: readonly GivenOptions[], findings: Findings): r
     }
     return kept;
   });
-}
-
-function readFile(name: string, source: string, findings: Findings): TextFile | null {
-  try {
-    return { name, text: readFileSync(name, 'utf8') };
-  } catch (error) {
-    const message = `is ${quote(name)}, which ${unreadable(error)}`;
-    findings.add({ severity: 'error', option: source.slice(2), source, message, remedy: 'check the path' });
-    return null;
-  }
-}
-
-/** The env file wins over what the process was started with: it alone can change while running. */
-function readEnvironment(env: SettingsSource['env'], name: string | null, findings: Findings): Environment {
-  const file = name === null ? null : readFile(name, '--env-file', findings);
-  if (file === null) return { variables: mergeEnvironment(env, new Map()), envFile: null };
-  const { variables, problems } = parseEnvFile(file.text);
-  for (const { line, message, remedy } of problems) {
-    const text = `cannot be read: ${message}`;
-    findings.add({ severity: 'error', option: 'the file', source: `${file.name}:${line}`, message: text, remedy });
-  }
-  return {
-    variables: mergeEnvironment(env, variables),
-    envFile: { file: file.name, names: new Set(variables.keys()) },
-  };
 }
 
 function reportHandling(given: GivenOptions, findings: Findings): void {

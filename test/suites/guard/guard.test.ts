@@ -1,8 +1,9 @@
 /** `postern guard` as people run it: a process of flags and variables before an application, with a provider behind. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import type { SpawnSyncReturns } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,6 +29,8 @@ let appPort = 0;
 interface Guard {
   readonly url: string;
   readonly stop: () => Promise<number | null>;
+  /** SIGHUP; resolves when the log has these words since. */
+  readonly reload: (words: string) => Promise<void>;
 }
 
 before(async () => {
@@ -64,6 +67,11 @@ async function startGuard(args: readonly string[], port?: number): Promise<Guard
     stop: () => {
       child.kill('SIGTERM');
       return ended;
+    },
+    async reload(words) {
+      const from = output.length;
+      child.kill('SIGHUP');
+      await until(() => output.slice(from).includes(words), words);
     },
   };
 }
@@ -222,4 +230,69 @@ test('guard takes a password file alone, and sessions outlast a restart in its d
   } finally {
     await second.stop();
   }
+});
+
+test('guard takes everything from --env-file, and SIGHUP reads it again', async () => {
+  const file = join(dir, 'guard.env');
+  const write = (rule: string): void =>
+    writeFileSync(
+      file,
+      `POSTERN_ISSUER="${provider.issuer}"\nPOSTERN_CLIENT_ID=front-door\nPOSTERN_CLIENT_SECRET='secret-of-the-front-door'\nPOSTERN_ALLOW=${rule}\n`,
+    );
+  write('@example.com');
+  const guard = await startGuard([`--env-file=${file}`]);
+  const alice = new Person();
+  assert.equal((await alice.signIn(`${guard.url}/`, 'alice')).status, 302);
+  assert.equal((await alice.get(`${guard.url}/`)).status, 200);
+  write('@other.test');
+  await guard.reload('Settings were read again');
+  assert.equal((await alice.get(`${guard.url}/`)).status, 403);
+  write('nonsense:x');
+  await guard.reload('Settings were not read again: the old ones stay');
+  assert.equal((await alice.get(`${guard.url}/`)).status, 403);
+  write('@example.com');
+  await guard.reload('Settings were read again');
+  assert.equal((await alice.get(`${guard.url}/`)).status, 200);
+  assert.equal(await guard.stop(), 0);
+});
+
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): SpawnSyncReturns<string> {
+  return spawnSync(POSTERN, [...args], { encoding: 'utf8', env: { PATH: process.env['PATH'], HOME: dir, ...env } });
+}
+
+test('--config-test says all that is wrong and writes nothing; --print-config prints what postern check takes', () => {
+  const data = join(dir, 'untouched');
+  const passwords = join(dir, 'people');
+  writeFileSync(passwords, 'ann:$2y$05$abcdefghijklmnopqrstuuC8vGPnRdY1aQ0FvbCgXyVd1a8G2bGZa\n');
+  const oidc = ['--issuer=https://id.example.com/realms/main', '--client-id=app', '--client-secret=hush-hush'];
+  const away = ['--to=3000', '--url=https://app.example.com', `--data=${data}`];
+  const bad = run(['guard', ...away, ...oidc, '--config-test', '--allow=role:x', '--scopes=a']);
+  assert.equal(bad.status, 1);
+  assert.match(bad.stderr, /"role:x"/);
+  assert.match(bad.stderr, /did you mean --scope\?/);
+  const good = run(['guard', ...away, ...oidc, '--config-test', '--allow=group:/developers']);
+  assert.deepEqual([good.status, good.stdout], [0, 'configuration is valid\n']);
+  for (const args of [
+    [
+      ...away,
+      ...oidc,
+      '--allow=group:/developers',
+      '--allow=ip:10.0.0.0/8',
+      '--public=/health',
+      '--trust-proxy=private',
+    ],
+    [...away, ...oidc, '--provider=keycloak-oidc', '--allow=role:admin', '--public=/assets/*'],
+    [...away, ...oidc, '--allow=@example.com', '--allow=email:bob@other.test'],
+    [...away, '--github', '--client-id=a', '--client-secret=hush-hush', '--allow=org:acme', '--allow=user:bob'],
+    [...away, `--passwords=${passwords}`, '--allow=signed-in'],
+    ['--to=3000', '--listen=127.0.0.1:4180', `--passwords=${passwords}`, '--allow=signed-in'],
+  ]) {
+    const printed = run(['guard', ...args, '--print-config']);
+    assert.equal(printed.status, 0, printed.stderr);
+    assert.doesNotMatch(printed.stdout, /hush-hush/);
+    writeFileSync(join(dir, 'postern.yaml'), printed.stdout);
+    const checked = run(['check', '--config', join(dir, 'postern.yaml')], { CLIENT_SECRET: 'a-secret' });
+    assert.equal(checked.status, 0, `${args.join(' ')}\n${printed.stdout}\n${checked.stdout}${checked.stderr}`);
+  }
+  assert.equal(existsSync(data), false);
 });

@@ -13,7 +13,8 @@ import type { Notes } from './text.ts';
 
 const TWELVE_HOURS_MS = 43_200_000;
 
-export function printDocument(settings: Settings, given: GivenOptions): string {
+/** `program`: whose settings they are. */
+export function printDocument(settings: Settings, given: GivenOptions, program = 'postern forward-auth'): string {
   const notes = createNotes();
   const rules = documentRules(settings, notes);
   const provider = documentProvider(settings, { rules, given, notes });
@@ -39,7 +40,7 @@ export function printDocument(settings: Settings, given: GivenOptions): string {
     ...printRoutes(routes, '      '),
   ];
   const head = [
-    comment('What "postern forward-auth" does with these settings, as a document for "postern run --config FILE":'),
+    comment(`What "${program}" does with these settings, as a document for "postern run --config FILE":`),
     comment('the gateway ends TLS, signs people in and passes requests on, with no proxy in front.'),
     ...(notes.lines.length === 0 ? [] : ['#', comment('What has no equal, or needs a look:')]),
     ...notes.lines,

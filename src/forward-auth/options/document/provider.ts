@@ -70,8 +70,9 @@ function secretOf(given: GivenOptions, notes: Notes): string | null {
   const file = given.get('client_secret_file');
   const value = given.get('client_secret');
   if (value === undefined) return file === undefined ? null : JSON.stringify(`\${file:${String(file.value)}}`);
-  const isVariable = value.source.startsWith('OAUTH2_PROXY_');
-  const name = isVariable ? 'OAUTH2_PROXY_CLIENT_SECRET' : 'CLIENT_SECRET';
+  const variable = ['OAUTH2_PROXY_CLIENT_SECRET', 'POSTERN_CLIENT_SECRET'].find((one) => value.source.startsWith(one));
+  const isVariable = variable !== undefined;
+  const name = variable ?? 'CLIENT_SECRET';
   if (!isVariable)
     notes.add('client_secret', `came from ${value.source} and is not printed: set the variable ${name} ("--env-file")`);
   return JSON.stringify(`\${${name}}`);

@@ -71,7 +71,20 @@ export const GUARD_FLAGS: readonly GuardFlag[] = [
     word: 'DIR',
     help: 'where sessions are kept [$STATE_DIRECTORY; without either in memory]',
   },
+  {
+    flag: 'env-file',
+    type: 'text',
+    word: 'FILE',
+    help: 'variables, as systemd reads them; they win over those of the process, and SIGHUP reads them again',
+  },
   { flag: 'check', type: 'bool', word: '', help: 'check the settings, print every fault, and end' },
+  { flag: 'config-test', type: 'bool', word: '', help: 'the same, as "postern forward-auth" calls it' },
+  {
+    flag: 'print-config',
+    type: 'bool',
+    word: '',
+    help: 'print the same as a document for "postern run", without secrets, and end',
+  },
   { flag: 'help', type: 'bool', word: '', help: 'print this' },
 ];
 

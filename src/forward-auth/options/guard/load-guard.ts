@@ -3,6 +3,7 @@
  * today. What it is told becomes the options that say the same, and is checked and built as those are.
  */
 import { build } from '../build-settings.ts';
+import { readEnvironment } from '../environment.ts';
 import { createFindings, quote } from '../finding.ts';
 import { parseGoBool, parseGoDuration } from '../go-values.ts';
 import { legacyStructured } from '../legacy.ts';
@@ -12,7 +13,7 @@ import { guardIdentity } from './guard-identity.ts';
 import { readPlaces } from './guard-places.ts';
 import { readRules } from './guard-rules.ts';
 import type { Finding, Findings } from '../finding.ts';
-import type { Given } from '../given.ts';
+import type { Given, GivenOptions } from '../given.ts';
 import type { OptionValue } from '../option.ts';
 import type { Settings } from '../../settings.ts';
 import type { GuardValues } from './guard-flags.ts';
@@ -29,6 +30,16 @@ export interface GuardSource {
 export interface LoadedGuard {
   readonly settings: Settings | null;
   readonly findings: readonly Finding[];
+  /** What was given for each option, and by what. */
+  readonly given: GivenOptions;
+}
+
+/** What is done with the settings. */
+export interface GuardChoices {
+  readonly help: boolean;
+  readonly check: boolean;
+  readonly printConfig: boolean;
+  readonly data: string | null;
 }
 
 const DEFAULT_LIFETIME_MS = 43_200_000;
@@ -38,20 +49,32 @@ const RECHECK_MS = 300_000;
 /** For whoever sets one option. */
 export type Give = (key: string, value: OptionValue, flag?: string) => void;
 
-/** What is asked before settings are built: help, a check, where data is. */
-export function readGuardChoices(
+/** What is asked before settings are built. */
+export function readGuardChoices(args: readonly string[], env: GuardSource['env']): GuardChoices {
+  const { values } = readValues(args, env, createFindings());
+  const isOn = (flag: string): boolean => parseGoBool(values.get(flag)?.values[0] ?? '') === true;
+  return {
+    help: isOn('help'),
+    check: isOn('check') || isOn('config-test'),
+    printConfig: isOn('print-config'),
+    data: values.get('data')?.values[0] ?? null,
+  };
+}
+
+/** The file is named by the flag, or by a variable of the process. */
+function readValues(
   args: readonly string[],
   env: GuardSource['env'],
-): { readonly help: boolean; readonly check: boolean; readonly data: string | null } {
-  const values = readGuardFlags(args, environmentOf(env), createFindings());
-  const isOn = (flag: string): boolean => parseGoBool(values.get(flag)?.values[0] ?? '') === true;
-  return { help: isOn('help'), check: isOn('check'), data: values.get('data')?.values[0] ?? null };
+  findings: Findings,
+): { readonly values: GuardValues; readonly variables: ReadonlyMap<string, string> } {
+  const own = readGuardFlags(args, readEnvironment(env, null, findings).variables, createFindings());
+  const { variables } = readEnvironment(env, own.get('env-file')?.values[0] ?? null, findings);
+  return { values: readGuardFlags(args, variables, findings), variables };
 }
 
 export function loadGuard({ args, env, now, cookieSecret }: GuardSource): LoadedGuard {
   const findings = createFindings();
-  const variables = environmentOf(env);
-  const values = readGuardFlags(args, variables, findings);
+  const { values, variables } = readValues(args, env, findings);
   const given = new Map<string, Given>();
   const give: Give = (key, value, flag) => {
     const source = flag === undefined ? 'postern guard' : (values.get(flag)?.source ?? `--${flag}`);
@@ -69,11 +92,7 @@ export function loadGuard({ args, env, now, cookieSecret }: GuardSource): Loaded
   const context = { told, structured, findings, variables, now, sessionMode: 'server', deniedStatus: 403 } as const;
   const settings = refine(build(context), { rules, places, kind });
   const isGood = !findings.list.some(({ severity }) => severity === 'error');
-  return { settings: isGood ? settings : null, findings: findings.list };
-}
-
-function environmentOf(env: GuardSource['env']): ReadonlyMap<string, string> {
-  return new Map(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+  return { settings: isGood ? settings : null, findings: findings.list, given };
 }
 
 function giveRules(rules: GuardRules, give: Give): void {
