@@ -439,6 +439,8 @@ export interface UpstreamServer {
   /** True where host, port or socket path hold a {template}. */
   readonly isTemplate: boolean;
   readonly weight: number;
+  /** A connection serves one request; left out: as many as come. No document says it. */
+  readonly servesOnce?: true;
   readonly at: Path;
 }
 

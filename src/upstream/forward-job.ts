@@ -163,7 +163,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
     const host = typeof rule === 'object' ? fieldValue(rule.fixed) : kept;
     const method = this.wantsUpgrade && this.method === 'CONNECT' ? 'GET' : this.method;
     const own = `${method} ${path}${query} HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: ${requestId}\r\n`;
-    return this.#upgrade === null ? own : own + this.#upgrade.lines;
+    if (this.#upgrade !== null) return own + this.#upgrade.lines;
+    return target.servesOnce ? `${own}Connection: close\r\n` : own;
   }
 
   onClient(connection: AppConnection): void {

@@ -134,3 +134,23 @@ test('a request that needs a fresh connection is not starved by idle ones', asyn
     ['ok', 'ok', 'ok'],
   );
 });
+
+test('a server that serves once gets a connection for each request, is told so, and is another than one that is kept', async () => {
+  const heads: string[] = [];
+  let connections = 0;
+  const app = await rawApp((socket, text) => {
+    heads.push(text);
+    socket.write(OK);
+  });
+  app.server.on('connection', () => connections++);
+  closers.push(app.close);
+  const ask = asker(() => {});
+  const once = actionTo([serverAt(app.port, { servesOnce: true })]);
+  for (let i = 0; i < 3; i++) assert.equal((await ask(once)).text, 'ok');
+  assert.equal(connections, 3);
+  assert.ok(heads.every((head) => /\r\nConnection: close\r\n/.test(head)));
+  const kept = actionTo([serverAt(app.port)]);
+  for (let i = 0; i < 3; i++) assert.equal((await ask(kept)).text, 'ok');
+  assert.equal(connections, 4);
+  assert.ok(heads.slice(3).every((head) => !/\r\nConnection:/.test(head)));
+});

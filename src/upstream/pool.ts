@@ -131,6 +131,7 @@ export class Pool implements ClientOwner {
   }
 
   onIdle(client: Http1Client, keepAliveMs: number): void {
+    if (this.target.servesOnce) return client.destroy();
     const next = this.#queue[0]?.waiter;
     if (next !== undefined) {
       // Makes room: the slot goes to a connection that was never used.

@@ -19,6 +19,8 @@ export interface Target {
   /** As a Host field names it: brackets for IPv6, no default port; "localhost" for unix. */
   readonly authority: string;
   readonly tls: UpstreamTls;
+  /** A connection serves one request. */
+  readonly servesOnce: boolean;
   readonly passive: PassiveHealth;
   /** Requests under way, over all routes. */
   inFlight: number;
@@ -46,6 +48,7 @@ export function createTarget(server: UpstreamServer, tls: UpstreamTls): Target {
     isAddress,
     authority,
     tls,
+    servesOnce: server.servesOnce === true,
     passive,
     inFlight: 0,
     secureContext: null,
@@ -64,7 +67,8 @@ const tlsKeys = new WeakMap<UpstreamTls, string>();
 
 /** Equal keys share connections, so everything that changes whom we talk to is in it. */
 export function targetKey(server: UpstreamServer, tls: UpstreamTls): string {
-  const place = server.scheme === 'unix' ? `unix:${server.host}` : `${server.scheme}://${server.host}:${server.port}`;
+  const at = server.scheme === 'unix' ? `unix:${server.host}` : `${server.scheme}://${server.host}:${server.port}`;
+  const place = server.servesOnce === true ? `${at} once` : at;
   if (server.scheme !== 'https') return place;
   let key = tlsKeys.get(tls);
   if (key === undefined) {

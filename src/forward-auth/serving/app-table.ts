@@ -85,14 +85,14 @@ export function pathInFolder({ path: own, rewrite }: UpstreamSettings, path: str
 }
 
 function actionOf(
-  { passHostHeader, skipTlsVerify }: UpstreamSettings,
+  { passHostHeader, skipTlsVerify, keepAlive }: UpstreamSettings,
   target: Extract<UpstreamSettings['target'], { kind: 'http' | 'unix' }>,
 ): ProxyAction {
   const server =
     target.kind === 'unix' ? ({ scheme: 'unix', host: target.socket, port: 0 } as const) : parseTarget(target.url);
   return {
     kind: 'proxy',
-    servers: [{ ...server, isTemplate: false, weight: 1, at: [] }],
+    servers: [{ ...server, isTemplate: false, weight: 1, at: [], ...(!keepAlive && { servesOnce: true }) }],
     balance: 'first',
     hostHeader: passHostHeader ? 'keep' : 'upstream',
     tls: {
