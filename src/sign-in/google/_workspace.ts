@@ -42,6 +42,10 @@ export class Workspace {
   answer = (request: ApiRequest): ApiAnswer | null => {
     const { path } = request;
     if (path === '/grant') return this.#grant(new URLSearchParams(request.body));
+    if (path === '/sts') return exchange(new URLSearchParams(request.body));
+    if (path === '/workload-token') return { status: 200, body: { id: { x: 1 }, token: request.headers['x-who'] } };
+    if (path === `/sa/serviceAccounts/${ACCOUNT}:generateAccessToken`)
+      return { status: 200, body: { accessToken: request.token === 'ya29.federated' ? 'ya29.own' : 'none' } };
     if (!path.startsWith('/admin/directory/v1/')) return machine(request);
     this.asked.push(path);
     if (this.isDown) return { status: 503, body: {} };
@@ -94,13 +98,24 @@ export class Workspace {
   }
 }
 
+export const POOL = '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/k8s';
+
+/** Google's Security Token Service, for the token `workload` of the pool (RFC 8693). */
+function exchange(form: URLSearchParams): ApiAnswer {
+  const said = [form.get('grant_type'), form.get('audience'), form.get('subject_token'), form.get('scope')];
+  const wanted = ['urn:ietf:params:oauth:grant-type:token-exchange', POOL, 'workload', `${SCOPE}cloud-platform`];
+  if (JSON.stringify(said) !== JSON.stringify(wanted)) return { status: 400, body: { error: 'invalid_grant' } };
+  const issued_token_type = 'urn:ietf:params:oauth:token-type:access_token';
+  return { status: 200, body: { access_token: 'ya29.federated', issued_token_type, token_type: 'Bearer' } };
+}
+
 /** The metadata server of a machine, and the service that signs for accounts. */
 function machine({ path, headers, token, body }: ApiRequest): ApiAnswer | null {
   const isMetadata = headers['metadata-flavor'] === 'Google';
   if (path.endsWith('/service-accounts/default/token') && isMetadata)
     return { status: 200, body: { access_token: 'ya29.machine' } };
   const isSigning = path === `/v1/projects/-/serviceAccounts/${encodeURIComponent(ACCOUNT)}:signJwt`;
-  if (!isSigning || !['ya29.machine', 'ya29.own'].includes(token)) return null;
+  if (!isSigning || !['ya29.machine', 'ya29.own', 'ya29.federated'].includes(token)) return null;
   const { payload } = JSON.parse(body) as { payload: string };
   const input = `${encode('{"alg":"RS256"}')}.${encode(payload)}`;
   const signature = signBytes('sha256', Buffer.from(input), privateKey).toString('base64url');

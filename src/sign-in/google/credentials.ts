@@ -11,6 +11,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { ProviderHttp } from '../provider-http.ts';
 import { isMap, type Claims } from '../oauth/json.ts';
 import { Outage, Refusal } from '../oauth/failures.ts';
+import { byExternalAccount, externalPrincipal } from './external-account.ts';
 import { askApiFor } from '../oauth/api.ts';
 import { createTokenEndpoint, type ClientAuth, type TokenSet } from '../oauth/token-endpoint.ts';
 
@@ -132,8 +133,9 @@ async function ownToken(deps: CredentialsDeps, file: Claims | null): Promise<str
   if (file['type'] === 'service_account')
     return (await byServiceAccount(deps, file, { scope: CLOUD, subject: null })).accessToken;
   if (file['type'] === 'authorized_user') return (await byRefreshToken(deps, file)).accessToken;
+  if (file['type'] === 'external_account') return byExternalAccount(deps, file, CLOUD);
   throw new Refusal(
-    'the default credentials are neither of a service account nor of a user; use the key file of a service account',
+    'the default credentials are neither of a service account, of a user, nor a workload identity; use the key file of a service account',
   );
 }
 
@@ -158,6 +160,8 @@ function byRefreshToken({ http, clock, addresses }: CredentialsDeps, file: Claim
 async function principalOf(deps: CredentialsDeps, file: Claims | null): Promise<string> {
   if (file === null) return askMetadata(deps, 'email');
   if (typeof file['client_email'] === 'string') return file['client_email'];
+  const impersonated = externalPrincipal(file);
+  if (impersonated !== null) return impersonated;
   throw new Refusal(
     'the default credentials name no service account; name the one that signs for them ("google-target-principal", or "principal" of "directory")',
   );

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ProviderSettings } from '../../settings.ts';
 import { depart, enter, providerSettings, signIn, withProvider, type ProviderRig } from '../_rig.ts';
-import { ACCOUNT, ADMIN, keyFile, SCOPE, Workspace } from '../../../sign-in/google/_workspace.ts';
+import { ACCOUNT, ADMIN, keyFile, POOL, SCOPE, Workspace } from '../../../sign-in/google/_workspace.ts';
 import { googleKind } from './kind.ts';
 
 type GoogleRig = ProviderRig & { readonly workspace: Workspace };
@@ -17,8 +17,10 @@ interface Given {
   readonly allowedGroups?: readonly string[];
   readonly scope?: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** The text of default credentials; null: there are none. */
+  /** The text of default credentials, with ISSUER for the twin's address; null: there are none. */
   readonly defaults?: string | null;
+  /** What stands beside them in a file called "token". */
+  readonly token?: string;
 }
 
 async function withGoogle(work: (rig: GoogleRig) => Promise<void>, given: Given = {}): Promise<void> {
@@ -27,7 +29,7 @@ async function withGoogle(work: (rig: GoogleRig) => Promise<void>, given: Given 
   const defaults = join(dir, 'defaults.json');
   const workspace = new Workspace();
   const { hasKey = true, allowedGroups = [], scope = null } = given;
-  if (typeof given.defaults === 'string') writeFileSync(defaults, given.defaults);
+  if (given.token !== undefined) writeFileSync(join(dir, 'token'), given.token);
   try {
     await withProvider((rig) => work({ ...rig, workspace }), {
       allowedGroups,
@@ -40,6 +42,8 @@ async function withGoogle(work: (rig: GoogleRig) => Promise<void>, given: Given 
       kind: ({ issuer }) => googleKind({ directory: issuer, iam: issuer, metadata: issuer, token: `${issuer}/grant` }),
       settings(twin) {
         writeFileSync(key, keyFile(`${twin.issuer}/grant`));
+        if (typeof given.defaults === 'string')
+          writeFileSync(defaults, given.defaults.replaceAll('ISSUER', twin.issuer).replaceAll('FOLDER', dir));
         const account = hasKey ? { serviceAccountFile: key, adminEmail: ADMIN } : {};
         return {
           kind: 'google',
@@ -218,9 +222,70 @@ test('google-use-application-default-credentials has an account sign for the mac
     );
 });
 
+const WORKLOAD = {
+  type: 'external_account',
+  audience: POOL,
+  subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+  token_url: 'ISSUER/sts',
+  credential_source: { file: 'FOLDER/token' },
+};
+
+test('google takes a workload identity: its token by file or address, and an account that it stands for', async () => {
+  const byUrl = {
+    url: 'ISSUER/workload-token',
+    headers: { 'X-Who': 'workload' },
+    format: { type: 'json', subject_token_field_name: 'token' },
+  };
+  const stands = { service_account_impersonation_url: `ISSUER/sa/serviceAccounts/${ACCOUNT}:generateAccessToken` };
+  const tries: readonly [file: object, token: string, principal: string | null][] = [
+    [WORKLOAD, 'workload\n', ACCOUNT],
+    [{ ...WORKLOAD, credential_source: byUrl }, '', ACCOUNT],
+    [{ ...WORKLOAD, ...stands }, 'workload', null],
+  ];
+  for (const [file, token, targetPrincipal] of tries)
+    await withGoogle(
+      async ({ twin, provider, workspace }) => {
+        assert.deepEqual((await enter(provider, twin)).groups, ['dev@corp.com']);
+        assert.equal(workspace.grants.at(-1)?.sub, ADMIN);
+      },
+      {
+        hasKey: false,
+        defaults: JSON.stringify(file),
+        token,
+        google: { groups: ['dev@corp.com'], useDefaultCredentials: true, adminEmail: ADMIN, targetPrincipal },
+      },
+    );
+});
+
+test('google refuses a workload identity that it cannot use, without its words', async () => {
+  const source = (credential_source: object): object => ({ ...WORKLOAD, credential_source });
+  for (const [file, expected] of [
+    [source({ environment_id: 'aws1', url: 'http://169.254.169.254/x' }), /takes its token from AWS/],
+    [source({ executable: { command: '/bin/x' } }), /takes its token from AWS, a program/],
+    [source({ file: 'FOLDER/none' }), /cannot be read/],
+    [source({ file: 'FOLDER/token', format: { type: 'json', subject_token_field_name: 'x' } }), /holds none/],
+    [{ ...WORKLOAD, token_url: 'http://sts.example.com/' }, /no https:\/\/ address/],
+    [{ ...WORKLOAD, audience: '' }, /lacks \\"audience/],
+    [{ ...WORKLOAD, audience: 'other' }, /invalid_grant|refused/],
+  ] as const)
+    await withGoogle(
+      async ({ twin, provider }) => {
+        const answer = JSON.stringify(await signIn(provider, twin));
+        assert.match(answer, expected, JSON.stringify(file));
+        assert.doesNotMatch(answer, /private words/);
+      },
+      {
+        hasKey: false,
+        defaults: JSON.stringify(file),
+        token: 'private words',
+        google: { groups: ['dev@corp.com'], useDefaultCredentials: true, adminEmail: ADMIN, targetPrincipal: ACCOUNT },
+      },
+    );
+});
+
 test('google says which default credentials it cannot use, without their words', async () => {
   for (const [defaults, expected] of [
-    ['{"type":"external_account"}', /use the key file of a service account/],
+    ['{"type":"gdch_service_account"}', /use the key file of a service account/],
     ['private words', /are no JSON object/],
     [
       '{"type":"authorized_user","refresh_token":"private words"}',
