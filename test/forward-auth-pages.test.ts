@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { loadGuard } from '../src/forward-auth/options/guard/load-guard.ts';
 import { loadSettings } from '../src/forward-auth/options/load-settings.ts';
 import { findPeer } from './support/peers.ts';
 import { blockOf, fillIn, parseEnv } from './suites/fronts/page.ts';
@@ -37,6 +38,39 @@ test('the Deployment of docs/forward-auth/moving.md starts', () => {
   assert.deepEqual(findingsOf(args, SECRETS), []);
   const { settings } = loadSettings({ args, env: SECRETS, now: () => 0 });
   assert.deepEqual(settings?.admission.groups, ['/developers'], 'quotes of an args list are no part of a group');
+});
+
+test('the Compose file of docs/forward-auth/moving.md runs forward-auth, and its volume and port are named', () => {
+  const [file] = parseAllDocuments(blockOf('moving.md', 'Docker Compose', 'yaml')).map((document) => {
+    return document.toJS() as {
+      services: Record<string, { command: string[]; expose: string[]; volumes: string[] }>;
+      volumes: Record<string, unknown>;
+    };
+  });
+  const { postern } = file?.services ?? {};
+  assert.deepEqual(postern?.command, ['forward-auth']);
+  assert.deepEqual(
+    postern?.volumes.map((volume) => volume.split(':')[0]),
+    Object.keys(file?.volumes ?? {}),
+  );
+  const env = { ...parseEnv(blockOf('README.md', 'Settings', 'sh')), ...SECRETS };
+  const address = { OAUTH2_PROXY_HTTP_ADDRESS: `0.0.0.0:${postern?.expose[0] ?? ''}` };
+  assert.deepEqual(findingsOf(postern?.command.slice(1) ?? [], { ...env, ...address }), []);
+});
+
+test('the pod of docs/recipes/guard.md starts', () => {
+  const [, text = ''] = /^```yaml\n([\s\S]*?)^```$/m.exec(readFileSync(join(DIR, '../recipes/guard.md'), 'utf8')) ?? [];
+  const [pod] = parseAllDocuments(text).map((document) => {
+    type Variable = { readonly name: string; readonly value?: string };
+    return document.toJS() as { containers: { name: string; args?: string[]; env?: Variable[] }[] };
+  });
+  const guard = pod?.containers.find(({ name }) => name === 'guard');
+  const [command, ...args] = guard?.args ?? [];
+  assert.equal(command, 'guard');
+  const env = Object.fromEntries((guard?.env ?? []).map(({ name, value = 'a-secret' }) => [name, value]));
+  const { findings, settings } = loadGuard({ args, env, now: () => 0, cookieSecret: 'a'.repeat(32) });
+  assert.deepEqual(findings, []);
+  assert.equal(settings?.paths.ready, '/.postern/ready', 'the probe asks where it answers');
 });
 
 test('the unit of docs/forward-auth/moving.md is one', { skip: findPeer('systemd-analyze') === null }, (t) => {
