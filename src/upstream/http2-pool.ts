@@ -24,6 +24,8 @@ const MAX_QUEUE = 1_024;
 /** What a peer takes before its settings are known (RFC 9113 section 6.5.2 recommends no less). */
 const FIRST_STREAMS = 100;
 const WINDOW = 1_048_576;
+/** A visitor's second If-None-Match goes on as it came, as over HTTP/1.1. Node takes this for clients too; its types do not say so. */
+const TAKES_TWICE: object = { strictSingleValueFields: false };
 
 export class Http2Session {
   readonly scheme: string;
@@ -39,6 +41,7 @@ export class Http2Session {
     this.#pool = pool;
     this.scheme = target.scheme === 'https' ? 'https' : 'http';
     this.#session = connectHttp2(`${this.scheme}://${target.authority}`, {
+      ...TAKES_TWICE,
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW },
     });

@@ -37,7 +37,7 @@ async function http2App(
   settings = {},
 ): Promise<App> {
   const sessions: ServerHttp2Session[] = [];
-  const server = createHttp2({ settings });
+  const server = createHttp2({ settings, strictSingleValueFields: false });
   server.on('session', (session) => {
     sessions.push(session);
     session.on('error', () => {});
@@ -86,6 +86,20 @@ test("an h2c app gets requests on one connection, with lower-case names and the 
   assert.equal(seen[0]?.[':authority'], 'app.example.com');
   assert.equal(seen[0]?.['x-thing'], '1, 2');
   assert.equal(seen[0]?.['te'], 'trailers');
+});
+
+test('what a visitor and an app say twice passes both ways, even where once is the rule', async () => {
+  const seen: string[][] = [];
+  const app = await http2App(() => undefined);
+  app.server.removeAllListeners('stream');
+  app.server.on('stream', (stream: ServerHttp2Stream, _headers, _flags, raw: string[]) => {
+    seen.push(raw.filter((_, at) => at % 2 === 1 && raw[at - 1] === 'if-none-match'));
+    stream.respond([':status', '200', 'age', '1', 'age', '2'] as never);
+    stream.end('ok');
+  });
+  const one = await forwarder(app.port)({ headers: { 'If-None-Match': ['"1"', '"2"'] } }).done;
+  assert.deepEqual(seen, [['"1"', '"2"']]);
+  assert.deepEqual([one.text, one.response?.headers.getAll('age')], ['ok', ['1', '2']]);
 });
 
 test('bodies and trailers pass both ways; 103 is relayed', async () => {

@@ -57,6 +57,23 @@ test('serveHttp2() keeps duplicates apart and drops fields of a connection from 
   for (const name of ['connection', 'keep-alive', 'transfer-encoding', 'upgrade']) assert.ok(!(name in answer.headers));
 });
 
+test('serveHttp2() sends what an app says twice, even where once is the rule', async () => {
+  const twice = { Date: ['a', 'b'], 'X-Content-Type-Options': ['nosniff', 'nosniff'], ETag: ['"1"', '"2"'] };
+  const rig = await open((exchange) =>
+    exchange.respondWhole({ status: 200, headers: HeaderBlock.from(twice) }, 'body'),
+  );
+  const request = rig.client().request({ ':path': '/' });
+  const raw = await new Promise<string[]>((done, fail) => {
+    request.on('response', (_headers, _flags, fields: string[]) => done(fields));
+    request.on('error', fail);
+  });
+  request.resume();
+  const values = (name: string): string[] => raw.filter((_, at) => at % 2 === 1 && raw[at - 1] === name);
+  assert.deepEqual(values('date'), ['a', 'b']);
+  assert.deepEqual(values('x-content-type-options'), ['nosniff', 'nosniff']);
+  assert.deepEqual(values('etag'), ['"1"', '"2"']);
+});
+
 test('a value that would become another field breaks the answer', async () => {
   for (const value of ['a\r\nx: y', 'a\0x\0y', 'a\u010Ab']) {
     const rig = await open((exchange) =>

@@ -87,6 +87,8 @@ function serverFor(settings: Http2Settings): Http2Server {
     maxHeaderListPairs: settings.headerCount * 2 + 16,
     streamResetBurst: RESET_BURST * 4,
     streamResetRate: RESETS_PER_SECOND * 4,
+    // An app's second Date or X-Content-Type-Options is no reason to throw its answer away.
+    strictSingleValueFields: false,
     unknownProtocolTimeout: CLOSE_GRACE_MS,
     settings: {
       enableConnectProtocol: true,
