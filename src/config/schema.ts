@@ -76,8 +76,8 @@ export const documentShape: z.ZodType<DocumentInput> = section(
     ),
     maps: key(
       map(mapShape, 'a map of maps'),
-      'Values for `{map.NAME}` by principal, such as a port for each user. Values match `[a-z0-9_-]{1,64}`.',
-      { examples: [{ port: { 'local:user:alice': 9001 } }] },
+      'Values for `{map.NAME}` by principal, such as a port or a role for each user. Values match `[A-Za-z0-9_-]{1,64}`, those for an address `[a-z0-9_-]{1,64}`.',
+      { examples: [{ port: { 'local:user:alice': 9001 }, role: { 'group:ops': 'Admin' } }] },
     ),
     trusted_proxies: key(
       trustedProxiesShape,

@@ -5,11 +5,12 @@
 import { suggest } from './did-you-mean.ts';
 import { type Fault, fault } from './reading.ts';
 
-/** Values that may become part of an app's address: each matches TEMPLATE_VALUE when it is filled in. */
+/** Values that may become part of an app's address, where each is judged again when it is filled in. */
 export const ADDRESS_TEMPLATES: readonly string[] = ['user.name', 'user.provider', 'service.name', 'token.name'];
 /** Values that header fields may hold besides. */
 export const HEADER_TEMPLATES: readonly string[] = [...ADDRESS_TEMPLATES, 'client.ip', 'request.id'];
-export const TEMPLATE_VALUE: RegExp = /^[a-z0-9_-]{1,64}$/;
+/** Of `maps`. Capitals are for header fields, such as a role that an app spells "Admin"; no address takes them. */
+export const MAP_VALUE: RegExp = /^[A-Za-z0-9_-]{1,64}$/;
 export const MAP_NAME: RegExp = /^[a-z][a-z0-9_-]{0,31}$/;
 
 const BRACES = /\{([^{}]*)\}/g;

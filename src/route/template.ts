@@ -72,11 +72,20 @@ function refusalOf(name: string, use: TemplateUse, maps: Maps): string | null {
   const known = KNOWN[use];
   if (name.startsWith('map.') && use !== 'redirect') {
     const map = name.slice(4);
-    return Object.hasOwn(maps, map) ? null : `{${name}} names a map that the document does not have under "maps"`;
+    return mapRefusal(name, use, Object.hasOwn(maps, map) ? maps[map] : undefined);
   }
   if (known.includes(name)) return null;
   const list = known.map((one) => `{${one}}`).join(', ');
   return `{${name}} is not known here; there are ${list}${use === 'redirect' ? '' : ' and {map.NAME}'}`;
+}
+
+function mapRefusal(name: string, use: TemplateUse, map: Maps[string] | undefined): string | null {
+  if (map === undefined) return `{${name}} names a map that the document does not have under "maps"`;
+  if (use !== 'address') return null;
+  const wrong = Object.values(map).find((value) => !ADDRESS_VALUE.test(value));
+  return wrong === undefined
+    ? null
+    : `{${name}} may be "${wrong}", and an address takes "a-z", "0-9", "_" and "-" only`;
 }
 
 function compileValue(name: string, use: TemplateUse, maps: Maps): Template {

@@ -6,7 +6,7 @@ import { parsePasswordHash } from '../password-hash.ts';
 import { fault, read, type Reading } from '../reading.ts';
 import type { ServiceInput, SessionInput, SignInInput } from '../schema/people.ts';
 import type { Scalar } from '../schema/routes.ts';
-import { MAP_NAME, TEMPLATE_VALUE } from '../template.ts';
+import { MAP_NAME, MAP_VALUE } from '../template.ts';
 import { readBranding } from './branding.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readUnit } from './limits.ts';
@@ -143,12 +143,12 @@ export function readMaps(
     const kept: Record<string, string> = {};
     for (const [principal, value] of Object.entries(values)) {
       if (value === undefined) continue;
-      if (TEMPLATE_VALUE.test(String(value))) kept[principal] = String(value);
+      if (MAP_VALUE.test(String(value))) kept[principal] = String(value);
       else
         context.report(
           ['maps', name, principal],
-          'is no value for an address',
-          'write 1 to 64 of "a-z", "0-9", "_" and "-"',
+          'is no value for a header field or an address',
+          'write 1 to 64 of "a-z", "A-Z", "0-9", "_" and "-"',
         );
     }
     found[name] = kept;
