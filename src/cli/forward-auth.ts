@@ -12,6 +12,7 @@ import { loadSettings } from '../forward-auth/options/load-settings.ts';
 import type { ForwardAuth } from '../control/forward-auth.ts';
 import type { Loaded } from '../forward-auth/options/load-settings.ts';
 import type { Settings } from '../forward-auth/settings.ts';
+import { catchSignals } from './signals.ts';
 import { failWith, isTerminal, print, printError } from './terminal.ts';
 
 export async function forwardAuth(args: readonly string[], version: string): Promise<void> {
@@ -63,17 +64,13 @@ export async function serve({ settings, load, dataDir, version }: ServeOptions):
     printError(
       'postern: Which sessions were ended is kept in memory: cookies that were copied count again after a restart; --data DIR keeps it',
     );
+  const signals = catchSignals();
   const running = await startForwardAuth({ settings, dataDir, version, isTerminal: isTerminal(), onFatal: failWith });
   const end = (signal: string): void => {
     running.log.info({ signal }, 'Ending: open requests are answered first');
     running.close().then(() => process.exit(0), failWith);
   };
-  process.on('SIGHUP', () => void reload(running, load));
-  process.once('SIGTERM', () => end('SIGTERM'));
-  process.once('SIGINT', () => {
-    end('SIGINT');
-    process.once('SIGINT', () => process.exit(130));
-  });
+  signals.handTo({ end, reload: () => void reload(running, load) });
 }
 
 async function reload(running: ForwardAuth, load: ServeOptions['load']): Promise<void> {

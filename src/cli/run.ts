@@ -17,6 +17,7 @@ import type { OwnedLogger } from '../core/log.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
 import type { HostAndPort } from '../config/listen-address.ts';
 import type { Fault } from '../config/reading.ts';
+import { catchSignals } from './signals.ts';
 import { failWith, isTerminal, print, printError } from './terminal.ts';
 
 export interface RunOptions {
@@ -29,6 +30,7 @@ export interface RunOptions {
 }
 
 export async function run(options: RunOptions, firstThread: Worker): Promise<void> {
+  const signals = catchSignals();
   const source = await sourceOf(options);
   const watcher = watchDocument(source);
   const defects = watchDefects();
@@ -48,14 +50,12 @@ export async function run(options: RunOptions, firstThread: Worker): Promise<voi
     gateway.log.info({ signal }, 'Ending: open requests are answered first');
     gateway.close().then(() => process.exit(0), failWith);
   };
-  process.on('SIGHUP', () => {
-    if (isHungUp()) end('SIGHUP');
-    else void gateway.reload();
-  });
-  process.once('SIGTERM', () => end('SIGTERM'));
-  process.once('SIGINT', () => {
-    end('SIGINT');
-    process.once('SIGINT', () => process.exit(130));
+  signals.handTo({
+    end,
+    reload() {
+      if (isHungUp()) end('SIGHUP');
+      else void gateway.reload();
+    },
   });
   // Whoever reads that it is ready may send a signal at once.
   if (gateway.warnings !== '') printError(gateway.warnings);

@@ -305,11 +305,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   await goLive(prepared, newRevision());
   const current = (): { prepared: Prepared; revision: string } => live ?? { prepared, revision: '' };
 
+  let isClosing: Promise<void> | null = null;
   const reload = createReload({
     source,
     certificates: provision,
     log,
     goLive,
+    isEnding: () => isClosing !== null,
     current: () => ({ revision: current().revision, document: now().document }),
     needsRestart: (document) => workersNote(workersOf(document.workers), pool),
     onDone: (succeeded) => {
@@ -372,7 +374,6 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   await accounts.reconcile();
   const hasLocalAccounts = now().document.providers.some((provider) => provider.type === 'local');
   const firstLink = hasLocalAccounts ? await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal }) : null;
-  let isClosing: Promise<void> | null = null;
   return {
     log,
     workers: pool.count,

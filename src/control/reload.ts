@@ -27,15 +27,24 @@ export interface ReloaderOptions {
   readonly needsRestart: (document: Document) => string | null;
   /** For metrics. */
   readonly onDone: (succeeded: boolean) => void;
+  /** Postern ends: nothing is read any more. */
+  readonly isEnding: () => boolean;
   readonly current: () => { readonly revision: string; readonly document: Document };
 }
 
 export type Reload = () => Promise<ReloadAnswer>;
 
+/** Whoever asks while another waits for its turn gets that one's answer: it has not read anything yet. */
 export function createReload(options: ReloaderOptions): Reload {
   let last: Promise<unknown> = Promise.resolve();
+  let waiting: Promise<ReloadAnswer> | null = null;
   return () => {
-    const run = last.then(() => reloadOnce(options));
+    if (waiting !== null) return waiting;
+    const run = last.then(() => {
+      waiting = null;
+      return reloadOnce(options);
+    });
+    waiting = run;
     void run.then((answer) => options.onDone(answer.ok));
     last = run.catch(() => undefined);
     return run;
@@ -46,8 +55,11 @@ export function newRevision(): string {
   return randomBytes(4).toString('hex');
 }
 
+const ENDING = 'Postern is ending: the document is not read again';
+
 async function reloadOnce(options: ReloaderOptions): Promise<ReloadAnswer> {
   const before = options.current();
+  if (options.isEnding()) return { ok: false, revision: before.revision, printed: ENDING };
   const refuse = (printed: string): ReloadAnswer => {
     options.log.error(
       { code: 'CONFIG_INVALID', revision: before.revision },
@@ -65,6 +77,7 @@ async function reloadOnce(options: ReloaderOptions): Promise<ReloadAnswer> {
     options.log.info({ revision, hosts: prepared.document.hosts.length }, 'Document reloaded');
     return { ok: true, revision, printed: [printed, restart ?? ''].filter((text) => text !== '').join('\n') };
   } catch (error) {
+    if (options.isEnding()) return { ok: false, revision: before.revision, printed: ENDING };
     return refuse(error instanceof Error ? error.message : String(error));
   }
 }
