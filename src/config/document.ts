@@ -318,8 +318,8 @@ export interface Route {
   readonly matchHeaders: Readonly<Record<string, string | null>>;
   readonly allow: readonly Rule[];
   readonly deny: readonly Rule[];
-  /** Persons whom the rules let in must have shown a second factor too. */
-  readonly require: 'second-factor' | null;
+  /** What persons whom the rules let in must have shown as well. */
+  readonly require: StepUp | null;
   /** Rules on trial; null where there are none. */
   readonly shadow: ShadowRules | null;
   readonly action: Action;
@@ -338,6 +338,14 @@ export interface Route {
   readonly upgrades: readonly string[];
   readonly limits: RouteLimits;
   readonly at: Path;
+}
+
+export interface StepUp {
+  readonly secondFactor: boolean;
+  /** One of these levels of the provider; empty: none is asked for. */
+  readonly acr: readonly string[];
+  /** How old a sign-in may be; null: as old as its session. */
+  readonly maxAgeMs: number | null;
 }
 
 /** Judged and logged, not enforced. */

@@ -28,6 +28,7 @@ import type {
   RouteLimits,
   Rule,
   ShadowRules,
+  StepUp,
   UpstreamServer,
   DeployTo,
 } from './document.ts';
@@ -289,7 +290,7 @@ function shownRoute(route: Route): Shown {
     allow: shownRules(route.allow),
     deny: route.deny.length === 0 ? undefined : shownRules(route.deny),
     shadow: shownShadow(route.shadow),
-    require: route.require ?? undefined,
+    require: shownRequire(route.require),
     ...shownAction(route.action),
     strip_prefix: route.stripPrefix ?? undefined,
     rewrite: route.rewrite ?? undefined,
@@ -311,6 +312,17 @@ function shownIdentityHeaders(headers: IdentityHeaders): { readonly [key: string
   return {
     identity_headers: isNone ? 'none' : { ...names, groups_encoding: headers.groupsEncoding },
     assertion_audience: headers.audience ?? undefined,
+  };
+}
+
+function shownRequire(wanted: StepUp | null): Shown | undefined {
+  if (wanted === null) return undefined;
+  const { secondFactor, acr, maxAgeMs } = wanted;
+  if (secondFactor && acr.length === 0 && maxAgeMs === null) return 'second-factor';
+  return {
+    second_factor: secondFactor ? true : undefined,
+    acr: acr.length === 0 ? undefined : acr,
+    max_age: maxAgeMs === null ? undefined : formatDuration(maxAgeMs),
   };
 }
 

@@ -44,3 +44,19 @@ test('mayEnter() hands on what only the app host can judge: its certificate, its
   for (const host of ['both.example', 'office.example', 'fields.example']) assert.equal(ask(host), 'allow', host);
   assert.equal(ask('paths.example', '/elsewhere'), 'allow');
 });
+
+test('mayEnter() asks for what the route asks for, also where only the app host can judge the rest', () => {
+  const require = { secondFactor: false, acr: [], maxAgeMs: 900_000 };
+  const { table } = compileTable(
+    documentOf([
+      hostOf('staff.example', [routeOf('/*', ['group:staff'], { require })]),
+      hostOf('office.example', [routeOf('/*', [{ all: ['signed-in', 'ip:203.0.113.0/24'] }], { require })]),
+    ]),
+  );
+  const of = (host: string, authenticatedAt: number) =>
+    mayEnter(table, { host, path: '/', query: '', person: { ...ALICE, authenticatedAt }, ip: '2001:db8::1' });
+  for (const host of ['staff.example', 'office.example']) {
+    assert.deepEqual(of(host, Date.now() - 900_000).needs, require, host);
+    assert.equal(of(host, Date.now()).kind, 'allow', host);
+  }
+});

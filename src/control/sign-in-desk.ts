@@ -120,6 +120,7 @@ function explainEntry(table: RoutingTable, facts: EntryFacts): Explanation {
     method: 'GET',
     identity: identityOfPerson(facts.person),
     ip: facts.ip,
+    now: systemClock.now(),
   });
 }
 
@@ -135,17 +136,24 @@ function letsIn(table: RoutingTable, name: string, { person, ip }: Pick<EntryFac
   const route = host === null ? null : table.findRoute(host, '/', 'GET', NO_FIELDS);
   const request = { method: 'GET', host: name, path: '/', query: '' };
   const facts = { identity: { kind: 'person', person }, ip, clientCertificate: null, request } as const;
-  return name !== table.signInHost && route?.policy.decide(facts).kind === 'allow';
+  if (route === null || name === table.signInHost) return false;
+  const decision = route.policy.decide(facts);
+  // What it asks for besides is shown on the way.
+  return decision.kind === 'allow' || (decision.kind === 'sign-in' && decision.needs !== undefined);
 }
 
 /** Whether to hand this person on to the app host. */
 export function mayEnter(table: RoutingTable, facts: EntryFacts): EntryDecision {
   const explanation = explainEntry(table, facts);
   // What is not a matter of rules (no such route) the app host says by itself.
-  if (explanation.kind !== 'route' || needsMoreThanPerson(explanation.host, explanation.route))
-    return { kind: 'allow' };
-  const { decision } = explanation;
+  if (explanation.kind !== 'route') return { kind: 'allow' };
+  const { decision, route } = explanation;
   const identity = identityOfPerson(facts.person);
+  if (needsMoreThanPerson(explanation.host, route)) {
+    const asked = { identity, ip: facts.ip, clientCertificate: null, request: null, now: systemClock.now() };
+    const needs = route.policy.missing(asked);
+    return needs === null ? { kind: 'allow' } : { kind: 'sign-in', needs };
+  }
   const mayKnow = table.mayKnowRules({ identity, ip: facts.ip, clientCertificate: null, request: null });
   return decision.kind === 'deny' && mayKnow
     ? { kind: 'deny', refusedBy: { rule: decision.rule, reason: decision.reason } }

@@ -15,6 +15,10 @@ export interface Person {
   readonly roles: readonly string[];
   /** How the person proved who they are (RFC 8176), e.g. ["pwd"], ["pwd", "otp"]. */
   readonly amr: readonly string[];
+  /** The level of authentication that the provider named. */
+  readonly acr?: string | null;
+  /** When they last proved it, by our clock; what is not known is not recent. */
+  readonly authenticatedAt?: number | null;
   /** Of somebody who came by a link and is no person at all: where it leads. */
   readonly link?: LinkPlace;
 }

@@ -12,7 +12,7 @@ export const REASONS = {
   token: "Let in: a rule admits the token's machine.",
   link: 'Let in: a rule admits the link that the visitor had.',
   place: 'Let in without a name, by address or client certificate.',
-  'sign-in-needed': 'Asked to sign in, or to show a second factor; 401 to what is no navigation.',
+  'sign-in-needed': 'Asked to sign in, again, or to show more; 401 to what is no navigation.',
   'credentials-needed': '401: some machine could pass.',
   'credential-refused': '401: the password or token of a machine is wrong, unknown, revoked or expired.',
   'denied-by-rule': '403: a deny rule matches.',
@@ -32,6 +32,7 @@ export const REASONS = {
   'token-ended': 'Let in, and closed when the token was revoked.',
   'token-expired': 'Let in, and closed when the token expired.',
   'not-allowed': 'Let in, and closed when the rules, or who they are about, had changed.',
+  'sign-in-too-old': 'Let in, and closed when the sign-in was older than `max_age` of the route.',
   'route-gone': 'Let in, and closed when its route was gone.',
   'credential-changed': "Let in, and closed when the service's password was changed.",
 } as const;

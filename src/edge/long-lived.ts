@@ -113,6 +113,7 @@ function findPolicy(context: RequestContext, site: Site): ReturnType<Parameters<
   const route = site.table.findRoute(host, request.path, request.method, request.headers);
   if (route === null || (!route.isPersonal && context.place === null)) return route?.policy ?? null;
   return {
+    maxAgeMs: route.policy.maxAgeMs,
     decide(facts) {
       const decision = route.policy.decide(facts);
       if (decision.kind !== 'allow' || placeOf(route, facts, context) === context.place) return decision;

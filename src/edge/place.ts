@@ -28,7 +28,8 @@ export function placeOf(route: CompiledRoute, facts: Facts, context: RequestCont
 
 export function factsOf(context: RequestContext, identity: Identity): Facts {
   const { request, connection } = context.exchange;
-  return { identity, ip: context.ip, clientCertificate: connection.clientCertificate, request };
+  const now = context.judged?.at ?? 0;
+  return { identity, ip: context.ip, clientCertificate: connection.clientCertificate, request, now };
 }
 
 export function templateContextOf(context: RequestContext, identity: Identity): TemplateContext {

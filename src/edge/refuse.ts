@@ -9,7 +9,8 @@ import { HeaderBlock } from '../wire/header-block.ts';
 import { deniedPage, type RefusingRule } from '../sign-in/pages/denied-page.ts';
 import { errorPage } from '../sign-in/pages/error-page.ts';
 import { classifyRequest } from '../sign-in/request-kind.ts';
-import { unauthorizedJson } from '../sign-in/unauthorized.ts';
+import { stepUpParameters, unauthorizedJson } from '../sign-in/unauthorized.ts';
+import type { StepUp } from '../policy/facts.ts';
 import type { PlainAnswer } from '../sign-in/pages/page.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
@@ -121,8 +122,10 @@ export function askToSignIn(context: RequestContext, deps: RefuseDeps, onError: 
   const { exchange } = context;
   const { request } = exchange;
   if (request.upgrade !== null || classifyRequest(request.method, request.headers) !== 'navigation') {
-    const answer = unauthorizedJson(context.id, `${context.scheme}://${context.authority}/.postern/start`);
-    const bearer: Fields = context.site.takesBearers ? [['WWW-Authenticate', BEARER]] : [];
+    const needs = neededOf(context);
+    const answer = unauthorizedJson(context.id, `${context.scheme}://${context.authority}/.postern/start`, needs);
+    const challenge = needs === null ? BEARER : `${BEARER}, ${stepUpParameters(needs)}`;
+    const bearer: Fields = context.site.takesBearers ? [['WWW-Authenticate', challenge]] : [];
     sendPlain(context, { ...answer, headers: [...answer.headers, ...bearer] });
     return;
   }
@@ -130,6 +133,12 @@ export function askToSignIn(context: RequestContext, deps: RefuseDeps, onError: 
     .then((internal) => deps.beginSignIn(internal))
     .then((response) => sendInternal(exchange, response))
     .catch(onError);
+}
+
+/** What somebody who is signed in has not shown; null: nobody is, or it is not about that. */
+function neededOf({ judged }: RequestContext): StepUp | null {
+  if (judged?.identity.kind !== 'person' || judged.decision.kind !== 'sign-in') return null;
+  return judged.decision.needs ?? null;
 }
 
 const BASIC = 'Basic realm="postern", charset="UTF-8"';

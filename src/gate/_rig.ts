@@ -178,6 +178,7 @@ export function policy(decide: (facts: Facts) => boolean, over: Partial<GatePoli
     id: `policy-${++lastId}`,
     isPublic: false,
     dependsOnlyOnIdentity: true,
+    maxAgeMs: null,
     acceptsServices: false,
     decide: answer,
     ...over,

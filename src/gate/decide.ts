@@ -13,6 +13,8 @@ export interface Asked<Route extends { readonly policy: Pick<CompiledPolicy, 'de
 export function decide(
   asked: Asked<{ readonly policy: Pick<CompiledPolicy, 'decide'> }>,
   identity: Identity,
+  /** Left out where nobody in particular comes. */
+  now = 0,
 ): Decision {
   const { request, connection } = asked.exchange;
   return asked.route.policy.decide({
@@ -20,5 +22,6 @@ export function decide(
     ip: asked.ip,
     clientCertificate: connection.clientCertificate,
     request,
+    now,
   });
 }

@@ -367,6 +367,33 @@ test('a live exchange closes when its session is revoked, its person or the rule
   assert.deepEqual([kept.reason, rig.gate.liveCount], ['not-allowed', 0]);
 });
 
+test('a decision about the age of a sign-in is made each time, and what was opened in time closes when it is over', async () => {
+  const rig = createRig();
+  const maxAgeMs = 60_000;
+  const needs = { secondFactor: false, acr: [], maxAgeMs };
+  const recent = policy(() => true, {
+    maxAgeMs,
+    decide: ({ identity, now = 0 }) =>
+      identity.kind === 'person' && now - (identity.person.authenticatedAt ?? 0) < maxAgeMs
+        ? { kind: 'allow', rule: 'test' }
+        : { kind: 'sign-in', rule: 'require: max_age 1m', needs },
+  });
+  const headers = cookie(rig.signIn({ person: { ...ADA, authenticatedAt: rig.clock.at } }));
+  const judged = await rig.ask(headers, recent);
+  assert.deepEqual([judged.decision.kind, judged.at], ['allow', rig.clock.at]);
+  const [socket, other] = [track(rig, judged, () => recent), track(rig, judged)];
+  rig.clock.at += maxAgeMs - 1;
+  rig.gate.tick();
+  assert.equal((await rig.ask(headers, recent)).decision.kind, 'allow');
+  assert.equal(socket.reason, null);
+  rig.clock.at += 1;
+  rig.gate.tick();
+  assert.equal((await rig.ask(headers, recent)).decision.kind, 'sign-in', 'not the decision from before');
+  assert.deepEqual([socket.reason, other.reason], ['sign-in-too-old', null], 'only where the route asks for it');
+  const unknown = await rig.ask(cookie(rig.signIn()), recent);
+  assert.equal(unknown.decision.kind, 'sign-in');
+});
+
 test('a live exchange closes when its route is gone or its service has another password', async () => {
   const rig = createRig();
   const judged = await rig.ask({ Authorization: basic('promtail', 'secret') }, services());

@@ -181,6 +181,7 @@ const EVERYBODY: GatePolicy = {
   id: '(own pages)',
   isPublic: true,
   dependsOnlyOnIdentity: true,
+  maxAgeMs: null,
   acceptsServices: false,
   decide: () => OWN_PAGE,
 };
@@ -255,10 +256,11 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
     entry.notedAt = now;
     deps.use.note(entry.view.key, now);
   }
-  let decision = policy.dependsOnlyOnIdentity ? deps.cache.recall(entry, policy.id) : undefined;
+  const holds = policy.dependsOnlyOnIdentity && policy.maxAgeMs === null;
+  let decision = holds ? deps.cache.recall(entry, policy.id) : undefined;
   if (decision === undefined) {
-    decision = decide(asked, entry.identity);
-    if (policy.dependsOnlyOnIdentity) deps.cache.remember(entry, policy.id, decision);
+    decision = decide(asked, entry.identity, now);
+    if (holds) deps.cache.remember(entry, policy.id, decision);
   }
   return {
     decision,
@@ -269,6 +271,7 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
     credential: 'session',
     refused: null,
     removeAuthorization: false,
+    at: now,
     epoch: deps.cache.epoch,
   };
 }
@@ -283,6 +286,7 @@ function judgeAnonymous(deps: JudgeDeps, asked: Asked): Judged {
     credential: 'none',
     refused: null,
     removeAuthorization: false,
+    at: 0,
     epoch: deps.cache.epoch,
   };
 }

@@ -85,10 +85,11 @@ function judgeEntry(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, ent
     entry.notedAt = now;
     if (given.kind === 'token') deps.tokenUse.note(entry.view.key, now);
   }
-  let decision = policy.dependsOnlyOnIdentity ? deps.bearers.recall(entry, policy.id) : undefined;
+  const holds = policy.dependsOnlyOnIdentity && policy.maxAgeMs === null;
+  let decision = holds ? deps.bearers.recall(entry, policy.id) : undefined;
   if (decision === undefined) {
-    decision = decide(asked, entry.identity);
-    if (policy.dependsOnlyOnIdentity) deps.bearers.remember(entry, policy.id, decision);
+    decision = decide(asked, entry.identity, now);
+    if (holds) deps.bearers.remember(entry, policy.id, decision);
   }
   return {
     decision,
@@ -99,6 +100,7 @@ function judgeEntry(deps: JudgeMachineDeps, asked: Asked, given: GivenToken, ent
     credential: 'token',
     refused: null,
     removeAuthorization: given.removeAuthorization,
+    at: now,
     epoch: deps.bearers.epoch,
   };
 }
@@ -113,6 +115,7 @@ function judgeAs(deps: JudgeMachineDeps, asked: Asked, given: Given, identity: I
     credential: identity.kind === 'anonymous' ? 'none' : 'basic',
     refused: null,
     removeAuthorization: given.removeAuthorization,
+    at: 0,
     epoch: deps.bearers.epoch,
   };
 }
@@ -127,6 +130,7 @@ function refuse(deps: JudgeMachineDeps, asked: Asked, given: Given, decision: Ju
     credential: 'refused',
     refused: given.scheme,
     removeAuthorization: given.removeAuthorization,
+    at: 0,
     epoch: deps.bearers.epoch,
   };
 }

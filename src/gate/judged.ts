@@ -9,7 +9,7 @@ import type { BearerView, SessionView } from './ports.ts';
 /** The part of a compiled policy that the gate needs. */
 export type GatePolicy = Pick<
   CompiledPolicy,
-  'id' | 'isPublic' | 'dependsOnlyOnIdentity' | 'acceptsServices' | 'decide'
+  'id' | 'isPublic' | 'dependsOnlyOnIdentity' | 'maxAgeMs' | 'acceptsServices' | 'decide'
 >;
 
 export interface GateRoute {
@@ -34,6 +34,8 @@ export interface Judged {
   readonly refused: Scheme | null;
   /** True where the gate used up Authorization: the app must not see it. */
   readonly removeAuthorization: boolean;
+  /** When a person was judged; 0 for others. */
+  readonly at: number;
   /** Of the rules that were asked; see track. */
   readonly epoch: number;
 }

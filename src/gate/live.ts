@@ -21,6 +21,7 @@ export type CloseReason =
   | 'token-ended'
   | 'token-expired'
   | 'not-allowed'
+  | 'sign-in-too-old'
   | 'route-gone'
   | 'credential-changed';
 
@@ -37,7 +38,7 @@ export interface LiveExchange {
   readonly judged: LiveJudged;
   readonly exchange: Pick<Exchange, 'request' | 'connection'>;
   /** The policy that the running document has for it; null where its host or route is gone. */
-  readonly findPolicy: () => Pick<CompiledPolicy, 'decide'> | null;
+  readonly findPolicy: () => Pick<CompiledPolicy, 'decide' | 'maxAgeMs'> | null;
   /** Bytes that the client has sent on it so far: growing, it is use of the session. What the app says by itself is not. */
   readonly bytesHeard: () => number;
   /** Called at most once; then the exchange is no longer tracked. */
@@ -65,6 +66,8 @@ interface Tracked {
   identity: Identity;
   /** Of the service's hashes when it was let in. */
   readonly version: string | null;
+  /** When the sign-in is too old for the route; Infinity where that does not count. */
+  staleAt: number;
   /** When its use was noted for the store, and what had been heard by then. */
   notedAt: number;
   notedBytes: number;
@@ -88,7 +91,17 @@ export class LiveRegistry {
     const { identity, session, bearer } = live.judged;
     const held = session ?? bearer;
     const version = identity.kind === 'service' ? this.#deps.serviceVersion(identity.name) : null;
-    const tracked: Tracked = { live, held, identity, version, notedAt: 0, notedBytes: -1, isOver: false };
+    const tracked: Tracked = {
+      live,
+      held,
+      identity,
+      version,
+      staleAt: Infinity,
+      notedAt: 0,
+      notedBytes: -1,
+      isOver: false,
+    };
+    tracked.staleAt = staleAtOf(identity, live.findPolicy());
     this.#all.add(tracked);
     if (held !== null) this.#peersOf(held.key).add(tracked);
     this.#catchUp(tracked);
@@ -120,6 +133,7 @@ export class LiveRegistry {
       const { held } = tracked;
       if (held === null) continue;
       if (now >= held.expiresAt) this.#close(tracked, endOf(tracked, 'expired'));
+      else if (now >= tracked.staleAt) this.#decideAgain(tracked);
       else if (Math.abs(now - tracked.notedAt) >= noteMs) this.#noteUse(tracked, held, now);
     }
   }
@@ -154,8 +168,10 @@ export class LiveRegistry {
 
   #decideAgain(tracked: Tracked): void {
     if (tracked.isOver) return;
-    const reason = reasonToClose(tracked, this.#deps);
+    const policy = tracked.live.findPolicy();
+    const reason = reasonToClose(tracked, policy, this.#deps);
     if (reason !== null) this.#close(tracked, reason);
+    else tracked.staleAt = staleAtOf(tracked.identity, policy);
   }
 
   #close(tracked: Tracked, reason: CloseReason): void {
@@ -195,17 +211,27 @@ function endOf({ held }: Tracked, how: 'ended' | 'expired'): CloseReason {
   return held !== null && !('person' in held) ? `token-${how}` : `session-${how}`;
 }
 
+type Policy = NonNullable<ReturnType<LiveExchange['findPolicy']>>;
+
+/** What was opened while the sign-in was recent does not outlive that. */
+function staleAtOf(identity: Identity, policy: Policy | null): number {
+  const maxAgeMs = policy?.maxAgeMs ?? null;
+  if (maxAgeMs === null || identity.kind !== 'person') return Infinity;
+  return (identity.person.authenticatedAt ?? 0) + maxAgeMs;
+}
+
 /** Null: it may go on. What cannot be decided may not. */
-function reasonToClose(tracked: Tracked, deps: LiveRegistryDeps): CloseReason | null {
+function reasonToClose(tracked: Tracked, policy: Policy | null, deps: LiveRegistryDeps): CloseReason | null {
   const { live, held, identity, version } = tracked;
   const { ip } = live.judged;
-  if (held !== null && deps.clock.now() >= held.expiresAt) return endOf(tracked, 'expired');
+  const now = deps.clock.now();
+  if (held !== null && now >= held.expiresAt) return endOf(tracked, 'expired');
   if (identity.kind === 'service' && deps.serviceVersion(identity.name) !== version) return 'credential-changed';
-  const policy = live.findPolicy();
   if (policy === null) return 'route-gone';
   const { request, connection } = live.exchange;
   try {
-    const decision = policy.decide({ identity, ip, clientCertificate: connection.clientCertificate, request });
+    const decision = policy.decide({ identity, ip, clientCertificate: connection.clientCertificate, request, now });
+    if (decision.kind === 'sign-in' && (decision.needs?.maxAgeMs ?? null) !== null) return 'sign-in-too-old';
     return decision.kind === 'allow' ? null : 'not-allowed';
   } catch {
     return 'not-allowed';

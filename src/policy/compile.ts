@@ -6,7 +6,8 @@
 import { hash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import type { Place, Rule } from './rule-text.ts';
-import { NO_RULE, SECOND_FACTOR_RULE, hasSecondFactor, type Decision, type Facts, type RuleTrace } from './facts.ts';
+import { NO_RULE, type Decision, type Facts, type RuleTrace, type StepUp } from './facts.ts';
+import { missingFor, ruleOf, tracesOf } from './step-up.ts';
 import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
 import { parsePrincipal, principalText, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
 
@@ -17,6 +18,10 @@ export interface CompiledPolicy {
   readonly isPublic: boolean;
   /** No `ip:`, no `client-certificate:`, no `when:` on the request: a decision holds as long as the session. */
   readonly dependsOnlyOnIdentity: boolean;
+  /** A sign-in may be so old; null: a decision does not depend on time. */
+  readonly maxAgeMs: number | null;
+  /** What the route asks for and the person has not shown, whatever the rules say. */
+  readonly missing: (facts: Facts) => StepUp | null;
   /** Some allow rule could match a service: its credentials are worth checking. */
   readonly acceptsServices: boolean;
   /** The same for a machine's token. */
@@ -39,8 +44,8 @@ export interface PolicyInput {
   readonly providers: readonly ProviderRef[];
   /** Names that `service:` may use; left out: any. */
   readonly services?: readonly string[];
-  /** Persons whom the rules let in must have shown a second factor too. Machines have none to show. */
-  readonly require?: 'second-factor' | null;
+  /** What persons whom the rules let in must have shown as well. */
+  readonly require?: StepUp | null;
 }
 
 export interface PolicyResult {
@@ -58,7 +63,8 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   const principals = allow.map(({ principal }) => principal);
   const about = { namedUsers: principals.flatMap(namedUsers), admittedProviders: admittedProviders(principals) };
   const policy = createPolicy(rules, hashOf(deny, allow), about);
-  return { policy: input.require === 'second-factor' ? withSecondFactor(policy) : policy, diagnostics };
+  const { require: wanted = null } = input;
+  return { policy: wanted === null ? policy : withStepUp(policy, wanted, input.providers), diagnostics };
 }
 
 interface ParsedRule {
@@ -156,6 +162,8 @@ function createPolicy({ deny, allow }: Rules, id: string, about: About): Compile
     id,
     isPublic: deny.length === 0 && allow.some((rule) => rule.text === 'public'),
     dependsOnlyOnIdentity: rules.every((rule) => rule.isIdentityOnly),
+    maxAgeMs: null,
+    missing: () => null,
     acceptsServices: accepts('service'),
     acceptsTokens: accepts('token'),
     ...about,
@@ -165,47 +173,26 @@ function createPolicy({ deny, allow }: Rules, id: string, about: About): Compile
   };
 }
 
-const ASK_FOR_SECOND_FACTOR: Decision = Object.freeze({
-  kind: 'sign-in',
-  rule: SECOND_FACTOR_RULE,
-  needsSecondFactor: true,
-});
-
-function withSecondFactor(policy: CompiledPolicy): CompiledPolicy {
-  // Nobody in particular (a "when" on the request let them in) has nothing to show either.
-  const isLacking = ({ identity, clientCertificate }: Facts): boolean =>
-    identity.kind === 'person'
-      ? !hasSecondFactor(identity.person.amr)
-      : identity.kind === 'anonymous' && clientCertificate === null;
+function withStepUp(policy: CompiledPolicy, wanted: StepUp, providers: readonly ProviderRef[]): CompiledPolicy {
+  const local = new Set(providers.filter(({ type }) => type === 'local').map(({ id }) => id));
+  const missing = (facts: Facts): StepUp | null => missingFor(wanted, facts, (id) => local.has(id));
   return {
     ...policy,
-    id: `${policy.id}+2`,
+    id: `${policy.id}+${JSON.stringify(wanted)}`,
     isPublic: false,
+    maxAgeMs: wanted.maxAgeMs,
+    missing,
     decide(facts) {
       const decision = policy.decide(facts);
-      return decision.kind === 'allow' && isLacking(facts) ? ASK_FOR_SECOND_FACTOR : decision;
+      const needs = decision.kind === 'allow' ? missing(facts) : null;
+      return needs === null ? decision : { kind: 'sign-in', rule: ruleOf(needs), needs };
     },
     explain(facts) {
       const traces = policy.explain(facts);
-      const isAllowed = policy.decide(facts).kind === 'allow';
-      const isMissing = isAllowed && isLacking(facts);
-      const asked = traceOfSecondFactor(facts, isMissing);
-      return [...(isMissing ? traces.map((one) => ({ ...one, decisive: false })) : traces), asked];
+      const needs = policy.decide(facts).kind === 'allow' ? missing(facts) : null;
+      const asked = tracesOf(wanted, needs, facts);
+      return [...(needs === null ? traces : traces.map((one) => ({ ...one, decisive: false }))), ...asked];
     },
-  };
-}
-
-function traceOfSecondFactor({ identity }: Facts, isMissing: boolean): RuleTrace {
-  const amr = identity.kind === 'person' ? identity.person.amr : [];
-  const reason = amr.length === 0 ? `${identity.kind} has shown none` : `signed in by ${amr.join(', ')}`;
-  return {
-    list: 'require',
-    rule: SECOND_FACTOR_RULE,
-    matched: hasSecondFactor(amr),
-    reason,
-    decisive: isMissing,
-    couldHelp: isMissing ? 'sign-in' : null,
-    parts: [],
   };
 }
 

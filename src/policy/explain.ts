@@ -4,6 +4,7 @@
  */
 import { assertNever } from '../core/assert-never.ts';
 import type { Decision, RuleTrace } from './facts.ts';
+import { describeStepUp } from './step-up.ts';
 
 /** One line: `Allowed by "local:user:alice"`. */
 export function describeDecision(decision: Decision): string {
@@ -13,7 +14,8 @@ export function describeDecision(decision: Decision): string {
     case 'deny':
       return `Denied by "${printable(decision.rule)}": ${printable(decision.reason)}`;
     case 'sign-in':
-      if (decision.needsSecondFactor === true) return 'Asked for a second factor: the rules let the person in';
+      if (decision.needs !== undefined)
+        return `Asked for ${printable(describeStepUp(decision.needs))}: the rules let the person in`;
       return `Asked to sign in: "${printable(decision.rule)}" could let the visitor in`;
     case 'challenge':
       return `Asked for a machine's credentials: "${printable(decision.rule)}" could let the visitor in`;

@@ -20,6 +20,17 @@ export interface Facts {
   readonly clientCertificate: ClientCertificate | null;
   /** Null where only the identity is judged: every rule that needs the request fails closed. */
   readonly request: RequestFacts | null;
+  /** Milliseconds since the epoch. Left out: no sign-in counts as recent. */
+  readonly now?: number;
+}
+
+/** What a route asks of persons besides its rules, or what of it is missing. */
+export interface StepUp {
+  readonly secondFactor: boolean;
+  /** One of these; empty: none is asked for. */
+  readonly acr: readonly string[];
+  /** How old a sign-in may be; null: as old as its session. */
+  readonly maxAgeMs: number | null;
 }
 
 /** Each names the rule that made it. `sign-in` and `challenge` name the rule that could still let in. */
@@ -29,8 +40,8 @@ export type Decision =
   | {
       readonly kind: 'sign-in';
       readonly rule: string;
-      /** The person is in as far as the rules go, but has not shown a second factor. */
-      readonly needsSecondFactor?: true;
+      /** The person is in as far as the rules go, but has not shown this. */
+      readonly needs?: StepUp;
     }
   | { readonly kind: 'challenge'; readonly rule: string };
 
@@ -48,9 +59,6 @@ export interface RuleTrace {
   /** The parts of an `all`. */
   readonly parts: readonly RuleTrace[];
 }
-
-/** Stands in a decision where the route asks for more than a password. */
-export const SECOND_FACTOR_RULE = 'require: second-factor';
 
 /** True where the person has proved more than one thing about themselves (RFC 8176, "mfa"). */
 export function hasSecondFactor(amr: readonly string[]): boolean {

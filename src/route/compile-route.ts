@@ -12,6 +12,7 @@ import type {
   Rule,
   RuleText,
   ShadowRules,
+  StepUp,
   UpstreamServer,
 } from '../config/document.ts';
 import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
@@ -236,11 +237,30 @@ export class RouteCompiler {
     }
   }
 
+  /** A route may ask for what nobody who comes can show: then every person ends at a page that explains. */
+  warnOfStepUp({ config, policy }: CompiledRoute): void {
+    const { require: wanted } = config;
+    const admitted = this.#document.providers.filter(({ id }) => policy.admittedProviders?.includes(id) ?? true);
+    if (wanted === null || admitted.length === 0 || admitted.some((one) => canShow(one, wanted))) return;
+    const message = `Route "${config.path}" asks in "require" for what no provider of those who may come can say: nobody gets in`;
+    const remedy =
+      'GitHub says none of it; "acr" must be one of "acr_values" of its provider, where that has some; for a second factor set "second_factor.acr" or ".amr"';
+    this.#diagnostics.push(warning(config.at, message, remedy));
+  }
+
   #warnOfUnfillable(route: Route): void {
     const message =
       'The address of the app depends on who is signed in, but the route is public: others get an error page';
     this.#diagnostics.push(warning(route.at, message, 'Write "allow: [signed-in]"'));
   }
+}
+
+function canShow(provider: Provider, { secondFactor, acr }: StepUp): boolean {
+  if (provider.type === 'local') return true;
+  if (provider.type === 'github') return false;
+  const { acrValues, secondFactor: counts } = provider;
+  if (secondFactor && counts.acr.length + counts.amr.length === 0) return false;
+  return acr.length === 0 || acrValues.length === 0 || acr.some((one) => acrValues.includes(one));
 }
 
 function gives({ type }: Provider, token: 'access_token' | 'id_token'): boolean {

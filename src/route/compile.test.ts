@@ -439,6 +439,29 @@ test('compileTable() warns of tokens that nobody who may come can have', () => {
   assert.deepEqual(asking('access_token', 'signed-in'), []);
 });
 
+test('compileTable() warns where a route asks for what nobody who may come can show', () => {
+  const asking = (wanted: Partial<Route['require'] & object>, ...allow: string[]): string[] => {
+    const require = { secondFactor: false, acr: [], maxAgeMs: null, ...wanted };
+    const secondFactor = { acr: [], amr: ['mfa'] };
+    const providers = [
+      { id: 'local', type: 'local' },
+      { id: 'github', type: 'github' },
+      { id: 'keycloak', type: 'oidc', acrValues: ['silver', 'gold'], secondFactor },
+    ].map((one) => ({ ...one, emailDomains: [], at: [] })) as unknown as Document['providers'];
+    return problemsOf([hostOf('a.example.com', [routeOf('/*', allow, { require })])], { providers });
+  };
+  for (const wanted of [{ maxAgeMs: 900_000 }, { acr: ['gold'] }, { secondFactor: true }]) {
+    assert.match(
+      asking(wanted, 'github:user:alice').join(),
+      /no provider of those who may come can say.*GitHub says none/,
+    );
+    assert.deepEqual(asking(wanted, 'github:user:alice', 'local:signed-in'), []);
+    assert.deepEqual(asking(wanted, 'keycloak:signed-in'), []);
+  }
+  assert.match(asking({ acr: ['platinum'] }, 'keycloak:signed-in').join(), /"acr" must be one of "acr_values"/);
+  assert.deepEqual(asking({ maxAgeMs: 900_000 }, 'token:ci'), [], 'machines have none of it to show');
+});
+
 test('compileTable() names every place of a bad rule, though policies are shared', () => {
   const hosts = ['a', 'b'].map((name) =>
     hostOf(`${name}.example.com`, [routeOf('/*', [], { allow: [{ rule: 'gruop:x', at: ['hosts', name] }] })]),

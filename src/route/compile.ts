@@ -130,6 +130,7 @@ function compileHost(host: Host, compiler: RouteCompiler, diagnostics: Diagnosti
     seen.set(route.path, { count: before.count + 1, isClosed: before.isClosed || isUnconditional(route) });
     if (compiled === null) continue;
     compiler.warnOfTokens(compiled.route);
+    compiler.warnOfStepUp(compiled.route);
     routes.push(compiled.route);
     match.add(compiled.pattern, compiled.route);
   }

@@ -20,6 +20,8 @@ export interface AskedRequest {
   readonly ip: string | null;
   readonly clientCertificate?: ClientCertificate | null;
   readonly headers?: HeaderBlock;
+  /** Left out: no sign-in counts as recent. */
+  readonly now?: number;
 }
 
 export type Explanation =
@@ -65,6 +67,7 @@ export function explainRequest(table: RoutingTable, asked: AskedRequest): Explan
     ip: asked.ip,
     clientCertificate: asked.clientCertificate ?? null,
     request: { method: asked.method, host: name, path, query },
+    ...(asked.now === undefined ? {} : { now: asked.now }),
   };
   const { policy } = route;
   const shadow = route.shadow?.decide(facts) ?? null;

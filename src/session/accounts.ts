@@ -62,7 +62,12 @@ export interface Accounts {
    * Opens a sign-in session for an account that is enabled at this moment; null where it is not, or
    * where its password hash is no longer `verified`, the one that the password was checked against.
    */
-  openSignIn(subject: string, host: string, amr: readonly string[], verified?: string): Promise<OpenedSession | null>;
+  openSignIn(
+    subject: string,
+    host: string,
+    amr: readonly string[],
+    options?: AccountSignIn,
+  ): Promise<OpenedSession | null>;
   disable(subject: string, actor: string): Promise<Account | null>;
   enable(subject: string, actor: string): Promise<Account | null>;
   delete(subject: string, actor: string): Promise<boolean>;
@@ -84,6 +89,13 @@ export interface Accounts {
   reconcile(): Promise<void>;
   /** At first start, without any account: makes "admin" in group "admins" with a link. Null where accounts exist. */
   addFirstAdministrator(name?: string): Promise<{ readonly account: Account; readonly link: SetPasswordLink } | null>;
+}
+
+export interface AccountSignIn {
+  /** The password hash that was checked: another one by now opens nothing. */
+  readonly verified?: string | undefined;
+  /** When the password or a passkey was shown, where that is not now; null: not known. */
+  readonly authenticatedAt?: number | null | undefined;
 }
 
 type Audit = (actor: string, action: string, target: string) => Promise<void>;
@@ -113,7 +125,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       const canonical = canonicaliseName(name);
       return canonical === null ? null : store.findAccountByName(canonical);
     },
-    openSignIn: (subject, host, amr, verified) => openAccountSession(deps, { subject, host, amr, verified }),
+    openSignIn: (subject, host, amr, options = {}) => openAccountSession(deps, { ...options, subject, host, amr }),
     async reconcile() {
       for (const account of await store.listAccounts()) {
         if (account.disabled) await sessions.revokeByPerson(deps.provider, account.subject);
@@ -215,18 +227,19 @@ async function openAccountSession(deps: AccountsDeps, wish: SignInWish): Promise
   const before = await store.findAccount(wish.subject);
   if (before === null || before.disabled) return null;
   if (wish.verified !== undefined && before.passwordHash !== wish.verified) return null;
-  const opened = await sessions.openSignIn(personFrom(provider, before, wish.amr), wish.host);
+  const { authenticatedAt = deps.clock.now() } = wish;
+  const person = { ...personFrom(provider, before, wish.amr), acr: null, authenticatedAt };
+  const opened = await sessions.openSignIn(person, wish.host);
   const after = await store.findAccount(wish.subject);
   if (after?.revision === before.revision) return opened;
   await sessions.revoke(opened.view.key);
   return openAccountSession(deps, wish);
 }
 
-interface SignInWish {
+interface SignInWish extends AccountSignIn {
   readonly subject: string;
   readonly host: string;
   readonly amr: readonly string[];
-  readonly verified: string | undefined;
 }
 
 function personFrom(provider: string, account: Account, amr: readonly string[]): Person {

@@ -226,7 +226,7 @@ async function refreshAll(
   const changes = signIns.flatMap(({ key, value }) => {
     const old = unsealJson(deps.sealKey, purposeOf(key), value) as Person | undefined;
     if (old === undefined) return [];
-    const fresh = { ...person, amr: old.amr };
+    const fresh = { ...person, ...signInOf(old) };
     return isSamePerson(old, fresh) ? [] : [{ key, person: fresh }];
   });
   if (changes.length === 0) return;
@@ -237,6 +237,11 @@ async function refreshAll(
     const trees = await deps.store.listSignIns({ by: 'cookie', key }, 1);
     for (const { cookies } of trees) tell({ kind: 'person', keys: cookies.map((it) => it.key), person: fresh });
   }
+}
+
+/** How and when they signed in is of each session, not of the person. */
+function signInOf({ amr, acr, authenticatedAt }: Person): Pick<Person, 'amr' | 'acr' | 'authenticatedAt'> {
+  return { amr, ...(acr === undefined ? {} : { acr }), ...(authenticatedAt === undefined ? {} : { authenticatedAt }) };
 }
 
 /** The session as it may be used now; null where its lifetime or idle time is over, or its value is not ours. */

@@ -23,7 +23,7 @@ function fakeProvider(id: string, label: string): Provider {
     label,
     authority: `https://${id}.example`,
     pinsNames: false,
-    canStepUp: false,
+    canStepUp: () => false,
     warm: () => undefined,
     begin: ({ state, switchAccount }) =>
       Promise.resolve({

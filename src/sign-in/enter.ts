@@ -13,6 +13,10 @@ import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
 import { countRound, ROUNDS_LIFETIME_MS } from './rounds.ts';
 import { isFresh, type Ticket } from './ticket.ts';
+import type { Person } from '../core/person.ts';
+import { describeStepUp } from '../policy/step-up.ts';
+import type { StepUp } from '../policy/facts.ts';
+import type { Provider } from './provider.ts';
 import type { SessionFacts } from './ports.ts';
 
 export const CODE_LIFETIME_MS = 30_000;
@@ -31,8 +35,8 @@ export interface Entrance {
   readonly session: SessionFacts;
   /** The password was typed a moment ago: no loop. */
   readonly isFreshSignIn: boolean;
-  /** They were at the provider a moment ago to show a second factor. */
-  readonly hasSteppedUp: boolean;
+  /** How often they were at the provider just now to show what the route asks for. */
+  readonly stepUps: number;
 }
 
 export async function enter(context: Context, entrance: Entrance): Promise<Response> {
@@ -42,7 +46,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   if (!deps.isListedHost(target.host)) return refuseUnlisted(context);
   const { path, query } = target;
   const decision = await deps.mayEnter({ host: target.host, path, query, person: session.person, ip: request.ip });
-  if (decision.needsSecondFactor === true) return askForSecondFactor(context, entrance);
+  if (decision.needs !== undefined) return askForMore(context, entrance, decision.needs);
   if (decision.kind !== 'allow')
     return refuseEntry(context, entrance, { host: target.host, rule: decision.refusedBy ?? null });
 
@@ -69,28 +73,58 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   return answerRedirect(303, `${ticket.origin}/.postern/land?code=${code}&flow=${ticket.flow}`, cookies);
 }
 
-/** Where there is one it is asked for; else the person sets one up on the way. */
-async function askForSecondFactor(context: Context, entrance: Entrance): Promise<Response> {
+/** A local account shows it here: the password again, then a second factor, which is set up on the way where there is none. */
+async function askForMore(context: Context, entrance: Entrance, needs: StepUp): Promise<Response> {
   const { session, ticketText } = entrance;
   const { provider, subject } = session.person;
-  if (provider !== LOCAL_PROVIDER) return askProviderForFactor(context, entrance);
+  if (provider !== LOCAL_PROVIDER) return askProvider(context, entrance, needs);
+  if (needs.maxAgeMs !== null) return answerRedirect(303, `/.postern/sign-in?again=1&ticket=${ticketText}`);
   const page = (await context.deps.factors.isEnrolled(subject)) ? 'second-step' : 'security';
   return answerRedirect(303, `/.postern/${page}?ticket=${ticketText}`);
 }
 
-/** Once: a provider that was asked and did not say so would be asked for ever. */
-async function askProviderForFactor(
-  context: Context,
-  { session, ticketText, hasSteppedUp }: Entrance,
-): Promise<Response> {
+/** Once, or twice where it does not heed the age: a provider that was asked and does not say so would be asked for ever. */
+async function askProvider(context: Context, entrance: Entrance, needs: StepUp): Promise<Response> {
+  const { session, ticketText, stepUps } = entrance;
   const provider = context.deps.providers.find(session.person.provider);
-  if (provider?.canStepUp === true && !hasSteppedUp && !isNotTopLevel(context.headers))
-    return goToProvider(context, provider, { ticket: ticketText, switchAccount: false, isStepUp: true });
-  const { title, text } = context.texts.security.providerNeeded(provider?.label ?? session.person.provider);
+  const mostTries = needs.maxAgeMs === null ? 1 : 2;
+  if (provider?.canStepUp(needs) === true && stepUps < mostTries && !isNotTopLevel(context.headers))
+    return goToProvider(context, provider, {
+      ticket: ticketText,
+      switchAccount: false,
+      stepUp: { needs, tries: stepUps + 1 },
+    });
+  return explainMissing(context, session, { needs, provider });
+}
+
+function explainMissing(
+  context: Context,
+  { person }: SessionFacts,
+  { needs, provider }: { readonly needs: StepUp; readonly provider: Provider | null },
+): Response {
+  const { texts, deps, request } = context;
+  const isFactor = needs.secondFactor && needs.maxAgeMs === null && needs.acr.length === 0;
+  const label = provider?.label ?? person.provider;
+  deps.report?.({
+    kind: 'provider-problem',
+    requestId: request.requestId,
+    ip: request.ip,
+    provider: person.provider,
+    reason: 'not-shown',
+    message: `Route asks for ${describeStepUp(needs)}, but "${person.provider}" did not say so: ${factsOn(person)}`,
+  });
+  const { title, text } = isFactor ? texts.security.providerNeeded(label) : texts.security.proofNeeded(label);
   const main = html`<h1>${title}</h1>
     <p class="soft">${text}</p>
-    <a class="button quiet" href="/">${context.texts.goHome}</a>`;
+    <a class="button quiet" href="/">${texts.goHome}</a>`;
   return answerPage(context, 403, { title, main });
+}
+
+function factsOn({ acr = null, authenticatedAt = null, amr }: Person): string {
+  const level = acr === null ? 'no "acr"' : `"acr" is ${JSON.stringify(acr)}`;
+  const time =
+    authenticatedAt === null ? 'no "auth_time"' : `"auth_time" is ${new Date(authenticatedAt).toISOString()}`;
+  return `${level}, ${time}, "amr" is ${amr.length === 0 ? 'empty' : amr.join(' ')}`;
 }
 
 function refuseEntry(

@@ -26,14 +26,14 @@ export interface Flow {
   readonly redirectUri: string;
   /** The ticket of the app that the person came from; null: the start page. */
   readonly ticket: string | null;
-  /** Gone to show a second factor. */
-  readonly isStepUp: boolean;
+  /** How often the person went to show more than the session has shown, this time included; 0: an ordinary sign-in. */
+  readonly stepUps: number;
   readonly startedAt: number;
 }
 
 export function createFlow(
   context: Context,
-  wish: Pick<Flow, 'provider' | 'redirectUri' | 'ticket' | 'isStepUp'>,
+  wish: Pick<Flow, 'provider' | 'redirectUri' | 'ticket' | 'stepUps'>,
 ): Flow {
   const id = newFlowId(context.now);
   return {
@@ -49,7 +49,7 @@ export function createFlow(
 /** The flow's own cookie, and the removal of those that are too many. */
 export function flowCookies(context: Context, flow: Flow): string[] {
   const { deps, url } = context;
-  const { id, provider, state, nonce, codeVerifier, redirectUri, ticket, isStepUp, startedAt } = flow;
+  const { id, provider, state, nonce, codeVerifier, redirectUri, ticket, stepUps, startedAt } = flow;
   const sealed = deps.seal.seal(`${PURPOSE}/${id}`, [
     1,
     provider,
@@ -59,7 +59,7 @@ export function flowCookies(context: Context, flow: Flow): string[] {
     redirectUri,
     ticket,
     startedAt,
-    isStepUp ? 1 : 0,
+    stepUps,
   ]);
   return [hostCookie(nameOf(context, id), sealed, url.isSecure, FLOW_LIFETIME_MS), ...dropOld(context)];
 }
@@ -91,9 +91,10 @@ export function findFlow(context: Context, state: string): FoundFlow {
 function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): Flow | null {
   const fields = seal.unseal(`${PURPOSE}/${id}`, sealed);
   if (!Array.isArray(fields) || fields.length !== 9 || fields[0] !== 1) return null;
-  const [, provider, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt, stepUp] = fields as unknown[];
+  const [, provider, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt, stepUps] = fields as unknown[];
   const texts = [provider, stateHash, nonce, codeVerifier, redirectUri];
   if (!texts.every((one) => typeof one === 'string') || typeof startedAt !== 'number') return null;
+  if (typeof stepUps !== 'number') return null;
   if (ticket !== null && typeof ticket !== 'string') return null;
   if (!isSame(stateHash as string, hashOf(state))) return null;
   return {
@@ -104,7 +105,7 @@ function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): 
     codeVerifier: codeVerifier as string,
     redirectUri: redirectUri as string,
     ticket,
-    isStepUp: stepUp === 1,
+    stepUps,
     startedAt,
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
+import type { StepUp } from '../policy/facts.ts';
 import type { Brand } from './pages/brand.ts';
 import type { Spent } from './spent.ts';
 import type { UsedTokens } from './back-channel.ts';
@@ -74,12 +75,15 @@ export interface SignInAccount {
 export interface SignInAccounts {
   readonly findByName: (name: string) => Promise<SignInAccount | null>;
   readonly find: (subject: string) => Promise<SignInAccount | null>;
-  /** Null where the account is not enabled at this moment, or has another password hash than `verified` by now. */
+  /**
+   * Null where the account is not enabled at this moment, or has another password hash than `verified` by now.
+   * They proved who they are at `authenticatedAt`: now, where that is left out.
+   */
   readonly openSignIn: (
     subject: string,
     host: string,
     amr: readonly string[],
-    verified?: string,
+    options?: { readonly verified?: string | undefined; readonly authenticatedAt?: number | null | undefined },
   ) => Promise<FreshSession | null>;
   /** False where the hash is no longer `from`: the password has changed meanwhile. */
   readonly rehash: (subject: string, from: string, to: string) => Promise<boolean>;
@@ -197,10 +201,10 @@ export interface SignInLinks {
   readonly isOpenTo: (facts: EntryFacts) => boolean;
 }
 
-/** `needsSecondFactor`: the rules let the person in, the route asks for more than was shown. */
+/** `needs`: the rules let the person in, the route asks for more than was shown. */
 export interface EntryDecision {
   readonly kind: string;
-  readonly needsSecondFactor?: true;
+  readonly needs?: StepUp;
   /** Of a refusal, for somebody who may know. */
   readonly refusedBy?: { readonly rule: string; readonly reason: string };
 }

@@ -13,6 +13,7 @@ import { splitUrl } from './return-path.ts';
 import { localesOf } from './texts/texts.ts';
 import { openTicket } from './ticket.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
+import type { StepUp } from '../policy/facts.ts';
 import type { FreshSession } from './ports.ts';
 import type { Finished, Provider, ProviderProblem } from './provider.ts';
 
@@ -35,16 +36,25 @@ const STATUS: Readonly<Record<ProviderProblem['reason'], number>> = {
 export interface Departure {
   readonly ticket: string | null;
   readonly switchAccount: boolean;
-  readonly isStepUp?: boolean;
+  readonly stepUp?: StepUpTry | null;
 }
+
+/** What is to be shown, and how often it was asked for, this time included. */
+export interface StepUpTry {
+  readonly needs: StepUp;
+  readonly tries: number;
+}
+
+/** What `continue` says of somebody who comes back, by how often they went to show more. */
+export const RESUMES: readonly string[] = ['signed-in', 'stepped-up', 'stepped-up-again'];
 
 /** Redirects to the provider. The browser gets the flow's cookie and nothing else. */
 export async function goToProvider(context: Context, provider: Provider, departure: Departure): Promise<Response> {
   const { settings } = context;
   const redirectUri = `${settings.signInUrl}${CALLBACK_PATH}${provider.id}`;
   const ticket = await fitTicket(context, departure.ticket);
-  const { isStepUp = false } = departure;
-  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket, isStepUp });
+  const { stepUp = null } = departure;
+  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket, stepUps: stepUp?.tries ?? 0 });
   const { state, nonce, codeVerifier } = flow;
   const begun = await provider.begin({
     redirectUri,
@@ -52,7 +62,7 @@ export async function goToProvider(context: Context, provider: Provider, departu
     nonce,
     codeVerifier,
     switchAccount: departure.switchAccount,
-    isStepUp,
+    stepUp: stepUp === null ? null : { ...stepUp.needs, insists: stepUp.tries > 1 },
     uiLocales: localesOf(context.headers.get('accept-language')),
   });
   if (begun.kind === 'problem') return explainProblem(context, provider, begun.problem, { ticket: departure.ticket });
@@ -121,7 +131,7 @@ async function open(
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes: finished.notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const remember = hostCookie(rememberedName(context), provider.id, context.url.isSecure, REMEMBER_MS);
-  const resumes = flow.isStepUp ? 'stepped-up' : 'signed-in';
+  const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
   const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
   return answerRedirect(303, next, [opened, drop, remember]);
 }
@@ -136,7 +146,7 @@ async function withheldProblem(
   if (withheld.length === 0 || ticket === null) return null;
   const { host, path, query } = splitUrl(ticket.origin + ticket.returnTo);
   const decision = await deps.mayEnter({ host, path, query, person, ip: request.ip });
-  if (decision.kind === 'allow') return null;
+  if (decision.kind === 'allow' || decision.needs !== undefined) return null;
   return { reason: 'withheld', message: notes.join('; '), about: withheld.join(', ') };
 }
 
@@ -151,8 +161,8 @@ async function openSession(
   const old = signInSession(context);
   const openedAt = old === null ? 0 : old.expiresAt - settings.lifetimeMs;
   const isSame = old?.person.provider === person.provider && old.person.subject === person.subject;
-  // Not after a second factor: it is the session that has to show it.
-  if (isSame && openedAt >= flow.startedAt && !flow.isStepUp) return null;
+  // Not where more was to be shown: it is the session that has to show it.
+  if (isSame && openedAt >= flow.startedAt && flow.stepUps === 0) return null;
   if (old !== null) await deps.sessions.revoke(old.key);
   const { authority } = provider;
   const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, {

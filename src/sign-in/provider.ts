@@ -4,6 +4,7 @@
  * State, PKCE, nonce and the binding to the browser belong to the flow; tokens to the provider.
  */
 import type { Person } from '../core/person.ts';
+import type { StepUp } from '../policy/facts.ts';
 
 export interface BeginWish {
   readonly redirectUri: string;
@@ -12,10 +13,15 @@ export interface BeginWish {
   readonly codeVerifier: string;
   /** The person wants another account than the one that the provider remembers. */
   readonly switchAccount: boolean;
-  /** The session has not shown a second factor, and a route asks for one. */
-  readonly isStepUp: boolean;
+  /** What the session has not shown and a route asks for; null: an ordinary sign-in. */
+  readonly stepUp: WantedProof | null;
   /** Languages of the person, the best first. */
   readonly uiLocales: readonly string[];
+}
+
+export interface WantedProof extends StepUp {
+  /** The provider was asked once already, and let the person through without asking them. */
+  readonly insists: boolean;
 }
 
 export interface Callback {
@@ -122,8 +128,8 @@ export interface Provider {
   readonly authority: string;
   /** Whether a name that a rule uses belongs for good to whoever had it first. */
   readonly pinsNames: boolean;
-  /** Whether a second factor can be asked for. */
-  readonly canStepUp: boolean;
+  /** Whether the provider can be asked for this. */
+  readonly canStepUp: (needs: StepUp) => boolean;
   /** Asks in the background what a sign-in will need, once the gateway listens: the provider may stand behind it. */
   readonly warm: () => void;
   readonly begin: (wish: BeginWish) => Promise<Begun>;

@@ -5,9 +5,9 @@ import { TOTP } from 'otpauth';
 import { APP, AUTH, createRig, hiddenFields, type Browser, type Page, type Rig, type RigOptions } from './_rig.ts';
 import { hasSecondFactor } from '../policy/facts.ts';
 
+const FACTOR = { secondFactor: true, acr: [], maxAgeMs: null };
 const NEEDS_FACTOR: RigOptions = {
-  mayEnter: ({ person }) =>
-    hasSecondFactor(person.amr) ? { kind: 'allow' } : { kind: 'sign-in', needsSecondFactor: true },
+  mayEnter: ({ person }) => (hasSecondFactor(person.amr) ? { kind: 'allow' } : { kind: 'sign-in', needs: FACTOR }),
 };
 
 async function withRig(options: RigOptions, run: (rig: Rig) => Promise<void>): Promise<void> {
@@ -219,5 +219,46 @@ test('second-step and security pages take nothing that is not theirs', async () 
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+test('a route that asks for a recent sign-in asks a local account for the password again, and keeps the way', async () => {
+  const maxAgeMs = 15 * 60_000;
+  let clock = (): number => 0;
+  const options: RigOptions = {
+    mayEnter: ({ person }) =>
+      clock() - (person.authenticatedAt ?? 0) < maxAgeMs
+        ? { kind: 'allow' }
+        : { kind: 'sign-in', needs: { secondFactor: false, acr: [], maxAgeMs } },
+  };
+  await withRig(options, async (rig) => {
+    clock = rig.deps.clock.now;
+    const browser = rig.browser();
+    assert.equal((await browser.signInOn(await browser.open(`${APP}/`), 'ann', 'right password')).text, 'app for ann');
+    rig.advance(maxAgeMs);
+    const form = await browser.open(`${APP}/.postern/start?to=${encodeURIComponent('/deep?q=1')}`);
+    assert.match(form.text, /Please confirm that it is you/);
+    assert.match(form.text, /value="ann"/);
+    assert.doesNotMatch(form.text, /continue=1/, 'there is no going on without');
+    assert.equal((await browser.signInOn(form, 'ann', 'wrong')).status, 403);
+    const inside = await browser.signInOn(form, 'ann', 'right password');
+    assert.deepEqual([inside.url, inside.text], [`${APP}/deep?q=1`, 'app for ann']);
+    assert.equal((await rig.sessions.list()).length, 1, 'the session from before is over');
+  });
+});
+
+test('a second factor alone makes no sign-in recent: the password was shown when it was', async () => {
+  await withRig(NEEDS_FACTOR, async (rig) => {
+    const browser = rig.browser();
+    const { secret } = await enrol(rig, rig.browser());
+    // A session from before the second factor was there.
+    const page = await browser.open(`${AUTH}/.postern/sign-in`);
+    await browser.submit(await browser.signInOn(page, 'ann', 'right password'), { code: codeOf(rig, secret) });
+    const signedInAt = rig.deps.clock.now();
+    assert.equal((await rig.sessions.list())[0]?.person.authenticatedAt, signedInAt);
+    rig.advance(3_600_000);
+    const step = await browser.open(`${AUTH}/.postern/second-step`);
+    await browser.submit(step, { code: codeOf(rig, secret) });
+    assert.equal((await rig.sessions.list())[0]?.person.authenticatedAt, signedInAt);
   });
 });

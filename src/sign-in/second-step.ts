@@ -114,7 +114,11 @@ async function finish(context: Context, basis: Basis, ticketText: string | null,
   const { deps, url } = context;
   const old = signInSession(context);
   if (old !== null) await deps.sessions.revoke(old.key);
-  const opened = await deps.accounts.openSignIn(basis.account.subject, url.host, proof.amr, basis.verified);
+  const opened = await deps.accounts.openSignIn(basis.account.subject, url.host, proof.amr, {
+    verified: basis.verified,
+    // Where a session stands for the password, that one was shown back then.
+    ...(basis.verified === undefined ? { authenticatedAt: old?.person.authenticatedAt ?? null } : {}),
+  });
   if (opened === null) return startAgain(ticketText);
   report(context, 'signed-in', basis.account.name);
   const cookies = [signInCookie(context, opened)];

@@ -83,7 +83,7 @@ async function confirm(context: Context, visit: Visit, password: string): Promis
   if (await deps.factors.isEnrolled(person.subject))
     return goToSecondStep(context, answer.account, { ticketText: visit.ticketText, next: 'security' });
   await deps.sessions.revoke(visit.session.key);
-  const opened = await deps.accounts.openSignIn(person.subject, url.host, ['pwd'], answer.verified);
+  const opened = await deps.accounts.openSignIn(person.subject, url.host, ['pwd'], { verified: answer.verified });
   if (opened === null) return answerRedirect(303, '/.postern/sign-in');
   return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`, [signInCookie(context, opened)]);
 }
@@ -112,7 +112,9 @@ async function addPasskey(context: Context, visit: Visit, form: URLSearchParams)
 async function added(context: Context, visit: Visit, amr: readonly string[]): Promise<Response> {
   const { deps, url } = context;
   const { person, key } = visit.session;
-  const opened = person.amr.includes('mfa') ? null : await deps.accounts.openSignIn(person.subject, url.host, amr);
+  const { authenticatedAt = null } = person;
+  const isRaised = !person.amr.includes('mfa');
+  const opened = isRaised ? await deps.accounts.openSignIn(person.subject, url.host, amr, { authenticatedAt }) : null;
   if (opened !== null) await deps.sessions.revoke(key);
   const cookies = opened === null ? [] : [signInCookie(context, opened)];
   const overview = await deps.factors.overview(person.subject);

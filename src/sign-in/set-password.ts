@@ -52,7 +52,7 @@ export async function postSetPassword(context: Context): Promise<Response> {
   if (old !== null) await deps.sessions.revoke(old.key);
   // A link replaces the password, not what comes after it.
   if (await deps.factors.isEnrolled(changed.subject)) return goToSecondStep(context, changed, { ticketText: null });
-  const opened = await deps.accounts.openSignIn(changed.subject, url.host, ['pwd'], made.hash);
+  const opened = await deps.accounts.openSignIn(changed.subject, url.host, ['pwd'], { verified: made.hash });
   if (opened === null) return answerRedirect(303, '/.postern/sign-in');
   return answerRedirect(303, '/?notice=password-set', [signInCookie(context, opened)]);
 }

@@ -12,14 +12,14 @@ import { chooserPage } from './pages/provider-pages.ts';
 import { signInForm } from './pages/sign-in-page.ts';
 import { checkPassword, type PasswordAnswer } from './password.ts';
 import { askForPasskey } from './passkeys.ts';
-import { goToProvider } from './provider-flow.ts';
+import { goToProvider, RESUMES } from './provider-flow.ts';
 import { refuseForm, refuseTicket } from './refusals.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
 import { goToSecondStep, scriptFor } from './second-step.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket, type Ticket } from './ticket.ts';
-import type { SignInAccount } from './ports.ts';
+import type { SessionFacts, SignInAccount } from './ports.ts';
 
 const MAX_NAME = 256;
 
@@ -39,20 +39,28 @@ export async function showSignIn(context: Context): Promise<Response> {
   if (visit === null) return refuseTicket(context);
   const session = signInSession(context);
   const resumes = query.get('continue');
-  const hasSteppedUp = resumes === 'stepped-up';
-  const isFreshSignIn = hasSteppedUp || resumes === 'signed-in';
+  const stepUps = Math.max(0, RESUMES.indexOf(resumes ?? ''));
+  const isFreshSignIn = RESUMES.includes(resumes ?? '');
   if (session === null) return showWays(context, visit, isFreshSignIn);
   if (visit.switchAccount && resumes === null) return showWays(context, visit, false);
   // A speculative load may look, but gets no code.
   if (isNotTopLevel(context.headers) || request.method !== 'GET') return showWays(context, visit, false);
   if (visit.ticket === null || visit.ticketText === null) return answerRedirect(303, '/');
+  if (query.get('again') === '1' && session.person.provider === LOCAL_PROVIDER)
+    return showAgain(context, visit, session);
   return enter(context, {
     ticket: visit.ticket,
     ticketText: visit.ticketText,
     session,
     isFreshSignIn,
-    hasSteppedUp,
+    stepUps,
   });
+}
+
+/** The sign-in is too old for the route: the password, or a passkey, once more. */
+function showAgain(context: Context, visit: Visit, session: SessionFacts): Promise<Response> {
+  const { confirmFirst } = context.texts.security;
+  return showForm(context, visit, { status: 200, name: session.person.name, notice: confirmFirst });
 }
 
 /** The form, the page to choose on, or straight to a provider. */
@@ -162,7 +170,7 @@ async function openSession(
   const isSame = old !== null && old.person.provider === LOCAL_PROVIDER && old.person.subject === account.subject;
   if (isSame && openedAt >= formMadeAt) return { cookie: null };
   if (old !== null) await context.deps.sessions.revoke(old.key);
-  const opened = await context.deps.accounts.openSignIn(account.subject, context.url.host, ['pwd'], verified);
+  const opened = await context.deps.accounts.openSignIn(account.subject, context.url.host, ['pwd'], { verified });
   return opened === null ? null : { cookie: signInCookie(context, opened) };
 }
 
@@ -199,6 +207,8 @@ interface FormState {
   readonly name?: string;
   readonly problem?: string | null;
   readonly retryAfter?: number;
+  /** Why to sign in though there is a session: there is no going on with it. */
+  readonly notice?: string;
 }
 
 /** The form with what was wrong with a passkey. */
@@ -227,8 +237,9 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
     switchAccount: visit.switchAccount,
     name: state.name ?? '',
     problem: state.problem ?? null,
+    notice: state.notice ?? null,
     passkey: hasPasskeys ? askForPasskey(context, preSession.token, []) : null,
-    current: session === null ? null : currentOf(session.person.name, visit),
+    current: session === null || state.notice !== undefined ? null : currentOf(session.person.name, visit),
     othersUrl: waysOf(context).length > 1 ? `/.postern/sign-in?choose=1${ticketPart(visit)}` : null,
   });
   // Chromium applies form-action to every redirect after the form, the app's own to its login included.

@@ -316,8 +316,8 @@ withRig('accounts: a password that was changed during its check opens nothing', 
   const added = await accounts.add({ name: 'bob' }, 'cli');
   assert.ok(added.kind === 'added');
   await accounts.setPassword(added.account.subject, 'new', 'cli');
-  assert.equal(await accounts.openSignIn(added.account.subject, 'h', ['pwd'], 'old'), null);
-  assert.ok(await accounts.openSignIn(added.account.subject, 'h', ['pwd'], 'new'));
+  assert.equal(await accounts.openSignIn(added.account.subject, 'h', ['pwd'], { verified: 'old' }), null);
+  assert.ok(await accounts.openSignIn(added.account.subject, 'h', ['pwd'], { verified: 'new' }));
 });
 
 withRig('accounts: reconcile() makes good what a crash left', async ({ accounts, sessions, store }) => {

@@ -12,15 +12,16 @@ import type {
   RouteLimits,
   Rule,
   ShadowRules,
+  StepUp,
   UpstreamServer,
 } from '../document.ts';
 import { pathFault } from '../path-pattern.ts';
-import type { RouteInput } from '../schema/routes.ts';
+import type { RequireInput, RouteInput } from '../schema/routes.ts';
 import { readAction } from './action.ts';
 import { type Context, entriesOf } from './context.ts';
 import { NO_EDITS, readHeaderEdits, readHeaderMatch } from './header-edits.ts';
 import { checkTokenNames, DEFAULT_IDENTITY_HEADERS, readIdentityHeaders } from './identity-headers.ts';
-import { DEFAULT_ROUTE_LIMITS, H2C_ROUTE_LIMITS, readRouteLimits } from './limits.ts';
+import { DEFAULT_ROUTE_LIMITS, H2C_ROUTE_LIMITS, readRouteLimits, readUnit } from './limits.ts';
 import { DEFAULT_PROXY, type ProxySettings, readProxySettings } from './proxy.ts';
 import { readProviderId } from './people.ts';
 import { isAnonymous, readRules } from './rules.ts';
@@ -62,7 +63,7 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
   return {
     allow: readRules(input.allow, [...path, 'allow'], context) ?? base.allow,
     shadow: readShadow(input, path, base.shadow, context),
-    require: readRequire(input.require, base.require),
+    require: readRequire(input.require, [...path, 'require'], base.require, context),
     limits: { ...base.limits, ...readRouteLimits(input, path, context) },
     proxy: readProxySettings(input, path, base.proxy, context),
     requestHeaders: readHeaderEdits(input, path, edits, context),
@@ -123,7 +124,7 @@ export function readRoute(
       'remove the rules that need no name',
     );
   }
-  if (settings.require !== null) refuseNameless(allow, path, context);
+  if (settings.require !== null) refuseNameless(settings.require, allow, path, context);
   checkTokenNames({ ...settings, allow, matchHeaders }, path, context);
   const isH2c = servers[0]?.scheme === 'h2c';
   return {
@@ -149,19 +150,58 @@ export function readRoute(
   };
 }
 
-function readRequire(input: RouteInput['require'], base: Route['require']): Route['require'] {
+/** No shorter: whoever comes back from a provider needs a moment. */
+const LEAST_MAX_AGE_MS = 10_000;
+const MAX_LEVELS = 10;
+/** What `acr_values` may hold between its spaces. */
+const LEVEL = /^[\x21-\x7e]{1,200}$/;
+
+function readRequire(
+  input: RouteInput['require'],
+  path: Path,
+  base: Route['require'],
+  context: Context,
+): Route['require'] {
   if (input === undefined) return base;
-  return input === 'second-factor' ? input : null;
+  if (input === 'second-factor') return { secondFactor: true, acr: [], maxAgeMs: null };
+  if (input === 'nothing') return null;
+  const at = [...path, 'max_age'];
+  const maxAgeMs =
+    input.max_age === undefined ? null : readUnit(input.max_age, { unit: 'duration', least: 0, at }, context);
+  if (maxAgeMs !== null && maxAgeMs < LEAST_MAX_AGE_MS)
+    context.report(at, 'is too short to come back from a provider in', 'write at least "10s"');
+  if (maxAgeMs === Infinity) context.report(at, 'has no end', 'write a duration such as "15m", or remove it');
+  const wanted = { secondFactor: input.second_factor ?? false, acr: readLevels(input, path, context), maxAgeMs };
+  const isEmpty = !wanted.secondFactor && input.acr === undefined && input.max_age === undefined;
+  if (isEmpty && !context.isBroken(path))
+    context.report(path, 'asks for nothing', 'write "max_age: 15m", "acr: gold" or "second_factor: true"');
+  return isEmpty ? null : wanted;
+}
+
+function readLevels({ acr }: RequireInput, path: Path, context: Context): readonly string[] {
+  const found: string[] = [];
+  for (const [level, at] of entriesOf<string>(acr, [...path, 'acr'])) {
+    if (LEVEL.test(level)) found.push(level);
+    else context.report(at, 'is no level of authentication', 'write one as the provider names it, without spaces');
+  }
+  if (Array.isArray(acr) && acr.length === 0) context.report([...path, 'acr'], 'is an empty list', 'remove it');
+  if (found.length > MAX_LEVELS) context.report([...path, 'acr'], `names more than ${MAX_LEVELS} levels`);
+  return [...new Set(found)];
+}
+
+function textOf({ secondFactor, acr }: StepUp): string {
+  if (secondFactor) return 'a second factor';
+  return acr.length > 0 ? 'a level of authentication' : 'a recent sign-in';
 }
 
 /** A visitor without a name has no second factor either: the door would stand half open. */
-function refuseNameless(allow: readonly Rule[], path: Path, context: Context): void {
+function refuseNameless(require: StepUp, allow: readonly Rule[], path: Path, context: Context): void {
   for (const { rule } of allow) {
     if (!isAnonymous(rule)) continue;
     const shown = typeof rule === 'string' ? rule : JSON.stringify(rule);
     context.report(
       path,
-      `asks for a second factor, but its rule "${shown}" lets in visitors who have no name`,
+      `asks for ${textOf(require)}, but its rule "${shown}" lets in visitors who have no name`,
       'write { all: ["signed-in", …] }, or "require: nothing"',
     );
   }

@@ -66,6 +66,13 @@ export interface RedirectInput {
   readonly status?: number | undefined;
 }
 
+/** What a person must show beside matching a rule. */
+export interface RequireInput {
+  readonly second_factor?: boolean | undefined;
+  readonly acr?: string | readonly string[] | undefined;
+  readonly max_age?: UnitInput | undefined;
+}
+
 /** Rules on trial. */
 export interface ShadowInput {
   readonly allow?: RulesInput | undefined;
@@ -86,7 +93,7 @@ export interface RouteInput extends RouteLimitsInput, HeaderEditsInput, Identity
   readonly respond?: number | string | RespondInput | undefined;
   readonly routes?: readonly ChoiceInput[] | undefined;
   readonly allow?: RulesInput | undefined;
-  readonly require?: 'second-factor' | 'nothing' | undefined;
+  readonly require?: 'second-factor' | 'nothing' | RequireInput | undefined;
   readonly deny?: RulesInput | undefined;
   readonly shadow?: ShadowInput | undefined;
   readonly methods?: string | readonly string[] | undefined;
@@ -198,6 +205,21 @@ const redirectShape: z.ZodType<RedirectInput> = section(
   'a URL, or a map with "to" and "status"',
 );
 
+const requireShape: z.ZodType<RequireInput> = section(
+  {
+    second_factor: key(flag(), 'A second factor, once a session.', { default: false }),
+    acr: key(
+      oneOrMore(text('a level such as "gold"'), 'a list of levels'),
+      'One of these levels of authentication (`acr`), as the provider names them. People are sent back to it with `acr_values`. A local account shows a second factor instead.',
+    ),
+    max_age: key(
+      duration(),
+      'How old a sign-in may be, at least `10s`. People are sent back to the provider with `max_age`; those with a local account type their password again.',
+    ),
+  },
+  'a map with "max_age", "acr" or "second_factor"',
+);
+
 const ruleKeys = {
   allow: key(
     rulesShape,
@@ -206,9 +228,13 @@ const ruleKeys = {
   ),
   deny: key(rulesShape, "Who may not, whatever `allow` says. A host's list applies to all its paths too."),
   require: key(
-    word('second-factor', 'nothing'),
-    'What a person must show beside matching a rule: `second-factor` asks for an authenticator app or a passkey once a session. `nothing` takes back what the host asks for.',
-    { default: 'nothing' },
+    either(
+      word('second-factor', 'nothing'),
+      requireShape,
+      '"second-factor", "nothing", or a map with "max_age", "acr" or "second_factor"',
+    ),
+    'What a person must show beside matching a rule: `second-factor` asks for an authenticator app or a passkey once a session, a map also for a recent sign-in or a level of the provider. `nothing` takes back what the host asks for.',
+    { default: 'nothing', examples: ['second-factor', { max_age: '15m' }, { acr: ['gold'], max_age: '1h' }] },
   ),
   shadow: key(
     section(

@@ -54,7 +54,7 @@ export function createGithubProvider(provider: GithubProvider, deps: GithubDeps)
     label: provider.label,
     authority: url,
     pinsNames: true,
-    canStepUp: false,
+    canStepUp: () => false,
     warm: () => undefined,
     begin: (wish) => Promise.resolve(begin(parts, wish)),
     finish: (callback) => finish(parts, callback),

@@ -9,6 +9,7 @@ import type { BearerSettings, OidcProvider } from '../../config/document.ts';
 import type { VerifiedBearer } from '../provider.ts';
 import type { Claims } from './claims.ts';
 import type { ProviderKeys } from './keys.ts';
+import type { Person } from '../../core/person.ts';
 import { personFrom } from './person.ts';
 
 /** `typ` of the header (RFC 9068 section 2.1), and of the claims (Keycloak). */
@@ -29,13 +30,20 @@ export async function verifyBearer(
     const { header, claims } = await keys.verify(token, { audience: bearer.audiences, clockToleranceMs });
     const problem = problemOf(bearer, header.typ, claims);
     if (problem !== null) return { kind: 'refused', message: problem };
-    const { person } = personFrom(provider, String(claims.sub), [claims]);
+    const { person: known } = personFrom(provider, String(claims.sub), [claims]);
+    const person = { ...known, ...proofIn(claims) };
     return { kind: 'bearer', person, expiresAt: Number(claims.exp) * 1_000 + clockToleranceMs };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // What jose says is about the token; everything else is about getting at the keys.
     return error instanceof errors.JOSEError ? { kind: 'refused', message } : { kind: 'unavailable', message };
   }
+}
+
+/** RFC 9470 section 5: how and when the person signed in for whom the token was made. */
+function proofIn({ acr, auth_time: at }: Claims): Pick<Person, 'acr' | 'authenticatedAt'> {
+  const authenticatedAt = typeof at === 'number' && Number.isSafeInteger(at * 1_000) ? at * 1_000 : null;
+  return { acr: typeof acr === 'string' ? acr : null, authenticatedAt };
 }
 
 /** Unused bits of the last character must be zero, or one signature would have several spellings (RFC 4648 section 3.5). */

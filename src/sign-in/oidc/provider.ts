@@ -72,7 +72,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     label: provider.label,
     authority: provider.issuer,
     pinsNames: false,
-    canStepUp: provider.secondFactor.acr.length > 0,
+    canStepUp: ({ secondFactor }) => !secondFactor || provider.secondFactor.acr.length > 0,
     keys,
     // What is down at the start is no reason not to start.
     warm: () => void discovery.get().catch(() => undefined),
@@ -157,10 +157,11 @@ function createKeys(provider: OidcProvider, http: ProviderHttp, discovery: Disco
 async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<Begun> {
   try {
     const configuration = await discovery.confirm();
-    const acrValues = wish.isStepUp ? provider.secondFactor.acr : provider.acrValues;
+    const acrValues = levelsFor(provider, wish);
+    const maxAge = maxAgeFor(provider, wish);
     // To those who say that they know it; others guess by themselves.
     const hasLocales = configuration.serverMetadata()['ui_locales_supported'] !== undefined;
-    const prompt = wish.switchAccount ? provider.switchPrompt : provider.prompt;
+    const prompt = promptFor(provider, wish);
     const url = client.buildAuthorizationUrl(configuration, {
       ...provider.parameters,
       redirect_uri: wish.redirectUri,
@@ -170,7 +171,7 @@ async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<B
       code_challenge: await client.calculatePKCECodeChallenge(wish.codeVerifier),
       code_challenge_method: 'S256',
       ...(prompt === null ? {} : { prompt }),
-      ...(provider.maxAgeSeconds === null ? {} : { max_age: String(provider.maxAgeSeconds) }),
+      ...(maxAge === null ? {} : { max_age: String(maxAge) }),
       ...(hasLocales && wish.uiLocales.length > 0 ? { ui_locales: wish.uiLocales.join(' ') } : {}),
       ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') }),
     });
@@ -178,6 +179,28 @@ async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<B
   } catch (error) {
     return { kind: 'problem', problem: explainProblem(provider, error) };
   }
+}
+
+function levelsFor(provider: OidcProvider, { stepUp }: BeginWish): readonly string[] {
+  if (stepUp === null) return provider.acrValues;
+  const wanted = [...stepUp.acr, ...(stepUp.secondFactor ? provider.secondFactor.acr : [])];
+  return wanted.length === 0 ? provider.acrValues : [...new Set(wanted)];
+}
+
+/** A little less than the route bears, so that whoever comes back is not too late a moment later. */
+const MOST_MARGIN_MS = 60_000;
+
+function maxAgeFor(provider: OidcProvider, { stepUp }: BeginWish): number | null {
+  const maxAgeMs = stepUp?.maxAgeMs ?? null;
+  if (maxAgeMs === null) return provider.maxAgeSeconds;
+  const seconds = Math.floor((maxAgeMs - Math.min(MOST_MARGIN_MS, maxAgeMs / 2)) / 1_000);
+  return Math.min(seconds, provider.maxAgeSeconds ?? seconds);
+}
+
+function promptFor(provider: OidcProvider, { stepUp, switchAccount }: BeginWish): string | null {
+  if (switchAccount) return provider.switchPrompt;
+  // For those that do not heed "max_age" (Core section 3.1.2.1).
+  return stepUp !== null && stepUp.insists && stepUp.maxAgeMs !== null ? 'login' : provider.prompt;
 }
 
 async function finish(parts: Parts, callback: Callback): Promise<Finished> {
@@ -199,13 +222,27 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     if (refusal !== null) return { kind: 'problem', problem: refusal };
     const address = addressIn(claims);
     const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
-    const { person, notes } = personFrom(provider, String(claims['sub']), sources);
+    const { person: known, notes } = personFrom(provider, String(claims['sub']), sources);
+    const person = { ...known, ...proofOf(provider, claims, parts.clock.now()) };
     const grant = grantOf(parts.clock, tokens, idToken, null);
     const providerSession = typeof claims['sid'] === 'string' ? claims['sid'] : null;
     return { kind: 'known', person, notes, grant, providerSession, refreshAt: refreshAtOf(parts, grant) };
   } catch (error) {
     return { kind: 'problem', problem: explainProblem(provider, error) };
   }
+}
+
+/** How and when they signed in there. What the provider does not say, or says of the future, is not known. */
+function proofOf(
+  { clockToleranceMs }: OidcProvider,
+  { acr, auth_time: at, iat }: Claims,
+  now: number,
+): Required<Pick<Person, 'acr' | 'authenticatedAt'>> {
+  const level = typeof acr === 'string' && acr !== '' && acr.length <= 200 ? acr : null;
+  if (typeof at !== 'number' || typeof iat !== 'number') return { acr: level, authenticatedAt: null };
+  // By its own times, so that a provider's clock that is off does not count.
+  const ageMs = (iat - at) * 1_000;
+  return { acr: level, authenticatedAt: ageMs >= -clockToleranceMs ? now - Math.max(0, ageMs) : null };
 }
 
 /** openid-client trusts the connection that an ID token came by (Core section 3.1.3.7, point 6): we check the signature as well. */

@@ -12,6 +12,8 @@ export interface SignInForm {
   readonly switchAccount: boolean;
   readonly name: string;
   readonly problem: string | null;
+  /** Why the form is there though somebody is signed in. */
+  readonly notice: string | null;
   /** What the page asks the browser for; null where nobody has a passkey. */
   readonly passkey: unknown;
   /** Who is signed in already, where another account is wanted. */
@@ -30,6 +32,7 @@ export function signInForm(form: SignInForm): Html {
     <div aria-live="polite">
       ${hasProblem && html`<p class="note bad" id="problem" role="alert">${form.problem}</p>`}
     </div>
+    ${form.notice !== null && !hasProblem && html`<p class="note">${form.notice}</p>`}
     ${form.current !== null && html`<p class="note">${texts.alreadyAs(form.current.name)}</p>`}
     <form method="post" action="/.postern/sign-in">
       <input type="hidden" name="form" value="${form.formToken}" />

@@ -128,6 +128,10 @@ export const EN: Texts = {
       title: 'A second factor is needed',
       text: `"${provider}" did not say that you signed in with one. Turn on two-step sign-in there, then sign in again.`,
     }),
+    proofNeeded: (provider) => ({
+      title: 'This page asks for more than your sign-in shows',
+      text: `"${provider}" did not say that you signed in recently, or strongly, enough. Sign out there and sign in again; if that does not help, whoever runs this site has to look at it.`,
+    }),
   },
   provider: {
     with: (label) => `Continue with ${label}`,

@@ -113,6 +113,7 @@ export interface Texts {
     readonly back: string;
     readonly foreign: (provider: string) => string;
     readonly providerNeeded: (provider: string) => ErrorTexts;
+    readonly proofNeeded: (provider: string) => ErrorTexts;
   };
   readonly provider: {
     readonly with: (label: string) => string;

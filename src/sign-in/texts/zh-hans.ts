@@ -123,6 +123,10 @@ export const ZH_HANS: Texts = {
       title: '需要第二重验证',
       text: `“${provider}”未表明您使用了第二重验证登录。请在该处开启两步验证，然后重新登录。`,
     }),
+    proofNeeded: (provider) => ({
+      title: '此页面要求更可靠的登录',
+      text: `“${provider}”未表明您近期登录过，或登录方式足够安全。请在该处退出后重新登录；如果仍然无效，需要由站点运营者检查。`,
+    }),
   },
   provider: {
     with: (label) => `使用 ${label} 继续`,
