@@ -71,6 +71,8 @@ class Probe implements PoolWaiter, AppCall, BodySink {
   readonly bodyLength = 0;
   readonly wantsUpgrade = false;
   readonly wantsRecent = false;
+  readonly visitor: object = this;
+  readonly bindsConnection = false;
   wantsFresh = false;
   readonly maxConnections: number = Infinity;
   readonly connectMs: number;

@@ -57,6 +57,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
   readonly maxConnections: number;
   readonly wantsRecent: boolean;
   readonly firstByteMs: number;
+  readonly visitor: object;
+  bindsConnection = false;
   wantsFresh = false;
   wantsUpgrade = false;
   idleMs: number;
@@ -86,6 +88,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#plan = plan;
     this.#report = report;
     this.method = request.method;
+    this.visitor = exchange.connection;
     this.bodyLength = request.upgrade !== null && request.version === '2' ? 0 : body.length;
     this.#body = this.bodyLength === 0 ? null : this.#relay(body);
     this.connectMs = limits.connectMs;
@@ -116,6 +119,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     if (!isTarget(this.#plan.path) || !isTarget(this.#plan.query)) return this.#fail(targetError());
     this.lines = fields.lines;
     this.#takesTrailers = fields.takesTrailers;
+    this.bindsConnection = fields.bindsConnection;
     if (upgrade !== null) {
       this.#upgrade = upgrade;
       this.wantsUpgrade = true;

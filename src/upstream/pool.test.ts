@@ -8,7 +8,7 @@ import type { Lookup } from './resolve.ts';
 import { actionTo, FakeBody, FakeExchange, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { ProxyAction } from '../config/document.ts';
 import { createTicker } from '../wire/ticker.ts';
-import type { BodySink } from '../wire/exchange.ts';
+import type { BodySink, ConnectionFacts } from '../wire/exchange.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const clock = { now: () => Date.now() };
@@ -153,4 +153,34 @@ test('a server that serves once gets a connection for each request, is told so, 
   for (let i = 0; i < 3; i++) assert.equal((await ask(kept)).text, 'ok');
   assert.equal(connections, 4);
   assert.ok(heads.slice(3).every((head) => !/\r\nConnection:/.test(head)));
+});
+
+test('a connection that an app has signed in is kept for its visitor, closed in time, and never holds others up', async () => {
+  const seen: number[] = [];
+  let sockets = 0;
+  const app = await rawApp((socket) => {
+    const own = Reflect.get(socket, 'own') ?? Reflect.set(socket, 'own', ++sockets);
+    seen.push(own === true ? sockets : Number(own));
+    socket.write('HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x", NTLM\r\nContent-Length: 2\r\n\r\nno');
+  });
+  closers.push(app.close);
+  let now = 1_000;
+  const ticker = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => now });
+  const upstreams = createUpstreams({ clock, log, ticker });
+  closers.push(() => upstreams.close());
+  const action = actionTo([serverAt(app.port)], { maxConnections: 2 });
+  const ask = async (connection: ConnectionFacts): Promise<number> => {
+    const exchange = Object.assign(new FakeExchange(), { connection });
+    upstreams.forward(exchange, planFor(action), exchange.report);
+    await exchange.done;
+    return seen.at(-1) ?? 0;
+  };
+  const visitors = Array.from({ length: 3 }, () => ({ ...new FakeExchange().connection }));
+  const [alice, bob, carol] = visitors as [ConnectionFacts, ConnectionFacts, ConnectionFacts];
+  assert.deepEqual([await ask(alice), await ask(bob), await ask(alice), await ask(bob)], [1, 2, 1, 2]);
+  assert.deepEqual([await ask(carol), await ask(bob)], [3, 2], 'the eldest makes room');
+  assert.equal([...upstreams.stats()][0]?.connections, 2);
+  now += 61_000;
+  ticker.tick();
+  assert.equal([...upstreams.stats()][0]?.connections, 0, 'nobody came back for them');
 });

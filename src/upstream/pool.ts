@@ -2,7 +2,7 @@
  * The connections to one target. Idle ones are reused last in, first out, and closed before the app
  * would close them; how many there are is bounded, and so is the queue of who waits for one.
  * A request that must not be sent twice gets a fresh or a just used connection: an idle one could be
- * closed by the app in the moment it is sent.
+ * closed by the app in the moment it is sent. A connection that an app has signed in (NTLM) serves one visitor only.
  */
 import { performance } from 'node:perf_hooks';
 import { ConnectAttempt, unreachableError } from './connect.ts';
@@ -25,6 +25,8 @@ export interface PoolWaiter {
   readonly wantsFresh: boolean;
   /** A connection of its own that becomes a tunnel. */
   readonly wantsUpgrade: boolean;
+  /** The visitor's connection that the request came by. */
+  readonly visitor: object;
   onClient(connection: AppConnection): void;
   onNoClient(error: PosternError): void;
 }
@@ -52,6 +54,8 @@ export class Pool implements ClientOwner {
   readonly #resolver: Resolver;
   readonly #ticker: Ticker;
   readonly #idle: Http1Client[] = [];
+  /** Idle ones that an app has signed in for one visitor's connection (NTLM, Negotiate): no other may have them. */
+  readonly #bound = new Map<object, Http1Client>();
   readonly #clients = new Set<Http1Client>();
   readonly #dials = new Set<Dial>();
   #queue: Queued[] = [];
@@ -76,12 +80,14 @@ export class Pool implements ClientOwner {
   }
 
   get isUnused(): boolean {
-    return this.#queue.length === 0 && this.#dials.size === 0 && this.#clients.size === this.#idle.length;
+    return (
+      this.#queue.length === 0 && this.#dials.size === 0 && this.#clients.size === this.#idle.length + this.#bound.size
+    );
   }
 
   /** Calls `onClient` at once where a connection is free. */
   acquire(waiter: PoolWaiter): void {
-    const client = waiter.wantsFresh || waiter.wantsUpgrade ? null : this.#takeIdle(waiter.wantsRecent);
+    const client = waiter.wantsFresh || waiter.wantsUpgrade ? null : this.#take(waiter);
     if (client !== null) return waiter.onClient(client);
     if (this.size >= waiter.maxConnections) this.#closeOldestIdle();
     if (this.size < waiter.maxConnections) return this.#dial(waiter);
@@ -107,6 +113,7 @@ export class Pool implements ClientOwner {
       const client = this.#idle[i] as Http1Client;
       if (client.idleUntil <= now) client.destroy();
     }
+    if (this.#bound.size > 0) for (const client of this.#bound.values()) if (client.idleUntil <= now) client.destroy();
     while (this.#queue.length > 0 && (this.#queue[0] as Queued).until <= now) {
       this.#queue.shift()?.waiter.onNoClient(this.#busy('none became free in time'));
     }
@@ -115,7 +122,7 @@ export class Pool implements ClientOwner {
   /** No route uses the target any more: what is under way ends, nothing is kept. */
   drain(): void {
     this.#isDraining = true;
-    while (this.#idle.length > 0) this.#closeOldestIdle();
+    while (this.#idle.length + this.#bound.size > 0) this.#closeOldestIdle();
   }
 
   revive(): void {
@@ -135,7 +142,7 @@ export class Pool implements ClientOwner {
     const next = this.#queue[0]?.waiter;
     if (next !== undefined) {
       // Makes room: the slot goes to a connection that was never used.
-      if (next.wantsUpgrade || next.wantsFresh) return client.destroy();
+      if (next.wantsUpgrade || next.wantsFresh || client.boundTo !== null) return client.destroy();
       this.#queue.shift();
       return next.onClient(client);
     }
@@ -143,15 +150,31 @@ export class Pool implements ClientOwner {
     // Of the last tick: it may look older than it is, which only makes us dial.
     client.idleSince = this.now;
     client.idleUntil = this.now + idleMs;
-    this.#idle.push(client);
+    if (client.boundTo === null) this.#idle.push(client);
+    else this.#keepBound(client, client.boundTo);
     if (this.#isDraining || idleMs <= 0) client.destroy();
   }
 
   onGone(client: Http1Client): void {
     this.#clients.delete(client);
+    if (client.boundTo !== null && this.#bound.get(client.boundTo) === client) this.#bound.delete(client.boundTo);
     const at = this.#idle.lastIndexOf(client);
     if (at !== -1) this.#idle.splice(at, 1);
     this.#serveQueue();
+  }
+
+  #keepBound(client: Http1Client, visitor: object): void {
+    this.#bound.get(visitor)?.destroy();
+    this.#bound.set(visitor, client);
+  }
+
+  #take(waiter: PoolWaiter): Http1Client | null {
+    const bound = this.#bound.size === 0 ? undefined : this.#bound.get(waiter.visitor);
+    if (bound === undefined) return this.#takeIdle(waiter.wantsRecent);
+    this.#bound.delete(waiter.visitor);
+    if (bound.idleUntil > this.now && bound.socket.writable) return bound;
+    bound.destroy();
+    return this.#takeIdle(waiter.wantsRecent);
   }
 
   #takeIdle(wantsRecent: boolean): Http1Client | null {
@@ -169,7 +192,8 @@ export class Pool implements ClientOwner {
   }
 
   #closeOldestIdle(): void {
-    this.#idle[0]?.destroy();
+    const [bound] = this.#bound.values();
+    (this.#idle[0] ?? bound)?.destroy();
   }
 
   #serveQueue(): void {

@@ -30,6 +30,8 @@ export interface BuiltFields {
   readonly lines: RequestLines;
   /** The client takes trailers. */
   readonly takesTrailers: boolean;
+  /** The visitor signs the connection to the app in, and not the request: NTLM, Negotiate. */
+  readonly bindsConnection: boolean;
 }
 
 /**
@@ -46,6 +48,8 @@ export function buildRequestFields(exchange: Exchange, plan: ForwardPlan, viaNam
   if (headers.isRemembered && built !== kept?.fields) keptFields.set(headers, { plan, viaName, fields: built });
   return built;
 }
+
+const SIGNS_CONNECTION_IN = /^(?:ntlm|negotiate)(?![^ ])/i;
 
 interface KeptFields {
   readonly plan: ForwardPlan;
@@ -101,6 +105,7 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
   let text = '';
   let cookie = '';
   let takesTrailers = request.version === '2';
+  let bindsConnection = false;
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
     const verdict = verdictOf(key);
@@ -118,6 +123,7 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
         break;
       }
       case AUTHORIZATION:
+        bindsConnection ||= SIGNS_CONNECTION_IN.test(value);
         if (!plan.removeAuthorization) text += `${names[i] as string}: ${value}\r\n`;
         break;
       case MAX_FORWARDS:
@@ -138,7 +144,7 @@ function build(exchange: Exchange, plan: ForwardPlan, viaName: string): BuiltFie
   if (plan.clientIp !== null) text += `X-Real-IP: ${plan.clientIp}\r\n`;
   text += `Via: ${via === '' ? '' : `${via}, `}${request.version} ${viaName}\r\n`;
   for (const [name, value] of plan.identityHeaders) text += `${name}: ${fieldValue(value)}\r\n`;
-  return { lines: new RequestLines(text + edits.lines), takesTrailers };
+  return { lines: new RequestLines(text + edits.lines), takesTrailers, bindsConnection };
 }
 
 /** What the visitor's own connection shows. An unknown address is not said rather than guessed. */

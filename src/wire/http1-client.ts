@@ -9,6 +9,7 @@ import type { ChunkedOutput } from './chunked-decoder.ts';
 import type { BodySink } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
+import { copyOf, hasBareLf } from './_http1-client-bytes.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import type { RequestLines } from './request-lines.ts';
@@ -29,6 +30,10 @@ export interface AppCall {
   /** As in BodySource; 0: none. */
   readonly bodyLength: number;
   readonly wantsUpgrade: boolean;
+  /** The visitor's connection that it came by. */
+  readonly visitor: object;
+  /** It signs the connection in, and not itself: NTLM, Negotiate. */
+  readonly bindsConnection: boolean;
   readonly firstByteMs: number;
   /** Longest silence in the middle of the answer; read again after `onHead`. */
   readonly idleMs: number;
@@ -84,8 +89,6 @@ const UNTIL_CLOSE = 4;
 const TUNNEL = 5;
 const GONE = 6;
 
-const CR = 13;
-const LF = 10;
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** As many informational answers as anyone sane sends. */
 const MAX_INFORMS = 32;
@@ -99,6 +102,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   readonly socket: Socket;
   /** True once it has carried a complete exchange. */
   isReused = false;
+  /** The visitor that the app has signed this connection in for: nobody else's request may go by it. */
+  boundTo: object | null = null;
   /** When it became idle, in the owner's time. */
   idleSince = 0;
   /** When the pool must have closed it. */
@@ -278,6 +283,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
 
   #beginAnswer(head: AppResponseHead, call: AppCall): void {
     this.#keepAlive = head.keepAlive && !call.wantsUpgrade;
+    if (head.bindsConnection || call.bindsConnection) this.boundTo = call.visitor;
     this.#keepAliveMs = head.keepAliveMs;
     switch (head.framing) {
       case 'none':
@@ -467,19 +473,6 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     call?.onBroken(error);
     sink.abort(error);
   }
-}
-
-function copyOf(buffer: Buffer, from: number, to: number): Buffer {
-  const copy = Buffer.allocUnsafe(to - from);
-  buffer.copy(copy, 0, from, to);
-  return copy;
-}
-
-function hasBareLf(buffer: Buffer, from: number, to: number): boolean {
-  for (let at = buffer.indexOf(LF, from); at !== -1 && at < to; at = buffer.indexOf(LF, at + 1)) {
-    if (at === from || buffer[at - 1] !== CR) return true;
-  }
-  return false;
 }
 
 function badResponse(what: string): PosternError {

@@ -198,3 +198,12 @@ test('FieldText.printed() has the bytes of a head that goes out again, and never
   for (let i = 0; i < 3; i++)
     assert.equal(dateless.printed('HTTP/1.1 200 OK\r\n', null, ''), null, 'its Date is of each moment');
 });
+
+test('parseResponseHead() knows who signs a connection in and not a request', () => {
+  const binds = (value: string): boolean =>
+    parseResponseHead(`HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ${value}\r\n`, false).bindsConnection;
+  for (const value of ['NTLM', 'ntlm TlRM', 'Negotiate', 'NEGOTIATE oRQ=', 'Basic realm="x", Negotiate', 'Basic,NTLM'])
+    assert.equal(binds(value), true, value);
+  for (const value of ['Basic realm="NTLM"', 'Bearer', 'Digest', 'NTLMx', 'x-negotiate'])
+    assert.equal(binds(value), false, value);
+});

@@ -32,6 +32,8 @@ export class AppResponseHead implements ResponseHead {
   upgrade: string | null = null;
   hasSetCookie = false;
   isEventStream = false;
+  /** It asks for NTLM or Negotiate, by which a connection is signed in and not a request (RFC 4559). */
+  bindsConnection = false;
   #lines: FieldText | null;
   #headers: HeaderBlock | null;
 
@@ -55,6 +57,7 @@ export class AppResponseHead implements ResponseHead {
     head.upgrade = this.upgrade;
     head.hasSetCookie = this.hasSetCookie;
     head.isEventStream = this.isEventStream;
+    head.bindsConnection = this.bindsConnection;
     return head;
   }
 
@@ -161,6 +164,7 @@ const DATE = 7;
 const SET_COOKIE = 8;
 const CONTENT_TYPE = 9;
 const HSTS = 10;
+const AUTHENTICATE = 11;
 
 const ROLES: ReadonlyMap<string, number> = new Map([
   ['content-length', LENGTH],
@@ -174,6 +178,7 @@ const ROLES: ReadonlyMap<string, number> = new Map([
   ['set-cookie', SET_COOKIE],
   ['content-type', CONTENT_TYPE],
   ['strict-transport-security', HSTS],
+  ['www-authenticate', AUTHENTICATE],
 ]);
 
 function roleOf(key: string): number {
@@ -185,6 +190,8 @@ const KNOWN_ROLES: Uint8Array = Uint8Array.from(KNOWN_KEYS, roleOf);
 
 const SP = 32;
 const CR = 13;
+
+const SIGNS_CONNECTION_IN = /(?:^|,)[ \t]*(?:ntlm|negotiate)(?![^ \t,])/i;
 
 /**
  * One head while it is read: takes what the connection fields say and leaves them out (RFC 9110
@@ -205,6 +212,7 @@ class HeadReading {
   #hasHsts = false;
   #hasSetCookie = false;
   #isEventStream = false;
+  #bindsConnection = false;
   /** False: spelled otherwise, or `Connection` names fields; then the fields are printed anew. */
   #isPlain = true;
   #kept = '';
@@ -244,6 +252,7 @@ class HeadReading {
     head.upgrade = this.#upgrade;
     head.hasSetCookie = this.#hasSetCookie;
     head.isEventStream = this.#isEventStream;
+    head.bindsConnection = this.#bindsConnection;
     head.keepAliveMs = this.#connection !== null && !isKept ? -1 : this.#keepAliveMs;
     head.framing = framingOf(head, this.#isChunked, isHead);
     if (head.framing === 'close') head.keepAlive = false;
@@ -267,6 +276,10 @@ class HeadReading {
     }
     if (role === CONTENT_TYPE) {
       this.#isEventStream ||= this.#text.startsWith('text/event-stream', start);
+      return false;
+    }
+    if (role === AUTHENTICATE) {
+      this.#bindsConnection ||= SIGNS_CONNECTION_IN.test(this.#text.slice(start, end));
       return false;
     }
     if (role !== DROPPED) this.#takeConnectionField(role, this.#text.slice(start, end));

@@ -218,6 +218,39 @@ hosts:
     assert.equal(bodyOf(right), 'early', 'bytes right behind the handshake pass');
   });
 
+  test('1.6 a connection that an app signs in (NTLM, Negotiate) serves the visitor it was signed in for, and no other', async () => {
+    const users = new WeakMap<object, string>();
+    app.on('windows', ({ socket, bytes }) => {
+      const said = /^Authorization: (.*)\r$/m.exec(bytes)?.[1] ?? '';
+      const user = users.get(socket);
+      const begun = user === '';
+      let answer =
+        'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\nContent-Length: 2\r\n\r\nno';
+      if (said === 'NTLM one') {
+        users.set(socket, '');
+        answer = 'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM two\r\nContent-Length: 2\r\n\r\nno';
+      } else if ((said === 'NTLM three' && begun) || said === 'Negotiate ticket') users.set(socket, 'alice');
+      const name = users.get(socket) ?? '';
+      if (name !== '') answer = `HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\n\r\n${name}`;
+      socket.write(answer);
+    });
+    const get = (authorization: string): string =>
+      `GET /windows HTTP/1.1\r\nHost: app.test\r\n${authorization === '' ? '' : `Authorization: ${authorization}\r\n`}\r\n`;
+    for (let round = 0; round < 3; round++) {
+      const alice = await sendRaw(postern.http, ['', 'NTLM one', 'NTLM three', '', ''].map(get), { pauseMs: 60 });
+      assert.deepEqual(alice.statuses, [401, 401, 200, 200, 200], 'all of hers go by the connection that is hers');
+      const bob = await sendRaw(
+        postern.http,
+        Array.from({ length: 5 }, () => get('')),
+        { pauseMs: 20 },
+      );
+      assert.deepEqual(bob.statuses, [401, 401, 401, 401, 401], 'nobody else goes by it');
+      const carol = await sendRaw(postern.http, ['Negotiate ticket', ''].map(get), { pauseMs: 60 });
+      assert.deepEqual(carol.statuses, [200, 200]);
+      assert.deepEqual((await sendRaw(postern.http, get(''))).statuses, [401]);
+    }
+  });
+
   test('1.3 fields of the app’s connection stay with it', async () => {
     const fields =
       'Connection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nAlt-Svc: h3=":1"\r\nUpgrade: h2c\r\nTrailer: X-T\r\n';
