@@ -112,6 +112,6 @@ test('link.create is refused where one cookie serves all hosts: the session of a
   const running = { table: null as never, document: { session: { cookieDomain: '.example.com' } } };
   const operations = createLinkOperations(links, () => running);
   const wish = { url: 'https://app.example.com/x', lifetimeMs: 60_000, uses: 1 };
-  await assert.rejects(operations['link.create'](wish), /"session\.cookie_domain" one cookie is for all hosts/);
+  await assert.rejects(operations['link.create'](wish), /"session\.cookie_domain" one cookie is for all hosts of/);
   assert.deepEqual(await links.list(), []);
 });

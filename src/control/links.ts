@@ -4,6 +4,7 @@ import type { StoredLink } from '../core/link-store.ts';
 import type { CompiledHost, RoutingTable } from '../route/table.ts';
 import { explainRequest } from '../route/explain-request.ts';
 import type { Links } from '../session/links.ts';
+import { isUnder } from '../sign-in/cookies.ts';
 
 export interface LinkLine {
   readonly name: string;
@@ -81,9 +82,10 @@ function placeOf(text: string): Place {
 }
 
 function checkRunning({ host, scope, target }: Place, name: string | null, { table, document }: Running): void {
-  if (document.session.cookieDomain !== null)
+  const { cookieDomain } = document.session;
+  if (cookieDomain !== null && isUnder(host, cookieDomain))
     throw refusal(
-      'Cannot create link: with "session.cookie_domain" one cookie is for all hosts, and a link is for one place; remove "cookie_domain"',
+      `Cannot create link: with "session.cookie_domain" one cookie is for all hosts of "${cookieDomain}", and a link is for one place; choose a host outside, or remove "cookie_domain"`,
     );
   const identity = { kind: 'link', name: name ?? 'link-00000000', place: { host, scope } } as const;
   const explanation = explainRequest(table, { url: `https://${host}${target}`, method: 'GET', identity, ip: null });

@@ -283,12 +283,16 @@ function settingsForGate(document: Document): GateSettings {
     staleForMs: session.staleForMs,
     idleMs: session.idleMs,
     noteMs: noteEveryMs(session.idleMs, shortestRecheck(document)),
-    cookieName: sessionCookieName(boot.instance, { secure: true, domain }),
-    plainCookieName: sessionCookieName(boot.instance, { secure: false, domain }),
-    shared: domain === null || signInHost === null ? null : { signInHost, domain },
+    cookieName: sessionCookieName(boot.instance, { secure: true, domain: null }),
+    plainCookieName: sessionCookieName(boot.instance, { secure: false, domain: null }),
+    shared: domain === null || signInHost === null ? null : sharedCookie(signInHost, domain),
     bearers: createBearerIssuers(bearerIssuersOf(document.providers)),
     serviceVersion: (service) => versions.get(service) ?? null,
   };
+}
+
+function sharedCookie(signInHost: string, domain: string): NonNullable<GateSettings['shared']> {
+  return { signInHost, domain, cookieName: sessionCookieName(boot.instance, { secure: true, domain }) };
 }
 
 /** Infinity where nobody is asked again. */

@@ -50,6 +50,7 @@ export interface Rig {
   /** A session on a host; answers its token. */
   signIn(over?: Partial<SessionView>): string;
   ask(headers: Record<string, string | string[]>, policy?: GatePolicy, ip?: string | null): Promise<Judged>;
+  askAt(host: string, headers: Record<string, string | string[]>): Promise<Judged>;
 }
 
 // oxlint-disable-next-line max-lines-per-function -- a rig of a test, one object
@@ -146,6 +147,7 @@ export function createRig(): Rig {
       });
       return token;
     },
+    askAt: async (host, headers) => gate.judge(request(headers), { policy: signedIn(), host, scheme: 'https' }, null),
     ask: async (headers, policy = signedIn(), ip = '192.0.2.1') =>
       gate.judge(request(headers), { policy, host: HOST, scheme: 'https' }, ip),
   };

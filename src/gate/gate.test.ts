@@ -68,11 +68,31 @@ test('a cookie of another host, of plain HTTP, or unknown counts as no cookie', 
   assert.equal((await rig.ask(cookie(rig.signIn({ host: 'other.example' })))).decision.kind, 'sign-in');
   assert.equal((await rig.ask({ Cookie: `postern-k3v9=${rig.signIn()}` })).decision.kind, 'sign-in');
   assert.equal((await rig.ask(cookie(mintToken()))).decision.kind, 'sign-in');
-  rig.settings.shared = { signInHost: 'auth.example', domain: '.example' };
+});
+
+test('with cookie_domain the name of the domain counts on its hosts, and each host outside has its own (cookie tossing)', async () => {
+  const name = '__Secure-postern-k3v9';
+  const ask = async (host: string, header: string): Promise<string> =>
+    (await rig.askAt(host, { Cookie: header })).decision.kind;
+  const rig = createRig();
+  rig.settings.shared = { signInHost: 'auth.example', domain: '.example', cookieName: name };
   const shared = rig.signIn({ host: 'auth.example' });
-  assert.equal((await rig.ask(cookie(shared))).decision.kind, 'allow');
-  rig.settings.shared = { signInHost: 'auth.example', domain: '.pp.example' };
-  assert.equal((await rig.ask(cookie(shared))).decision.kind, 'sign-in', 'a suffix is not a domain');
+  const own = rig.signIn({ host: 'app.other' });
+  const mallory = rig.signIn({ host: 'auth.example' });
+  for (const host of ['app.example', 'a.b.example', 'auth.example', 'example'])
+    assert.equal(await ask(host, `${name}=${shared}`), 'allow', host);
+  assert.equal(await ask('app.other', `${COOKIE}=${own}`), 'allow', 'by its own cookie, as without cookie_domain');
+  for (const [host, header, why] of [
+    ['app.other', `${name}=${shared}`, 'the domain ends before'],
+    ['app.other', `${COOKIE}=${shared}`, 'the session of the sign-in host is for the domain'],
+    ['app.other', `${name}=${own}`, 'a name that neighbours can plant counts for nothing outside'],
+    ['notexample', `${name}=${shared}`, 'a suffix is not a domain'],
+    ['evil-example', `${name}=${shared}`, 'nor is this'],
+    ['app.example', `${COOKIE}=${shared}`, 'one name on each host'],
+    ['app.example', `${name}=${own}`, 'a session of another host'],
+    ['app.example', `${name}=${shared}; ${name}=${mallory}`, 'planted beside: neither counts'],
+  ] as const)
+    assert.equal(await ask(host, header), 'sign-in', why);
 });
 
 test('of several cookies exactly one may be valid, else none counts', async () => {

@@ -203,7 +203,7 @@ type Asked = AskedOf<GateRoute>;
 function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
   const settings = deps.settings();
   const { exchange, route } = asked;
-  const name = route.scheme === 'https' ? settings.cookieName : settings.plainCookieName;
+  const name = route.scheme === 'https' ? secureNameFor(route.host, settings) : settings.plainCookieName;
   const { headers } = exchange.request;
   const remembered = headers.isRemembered ? rememberedKeys.get(headers) : undefined;
   if (remembered?.name === name) return judgeKey(deps, asked, remembered.key);
@@ -295,10 +295,17 @@ function isEntry(answer: CacheAnswer): answer is CachedSession {
   return typeof answer === 'object';
 }
 
-function isOfHost(view: SessionView, host: string, settings: GateSettings): boolean {
+/** A neighbour host can plant the name of the domain, so it counts nowhere else; `__Host-` no host can plant for another. */
+function secureNameFor(host: string, { shared, cookieName }: GateSettings): string {
+  return shared !== null && isUnder(host, shared.domain) ? shared.cookieName : cookieName;
+}
+
+function isOfHost(view: SessionView, host: string, { shared }: GateSettings): boolean {
   if (view.host === host) return true;
-  const { shared } = settings;
-  if (shared === null || view.host !== shared.signInHost) return false;
-  const domain = shared.domain.startsWith('.') ? shared.domain : `.${shared.domain}`;
-  return host.endsWith(domain) || host === domain.slice(1);
+  return shared !== null && view.host === shared.signInHost && isUnder(host, shared.domain);
+}
+
+/** ".example.com" holds example.com and every host below it, and never notexample.com. */
+function isUnder(host: string, domain: string): boolean {
+  return host.endsWith(domain) || (host.length === domain.length - 1 && domain.endsWith(host));
 }

@@ -45,11 +45,14 @@ export interface GateSettings {
   readonly idleMs: number;
   /** How long a session may be used before its use is noted again: see use-report.ts. */
   readonly noteMs: number;
-  /** Cookie name that counts for a browser that speaks HTTPS, and for one that does not. */
+  /** Cookie name that counts for a browser that speaks HTTPS, and for one that does not; on hosts of `shared` its own. */
   readonly cookieName: string;
   readonly plainCookieName: string;
-  /** With cookie_domain: the sign-in host, whose cookie counts on every host of the domain; else null. */
-  readonly shared: { readonly signInHost: string; readonly domain: string } | null;
+  /**
+   * With cookie_domain: the sign-in host, whose cookie counts on every host of the domain; else null. `domain`
+   * begins with a dot. Hosts outside have each its own cookie, as without.
+   */
+  readonly shared: { readonly signInHost: string; readonly domain: string; readonly cookieName: string } | null;
   /** Whose access tokens count. */
   readonly bearers: BearerIssuers;
   /** Changes whenever the hashes of the service do; null where there is no such service. */

@@ -5,7 +5,7 @@
  */
 import { mintToken } from '../session/token.ts';
 import { createContext, answerPage, answerRedirect, toResponse, type Context } from './context.ts';
-import { hostCookie, purposeName, readCookies, sessionTraits } from './cookies.ts';
+import { hostCookie, isServedByDomain, purposeName, readCookies } from './cookies.ts';
 import { html } from './pages/html.ts';
 import { classifyRequest } from './request-kind.ts';
 import { returnPathOr } from './return-path.ts';
@@ -44,7 +44,7 @@ function begin(context: Context, wish: Wish): Response {
   if (request.onSignInHost) return answerRedirect(302, '/.postern/sign-in');
   if (!deps.isListedHost(url.host)) return refuseUnlisted(context);
   const returnTo = returnPathOr(wish.path, wish.query, url.origin);
-  const shared = sessionTraits(url.host, url.isSecure, settings.cookieDomain).domain !== null;
+  const shared = isServedByDomain(url, settings);
   const basics = { origin: url.origin, returnTo, issuedAt: now, switchAccount: wish.switchAccount };
   if (shared) return goToSignIn(context, sealTicket(deps.seal, { ...basics, flow: null, nonceHash: null }), []);
   const nonce = mintToken();

@@ -41,6 +41,14 @@ export function sessionTraits(host: string, isSecure: boolean, cookieDomain: str
   return { secure: isSecure, domain: cookieDomain !== null && isUnder(host, cookieDomain) ? cookieDomain : null };
 }
 
+/** Whether the sign-in host's own cookie serves a host: it goes over HTTPS alone where that host does. */
+export function isServedByDomain(
+  host: { readonly host: string; readonly isSecure: boolean },
+  { cookieDomain, signInUrl }: { readonly cookieDomain: string | null; readonly signInUrl: string },
+): boolean {
+  return cookieDomain !== null && isUnder(host.host, cookieDomain) && host.isSecure === signInUrl.startsWith('https:');
+}
+
 /** ".example.com" holds example.com and every host below it, and never notexample.com. */
 export function isUnder(host: string, domain: string): boolean {
   const bare = domain.replace(/^\./, '').toLowerCase();

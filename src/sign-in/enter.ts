@@ -4,7 +4,7 @@
  */
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, toResponse, type Context } from './context.ts';
-import { hostCookie, onlyCookie, purposeName, sessionTraits } from './cookies.ts';
+import { hostCookie, isServedByDomain, onlyCookie, purposeName } from './cookies.ts';
 import { refuseUnlisted } from './begin.ts';
 import { deniedPage, type RefusingRule } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
@@ -59,7 +59,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   }
 
   // One cookie serves the domain, or the ticket is too old for a code: the app host begins again if it must.
-  const isShared = sessionTraits(target.host, target.isSecure, settings.cookieDomain).domain !== null;
+  const isShared = isServedByDomain(target, settings);
   if (ticket.nonceHash === null || ticket.flow === null || isShared || !isFresh(ticket, now)) {
     return answerRedirect(303, ticket.origin + ticket.returnTo, cookies);
   }

@@ -3,7 +3,7 @@
  * nothing: chats and mail scanners look at addresses before people do, and would use up what opens once.
  */
 import { answerPage, answerRedirect, readForm, type Context } from './context.ts';
-import { sessionCookie, sessionTraits } from './cookies.ts';
+import { isUnder, sessionCookie, sessionTraits } from './cookies.ts';
 import { isFromOwnPage } from './form-guard.ts';
 import { html } from './pages/html.ts';
 import { isNotTopLevel } from './request-kind.ts';
@@ -12,8 +12,7 @@ export async function showLink(context: Context): Promise<Response> {
   const { deps, query, url, texts } = context;
   const secret = query.get('token') ?? '';
   const link = (await deps.links?.peek(secret)) ?? null;
-  // One cookie for all hosts leaves no room for one that is for a single place.
-  if (link === null || link.host !== url.host || context.settings.cookieDomain !== null) return explain(context);
+  if (link === null || link.host !== url.host || isInDomain(context)) return explain(context);
   if (canEnterAnyway(context, link.target)) return answerRedirect(303, url.origin + link.target);
   const { title, lead, open } = texts.link;
   const main = html`<h1>${title}</h1>
@@ -28,7 +27,7 @@ export async function showLink(context: Context): Promise<Response> {
 export async function openLink(context: Context): Promise<Response> {
   const { deps, request, url, headers, now } = context;
   const secret = readForm(context)?.get('token') ?? '';
-  if (context.settings.cookieDomain !== null) return explain(context);
+  if (isInDomain(context)) return explain(context);
   if (isNotTopLevel(headers, 'app host') || !isFromOwnPage(headers, url.origin)) return explain(context);
   const link = (await deps.links?.peek(secret)) ?? null;
   // One that is for another host is not used up by this one.
@@ -44,6 +43,11 @@ export async function openLink(context: Context): Promise<Response> {
   });
   const cookie = sessionCookie(deps.instance, sessionTraits(url.host, url.isSecure, null), token, view.expiresAt - now);
   return answerRedirect(303, url.origin + opened.link.target, [cookie]);
+}
+
+/** One cookie for all its hosts leaves no room for one that is for a single place. */
+function isInDomain({ settings, url }: Context): boolean {
+  return settings.cookieDomain !== null && isUnder(url.host, settings.cookieDomain);
 }
 
 /** Somebody who is signed in, and may see it as who they are, keeps that session. */

@@ -107,7 +107,7 @@ export const sessionShape: z.ZodType<SessionInput> = section(
     ),
     cookie_domain: key(
       text('a domain such as ".example.com"'),
-      'Share one cookie over a domain instead of hand-offs. Every app below the domain then sees it.',
+      'Share one cookie over a domain instead of hand-offs. Hosts outside it have each their own, as without. Every server below the domain gets the cookie, those that are not behind Postern too.',
       { examples: ['.example.com'] },
     ),
   },
