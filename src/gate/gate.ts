@@ -20,6 +20,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Identity } from '../core/person.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { CookieLine } from '../wire/cookie-line.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { BasicVerifier } from './basic.ts';
 import type { Asked as AskedOf } from './decide.ts';
@@ -205,7 +206,8 @@ function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
   const { exchange, route } = asked;
   const name = route.scheme === 'https' ? secureNameFor(route.host, settings) : settings.plainCookieName;
   const { headers } = exchange.request;
-  const remembered = headers.isRemembered ? rememberedKeys.get(headers) : undefined;
+  const holder = headers.isRemembered ? headers : headers.cookieLine;
+  const remembered = holder === null ? undefined : rememberedKeys.get(holder);
   if (remembered?.name === name) return judgeKey(deps, asked, remembered.key);
   const values = cookieValues(headers, name);
   if (values.length === 0) return judgeAnonymous(deps, asked);
@@ -213,12 +215,12 @@ function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
   const token = values[0] as string;
   if (!isToken(token)) return judgeAnonymous(deps, asked);
   const key = keyOfToken(token);
-  if (headers.isRemembered) rememberedKeys.set(headers, { name, key });
+  if (holder !== null) rememberedKeys.set(holder, { name, key });
   return judgeKey(deps, asked, key);
 }
 
-/** The one session key of a header block that comes again and again, so that its token is hashed once. */
-const rememberedKeys = new WeakMap<HeaderBlock, { readonly name: string; readonly key: string }>();
+/** The one session key of a header block or a Cookie line that comes again and again, so that its token is hashed once. */
+const rememberedKeys = new WeakMap<HeaderBlock | CookieLine, { readonly name: string; readonly key: string }>();
 
 function judgeKey(deps: JudgeDeps, asked: Asked, key: string): Judged | Promise<Judged> {
   const answer = deps.cache.find(key);

@@ -3,6 +3,7 @@
  * no folding, no control characters. Text is latin1, one character a byte.
  * Refuses rather than repairs, and does not know what any field means.
  */
+import { CookieLine } from './cookie-line.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { hashStep, knownName } from './known-names.ts';
@@ -58,6 +59,8 @@ function isSpace(code: number): boolean {
  */
 export class FieldSpans {
   size = 0;
+  /** Which line is the Cookie line that was known before; -1: none is. */
+  knownCookie = -1;
   readonly #from: number[] = [];
   readonly #colon: number[] = [];
   readonly #start: number[] = [];
@@ -103,14 +106,22 @@ const SPANS = new FieldSpans();
 
 /**
  * Reads the lines text[from..to), each ended by CRLF, into the block. The empty line that ends a
- * section is not part of the range.
+ * section is not part of the range. With `cookies` the block has to be empty.
  */
 // oxlint-disable-next-line max-params -- the hot path takes no options object
-export function parseFields(text: string, from: number, to: number, into: HeaderBlock, maxFields: number): void {
-  const spans = scanFields(text, from, to, maxFields - into.size);
+export function parseFields(
+  text: string,
+  from: number,
+  to: number,
+  into: HeaderBlock,
+  maxFields: number,
+  cookies: CookieMemory | null = null,
+): void {
+  const line = cookies === null ? null : cookies.cookieLine;
+  const spans = scanFields(text, from, to, maxFields - into.size, line);
   for (let i = 0; i < spans.size; i++) {
-    const value = text.slice(spans.start(i), spans.end(i));
     const known = spans.known(i);
+    const value = i === spans.knownCookie ? (line as CookieLine).value : text.slice(spans.start(i), spans.end(i));
     if (known === null) {
       const name = text.slice(spans.from(i), spans.colon(i));
       into.append(name, value, name.toLowerCase());
@@ -118,15 +129,53 @@ export function parseFields(text: string, from: number, to: number, into: Header
       into.append(known.name, value, known.key);
     }
   }
+  if (cookies !== null) keepCookieLine(cookies, text, spans, into);
 }
 
-/** Checks the same lines and answers where their parts are. */
-export function scanFields(text: string, from: number, to: number, maxFields: number): FieldSpans {
+/** What a connection knows of its cookies. */
+export interface CookieMemory {
+  cookieLine: CookieLine | null;
+}
+
+// oxlint-disable-next-line max-params -- the hot path takes no options object
+function keepCookieLine(memory: CookieMemory, text: string, spans: FieldSpans, into: HeaderBlock): void {
+  const at = into.keys.indexOf('cookie');
+  const isOnly = at !== -1 && into.keys.indexOf('cookie', at + 1) === -1;
+  if (isOnly && at === spans.knownCookie) {
+    into.cookieLine = memory.cookieLine;
+    return;
+  }
+  memory.cookieLine = isOnly ? lineAt(text, spans, at) : null;
+}
+
+function lineAt(text: string, spans: FieldSpans, at: number): CookieLine {
+  const from = spans.from(at);
+  const next = text.indexOf('\n', spans.end(at)) + 1;
+  const line = text.slice(from, next);
+  return new CookieLine(line, spans.colon(at) - from, spans.start(at) - from, spans.end(at) - from, spans.known(at));
+}
+
+/** Checks the same lines and answers where their parts are. `cookie`: a line that was checked before. */
+// oxlint-disable-next-line max-params -- the hot path takes no options object
+export function scanFields(
+  text: string,
+  from: number,
+  to: number,
+  maxFields: number,
+  cookie: CookieLine | null = null,
+): FieldSpans {
   const spans = SPANS;
   spans.size = 0;
+  spans.knownCookie = -1;
   let at = from;
   while (at < to) {
     if (spans.size >= maxFields) throw new HttpSyntaxError('field-count', 431);
+    if (cookie !== null && cookie.isAt(text, at, to)) {
+      spans.knownCookie = spans.size;
+      spans.add(at, at + cookie.colon, at + cookie.start, at + cookie.end, cookie.name);
+      at += cookie.text.length;
+      continue;
+    }
     let hash = 0;
     let colon = at;
     let code = text.charCodeAt(colon);

@@ -3,6 +3,8 @@
  * the lower-case key. Three parallel arrays: nothing is allocated for a field but its strings.
  * Duplicates stay separate: Set-Cookie and WWW-Authenticate must never be joined.
  */
+import type { CookieLine } from './cookie-line.ts';
+
 export class HeaderBlock {
   readonly names: string[] = [];
   readonly keys: string[] = [];
@@ -12,6 +14,8 @@ export class HeaderBlock {
    * is derived from it is worth keeping with it, and nobody may change it.
    */
   isRemembered = false;
+  /** The only Cookie line, where it is that of the request before: what is derived from it is worth keeping with it. */
+  cookieLine: CookieLine | null = null;
 
   get size(): number {
     return this.keys.length;
@@ -28,6 +32,7 @@ export class HeaderBlock {
 
   /** Adds a field whose name and value are already valid. */
   append(name: string, value: string, key: string = name.toLowerCase()): void {
+    if (key === 'cookie') this.cookieLine = null;
     this.names.push(name);
     this.keys.push(key);
     this.values.push(value);
@@ -68,6 +73,7 @@ export class HeaderBlock {
       kept++;
     }
     const removed = kept !== this.keys.length;
+    if (removed) this.cookieLine = null;
     // Popping is compiled inline; setting `length` calls into the runtime, three times a response.
     while (this.keys.length > kept) {
       this.names.pop();

@@ -48,6 +48,13 @@ test('FieldMemory answers what parsing anew gives, whatever came before on the c
     head(['X-A: 1'], 'PUT /a?b=c HTTP/1.0'),
     head(['Connection: close'], 'GET / HTTP/1.1'),
     head([`X-Long: ${'x'.repeat(5_000)}`], 'GET / HTTP/1.1'),
+    ...['Cookie: a=b', 'Cookie: a=b; c=d', 'cookie:a=b', 'COOKIE: a=b', 'Cookie:  a=b ', 'Cookie:'].map((line) =>
+      head([line]),
+    ),
+    head(['X-A: 1', 'Cookie: a=b', 'X-B: 2']),
+    head(['Cookie: a=b', 'Cookie: a=b']),
+    head(['Cookie: a=b', 'cookie: c=d']),
+    head(['X-Cookie: a=b', 'Cookie: a=b']),
   );
   fc.assert(
     fc.property(fc.array(heads, { maxLength: 30 }), (all) => {
@@ -57,6 +64,8 @@ test('FieldMemory answers what parsing anew gives, whatever came before on the c
         const found = memory.recallHead(bytes) ?? parseRequestHead(text, 0, text.length, LIMITS, memory);
         memory.keepHead(bytes, found);
         assert.deepEqual(factsOf(found), factsOf(parse(text)));
+        const line = found.headers.cookieLine;
+        if (line !== null) assert.deepEqual(found.headers.getAll('cookie'), [line.value], 'it is the only one');
       }
       const last = all.at(-1);
       if (last === undefined) return;
@@ -67,9 +76,56 @@ test('FieldMemory answers what parsing anew gives, whatever came before on the c
   );
 });
 
+test('FieldMemory hands out the same Cookie line as long as it is repeated, whatever stands around it', () => {
+  const memory = new FieldMemory();
+  const lineOf = (...lines: string[]): unknown => {
+    const text = head(lines);
+    return parseRequestHead(text, 0, text.length, LIMITS, memory).headers.cookieLine;
+  };
+  assert.equal(lineOf('Cookie: a=b', 'X-A: 1'), null, 'the first is not repeated');
+  const line = lineOf('X-A: 2', 'Cookie: a=b');
+  assert.ok(line !== null);
+  assert.equal(lineOf('Cookie: a=b', 'X-A: 3'), line);
+  assert.equal(lineOf('Cookie: a=c', 'X-A: 3'), null);
+  assert.equal(lineOf('Cookie: a=b', 'Cookie: a=b'), null, 'of two, none');
+  assert.equal(lineOf('X-A: 1'), null);
+  assert.equal(lineOf('Cookie: a=b', 'X-A: 1'), null, 'what was not in the request before is read anew');
+});
+
+test('FieldMemory refuses what follows a known Cookie line as it refuses it anywhere', () => {
+  const memory = new FieldMemory();
+  const read = (text: string): unknown => parseRequestHead(text, 0, text.length, LIMITS, memory);
+  for (let i = 0; i < 3; i++) read(head(['Cookie: a=b', `X-A: ${i}`]));
+  assert.throws(() => read(head(['Cookie: a=b', ' folded'])), { rule: 'obs-fold' });
+  assert.throws(() => read(head(['Cookie: a=b', 'X A: b'])), { rule: 'field-name' });
+  assert.throws(() => read(`${head(['Cookie: a=b'])}X-A`), HttpSyntaxError);
+  assert.throws(() => read(`${head([])}Cookie: a=b\r`), HttpSyntaxError);
+  assert.throws(() => read(head(Array.from({ length: 60 }, () => 'Cookie: a=b'))), { rule: 'field-count' });
+});
+
+test('HeaderBlock forgets the known Cookie line once its fields are changed', () => {
+  const memory = new FieldMemory();
+  const text = head(['Cookie: a=b']);
+  const read = (path: string): Http1RequestHead => {
+    const own = `${text}X-A: ${path}\r\n`;
+    return parseRequestHead(own, 0, own.length, LIMITS, memory);
+  };
+  read('1');
+  const one = read('2').headers;
+  assert.ok(one.cookieLine !== null);
+  one.append('Cookie', 'c=d', 'cookie');
+  assert.equal(one.cookieLine, null);
+  const other = read('3').headers;
+  assert.ok(other.cookieLine !== null);
+  other.remove('cookie');
+  assert.equal(other.cookieLine, null);
+});
+
 function factsOf(found: Http1RequestHead): unknown {
   return [
-    JSON.stringify(found, (key: string, value: unknown) => (key === 'isRemembered' ? null : value)),
+    JSON.stringify(found, (key: string, value: unknown) =>
+      key === 'isRemembered' || key === 'cookieLine' ? null : value,
+    ),
     printFields(found.headers),
   ];
 }

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { assert as check, array, asyncProperty, constantFrom, string, oneof } from 'fast-check';
 import { Browser, foundOf, headersOf, HOUR, kindOf, makeSession, NAME, PLACE, signIn } from './_keeper-rig.ts';
+import { CookieLine } from '../../wire/cookie-line.ts';
+import type { HeaderBlock } from '../../wire/header-block.ts';
 import type { DeskKeeper } from './session-desk.ts';
 import type { FakeClock, FakeSecret, SettingsOver } from './_keeper-rig.ts';
 
@@ -63,6 +65,32 @@ export function keeperContract({ name, open, revokesEverywhere, skip = false }: 
       headers.isRemembered = true;
       assert.equal(await kindOf(keeper, headers), 'found');
       assert.ok(!(keeper.find(headers) instanceof Promise));
+    });
+
+    promise('a Cookie line that is known counts no longer than its session', async ({ keeper, clock }) => {
+      const browser = await signIn(keeper, makeSession({ createdAt: clock.at - HOUR }));
+      const repeated = (): HeaderBlock => {
+        const { headers } = browser;
+        headers.cookieLine = line;
+        return headers;
+      };
+      const line = new CookieLine('Cookie: x\r\n', 6, 8, 9, null);
+      for (let i = 0; i < 2; i++) assert.equal(await kindOf(keeper, repeated()), 'found');
+      clock.advance(167 * HOUR - 1);
+      assert.equal(await kindOf(keeper, repeated()), 'found');
+      clock.advance(1);
+      assert.equal(await kindOf(keeper, repeated()), PRESENT);
+      const other = await signIn(keeper);
+      const otherLine = new CookieLine('Cookie: y\r\n', 6, 8, 9, null);
+      for (const _ of [1, 2]) {
+        const { headers } = other;
+        headers.cookieLine = otherLine;
+        assert.equal(await kindOf(keeper, headers), 'found');
+      }
+      await keeper.end(other.headers, PLACE);
+      const { headers } = other;
+      headers.cookieLine = otherLine;
+      assert.equal(await kindOf(keeper, headers), PRESENT, 'what was ended is ended for a known line too');
     });
 
     promise('find() tells who brought nothing from who brought something that does not count', async ({ keeper }) => {

@@ -12,6 +12,7 @@ import { LookUps } from './look-ups.ts';
 import { clearLines, ownCookies } from './own-cookies.ts';
 import { endOf } from './session-end.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { CookieLine } from '../../wire/cookie-line.ts';
 import type { HeaderBlock } from '../../wire/header-block.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { CookieText } from '../cookie-text.ts';
@@ -73,13 +74,14 @@ export function createOpaqueKeeper(deps: OpaqueKeeperDeps): SessionKeeper {
   };
 }
 
-/** The one session key of a header block that comes again and again, so that its cookie is hashed once. */
-const rememberedKeys = new WeakMap<HeaderBlock, { readonly name: string; readonly id: SessionId }>();
+/** The one session key of a header block or a Cookie line that comes again and again, so that its cookie is hashed once. */
+const rememberedKeys = new WeakMap<HeaderBlock | CookieLine, { readonly name: string; readonly id: SessionId }>();
 
 function find(keeper: Keeper, headers: HeaderBlock): Found | Promise<Found> {
   const { name } = keeper.cookie;
   if (keeper.followSecret(keeper.clock.now())) forget(keeper, null);
-  const remembered = headers.isRemembered ? rememberedKeys.get(headers) : undefined;
+  const holder = headers.isRemembered ? headers : headers.cookieLine;
+  const remembered = holder === null ? undefined : rememberedKeys.get(holder);
   if (remembered?.name === name) return findOne(keeper, remembered.id);
   const values = cookieValues(headers, name);
   if (values.length === 0) return ownCookies(headers, name).length > 0 ? NOBODY_ANY_MORE : NOBODY;
@@ -87,7 +89,7 @@ function find(keeper: Keeper, headers: HeaderBlock): Found | Promise<Found> {
   const token = values[0] as string;
   if (!isToken(token)) return NOBODY_ANY_MORE;
   const id = { token, key: keyOfToken(token) };
-  if (headers.isRemembered) rememberedKeys.set(headers, { name, id });
+  if (holder !== null) rememberedKeys.set(holder, { name, id });
   return findOne(keeper, id);
 }
 

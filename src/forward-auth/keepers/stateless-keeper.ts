@@ -15,6 +15,7 @@ import { createSealedDesk } from './sealed-desk.ts';
 import { SealedSessions } from './sealed-sessions.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { CookieLine } from '../../wire/cookie-line.ts';
 import type { HeaderBlock } from '../../wire/header-block.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { CookieText } from '../cookie-text.ts';
@@ -83,14 +84,15 @@ export function createStatelessKeeper(settings: KeySettings, options: StatelessO
   };
 }
 
-/** What the cookies of a header block that comes again and again are known by. */
-const rememberedKeys = new WeakMap<HeaderBlock, { readonly name: string; readonly key: string }>();
+/** What the cookies of a header block or a Cookie line that comes again and again are known by. */
+const rememberedKeys = new WeakMap<HeaderBlock | CookieLine, { readonly name: string; readonly key: string }>();
 
 function find(keeper: Keeper, headers: HeaderBlock): Found {
   const now = keeper.clock.now();
   if (keeper.key.follow(now)) keeper.sealed.forgetAll();
   const { name } = keeper.cookie;
-  const remembered = headers.isRemembered ? rememberedKeys.get(headers) : undefined;
+  const holder = headers.isRemembered ? headers : headers.cookieLine;
+  const remembered = holder === null ? undefined : rememberedKeys.get(holder);
   if (remembered?.name === name) {
     const known = keeper.sealed.find(remembered.key, now);
     if (known !== null) return known;
@@ -98,7 +100,7 @@ function find(keeper: Keeper, headers: HeaderBlock): Found {
   const cookies = ownCookies(headers, name);
   if (cookies.length === 0) return NOBODY;
   const key = keyOf(cookies);
-  if (headers.isRemembered) rememberedKeys.set(headers, { name, key });
+  if (holder !== null) rememberedKeys.set(holder, { name, key });
   return keeper.sealed.find(key, now) ?? verify(keeper, key, cookies, now);
 }
 
