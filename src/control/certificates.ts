@@ -13,7 +13,8 @@ import { createImportOperations, type ImportDeps, type ImportOperations } from '
 import { createUploadOperations, findUpload, uploadProblem } from './uploaded-certificates.ts';
 import type { RevocationReason } from '../certs/acme/revocation-reasons.ts';
 import type { CertificateEntry } from '../certs/certificate-set.ts';
-import type { Issuance, IssuanceStatus } from '../certs/issuance/issuance.ts';
+import type { Issuance } from '../certs/issuance/issuance.ts';
+import type { IssuanceStatus } from '../certs/issuance/status.ts';
 import type { Issued } from '../certs/issuance/issued.ts';
 import { kindIn, type AcmeCa } from '../certs/issuance/wanted.ts';
 import { serialOf, type Uploads } from '../certs/upload/uploads.ts';
@@ -235,7 +236,8 @@ function stateOf({ issued, isOrdering, failures }: IssuanceStatus): string {
 }
 
 function lineOfUnused(issued: Issued): CertificateLine {
-  const state = issued.stored.revokedAt === null ? 'unused' : 'revoked';
+  const unused = issued.entry.notAfter <= Date.now() ? 'expired' : 'unused';
+  const state = issued.stored.revokedAt === null ? unused : 'revoked';
   return { ...NOTHING, ...factsOf(issued), names: issued.entry.names, state };
 }
 

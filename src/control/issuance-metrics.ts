@@ -1,6 +1,7 @@
 /** What monitoring sees of certificates from CAs: what is missing, what fails, when the next order is due. */
 import { kindIn } from '../certs/issuance/wanted.ts';
-import type { Issuance, IssuanceStatus } from '../certs/issuance/issuance.ts';
+import type { Issuance } from '../certs/issuance/issuance.ts';
+import type { IssuanceStatus } from '../certs/issuance/status.ts';
 import type { Family } from '../observe/exposition.ts';
 
 /** Many names make many series: the most urgent ones are told. */

@@ -1,5 +1,5 @@
 /** The steps of an order in words, for terminals. */
-import type { ProgressEvent } from '../certs/issuance/issuance.ts';
+import type { ProgressEvent } from '../certs/issuance/status.ts';
 
 export function describeProgress(progress: ProgressEvent['progress']): string {
   switch (progress.kind) {

@@ -22,6 +22,7 @@ export const REASONS = {
   'token-unavailable': "503: let in, but the app asks for the provider's token, and there is no fresh one.",
   unavailable: '503: the store does not answer.',
   busy: '503: too many passwords are being checked.',
+  acme: "The answer to a CA's challenge.",
   own: "One of Postern's own pages.",
   redirect: 'Sent on to HTTPS.',
   'no-host': 'No host has this name.',

@@ -3,7 +3,7 @@
  * 127.0.0.1, and validations come to the two ports that are given. Pebble's faults stay on unless a test says otherwise.
  */
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,8 @@ export interface Pebble {
   /** PEM of what its API's certificate is of; for `acme.roots`. */
   readonly rootPem: string;
   readonly rootFile: string;
+  /** Certificate and key of its API. */
+  readonly apiPem: { readonly cert: string; readonly key: string };
   readonly output: () => string;
   /** How many certificates it has issued. */
   readonly issued: () => number;
@@ -80,6 +82,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     directory: `https://127.0.0.1:${api}/dir`,
     rootPem,
     rootFile: join(dir, 'root.pem'),
+    apiPem: { cert: readFileSync(join(dir, 'api.pem'), 'utf8'), key: readFileSync(join(dir, 'api.key'), 'utf8') },
     output: ca.output,
     issued: () => ca.output().split('Issued certificate serial').length - 1,
     issuerPem: () => manage('roots/0'),

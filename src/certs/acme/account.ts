@@ -1,6 +1,7 @@
 /** Accounts at a CA (RFC 8555 section 7.3): made or found by their key, told of contacts, moved to a new key, ended. */
 import { AcmeFailure, quoteWords } from './failure.ts';
 import { signBinding, signKeyChange, type AccountKey, type Signer } from './jws.ts';
+import { locationOf } from './location.ts';
 import { accountShape } from './messages.ts';
 import type { AcmeClient } from './client.ts';
 
@@ -27,6 +28,7 @@ export async function createAccount(client: AcmeClient, request: AccountRequest,
       detail: 'This CA binds accounts to one that you have with it already',
       status: 403,
       identifier: null,
+      instance: null,
       subproblems: [],
     };
     throw new AcmeFailure({ kind: 'refused', step, problem });
@@ -57,8 +59,8 @@ async function askForAccount(client: AcmeClient, asked: AccountQuestion, signal:
     accountShape,
     signal,
   );
-  const { location } = response.headers;
-  if (location === undefined || !location.startsWith('https:'))
+  const location = locationOf(response, url);
+  if (location === null)
     throw new AcmeFailure({ kind: 'malformed', step, because: `${client.name} gives the account no URL` });
   if (value.status !== 'valid')
     throw new AcmeFailure({ kind: 'refused', step, because: `${client.name} has ${value.status} this account` });

@@ -110,8 +110,14 @@ test('AcmeClient takes a new nonce where the CA refuses one, and gives up at las
     rig.slept.filter((ms) => ms > 0),
     [],
   );
-  const never = scripted(Array.from({ length: 20 }, () => problem('badNonce', 'unknown')));
+  const never = scripted(Array.from({ length: 60 }, () => problem('badNonce', 'unknown')));
   assert.equal((await failureOf(post(never))).problem?.type, 'badNonce');
+  const stubborn = scripted([...Array.from({ length: 30 }, () => problem('badNonce', 'unknown')), {}]);
+  await post(stubborn);
+  assert.ok(
+    stubborn.slept.some((ms) => ms > 0 && ms < 1000),
+    'not as fast as it can',
+  );
 });
 
 test('AcmeClient waits for a busy CA as long as it asks, and longer waits are left to the schedule', async () => {

@@ -8,7 +8,7 @@ import { AcmeFailure, problemOf, quoteWords, type FailureKind, type Problem } fr
 import { signRequest, type Signer } from './jws.ts';
 import { directoryShape, problemShape, type Directory } from './messages.ts';
 import { parseRetryAfter } from './retry-after.ts';
-import type { Https, HttpsAnswer, HttpsRequest } from './https.ts';
+import { AnswerTooLarge, type Https, type HttpsAnswer, type HttpsRequest } from './https.ts';
 import type { Clock } from '../../core/clock.ts';
 
 export interface AcmeClientOptions {
@@ -30,7 +30,10 @@ export interface Answer<T> {
 }
 
 const NONCES_MAX = 64;
-const NONCE_TRIES = 10;
+/** Even a CA that refuses nine of ten is spoken to: a refusal costs one round trip. */
+const NONCE_TRIES = 40;
+const QUICK_NONCE_TRIES = 10;
+const NONCE_PAUSE_MS = 200;
 const BUSY_TRIES = 4;
 const BUSY_BASE_MS = 500;
 /** A Retry-After up to this is waited for here; a longer one is the scheduler's. */
@@ -106,12 +109,17 @@ export class AcmeClient {
 
   /** How long to wait before the same is asked again; null: not here. */
   #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: number): number | null {
-    if (problem?.type === 'badNonce') return tries < NONCE_TRIES ? 0 : null;
+    if (problem?.type === 'badNonce') return this.#nonceWait(tries);
     if (response.status < 500 || tries >= BUSY_TRIES) return null;
     const now = this.clock.now();
     const retryAt = parseRetryAfter(response.headers['retry-after'], now);
     if (retryAt !== null) return retryAt - now <= SHORT_WAIT_MS ? retryAt - now : null;
     return this.#backoff(tries);
+  }
+
+  #nonceWait(tries: number): number | null {
+    if (tries >= NONCE_TRIES) return null;
+    return tries < QUICK_NONCE_TRIES ? 0 : NONCE_PAUSE_MS * (0.5 + this.#random());
   }
 
   #backoff(tries: number): number {
@@ -149,6 +157,7 @@ export class AcmeClient {
       response = await this.#https.ask(message, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (error instanceof AnswerTooLarge) throw this.#strange(step, error.message);
       throw new AcmeFailure({
         kind: 'unreachable',
         step,
@@ -270,6 +279,8 @@ function reasonOf(error: unknown): string {
     UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of no trusted root; give that root under acme.roots',
     SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of no trusted root; give that root under acme.roots',
     DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give it under acme.roots',
+    CERT_HAS_EXPIRED: 'its certificate has ended, by the clock of this machine; check both',
+    CERT_NOT_YET_VALID: 'its certificate is not valid yet, by the clock of this machine; check both',
   };
   if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'it does not answer';
   return (code === undefined ? undefined : known[code]) ?? error.message;

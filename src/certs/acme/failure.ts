@@ -24,8 +24,12 @@ export interface Problem {
   readonly detail: string;
   readonly status: number;
   readonly identifier: string | null;
-  readonly subproblems: readonly Omit<Problem, 'subproblems' | 'status'>[];
+  /** A page of the CA's that says what people have to do. */
+  readonly instance: string | null;
+  readonly subproblems: readonly ProblemPart[];
 }
+
+type ProblemPart = Omit<Problem, 'subproblems' | 'status' | 'instance'>;
 
 export interface FailureDetails {
   readonly kind: FailureKind;
@@ -79,11 +83,12 @@ export function problemOf(answer: ProblemAnswer, status: number): Problem {
   return {
     ...part(answer),
     status: answer.status ?? status,
+    instance: answer.instance === undefined ? null : visible(answer.instance),
     subproblems: (answer.subproblems ?? []).map(part),
   };
 }
 
-function part(answer: Pick<ProblemAnswer, 'type' | 'detail' | 'identifier'>): Omit<Problem, 'subproblems' | 'status'> {
+function part(answer: Pick<ProblemAnswer, 'type' | 'detail' | 'identifier'>): ProblemPart {
   const type = answer.type ?? 'about:blank';
   return {
     type: visible(type.startsWith(URN) ? type.slice(URN.length) : type).slice(0, 100),
@@ -92,11 +97,12 @@ function part(answer: Pick<ProblemAnswer, 'type' | 'detail' | 'identifier'>): Om
   };
 }
 
-function describeProblem({ type, detail, subproblems }: Problem): string {
+function describeProblem({ type, detail, subproblems, instance }: Problem): string {
   const inner = subproblems
     .slice(0, 5)
     .map((one) => `; ${one.identifier === null ? '' : `"${one.identifier}": `}${one.type} ${quoteWords(one.detail)}`);
-  return `the CA says ${type} ${quoteWords(detail)}${inner.join('')}`;
+  const page = instance === null || type !== 'userActionRequired' ? '' : `; see ${quoteWords(instance)}`;
+  return `the CA says ${type} ${quoteWords(detail)}${inner.join('')}${page}`;
 }
 
 /** Problem types of RFC 8555 section 6.7 and kinds of ours -> what to do about it. */
@@ -121,10 +127,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
   unreachable: 'it is tried again by itself; check the way out to the internet where it lasts',
   unsupportedContact: 'check acme.email',
   unsupportedIdentifier: 'the CA does not certify such names; an IP address needs a profile such as "shortlived"',
-  userActionRequired: "the CA's terms have changed: read them",
+  userActionRequired: "the CA's terms have changed: read them, and do there what it asks for",
+  dead: 'this account is at its end: "postern cert account deactivate" forgets it, and the next order makes another one',
 };
 
 function remedyFor(type: string, detail: string): string | null {
   if (type === 'unauthorized' && /profile/i.test(detail)) return REMEDIES['invalidProfile'] ?? null;
+  if (type === 'unauthorized' && isDeadAccount(detail)) return REMEDIES['dead'] ?? null;
   return REMEDIES[type] ?? null;
+}
+
+/** RFC 8555 section 7.3.6: a deactivated account is answered "unauthorized" whatever it asks for; so is a revoked one. */
+export function isDeadAccount(detail: string): boolean {
+  return /account/i.test(detail) && /deactivated|revoked|not active|invalid status|is not .?valid/i.test(detail);
 }

@@ -13,6 +13,8 @@ export interface HttpsRequest {
   readonly body?: string;
 }
 
+export class AnswerTooLarge extends RangeError {}
+
 export interface HttpsAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -65,7 +67,7 @@ async function readWhole(res: IncomingMessage): Promise<string> {
     size += chunk.length;
     if (size > MAX_BYTES) {
       res.destroy();
-      throw new RangeError('the answer is larger than 1 MiB');
+      throw new AnswerTooLarge('its answer is larger than 1 MiB');
     }
     chunks.push(chunk);
   }

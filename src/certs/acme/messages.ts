@@ -40,6 +40,8 @@ export interface ProblemPart {
 
 export interface ProblemAnswer extends ProblemPart {
   readonly status?: number | undefined;
+  /** Of userActionRequired: a page that says what to do. */
+  readonly instance?: string | undefined;
   readonly subproblems?: readonly ProblemPart[] | undefined;
 }
 
@@ -79,7 +81,8 @@ const link = z.string().refine((url) => URL.canParse(url) && new URL(url).protoc
   error: 'an https URL',
 });
 const time = z.string().refine((one) => !Number.isNaN(Date.parse(one)), { error: 'a time' });
-const identifier: z.ZodType<Identifier> = z.object({ type: z.string(), value: z.string().max(255) });
+/** Names are the same in any case (RFC 4343); the document's are in small letters. */
+const identifier: z.ZodType<Identifier> = z.object({ type: z.string(), value: z.string().max(255).toLowerCase() });
 const part = { type: z.string().optional(), detail: z.string().optional(), identifier: identifier.optional() };
 
 export const directoryShape: z.ZodType<Directory> = z.object({
@@ -107,6 +110,7 @@ export const accountShape: z.ZodType<AccountAnswer> = z.object({
 export const problemShape: z.ZodType<ProblemAnswer> = z.object({
   ...part,
   status: z.number().optional(),
+  instance: z.string().max(2000).optional().catch(undefined),
   subproblems: z.array(z.object(part)).max(200).optional(),
 });
 

@@ -14,6 +14,7 @@ import {
 } from './challenge.ts';
 import { isDnsChallenge, type ChallengeType } from './challenge-type.ts';
 import { downloadChain } from './chain.ts';
+import { locationOf } from './location.ts';
 import { authorizationShape, challengeShape, orderShape, type Authorization, type Order } from './messages.ts';
 import type { AcmeClient, Answer } from './client.ts';
 import type { Signer } from './jws.ts';
@@ -58,21 +59,14 @@ const POLL_FIRST_MS = 250;
 const POLL_MOST_MS = 10_000;
 const AUTHORIZATIONS_AT_ONCE = 10;
 
+/** Longest way from one state to another; a CA that goes in a circle is left to the next try. */
+const STEPS_MAX = 8;
+
 /** PEM of the chain, leaf first. */
 export async function runOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<string> {
   let { url, order } = await openOrder(request, deps, signal);
-  if (order.status === 'pending') {
-    await authorizeAll(order, request, deps, signal);
-    order = await pollOrder(url, (one) => one.status !== 'pending', deps, signal);
-  }
-  if (order.status === 'ready') {
-    deps.report({ kind: 'finalizing' });
-    order = await finalize(url, order, request, deps, signal);
-  }
-  if (order.status === 'processing') {
-    await deps.client.sleep(POLL_FIRST_MS, signal);
-    order = await pollOrder(url, (one) => one.status !== 'processing', deps, signal);
-  }
+  for (let steps = 0; steps < STEPS_MAX && order.status !== 'valid' && order.status !== 'invalid'; steps += 1)
+    order = await nextState({ url, order }, request, deps, signal);
   if (order.status !== 'valid' || order.certificate === undefined) throw await lostOrder(order, request, deps);
   deps.report({ kind: 'downloading' });
   return downloadChain(
@@ -80,6 +74,23 @@ export async function runOrder(request: OrderRequest, deps: OrderDeps, signal: A
     { url: order.certificate, signer: deps.signer, preferred: request.preferredChain },
     signal,
   );
+}
+
+/** RFC 8555 section 7.1.6. */
+async function nextState(
+  { url, order }: OpenOrder,
+  request: OrderRequest,
+  deps: OrderDeps,
+  signal: AbortSignal,
+): Promise<Order> {
+  const { status } = order;
+  if (status === 'ready') {
+    deps.report({ kind: 'finalizing' });
+    return finalize(url, order, request, deps, signal);
+  }
+  if (status === 'pending') await authorizeAll(order, request, deps, signal);
+  else await deps.client.sleep(POLL_FIRST_MS, signal);
+  return pollOrder(url, (one) => one.status !== status, deps, signal);
 }
 
 interface OpenOrder {
@@ -105,8 +116,8 @@ async function openOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSi
   }
   const payload = { identifiers: names.map(identifierOf), ...(profile === null ? {} : { profile }) };
   const answer = await askForOrder({ url: newOrder, payload, step, replaces: request.replaces }, deps, signal);
-  const url = answer.response.headers.location;
-  if (url === undefined || !url.startsWith('https:'))
+  const url = locationOf(answer.response, newOrder);
+  if (url === null)
     throw new AcmeFailure({ kind: 'malformed', step, because: `${client.name} gives the order no URL` });
   await deps.saveUrl(url);
   deps.report({ kind: 'ordered', url });
@@ -179,8 +190,7 @@ async function authorizeAll(order: Order, request: OrderRequest, deps: OrderDeps
 
 async function authorize(url: string, request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<void> {
   const { client, signer, answers, report } = deps;
-  const step = `read an authorisation at ${client.name}`;
-  const { value } = await client.post({ url, payload: null, signer, step }, authorizationShape, signal);
+  const { value } = await readAuthorization(url, deps, signal);
   const name = nameOf(value);
   if (value.status === 'valid') {
     report({ kind: 'authorized', name });
@@ -195,7 +205,7 @@ async function authorize(url: string, request: OrderRequest, deps: OrderDeps, si
   report({ kind: 'showing', name, challenge: type });
   const hide = await answers.show(task, signal);
   try {
-    if (challenge.status === 'pending') await respond(challenge.url, { name, type }, deps, signal);
+    if (challenge.status === 'pending') await respond(challenge.url, { name, type, url }, deps, signal);
     report({ kind: 'validating', name, challenge: type });
     await pollAuthorization(url, deps, signal);
     report({ kind: 'validated', name, challenge: type });
@@ -219,21 +229,37 @@ function withRecord(error: unknown, task: ChallengeTask): unknown {
 }
 
 async function respond(
-  url: string,
-  { name, type }: { name: string; type: ChallengeType },
-  { client, signer }: OrderDeps,
+  challengeUrl: string,
+  { name, type, url }: { readonly name: string; readonly type: ChallengeType; readonly url: string },
+  deps: OrderDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const { client, signer } = deps;
   const step = `ask ${client.name} to validate "${name}" by ${type}`;
-  // Section 7.5.1: an empty object says that the answer can be seen.
-  await client.post({ url, payload: {}, signer, step }, challengeShape, signal);
+  try {
+    // Section 7.5.1: an empty object says that the answer can be seen.
+    await client.post({ url: challengeUrl, payload: {}, signer, step }, challengeShape, signal);
+  } catch (error) {
+    // Said twice, since the first answer was lost on the way: the authorisation tells how it went.
+    if (!(error instanceof AcmeFailure) || error.kind !== 'refused') throw error;
+    const { value } = await readAuthorization(url, deps, signal);
+    const own = value.challenges.find((one) => one.url === challengeUrl);
+    if (value.status === 'pending' && (own === undefined || own.status === 'pending')) throw error;
+  }
+}
+
+function readAuthorization(
+  url: string,
+  { client, signer }: OrderDeps,
+  signal: AbortSignal,
+): Promise<Answer<Authorization>> {
+  const step = `read an authorisation at ${client.name}`;
+  return client.post({ url, payload: null, signer, step }, authorizationShape, signal);
 }
 
 async function pollAuthorization(url: string, deps: OrderDeps, signal: AbortSignal): Promise<void> {
-  const { client, signer } = deps;
-  const step = `read an authorisation at ${client.name}`;
-  const read = (): Promise<Answer<Authorization>> =>
-    client.post({ url, payload: null, signer, step }, authorizationShape, signal);
+  const { client } = deps;
+  const read = (): Promise<Answer<Authorization>> => readAuthorization(url, deps, signal);
   // The CA has only begun to look: who asks at once is told to wait for longer than that takes.
   await client.sleep(POLL_FIRST_MS, signal);
   const value = await poll(read, (one) => one.status !== 'pending', deps, signal);

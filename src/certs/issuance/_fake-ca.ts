@@ -22,6 +22,12 @@ export interface FakeCa {
   /** Called before each request is answered. */
   onRequest: ((message: HttpsRequest) => void) | null;
   window: { start: number; end: number } | null;
+  /** Of the CA's clock before that of its client. */
+  aheadMs: number;
+  /** URLs of accounts that were ended. */
+  readonly deactivated: Set<string>;
+  /** The first order comes to the certificate of the second. */
+  readonly swap: (at: number, other: number) => void;
   /** The order has come to nothing. */
   readonly spoil: (at: number) => void;
 }
@@ -49,6 +55,12 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     trouble: null,
     onRequest: null,
     window: null,
+    aheadMs: 0,
+    deactivated: new Set(),
+    swap: (at, other) => {
+      const order = orders[at];
+      if (order !== undefined) Object.assign(order, { status: 'valid', certificate: orders[other]?.certificate });
+    },
     spoil: (at) => {
       const order = orders[at];
       if (order !== undefined) order.status = 'invalid';
@@ -62,8 +74,8 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     return { status, body: text, headers: { 'replay-nonce': nonce, ...headers } };
   };
-  const refuse = (status: number, type: string): HttpsAnswer =>
-    reply(status, { type: `urn:ietf:params:acme:error:${type}`, detail: type });
+  const refuse = (status: number, type: string, detail = type): HttpsAnswer =>
+    reply(status, { type: `urn:ietf:params:acme:error:${type}`, detail });
   const orderBody = (at: number): object => {
     const { name, status, certificate } = orders[at] as FakeOrder;
     return {
@@ -95,6 +107,7 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     if (!nonces.delete(String(header['nonce']))) return refuse(400, 'badNonce');
     const jwk = (header['jwk'] as JWK | undefined) ?? accounts.get(String(header['kid']));
     if (jwk === undefined) return refuse(400, 'accountDoesNotExist');
+    if (ca.deactivated.has(String(header['kid']))) return refuse(401, 'unauthorized', 'account is deactivated');
     if (header['url'] !== message.url) return refuse(400, 'unauthorized');
     const { payload } = await flattenedVerify(jws, await importJWK(jwk, 'ES256'));
     const body = payload.length === 0 ? null : (JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown>);
@@ -143,7 +156,8 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     const start = (version?.end ?? 0) + ((subject?.end ?? 0) - (version?.end ?? 0));
     const publicKey = createPublicKey({ key: toBeSigned.subarray(start, spki?.end), format: 'der', type: 'spki' });
     ca.issued.push(name);
-    const validity = { notBefore: clock.now(), notAfter: clock.now() + lifeMs };
+    const now = clock.now() + ca.aheadMs;
+    const validity = { notBefore: now, notAfter: now + lifeMs };
     const leaf = writeLeaf({ ...validity, name, publicKey, issuer: { commonName, ...keys } });
     return leaf + writeRoot({ ...validity, commonName, permitted: ['example.com'], ...keys });
   }

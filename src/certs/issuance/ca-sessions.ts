@@ -4,7 +4,7 @@
  */
 import { changeAccountKey, createAccount, deactivateAccount, findAccount, updateContacts } from '../acme/account.ts';
 import { AcmeClient } from '../acme/client.ts';
-import { AcmeFailure } from '../acme/failure.ts';
+import { AcmeFailure, isDeadAccount } from '../acme/failure.ts';
 import { createHttps, type Https } from '../acme/https.ts';
 import { accountKeyOf, newAccountKeyPem, type Signer } from '../acme/jws.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -85,12 +85,23 @@ export class CaSessions {
     return { client: this.clientOf(ca), signer: { key: await accountKeyOf(pem), kid: stored.url } };
   }
 
-  /** The CA does not know it any more: the next order makes one with the same key. */
-  async forgetUrl(ca: AcmeCa): Promise<void> {
-    const { store } = this.#deps;
+  /**
+   * True where the account was what was wrong and the next `open` makes another: one that the CA knows no more, with the
+   * same key; one that was deactivated (as "certbot unregister" does with an account that was taken over), with a new key.
+   */
+  async repair(ca: AcmeCa, error: unknown): Promise<boolean> {
+    const { store, logger } = this.#deps;
+    const problem = error instanceof AcmeFailure ? error.problem : null;
+    const isUnknown = problem?.type === 'accountDoesNotExist';
+    const isEnded = problem?.type === 'unauthorized' && /account.*deactivated/i.test(problem.detail);
+    if (!isUnknown && !isEnded) return false;
     this.#accounts.delete(accountKeyFor(ca));
     const stored = await store.findAccount(ca.directory, bindingOf(ca));
-    if (stored !== null) await store.updateAccount({ ...stored, url: null });
+    if (stored !== null && isUnknown) await store.updateAccount({ ...stored, url: null });
+    if (stored !== null && isEnded) await store.deleteAccount(stored.directory, stored.binding);
+    const why = isUnknown ? 'the CA knows it no more' : 'it has been deactivated elsewhere';
+    logger.warn({ code: 'ACME_FAILED', ca: ca.name }, `Making the account at ${ca.name} anew: ${why}`);
+    return true;
   }
 
   /**
@@ -103,14 +114,29 @@ export class CaSessions {
     const sealedKey = seal.seal(ACCOUNT_PURPOSE, newAccountKeyPem());
     const next = await store.insertAccount({ ...this.#place(ca, true), url: null, sealedKey });
     const key = await accountKeyOf(seal.unseal(ACCOUNT_PURPOSE, next.sealedKey) ?? '');
-    await changeAccountKey(session.client, session.signer, key, signal);
+    try {
+      await changeAccountKey(session.client, session.signer, key, signal);
+    } catch (error) {
+      // The answer may have been lost on the way: the CA is asked which of the two it knows.
+      this.#accounts.delete(accountKeyFor(ca));
+      await this.#settleRotation(session.client, ca, signal).catch(() => undefined);
+      const now = await store.findAccount(ca.directory, bindingOf(ca));
+      if (now?.sealedKey === next.sealedKey) return;
+      throw error;
+    }
     await this.#promote(ca, next, session.signer.kid);
   }
 
   /** For ever: the CA takes no orders of this account any more. The next order makes another one. */
   async deactivate(ca: AcmeCa, signal: AbortSignal): Promise<void> {
     const { client, signer } = await this.#knownOrRefuse(ca, 'deactivate the account');
-    await deactivateAccount(client, signer, signal);
+    try {
+      await deactivateAccount(client, signer, signal);
+    } catch (error) {
+      const problem = error instanceof AcmeFailure ? error.problem : null;
+      // It is at its end already, whoever did it: what is left to do is to forget it.
+      if (problem?.type !== 'accountDoesNotExist' && !isDeadAccount(problem?.detail ?? '')) throw error;
+    }
     const { directory, binding } = this.#place(ca);
     await this.#deps.store.deleteAccount(directory, binding);
     this.#accounts.delete(accountKeyFor(ca));

@@ -15,10 +15,11 @@ import { NEW_ORDER, type OrderState } from './order-state.ts';
 import { readStored } from './read-stored.ts';
 import { rehearseOrder } from './rehearse.ts';
 import { RenewalAdvisor } from './renewal-advisor.ts';
-import { renewalTime } from './schedule.ts';
+import { brakeUntil, renewalTime } from './schedule.ts';
 import { sleepFor } from './sleep.ts';
 import type { RevocationReason } from '../acme/revocation-reasons.ts';
 import type { Https } from '../acme/https.ts';
+import type { IssuanceStatus, ProgressEvent } from './status.ts';
 import type { AnswerSource } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
 import { nameSetOf, type AcmeCa, type AcmePolicy, type Wanted } from './wanted.ts';
@@ -44,26 +45,6 @@ export interface IssuanceOptions {
   readonly connect?: (ca: AcmeCa) => Https;
 }
 
-/** What people see of one wanted certificate. */
-export interface IssuanceStatus {
-  readonly wanted: Wanted;
-  readonly issued: Issued | null;
-  readonly isOrdering: boolean;
-  readonly progress: OrderProgress | null;
-  readonly failures: number;
-  readonly problem: OrderState['problem'];
-  /** When it is renewed, or ordered again. */
-  readonly nextAt: number;
-}
-
-export interface ProgressEvent {
-  readonly subject: string;
-  readonly progress:
-    | OrderProgress
-    | { readonly kind: 'issued' }
-    | { readonly kind: 'failed'; readonly message: string };
-}
-
 interface Job {
   wanted: Wanted;
   /** False: the document wants it no more, and what runs is left to end. */
@@ -73,6 +54,8 @@ interface Job {
   isOrdering: boolean;
   isForced: boolean;
   progress: OrderProgress | null;
+  /** When the schedule got one, the last few. */
+  renewedAt: number[];
   waiters: ((outcome: OrderOutcome) => void)[];
 }
 
@@ -324,21 +307,22 @@ export class Issuance {
       isOrdering: false,
       isForced: false,
       progress: null,
+      renewedAt: [],
       waiters: [],
     };
     this.#jobs.set(wanted.subject, job);
     return job;
   }
 
-  #nextTime({ wanted, state }: Job): number {
+  #nextTime({ wanted, state, renewedAt }: Job): number {
     const now = this.#options.clock.now();
     const issued = this.#index.holding(wanted);
     // After a failure its own time counts; a clock that was set back must not make that last for ever.
     const retryAt = state.failures === 0 && state.turns === 0 ? 0 : Math.min(state.nextAt, now + 31 * 86_400_000);
     if (issued === null || !suits(issued, wanted, now)) return Math.max(now, retryAt);
-    const { entry, notBefore, renewal } = issued;
-    const due = renewalTime({ id: entry.id, notBefore, notAfter: entry.notAfter }, renewal.advice);
-    return Math.max(due, retryAt);
+    const { entry, notBefore, renewal, stored } = issued;
+    const life = { id: entry.id, notBefore, notAfter: entry.notAfter, issuedAt: stored.issuedAt };
+    return Math.max(renewalTime(life, renewal.advice), retryAt, brakeUntil(life, renewedAt, now));
   }
 
   /** Something has changed for a certificate: of whoever wants it, or makes do with it. */
@@ -419,6 +403,7 @@ export class Issuance {
     }
     // One that stands in for it is replaced without `replaces`: other names have it too.
     const held = before ?? this.#index.holding(job.wanted);
+    if (outcome.kind === 'issued' && !isForced) job.renewedAt = [...job.renewedAt.slice(-2), this.#options.clock.now()];
     if (!this.#ended.signal.aborted) this.#settle(job, outcome, held);
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
   }
@@ -450,8 +435,8 @@ export class Issuance {
         this.#index.put(issued);
         job.nextAt = this.#nextTime(job);
         const until = new Date(issued.entry.notAfter).toISOString().slice(0, 16);
-        const { keyType: key, serial, renewal } = issued;
-        const facts = { names: subject, key, ca: renewal.caName, notAfter: until, serial };
+        const { keyType, serial, renewal } = issued;
+        const facts = { names: subject, keyType, ca: renewal.caName, notAfter: until, serial };
         logger.info(facts, before === null ? 'Certificate issued' : 'Certificate renewed');
         this.#tell({ subject, progress: { kind: 'issued' } });
         this.#options.onChange();

@@ -53,6 +53,8 @@ const LEASE_MS = 60_000;
 const KEEP_MS = 20_000;
 /** After a failed validation the next challenge is tried soon, as long as there is one. */
 const NEXT_CHALLENGE_MS = 2_000;
+/** Longer than this no name waits for one CA while another may step in. */
+const LONG_PAUSE_MS = 3_600_000;
 
 export async function runOrderOnce(
   attempt: OrderAttempt,
@@ -102,7 +104,18 @@ interface At {
   readonly journal: Journal;
 }
 
+/** An account that the CA knows no more, or that was ended elsewhere, is no reason to wait: another one is made. */
 async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Issued> {
+  try {
+    return await orderByAccount(attempt, at, deps, signal);
+  } catch (error) {
+    if (signal.aborted || !(await deps.sessions.repair(at.ca, error))) throw error;
+    await at.journal.save({ url: null });
+    return orderByAccount(attempt, at, deps, signal);
+  }
+}
+
+async function orderByAccount(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Issued> {
   const { wanted, email, report } = attempt;
   const { ca, journal } = at;
   if (journal.state.directory !== ca.directory)
@@ -135,8 +148,11 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
     },
     signal,
   );
-  checkChain(chain, keyPem, wanted, session);
   const now = deps.clock.now();
+  const wrong = wrongWith(chain, { keyPem, wanted, now }, session);
+  // Asked for again, that order would lead to the same certificate for ever; one that the clock is against is kept.
+  if (wrong?.kind === 'malformed') await journal.save({ url: null });
+  if (wrong !== null) throw wrong;
   const renewal: RenewalState = {
     advice: null,
     askAgainAt: askAgainTime(now, null),
@@ -192,14 +208,27 @@ async function replacedBy(
   return renewalInfo === undefined ? null : renewalIdOf(new X509Certificate(before.stored.chain));
 }
 
-function checkChain(chain: string, keyPem: string, wanted: Wanted, { client }: CaSession): void {
+function wrongWith(
+  chain: string,
+  { keyPem, wanted, now }: { readonly keyPem: string; readonly wanted: Wanted; readonly now: number },
+  { client }: CaSession,
+): AcmeFailure | null {
   const leaf = new X509Certificate(chain);
   const names = namesOf(leaf);
   const missing = wanted.names.filter((name) => !coversName(names, name));
   const isOurs = leaf.checkPrivateKey(createPrivateKey(keyPem));
-  if (missing.length === 0 && isOurs) return;
+  const step = `use the certificate of ${client.name}`;
+  if (missing.length === 0 && isOurs) return isOver(leaf, now, step);
   const because = isOurs ? `it does not cover ${listNames(missing)}` : 'it is not for the key that was sent';
-  throw new AcmeFailure({ kind: 'malformed', step: `use the certificate of ${client.name}`, because });
+  return new AcmeFailure({ kind: 'malformed', step, because });
+}
+
+/** Nothing is ordered over and over where the clock is wrong: what the CA issued is asked for again, and used one day. */
+function isOver(leaf: X509Certificate, now: number, step: string): AcmeFailure | null {
+  if (leaf.validToDate.getTime() > now) return null;
+  const clock = new Date(now).toISOString().slice(0, 16);
+  const because = `it was good until ${leaf.validTo}, and this machine's clock says ${clock}Z`;
+  return new AcmeFailure({ kind: 'refused', step, because, remedy: 'set the clock; the certificate is used then' });
 }
 
 // oxlint-disable-next-line max-params -- what failed, and what it needs to be tried again
@@ -218,24 +247,34 @@ async function fail(
     return before;
   }
   const failure = cause instanceof AcmeFailure ? cause : null;
-  if (failure?.problem?.type === 'accountDoesNotExist') await deps.sessions.forgetUrl(ca);
   const isValidation = failure?.kind === 'challenge';
   const turns = isValidation ? before.turns + 1 : before.turns;
   const { challenges } = wanted.policy;
   const isWild = wanted.names.some((name) => name.startsWith('*.'));
   const usable = isWild ? challenges.filter(isDnsChallenge).length : challenges.length;
   const hasAnother = isValidation && turns % Math.max(usable, 1) !== 0;
-  const failures = hasAnother ? before.failures : before.failures + 1;
   const now = clock.now();
-  const soon = hasAnother || (failure?.problem?.type === 'accountDoesNotExist' && failures === 1);
-  const own = soon ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random);
+  const failures = hasAnother ? before.failures : failuresAfter(before.failures, failure, wanted.policy, now);
+  const own = hasAnother ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random);
   // What this CA asks for is nothing to the one whose turn is next.
   const isSameCa = caFor(wanted.policy, failures).directory === ca.directory;
   const nextAt = isSameCa ? Math.max(own, failure?.retryAt ?? 0) : own;
-  const isLost = failure?.problem?.type === 'accountDoesNotExist';
   const change = { failures, turns, nextAt, problem: { message: cause.message, at: now } };
-  await journal.release(isLost ? { ...change, url: null } : change).catch(() => undefined);
+  await journal.release(change).catch(() => undefined);
   return journal.state;
+}
+
+/** A CA that wants to be left alone for long has had its turn, where there is another one. */
+// oxlint-disable-next-line max-params -- what there was, and what has come
+function failuresAfter(
+  before: number,
+  failure: AcmeFailure | null,
+  { cas, fallbackAfter }: AcmePolicy,
+  now: number,
+): number {
+  const isLong = failure !== null && (failure.retryAt ?? 0) - now > LONG_PAUSE_MS;
+  if (cas.length === 1 || !isLong) return before + 1;
+  return (Math.floor(before / fallbackAfter) + 1) * fallbackAfter;
 }
 
 /** The order's row while its lock is held. */

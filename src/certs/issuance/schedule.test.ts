@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { adviceFor, askAgainTime, renewalTime, retryTime } from './schedule.ts';
+import { adviceFor, askAgainTime, brakeUntil, renewalTime, retryTime, type Life } from './schedule.ts';
 
 const DAY = 86_400_000;
-const life = (days: number, id = 'x'): { id: string; notBefore: number; notAfter: number } => ({
+const life = (days: number, id = 'x'): Life => ({
   id,
   notBefore: 0,
+  issuedAt: 0,
   notAfter: days * DAY,
 });
 
@@ -20,6 +21,19 @@ test('renewalTime() is about two thirds of the life, and half of it below ten da
   }
   const times = new Set(Array.from({ length: 50 }, (_, at) => renewalTime(life(90, `c${at}`), null)));
   assert.ok(times.size > 40, 'certificates that were issued together are renewed apart');
+});
+
+test('renewalTime() lets what came just now be, however far ahead the clock is', () => {
+  assert.equal(renewalTime({ ...life(90), issuedAt: 70 * DAY }, null), 74.5 * DAY);
+  assert.equal(renewalTime({ ...life(90), issuedAt: 89 * DAY }, null), 85.5 * DAY);
+});
+
+test('brakeUntil() lets three come in a day, or in a tenth of a shorter life', () => {
+  assert.equal(brakeUntil(life(90), [], 0), 0);
+  assert.equal(brakeUntil(life(90), [10, 20], 30), 0);
+  assert.equal(brakeUntil(life(90), [10, 20, 30], 30), DAY + 10);
+  assert.equal(brakeUntil(life(1 / 288), [0, 10, 20], 30), DAY / 2880);
+  assert.equal(brakeUntil(life(90), [400 * DAY, 400 * DAY, 400 * DAY], 30), DAY + 30, 'the clock was set back');
 });
 
 test('renewalTime() follows the CA, but never into the last twentieth of the life', () => {

@@ -12,6 +12,7 @@ const SHORT_LIFE_MS = 10 * DAY;
 const SPREAD = 0.05;
 /** So near to the end nobody waits for what the CA would like. */
 const EMERGENCY = 1 / 20;
+const IN_A_WINDOW = 3;
 const RETRIES_MS = [1, 2, 5, 10, 20, 30, 60, 120, 180, 360].map((minutes) => minutes * MINUTE);
 const ASK_EVERY_MS = 6 * HOUR;
 const ASK_SOONEST_MS = 10 * MINUTE;
@@ -21,6 +22,8 @@ export interface Life {
   readonly id: string;
   readonly notBefore: number;
   readonly notAfter: number;
+  /** By the clock of this machine. */
+  readonly issuedAt: number;
 }
 
 /** What the CA said about a renewal (RFC 9773), and what came of it. */
@@ -32,12 +35,29 @@ export interface RenewalAdvice {
   readonly explanation: string | null;
 }
 
-export function renewalTime({ id, notBefore, notAfter }: Life, advice: RenewalAdvice | null): number {
+export function renewalTime({ id, notBefore, notAfter, issuedAt }: Life, advice: RenewalAdvice | null): number {
   const life = notAfter - notBefore;
   const latest = notAfter - life * EMERGENCY;
   if (advice !== null) return Math.min(advice.chosenAt, latest);
   const part = life < SHORT_LIFE_MS ? 1 / 2 : 2 / 3;
-  return notBefore + life * (part - SPREAD * fractionOf(id));
+  const usual = notBefore + life * (part - SPREAD * fractionOf(id));
+  // A clock that runs two months ahead would renew what came just now.
+  return Math.max(usual, Math.min(issuedAt + life * EMERGENCY, latest));
+}
+
+/**
+ * What came a moment ago is not renewed again, and again, where the clock runs ahead or a CA says "now" of whatever it
+ * issues: three by the schedule in a day, or in a tenth of a shorter life. `issuedAt`: of those, the newest last.
+ */
+export function brakeUntil(
+  { notBefore, notAfter }: Pick<Life, 'notBefore' | 'notAfter'>,
+  issuedAt: readonly number[],
+  now: number,
+): number {
+  const window = Math.min(DAY, (notAfter - notBefore) / 10);
+  const third = issuedAt.at(-IN_A_WINDOW);
+  // A clock that was set back must not make it last.
+  return third === undefined ? 0 : Math.min(third, now) + window;
 }
 
 /** The advice for a window: a time that was chosen stays while the window stays. */

@@ -52,6 +52,7 @@ before(() => {
   special('edwards', SAN, { key: ['-algorithm', 'ED25519'] });
   special('usage', `${SAN}keyUsage=critical,keyCertSign\n`);
   special('aia', `${SAN}authorityInfoAccess=caIssuers;URI:http://ca.example/ca.crt\n`);
+  special('staple', `${SAN}tlsfeature=status_request\n`);
   special('odd', SAN, { subject: '/CN=\u001b[31mred' });
 });
 after(() => fixture.remove());
@@ -136,6 +137,12 @@ test('checkUpload() takes a self-signed certificate, and says what clients think
   const verdict = check(['alone'], 'alone');
   assert.ok(verdict.accepted !== null);
   assert.match(verdict.remarks.join(), /"alone" is self-signed: clients refuse it/);
+});
+
+test('checkUpload() takes a certificate that demands stapling, and explains that nobody staples', () => {
+  const verdict = check(['staple', 'ca'], 'staple');
+  assert.ok(verdict.accepted !== null);
+  assert.match(verdict.remarks.join(), /must-staple.*CAs have ended OCSP/);
 });
 
 test('checkUpload() knows an origin certificate of Cloudflare, which needs no chain', () => {

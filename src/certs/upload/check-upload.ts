@@ -6,6 +6,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { chainFor, type Chain } from '../_certificate-chain.ts';
+import { wantsStapling } from '../der-reader.ts';
 import { namesOf } from '../names.ts';
 import { CLOUDFLARE_REMARKS, isCloudflareOrigin } from './cloudflare.ts';
 import { readKeyUsage } from './extensions.ts';
@@ -44,6 +45,9 @@ const RSA_MIN_BITS = 2048;
 /** What browsers verify. */
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1']);
 
+const MUST_STAPLE =
+  'It demands a stapled OCSP answer ("must-staple"), which nobody gives any more, since CAs have ended OCSP: strict clients will refuse it; have it issued without';
+
 export function checkUpload(material: UploadMaterial, terms: UploadTerms): UploadVerdict {
   const problems: UploadProblem[] = [];
   const remarks: string[] = [];
@@ -60,6 +64,7 @@ export function checkUpload(material: UploadMaterial, terms: UploadTerms): Uploa
   const sent = withoutRoot(chain);
   if (!chain.isAsWritten) remarks.push(...leftOut(material, chain));
   if (isCloudflareOrigin(leaf)) remarks.push(...CLOUDFLARE_REMARKS);
+  if (wantsStapling(leaf.raw)) remarks.push(MUST_STAPLE);
   if (namesOf(leaf).some((name) => name.startsWith('*.') && !name.slice(2).includes('.')))
     remarks.push('A wildcard right below a top-level name is refused by many programs');
   const pem = sent.map((one) => one.toString()).join('');

@@ -27,21 +27,34 @@ export interface AcmeRigOptions {
   readonly more?: string;
   readonly pebble?: Partial<PebbleOptions>;
   readonly workers?: number;
+  /** The directory as Postern knows it, where that is not pebble's own. */
+  readonly directory?: (pebble: Pebble) => Promise<string>;
+  readonly ports?: { readonly http: number; readonly https: number };
+  /** The last word on the document. */
+  readonly rewrite?: (document: string, pebble: Pebble) => Promise<string>;
+  /** In place of a folder that is made and removed. */
+  readonly dir?: string;
+  /** One of `files`, loaded into every thread of Postern first. */
+  readonly preload?: string;
   /** Pebble runs, Postern does not yet. */
   readonly beforeStart?: (pebble: Pebble) => void;
   readonly files?: Readonly<Record<string, string>>;
 }
 
 export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
-  const [http = 0, https = 0, health = 0] = await freePorts(3);
+  const [freeHttp = 0, freeHttps = 0, health = 0] = await freePorts(3);
+  const { http, https } = options.ports ?? { http: freeHttp, https: freeHttps };
   const pebble = await startPebble({ httpPort: http, tlsPort: https, ...options.pebble });
   options.beforeStart?.(pebble);
-  const document = acmeDocument({ ...options, pebble, http, https, health });
-  const dir = mkdtempSync(join(tmpdir(), 'postern-acme-'));
+  const directory = (await options.directory?.(pebble)) ?? pebble.directory;
+  const written = acmeDocument({ ...options, pebble: { ...pebble, directory }, http, https, health });
+  const document = (await options.rewrite?.(written, pebble)) ?? written;
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'postern-acme-'));
   let postern = await startPostern({
     document: () => document,
     keepDir: dir,
     ...(options.files && { files: options.files }),
+    ...(options.preload !== undefined && { preload: options.preload }),
   }).catch(async (error: unknown) => {
     await pebble.stop();
     throw error;
@@ -63,7 +76,7 @@ export async function openAcmeRig(options: AcmeRigOptions): Promise<AcmeRig> {
     async close() {
       await postern.close();
       await pebble.stop();
-      rmSync(dir, { recursive: true, force: true });
+      if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -79,7 +79,9 @@ const reload = async (rig: AcmeRig, from: string, to: string): Promise<void> => 
 
 for (const challenge of ['http-01', 'tls-alpn-01'])
   test(`both kinds are ordered by ${challenge}, and each client is served what it can verify`, { skip }, async () => {
-    await withRig({ acme: `${BOTH}, challenges: ${challenge}` }, async (rig, ca) => {
+    // What the first order has proved is good for the second, where the CA lets it.
+    const env = { ...FAULTS, PEBBLE_AUTHZREUSE: challenge === 'http-01' ? '100' : '0' };
+    await withRig({ acme: `${BOTH}, challenges: ${challenge}`, pebble: { env } }, async (rig, ca) => {
       const { ec, rsa } = await untilBoth(rig, ca);
       assert.equal((await look(rig.https, ca, BY_SIGNATURES)).serial, rsa);
       assert.equal((await look(rig.https, ca, { ...BY_SIGNATURES, maxVersion: 'TLSv1.2' })).serial, rsa);

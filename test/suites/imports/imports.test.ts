@@ -17,15 +17,15 @@ import { runCaddy, runCertbot, runTraefik, stateOf } from './rig.ts';
 interface Move {
   readonly pebble: Pebble;
   readonly ports: { http: number; https: number; health: number };
-  readonly document: (names: readonly string[]) => string;
+  readonly document: (names: readonly string[], acme?: string) => string;
 }
 
 async function withMove(run: (move: Move) => Promise<void>): Promise<void> {
   const [http = 0, https = 0, health = 0] = await freePorts(3);
   const pebble = await startPebble({ httpPort: http, tlsPort: https, env: { PEBBLE_VA_NOSLEEP: '1' } });
-  const document = (names: readonly string[]): string => {
+  const document = (names: readonly string[], acme = ''): string => {
     const hosts = names.map((name) => `  ${name}: { respond: 200, allow: [public] }`).join('\n');
-    return acmeDocument({ pebble, http, https, health, hosts });
+    return acmeDocument({ pebble, http, https, health, hosts, acme });
   };
   try {
     await run({ pebble, ports: { http, https, health }, document });
@@ -159,9 +159,16 @@ test(
         const postern = await start(move, dir, names);
         try {
           await assertServed(move, names, 1);
+          // Its place beside an ECDSA one: that alone is ordered.
+          postern.writeConfig(move.document(names, ', key_type: [p256, rsa4096]'));
+          assert.equal((await postern.cli('reload')).code, 0);
+          const listed = async (): Promise<string> => (await postern.cli('cert', 'list')).stdout;
+          await until(async () => /in use .*p256/.test(await listed()), 'the ECDSA one is there');
+          assert.match(await listed(), /a\.example\.com +acme +in use .*rsa4096/);
+          assert.equal(move.pebble.issued(), 2);
           const renewed = await postern.cli('cert', 'renew', 'a.example.com');
           assert.equal(renewed.code, 0, renewed.stdout + renewed.stderr);
-          await until(() => move.pebble.issued() === 2, 'it is renewed');
+          await until(() => move.pebble.issued() === 4, 'both are renewed');
         } finally {
           await postern.close();
         }
