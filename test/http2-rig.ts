@@ -46,7 +46,7 @@ export async function open(handle: HandleExchange, settings: Partial<Http2Settin
     http2Streams: 64,
     ticker,
     onClose: () => closed++,
-    onRefused: ({ status, rule }) => refused.push(`${status} ${rule}`),
+    onRefused: ({ status, rule }) => `id-${refused.push(`${status} ${rule}`)}`,
     ...settings,
   };
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {

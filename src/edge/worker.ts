@@ -315,13 +315,15 @@ function transportSettings({ limits, listen, tls }: Document, workers: number): 
 }
 
 /** A request that broke HTTP never became one: it has a line of its own. */
-function onRefused(refusal: Http1Refusal, facts: ConnectionFacts): void {
+function onRefused(refusal: Http1Refusal, facts: ConnectionFacts): string {
+  const requestId = nextId();
   metrics.count('errors', 'BAD_REQUEST');
   metrics.request(null, refusal.status, 0);
   log.info(
-    { code: 'BAD_REQUEST', rule: refusal.rule, status: refusal.status, ip: facts.peerAddress },
+    { code: 'BAD_REQUEST', requestId, rule: refusal.rule, status: refusal.status, ip: facts.peerAddress },
     'Request refused',
   );
+  return requestId;
 }
 
 function onDefect(error: unknown): void {

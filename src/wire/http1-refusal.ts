@@ -1,11 +1,14 @@
-/** What a request that broke HTTP is answered: the status and the short name of the rule, nothing of its bytes. */
+/**
+ * What a request that broke HTTP is answered: the status, the short name of the rule and the id of its line in the
+ * log, nothing of its bytes.
+ */
 import { HeaderBlock } from './header-block.ts';
 import { METHODS_TAKEN } from './http-syntax-error.ts';
 import { PrintedHead } from './response-text.ts';
 
 /** A whole answer, after which the connection is closed. */
-export function refusalBytes(status: number, rule: string): string {
-  const text = refusalText(status, rule);
+export function refusalBytes(status: number, rule: string, id: string | null): string {
+  const text = refusalText(status, rule, id);
   const framing = `Content-Length: ${text.length}\r\nConnection: close\r\n`;
   return `${new PrintedHead(refusalHead(status), framing, 2, null).text}${text}`;
 }
@@ -16,6 +19,6 @@ export function refusalHead(status: number): { status: number; headers: HeaderBl
   return { status, headers };
 }
 
-export function refusalText(status: number, rule: string): string {
-  return `${status} ${rule}\n`;
+export function refusalText(status: number, rule: string, id: string | null): string {
+  return id === null ? `${status} ${rule}\n` : `${status} ${rule}\nRequest ${id}\n`;
 }

@@ -91,7 +91,7 @@ export async function openRig(
   const settings: Http1Settings = {
     ...HTTP1_DEFAULTS,
     ticker,
-    onRefused: (refusal) => refused.push(`${refusal.status} ${refusal.rule}`),
+    onRefused: (refusal) => `id-${refused.push(`${refusal.status} ${refusal.rule}`)}`,
     ...changes,
   };
   const server = createServer((socket) => {

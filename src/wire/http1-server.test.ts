@@ -16,7 +16,7 @@ async function assertRefused(
     const text = await exchangeBytes(t, rig.port, bytes + GOOD);
     assert.deepEqual(statusesOf(text), [status], JSON.stringify(bytes));
     assert.match(text, /\r\nConnection: close\r\n/, JSON.stringify(bytes));
-    assert.match(text, new RegExp(`\r\n\r\n${status} [a-z0-9.-]+\n$`), JSON.stringify(bytes));
+    assert.match(text, new RegExp(`\r\n\r\n${status} [a-z0-9.-]+\nRequest id-\\d+\n$`), JSON.stringify(bytes));
     assert.equal(rig.seen.length, 0, JSON.stringify(bytes));
   }
   assert.equal(rig.refused.length, payloads.length);

@@ -30,8 +30,8 @@ export interface Http1Settings extends HeadLimits, BodyLimits {
   readonly ticker: Ticker;
   /** Told once, when the socket is closed. */
   readonly onClose?: (connection: Http1Connection) => void;
-  /** Told of a request that was refused before it was handed on: for the log. */
-  readonly onRefused?: (refusal: Http1Refusal, facts: ConnectionFacts) => void;
+  /** Told of a request that was refused before it was handed on: for the log. Answers the id that the client is told. */
+  readonly onRefused?: (refusal: Http1Refusal, facts: ConnectionFacts) => string | null;
   /** Told of an exception out of the handler; its connection is broken off, the others live on. Without it, it is thrown on. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -232,13 +232,13 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.keepAlive = false;
     exchange?.requestBody?.abort(error);
     if (this.#state === OVER) return;
-    this.#settings.onRefused?.({ status, rule }, this.facts);
+    const id = this.#settings.onRefused?.({ status, rule }, this.facts) ?? null;
     if (exchange === null || this.#state === SKIPPING) {
       this.#linger();
       return;
     }
     // Whoever holds the sink may have answered by now; else the client is told here.
-    if (exchange.response === null) exchange.respondWhole(refusalHead(status), refusalText(status, rule));
+    if (exchange.response === null) exchange.respondWhole(refusalHead(status), refusalText(status, rule, id));
     else if (hadBegun && !exchange.response.isEnded) this.destroy();
   }
 
@@ -424,8 +424,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   }
 
   #refuse(status: number, rule: string): void {
-    this.#settings.onRefused?.({ status, rule }, this.facts);
-    this.socket.write(refusalBytes(status, rule), 'latin1');
+    const id = this.#settings.onRefused?.({ status, rule }, this.facts) ?? null;
+    this.socket.write(refusalBytes(status, rule, id), 'latin1');
     this.#linger();
   }
 

@@ -9,6 +9,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from './exchange.ts';
 import { HeaderBlock } from './header-block.ts';
+import { refusalText } from './http1-refusal.ts';
 import type { BodyLimits } from './http1-request-body.ts';
 import { Http2RequestBody, NO_HTTP2_BODY } from './http2-request-body.ts';
 import type { Http2RequestHead } from './http2-request-head.ts';
@@ -26,7 +27,8 @@ export interface Http2Carrier {
   exchangeClosed(exchange: Http2Exchange): void;
   /** The client takes nothing any more. */
   writeStalled(exchange: Http2Exchange): void;
-  refused(status: number, rule: string): void;
+  /** For the log; answers the id of its line. */
+  refused(status: number, rule: string): string | null;
 }
 
 const { NGHTTP2_NO_ERROR } = constants;
@@ -189,13 +191,13 @@ export class Http2Exchange implements Exchange, BodySink {
 
   /** The request body breaks a rule: what of it was passed on is aborted, and the client told so. */
   bodyFailed(error: PosternError, status: number, rule: string): void {
-    this.#carrier.refused(status, rule);
+    const id = this.#carrier.refused(status, rule);
     this.#body?.abort(error);
     if (this.#isOver) return;
     // Whoever holds the sink may have answered by now; else the client is told here.
     if (this.hasAnswered && !this.#isEnded) this.#break();
     if (this.hasAnswered) return;
-    const text = `${status}: the request breaks the rule "${rule}"\n`;
+    const text = refusalText(status, rule, id);
     this.respondWhole({ status, headers: HeaderBlock.from({ 'content-type': 'text/plain; charset=utf-8' }) }, text);
   }
 

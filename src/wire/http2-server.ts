@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { Roster } from '../core/roster.ts';
 import type { ConnectionFacts, HandleExchange } from './exchange.ts';
 import { HttpSyntaxError, METHODS_TAKEN } from './http-syntax-error.ts';
+import { refusalText } from './http1-refusal.ts';
 import type { BodyLimits } from './http1-request-body.ts';
 import { type Http2Carrier, Http2Exchange } from './http2-exchange.ts';
 import { type Http2HeadLimits, type Http2RequestHead, parseHttp2RequestHead } from './http2-request-head.ts';
@@ -26,8 +27,11 @@ export interface Http2Settings extends Http2HeadLimits, BodyLimits {
   readonly onClose?: (connection: Http2Connection) => void;
   /** Told of an exception that the handler let out; the stream is reset, the connection goes on. */
   readonly onDefect?: (error: unknown) => void;
-  /** Told of a request that was refused before it was handed on: for the log. */
-  readonly onRefused?: (refusal: { readonly status: number; readonly rule: string }, facts: ConnectionFacts) => void;
+  /** Told of a request that was refused before it was handed on: for the log. Answers the id that the client is told. */
+  readonly onRefused?: (
+    refusal: { readonly status: number; readonly rule: string },
+    facts: ConnectionFacts,
+  ) => string | null;
 }
 
 export interface Http2Connection {
@@ -190,8 +194,8 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
     this.#stalledAt = bytesWritten;
   }
 
-  refused(status: number, rule: string): void {
-    this.#settings.onRefused?.({ status, rule }, this.facts);
+  refused(status: number, rule: string): string | null {
+    return this.#settings.onRefused?.({ status, rule }, this.facts) ?? null;
   }
 
   #begin(stream: ServerHttp2Stream, raw: readonly string[]): void {
@@ -227,8 +231,7 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
 
   /** Answers what broke a rule, and takes no body. */
   #refuse(stream: ServerHttp2Stream, { rule, status }: HttpSyntaxError): void {
-    const text = `${status}: the request breaks the rule "${rule}"\n`;
-    this.refused(status, rule);
+    const text = refusalText(status, rule, this.refused(status, rule));
     this.#countReset();
     stream.on('error', () => undefined);
     if (stream.destroyed || stream.closed) return;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createIpSet } from '../../core/ip-address.ts';
 import { Transport } from '../../edge/listener.ts';
+import { createRequestIds } from '../../observe/request-id.ts';
 import { HTTP1_DEFAULTS, serveHttp1 } from '../../wire/http1-server.ts';
 import { serveHttp2 } from '../../wire/http2-server.ts';
 import { applyMode, removeStaleSocket } from './listen-on.ts';
@@ -46,14 +47,18 @@ const SILENT: ReadonlySet<RefusalReason> = new Set([
 
 export function createFrontTransport(options: FrontTransportOptions): FrontTransport {
   const { serve, ticker, log, onDefect } = options;
+  const nextId = createRequestIds();
   const http1 = {
     ...HTTP1_DEFAULTS,
     headerBytes: HEADER_BYTES,
     minBodyRate: 0,
     ticker,
     onDefect,
-    onRefused: ({ status, rule }: { status: number; rule: string }, { peerAddress }: { peerAddress: string | null }) =>
-      log.info({ code: 'BAD_REQUEST', rule, status, ip: peerAddress }, 'Request refused'),
+    onRefused({ status, rule }: { status: number; rule: string }, { peerAddress }: { peerAddress: string | null }) {
+      const requestId = nextId();
+      log.info({ code: 'BAD_REQUEST', requestId, rule, status, ip: peerAddress }, 'Request refused');
+      return requestId;
+    },
   };
   const http2 = { ...http1, http2Streams: HTTP2_STREAMS };
   const settings = {

@@ -235,6 +235,24 @@ hosts:
     assert.deepEqual(app.broken, []);
   });
 
+  test('a refusal names the rule and an id, and the log has both', async () => {
+    for (const [bytes, rule] of [
+      ['GET / HTTP/1.1\r\nHost: app.test\r\nX-A: b\nX-B: c\r\n\r\n', 'bare-lf'],
+      ['GET / HTTP/1.1\r\n\r\n', 'host-missing'],
+      [
+        'POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n',
+        'content-length-and-transfer-encoding',
+      ],
+    ] as const) {
+      const { text } = await sendRaw(postern.http, bytes, { quietMs: 5_000 });
+      const told = /\r\n\r\n400 ([\w-]+)\nRequest (\w+)\n$/.exec(text);
+      assert.equal(told?.[1], rule, text);
+      const isLine = (line: string): boolean =>
+        line.includes(`"requestId":"${told?.[2]}"`) && line.includes(`"rule":"${rule}"`);
+      await until(() => postern.output().split('\n').some(isLine), 'the line is logged', 5_000);
+    }
+  });
+
   test('F9 trailers name nobody: not by a name of the document, nor what the header may not say, in any spelling', async () => {
     const names = [
       'X-Company-User',
