@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy systemd bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage"
+PEERS="nginx haproxy systemd bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage radicale shellinabox syncthing node-red"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -56,6 +56,9 @@ peer_certbot() { have certbot || without_starting apt_install certbot; }
 peer_chromium() { { have chromium || apt_install chromium fonts-noto-core fonts-noto-cjk; } && { have certutil || apt_install libnss3-tools; }; }
 peer_prometheus() { have prometheus || apt_install prometheus; }
 peer_redis() { have redis-server || without_starting apt_install redis-server; }
+peer_radicale() { have radicale || without_starting apt_install radicale; }
+peer_shellinabox() { have shellinaboxd || without_starting apt_install shellinabox; }
+peer_syncthing() { have syncthing || without_starting apt_install syncthing; }
 peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github.com/caddyserver/caddy/v2 v2.11.4; }
 peer_pebble() {
   local module=github.com/letsencrypt/pebble/v2 name
@@ -127,6 +130,16 @@ JSON
   npm i --silent --ignore-scripts --no-audit --no-fund --before=2026-11-25 || return 1
   printf '#!/bin/sh\ncd "$1" || exit 1\n[ -e node_modules ] || ln -s "%s/node_modules" node_modules\nexec node_modules/%s/bin/node backend.ts --config app-config.yaml\n' "$PWD" "$node" >"$dir/bin/backstage"
   chmod +x "$dir/bin/backstage"
+}
+
+# Needs Node 22.9 or later, which whoever starts it has in PATH.
+peer_node_red() {
+  [ -x "$dir/bin/node-red" ] && return 0
+  mkdir -p "$dir/node-red" && cd "$dir/node-red" || return 1
+  printf '{ "name": "node-red-peer", "private": true, "dependencies": { "node-red": "5.0.7" } }\n' >package.json
+  npm i --silent --ignore-scripts --no-audit --no-fund --before=2026-11-25 || return 1
+  printf '#!/bin/sh\nexec node "%s/node_modules/node-red/red.js" "$@"\n' "$PWD" >"$dir/bin/node-red"
+  chmod +x "$dir/bin/node-red"
 }
 
 failed=
