@@ -11,10 +11,10 @@ import { createView } from '../pages/view.ts';
 import { sendAnswer } from './answer.ts';
 import { backChannelLogout } from './back-channel.ts';
 import { callback } from './callback.ts';
-import { createFlowContext, type FlowContext } from './context.ts';
+import { createFlowContext, targetOf, type FlowContext } from './context.ts';
 import type { FlowDeps } from './deps.ts';
 import { sendProblem } from './problems.ts';
-import { returnTarget } from './return-target.ts';
+import { isOwnEndpoint, returnTarget } from './return-target.ts';
 import { askToSignIn, signIn } from './sign-in.ts';
 import { signOut } from './sign-out.ts';
 import { start } from './start.ts';
@@ -65,7 +65,11 @@ function sendFailure(context: FlowContext, request: FrontRequest, error: unknown
 
 function sendNotAdmitted(context: FlowContext, request: FrontRequest, session: AuthSession): void {
   const who = session.email === '' ? session.user : session.email;
-  const redirect = returnTarget(context.targets, request, null);
+  // In place of the sign-in page it is about `rd`.
+  const isOwn = isOwnEndpoint(context.settings.paths.prefix, request.uri);
+  const redirect = isOwn
+    ? (targetOf(context, request, new URLSearchParams()) ?? '/')
+    : returnTarget(context.targets, request, null);
   const cause = 'Not admitted: a rule of this address does not hold';
   sendProblem(context, request, {
     status: 403,

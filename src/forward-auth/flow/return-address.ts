@@ -24,7 +24,8 @@ export function readReturnAddress(query: string, isOurs: (name: string) => boole
   return takeBack(raw, pairs.slice(at + 1), isOurs);
 }
 
-function isVerbatim(raw: string): boolean {
+/** `raw`: the value of `rd` as it stands in the query. */
+export function isVerbatim(raw: string): boolean {
   if (!VERBATIM.test(raw)) return false;
   // Some escape all but slashes: then the query's own mark is escaped as well.
   return raw.includes('?') || !/%3f/i.test(raw);
@@ -37,7 +38,7 @@ function takeBack(raw: string, rest: readonly string[], isOurs: (name: string) =
   return [raw, ...lost].join('&');
 }
 
-function nameOf(pair: string): string | null {
+export function nameOf(pair: string): string | null {
   const equals = pair.indexOf('=');
   return decodeBytes(equals === -1 ? pair : pair.slice(0, equals));
 }

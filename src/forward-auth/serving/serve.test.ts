@@ -142,3 +142,39 @@ test('a flow that fails ends in 500, not in silence', async (t) => {
   assert.equal((await rig.ask('/oauth2/start')).status, 500);
   assert.equal(rig.defects.length, 1);
 });
+
+test('the page in place of a 403 keeps who is signed in, as Traefik asks for it with a status and without', async (t) => {
+  const rig = await startServing(t, { settings: { trust: { reverseProxy: true } } });
+  const cookie = await rig.signIn();
+  const rd = 'rd=https%3A%2F%2Fadmin.example.com%2Fx%3Fa%3D1';
+  const byTraefik = ['X-Forwarded-Host: admin.example.com', 'X-Forwarded-Proto: https', 'X-Forwarded-Server: t'];
+  const call = async (target: string, headers: readonly string[] = [], method = 'GET'): Promise<string> => {
+    rig.flowCalls.length = 0;
+    await rig.ask(target, { headers, method });
+    return rig.flowCalls.join();
+  };
+  for (const [expected, target, headers] of [
+    ['not-admitted', `/oauth2/sign_in?${rd}&status=403`, [cookie]],
+    ['not-admitted', `/oauth2/sign_in?status=403&${rd}`, [cookie]],
+    ['not-admitted', `/oauth2/sign_in?${rd}`, [cookie, ...byTraefik]],
+    ['not-admitted', '/oauth2/sign_in', [cookie, ...byTraefik]],
+    // Nobody is signed in; another status; a visitor's own way to the page.
+    ['sign-in', `/oauth2/sign_in?${rd}&status=403`, []],
+    ['sign-in', `/oauth2/sign_in?${rd}`, byTraefik],
+    ['sign-in', `/oauth2/sign_in?${rd}&status=401`, [cookie]],
+    ['sign-in', `/oauth2/sign_in?${rd}`, [cookie]],
+    ['sign-in', `/oauth2/sign_in?${rd}`, [cookie, ...byTraefik, 'X-Forwarded-For: 192.0.2.1']],
+    // The application's own parameter, where nobody escaped its address.
+    ['sign-in', '/oauth2/sign_in?rd=https://app.example.com/x?a=1&status=403', [cookie]],
+    ['sign-in', '/oauth2/sign_in?rd=/x?a=1&status=403', [cookie]],
+  ] as const)
+    assert.equal(await call(target, headers), expected, `${target} ${headers.length}`);
+  assert.equal(await call(`/oauth2/sign_in?${rd}&status=403`, [cookie], 'POST'), 'sign-in');
+});
+
+test('a stranger that is no trusted proxy cannot speak as Traefik', async (t) => {
+  const rig = await startServing(t);
+  const cookie = await rig.signIn();
+  await rig.ask('/oauth2/sign_in', { headers: [cookie, 'X-Forwarded-Server: t'] });
+  assert.deepEqual(rig.flowCalls, ['sign-in']);
+});

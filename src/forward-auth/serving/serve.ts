@@ -10,6 +10,7 @@ import { pathBehind } from './forward-endpoint.ts';
 import { acceptsJson } from './machine.ts';
 import { cleanTargetOf, ownPathOf } from './own-path.ts';
 import { FixedAnswer, INTERNAL_ERROR, OK, ROBOTS, UNAUTHORIZED_JSON } from './plain-answer.ts';
+import { standsForRefusal } from './refused-page.ts';
 import { ServedRequest } from './served-request.ts';
 import type { Exchange, ExchangeOutcome } from '../../wire/exchange.ts';
 import type { Flow } from '../ports.ts';
@@ -147,7 +148,15 @@ function signIn(deps: ServeDeps, request: ServedRequest): void {
     classifyRequest(method, headers) === 'navigation' && !settings.skip.apiRoutes.some((api) => api.matches(uri));
   const isForProgram = upgrade !== null || acceptsJson(headers) || (isInPlace && !isForPerson());
   if (method === 'GET' && isForProgram) UNAUTHORIZED_JSON.send(exchange);
+  else if (standsForRefusal(request)) identify(deps, request, (it, who) => keepOut(flow, it, who));
   else watch(deps, request, flow.signIn(request));
+}
+
+/** Who is signed in stays so, and learns that this is not for them; everybody else may sign in. */
+function keepOut(flow: Flow, request: ServedRequest, who: Who): void | Promise<void> {
+  if (who.kind === 'session') flow.sendNotAdmitted(request, who.session);
+  else if (who.kind === 'unavailable') flow.sendError(request, 503, 'Sessions cannot be looked up right now');
+  else return flow.signIn(request);
 }
 
 function answerPing(deps: ServeDeps, request: ServedRequest): void {

@@ -65,7 +65,7 @@ function nginx(heading: string, more: Partial<Dialect> = {}): Dialect {
   };
 }
 
-function traefik(heading: string, more: Partial<Dialect> = {}): Dialect {
+function traefik(heading: string, more: Partial<Dialect> = {}, changes: Record<string, string> = {}): Dialect {
   return {
     name: `Traefik: ${heading}`,
     peers: ['traefik'],
@@ -73,7 +73,8 @@ function traefik(heading: string, more: Partial<Dialect> = {}): Dialect {
     ...more,
     command(place) {
       const { dir, port } = place;
-      const routes = fillIn(blockOf('traefik.md', heading, 'yaml'), { ...placesOf(place), ...certificateOf(place) });
+      const places = { ...placesOf(place), ...certificateOf(place), ...changes };
+      const routes = fillIn(blockOf('traefik.md', heading, 'yaml'), places);
       const file = fillIn(blockOf('traefik.md', 'Static configuration', 'yaml'), {
         '":443"': `"127.0.0.1:${port}"`,
         '/etc/traefik/dynamic.yaml': writeFile(dir, 'dynamic.yaml', forOriginal(routes)),
@@ -228,6 +229,7 @@ const INGRESS_NGINX: Dialect = {
   },
 };
 
+const IN_PLACE = 'As it stands: the sign-in page in place';
 const STATIC_UPSTREAM = 'As it stands: a static upstream';
 
 export const DIALECTS: readonly Dialect[] = [
@@ -236,7 +238,8 @@ export const DIALECTS: readonly Dialect[] = [
   nginx('As it stands: straight to the provider', { pastesAddress: true }),
   NGINX_OF_ORIGINAL,
   traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
-  traefik('As it stands: the sign-in page in place', { forgetsOn403: true }),
+  traefik(IN_PLACE, { refusesByPage: true }),
+  traefik(IN_PLACE, { refusesByPage: true, name: "Traefik: oauth2-proxy's own form" }, { '&status={status}': '' }),
   traefik(STATIC_UPSTREAM, { env: parseEnv(blockOf('traefik.md', STATIC_UPSTREAM, 'sh')) }),
   caddy('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
   caddy('As it stands: a redirect', { pastesAddress: true }),

@@ -71,8 +71,8 @@ export interface Dialect {
   readonly jsonStatus?: number;
   /** The page pastes the visitor's address into "rd=" as it is. */
   readonly pastesAddress?: boolean;
-  /** Somebody of the wrong group sees the sign-in page, which signs out. */
-  readonly forgetsOn403?: boolean;
+  /** Its page stands in place of a 403; that of the original is the sign-in page, which signs out. */
+  readonly refusesByPage?: boolean;
   /** Of two names of a host, it chooses by one and gives the app the other. */
   readonly handsHostOn?: boolean;
   /** oauth2-proxy ends in no page behind this front where `rd` is refused. */
