@@ -190,6 +190,11 @@ function timeoutError({ target, timeoutMs }: ConnectRequest): PosternError {
   return new PosternError('UPSTREAM_TIMEOUT', text, { server: target.label, connectMs: timeoutMs });
 }
 
+export function nameTimeoutError({ target }: { readonly target: Target }, connectMs: number): PosternError {
+  const text = `Cannot connect to "${target.label}": its name was not resolved within ${connectMs} ms`;
+  return new PosternError('UPSTREAM_TIMEOUT', text, { server: target.label, connectMs });
+}
+
 export function unreachableError({ target }: { readonly target: Target }, cause: Error | null): PosternError {
   const reason = cause === null ? 'its name has no address' : reasonOf(cause);
   const facts = { server: target.label, reason: codeOf(cause) };

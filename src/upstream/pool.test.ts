@@ -184,3 +184,36 @@ test('a connection that an app has signed in is kept for its visitor, closed in 
   ticker.tick();
   assert.equal([...upstreams.stats()][0]?.connections, 0, 'nobody came back for them');
 });
+
+test('a name server that does not answer: 504 after connect_timeout, the old failure where one is known, and others go on', async () => {
+  const app = await rawApp((socket) => socket.write(OK));
+  closers.push(app.close);
+  const nobody = await rawApp(() => undefined);
+  await nobody.close();
+  let now = 1_000;
+  const ticker = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => now });
+  const lookups: string[] = [];
+  const lookup: Lookup = (host, done) => {
+    lookups.push(host);
+    if (host === 'known.internal' && lookups.filter((one) => one === host).length === 1) done(null, ['127.0.0.1']);
+  };
+  const upstreams = createUpstreams({ clock, log, ticker, lookup });
+  closers.push(() => upstreams.close());
+  const ask = (host: string, port: number): FakeExchange => {
+    const exchange = new FakeExchange();
+    upstreams.forward(exchange, planFor(actionTo([serverAt(port, { host })])), exchange.report);
+    return exchange;
+  };
+  const silent = ask('silent.internal', app.port);
+  const refused = ask('known.internal', nobody.port);
+  await until(() => lookups.length === 3, 'both wait for a name');
+  now += 1_900;
+  ticker.tick();
+  assert.equal(silent.failure === null, true);
+  assert.equal((await ask('127.0.0.1', app.port).done).text, 'ok');
+  now += 200;
+  ticker.tick();
+  assert.equal((await silent.done).failure?.code, 'UPSTREAM_TIMEOUT');
+  assert.match(silent.failure?.message ?? '', /its name was not resolved within 2000 ms/);
+  assert.equal((await refused.done).failure?.code, 'UPSTREAM_UNREACHABLE');
+});

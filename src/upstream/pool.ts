@@ -5,7 +5,7 @@
  * closed by the app in the moment it is sent. A connection that an app has signed in (NTLM) serves one visitor only.
  */
 import { performance } from 'node:perf_hooks';
-import { ConnectAttempt, unreachableError } from './connect.ts';
+import { ConnectAttempt, nameTimeoutError, unreachableError } from './connect.ts';
 import type { Resolver } from './resolve.ts';
 import { isUsable } from './target.ts';
 import type { Target } from './target.ts';
@@ -47,6 +47,10 @@ interface Dial {
   attempt: ConnectAttempt | null;
   client: Http1Client | null;
   isCancelled: boolean;
+  /** Until when it waits for its name to be resolved; Infinity while it does not. */
+  nameUntil: number;
+  /** Why the addresses that were known led nowhere. */
+  error: PosternError | null;
 }
 
 export class Pool implements ClientOwner {
@@ -109,6 +113,7 @@ export class Pool implements ClientOwner {
 
   tick(now: number): void {
     for (const client of this.#clients) client.tick(now);
+    for (const dial of this.#dials) if (dial.nameUntil <= now) this.#giveUpName(dial);
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       const client = this.#idle[i] as Http1Client;
       if (client.idleUntil <= now) client.destroy();
@@ -208,11 +213,14 @@ export class Pool implements ClientOwner {
   #dial(waiter: PoolWaiter): void {
     const { target } = this;
     if (!isUsable(target)) return waiter.onNoClient(unreachableError(this, new Error('it is not a usable address')));
-    const dial: Dial = { waiter, attempt: null, client: null, isCancelled: false };
+    const dial: Dial = { waiter, attempt: null, client: null, isCancelled: false, nameUntil: Infinity, error: null };
     this.#dials.add(dial);
     if (target.isAddress || target.scheme === 'unix') return this.#connect(dial, [target.host], null);
     let wasCached = true;
+    // A name server that does not answer holds the system's resolver for far longer than anybody waits.
+    dial.nameUntil = this.now + waiter.connectMs;
     this.#resolver.resolve(target.host, (error, addresses) => {
+      dial.nameUntil = Infinity;
       if (dial.isCancelled) return;
       if (error !== null) return this.#giveUp(dial, unreachableError(this, error));
       this.#connect(dial, addresses, wasCached ? addresses : null);
@@ -241,12 +249,20 @@ export class Pool implements ClientOwner {
   /** Containers are recreated: asks for the name again at once, and tries what is new. */
   #onRefused(dial: Dial, error: PosternError, cached: readonly string[] | null): void {
     if (this.target.isAddress || this.target.scheme === 'unix') return this.#giveUp(dial, error);
+    dial.error = error;
+    dial.nameUntil = this.now + dial.waiter.connectMs;
     this.#resolver.refresh(this.target.host, (_error, addresses) => {
+      dial.nameUntil = Infinity;
       if (dial.isCancelled) return;
       const fresh = cached === null ? [] : addresses.filter((one) => !cached.includes(one));
       if (fresh.length === 0) return this.#giveUp(dial, error);
       this.#connect(dial, fresh, null);
     });
+  }
+
+  #giveUpName(dial: Dial): void {
+    dial.isCancelled = true;
+    this.#giveUp(dial, dial.error ?? nameTimeoutError(this, dial.waiter.connectMs));
   }
 
   #giveUp(dial: Dial, error: PosternError): void {
