@@ -213,12 +213,12 @@ class Pool implements WorkerPool {
     const member: Member = { index, part, worker, channel: openChannel<WorkerMethods>(worker, methods) };
     this.#members.set(index, member);
     worker.on('error', (error) => log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'));
-    worker.on('exit', () => this.#onExit(member));
+    worker.on('exit', (exitCode) => this.#onExit(member, exitCode));
     for (const answer of this.#challenges.values()) member.channel.send('showChallenge', answer);
     return member;
   }
 
-  #onExit(member: Member): void {
+  #onExit(member: Member, exitCode: number): void {
     const { index, part } = member;
     member.channel.fail(`Cannot reach edge worker ${index}: it ended`);
     new SharedCounts(this.#counts, part).clear();
@@ -226,6 +226,7 @@ class Pool implements WorkerPool {
     if (this.#leaving.delete(member)) return;
     this.#members.delete(index);
     if (this.#isEnding) return;
+    this.#options.log.error({ code: 'INTERNAL', worker: index, exitCode }, 'Edge worker ended by itself');
     this.#retire(index);
     if (this.#hasInherited) {
       const text = 'Cannot serve without the sockets of systemd, which ended with their worker: see the error above';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -35,10 +35,11 @@ function numbered(at) {
 }
 const name = isMainThread ? 'main' : threadName.startsWith('edge ') ? numbered(0) : null;
 if (name !== null) setInterval(() => {
-  for (const kind of ['throw', 'reject']) {
+  for (const kind of ['throw', 'reject', 'exit']) {
     const file = process.env.DEFECTS + '/' + name + '-' + kind;
     if (!existsSync(file)) continue;
     unlinkSync(file);
+    if (kind === 'exit') process.exit(7);
     if (kind === 'throw') throw new Error('defect by test');
     void Promise.reject(new Error('defect by test'));
   }
@@ -132,6 +133,48 @@ hosts:
     } finally {
       assert.equal(await postern.close(), 0);
     }
+  });
+
+  test('a worker that ends: another takes its place; where they end again and again, all of it does, with its cause', async () => {
+    const postern = await startPostern({
+      preload: 'defects.mjs',
+      files: { 'defects.mjs': INJECTION },
+      document: ({ http, health }) => `version: 1
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+workers: 2
+hosts:
+  app.test: { to: "http://127.0.0.1:${app.port}", allow: [public], tls: off }
+`,
+    });
+    const count = (text: string): number => postern.output().split(text).length - 1;
+    try {
+      const ends = async (at: number): Promise<void> => {
+        writeFileSync(join(postern.dir, `worker${at}-exit`), '');
+        await until(() => count('Edge worker ended by itself') === at + 1, `worker ${at} has ended`, 10_000);
+      };
+      await ends(0);
+      assert.match(postern.output(), /"exitCode":7.*"message":"Edge worker ended by itself"/);
+      await until(() => count('Edge worker is started again') === 1, 'another one starts', 10_000);
+      await until(() => existsSync(join(postern.dir, 'started-2')), 'it runs', 10_000);
+      const visitors = visit(postern.http);
+      await new Promise((done) => setTimeout(done, 500));
+      const { good, bad } = await visitors.stop();
+      assert.ok(good > 20);
+      assert.deepEqual(bad, []);
+      for (let at = 1; at < 10 && postern.child.exitCode === null; at++) {
+        await until(() => existsSync(join(postern.dir, `started-${at}`)), `worker ${at} runs`, 10_000);
+        await ends(at);
+        await until(
+          () => count('Edge worker is started again') > at || postern.child.exitCode !== null,
+          'another one starts, or Postern ends',
+          10_000,
+        );
+      }
+      await until(() => postern.child.exitCode !== null, 'Postern ends', 10_000);
+    } finally {
+      assert.equal(await postern.close(), 1);
+    }
+    assert.match(postern.output(), /Cannot keep edge workers alive: see the errors above \[INTERNAL\]/);
   });
 
   test('no file descriptors: one line with the remedy, those who are in are served, and it ends with its cause', async () => {
