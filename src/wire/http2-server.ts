@@ -49,6 +49,8 @@ const RESET_BURST = 200;
 const RESETS_PER_SECOND = 20;
 const SESSION_MEMORY_MB = 16;
 const MAX_INVALID_FRAMES = 100;
+/** The least that a header list takes which is too long. */
+const LOST_BYTES = 256;
 /** After GOAWAY for idleness: how long the socket may take to close. */
 const CLOSE_GRACE_MS = 5_000;
 const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
@@ -132,6 +134,10 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
   #resetsLeft = RESET_BURST;
   #resetsAt: number;
   #stalledAt = -1;
+  /** Streams that came to us, those that did not, and how far that was reckoned. */
+  #begun = 0;
+  #lost = 0;
+  #bytesRead = 0;
 
   constructor(session: ServerHttp2Session | null, socket: Socket, served: Served) {
     const { facts, settings } = served;
@@ -175,6 +181,7 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
 
   tick(now: number): void {
     for (const exchange of this.#exchanges.all()) exchange.tick(now);
+    this.#countLost();
     if (this.#exchanges.size > 0 || now < this.#idleDeadline) return;
     if (this.#isDraining) this.destroy();
     else this.drain();
@@ -198,7 +205,26 @@ class ServerConnection implements Http2Connection, Http2Carrier, Ticking {
     return this.#settings.onRefused?.({ status, rule }, this.facts) ?? null;
   }
 
+  /**
+   * A stream whose header list is too long is reset below us, after all of it was decoded: a few kB of indices can
+   * name megabytes (the HPACK bomb). Who does that again and again spends his resets. Ids that were only left out
+   * cost nobody anything.
+   */
+  #countLost(): void {
+    const { bytesRead } = this.#socket;
+    const session = this.#session;
+    const bytes = bytesRead - this.#bytesRead;
+    if (bytes < LOST_BYTES || session === null || session.destroyed) return;
+    this.#bytesRead = bytesRead;
+    const opened = ((session.state.lastProcStreamID ?? 0) + 1) >> 1;
+    const lost = Math.max(0, opened - this.#begun - this.#lost);
+    this.#lost += lost;
+    for (let left = Math.min(lost, Math.floor(bytes / LOST_BYTES)); left > 0 && !this.#isOver; left--)
+      this.#countReset();
+  }
+
   #begin(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    this.#begun++;
     if (this.#isOver || stream.destroyed) {
       stream.on('error', () => undefined);
       stream.close(NGHTTP2_REFUSED_STREAM);

@@ -249,6 +249,31 @@ hosts:
     ],
   ];
 
+  test(
+    '1.6 an HPACK bomb, a field of 4 kB that a frame names 4 000 times, is reset at once and makes no memory',
+    { timeout: 60_000 },
+    async () => {
+      const before = residentBytes(postern);
+      const bomb = Buffer.concat([Buffer.from([0x40]), h2.block([['x-bomb', 'b'.repeat(4_000)]]).subarray(1)]);
+      /** The newest field of the dynamic table (RFC 7541 section 2.3.3). */
+      const again = Buffer.alloc(4_000, 0xbe);
+      app.reset();
+      const wire = await h2.openHttp2Wire(postern.https, 'app.test');
+      wire.send(h2.frame(h2.HEADERS, WHOLE, 1, Buffer.concat([h2.block(BASE), bomb])));
+      await wire.until((got) => h2.outcomeOf(got) !== 'closed');
+      assert.equal(h2.outcomeOf(wire.frames), 'status 200', 'once it is a field like any other');
+      for (let id = 3; id < 4_000 && !wire.isClosed(); id += 2) {
+        wire.send(h2.frame(h2.HEADERS, WHOLE, id, Buffer.concat([h2.block(BASE), again])));
+        await drained(wire);
+      }
+      await wire.until(() => false);
+      assert.ok(wire.isClosed(), 'who goes on is put off');
+      assert.equal(app.requests.length, 1, 'none of them is a request');
+      await assertOthersAreServed();
+      assert.ok(residentBytes(postern) - before < 64 * 1024 * 1024, 'memory');
+    },
+  );
+
   for (const [name, first, next, count] of FLOODS) {
     test(`1.6 ${name}: its connection ends, others are served, memory stays`, { timeout: 60_000 }, async () => {
       const before = residentBytes(postern);
