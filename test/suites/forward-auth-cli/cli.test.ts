@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { WebSocket, WebSocketServer } from 'ws';
 import { freePorts } from '../../support/postern.ts';
 import { accepts, until } from '../../support/programs.ts';
 
@@ -110,4 +113,35 @@ test('SIGHUP reads files again: good settings count at once, bad ones change not
   assert.equal(await check(), 202);
   child.kill('SIGTERM');
   assert.equal(await ended, 0);
+});
+
+test('SIGTERM ends an open WebSocket by a close frame, and does not wait out its time for it', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const app = createServer();
+  new WebSocketServer({ server: app }).on('connection', (socket) => socket.send('hello'));
+  await new Promise<void>((done) => app.listen(0, '127.0.0.1', done));
+  t.after(() => {
+    app.closeAllConnections();
+    app.close();
+  });
+  const more = [
+    `--http-address=127.0.0.1:${port}`,
+    `--upstream=http://127.0.0.1:${(app.address() as AddressInfo).port}/`,
+    '--skip-auth-route=.*',
+  ];
+  const child = spawn(POSTERN, ['forward-auth', ...ENOUGH, ...more], { env: PATH, stdio: 'ignore' });
+  t.after(() => child.kill('SIGKILL'));
+  const ended = new Promise<number | null>((done) => child.once('close', done));
+  await until(() => accepts(port), 'it listens');
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+  const closed = new Promise<number>((done) => socket.once('close', done));
+  await new Promise((done, fail) => {
+    socket.once('message', done);
+    socket.once('error', fail);
+  });
+  const begunAt = performance.now();
+  child.kill('SIGTERM');
+  assert.equal(await closed, 1001);
+  assert.equal(await ended, 0);
+  assert.ok(performance.now() - begunAt < 6_000);
 });
