@@ -3,7 +3,7 @@
  * the version of the service's hashes, so a changed document forgets it; passwords are not kept.
  * A wrong one is just wrong: nothing else of the request is tried in its place.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { VerifyPassword } from './ports.ts';
 
@@ -49,16 +49,15 @@ export interface BasicVerifier {
 }
 
 export function createBasicVerifier(deps: BasicDeps): BasicVerifier {
-  const secret = randomBytes(32);
+  const secret = randomBytes(32).toString('hex');
   /** Keyed hash -> until when; oldest first. */
   const remembered = new Map<string, number>();
   const flights = new Map<string, Promise<BasicAnswer>>();
 
   function keyOf({ name, password }: BasicCredential, version: string): string {
-    // Lengths first: no two credentials may share a key.
-    return createHmac('sha256', secret)
-      .update(`${version.length}:${version}${name.length}:${name}${password}`)
-      .digest('base64url');
+    // Lengths first: no two credentials may share a key. The secret goes before, which is as good as an HMAC where
+    // nobody sees what comes out, and a tenth of its price; made anew for each request, an HMAC cost as much as the request.
+    return hash('sha256', `${secret}${version.length}:${version}${name.length}:${name}${password}`, 'base64url');
   }
 
   async function ask(key: string, credential: BasicCredential, peer: string): Promise<BasicAnswer> {

@@ -77,7 +77,8 @@ export function unsealJson(key: SealKey, purpose: string, sealed: string): unkno
   }
 }
 
-function derive(key: SealKey, purpose: string, salt: Uint8Array): { cipherKey: Buffer; nonce: Buffer } {
+function derive(key: SealKey, purpose: string, salt: Uint8Array): { cipherKey: KeyObject; nonce: Buffer } {
   const bytes = Buffer.from(hkdfSync('sha256', key.secret, salt, `postern/${purpose}`, CIPHER_KEY + NONCE));
-  return { cipherKey: bytes.subarray(0, CIPHER_KEY), nonce: bytes.subarray(CIPHER_KEY) };
+  // As bytes, Node takes 25 µs to find out what kind of key it was given.
+  return { cipherKey: createSecretKey(bytes.subarray(0, CIPHER_KEY)), nonce: bytes.subarray(CIPHER_KEY) };
 }
