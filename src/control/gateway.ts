@@ -117,6 +117,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const sealKey = createSealKey(store.sealKey);
   const limits = (): { lifetimeMs: number; idleMs: number } => now().document.session;
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits });
+  closers.push(() => sessions.flush());
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });

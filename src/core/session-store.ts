@@ -65,8 +65,8 @@ export type SignInSelector =
 export interface SessionStore {
   putSignIn(signIn: StoredSignIn, host: string, grant?: StoredGrant | null): Promise<void>;
   findGrant(key: string): Promise<string | null>;
-  /** Grants to be renewed by now, at most `limit`, the longest due first. */
-  listDueGrants(now: number, limit: number): Promise<readonly DueGrant[]>;
+  /** Grants of the provider to be renewed by now, at most `limit`, the longest due first. */
+  listDueGrants(provider: string, now: number, limit: number): Promise<readonly DueGrant[]>;
   /** A renewed grant; false where the sign-in is gone. */
   putGrant(key: string, grant: StoredGrant, refreshedAt: number): Promise<boolean>;
   /** When to look at a grant next; null: as soon as one of the sign-in's cookies is used. */

@@ -449,7 +449,7 @@ test('use is reported to the minute, requests and traffic alike', async () => {
   assert.deepEqual(rig.reports, [], 'the store has just seen it');
   rig.clock.at += 60_000;
   const judged = await rig.ask(headers);
-  const key = judged.session?.key ?? '';
+  const key = judged.session?.parent ?? '';
   rig.gate.tick();
   assert.deepEqual(rig.reports, [[[key, rig.clock.at]]]);
   for (let n = 0; n < 59; n++) {

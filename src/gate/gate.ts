@@ -256,7 +256,7 @@ function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged
   entry.usedAt = now;
   if (Math.abs(now - entry.notedAt) >= deps.settings().noteMs) {
     entry.notedAt = now;
-    deps.use.note(entry.view.key, now);
+    deps.use.note(entry.view.parent, now);
   }
   const holds = policy.dependsOnlyOnIdentity && policy.maxAgeMs === null;
   let decision = holds ? deps.cache.recall(entry, policy.id) : undefined;

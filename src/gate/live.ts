@@ -143,8 +143,8 @@ export class LiveRegistry {
     if (bytes === tracked.notedBytes) return;
     tracked.notedBytes = bytes;
     tracked.notedAt = now;
-    const report = 'person' in held ? this.#deps.use : this.#deps.tokenUse;
-    report.note(held.key, now);
+    if ('person' in held) this.#deps.use.note(held.parent, now);
+    else this.#deps.tokenUse.note(held.key, now);
   }
 
   /** What changed between the decision and now was told before this one was in the list. */

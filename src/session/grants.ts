@@ -7,14 +7,15 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { SessionStore, StoredGrant, StoredSignIn } from '../core/session-store.ts';
 import type { DueGrant, Grant } from './record.ts';
+import type { Touches } from './touches.ts';
 
 export interface Grants {
   /** The grant of a sign-in, undefined where there is none. */
   findGrant(key: string): Promise<unknown>;
   /** The same with whom it is of, to renew it now; null where there is none. */
   openGrant(key: string): Promise<DueGrant | null>;
-  /** Grants to be renewed now, at most `limit`, without those that are being renewed. What nobody used since it was renewed is put off until somebody does. */
-  dueGrants(limit: number, except?: ReadonlySet<string>): Promise<readonly DueGrant[]>;
+  /** Grants of the provider to be renewed now, at most `limit`, without those that are being renewed. What nobody used since it was renewed is put off until somebody does. */
+  dueGrants(provider: string, limit: number, except?: ReadonlySet<string>): Promise<readonly DueGrant[]>;
   /** Keeps a renewed grant; false where the sign-in is gone. */
   renewGrant(key: string, grant: Grant): Promise<boolean>;
   /** Looks at the grant again later. */
@@ -38,7 +39,11 @@ export interface GrantsDeps {
 
 const NONE: ReadonlySet<string> = new Set();
 
-export function createGrants(deps: GrantsDeps, personOf: (signIn: StoredSignIn) => Person | null): Grants {
+export function createGrants(
+  deps: GrantsDeps,
+  personOf: (signIn: StoredSignIn) => Person | null,
+  touches: Pick<Touches, 'lastSeen' | 'awaitUse'>,
+): Grants {
   const { store, clock, grantKey: sealKey = deps.sealKey } = deps;
   return {
     async findGrant(key) {
@@ -52,20 +57,24 @@ export function createGrants(deps: GrantsDeps, personOf: (signIn: StoredSignIn) 
       if (value === null || found === null || person === null) return null;
       return { key, person, authority: found.signIn.authority, value: unsealJson(sealKey, purposeOf(key), value) };
     },
-    async dueGrants(limit, except = NONE) {
-      const due = await store.listDueGrants(clock.now(), limit + except.size);
+    async dueGrants(provider, limit, except = NONE) {
+      const due = await store.listDueGrants(provider, clock.now(), limit + except.size);
       const asleep: [string, null][] = [];
       const found: DueGrant[] = [];
       for (const { signIn, value, refreshedAt } of due) {
         if (except.has(signIn.key) || found.length >= limit) continue;
         const person = personOf(signIn);
-        if (signIn.lastSeenAt <= refreshedAt || person === null) asleep.push([signIn.key, null]);
+        const usedAt = Math.max(signIn.lastSeenAt, touches.lastSeen(signIn.key));
+        if (usedAt <= refreshedAt || person === null) asleep.push([signIn.key, null]);
         else {
           const opened = unsealJson(sealKey, purposeOf(signIn.key), value);
           found.push({ key: signIn.key, person, authority: signIn.authority, value: opened });
         }
       }
-      if (asleep.length > 0) await store.deferGrants(asleep);
+      if (asleep.length > 0) {
+        await store.deferGrants(asleep);
+        touches.awaitUse(asleep.map(([key]) => key));
+      }
       return found;
     },
     async renewGrant(key, grant) {

@@ -52,7 +52,7 @@ export interface Sessions extends Grants {
   renewSignIn(key: string, renewal: SignInRenewal): Promise<boolean>;
   /** Never rejects: a store that fails is `unavailable`. */
   find(key: string): Promise<SessionAnswer>;
-  /** Reports of last use by the workers; children count for their parent. */
+  /** Reports of last use by the workers, by the keys of sign-ins: `parent` of a view. */
   touch(seen: readonly (readonly [key: string, at: number])[]): void;
   /** Ends the whole tree that a cookie's key belongs to; resolves, with the number of keys, when durable. */
   revoke(key: string): Promise<number>;
@@ -70,6 +70,8 @@ export interface Sessions extends Grants {
   mintCode(payload: unknown, ttlMs: number): Promise<string>;
   /** The payload for the first caller in time, null for everybody else. */
   redeemCode(code: string): Promise<unknown>;
+  /** Writes what the store has not been told yet; never rejects. Call it before the store closes. */
+  flush(): Promise<void>;
   /** Told of each change after it is durable and before its promise resolves. Returns the way to stop. */
   onChange(listener: (change: SessionChange) => void): () => void;
 }
@@ -77,7 +79,7 @@ export interface Sessions extends Grants {
 export function createSessions(deps: SessionsDeps): Sessions {
   const { store, clock } = deps;
   const listeners = new Set<(change: SessionChange) => void>();
-  const touches = createTouches(store);
+  const touches = createTouches(store, () => deps.limits().idleMs);
   const tell = (change: SessionChange): void => {
     for (const listener of listeners) listener(change);
   };
@@ -89,16 +91,18 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   return {
     ...createCodes(deps),
-    ...createGrants({ ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) }, (signIn) =>
-      personOf(deps, signIn),
+    ...createGrants(
+      { ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) },
+      (signIn) => personOf(deps, signIn),
+      touches,
     ),
     openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
-    openChild: (parentKey, host) => openChild(deps, parentKey, host, tell),
+    openChild: (parentKey, host) => openChild(deps, { parentKey, host, usedAt: touches.lastSeen(parentKey) }, tell),
     renewSignIn: (key, renewal) => renewSignIn(deps, key, renewal, tell),
     async find(key) {
       try {
         const found = await store.findSession(key);
-        const view = found === null ? null : viewOf(deps, found, touches.lastSeen(key));
+        const view = found === null ? null : viewOf(deps, found, touches.lastSeen(found.signIn.key));
         return view === null ? { kind: 'absent' } : { kind: 'found', session: view };
       } catch {
         return { kind: 'unavailable' };
@@ -114,12 +118,13 @@ export function createSessions(deps: SessionsDeps): Sessions {
         person === undefined ? { by: 'everything' } : { by: 'person', ...person },
         LIST_LIMIT,
       );
-      return trees.flatMap((tree) => summaryOf(deps, tree) ?? []);
+      return trees.flatMap((tree) => summaryOf(deps, tree, touches.lastSeen(tree.signIn.key)) ?? []);
     },
     refreshPerson: (person) => refreshPerson(deps, person, tell),
+    flush: () => touches.flushAll(),
     async sweep() {
-      await touches.flush();
       const now = clock.now();
+      await touches.flush(now);
       await end({ by: 'expiry', expiredAt: now, idleSince: now - deps.limits().idleMs });
       await store.deleteExpiredCodes(now);
     },
@@ -173,13 +178,12 @@ async function openSignIn(
 
 async function openChild(
   deps: SessionsDeps,
-  parentKey: string,
-  host: string,
+  { parentKey, host, usedAt }: { readonly parentKey: string; readonly host: string; readonly usedAt: number },
   tell: (change: SessionChange) => void,
 ): Promise<OpenedSession | null> {
   const parent = await deps.store.findSession(parentKey);
   // Only the sign-in's own cookie may have children: a child's key must never stand in for it.
-  if (parent === null || parent.signIn.key !== parentKey || viewOf(deps, parent, 0) === null) return null;
+  if (parent === null || parent.signIn.key !== parentKey || viewOf(deps, parent, usedAt) === null) return null;
   const token = mintToken();
   const key = keyOfToken(token);
   const { added, replaced } = await deps.store.putCookie(parentKey, key, host);
@@ -187,7 +191,7 @@ async function openChild(
   if (!added) return null;
   // Read again: the person may have changed, or the sign-in ended, while the cookie was written.
   const found = await deps.store.findSession(key);
-  const view = found === null ? null : viewOf(deps, found, 0);
+  const view = found === null ? null : viewOf(deps, found, usedAt);
   return view === null ? null : { token, view };
 }
 
@@ -253,8 +257,8 @@ function viewOf(deps: SessionsDeps, found: FoundSession, usedAt: number): Sessio
   return { key: found.key, parent: signIn.key, host: found.host, person, ...alive };
 }
 
-function summaryOf(deps: SessionsDeps, tree: SignInTree): SignInSummary | null {
-  const alive = lifeOf(deps, tree.signIn, 0);
+function summaryOf(deps: SessionsDeps, tree: SignInTree, usedAt: number): SignInSummary | null {
+  const alive = lifeOf(deps, tree.signIn, usedAt);
   const person = alive === null ? null : personOf(deps, tree.signIn);
   if (alive === null || person === null) return null;
   const hosts = [...new Set(tree.cookies.map((it) => it.host))];

@@ -7,16 +7,17 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import { readGrant, type Provider, type ProviderGrant, type Providers } from './provider.ts';
 
+/** Taken out of the store at once, and asked at once, of each provider. */
 const BATCH = 64;
 const MOST_AT_ONCE = 16;
 const FIRST_PAUSE_MS = 5_000;
 const LAST_PAUSE_MS = 60_000;
-/** So that what waited together does not come together again. */
+/** So that what failed together does not come together again. */
 const SPREAD_MS = 5_000;
 
 export interface RefreshedSessions {
   readonly openGrant: (key: string) => Promise<DueGrant | null>;
-  readonly dueGrants: (limit: number, except: ReadonlySet<string>) => Promise<readonly DueGrant[]>;
+  readonly dueGrants: (provider: string, limit: number, except: ReadonlySet<string>) => Promise<readonly DueGrant[]>;
   readonly renewGrant: (
     key: string,
     grant: { readonly value: ProviderGrant; readonly refreshAt: number | null },
@@ -58,10 +59,18 @@ export interface Refresher {
   readonly inFlight: () => number;
 }
 
-/** What waits for one provider, and how it fares: while it is down nobody waits for it. */
+/**
+ * What waits for one provider, and how it fares. While it is down nobody waits for it: what is due stays in the
+ * store as it is, however much that may be, and nothing of other providers stands behind it.
+ */
 interface Lane {
+  readonly id: string;
+  /** In `waiting`, or on their way. */
+  readonly taken: Set<string>;
   readonly waiting: Waiting[];
   running: number;
+  asking: Promise<void> | null;
+  hasMore: boolean;
   pauseMs: number;
   downUntil: number;
 }
@@ -81,8 +90,6 @@ class Lanes {
   /** In a lane, or on their way. */
   readonly #taken = new Map<string, Waiting>();
   readonly #lanes = new Map<string, Lane>();
-  #asking: Promise<void> | null = null;
-  #hasMore = false;
 
   constructor(deps: RefresherDeps) {
     this.#deps = deps;
@@ -93,55 +100,74 @@ class Lanes {
   }
 
   /** What is due by now. */
-  ask(): Promise<void> {
-    this.#asking ??= this.#takeDue().finally(() => (this.#asking = null));
-    return this.#asking;
+  async ask(): Promise<void> {
+    await Promise.all(this.#deps.providers.list().map(({ id }) => this.#askLane(this.#lane(id))));
   }
 
   async renew(key: string): Promise<Renewal> {
     if (!this.#taken.has(key)) {
       const due = await this.#deps.sessions.openGrant(key);
       if (due === null) return 'ended';
-      if (!this.#taken.has(key)) this.#laneOf(due).waiting.unshift(this.#take(due));
+      if (!this.#taken.has(key)) this.#take(due, (lane, waiting) => lane.waiting.unshift(waiting));
     }
     const waiting = this.#taken.get(key) as Waiting;
-    const lane = this.#laneOf(waiting.due);
+    const lane = this.#lane(waiting.due.person.provider);
     const at = lane.waiting.indexOf(waiting);
     if (at > 0) lane.waiting.unshift(...lane.waiting.splice(at, 1));
     this.#pump(lane);
     return waiting.settled.promise;
   }
 
-  async #takeDue(): Promise<void> {
-    const due = await this.#deps.sessions.dueGrants(BATCH, new Set(this.#taken.keys()));
-    this.#hasMore = due.length >= BATCH;
-    const touched = new Set<Lane>();
-    for (const one of due) {
-      // Somebody may have asked for it meanwhile.
-      if (this.#taken.has(one.key)) continue;
-      const lane = this.#laneOf(one);
-      lane.waiting.push(this.#take(one));
-      touched.add(lane);
-    }
-    for (const lane of touched) this.#pump(lane);
+  async #askLane(lane: Lane): Promise<void> {
+    if (this.#isDown(lane) || lane.waiting.length > 0) return;
+    lane.asking ??= this.#takeDue(lane).finally(() => (lane.asking = null));
+    await lane.asking;
   }
 
-  #laneOf({ person }: DueGrant): Lane {
-    let lane = this.#lanes.get(person.provider);
+  async #takeDue(lane: Lane): Promise<void> {
+    // As of now: what is let go while the store is read would come back as it was before.
+    const due = await this.#deps.sessions.dueGrants(lane.id, BATCH, new Set(lane.taken));
+    lane.hasMore = due.length >= BATCH;
+    for (const one of due) {
+      // Somebody may have asked for it meanwhile.
+      if (!this.#taken.has(one.key)) this.#take(one, (_, waiting) => lane.waiting.push(waiting));
+    }
+    this.#pump(lane);
+  }
+
+  #lane(id: string): Lane {
+    let lane = this.#lanes.get(id);
     if (lane === undefined) {
-      lane = { waiting: [], running: 0, pauseMs: FIRST_PAUSE_MS, downUntil: 0 };
-      this.#lanes.set(person.provider, lane);
+      const empty = { taken: new Set<string>(), waiting: [], running: 0, asking: null, hasMore: false };
+      lane = { id, ...empty, pauseMs: FIRST_PAUSE_MS, downUntil: 0 };
+      this.#lanes.set(id, lane);
     }
     return lane;
   }
 
-  #take(due: DueGrant): Waiting {
+  #take(due: DueGrant, queue: (lane: Lane, waiting: Waiting) => void): void {
+    const lane = this.#lane(due.person.provider);
     const waiting = { due, settled: Promise.withResolvers<Renewal>() };
     this.#taken.set(due.key, waiting);
-    return waiting;
+    lane.taken.add(due.key);
+    queue(lane, waiting);
+  }
+
+  #letGo(lane: Lane, { due, settled }: Waiting, renewal: Renewal): void {
+    this.#taken.delete(due.key);
+    lane.taken.delete(due.key);
+    settled.resolve(renewal);
+  }
+
+  #isDown(lane: Lane): boolean {
+    return this.#deps.clock.now() < lane.downUntil;
   }
 
   #pump(lane: Lane): void {
+    if (this.#isDown(lane)) {
+      lane.hasMore = false;
+      for (const waiting of lane.waiting.splice(0)) this.#letGo(lane, waiting, 'unavailable');
+    }
     while (lane.running < MOST_AT_ONCE) {
       const next = lane.waiting.shift();
       if (next === undefined) break;
@@ -149,33 +175,25 @@ class Lanes {
       void this.#settle(next, lane);
     }
     // A store that does not answer is said by whoever calls every second.
-    if (this.#hasMore && lane.waiting.length === 0) void this.ask().catch(() => undefined);
+    if (lane.hasMore && lane.waiting.length === 0) void this.#askLane(lane).catch(() => undefined);
   }
 
-  async #settle({ due, settled }: Waiting, lane: Lane): Promise<void> {
-    const renewal = await settle(this.#deps, due, lane).catch((error: unknown): Renewal => {
+  async #settle(waiting: Waiting, lane: Lane): Promise<void> {
+    const renewal = await settle(this.#deps, waiting.due, lane).catch((error: unknown): Renewal => {
       this.#deps.log('warn', 'Cannot keep what a provider answered', { err: error });
       return 'unavailable';
     });
     lane.running--;
-    this.#taken.delete(due.key);
-    settled.resolve(renewal);
+    this.#letGo(lane, waiting, renewal);
     this.#pump(lane);
   }
 }
 
 async function settle(deps: RefresherDeps, due: DueGrant, lane: Lane): Promise<Renewal> {
   const provider = deps.providers.find(due.person.provider);
-  if (provider !== null && provider.authority === due.authority && deps.clock.now() >= lane.downUntil)
-    return refreshOne(deps, due, provider, lane);
-  if (provider === null || provider.authority !== due.authority)
-    await deps.sessions.deferGrant(due.key, deps.clock.now() + LAST_PAUSE_MS);
-  else await defer(deps, due.key, lane);
+  if (provider !== null && provider.authority === due.authority) return refreshOne(deps, due, provider, lane);
+  await deps.sessions.deferGrant(due.key, deps.clock.now() + LAST_PAUSE_MS);
   return 'unavailable';
-}
-
-function defer({ sessions }: RefresherDeps, key: string, lane: Lane): Promise<void> {
-  return sessions.deferGrant(key, lane.downUntil + Math.floor(spreadOf(key) * SPREAD_MS));
 }
 
 /** Between 0 and 1, by the key: a hash already. */

@@ -27,7 +27,7 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
   const find = db.prepare('SELECT grant_value FROM sign_ins WHERE key = ?');
   const due = db.prepare(
     `SELECT ${SIGN_IN_COLUMNS}, s.grant_value, s.refreshed_at FROM sign_ins s
-     WHERE s.refresh_at <= ? AND s.grant_value IS NOT NULL ORDER BY s.refresh_at LIMIT ?`,
+     WHERE s.provider = ? AND s.refresh_at <= ? AND s.grant_value IS NOT NULL ORDER BY s.refresh_at LIMIT ?`,
   );
   const put = db.prepare('UPDATE sign_ins SET grant_value = ?, refresh_at = ?, refreshed_at = ? WHERE key = ?');
   const defer = db.prepare('UPDATE sign_ins SET refresh_at = ? WHERE key = ? AND grant_value IS NOT NULL');
@@ -39,9 +39,9 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
         const value = find.get(key)?.['grant_value'];
         return typeof value === 'string' ? value : null;
       }),
-    listDueGrants: (now, limit) =>
+    listDueGrants: (provider, now, limit) =>
       read(() =>
-        due.all(now, limit).map((row) => ({
+        due.all(provider, now, limit).map((row) => ({
           signIn: signInOf(row),
           value: String(row['grant_value']),
           refreshedAt: Number(row['refreshed_at']),

@@ -128,7 +128,7 @@ withRig(
     const child = await sessions.openChild(parent.view.key, 'app.example');
     assert.ok(child);
     clock.at += 2 * HOUR - 1;
-    sessions.touch([[child.view.key, clock.at]]);
+    sessions.touch([[child.view.parent, clock.at]]);
     await turn();
     clock.at += HOUR;
     assert.equal(await kindOf(sessions, parent.view.key), 'found', 'use of the child is use of the parent');

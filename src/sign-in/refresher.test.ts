@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { createRefresher } from './refresher.ts';
+import type { DueGrant } from './refresher.ts';
+import type { Person } from '../core/person.ts';
+import type { Provider } from './provider.ts';
+
+const GRANT = { accessToken: 'a', refreshToken: 'r', idToken: null, expiresAt: null };
+
+function dueOf(provider: string, count: number): DueGrant[] {
+  return Array.from({ length: count }, (_, i) => {
+    const key = `${provider}-${i}`;
+    const person: Person = {
+      provider,
+      subject: key,
+      name: key,
+      displayName: key,
+      email: null,
+      emailVerified: false,
+      groups: [],
+      roles: [],
+      amr: [],
+    };
+    return { key, person, authority: provider, value: GRANT };
+  });
+}
+
+test('a provider that is down costs nothing while it is, and what is due of others is not behind it', async () => {
+  const clock = { at: 1_000_000, now: () => clock.at };
+  const store = new Map([
+    ['away', dueOf('away', 5_000)],
+    ['there', dueOf('there', 200)],
+  ]);
+  const counts = { read: 0, deferred: 0, renewed: new Map<string, number>() };
+  const asked = new Map<string, number>();
+  const state = { isAway: true };
+  const deferred = new Map<string, number>();
+  const providerOf = (id: string): Provider =>
+    ({
+      id,
+      authority: id,
+      async refresh(person: Person) {
+        await turn();
+        asked.set(person.subject, (asked.get(person.subject) ?? 0) + 1);
+        if (id === 'away' && state.isAway) return { kind: 'unavailable', message: 'no answer' };
+        return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
+      },
+    }) as unknown as Provider;
+  const providers = [providerOf('away'), providerOf('there')];
+  const refresher = createRefresher({
+    clock,
+    log: () => undefined,
+    providers: { list: () => providers, find: (id) => providers.find((one) => one.id === id) ?? null },
+    admit: (_, person) => Promise.resolve({ kind: 'person', person }),
+    sessions: {
+      openGrant: () => Promise.resolve(null),
+      async dueGrants(provider, limit, except) {
+        await turn();
+        const isDue = ({ key }: DueGrant): boolean =>
+          !except.has(key) && !counts.renewed.has(key) && (deferred.get(key) ?? 0) <= clock.at;
+        const found = (store.get(provider) ?? []).filter(isDue).slice(0, limit);
+        counts.read += found.length;
+        return found;
+      },
+      renewGrant(key) {
+        counts.renewed.set(key, (counts.renewed.get(key) ?? 0) + 1);
+        return Promise.resolve(true);
+      },
+      deferGrant(key, at) {
+        counts.deferred++;
+        deferred.set(key, at);
+        return Promise.resolve();
+      },
+      refreshPerson: () => Promise.resolve(),
+      revoke: () => Promise.reject(new Error('nobody is signed out')),
+    },
+  });
+  const settled = async (): Promise<void> => {
+    await refresher.tick();
+    while (refresher.inFlight() > 0) await turn();
+  };
+  // Less than its first pause.
+  for (let second = 0; second < 4; second++) {
+    await settled();
+    clock.at += 1_000;
+  }
+  assert.equal(counts.renewed.size, 200, 'whoever is due of the other provider was asked about');
+  assert.ok(counts.deferred <= 16, `only who was asked in vain is put off: ${counts.deferred}`);
+  assert.ok(counts.read <= 200 + 2 * 64, `nothing is taken out of the store for nothing: ${counts.read}`);
+  state.isAway = false;
+  clock.at += 60_000;
+  asked.clear();
+  await settled();
+  clock.at += 60_000;
+  await settled();
+  assert.equal(counts.renewed.size, 5_200);
+  assert.ok(
+    [...asked.values()].every((count) => count === 1),
+    'one refresh a session',
+  );
+});
