@@ -6,12 +6,13 @@
  */
 import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
 import { type ConnectionCounts, ConnectionLimits } from './connection-limits.ts';
-import { listenError } from './listen-error.ts';
 import { peekFirstBytes, type PeekRefusal, type PeekResult } from './peek.ts';
 import { PeekQueue } from './peek-queue.ts';
 import type { ListenerTraits } from './request-context.ts';
+import { type ListenOn, startListening } from './start-listening.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
+import { TurnPace } from './turn-pace.ts';
 import { answerTlsChallenge, type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
 import { type IpSet, normaliseIp } from '../core/ip-address.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
@@ -86,21 +87,6 @@ export interface TransportOptions {
   readonly random?: () => number;
 }
 
-export interface ListenOn {
-  /** Null: all addresses. */
-  readonly host: string | null;
-  readonly port: number;
-  readonly tls: boolean;
-  /** A socket that is listening already (systemd). */
-  readonly fd?: number;
-  /** A unix socket, in place of host and port. */
-  readonly path?: string;
-  /** Shares the port with the other workers. */
-  readonly reusePort?: boolean;
-  /** What requests that come by it are told; as ListenerTraits says by default. */
-  readonly redirectsToHttps?: boolean;
-}
-
 export interface OpenListener {
   readonly port: number;
   /** The document changed what it is for; connections that are open keep their protocol. */
@@ -110,10 +96,11 @@ export interface OpenListener {
   readonly close: () => Promise<void>;
 }
 
+/** About half a millisecond each: those who are in already must not wait for a crowd at the door. */
+const HANDSHAKES_A_TURN = 2;
 /** One line in this time says that connections cannot be accepted: it happens at each attempt. */
 const ACCEPT_LINE_MS = 1_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
-const BACKLOG = 4096;
 const DRAIN_TICK_MS = 50;
 const MAX_TURNS = 10_000;
 /** Last part of a drain over which what is still open is closed, so that clients do not all come back at once. */
@@ -149,6 +136,7 @@ export class Transport {
   readonly #limits: ConnectionLimits;
   readonly #queue: PeekQueue;
   readonly #tls: TlsServers;
+  readonly #pace = new TurnPace(HANDSHAKES_A_TURN);
   readonly #connections: Set<Connection> = new Set();
   readonly #servers: Set<net.Server> = new Set();
   readonly #refused: Map<RefusalReason, number> = new Map();
@@ -334,7 +322,10 @@ export class Transport {
     }
     if (result.proxy !== null && !this.#enterAddress(connection, peerOf(connection, result.proxy).address)) return;
     if (result.kind === 'tls') {
-      this.#startTls(connection, result.hello, result.proxy);
+      const { hello, proxy } = result;
+      this.#pace.begin(() => {
+        if (!socket.destroyed) this.#startTls(connection, hello, proxy);
+      });
       return;
     }
     this.#handOver(connection, socket, factsOf(connection, result.proxy), result.protocol);
@@ -463,33 +454,6 @@ function factsOf(connection: Connection, proxy: ProxyHeader | null, tls: TlsFact
     tlsVersion: tls?.accepted.socket.getProtocol() ?? null,
     clientCertificate: tls?.accepted.clientCertificate ?? null,
   };
-}
-
-async function startListening(server: net.Server, on: ListenOn): Promise<void> {
-  try {
-    await tryListening(server, on, on.reusePort ?? false);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (on.reusePort !== true || (code !== 'ENOTSUP' && code !== 'EOPNOTSUPP')) throw listenError(on, error);
-    await tryListening(server, on, false).catch((second: unknown) => {
-      throw listenError(on, second);
-    });
-  }
-}
-
-function tryListening(server: net.Server, on: ListenOn, reusePort: boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: Error): void => reject(error);
-    server.once('error', onError);
-    const onListening = (): void => {
-      server.off('error', onError);
-      resolve();
-    };
-    const host = on.host === null ? {} : { host: on.host };
-    if (on.path !== undefined) server.listen({ path: on.path, backlog: BACKLOG }, onListening);
-    else if (on.fd === undefined) server.listen({ ...host, port: on.port, reusePort, backlog: BACKLOG }, onListening);
-    else server.listen({ fd: on.fd, backlog: BACKLOG }, onListening);
-  });
 }
 
 function waitUntil(isDone: () => boolean, mostMs: number): Promise<void> {
