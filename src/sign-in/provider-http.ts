@@ -8,7 +8,17 @@ import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 
 import { getCACertificates } from 'node:tls';
 
 const TIMEOUT_MS = 10_000;
+/** Under way at once. Others wait: a thousand who sign in together are not answered in one second, and the clock of a request starts when it is sent. */
+const MOST_AT_ONCE = 32;
+const LONGEST_WAIT_MS = 30_000;
+const SPARE_SOCKETS = 4;
+/**
+ * For a refresh token, which many providers take once: one that stands still for a while may have taken it when it
+ * goes on, and whoever has stopped listening by then has lost the next one, and the session with it.
+ */
+const PATIENCE_MS = 60_000;
 const MAX_BYTES = 1_000_000;
+const REFRESHES = /(?:^|&)grant_type=refresh_token(?:&|$)/;
 /** Such answers have no body (RFC 9110 section 6.4.1), and Response insists on it. */
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
@@ -22,6 +32,9 @@ export interface ProviderHttpOptions {
   /** Takes any certificate: for tests of an operator, never by default. */
   readonly skipsTlsVerify?: boolean;
   readonly timeoutMs?: number;
+  readonly longestWaitMs?: number;
+  /** Waits longer for the answer to a refresh token; nobody waits for this one meanwhile. */
+  readonly isPatient?: boolean;
 }
 
 export interface FetchInit {
@@ -33,18 +46,63 @@ export interface FetchInit {
 
 export interface ProviderHttp {
   readonly fetch: (url: string, init?: FetchInit) => Promise<Response>;
+  /** Overtakes whoever waits: for what is asked once for all of them. */
+  readonly fetchFirst: (url: string, init?: FetchInit) => Promise<Response>;
   readonly close: () => void;
 }
 
 export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
-  const limits = { keepAlive: true, maxSockets: 32, maxFreeSockets: 4, timeout: 30_000 };
+  const limits = { keepAlive: true, maxSockets: MOST_AT_ONCE + SPARE_SOCKETS, maxFreeSockets: 4, timeout: 30_000 };
   const http = new HttpAgent(limits);
   const https = new HttpsAgent({ ...limits, ...trustOf(options) });
+  const seats = createSeats(MOST_AT_ONCE, options.longestWaitMs ?? LONGEST_WAIT_MS);
   return {
-    fetch: (url, init = {}) => send(options, { http, https }, url, init),
+    fetchFirst: (url, init = {}) => send(options, { http, https }, url, init),
+    async fetch(url, init = {}) {
+      await seats.take();
+      try {
+        return await send(options, { http, https }, url, init);
+      } finally {
+        seats.leave();
+      }
+    },
     close() {
       http.destroy();
       https.destroy();
+    },
+  };
+}
+
+interface Seats {
+  /** Rejects with a TimeoutError where there is none in time. */
+  readonly take: () => Promise<void>;
+  readonly leave: () => void;
+}
+
+function createSeats(count: number, longestWaitMs: number): Seats {
+  const waiting = new Set<() => void>();
+  let free = count;
+  return {
+    async take() {
+      if (free > 0) {
+        free--;
+        return;
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      waiting.add(resolve);
+      const timer = setTimeout(() => {
+        if (!waiting.delete(resolve)) return;
+        reject(new DOMException('The provider has too much to do already', 'TimeoutError'));
+      }, longestWaitMs).unref();
+      await promise.finally(() => clearTimeout(timer));
+    },
+    leave() {
+      const [next] = waiting;
+      if (next === undefined) free++;
+      else {
+        waiting.delete(next);
+        next();
+      }
     },
   };
 }
@@ -75,7 +133,10 @@ async function send(
     headers['x-forwarded-host'] = url.host;
     headers['x-forwarded-port'] = url.port || (url.protocol === 'https:' ? '443' : '80');
   }
-  const body = init.body === undefined || init.body === null ? null : Buffer.from(bodyText(init.body));
+  const text = init.body === undefined || init.body === null ? null : bodyText(init.body);
+  const body = text === null ? null : Buffer.from(text);
+  const { isPatient = false, timeoutMs = TIMEOUT_MS } = options;
+  const isRefresh = isPatient && text !== null && REFRESHES.test(text);
   if (body !== null) headers['content-length'] = String(body.length);
   const isSecure = target.protocol === 'https:';
   const settings: RequestOptions = {
@@ -83,7 +144,7 @@ async function send(
     headers,
     agent: isSecure ? agents.https : agents.http,
     signal: AbortSignal.any([
-      AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS),
+      AbortSignal.timeout(isRefresh ? PATIENCE_MS : timeoutMs),
       ...(init.signal === undefined ? [] : [init.signal]),
     ]),
   };

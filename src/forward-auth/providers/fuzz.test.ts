@@ -113,6 +113,7 @@ test('fuzz: a token endpoint that answers anything gives tokens, or a failure th
       async (body, status) => {
         const http: ProviderHttp = {
           fetch: () => Promise.resolve(new Response(body, { status })),
+          fetchFirst: () => Promise.reject(new Error('nothing is asked first')),
           close: () => undefined,
         };
         const endpoint = createTokenEndpoint(http, { now: () => 1_000 });

@@ -47,7 +47,7 @@ interface TokenAnswer {
 
 export function createGithubProvider(provider: GithubProvider, deps: GithubDeps): Provider {
   const { url, caPem } = provider;
-  const http = createProviderHttp({ publicOrigin: url, internalUrl: null, caPem });
+  const http = createProviderHttp({ publicOrigin: url, internalUrl: null, caPem, isPatient: true });
   const parts: Parts = { ...deps, provider, http, api: createGithubApi(http, apiBaseOf(url)) };
   return {
     id: provider.id,

@@ -49,7 +49,8 @@ async function discover({ provider, http }: DiscoveryDeps): Promise<client.Confi
   };
   const configuration = new client.Configuration(metadata, provider.clientId, settings, authFor(provider, metadata));
   configuration[client.customFetch] = http.fetch;
-  configuration.timeout = 10;
+  // `http` has limits of its own, which differ by what is asked.
+  configuration.timeout = 90;
   if (issuer.protocol === 'http:') allowPlain(configuration);
   return configuration;
 }
@@ -64,7 +65,7 @@ function mismatchOf(provider: OidcProvider, error: unknown): IssuerMismatchError
 
 function optionsFor(issuer: URL, http: ProviderHttp): client.DiscoveryRequestOptions {
   return {
-    [client.customFetch]: http.fetch,
+    [client.customFetch]: http.fetchFirst,
     timeout: 10,
     ...(issuer.protocol === 'http:' ? { execute: [allowPlain] } : {}),
   };

@@ -62,7 +62,12 @@ export interface Parts {
 
 export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): OpenIdProvider {
   const { internalUrl, caPem } = provider;
-  const http = createProviderHttp({ publicOrigin: new URL(provider.issuer).origin, internalUrl, caPem });
+  const http = createProviderHttp({
+    publicOrigin: new URL(provider.issuer).origin,
+    internalUrl,
+    caPem,
+    isPatient: true,
+  });
   const discovery = createDiscovery({ provider, http, clock: deps.clock, ...reportTo(provider, deps) });
   const keys = createKeys(provider, http, discovery, deps.clock);
   const googleGroups = googleGroupsOf(provider, http, deps);
@@ -138,7 +143,7 @@ function createKeys(provider: OidcProvider, http: ProviderHttp, discovery: Disco
       async fetchKeys() {
         const { jwks_uri: uri } = (await discovery.get()).serverMetadata();
         if (uri === undefined) throw new Error('the discovery document has no "jwks_uri"');
-        const response = await http.fetch(uri, { headers: { accept: 'application/json' } });
+        const response = await http.fetchFirst(uri, { headers: { accept: 'application/json' } });
         if (response.status !== 200) throw new Error(`"${uri}" answered ${response.status}`);
         return (await response.json()) as { keys: [] };
       },
