@@ -45,6 +45,9 @@ export interface Keycloak {
   readonly rotateKeys: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly start: () => Promise<void>;
+  /** It stands still as it is: connections are accepted by the kernel, and nothing is answered. */
+  readonly pause: () => void;
+  readonly resume: () => void;
   readonly close: () => Promise<void>;
 }
 
@@ -98,13 +101,14 @@ export async function startKeycloak(options: KeycloakOptions): Promise<Keycloak>
     const ended = new Promise<void>((done) => {
       running.once('exit', () => done());
     });
-    endGroup(running, 'SIGTERM');
-    const timer = setTimeout(() => endGroup(running, 'SIGKILL'), 15_000);
+    signalGroup(running, 'SIGTERM');
+    signalGroup(running, 'SIGCONT');
+    const timer = setTimeout(() => signalGroup(running, 'SIGKILL'), 15_000);
     await ended;
     clearTimeout(timer);
   };
   const killer = (): void => {
-    if (child !== null) endGroup(child, 'SIGKILL');
+    if (child !== null) signalGroup(child, 'SIGKILL');
   };
   process.once('exit', killer);
 
@@ -125,6 +129,8 @@ export async function startKeycloak(options: KeycloakOptions): Promise<Keycloak>
     ...realm.operations,
     start,
     stop,
+    pause: () => child !== null && signalGroup(child, 'SIGSTOP'),
+    resume: () => child !== null && signalGroup(child, 'SIGCONT'),
     async close() {
       await stop();
       process.removeListener('exit', killer);
@@ -134,7 +140,7 @@ export async function startKeycloak(options: KeycloakOptions): Promise<Keycloak>
 }
 
 /** The start script and the JVM are one group. */
-function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
   } catch {

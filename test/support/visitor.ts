@@ -3,7 +3,7 @@
  * name resolves to 127.0.0.1, so that hosts of a document can be visited under their own names.
  */
 import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface Visit {
@@ -44,16 +44,25 @@ export interface Visitor {
   readonly submit: (page: Visit, fields: Readonly<Record<string, string>>, action?: string) => Promise<Visit>;
   readonly cookieHeader: (url: string) => string;
   readonly cookies: Cookie[];
+  /** Lets connections go that are kept. */
+  readonly close: () => void;
 }
 
-export function createVisitor(options: { ca?: string } = {}): Visitor {
+export interface VisitorOptions {
+  readonly ca?: string;
+  /** Connections are used again, as browsers do; without it each request has one of its own. */
+  readonly keepAlive?: boolean;
+}
+
+export function createVisitor(options: VisitorOptions = {}): Visitor {
   const jar: Cookie[] = [];
+  const agent = options.keepAlive === true ? new HttpsAgent({ keepAlive: true, maxSockets: 2 }) : null;
 
   const send = async (address: string, visit: VisitOptions = {}): Promise<Visit> => {
     const url = new URL(address);
     const cookie = cookieHeader(jar, url);
     const headers = { ...(cookie === '' ? {} : { cookie }), ...visit.headers };
-    const answer = await exchange(url, { ...visit, headers }, options.ca);
+    const answer = await exchange(url, { ...visit, headers }, { ca: options.ca, agent });
     for (const line of answer.headers['set-cookie'] ?? []) store(jar, url, line);
     return answer;
   };
@@ -68,6 +77,7 @@ export function createVisitor(options: { ca?: string } = {}): Visitor {
   return {
     send,
     cookies: jar,
+    close: () => agent?.destroy(),
     cookieHeader: (url) => cookieHeader(jar, new URL(url)),
     open: async (url) => follow(await send(url, { headers: NAVIGATION })),
     async submit(page, fields, action = '') {
@@ -90,20 +100,26 @@ export function createVisitor(options: { ca?: string } = {}): Visitor {
   };
 }
 
-function exchange(url: URL, options: VisitOptions, ca: string | undefined): Promise<Visit> {
+interface Connecting {
+  readonly ca: string | undefined;
+  readonly agent: HttpsAgent | null;
+}
+
+function exchange(url: URL, options: VisitOptions, { ca, agent }: Connecting): Promise<Visit> {
   return new Promise((resolve, reject) => {
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const isSecure = url.protocol === 'https:';
+    const send = isSecure ? httpsRequest : httpRequest;
     const tls = ca === undefined ? { rejectUnauthorized: false } : { ca };
     const { body } = options;
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const settings = {
       host: '127.0.0.1',
-      port: url.port || (url.protocol === 'https:' ? 443 : 80),
+      port: url.port || (isSecure ? 443 : 80),
       servername: url.hostname,
       path: url.pathname + url.search,
       method: options.method ?? 'GET',
       headers: { host: url.host, ...length, ...options.headers },
-      agent: false,
+      agent: (isSecure && agent) || (false as const),
       ...tls,
     };
     const request = send(settings, (response) => {

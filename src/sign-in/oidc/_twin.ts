@@ -60,8 +60,13 @@ export interface Twin {
   redirectUri: string;
   /** Scopes that are known; others get invalid_scope. */
   scopes: readonly string[];
+  /** People by `sub`: `/authorize` with `&as=SUB` signs one in, and a refresh says this. Others are `claims`. */
+  people: ReadonlyMap<string, Claims>;
   readonly requests: string[];
   readonly refreshes: () => number;
+  /** Good refreshes by `sub`, and refresh tokens that came once more after they were used. */
+  readonly refreshesOf: ReadonlyMap<string, number>;
+  readonly reused: () => number;
   readonly authorizations: URLSearchParams[];
   readonly rotateKeys: () => void;
   /** A refresh token of nobody in particular. */
@@ -133,15 +138,19 @@ class TwinServer implements Twin {
   refreshesSilently = false;
   redirectUri = 'https://auth.example.com/.postern/callback/keycloak';
   scopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
+  people: Twin['people'] = new Map();
   readonly requests: string[] = [];
+  readonly refreshesOf = new Map<string, number>();
   readonly authorizations: URLSearchParams[] = [];
   readonly #issParameter: boolean;
   readonly #codes = new Map<string, Issued>();
-  readonly #refreshTokens = new Map<string, boolean>();
+  /** Whose each is; `null` once it was used. */
+  readonly #refreshTokens = new Map<string, { readonly subject: string } | null>();
   #keys: TwinKey[] = [makeKey('key-1')];
   #server: Server | null = null;
   #port = 0;
   #refreshes = 0;
+  #reused = 0;
 
   constructor(issParameter: boolean, name: string) {
     this.#issParameter = issParameter;
@@ -149,6 +158,7 @@ class TwinServer implements Twin {
   }
 
   refreshes = (): number => this.#refreshes;
+  reused = (): number => this.#reused;
   key = (): TwinKey => this.#keys[0] as TwinKey;
 
   rotateKeys = (): void => {
@@ -188,11 +198,7 @@ class TwinServer implements Twin {
     return back.href;
   };
 
-  issueRefreshToken = (): string => {
-    const token = randomUUID();
-    this.#refreshTokens.set(token, true);
-    return token;
-  };
+  issueRefreshToken = (): string => this.#refreshTokenOf('');
 
   sign = (claims: Claims, header: Header = {}, key: TwinKey = this.key()): string => {
     const full = { alg: 'RS256', typ: 'JWT', kid: key.kid, ...header };
@@ -219,6 +225,12 @@ class TwinServer implements Twin {
     const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
     return this.sign(given, { typ: 'logout+jwt', ...header });
   };
+
+  #refreshTokenOf(subject: string): string {
+    const token = randomUUID();
+    this.#refreshTokens.set(token, { subject });
+    return token;
+  }
 
   #issue(query: URLSearchParams): string {
     const code = randomUUID();
@@ -296,7 +308,11 @@ class TwinServer implements Twin {
       return;
     }
     const unknown = (query.get('scope') ?? '').split(' ').some((scope) => !this.scopes.includes(scope));
-    if (unknown) response.writeHead(302, { location: this.visit(url) }).end();
+    const person = this.people.get(query.get('as') ?? '');
+    if (person !== undefined) {
+      this.claims = person;
+      response.writeHead(302, { location: this.visit(url) }).end();
+    } else if (unknown) response.writeHead(302, { location: this.visit(url) }).end();
     else response.writeHead(200, { 'content-type': 'text/html' }).end('<form>');
   }
 
@@ -348,10 +364,13 @@ class TwinServer implements Twin {
   #redeemRefresh(form: URLSearchParams): Claims | null {
     const token = form.get('refresh_token') ?? '';
     this.#refreshes++;
+    const known = this.#refreshTokens.get(token);
+    if (known === null) this.#reused++;
+    if (known === null || known === undefined) return null;
     // Rotation: a token is good once.
-    if (this.#refreshTokens.get(token) !== true) return null;
-    this.#refreshTokens.set(token, false);
-    return this.claims;
+    this.#refreshTokens.set(token, null);
+    this.refreshesOf.set(known.subject, (this.refreshesOf.get(known.subject) ?? 0) + 1);
+    return this.people.get(known.subject) ?? this.claims;
   }
 
   #redeemCode(form: URLSearchParams): Claims | null {
@@ -378,7 +397,7 @@ class TwinServer implements Twin {
       exp: now + 300,
       ...this.accessClaims,
     };
-    const refreshToken = this.issueRefreshToken();
+    const refreshToken = this.#refreshTokenOf(String(given['sub']));
     return {
       access_token: this.accessClaims === null ? randomUUID() : this.sign(access),
       token_type: 'Bearer',
