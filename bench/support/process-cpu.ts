@@ -39,6 +39,26 @@ export function cpuSeconds(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + (readStat(pid)?.cpuSeconds ?? 0), 0);
 }
 
+export interface ThreadTime {
+  readonly id: string;
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** CPU time of each thread of a process, to the nanosecond. */
+export function threadSeconds(pid: number): readonly ThreadTime[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((id) => {
+    try {
+      const [nanoseconds = '0'] = readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ');
+      const name = readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8').trim();
+      return [{ id, name, seconds: Number(nanoseconds) / 1e9 }];
+    } catch {
+      // It ended meanwhile.
+      return [];
+    }
+  });
+}
+
 /** Resident memory in bytes, without what several processes share counted twice (Pss). */
 export function residentBytes(pids: readonly number[]): number {
   let sum = 0;
