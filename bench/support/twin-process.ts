@@ -1,0 +1,30 @@
+/** The provider of `bench:storm`, in a process of its own: see twin-control.ts. */
+import { startTwin } from '../../src/sign-in/oidc/_twin.ts';
+import { claimsOf, membersOf } from '../../test/support/crowd.ts';
+import type { TwinOrder, TwinState } from './twin-control.ts';
+
+const twin = await startTwin();
+twin.expiresIn = 3_600;
+let last = Promise.resolve();
+
+async function obey(order: TwinOrder): Promise<void> {
+  if (order.kind === 'people') {
+    twin.people = new Map(membersOf(order.count).map((member) => [member.subject, claimsOf(member)]));
+    twin.redirectUri = order.redirectUri;
+  }
+  if (order.kind === 'stop') await twin.stop();
+  if (order.kind === 'start') await twin.start();
+  const { issuer, clientId, clientSecret } = twin;
+  const state: TwinState = {
+    issuer,
+    clientId,
+    clientSecret,
+    refreshes: [...twin.refreshesOf],
+    reused: twin.reused(),
+  };
+  process.send?.(state);
+}
+
+process.on('message', (order: TwinOrder) => {
+  last = last.then(() => obey(order));
+});
