@@ -6,7 +6,6 @@ import { createAdmission } from '../sign-in/admission.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { createSignIn } from '../sign-in/router.ts';
-import { createSpent } from '../sign-in/spent.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from '../route/table.ts';
@@ -72,7 +71,6 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     },
     accounts,
     factors,
-    spent: createSpent(systemClock),
     hashPool,
     instance,
     attempts: createAttempts({ clock: systemClock }),

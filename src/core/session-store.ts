@@ -105,4 +105,7 @@ export interface SessionStore {
   /** Takes a code out, in one step: of any number of callers one gets it. */
   takeCode(key: string): Promise<{ readonly value: string; readonly expiresAt: number } | null>;
   deleteExpiredCodes(now: number): Promise<number>;
+  /** True for the first caller with this key; false where it was used, or where `most` of this use are kept already. */
+  spend(use: string, key: string, bounds: { readonly until: number; readonly most: number }): Promise<boolean>;
+  deleteSpent(now: number): Promise<number>;
 }

@@ -8,6 +8,7 @@ import { createCodes } from './codes.ts';
 import { createGrants, sealGrant, type Grants } from './grants.ts';
 import { sealJson, unsealJson } from './seal.ts';
 import { keyOfToken, mintToken } from './token.ts';
+import { createSingleUse, type SingleUse } from './single-use.ts';
 import { createTouches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
@@ -43,7 +44,7 @@ export interface SessionsDeps {
   readonly limits: () => SessionLimits;
 }
 
-export interface Sessions extends Grants {
+export interface Sessions extends Grants, SingleUse {
   /** A new sign-in on the sign-in host. Revoke the browser's old session first: ids never carry over. */
   openSignIn(person: Person, host: string, options?: SignInOptions): Promise<OpenedSession>;
   /** A cookie for an app host; null where the parent is gone. `parentKey` is the key of the sign-in session. */
@@ -91,6 +92,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   return {
     ...createCodes(deps),
+    ...createSingleUse(store),
     ...createGrants(
       { ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) },
       (signIn) => personOf(deps, signIn),
@@ -127,6 +129,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       await touches.flush(now);
       await end({ by: 'expiry', expiredAt: now, idleSince: now - deps.limits().idleMs });
       await store.deleteExpiredCodes(now);
+      await store.deleteSpent(now);
     },
     onChange(listener) {
       listeners.add(listener);

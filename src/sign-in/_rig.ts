@@ -14,7 +14,6 @@ import { keyOfToken, sessionCookieName } from '../session/token.ts';
 import { NO_PROVIDERS, type Providers } from './provider.ts';
 import type { Admit } from './admission.ts';
 import { createSignIn, type SignIn } from './router.ts';
-import { createSpent } from './spent.ts';
 import { isUnder } from './cookies.ts';
 import { openStore } from '../store/sqlite.ts';
 import { POSTERN_BRAND } from './pages/brand.ts';
@@ -83,7 +82,6 @@ export function createRig(options: RigOptions = {}): Rig {
     accounts,
     attempts: createAttempts({ clock }),
     factors: createFactors({ store: store.factors, clock, sealKey }),
-    spent: createSpent(clock),
     hashPool: options.hashPool ?? quickPool,
     seal: {
       seal: (purpose, value) => sealJson(sealKey, purpose, value),

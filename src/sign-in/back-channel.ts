@@ -13,28 +13,6 @@ const MAX_TOKEN = 16_000;
 const REMEMBER_MS = 30 * 60_000;
 const RETRY_SECONDS = 5;
 
-/** Ids of tokens that counted. */
-export interface UsedTokens {
-  /** False where it was used before. */
-  readonly use: (provider: string, id: string, now: number) => boolean;
-}
-
-export function createUsedTokens(): UsedTokens {
-  const used = new Map<string, number>();
-  return {
-    use(provider, id, now) {
-      for (const [one, at] of used) {
-        if (now - at < REMEMBER_MS) break;
-        used.delete(one);
-      }
-      const key = `${provider} ${id}`;
-      if (used.has(key)) return false;
-      used.set(key, now);
-      return true;
-    },
-  };
-}
-
 export async function handleBackChannelLogout(context: Context): Promise<Response> {
   const { deps, now } = context;
   const tokens = readForm(context)?.getAll('logout_token') ?? [];
@@ -45,7 +23,8 @@ export async function handleBackChannelLogout(context: Context): Promise<Respons
   const read = await provider.readLogoutToken(token);
   if (read.kind === 'refused') return refuse(context, provider, read.message);
   if (read.kind === 'unavailable') return answer(503, { error: 'temporarily_unavailable' });
-  if (!deps.usedTokens.use(provider.id, read.id, now)) return refuse(context, provider, 'the token was used before');
+  if (!(await deps.sessions.spend('logout', `${provider.id} ${read.id}`, now + REMEMBER_MS)))
+    return refuse(context, provider, 'the token was used before');
   if (read.providerSession !== null) await deps.sessions.revokeByProviderSession(provider.id, read.providerSession);
   else if (read.subject !== null) await deps.sessions.revokeByPerson(provider.id, read.subject);
   report(context, provider, null);

@@ -110,28 +110,6 @@ function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): 
   };
 }
 
-/** Flows that came back already: a second callback with the same cookie finds the door shut. */
-export interface UsedFlows {
-  /** False where it was used before. */
-  readonly use: (id: string, now: number) => boolean;
-}
-
-export function createUsedFlows(): UsedFlows {
-  // In order of use, so that the old ones are in front.
-  const used = new Map<string, number>();
-  return {
-    use(id, now) {
-      for (const [one, at] of used) {
-        if (now - at < 2 * FLOW_LIFETIME_MS) break;
-        used.delete(one);
-      }
-      if (used.has(id)) return false;
-      used.set(id, now);
-      return true;
-    },
-  };
-}
-
 const MOST_LONG_TICKETS = 1_000;
 
 export function createLongTickets(): LongTickets {

@@ -146,10 +146,15 @@ function mintChallenge({ deps, now }: Context, ceremony: Ceremony, binding: stri
 }
 
 /** True once for each challenge that was made for this browser a short while ago. */
-function takeChallenge({ deps, now }: Context, ceremony: Ceremony, binding: string, challenge: string): boolean {
+async function takeChallenge(
+  { deps, now }: Context,
+  ceremony: Ceremony,
+  binding: string,
+  challenge: string,
+): Promise<boolean> {
   const madeAt = deps.seal.unseal(`passkey-${ceremony}/${binding}`, challenge);
   if (typeof madeAt !== 'number' || now - madeAt >= CHALLENGE_LIFETIME_MS || now < madeAt) return false;
-  return deps.spent.take(challenge, madeAt + CHALLENGE_LIFETIME_MS);
+  return deps.sessions.spend('passkey', challenge, madeAt + CHALLENGE_LIFETIME_MS);
 }
 
 /** The JSON that the page's script has written into the form. */

@@ -6,9 +6,6 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { Brand } from './pages/brand.ts';
-import type { Spent } from './spent.ts';
-import type { UsedTokens } from './back-channel.ts';
-import type { UsedFlows } from './flow.ts';
 import type { Provider, Providers } from './provider.ts';
 
 /** A request to one of Postern's own pages. */
@@ -62,6 +59,8 @@ export interface SignInSessions {
   readonly mintCode: (payload: unknown, ttlMs: number) => Promise<string>;
   /** The payload for the first caller in time, null for everybody else. */
   readonly redeemCode: (code: string) => Promise<unknown>;
+  /** True, durably, for the first caller with this text, which is worth nothing after `until`; across restarts. */
+  readonly spend: (use: 'flow' | 'logout' | 'passkey', text: string, until: number) => Promise<boolean>;
 }
 
 export interface SignInAccount {
@@ -217,8 +216,6 @@ export interface SignInDeps {
   readonly accounts: SignInAccounts;
   readonly attempts: SignInAttempts;
   readonly factors: SignInFactors;
-  /** What works once. */
-  readonly spent: Spent;
   readonly hashPool: SignInHashPool;
   readonly seal: SignInSeal;
   readonly clock: Clock;
@@ -243,8 +240,6 @@ export interface SignInDeps {
 
 /** What the room remembers by itself. */
 export interface SignInMemory {
-  readonly usedFlows: UsedFlows;
-  readonly usedTokens: UsedTokens;
   readonly longTickets: LongTickets;
 }
 

@@ -5,7 +5,16 @@
  */
 import { answerPage, answerRedirect, type Context } from './context.ts';
 import { hostCookie, purposeName } from './cookies.ts';
-import { createFlow, dropFlow, findFlow, flowCookies, flowIdOf, MAX_TICKET, type Flow } from './flow.ts';
+import {
+  createFlow,
+  dropFlow,
+  findFlow,
+  FLOW_LIFETIME_MS,
+  flowCookies,
+  flowIdOf,
+  MAX_TICKET,
+  type Flow,
+} from './flow.ts';
 import { html } from './pages/html.ts';
 import { problemPage } from './pages/provider-pages.ts';
 import { isNotTopLevel } from './request-kind.ts';
@@ -94,7 +103,8 @@ export async function handleCallback(context: Context): Promise<Response> {
   if (found.kind !== 'flow') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
   const { flow } = found;
   const drop = dropFlow(context, flow.id);
-  if (flow.provider !== provider.id || !deps.usedFlows.use(flow.id, context.now)) {
+  const endsAt = flow.startedAt + FLOW_LIFETIME_MS;
+  if (flow.provider !== provider.id || !(await deps.sessions.spend('flow', flow.id, endsAt))) {
     report(context, provider, { reason: 'invalid', message: refusalOf(flow, provider) });
     return explainCallback(context, [drop]);
   }

@@ -7,8 +7,8 @@ import { PosternError } from '../core/errors.ts';
 import { beginSignIn, handleStart } from './begin.ts';
 import { answerError, answerPage, answerRedirect, createContext, toResponse, type Context } from './context.ts';
 import { mintFormToken } from './form-guard.ts';
-import { createUsedTokens, handleBackChannelLogout } from './back-channel.ts';
-import { createLongTickets, createUsedFlows } from './flow.ts';
+import { handleBackChannelLogout } from './back-channel.ts';
+import { createLongTickets } from './flow.ts';
 import { handleLand } from './land.ts';
 import { openLink, showLink } from './link.ts';
 import { errorPage } from './pages/error-page.ts';
@@ -74,11 +74,7 @@ export interface SignIn {
 }
 
 export function createSignIn(outside: SignInDeps): SignIn {
-  const memory: SignInMemory = {
-    usedFlows: createUsedFlows(),
-    usedTokens: createUsedTokens(),
-    longTickets: createLongTickets(),
-  };
+  const memory: SignInMemory = { longTickets: createLongTickets() };
   const deps = { ...outside, ...memory };
   return {
     handle: (request) => guarded(deps, request, () => route(createContext(deps, request))),

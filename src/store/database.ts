@@ -19,6 +19,7 @@ import { ISSUANCE_LOG } from './migrations/0008-issuance-log.ts';
 import { LINKS } from './migrations/0009-links.ts';
 import { REVOCATIONS } from './migrations/0010-revocations.ts';
 import { DUE_BY_PROVIDER } from './migrations/0011-due-by-provider.ts';
+import { SPENT } from './migrations/0012-spent.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -34,6 +35,7 @@ const MIGRATIONS: readonly string[] = [
   LINKS,
   REVOCATIONS,
   DUE_BY_PROVIDER,
+  SPENT,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

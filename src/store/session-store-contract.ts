@@ -169,6 +169,32 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       assert.notEqual(await store.takeCode('new'), null);
     });
 
+    check(
+      'spend() is true for one of a hundred callers, for each use by itself, until it is deleted as over',
+      async (store) => {
+        const spend = (use: string, key: string, until = 2_000): Promise<boolean> =>
+          store.spend(use, key, { until, most: 100 });
+        const answers = await Promise.all(Array.from({ length: 100 }, () => spend('flow', 'k')));
+        assert.equal(answers.filter(Boolean).length, 1);
+        assert.equal(await spend('logout', 'k'), true);
+        assert.equal(await spend('flow', 'later', 3_000), true);
+        assert.equal(await store.deleteSpent(1_999), 0);
+        assert.equal(await store.deleteSpent(2_000), 2);
+        assert.equal(await spend('flow', 'later', 3_000), false, 'kept until it is over');
+      },
+    );
+
+    check('spend() takes no more of a use than it may hold, and nothing of another use for it', async (store) => {
+      const spend = (use: string, key: string, until: number): Promise<boolean> =>
+        store.spend(use, key, { until, most: 3 });
+      for (const key of ['a', 'b', 'c']) assert.equal(await spend('flow', key, 1_000), true);
+      assert.equal(await spend('flow', 'd', 2_000), false, 'full: try again later');
+      assert.equal(await spend('flow', 'a', 1_000), false);
+      assert.equal(await spend('logout', 'd', 2_000), true);
+      await store.deleteSpent(1_000);
+      assert.equal(await spend('flow', 'd', 2_000), true);
+    });
+
     check('one failing write fails alone, the others of its turn are kept', async (store) => {
       const results = await Promise.allSettled([
         store.putCode('a', 'v', 1),

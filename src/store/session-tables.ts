@@ -3,6 +3,7 @@
  * Reads see what is committed and nothing else; see group-commit.ts for when a write resolves.
  */
 import { createGrantTable, NEVER_RENEWED } from './grant-table.ts';
+import { createSpentTable } from './spent-table.ts';
 import type {
   FoundSession,
   RenewedSignIn,
@@ -61,6 +62,7 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
     ...createCodeTable(db, writer),
     putSignIn: (signIn, host, grant) => writer.durable(() => putSignIn(signIn, host, grant ?? null)),
     ...createGrantTable(db, writer),
+    ...createSpentTable(db, writer),
     putCookie: (parent, key, host) => writer.durable(() => putCookie(parent, key, host)),
     findSession: (key) => read(() => foundOf(find.get(key))),
     listSignIns: (selector, limit) =>
