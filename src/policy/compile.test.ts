@@ -13,6 +13,7 @@ interface Written {
   readonly deny?: readonly RuleText[];
   readonly hostDeny?: readonly RuleText[];
   readonly providers?: readonly string[];
+  readonly require?: StepUp;
 }
 
 function compile(written: Written): ReturnType<typeof compilePolicy> {
@@ -22,6 +23,7 @@ function compile(written: Written): ReturnType<typeof compilePolicy> {
     routeDeny: rules(written.deny),
     hostDeny: rules(written.hostDeny),
     providers: (written.providers ?? ['local']).map((id) => ({ id, type: 'local' })),
+    require: written.require ?? null,
   });
 }
 
@@ -336,6 +338,56 @@ test('what depends only on the identity is decided the same for every address an
       if (!policy.dependsOnlyOnIdentity) return;
       assert.equal(policy.decide(one).kind, policy.decide({ ...two, identity: one.identity }).kind);
     }),
+  );
+});
+
+const anyRequire = fc.record({
+  secondFactor: fc.boolean(),
+  acr: fc.subarray(['gold', 'silver']),
+  maxAgeMs: fc.constantFrom(null, 10_000, 900_000),
+});
+const anyProof = fc.record({
+  amr: fc.subarray(['pwd', 'mfa']),
+  acr: fc.constantFrom(undefined, null, 'gold', 'silver', 'x'),
+  authenticatedAt: fc.constantFrom(undefined, null, 0, 1_000_000, 1_900_000),
+  now: fc.constantFrom(0, 1_000_000, 1_005_000, 1_900_000, 2_500_000),
+});
+
+test('require: never lets in whom the rules refuse, and explain() names what is missing if and only if decide() asks for it', () => {
+  fc.assert(
+    fc.property(
+      fc.tuple(someRules, someRules),
+      anyFacts,
+      anyRequire,
+      anyProof,
+      ([allow, deny], given, require, { now, ...proof }) => {
+        const { acr, authenticatedAt, amr } = proof;
+        const shown = {
+          amr,
+          ...(acr === undefined ? {} : { acr }),
+          ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
+        };
+        const identity =
+          given.identity.kind === 'person'
+            ? ({ kind: 'person', person: { ...given.identity.person, ...shown } } as const)
+            : given.identity;
+        const asked = { ...given, identity, now };
+        const plain = compile({ allow, deny }).policy.decide(asked);
+        const policy = compile({ allow, deny, require }).policy;
+        const decision = policy.decide(asked);
+        const missing = policy.explain(asked).filter((trace) => trace.list === 'require' && trace.decisive);
+        if (plain.kind !== 'allow') {
+          assert.deepEqual(decision, plain);
+          assert.equal(missing.length, 0);
+          return;
+        }
+        const needs = decision.kind === 'sign-in' ? (decision.needs ?? null) : null;
+        assert.equal(decision.kind, needs === null ? 'allow' : 'sign-in');
+        assert.deepEqual(needs, policy.missing(asked));
+        assert.equal(missing.length > 0, needs !== null);
+      },
+    ),
+    { numRuns: 500 },
   );
 });
 

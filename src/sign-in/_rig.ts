@@ -54,6 +54,8 @@ export interface Rig {
   readonly instance: string;
   readonly advance: (ms: number) => void;
   readonly browser: () => Browser;
+  /** Forgets all that is not in the store. */
+  readonly restart: () => unknown;
   readonly addAccount: (name: string, password: string, groups?: readonly string[]) => Promise<string>;
   readonly close: () => void;
 }
@@ -119,6 +121,7 @@ export function createRig(options: RigOptions = {}): Rig {
     instance: store.instance,
     advance: (ms) => (now += ms),
     browser: () => new Browser(world),
+    restart: () => (world.signIn = createSignIn(deps)),
     async addAccount(name, password, groups = []) {
       const added = await accounts.add({ name, groups }, 'test');
       if (added.kind !== 'added') throw new Error(`Cannot add "${name}": ${added.kind}`);
@@ -135,7 +138,7 @@ export function createRig(options: RigOptions = {}): Rig {
 }
 
 interface World {
-  readonly signIn: SignIn;
+  signIn: SignIn;
   readonly sessions: Sessions;
   readonly instance: string;
   readonly cookieDomain: string | null;

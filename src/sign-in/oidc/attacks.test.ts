@@ -134,8 +134,13 @@ test('A code counts once: the callback played again finds nothing, and leaves th
     assert.equal((await alice.open(back)).text, 'app for alice');
     const thief = rig.browser();
     thief.jar.push(...cookies);
+    const asked = rig.twin.requests.filter((one) => one === 'POST /token').length;
     assertRefused(rig, await thief.open(back), thief);
     assert.match(reasonOf(rig), /its state was used before/);
+    rig.restart();
+    assertRefused(rig, await thief.open(back), thief);
+    assert.match(reasonOf(rig), /its state was used before/);
+    assert.equal(rig.twin.requests.filter((one) => one === 'POST /token').length, asked, 'the code is not tried again');
     assert.equal((await alice.open(`${APP}/x`)).text, 'app for alice');
   }));
 

@@ -66,6 +66,20 @@ test('an access token becomes a person of its provider by the same claims as at 
   });
 });
 
+test('an access token says how and when the person signed in (RFC 9470), and what it does not say is not known', async () => {
+  await withRig(async ({ twin, claims, verify }) => {
+    const proofOf = async (over: Record<string, unknown>): Promise<unknown> => {
+      const answer = await verify(twin.sign(claims(over)));
+      assert.ok(answer.kind === 'bearer', JSON.stringify(answer));
+      return [answer.person.acr, answer.person.authenticatedAt];
+    };
+    assert.deepEqual(await proofOf({ acr: 'gold', auth_time: 1_900_000_000 }), ['gold', 1_900_000_000_000]);
+    assert.deepEqual(await proofOf({}), [null, null]);
+    assert.deepEqual(await proofOf({ acr: ['gold'], auth_time: '1900000000' }), [null, null]);
+    assert.deepEqual(await proofOf({ auth_time: 1e300 }), [null, null]);
+  });
+});
+
 type Attack = (rig: Rig) => string;
 
 const ATTACKS: Readonly<Record<string, readonly [make: Attack, reason: RegExp]>> = {

@@ -41,6 +41,8 @@ test('A logout token counts once', () =>
     assert.equal((await logOut(rig, token)).status, 200);
     await signInTwice(rig);
     assert.equal((await logOut(rig, token)).status, 400);
+    rig.restart();
+    assert.equal((await logOut(rig, token)).status, 400, 'over a restart, too');
     assert.equal(await alive(rig), 2);
   }));
 

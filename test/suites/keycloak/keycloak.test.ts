@@ -126,7 +126,7 @@ hosts:
   });
 
   test('the same in Chromium', { skip: skipWithout('chromium') }, async () => {
-    const browser = await openBrowser();
+    const browser = await openBrowser('--host-resolver-rules=MAP *.other.test 127.0.0.1');
     try {
       const page = await (await openContext(browser)).newPage();
       await page.goto(`${url('wiki.localhost')}/page?q=1`);
@@ -135,7 +135,8 @@ hosts:
       await page.click('#kc-login');
       await page.waitForURL(`${url('wiki.localhost')}/page?q=1`);
       assert.equal(await page.textContent('body'), 'app for alice');
-      await page.goto(`${url('roles.localhost')}/`);
+      await page.goto(`${url('code.other.test')}/deep?x=1`);
+      assert.equal(page.url(), `${url('code.other.test')}/deep?x=1`, 'another domain, without another sign-in');
       assert.equal(await page.textContent('body'), 'app for alice');
       await page.goto(`${url('wiki.localhost')}/.postern/sign-out`);
       await takePicture(page, 'keycloak-sign-out');
