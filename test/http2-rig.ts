@@ -5,7 +5,8 @@ import net from 'node:net';
 import { after } from 'node:test';
 import type { ConnectionFacts, Exchange, ExchangeOutcome, HandleExchange } from '../src/wire/exchange.ts';
 import { HeaderBlock } from '../src/wire/header-block.ts';
-import { type Http2Connection, type Http2Settings, serveHttp2 } from '../src/wire/http2-server.ts';
+import { serveHttp2 } from '../src/wire/http2-server.ts';
+import type { Http2Connection, Http2Settings } from '../src/wire/http2/settings.ts';
 import { createTicker } from '../src/wire/ticker.ts';
 
 export interface Rig {
@@ -41,6 +42,7 @@ export async function open(handle: HandleExchange, settings: Partial<Http2Settin
     maxBodyBytes: -1,
     bodyIdleMs: 30_000,
     minBodyRate: 0,
+    headTimeoutMs: 15_000,
     keepAliveMs: 75_000,
     writeIdleMs: 60_000,
     http2Streams: 64,

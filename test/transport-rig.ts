@@ -80,8 +80,6 @@ export function describeConnection(facts: ConnectionFacts[]): ServeConnection {
       socket.end(`${protocol} ${of.serverName} ${name} ${from} ${chunk.toString('latin1').split('\r\n', 1)[0]}`);
     });
     socket.on('end', () => socket.end());
-    // The transport leaves the start to node:http2, which reads on its own.
-    if (protocol === 'h2') socket.resume();
     return { drain: () => socket.end(), destroy: () => socket.destroy() };
   };
 }

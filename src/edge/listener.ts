@@ -400,8 +400,7 @@ export class Transport {
       socket.once('close', () => connection.socket.destroy());
     }
     connection.served = this.#options.serve(socket, facts, protocol, connection.listener);
-    // node:http2 reads what was un-shifted itself.
-    if (protocol === 'http/1.1') socket.resume();
+    socket.resume();
     if (this.#isDraining || connection.listener.isRetired) connection.served.drain();
   }
 

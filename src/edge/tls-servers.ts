@@ -233,8 +233,6 @@ export class TlsServers {
     socket.once('error', () => undefined);
     socket.once('secure', () => {
       done({ socket, protocol: protocolOf(socket), clientCertificate: null });
-      // On a socket that no tls.Server made, node:http2 waits for this before it reads anything.
-      socket.emit('secureConnect');
     });
   }
 }

@@ -1,0 +1,218 @@
+/**
+ * The body of one HTTP/2 request as a BodySource. What came waits here until somebody takes it, and only what
+ * was taken is granted again (RFC 9113 section 5.2), so that memory stays flat. Enforces size, idle time and
+ * least rate; a body that breaks off is aborted, never ended. The connection compares Content-Length with what came.
+ */
+import { PosternError } from '../../core/errors.ts';
+import type { BodySink, BodySource } from '../exchange.ts';
+import type { HeaderBlock } from '../header-block.ts';
+import type { BodyLimits } from '../http1-request-body.ts';
+import type { Ticker } from '../ticker.ts';
+import type { Http2RequestHead } from './request-head.ts';
+
+/** A request without a body: one for all. */
+export const NO_HTTP2_BODY: BodySource = {
+  length: 0,
+  start: (sink) => sink.end(null),
+  resume: () => undefined,
+  cancel: () => undefined,
+};
+
+/** What a body needs of its exchange. */
+export interface BodyOwner {
+  readonly ticker: Ticker;
+  sendContinue: () => void;
+  /** Somebody took so many bytes, or nobody ever will: `isWanted` tells which. */
+  granted: (bytes: number, isWanted: boolean) => void;
+  bodyFailed: (error: PosternError, status: number, rule: string) => void;
+}
+
+export class Http2RequestBody implements BodySource {
+  readonly length: number;
+  bytesIn = 0;
+  isComplete = false;
+  readonly #owner: BodyOwner;
+  #limits: BodyLimits;
+  #sink: BodySink | null = null;
+  #hasStarted = false;
+  #isFlowing = false;
+  #isPassing = false;
+  #needsInvitation: boolean;
+  #failure: PosternError | null = null;
+  /** What nobody has taken yet. */
+  #waiting: Buffer[] | null = null;
+  #heldBytes = 0;
+  #hasEnded = false;
+  #trailers: HeaderBlock | null = null;
+  #idleDeadline = 0;
+  #rateSince = -1;
+  #pausedAt = 0;
+
+  constructor(owner: BodyOwner, request: Http2RequestHead, limits: BodyLimits) {
+    this.#owner = owner;
+    this.#limits = limits;
+    this.length = request.contentLength;
+    this.#needsInvitation = request.expectsContinue;
+  }
+
+  /** Bytes that came and that nobody took. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  setLimits(limits: Partial<BodyLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
+  }
+
+  start(sink: BodySink): void {
+    if (this.#hasStarted) throw new TypeError('Cannot start request body: it was started before');
+    this.#hasStarted = true;
+    if (this.#failure !== null) {
+      sink.abort(this.#failure);
+      return;
+    }
+    this.#sink = sink;
+    if (this.#isTooLong(this.length)) return;
+    if (this.takeInvitation() && this.#heldBytes === 0 && !this.#hasEnded) this.#owner.sendContinue();
+    this.#flow();
+    this.#pass();
+    this.#sink?.flush();
+  }
+
+  resume(): void {
+    if (this.#sink === null || this.#isFlowing || this.isComplete) return;
+    this.#flow();
+    if (this.#isPassing) return;
+    this.#pass();
+    this.#sink?.flush();
+  }
+
+  /** The answer that follows resets the stream without blame; until then nothing more is granted to it. */
+  cancel(): void {
+    this.#sink = null;
+    this.#hasStarted = true;
+    this.#isFlowing = false;
+    this.#drop();
+  }
+
+  takeInvitation(): boolean {
+    const wasOpen = this.#needsInvitation;
+    this.#needsInvitation = false;
+    return wasOpen;
+  }
+
+  /** The sink sees that the body is not complete. */
+  abort(error: PosternError): void {
+    if (this.isComplete || this.#failure !== null) return;
+    const sink = this.#sink;
+    this.#failure = error;
+    this.#sink = null;
+    this.#isFlowing = false;
+    this.#drop();
+    sink?.abort(error);
+  }
+
+  checkDeadlines(now: number): void {
+    if (!this.#isFlowing) return;
+    const { minBodyRate, bodyIdleMs } = this.#limits;
+    const paced = minBodyRate > 0 ? this.#rateSince + bodyIdleMs + (this.bytesIn * 1000) / minBodyRate : now + 1;
+    if (now < this.#idleDeadline && now < paced) return;
+    const error = new PosternError('REQUEST_TIMEOUT', 'Request body came too slowly', { bytesIn: this.bytesIn });
+    this.#owner.bodyFailed(error, 408, now < this.#idleDeadline ? 'body-rate' : 'body-timeout');
+  }
+
+  /** Bytes of a DATA frame. */
+  receive(chunk: Buffer): void {
+    // Bytes that came unasked need no invitation any more.
+    this.#needsInvitation = false;
+    if (this.#failure !== null || (this.#hasStarted && this.#sink === null)) {
+      this.#owner.granted(chunk.length, false);
+      return;
+    }
+    this.#heldBytes += chunk.length;
+    if (this.#isFlowing && this.#waiting === null && !this.#isPassing) this.#handOn(chunk);
+    else (this.#waiting ??= []).push(chunk);
+  }
+
+  /** The end of what was read at once. */
+  flush(): void {
+    this.#sink?.flush();
+  }
+
+  /** END_STREAM. */
+  ended(trailers: HeaderBlock | null): void {
+    this.#hasEnded = true;
+    this.#trailers = trailers;
+    this.#settle();
+  }
+
+  /** Hands on what waits, as long as the sink takes it. */
+  #pass(): void {
+    this.#isPassing = true;
+    for (let at = 0; this.#waiting !== null; at++) {
+      const chunk = this.#waiting[at];
+      if (chunk === undefined) this.#waiting = null;
+      else if (this.#isFlowing) this.#handOn(chunk);
+      else {
+        this.#waiting = this.#waiting.slice(at);
+        break;
+      }
+    }
+    this.#isPassing = false;
+    this.#settle();
+  }
+
+  #handOn(chunk: Buffer): void {
+    const sink = this.#sink as BodySink;
+    this.#heldBytes -= chunk.length;
+    this.bytesIn += chunk.length;
+    if (this.#isTooLong(this.bytesIn)) {
+      this.#owner.granted(chunk.length, false);
+      return;
+    }
+    this.#idleDeadline = this.#owner.ticker.now + this.#limits.bodyIdleMs;
+    // It may be told to go on from within.
+    this.#isFlowing = false;
+    const goesOn = sink.write(chunk);
+    this.#owner.granted(chunk.length, this.#sink !== null);
+    if (this.#sink === null) return;
+    if (goesOn || this.#isFlowing) this.#isFlowing = true;
+    else this.#pausedAt = this.#owner.ticker.now;
+  }
+
+  #settle(): void {
+    if (!this.#hasEnded || this.#waiting !== null || this.#isPassing || this.isComplete) return;
+    const sink = this.#sink;
+    if (sink === null || this.#failure !== null) return;
+    this.isComplete = true;
+    this.#isFlowing = false;
+    this.#sink = null;
+    sink.end(this.#trailers);
+  }
+
+  #drop(): void {
+    const bytes = this.#heldBytes;
+    this.#heldBytes = 0;
+    this.#waiting = null;
+    if (bytes > 0) this.#owner.granted(bytes, false);
+  }
+
+  #flow(): void {
+    const { now } = this.#owner.ticker;
+    if (this.#pausedAt !== 0) this.#rateSince += now - this.#pausedAt;
+    else if (this.#rateSince === -1) this.#rateSince = now;
+    this.#pausedAt = 0;
+    this.#idleDeadline = now + this.#limits.bodyIdleMs;
+    this.#isFlowing = true;
+  }
+
+  #isTooLong(bytes: number): boolean {
+    const most = this.#limits.maxBodyBytes;
+    if (most === -1 || bytes <= most) return false;
+    const error = new PosternError('PAYLOAD_TOO_LARGE', 'Request body is larger than the route takes', {
+      maxBodyBytes: most,
+    });
+    this.#owner.bodyFailed(error, 413, 'body-size');
+    return true;
+  }
+}
