@@ -22,7 +22,10 @@ export class SendQueue {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
-    for (const stream of waiting) this.add(stream);
+    for (const stream of waiting) {
+      stream.isQueued = false;
+      this.add(stream);
+    }
   }
 
   /** Gives turns until nobody wants one, or `isBlocked`. */
@@ -35,7 +38,7 @@ export class SendQueue {
       else if (result === WAITS && !stream.isQueued) this.#hold(stream);
     }
     if (this.#first < this.#ready.length && this.#first < 256) return;
-    this.#ready = this.#ready.slice(this.#first);
+    this.#ready = this.isEmpty ? [] : this.#ready.slice(this.#first);
     this.#first = 0;
   }
 
