@@ -307,7 +307,7 @@ test('back-pressure holds both directions', async () => {
   }
   await until(() => refused > 0);
   for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
-  const held = (rig.seen[0]?.body as Http2RequestBody).heldBytes;
+  const held = (rig.seen[0] as Exchange & { readonly body: Http2RequestBody }).body.heldBytes;
   assert.ok(held <= 400_000, `${held} bytes are held`);
   assert.ok(refused < 5);
   up.close();

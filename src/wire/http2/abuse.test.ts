@@ -34,7 +34,11 @@ function open(handle: HandleExchange = waits, settings: Parameters<typeof openIn
 }
 
 /** Sends until the connection ends, and answers how often and by what code. */
-function flood(rig: MemoryRig, next: (i: number) => Buffer, most = 20_000): { sent: number; code: number; rule: string } {
+function flood(
+  rig: MemoryRig,
+  next: (i: number) => Buffer,
+  most = 20_000,
+): { sent: number; code: number; rule: string } {
   let sent = 0;
   while (sent < most && goAwayOf(rig) === -1) rig.send(next(sent++));
   const code = goAwayOf(rig);
@@ -52,7 +56,9 @@ function goAwayOf(rig: MemoryRig): number {
 suite('abuse ends its own connection', () => {
   test('CVE-2023-44487, rapid reset: 200 at once', () => {
     const rig = open();
-    const { sent, code, rule } = flood(rig, (i) => Buffer.concat([get(1 + 2 * i), h2.frame(h2.RST_STREAM, 0, 1 + 2 * i, word(8))]));
+    const { sent, code, rule } = flood(rig, (i) =>
+      Buffer.concat([get(1 + 2 * i), h2.frame(h2.RST_STREAM, 0, 1 + 2 * i, word(8))]),
+    );
     assert.deepEqual([sent, code, rule], [201, 11, '429 rapid-reset']);
     assert.equal(rig.outcomes.length, 201);
   });
@@ -78,7 +84,8 @@ suite('abuse ends its own connection', () => {
       'a window that opens by nothing': (id) => h2.frame(h2.WINDOW_UPDATE, 0, id, word(0)),
       'a window that opens too far': (id) => h2.frame(h2.WINDOW_UPDATE, 0, id, word(0x7fffffff)),
       'a priority of the wrong size': (id) => h2.frame(h2.PRIORITY, 0, id, Buffer.alloc(4)),
-      'a priority that depends on itself': (id) => h2.frame(h2.PRIORITY, 0, id, Buffer.concat([word(id), Buffer.of(1)])),
+      'a priority that depends on itself': (id) =>
+        h2.frame(h2.PRIORITY, 0, id, Buffer.concat([word(id), Buffer.of(1)])),
       'DATA behind the end': (id) => h2.frame(h2.DATA, 0, id, 'x'),
       'HEADERS behind the end': (id) => get(id),
     };
@@ -87,7 +94,11 @@ suite('abuse ends its own connection', () => {
       assert.deepEqual([sent, code], [201, 11], what);
     }
     const malformed = h2.block([...BASE, ['X-Upper', '1']]);
-    assert.equal(flood(open(), (i) => h2.frame(h2.HEADERS, WHOLE, 1 + 2 * i, malformed)).sent, 201, 'malformed requests');
+    assert.equal(
+      flood(open(), (i) => h2.frame(h2.HEADERS, WHOLE, 1 + 2 * i, malformed)).sent,
+      201,
+      'malformed requests',
+    );
     assert.equal(flood(open(waits, { http2Streams: 2 }), (i) => get(1 + 2 * i)).sent, 203, 'streams beyond the limit');
   });
 
@@ -96,7 +107,8 @@ suite('abuse ends its own connection', () => {
       ping: () => h2.frame(h2.PING, 0, 0, '12345678'),
       'ping answers': () => h2.frame(h2.PING, 1, 0, '12345678'),
       settings: () => h2.frame(h2.SETTINGS, 0, 0),
-      'settings that move windows': (i) => h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(i % 2)])),
+      'settings that move windows': (i) =>
+        h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(i % 2)])),
       priorities: () => h2.frame(h2.PRIORITY, 0, 7, Buffer.alloc(5)),
       'empty data': () => h2.frame(h2.DATA, 0, 1),
       'data that is all padding': () => h2.frame(h2.DATA, 8, 1, '\x03\0\0\0'),
@@ -141,11 +153,17 @@ suite('abuse ends its own connection', () => {
         if (type !== h2.DATA) continue;
         read += payload.length;
         if (payload.length > 0)
-          rig.send(h2.frame(h2.WINDOW_UPDATE, 0, 1, word(payload.length)), h2.frame(h2.WINDOW_UPDATE, 0, 0, word(payload.length)));
+          rig.send(
+            h2.frame(h2.WINDOW_UPDATE, 0, 1, word(payload.length)),
+            h2.frame(h2.WINDOW_UPDATE, 0, 0, word(payload.length)),
+          );
       }
     }
     assert.equal(read, 200 * 65_536);
-    assert.deepEqual(rig.outcomes.map(({ complete }) => complete), [true]);
+    assert.deepEqual(
+      rig.outcomes.map(({ complete }) => complete),
+      [true],
+    );
     assert.deepEqual(rig.refused, []);
     rig.close();
   });
@@ -171,7 +189,12 @@ suite('abuse ends its own connection', () => {
 
   test('CVE-2016-6581: a header list that unfolds beyond the limit is answered 431 and costs no memory', () => {
     const rig = open();
-    const bomb = Buffer.concat([h2.block(BASE), Buffer.from('4001627fe116', 'hex'), Buffer.alloc(3_040, 'x'), Buffer.alloc(9_000, 0xbe)]);
+    const bomb = Buffer.concat([
+      h2.block(BASE),
+      Buffer.from('4001627fe116', 'hex'),
+      Buffer.alloc(3_040, 'x'),
+      Buffer.alloc(9_000, 0xbe),
+    ]);
     rig.send(h2.frame(h2.HEADERS, WHOLE, 1, bomb), get(3));
     assert.equal(h2.outcomeOf(rig.frames()), 'status 431');
     assert.equal(rig.seen.length, 1, 'the next request is read as it should');
@@ -228,19 +251,29 @@ suite('who stands still is not waited for', () => {
     rig.send(h2.PREFACE, h2.frame(h2.SETTINGS, 1, 0));
     rig.close();
     const shut = openInMemory(says(Buffer.alloc(100)));
-    shut.send(h2.PREFACE, h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(0)])), h2.frame(h2.SETTINGS, 1, 0));
+    shut.send(
+      h2.PREFACE,
+      h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(0)])),
+      h2.frame(h2.SETTINGS, 1, 0),
+    );
     shut.send(get(1), get(3));
     shut.tick(30_000);
     shut.send(h2.frame(h2.WINDOW_UPDATE, 0, 3, word(50)));
     shut.frames();
     shut.tick(30_000);
     assert.deepEqual(
-      shut.frames().filter(({ type }) => type === h2.RST_STREAM).map(({ id, payload }) => [id, payload.readUInt32BE()]),
+      shut
+        .frames()
+        .filter(({ type }) => type === h2.RST_STREAM)
+        .map(({ id, payload }) => [id, payload.readUInt32BE()]),
       [[1, 2]],
     );
     shut.send(h2.frame(h2.WINDOW_UPDATE, 0, 3, word(50)));
     shut.frames();
-    assert.deepEqual(shut.outcomes.map(({ complete }) => complete), [false, true]);
+    assert.deepEqual(
+      shut.outcomes.map(({ complete }) => complete),
+      [false, true],
+    );
     shut.close();
   });
 
@@ -253,7 +286,10 @@ suite('who stands still is not waited for', () => {
     for (let id = 1; id < 30; id += 2) rig.send(get(id));
     rig.connection.flush();
     rig.connection.flush();
-    assert.ok(rig.socket.writableLength + rig.connection.writer.pending < 400_000, `${rig.socket.writableLength} bytes`);
+    assert.ok(
+      rig.socket.writableLength + rig.connection.writer.pending < 400_000,
+      `${rig.socket.writableLength} bytes`,
+    );
     rig.tick(100);
     rig.tick(60_100);
     assert.equal(rig.socket.destroyed, true);

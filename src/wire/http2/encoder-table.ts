@@ -88,10 +88,9 @@ export class EncoderTable {
       of.misses = 0;
       return STATIC_TABLE.length + (this.#serial - 1 - entry.serial);
     }
-    for (let index = of.staticIndex; index > 0; index++) {
-      const entry = STATIC_TABLE[index];
-      if (entry === undefined || entry.name !== of.name) break;
-      if (entry.value === value) return index;
+    if (of.staticIndex === 0) return 0;
+    for (let index = of.staticIndex; STATIC_TABLE[index]?.name === of.name; index++) {
+      if (STATIC_TABLE[index]?.value === value) return index;
     }
     return 0;
   }

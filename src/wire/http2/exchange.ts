@@ -78,7 +78,13 @@ export class Http2Exchange
   #writeIdleMs: number;
 
   // oxlint-disable-next-line max-params -- made once a request
-  constructor(carrier: Http2Carrier, id: number, windows: StreamWindows, request: Http2RequestHead, limits: BodyLimits) {
+  constructor(
+    carrier: Http2Carrier,
+    id: number,
+    windows: StreamWindows,
+    request: Http2RequestHead,
+    limits: BodyLimits,
+  ) {
     this.#carrier = carrier;
     this.id = id;
     this.request = request;
@@ -163,7 +169,8 @@ export class Http2Exchange
   }
 
   retract(): boolean {
-    if (this.#isOver || this.#isEnded || !this.hasAnswered || !this.send.isUnsent || this.#tunnel !== null) return false;
+    if (this.#isOver || this.#isEnded || !this.hasAnswered || !this.send.isUnsent || this.#tunnel !== null)
+      return false;
     this.send.takeBack();
     this.#status = 0;
     this.#bytesOut = 0;
@@ -343,7 +350,8 @@ export class Http2Exchange
     this.#dropEarly();
     this.#carrier.exchangeClosed(this, code);
     // An error takes its stack down: most bodies are complete by now and need none.
-    if (this.#body !== null && !this.#body.isComplete) this.#body.abort(new PosternError('CLIENT_CLOSED', reason, { code }));
+    if (this.#body !== null && !this.#body.isComplete)
+      this.#body.abort(new PosternError('CLIENT_CLOSED', reason, { code }));
     const tunnel = this.#tunnel;
     if (tunnel !== null && reason !== '') tunnel.broken();
     const tell = this.onClose;

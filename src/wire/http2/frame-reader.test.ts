@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import * as h2 from '../../../test/support/http2-frames.ts';
 import { Http2ConnectionError } from './codes.ts';
 import { type FrameHandler, type FrameHead, FrameReader } from './frame-reader.ts';
@@ -43,7 +43,12 @@ function read(...chunks: readonly Buffer[]): { told: string[]; rule: string; isP
 }
 
 const frame = fc
-  .tuple(fc.integer({ min: 0, max: 12 }), fc.constantFrom(0, 1, 4, 8, 9, 13), fc.nat(7), fc.uint8Array({ maxLength: 40 }))
+  .tuple(
+    fc.integer({ min: 0, max: 12 }),
+    fc.constantFrom(0, 1, 4, 8, 9, 13),
+    fc.nat(7),
+    fc.uint8Array({ maxLength: 40 }),
+  )
   .map(([type, flags, id, payload]) => h2.frame(type, flags, id, Buffer.from(payload)));
 
 test('FrameReader tells the same wherever the bytes are cut', () => {
@@ -97,5 +102,9 @@ test('FrameReader holds no more than one frame, and says when it waits for the r
   assert.equal(read(h2.PREFACE, head.subarray(0, 4)).isPartial, true);
   assert.equal(read(h2.PREFACE, head.subarray(0, 60)).isPartial, true);
   assert.equal(read(h2.PREFACE, head).isPartial, false);
-  assert.equal(read(h2.PREFACE, h2.frame(h2.DATA, 0, 1, 'abcdef').subarray(0, 12)).isPartial, false, 'DATA is handed on');
+  assert.equal(
+    read(h2.PREFACE, h2.frame(h2.DATA, 0, 1, 'abcdef').subarray(0, 12)).isPartial,
+    false,
+    'DATA is handed on',
+  );
 });

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import * as h2 from '../../../test/support/http2-frames.ts';
 import type { Exchange } from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
@@ -33,14 +33,25 @@ const field = fc.tuple(
 );
 const fields = fc.array(field, { maxLength: 3 }).map((more) => [...BASE, ...more]);
 /** References, sizes and literals of HPACK, good and bad. */
-const odd = fc.constantFrom('82868441016144', '8286be', '3fe11f8286', '20828684', '8286848000', '4001610162be', '0085f2b24a');
+const odd = fc.constantFrom(
+  '82868441016144',
+  '8286be',
+  '3fe11f8286',
+  '20828684',
+  '8286848000',
+  '4001610162be',
+  '0085f2b24a',
+);
 const block = fc.oneof(
   { weight: 4, arbitrary: fields.map((all) => h2.block(all)) },
   { weight: 1, arbitrary: odd.map((hex) => Buffer.from(hex, 'hex')) },
 );
 const flags = fc.constantFrom(0, 1, 4, 5, 5, 5, 12, 13, 37);
 const frame = fc.oneof(
-  { weight: 5, arbitrary: fc.tuple(flags, id, block).map(([bits, at, bytes]) => h2.frame(h2.HEADERS, bits, at, bytes)) },
+  {
+    weight: 5,
+    arbitrary: fc.tuple(flags, id, block).map(([bits, at, bytes]) => h2.frame(h2.HEADERS, bits, at, bytes)),
+  },
   {
     weight: 4,
     arbitrary: fc

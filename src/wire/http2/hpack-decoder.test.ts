@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { COMPRESSION_ERROR, Http2ConnectionError } from './codes.ts';
 import { type DecodeLimits, DecodedFields, HpackDecoder } from './hpack-decoder.ts';
 
@@ -88,7 +88,11 @@ test('an entry larger than the table empties it (section 4.4)', () => {
   const decoder = new HpackDecoder();
   decode(decoder, '400161 0162');
   assert.deepEqual(decode(decoder, 'be'), ['a: b']);
-  const large = Buffer.concat([Buffer.from('400163', 'hex'), Buffer.from([0x7f, 0x81, 0x1f]), Buffer.alloc(4_096, 'x')]);
+  const large = Buffer.concat([
+    Buffer.from('400163', 'hex'),
+    Buffer.from([0x7f, 0x81, 0x1f]),
+    Buffer.alloc(4_096, 'x'),
+  ]);
   assert.equal(decode(decoder, large)[0]?.length, 4_099);
   assert.equal(rule('be', decoder), 'hpack-index');
 });

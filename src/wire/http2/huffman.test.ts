@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeHuffman, encodeHuffman, huffmanBytes } from './huffman.ts';
 
 function decode(bytes: Buffer): string | null {
@@ -42,7 +42,8 @@ test('decodeHuffman() gives back any bytes that encodeHuffman() was given', () =
 });
 
 test('every symbol has a code of its own', () => {
-  for (let code = 0; code < 256; code++) assert.equal(decode(encode(String.fromCharCode(code))), String.fromCharCode(code));
+  for (let code = 0; code < 256; code++)
+    assert.equal(decode(encode(String.fromCharCode(code))), String.fromCharCode(code));
 });
 
 test('decodeHuffman() refuses padding of eight bits, padding that is not all ones, and EOS (section 5.2)', () => {

@@ -90,7 +90,8 @@ test('a stream whose own window is shut leaves the turn to others', () => {
 
 test('a window made negative by a setting has to be made up for (section 6.9.2)', () => {
   const rig = open(1_000);
-  const window = (bytes: number): Buffer => h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(bytes)]));
+  const window = (bytes: number): Buffer =>
+    h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(bytes)]));
   rig.send(window(600), get(1));
   assert.deepEqual(dataOf(rig), [[1, 600]]);
   rig.send(window(100), opens(1, 400));

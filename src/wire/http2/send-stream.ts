@@ -101,7 +101,8 @@ export class SendStream {
   finishWith(chunk: Buffer): boolean {
     const outlet = this.#outlet;
     const size = chunk.length;
-    if (this.#head === null || this.held > 0 || size > FRAME_BYTES || this.#isOver || outlet.writer.isBlocked) return false;
+    if (this.#head === null || this.held > 0 || size > FRAME_BYTES || this.#isOver || outlet.writer.isBlocked)
+      return false;
     if (size > this.window || size > outlet.window) return false;
     this.#isEnding = true;
     if (!this.#emitHead(this.#head, false)) return true;

@@ -75,5 +75,5 @@ export const FIRST_DYNAMIC: number = STATIC_TABLE.length;
 
 /** The first entry of each name. */
 export const STATIC_NAMES: ReadonlyMap<string, number> = new Map(
-  STATIC_TABLE.map(({ name }, index) => [name, index] as const).reverse(),
+  STATIC_TABLE.map(({ name }, index) => [name, index] as const).toReversed(),
 );

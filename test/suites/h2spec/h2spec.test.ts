@@ -30,7 +30,11 @@ async function runH2spec(...args: readonly string[]): Promise<Verdict> {
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   await once(child, 'close');
   const counts = /(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed/.exec(output);
-  const [passed, skipped, failed] = [2, 3, 4].map((at) => Number(counts?.[at] ?? Number.NaN)) as [number, number, number];
+  const [passed, skipped, failed] = [2, 3, 4].map((at) => Number(counts?.[at] ?? Number.NaN)) as [
+    number,
+    number,
+    number,
+  ];
   return { passed, skipped, failed, output };
 }
 
