@@ -9,7 +9,7 @@ import type { Http2Settings } from './settings.ts';
 const DRAIN_MS = 500;
 /** Behind the last GOAWAY: how long the socket may take to close. */
 const CLOSE_GRACE_MS = 5_000;
-/** How long an idle connection remembers its last request and answer. */
+/** How long a connection that hears nothing remembers its last request and answer. */
 const MEMORY_MS = 5_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -28,7 +28,8 @@ export class ConnectionDeadlines {
   #unfinishedUntil: number;
   #units = 0;
   #idleSince: number;
-  #hasRested = true;
+  #heardUnits = 0;
+  #restAt = NEVER;
   #drainUntil = NEVER;
   #closeUntil = NEVER;
   /** Bytes that the kernel took, -1 while none wait. */
@@ -51,7 +52,6 @@ export class ConnectionDeadlines {
   /** The last stream is done. */
   idle(): void {
     this.#idleSince = this.#settings.ticker.now;
-    this.#hasRested = false;
   }
 
   draining(): void {
@@ -72,11 +72,19 @@ export class ConnectionDeadlines {
     if (this.#isUnfinished(now, progress)) return progress.units === 0 ? 'silent' : 'head';
     if (now >= this.#acknowledgeUntil) return 'settings';
     if (now >= this.#drainUntil) return 'last-call';
-    if (hasStreams) return 'nothing';
-    if (now >= this.#idleSince + this.#settings.keepAliveMs) return 'drain';
-    if (this.#hasRested || now < this.#idleSince + MEMORY_MS) return 'nothing';
-    this.#hasRested = true;
-    return 'rest';
+    if (!hasStreams && now >= this.#idleSince + this.#settings.keepAliveMs) return 'drain';
+    return this.#mayRest(now, progress.units) ? 'rest' : 'nothing';
+  }
+
+  /** Once after each time of silence, with streams or without: ten thousand open tunnels should cost little. */
+  #mayRest(now: number, units: number): boolean {
+    if (units !== this.#heardUnits) {
+      this.#heardUnits = units;
+      this.#restAt = now + MEMORY_MS;
+    }
+    if (now < this.#restAt) return false;
+    this.#restAt = NEVER;
+    return true;
   }
 
   /** Something that began and does not come to its end. */

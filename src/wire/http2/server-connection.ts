@@ -172,19 +172,20 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
   }
 
   inform(exchange: Http2Exchange, head: ResponseHead): void {
-    const length = this.encoder.encodeHead(head, -1, null);
-    if (length === -1 || this.#isOver) return;
+    if (this.#isOver) return;
+    const length = this.encoder.encodeHead({ status: head.status, headers: head.headers }, -1, null);
+    if (length === -1) return;
     this.writer.headers(exchange.id, this.encoder.block, length, false);
     this.#schedule();
   }
 
   granted(exchange: Http2Exchange, bytes: number, isWanted: boolean): void {
     this.grant(bytes);
-    if (isWanted && this.windows.grantStream(exchange, bytes)) this.#schedule();
+    if (isWanted && !this.#isOver && this.windows.grantStream(exchange, bytes)) this.#schedule();
   }
 
   grant(bytes: number): void {
-    if (this.windows.grant(bytes)) this.#schedule();
+    if (!this.#isOver && this.windows.grant(bytes)) this.#schedule();
   }
 
   refused(status: number, rule: string): void {
@@ -368,7 +369,7 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
     }
   }
 
-  /** An idle connection holds little. */
+  /** A connection at rest holds little. */
   #rest(): void {
     this.#incoming.forget();
     this.encoder.forget();

@@ -1,0 +1,476 @@
+import assert from 'node:assert/strict';
+import type { Duplex } from 'node:stream';
+import { suite, test } from 'node:test';
+import * as h2 from '../../../test/support/http2-frames.ts';
+import { PosternError } from '../../core/errors.ts';
+import type { BodySink, Exchange, HandleExchange } from '../exchange.ts';
+import { HeaderBlock } from '../header-block.ts';
+import { type MemoryRig, openInMemory } from './_rig.ts';
+import { CONNECTION_WINDOW, STREAM_WINDOW } from './receive-windows.ts';
+
+const BASE: h2.Fields = [
+  [':method', 'POST'],
+  [':scheme', 'https'],
+  [':path', '/'],
+  [':authority', 'a.test'],
+];
+const WHOLE = h2.END_STREAM | h2.END_HEADERS;
+const word = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+};
+const request = (id: number, flags = WHOLE, more: h2.Fields = []): Buffer =>
+  h2.frame(h2.HEADERS, flags, id, h2.block([...BASE, ...more]));
+const data = (id: number, bytes: Buffer | string, flags = 0): Buffer => h2.frame(h2.DATA, flags, id, bytes);
+const head = { status: 200, headers: HeaderBlock.from({ Date: 'x' }) };
+const ok: HandleExchange = (exchange) => exchange.respondWhole(head, 'ok');
+
+function open(handle: HandleExchange = () => undefined): MemoryRig {
+  const rig = openInMemory(handle);
+  rig.send(h2.PREFACE, h2.frame(h2.SETTINGS, 0, 0), h2.frame(h2.SETTINGS, 1, 0));
+  return rig;
+}
+
+/** What went out since the last call, in words. */
+function said(rig: MemoryRig): string[] {
+  const frames = rig.frames();
+  rig.socket.bytes.length = 0;
+  return frames.map(({ type, flags, id, payload }) => {
+    if (type === h2.GOAWAY) return `goaway ${payload.readUInt32BE(0)} ${payload.readUInt32BE(4)}`;
+    if (type === h2.RST_STREAM) return `reset ${id} ${payload.readUInt32BE(0)}`;
+    if (type === h2.WINDOW_UPDATE) return `window ${id} ${payload.readUInt32BE(0)}`;
+    if (type === h2.DATA) return `data ${id} ${payload.length}${(flags & 1) === 1 ? ' end' : ''}`;
+    return `${['', 'headers', '', '', 'settings', '', 'ping'][type]} ${id}${type === h2.HEADERS && (flags & 1) === 1 ? ' end' : ''}`;
+  });
+}
+
+/** A sink that keeps what it is given, and takes more only when told to. */
+class Held implements BodySink {
+  text = '';
+  bytes = 0;
+  end_: string | null = null;
+  isOpen = true;
+  write(chunk: Buffer): boolean {
+    this.bytes += chunk.length;
+    if (chunk.length < 100) this.text += chunk.toString();
+    return this.isOpen;
+  }
+  flush(): void {}
+  end(trailers: HeaderBlock | null): void {
+    this.end_ = `end ${trailers?.get('x-sum') ?? ''}`;
+  }
+  abort(error: PosternError): void {
+    this.end_ = `abort ${error.code}`;
+  }
+}
+
+suite('how a connection begins and ends', () => {
+  test('our settings come first: RFC 8441 is on, priorities are off, the window of all streams is opened', () => {
+    const rig = open();
+    const [settings, window] = rig.frames();
+    assert.equal(settings?.type, h2.SETTINGS);
+    const values = new Map<number, number>();
+    for (let at = 0; at < (settings?.payload.length ?? 0); at += 6)
+      values.set(settings?.payload.readUInt16BE(at) ?? 0, settings?.payload.readUInt32BE(at + 2) ?? 0);
+    assert.deepEqual(
+      [...values],
+      [
+        [3, 16],
+        [4, STREAM_WINDOW],
+        [6, 16_384],
+        [8, 1],
+        [9, 1],
+      ],
+    );
+    assert.deepEqual([window?.type, window?.payload.readUInt32BE()], [h2.WINDOW_UPDATE, CONNECTION_WINDOW - 65_535]);
+    rig.close();
+  });
+
+  test('drain() says so in two steps: what crosses the first GOAWAY is served, what comes behind the second is not', () => {
+    const rig = open();
+    rig.send(request(1));
+    said(rig);
+    rig.connection.drain();
+    assert.deepEqual(said(rig), ['goaway 2147483647 0', 'ping 0']);
+    rig.send(request(3), h2.frame(h2.PING, 1, 0, 'draining'));
+    assert.deepEqual(said(rig), ['goaway 3 0']);
+    rig.send(request(5, h2.END_HEADERS), data(5, 'x', 1));
+    assert.equal(rig.seen.length, 2);
+    for (const exchange of rig.seen) ok(exchange);
+    assert.deepEqual(said(rig), ['headers 1', 'data 1 2 end', 'headers 3', 'data 3 2 end']);
+    assert.equal(rig.socket.writableEnded, true);
+    assert.ok(rig.outcomes.every(({ complete }) => complete));
+    rig.close();
+  });
+
+  test('drain() does not wait long for who does not answer the ping', () => {
+    const rig = open();
+    rig.connection.drain();
+    rig.tick(400);
+    assert.equal(said(rig).includes('goaway 0 0'), false);
+    rig.tick(100);
+    assert.equal(said(rig).includes('goaway 0 0'), true);
+    assert.equal(rig.socket.writableEnded, true);
+    rig.tick(5_000);
+    assert.equal(rig.socket.destroyed, true);
+    rig.close();
+  });
+
+  test('GOAWAY of the client: its streams finish, then the connection ends', () => {
+    const rig = open();
+    rig.send(request(1), h2.frame(h2.GOAWAY, 0, 0, Buffer.alloc(8)));
+    rig.connection.flush();
+    assert.equal(rig.socket.writableEnded, false);
+    ok(rig.seen[0] as Exchange);
+    said(rig);
+    assert.equal(rig.socket.writableEnded, true);
+    rig.close();
+  });
+
+  test('a client that goes away ends every exchange, its body and its answer', () => {
+    const sinks: Held[] = [];
+    const rig = open((exchange) => {
+      const sink = new Held();
+      sinks.push(sink);
+      exchange.body.start(sink);
+    });
+    rig.send(request(1, h2.END_HEADERS), request(3, h2.END_HEADERS), data(1, 'half'));
+    rig.socket.emit('end');
+    assert.deepEqual(
+      sinks.map(({ end_ }) => end_),
+      ['abort CLIENT_CLOSED', 'abort CLIENT_CLOSED'],
+    );
+    assert.ok(rig.outcomes.length === 2 && rig.outcomes.every(({ complete }) => !complete));
+    rig.close();
+  });
+
+  test('an exception of the handler, of a sink or of a trailing call ends its stream and no other', () => {
+    const rig = open((exchange) => {
+      const { path } = exchange.request;
+      if (path === '/throws') throw new Error('handler');
+      if (path === '/sink')
+        exchange.body.start({
+          write: () => {
+            throw new Error('sink');
+          },
+          flush: () => undefined,
+          end: () => undefined,
+          abort: () => undefined,
+        });
+    });
+    const to = (id: number, path: string): Buffer =>
+      h2.frame(
+        h2.HEADERS,
+        h2.END_HEADERS,
+        id,
+        h2.block(BASE.map(([key, value]) => [key, key === ':path' ? path : value])),
+      );
+    said(rig);
+    rig.send(to(1, '/other'), to(3, '/throws'), to(5, '/sink'), data(5, 'x'));
+    assert.deepEqual(said(rig), ['reset 3 2', 'reset 5 2']);
+    assert.equal(rig.defects.length, 2);
+    ok(rig.seen[0] as Exchange);
+    assert.deepEqual(said(rig), ['headers 1', 'data 1 2 end', 'reset 1 0']);
+    rig.close();
+  });
+});
+
+suite('requests', () => {
+  test('what is malformed is reset with PROTOCOL_ERROR and logged by its rule (section 8.1.1)', () => {
+    const cases: Record<string, h2.Fields> = {
+      'field-name': [...BASE, ['x a', '1']],
+      'field-value': [...BASE, ['x-a', 'b\r\nx-c: d']],
+      'connection-field': [...BASE, ['connection', 'close']],
+      te: [...BASE, ['te', 'gzip']],
+      'pseudo-field-duplicate': [...BASE, [':path', '/b']],
+      'pseudo-field-late': [...BASE.slice(0, 3), ['x-a', 'b'], [':authority', 'a.test']],
+      'pseudo-field': [...BASE, [':status', '200']],
+      'content-length': [...BASE, ['content-length', '+5']],
+      'host-duplicate': [...BASE, ['host', 'a.test'], ['host', 'a.test']],
+      method: BASE.slice(1),
+      scheme: BASE.filter(([name]) => name !== ':scheme'),
+      'target-form': BASE.filter(([name]) => name !== ':path'),
+      protocol: [...BASE, [':protocol', 'websocket']],
+    };
+    for (const [rule, fields] of Object.entries(cases)) {
+      const rig = open(ok);
+      said(rig);
+      rig.send(h2.frame(h2.HEADERS, WHOLE, 1, h2.block(fields)), request(3));
+      assert.deepEqual(said(rig), ['reset 1 1', 'headers 3', 'data 3 2 end'], rule);
+      assert.deepEqual(rig.refused, [`400 ${rule}`]);
+      rig.close();
+    }
+  });
+
+  test('a head in pieces is the same head', () => {
+    const rig = open(ok);
+    const block = h2.block([...BASE, ['x-a', 'b']]);
+    rig.send(
+      h2.frame(h2.HEADERS, h2.END_STREAM, 1, block.subarray(0, 9)),
+      h2.frame(h2.CONTINUATION, 0, 1, block.subarray(9, 10)),
+      h2.frame(h2.CONTINUATION, h2.END_HEADERS, 1, block.subarray(10)),
+    );
+    assert.equal(rig.seen[0]?.request.headers.get('x-a'), 'b');
+    assert.equal(rig.seen[0]?.body.length, 0);
+    rig.close();
+  });
+
+  test('fields that repeat are read once, marked, and read anew as soon as one differs', () => {
+    const rig = open(ok);
+    // Everything but the path goes into the table (RFC 7541 section 6.2.1).
+    const learn = Buffer.from(
+      '8387' + '4106612e74657374' + '4003782d610162' + '600363 3d31'.replaceAll(' ', ''),
+      'hex',
+    );
+    const path = (text: string): Buffer => Buffer.concat([Buffer.from([0x04, text.length]), Buffer.from(text)]);
+    const repeat = Buffer.from('8387c0bfbe', 'hex');
+    const send = (id: number, ...parts: Buffer[]): void =>
+      rig.send(h2.frame(h2.HEADERS, WHOLE, id, Buffer.concat(parts)));
+    send(1, learn, path('/1').subarray(0, 0), Buffer.alloc(0));
+    assert.equal(rig.seen.length, 0, 'no path');
+    send(3, Buffer.from('838784c0bfbe', 'hex'));
+    send(5, Buffer.from('838784c0bfbe', 'hex'));
+    send(7, Buffer.from('8387', 'hex'), path('/7'), Buffer.from('c0bfbe', 'hex'));
+    send(
+      9,
+      Buffer.from('8387', 'hex'),
+      path('/9'),
+      Buffer.from('c0bfbe', 'hex'),
+      Buffer.from('0003782d63 0164'.replaceAll(' ', ''), 'hex'),
+    );
+    // The same bytes behind a change of the table are other fields.
+    send(11, Buffer.from('838784c0bfbe', 'hex'), Buffer.from('4003782d65 0166'.replaceAll(' ', ''), 'hex'));
+    send(13, Buffer.from('838784c1c0bf', 'hex'));
+    assert.equal(repeat.length, 5);
+    const [one, two, three, four, , six] = rig.seen.map((exchange) => exchange.request);
+    assert.equal(one?.headers.get('x-a'), 'b');
+    assert.equal(two?.headers, one?.headers);
+    assert.equal(two?.headers.isRemembered, true);
+    assert.deepEqual([three?.headers, three?.path], [one?.headers, '/7']);
+    assert.notEqual(four?.headers, one?.headers);
+    assert.deepEqual([four?.headers.get('x-c'), four?.headers.isRemembered], ['d', false]);
+    assert.equal(six?.headers.get('x-a'), 'b');
+    assert.equal(six?.headers.get('x-e'), undefined);
+    rig.close();
+  });
+
+  test('more streams than agreed are refused, and may be sent again (section 8.7)', () => {
+    const rig = open();
+    for (let id = 1; id <= 35; id += 2) rig.send(request(id));
+    assert.deepEqual(said(rig).slice(-2), ['reset 33 7', 'reset 35 7']);
+    assert.equal(rig.seen.length, 16);
+    rig.close();
+  });
+});
+
+suite('bodies', () => {
+  test('what nobody takes is not granted again; what was taken is', () => {
+    const sink = new Held();
+    const rig = open((exchange) => void exchange);
+    rig.send(request(1, h2.END_HEADERS));
+    said(rig);
+    for (let i = 0; i < 16; i++) rig.send(data(1, Buffer.alloc(16_384)));
+    assert.deepEqual(said(rig), [], 'the window is used up');
+    const [exchange] = rig.seen as [Exchange];
+    sink.isOpen = false;
+    exchange.body.start(sink);
+    assert.equal(sink.bytes, 16_384, 'a chunk was taken, and no more');
+    sink.isOpen = true;
+    exchange.body.resume();
+    assert.equal(sink.bytes, STREAM_WINDOW);
+    // The stream is read, so it gets what there is for all.
+    assert.deepEqual(said(rig), [
+      `window 1 ${STREAM_WINDOW / 2 + CONNECTION_WINDOW - STREAM_WINDOW}`,
+      `window 1 ${STREAM_WINDOW / 2}`,
+    ]);
+    rig.send(data(1, 'x', 1));
+    assert.equal(sink.end_, 'end ');
+    rig.close();
+  });
+
+  test('who sends more than was granted is stopped: the stream, or the connection (section 6.9.1)', () => {
+    const rig = open();
+    rig.send(request(1, h2.END_HEADERS));
+    said(rig);
+    for (let i = 0; i < 17; i++) rig.send(data(1, Buffer.alloc(16_384)));
+    assert.deepEqual(said(rig), ['reset 1 3']);
+    rig.close();
+    const all = open();
+    for (let id = 1; id < 11; id += 2) {
+      all.send(request(id, h2.END_HEADERS));
+      for (let i = 0; i < 16; i++) all.send(data(id, Buffer.alloc(16_384)));
+    }
+    assert.equal(said(all).at(-1), 'goaway 9 3');
+    all.close();
+  });
+
+  test('padding counts, and is granted again', () => {
+    const sink = new Held();
+    const rig = open((exchange) => exchange.body.start(sink));
+    rig.send(request(1, h2.END_HEADERS));
+    said(rig);
+    const padded = Buffer.concat([Buffer.of(255), Buffer.from('ab'), Buffer.alloc(255)]);
+    for (let i = 0; i < 600; i++) rig.send(data(1, padded, 8));
+    assert.equal(sink.bytes, 1_200);
+    assert.ok(said(rig).some((frame) => frame.startsWith('window 1 ')));
+    rig.close();
+  });
+
+  test('trailers of the client come with the end, without those that frame or identify', () => {
+    const sink = new Held();
+    const rig = open((exchange) => exchange.body.start(sink));
+    rig.send(
+      request(1, h2.END_HEADERS),
+      data(1, 'body'),
+      h2.frame(
+        h2.HEADERS,
+        WHOLE,
+        1,
+        h2.block([
+          ['x-sum', '7'],
+          ['x-forwarded-for', '1'],
+        ]),
+      ),
+    );
+    assert.deepEqual([sink.text, sink.end_], ['body', 'end 7']);
+    rig.close();
+  });
+
+  test('behind an early answer what is on its way is dropped, and granted to the others', () => {
+    const rig = open(ok);
+    rig.send(request(1, h2.END_HEADERS));
+    assert.deepEqual(said(rig).slice(-3), ['headers 1', 'data 1 2 end', 'reset 1 0']);
+    for (let i = 0; i < 40; i++) rig.send(data(1, Buffer.alloc(16_384)));
+    rig.send(h2.frame(h2.HEADERS, WHOLE, 1, h2.block([['x-sum', '7']])), h2.frame(h2.WINDOW_UPDATE, 0, 1, word(1)));
+    assert.deepEqual(said(rig), [`window 0 ${CONNECTION_WINDOW / 2}`]);
+    rig.close();
+  });
+});
+
+suite('answers', () => {
+  test('retract() takes back an answer of which nothing has left', () => {
+    const rig = open();
+    rig.send(request(1));
+    said(rig);
+    const [exchange] = rig.seen as [Exchange];
+    const sink = exchange.respond(head, -1, () => undefined);
+    sink.write(Buffer.from('half'));
+    assert.equal(exchange.retract?.(), true);
+    exchange.respondWhole({ status: 502, headers: new HeaderBlock() }, 'sorry');
+    assert.deepEqual(said(rig), ['headers 1', 'data 1 5 end']);
+    assert.deepEqual(rig.outcomes, [{ complete: true, bytesIn: 0, bytesOut: 5, status: 502 }]);
+    rig.send(request(3));
+    const second = rig.seen[1] as Exchange;
+    second.respond(head, -1, () => undefined);
+    assert.deepEqual(said(rig), ['headers 3']);
+    assert.equal(second.retract?.(), false, 'its head has left');
+    rig.close();
+  });
+
+  test('endWith() uses the bytes up before it returns, whatever stands in the way', () => {
+    for (const window of [65_535, 3]) {
+      const rig = open();
+      rig.send(h2.frame(h2.SETTINGS, 0, 0, Buffer.concat([Buffer.from([0, 4]), word(window)])), request(1));
+      said(rig);
+      const bytes = Buffer.from('12345');
+      const sink = (rig.seen[0] as Exchange).respond(head, 5, () => undefined);
+      sink.endWith?.(bytes);
+      bytes.fill('x');
+      rig.send(h2.frame(h2.WINDOW_UPDATE, 0, 1, word(10)));
+      const text = rig
+        .frames()
+        .filter(({ type }) => type === h2.DATA)
+        .map(({ payload }) => payload.toString());
+      assert.equal(text.join(''), '12345');
+      rig.close();
+    }
+  });
+
+  test('a reset by the client stops the answer and tells whoever gives it', () => {
+    const rig = open();
+    rig.send(request(1));
+    const [exchange] = rig.seen as [Exchange];
+    const sink = exchange.respond(head, -1, () => undefined);
+    sink.write(Buffer.from('one'));
+    rig.connection.flush();
+    rig.send(h2.frame(h2.RST_STREAM, 0, 1, word(8)));
+    assert.deepEqual(rig.outcomes, [{ complete: false, bytesIn: 0, bytesOut: 3, status: 200 }]);
+    assert.equal(sink.write(Buffer.from('two')), true);
+    sink.end(null);
+    exchange.abort(new PosternError('INTERNAL', 'x'));
+    said(rig);
+    assert.deepEqual(said(rig), []);
+    rig.close();
+  });
+});
+
+suite('tunnels of RFC 8441', () => {
+  const CONNECT: h2.Fields = [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    [':scheme', 'https'],
+    [':path', '/ws'],
+    [':authority', 'a.test'],
+  ];
+  const settle = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+  function tunnel(): { rig: MemoryRig; accept: () => Duplex } {
+    const rig = open();
+    rig.send(h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.block(CONNECT)));
+    said(rig);
+    const accept = (): Duplex =>
+      (rig.seen[0] as Exchange).acceptUpgrade({ status: 101, headers: HeaderBlock.from({ Date: 'x' }) });
+    return { rig, accept };
+  }
+
+  test('what came before it was open is in it, and both ends close in their own time', async () => {
+    const { rig, accept } = tunnel();
+    rig.send(data(1, 'early'));
+    const stream = accept();
+    let text = '';
+    stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    rig.send(data(1, ' late', 1));
+    await settle();
+    assert.equal(text, 'early late');
+    stream.write('and back');
+    stream.end();
+    await settle();
+    assert.deepEqual(said(rig), ['headers 1', 'data 1 8 end']);
+    assert.equal(rig.outcomes[0]?.complete, true);
+    assert.equal(rig.connection.isIdle, true);
+    rig.close();
+  });
+
+  test('a tunnel that is destroyed is reset with CANCEL, and one that the client resets is destroyed', async () => {
+    const { rig, accept } = tunnel();
+    const stream = accept();
+    stream.destroy();
+    await settle();
+    assert.deepEqual(said(rig), ['headers 1', 'reset 1 8'].slice(1));
+    rig.close();
+    const other = tunnel();
+    const second = other.accept();
+    other.rig.send(h2.frame(h2.RST_STREAM, 0, 1, word(8)));
+    await settle();
+    assert.equal(second.destroyed, true);
+    assert.equal(other.rig.outcomes.length, 1);
+    other.rig.close();
+  });
+
+  test('a tunnel that nobody reads is not granted more', async () => {
+    const { rig, accept } = tunnel();
+    const stream = accept();
+    said(rig);
+    for (let i = 0; i < 16; i++) rig.send(data(1, Buffer.alloc(16_384)));
+    await settle();
+    assert.deepEqual(said(rig), []);
+    let bytes = 0;
+    stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    await settle();
+    await settle();
+    assert.equal(bytes, STREAM_WINDOW);
+    assert.ok(said(rig).some((frame) => frame.startsWith('window 1')));
+    rig.close();
+  });
+});
