@@ -78,7 +78,7 @@ export function openInMemory(handle: HandleExchange, settings: Partial<Http2Sett
     writeIdleMs: 60_000,
     http2Streams: 16,
     ticker,
-    onRefused: ({ status, rule }) => refused.push(`${status} ${rule}`),
+    onRefused: ({ status, rule }) => `id-${refused.push(`${status} ${rule}`)}`,
     onDefect: (error) => defects.push(error),
     ...settings,
   };

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { PosternError } from '../../core/errors.ts';
 import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
+import { refusalHead, refusalText } from '../http1-refusal.ts';
 import type { BodyLimits } from '../http1-request-body.ts';
 import { DISCARD } from '../http1-response.ts';
 import type { Ticker } from '../ticker.ts';
@@ -28,7 +29,8 @@ export interface Http2Carrier extends Outlet {
   /** Bytes of the body were taken: the windows open again, that of the stream only where more is wanted. */
   granted: (exchange: Http2Exchange, bytes: number, isWanted: boolean) => void;
   inform: (exchange: Http2Exchange, head: ResponseHead) => void;
-  refused: (status: number, rule: string) => void;
+  /** For the log; answers the id of its line. */
+  refused: (status: number, rule: string) => string | null;
 }
 
 /** HTTP/1.1 has three digits for a status, HTTP/2 clients know these. */
@@ -205,14 +207,13 @@ export class Http2Exchange
 
   /** The request body breaks a rule: what of it was passed on is aborted, and the client told so. */
   bodyFailed(error: PosternError, status: number, rule: string): void {
-    this.#carrier.refused(status, rule);
+    const id = this.#carrier.refused(status, rule);
     this.#body?.abort(error);
     if (this.#isOver) return;
     // Whoever holds the sink may have answered by now; else the client is told here.
     if (this.hasAnswered && !this.#isEnded) this.#break();
     if (this.hasAnswered) return;
-    const text = `${status}: the request breaks the rule "${rule}"\n`;
-    this.respondWhole({ status, headers: HeaderBlock.from({ 'content-type': 'text/plain; charset=utf-8' }) }, text);
+    this.respondWhole(refusalHead(status), refusalText(status, rule, id));
   }
 
   granted(bytes: number, isWanted: boolean): void {

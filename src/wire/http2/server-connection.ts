@@ -5,8 +5,9 @@
  */
 import type { Socket } from 'node:net';
 import type { ConnectionFacts, HandleExchange, ResponseHead } from '../exchange.ts';
-import { HeaderBlock } from '../header-block.ts';
-import { type HttpSyntaxError, METHODS_TAKEN } from '../http-syntax-error.ts';
+import type { HeaderBlock } from '../header-block.ts';
+import type { HttpSyntaxError } from '../http-syntax-error.ts';
+import { refusalHead, refusalText } from '../http1-refusal.ts';
 import type { Http2Connection, Http2Settings } from './settings.ts';
 import type { Ticker, Ticking } from '../ticker.ts';
 import { AbuseGauge } from './abuse-gauge.ts';
@@ -191,8 +192,8 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
     if (!this.#isOver && this.windows.grant(bytes)) this.#schedule();
   }
 
-  refused(status: number, rule: string): void {
-    this.limits.onRefused?.({ status, rule }, this.facts);
+  refused(status: number, rule: string): string | null {
+    return this.limits.onRefused?.({ status, rule }, this.facts) ?? null;
   }
 
   exchangeClosed(exchange: Http2Exchange, code: number): void {
@@ -230,12 +231,12 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
   /** Answers what broke a rule, and takes no body; resets what is malformed (section 8.1.1). */
   refuse(id: number, error: HttpSyntaxError, hasReadEnded: boolean): void {
     const { rule, status } = error;
-    this.refused(status, rule);
+    const logged = this.refused(status, rule);
     if (error instanceof MalformedRequest) {
       this.streamError(id, codes.PROTOCOL_ERROR);
       return;
     }
-    const text = Buffer.from(`${status}: the request breaks the rule "${rule}"\n`, 'latin1');
+    const text = Buffer.from(refusalText(status, rule, logged), 'latin1');
     const isAnswered = text.length <= Math.min(this.window, this.#streamWindow);
     if (isAnswered) this.#answer(id, status, text);
     if (!isAnswered || !hasReadEnded) this.writer.reset(id, isAnswered ? codes.NO_ERROR : codes.PROTOCOL_ERROR);
@@ -395,9 +396,7 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
   }
 
   #answer(id: number, status: number, text: Buffer): void {
-    const headers = HeaderBlock.from({ 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
-    if (status === 405) headers.append('allow', METHODS_TAKEN);
-    const length = this.encoder.encodeHead({ status, headers }, text.length, null);
+    const length = this.encoder.encodeHead(refusalHead(status), text.length, null);
     this.writer.headers(id, this.encoder.block, length, false);
     this.writer.dataHead(id, text.length, true);
     this.writer.bytes(text, 0, text.length);

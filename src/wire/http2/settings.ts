@@ -18,8 +18,11 @@ export interface Http2Settings extends Http2HeadLimits, BodyLimits {
   readonly onClose?: (connection: Http2Connection) => void;
   /** Told of an exception that the handler let out; the stream is reset, the connection goes on. */
   readonly onDefect?: (error: unknown) => void;
-  /** Told of a request that was refused before it was handed on: for the log. */
-  readonly onRefused?: (refusal: { readonly status: number; readonly rule: string }, facts: ConnectionFacts) => void;
+  /** Told of a request that was refused before it was handed on: for the log. Answers the id that the client is told. */
+  readonly onRefused?: (
+    refusal: { readonly status: number; readonly rule: string },
+    facts: ConnectionFacts,
+  ) => string | null;
 }
 
 export interface Http2Connection {
