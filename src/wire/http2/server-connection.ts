@@ -153,14 +153,16 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
 
   /** What waits goes out, as far as windows and socket allow. */
   flush(): void {
-    this.#isScheduled = false;
-    if (this.#isOver) return;
+    // What is queued meanwhile has its turn in this very run.
+    this.#isScheduled = true;
     try {
-      this.#queue.run(this.writer);
-      this.writer.flush();
+      if (!this.#isOver) this.#queue.run(this.writer);
+      if (!this.#isOver) this.writer.flush();
       if (this.#isLast && this.streams.size === 0) this.#end(codes.NO_ERROR);
     } catch (error) {
       this.#caught(error);
+    } finally {
+      this.#isScheduled = false;
     }
   }
 
@@ -210,9 +212,13 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
 
   mayOpen(id: number): boolean {
     // Section 6.8: whoever opened it was told that it would not be taken.
-    if (this.#isLast) this.closed.add(id, true);
-    else if (this.streams.size < this.limits.http2Streams) return true;
-    else this.streamError(id, codes.REFUSED_STREAM);
+    if (this.#isLast) {
+      this.closed.add(id, true);
+      this.gauge.countIdleFrame();
+      return false;
+    }
+    if (this.streams.size < this.limits.http2Streams) return true;
+    this.streamError(id, codes.REFUSED_STREAM);
     return false;
   }
 
