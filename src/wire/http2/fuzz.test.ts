@@ -5,12 +5,15 @@
  * POSTERN_FUZZ sets how many connections are made.
  */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import * as fc from 'fast-check';
 import * as h2 from '../../../test/support/http2-frames.ts';
 import type { Exchange } from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
 import { type MemoryRig, openInMemory } from './_rig.ts';
+
+// A second that passes between two runs would be another Date.
+mock.timers.enable({ apis: ['Date'], now: 0 });
 
 const RUNS = Number(process.env['POSTERN_FUZZ'] ?? 1_500);
 
