@@ -59,7 +59,7 @@ const PATHS = [
   '/.postern/userinfo',
   '/.postern/second-step',
   '/.postern/passkey',
-  '/.postern/passkey.js',
+  '/.postern/page.js',
   '/.postern/security',
   '/.postern/jwks.json',
   '/.postern/backchannel-logout',
@@ -235,7 +235,7 @@ const FOR_STRANGERS = new Set([
   '/robots.txt',
   '/.postern/sign-in',
   '/.postern/signed-out',
-  '/.postern/passkey.js',
+  '/.postern/page.js',
   '/.postern/jwks.json',
 ]);
 const OWN = new Set([AUTH, APP, OTHER]);

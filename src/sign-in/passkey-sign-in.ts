@@ -1,26 +1,15 @@
 /**
  * `POST /.postern/passkey` on the sign-in host: a passkey alone signs in, since the device has checked
- * the person too. `GET /.postern/passkey.js` is the script that asks for it.
+ * the person too.
  */
-import { answerRedirect, readForm, toResponse, type Context } from './context.ts';
+import { answerRedirect, readForm, type Context } from './context.ts';
 import { isFromOwnPage, readFormToken, readPreSession } from './form-guard.ts';
 import { checkPasskey, passkeyAmr } from './passkeys.ts';
-import { PASSKEY_SCRIPT } from './passkey-script.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { refuseForm } from './refusals.ts';
 import { refusePasskey } from './sign-in.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket } from './ticket.ts';
-
-export function sendPasskeyScript(): Response {
-  const headers: [string, string][] = [
-    ['Content-Type', 'text/javascript; charset=utf-8'],
-    ['X-Content-Type-Options', 'nosniff'],
-    ['Cache-Control', 'no-cache'],
-    ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ];
-  return toResponse({ status: 200, headers, body: PASSKEY_SCRIPT });
-}
 
 export async function postPasskey(context: Context): Promise<Response> {
   const { deps, headers, url, request } = context;

@@ -12,9 +12,10 @@ import { createLongTickets } from './flow.ts';
 import { handleLand } from './land.ts';
 import { openLink, showLink } from './link.ts';
 import { errorPage } from './pages/error-page.ts';
+import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.ts';
 import { homePage } from './pages/session-pages.ts';
 import { postSetPassword, showSetPassword } from './set-password.ts';
-import { postPasskey, sendPasskeyScript } from './passkey-sign-in.ts';
+import { postPasskey } from './passkey-sign-in.ts';
 import { postSecondStep, showSecondStep } from './second-step.ts';
 import { postSecurity, showSecurity } from './security.ts';
 import { postSignIn, showSignIn } from './sign-in.ts';
@@ -38,7 +39,7 @@ const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
   '/.postern/sign-in': { GET: showSignIn, HEAD: showSignIn, POST: postSignIn },
   '/.postern/second-step': { GET: showSecondStep, HEAD: showSecondStep, POST: postSecondStep },
   '/.postern/passkey': { POST: postPasskey },
-  '/.postern/passkey.js': { GET: sendPasskeyScript, HEAD: sendPasskeyScript },
+  [PAGE_SCRIPT_PATH]: { GET: sendPageScript, HEAD: sendPageScript },
   '/.postern/security': { GET: showSecurity, HEAD: showSecurity, POST: postSecurity },
   '/.postern/sign-out': { GET: showSignOut, HEAD: showSignOut, POST: postSignOut },
   '/.postern/signed-out': { GET: showSignedOut, HEAD: showSignedOut },
@@ -53,7 +54,7 @@ const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
 const LOCAL_ONLY: ReadonlySet<string> = new Set([
   '/.postern/second-step',
   '/.postern/passkey',
-  '/.postern/passkey.js',
+  PAGE_SCRIPT_PATH,
   '/.postern/set-password',
 ]);
 

@@ -8,6 +8,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context } from './context.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { askForPasskey, checkPasskey, passkeyAmr } from './passkeys.ts';
+import { PAGE_SCRIPT_PATH } from './page-script.ts';
 import { secondStepForm } from './pages/second-step-page.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { refuseForm } from './refusals.ts';
@@ -201,15 +202,6 @@ async function showForm(
     problem: state.problem,
   });
   const retry = state.retryAfter === undefined ? {} : { retryAfter: state.retryAfter };
-  const options = { cookies: [preSession.setCookie], hasScript: passkeys.length > 0, formAction: ['https:'], ...retry };
-  return answerPage(
-    context,
-    state.status,
-    { title: texts.secondStep.title, main, ...scriptFor(passkeys.length > 0) },
-    options,
-  );
-}
-
-export function scriptFor(isNeeded: boolean): { readonly script?: string } {
-  return isNeeded ? { script: '/.postern/passkey.js' } : {};
+  const options = { cookies: [preSession.setCookie], hasScript: true, formAction: ['https:'], ...retry };
+  return answerPage(context, state.status, { title: texts.secondStep.title, main, script: PAGE_SCRIPT_PATH }, options);
 }

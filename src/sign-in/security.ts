@@ -8,6 +8,7 @@ import { answerPage, answerRedirect, readForm, type Context, type PageOptions } 
 import { isFromOwnPage, mintFormToken, readFormToken } from './form-guard.ts';
 import { offerPasskey, readNewPasskey } from './passkeys.ts';
 import { checkPassword } from './password.ts';
+import { PAGE_SCRIPT_PATH } from './page-script.ts';
 import { html } from './pages/html.ts';
 import { addTotpPage, confirmPage, recoveryPage, securityPage, type Frame } from './pages/security-page.ts';
 import { isNotTopLevel } from './request-kind.ts';
@@ -153,7 +154,7 @@ async function showOverview(context: Context, visit: Visit, state: State): Promi
     problem: state.problem,
     host: ticket === null ? null : splitUrl(ticket.origin).host,
   });
-  const words = { title: texts.security.title, main, script: '/.postern/passkey.js' };
+  const words = { title: texts.security.title, main, script: PAGE_SCRIPT_PATH };
   return answerPage(context, state.status, words, { hasScript: true });
 }
 

@@ -8,6 +8,7 @@ import { answerPage, answerRedirect, readForm, type Context, type PageOptions } 
 import { chooseWay, LOCAL_WAY, waysOf, type Way } from './choose.ts';
 import { enter } from './enter.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
+import { PAGE_SCRIPT_PATH } from './page-script.ts';
 import { chooserPage } from './pages/provider-pages.ts';
 import { signInForm } from './pages/sign-in-page.ts';
 import { checkPassword, type PasswordAnswer } from './password.ts';
@@ -16,7 +17,7 @@ import { goToProvider, RESUMES } from './provider-flow.ts';
 import { refuseForm, refuseTicket } from './refusals.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
-import { goToSecondStep, scriptFor } from './second-step.ts';
+import { goToSecondStep } from './second-step.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket, type Ticket } from './ticket.ts';
 import type { SessionFacts, SignInAccount } from './ports.ts';
@@ -109,7 +110,7 @@ function showChooser(context: Context, visit: Visit, hasNoCookies: boolean): Res
     })),
     current: session === null ? null : currentOf(session.person.name, visit),
   });
-  return answerPage(context, 200, { title: texts.signIn.title, main });
+  return answerPage(context, 200, { title: texts.signIn.title, main, script: PAGE_SCRIPT_PATH }, { hasScript: true });
 }
 
 function ticketPart({ ticketText }: Visit): string {
@@ -246,8 +247,8 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
   const isPlain = !url.isSecure || visit.ticket?.origin.startsWith('http:') === true;
   const formAction = visit.ticket === null ? [] : [isPlain ? 'http:' : 'https:'];
   const retry = state.retryAfter === undefined ? {} : { retryAfter: state.retryAfter };
-  const options: PageOptions = { cookies: [preSession.setCookie], formAction, hasScript: hasPasskeys, ...retry };
-  const words = { title: texts.signIn.title, main, ...scriptFor(hasPasskeys) };
+  const options: PageOptions = { cookies: [preSession.setCookie], formAction, hasScript: true, ...retry };
+  const words = { title: texts.signIn.title, main, script: PAGE_SCRIPT_PATH };
   return answerPage(context, state.status, words, options);
 }
 

@@ -273,6 +273,21 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     await look(tab, 'whoami-anonymous', /Who am I/);
   });
 
+  test('what stands after "#" survives sign-in, a wrong password and a second tab', { timeout: 60_000 }, async () => {
+    const tab = await openTab();
+    const link = at('whoami', '/board?x=%2F#/experiments/1?q=a%2Fb');
+    await tab.page.goto(link);
+    await signInOn(tab.page, 'alice', 'wrong');
+    await tab.page.waitForSelector('[role="alert"]');
+    await signInAs(tab.page, 'alice');
+    await tab.page.waitForURL(link);
+    const second = await tab.page.context().newPage();
+    await second.goto(at('whoami', '/other#top'));
+    assert.equal(second.url(), at('whoami', '/other#top'));
+    await second.goto(at('whoami', '/plain'));
+    assert.equal(second.url(), at('whoami', '/plain'), 'none is made up');
+  });
+
   test('signing in, whoami and signing out work without script', { timeout: 60_000 }, async () => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false });
     contexts.push(context);

@@ -1,6 +1,20 @@
-/** The one script of the sign-in host: hands a form's wish to the browser's WebAuthn and sends the answer with the form. */
-export const PASSKEY_SCRIPT = `(() => {
+/**
+ * The one script of the sign-in host. It lets what stands after "#" survive the forms, as it survives redirects by itself:
+ * many an app's links are made of it, and no server ever sees it. And it hands a form's wish to the browser's WebAuthn and sends
+ * the answer with the form. Without it the pages work, and lead to the app's first page.
+ */
+import { toResponse } from './context.ts';
+
+const PAGE_SCRIPT = `(() => {
   'use strict';
+  const { hash } = location;
+  if (hash.length > 1) {
+    for (const [kind, name] of [['form', 'action'], ['a', 'href']]) {
+      for (const one of document.querySelectorAll(kind + '[' + name + '^="/.postern/"]'))
+        one.setAttribute(name, one.getAttribute(name) + hash);
+    }
+  }
+
   if (!window.PublicKeyCredential) return;
   const toBytes = (text) =>
     Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
@@ -56,3 +70,15 @@ export const PASSKEY_SCRIPT = `(() => {
   }
 })();
 `;
+
+export const PAGE_SCRIPT_PATH = '/.postern/page.js';
+
+export function sendPageScript(): Response {
+  const headers: [string, string][] = [
+    ['Content-Type', 'text/javascript; charset=utf-8'],
+    ['X-Content-Type-Options', 'nosniff'],
+    ['Cache-Control', 'no-cache'],
+    ['Cross-Origin-Resource-Policy', 'same-origin'],
+  ];
+  return toResponse({ status: 200, headers, body: PAGE_SCRIPT });
+}
