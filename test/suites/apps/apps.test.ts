@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { watchSockets } from '../../support/code-server.ts';
+import type { Sockets } from '../../support/code-server.ts';
 import { takePicture } from '../../support/browser.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { until } from '../../support/programs.ts';
@@ -125,9 +126,8 @@ suite('Node-RED behind Postern', { skip: skipWithout('node-red', 'chromium') }, 
   after(() => rig?.close());
 
   test('the editor opens, hears of a running flow over its WebSocket, and is cut off with the session', async () => {
-    const page = await rig.visit('ada', `${rig.urlOf('red')}/`);
-    const sockets = watchSockets(page);
-    await page.reload();
+    let sockets: Sockets = { open: 0, lastClosedAt: 0, paths: new Set() };
+    const page = await rig.visit('ada', `${rig.urlOf('red')}/`, (fresh) => (sockets = watchSockets(fresh)));
     await page.waitForSelector('.red-ui-workspace-chart, #red-ui-workspace-chart', { timeout: 60_000 });
     await until(() => sockets.open > 0, 'a WebSocket is open');
     assert.ok(sockets.paths.has('/comms'));

@@ -16,7 +16,7 @@ export interface AppRig {
   readonly direct: string;
   readonly urlOf: (host: string) => string;
   /** Signs in on the way to the URL, in a browser of the person's own, and answers the page it led to. */
-  readonly visit: (name: string, url: string) => Promise<Page>;
+  readonly visit: (name: string, url: string, watch?: (page: Page) => void) => Promise<Page>;
   readonly revoke: (name: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -64,8 +64,9 @@ ${options.document(port)}`,
     dir,
     direct: `http://127.0.0.1:${port}`,
     urlOf,
-    async visit(name, url) {
+    async visit(name, url, watch) {
       const page = await (await openContext(opened)).newPage();
+      watch?.(page);
       await page.goto(url);
       await page.waitForSelector('input[name="password"]');
       await signInOn(page, name, passwords.get(name) ?? '');
