@@ -1,7 +1,7 @@
 /**
  * Whether a request costs the same however much there is: 1 and 10 000 hosts, 1 and 100 000 sessions (each
  * request with another one's cookie). CPU by thread, window by window: what many sessions cost once (their first
- * look-up, the first note of their use) is in the first ones, what they cost for good in the last.
+ * look-up, the first note of their use) is in the first ones, what they cost for good in the least of them.
  * Run: npm run bench:scale
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -103,8 +103,9 @@ async function measure(label: string, extras: PosternExtras, sessions: number, i
   // Until each session is known to the worker.
   for (let sent = 0; sent < sessions * 1.2;) sent += (await loadHttp1({ ...load, seconds: 4 })).requests;
   const pid = site.process.child.pid ?? 0;
-  let micros = 0;
-  const windows = sessions > 1 ? SETTLING_WINDOWS : 1;
+  // What else runs on the machine only adds.
+  let least = Number.POSITIVE_INFINITY;
+  const windows = sessions > 1 ? SETTLING_WINDOWS : 2;
   for (let window = 0; window < windows; window++) {
     const before = threadSeconds(pid);
     const result = await loadHttp1({ ...load, seconds: SECONDS });
@@ -112,17 +113,18 @@ async function measure(label: string, extras: PosternExtras, sessions: number, i
       const earlier = before.find((one) => one.id === id)?.seconds ?? 0;
       return { name, micros: ((seconds - earlier) / result.requests) * 1e6 };
     });
-    micros = spent.reduce((sum, one) => sum + one.micros, 0);
+    const all = spent.reduce((sum, one) => sum + one.micros, 0);
+    least = Math.min(least, all);
     const of = (name: string): string =>
       spent.reduce((sum, one) => sum + (one.name === name ? one.micros : 0), 0).toFixed(1);
     console.log(
-      `${label.padEnd(40)} ${micros.toFixed(1).padStart(6)} µs CPU/request (worker ${of('edge 0')}, control ${of('MainThread')})   p99 ${result.p99.toFixed(2)} ms   failed ${result.failed}`,
+      `${label.padEnd(40)} ${all.toFixed(1).padStart(6)} µs CPU/request (worker ${of('edge 0')}, control ${of('MainThread')})   p99 ${result.p99.toFixed(2)} ms   failed ${result.failed}`,
     );
   }
   await site.process.close();
   await stop(app);
   rmSync(dir, { recursive: true, force: true });
-  return micros;
+  return least;
 }
 
 const one = await measure('1 host, 1 session', {}, 1);

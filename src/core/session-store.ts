@@ -40,6 +40,8 @@ export interface DueGrant {
 export interface FoundSession {
   readonly key: string;
   readonly host: string;
+  /** Its grant was put off until somebody uses it: the store wants to hear of that at once. */
+  readonly awaitsUse: boolean;
   readonly signIn: StoredSignIn;
 }
 

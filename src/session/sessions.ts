@@ -104,6 +104,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     async find(key) {
       try {
         const found = await store.findSession(key);
+        if (found?.awaitsUse === false) touches.seed(found.signIn.key, found.signIn.lastSeenAt);
         const view = found === null ? null : viewOf(deps, found, touches.lastSeen(found.signIn.key));
         return view === null ? { kind: 'absent' } : { kind: 'found', session: view };
       } catch {

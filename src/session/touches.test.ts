@@ -102,3 +102,16 @@ test('a store that fails loses nothing: it counts here and is written later; flu
   assert.deepEqual(new Map(written).get('a'), HOUR + 3_000);
   assert.deepEqual(new Map(written).get('b'), HOUR + 3_000);
 });
+
+test('seed() spares a write of what the store has just said, and hides no use', async () => {
+  const { touches, written } = rigOf(2 * HOUR);
+  touches.seed('a', HOUR);
+  touches.add('a', HOUR + 9 * MINUTE);
+  await settled();
+  assert.deepEqual(written, []);
+  touches.seed('a', HOUR);
+  assert.equal(touches.lastSeen('a'), HOUR + 9 * MINUTE);
+  touches.add('a', HOUR + 10 * MINUTE);
+  await settled();
+  assert.deepEqual(written, [['a', HOUR + 10 * MINUTE]]);
+});

@@ -16,6 +16,8 @@ const SETTLE_MS = 60_000;
 
 export interface Touches {
   add(signIn: string, at: number): void;
+  /** What the store says already: the next use need not be written at once. */
+  seed(signIn: string, writtenAt: number): void;
   /** What the store may not know yet, 0 for nothing. */
   lastSeen(signIn: string): number;
   /** The store waits for their next use: it is written at once. */
@@ -76,6 +78,10 @@ class Uses implements Touches {
       this.#isScheduled = false;
       void this.#write();
     });
+  }
+
+  seed(signIn: string, writtenAt: number): void {
+    if (this.#known.size < MAX_KNOWN && !this.#known.has(signIn)) this.#known.set(signIn, { at: writtenAt, writtenAt });
   }
 
   flush(now: number): Promise<void> {

@@ -39,8 +39,18 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
     check('findSession() finds a sign-in by its own key and by that of a child', async (store) => {
       await store.putSignIn(signIn('p'), 'auth.example');
       assert.deepEqual(await store.putCookie('p', 'c', 'app.example'), { added: true, replaced: [] });
-      assert.deepEqual(await store.findSession('p'), { key: 'p', host: 'auth.example', signIn: signIn('p') });
-      assert.deepEqual(await store.findSession('c'), { key: 'c', host: 'app.example', signIn: signIn('p') });
+      assert.deepEqual(await store.findSession('p'), {
+        key: 'p',
+        host: 'auth.example',
+        awaitsUse: false,
+        signIn: signIn('p'),
+      });
+      assert.deepEqual(await store.findSession('c'), {
+        key: 'c',
+        host: 'app.example',
+        awaitsUse: false,
+        signIn: signIn('p'),
+      });
       assert.equal(await store.findSession('x'), null);
     });
 
@@ -89,6 +99,17 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       const dead = await store.deleteSignIns({ by: 'expiry', expiredAt: 5_000, idleSince: 1_000 });
       assert.deepEqual([...dead].sort(), ['idle', 'old']);
       assert.notEqual(await store.findSession('live'), null);
+    });
+
+    check('findSession() tells whose grant waits for somebody to use it, until somebody does', async (store) => {
+      await store.putSignIn(signIn('p'), 'h', { value: 'grant', refreshAt: 5_000 });
+      await store.putSignIn(signIn('q'), 'h');
+      const awaitsUse = async (key: string): Promise<boolean | undefined> => (await store.findSession(key))?.awaitsUse;
+      assert.deepEqual([await awaitsUse('p'), await awaitsUse('q')], [false, false]);
+      await store.deferGrants([['p', null]]);
+      assert.equal(await awaitsUse('p'), true);
+      await store.touch([['p', 6_000]]);
+      assert.equal(await awaitsUse('p'), false);
     });
 
     check('touch() counts for the parent and never moves back', async (store) => {

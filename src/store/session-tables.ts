@@ -42,7 +42,8 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
   const selections = prepareSelections(db);
   const cookiesOf = db.prepare('SELECT key, host FROM cookies WHERE parent = ? ORDER BY ordinal');
   const find = db.prepare(
-    `SELECT c.key AS cookie, c.host, ${SIGN_IN_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
+    `SELECT c.key AS cookie, c.host, s.refresh_at IS NULL AND s.grant_value IS NOT NULL AND s.refreshed_at >= 0 AS asleep,
+       ${SIGN_IN_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
   );
   const page = db.prepare(
     `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.provider = ? AND s.subject = ? AND s.key > ? ORDER BY s.key LIMIT ?`,
@@ -194,7 +195,8 @@ function bindOf(selector: SignInSelector): Bind {
 
 function foundOf(row: Row | undefined): FoundSession | null {
   if (row === undefined) return null;
-  return { key: String(row['cookie']), host: String(row['host']), signIn: signInOf(row) };
+  const awaitsUse = row['asleep'] === 1;
+  return { key: String(row['cookie']), host: String(row['host']), awaitsUse, signIn: signInOf(row) };
 }
 
 function treeOf(row: Row, cookies: readonly Row[]): SignInTree {
