@@ -86,6 +86,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
   const end = async (selector: SignInSelector): Promise<number> => {
     const keys = await store.deleteSignIns(selector);
+    touches.forget(keys);
     if (keys.length > 0) tell({ kind: 'revoked', keys });
     return keys.length;
   };

@@ -115,3 +115,15 @@ test('seed() spares a write of what the store has just said, and hides no use', 
   await settled();
   assert.deepEqual(written, [['a', HOUR + 10 * MINUTE]]);
 });
+
+test('forget() lets go of what is over, written or not', async () => {
+  const { touches, written, state } = rigOf(2 * HOUR);
+  state.isDown = true;
+  touches.add('a', HOUR);
+  await settled();
+  touches.forget(['a', 'unknown']);
+  state.isDown = false;
+  await touches.flushAll();
+  assert.deepEqual(written, []);
+  assert.equal(touches.lastSeen('a'), 0);
+});

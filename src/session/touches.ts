@@ -22,6 +22,8 @@ export interface Touches {
   lastSeen(signIn: string): number;
   /** The store waits for their next use: it is written at once. */
   awaitUse(signIns: readonly string[]): void;
+  /** They are over. */
+  forget(signIns: readonly string[]): void;
   /** Writes what is due; never rejects. Call it every few seconds. */
   flush(now: number): Promise<void>;
   /** Writes all that the store does not know; never rejects. Call it at the end. */
@@ -62,6 +64,13 @@ class Uses implements Touches {
     for (const key of signIns) {
       const use = this.#known.get(key);
       if (use !== undefined) use.writtenAt = 0;
+    }
+  }
+
+  forget(signIns: readonly string[]): void {
+    for (const key of signIns) {
+      this.#known.delete(key);
+      this.#due.delete(key);
     }
   }
 
