@@ -9,7 +9,7 @@ import { createGrants, sealGrant, type Grants } from './grants.ts';
 import { sealJson, unsealJson } from './seal.ts';
 import { keyOfToken, mintToken } from './token.ts';
 import { createSingleUse, type SingleUse } from './single-use.ts';
-import { createTouches } from './touches.ts';
+import { createTouches, type Touches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
@@ -102,16 +102,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
     openChild: (parentKey, host) => openChild(deps, { parentKey, host, usedAt: touches.lastSeen(parentKey) }, tell),
     renewSignIn: (key, renewal) => renewSignIn(deps, key, renewal, tell),
-    async find(key) {
-      try {
-        const found = await store.findSession(key);
-        if (found?.awaitsUse === false) touches.seed(found.signIn.key, found.signIn.lastSeenAt);
-        const view = found === null ? null : viewOf(deps, found, touches.lastSeen(found.signIn.key));
-        return view === null ? { kind: 'absent' } : { kind: 'found', session: view };
-      } catch {
-        return { kind: 'unavailable' };
-      }
-    },
+    find: (key) => find(deps, touches, key),
     touch(seen) {
       const now = clock.now();
       for (const [key, at] of seen) touches.add(key, Math.min(at, now));
@@ -138,6 +129,17 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return () => listeners.delete(listener);
     },
   };
+}
+
+async function find(deps: SessionsDeps, touches: Touches, key: string): Promise<SessionAnswer> {
+  try {
+    const found = await deps.store.findSession(key);
+    if (found?.awaitsUse === false) touches.seed(found.signIn.key, found.signIn.lastSeenAt);
+    const view = found === null ? null : viewOf(deps, found, touches.lastSeen(found.signIn.key));
+    return view === null ? { kind: 'absent' } : { kind: 'found', session: view };
+  } catch {
+    return { kind: 'unavailable' };
+  }
 }
 
 function createRevocations(
