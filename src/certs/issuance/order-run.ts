@@ -255,7 +255,7 @@ async function fail(
   const hasAnother = isValidation && turns % Math.max(usable, 1) !== 0;
   const now = clock.now();
   const failures = hasAnother ? before.failures : failuresAfter(before.failures, failure, wanted.policy, now);
-  const own = hasAnother ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random);
+  const own = hasAnother ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random, isValidation);
   // What this CA asks for is nothing to the one whose turn is next.
   const isSameCa = caFor(wanted.policy, failures).directory === ca.directory;
   const nextAt = isSameCa ? Math.max(own, failure?.retryAt ?? 0) : own;
@@ -272,8 +272,9 @@ function failuresAfter(
   { cas, fallbackAfter }: AcmePolicy,
   now: number,
 ): number {
-  const isLong = failure !== null && (failure.retryAt ?? 0) - now > LONG_PAUSE_MS;
-  if (cas.length === 1 || !isLong) return before + 1;
+  const isLong = (failure?.retryAt ?? 0) - now > LONG_PAUSE_MS;
+  // An order that is under way there goes on there.
+  if (cas.length === 1 || !isLong || failure?.kind === 'timeout') return before + 1;
   return (Math.floor(before / fallbackAfter) + 1) * fallbackAfter;
 }
 

@@ -85,3 +85,17 @@ test('retryTime() grows with failures, with jitter, up to hours', () => {
     );
   }
 });
+
+test('retryTime() after failed validations leaves room in a limit of five an hour, two challenges a round', () => {
+  const rounds = [0];
+  for (let failures = 1; failures < 8; failures += 1)
+    rounds.push(retryTime(rounds.at(-1) ?? 0, failures, () => 0.5, true));
+  const minute = 60_000;
+  // A bucket that holds five and gets one back every twelve minutes.
+  let left = 5;
+  for (const [at, time] of rounds.entries()) {
+    const since = time - (rounds[at - 1] ?? 0);
+    left = Math.min(5, left + since / (12 * minute)) - 2;
+    assert.ok(left >= 0, `round ${at + 1} after ${time / minute} minutes`);
+  }
+});

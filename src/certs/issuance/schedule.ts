@@ -14,6 +14,11 @@ const SPREAD = 0.05;
 const EMERGENCY = 1 / 20;
 const IN_A_WINDOW = 3;
 const RETRIES_MS = [1, 2, 5, 10, 20, 30, 60, 120, 180, 360].map((minutes) => minutes * MINUTE);
+/**
+ * Let's Encrypt takes five failed validations of a name in an hour, and one round may fail by two challenges. Who is
+ * refused for more is told of the limit, and no longer of what is wrong.
+ */
+const VALIDATIONS_MS = [1, 12, 24, 48, 120, 180, 360].map((minutes) => minutes * MINUTE);
 const ASK_EVERY_MS = 6 * HOUR;
 const ASK_SOONEST_MS = 10 * MINUTE;
 const ASK_LATEST_MS = DAY;
@@ -78,8 +83,10 @@ export function askAgainTime(now: number, wished: number | null): number {
 }
 
 /** Longer with each failure, and never all at the same moment. */
-export function retryTime(now: number, failures: number, random: () => number): number {
-  const base = RETRIES_MS[Math.min(Math.max(failures, 1), RETRIES_MS.length) - 1] ?? HOUR;
+// oxlint-disable-next-line max-params -- what there was, and the dice
+export function retryTime(now: number, failures: number, random: () => number, isValidation = false): number {
+  const pauses = isValidation ? VALIDATIONS_MS : RETRIES_MS;
+  const base = pauses[Math.min(Math.max(failures, 1), pauses.length) - 1] ?? HOUR;
   return Math.round(now + base * (0.8 + 0.4 * random()));
 }
 
