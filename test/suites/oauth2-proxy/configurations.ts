@@ -44,7 +44,22 @@ import {
   unixUpstream,
   upstreams,
 } from './configurations/places.ts';
+import {
+  alphaMore,
+  backendLogout,
+  claimNames,
+  cloudFront,
+  errorsMiddleware,
+  hosts,
+  minimalSession,
+  noDiscovery,
+  pages,
+  skipMethods,
+  wishes,
+} from './configurations/more.ts';
 import { redirects, signOut } from './configurations/redirects.ts';
+import { methods } from './configurations/methods.ts';
+import { streams, streamsFlush, tlsUpstream, tlsUpstreamVerified } from './configurations/streams.ts';
 import { button, jsonErrors, skip, skipAllBut } from './configurations/skip.ts';
 
 export const CONFIGURATIONS: readonly Configuration[] = [
@@ -105,5 +120,21 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   relativeRedirect,
   slowUpstream,
   https,
+  streams,
+  streamsFlush,
+  tlsUpstream,
+  tlsUpstreamVerified,
+  methods,
+  claimNames,
+  minimalSession,
+  wishes,
+  noDiscovery,
+  backendLogout,
+  cloudFront,
+  skipMethods,
+  errorsMiddleware,
+  pages,
+  hosts,
+  alphaMore,
 ];
 export { KEYCLOAK_CONFIGURATIONS } from './configurations/keycloak.ts';

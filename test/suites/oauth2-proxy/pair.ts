@@ -34,12 +34,15 @@ async function prepare(
 ) {
   const dir = mkdtempSync(join(tmpdir(), `${name}-`));
   const upstream = await startUpstream();
-  const socketApp = await startUpstream(join(dir, 'app.sock'));
+  const socketApp = await startUpstream({ socketPath: join(dir, 'app.sock') });
+  const certificate = makeCertificate('/CN=localhost', 'DNS:localhost');
+  const tlsApp = await startUpstream({ tls: certificate });
   const [port = 0, metricsPort = 0, redisPort = 0] = await freePorts(3);
   const redis = settings.peers?.includes('redis-server') === true ? await startRedis(redisPort, dir) : null;
   const fill = (text: string): string =>
     text
       .replaceAll('{app}', `http://127.0.0.1:${upstream.port}`)
+      .replaceAll('{tls-app}', `https://localhost:${tlsApp.port}`)
       .replaceAll('{socket}', join(dir, 'app.sock'))
       .replaceAll('{issuer}', around.provider.issuer)
       .replaceAll('{redis}', `redis://127.0.0.1:${redisPort}/0`)
@@ -50,7 +53,7 @@ async function prepare(
     value === null ? [] : [[`OAUTH2_PROXY_${key}`, fill(value)] as const],
   );
   const files = Object.entries(settings.files ?? {}).map(([file, text]) => [file, fill(text)] as const);
-  const take = (): Received[] => [...upstream.take(), ...socketApp.take()];
+  const take = (): Received[] => [...upstream.take(), ...socketApp.take(), ...tlsApp.take()];
   return {
     dir,
     port,
@@ -67,6 +70,7 @@ async function prepare(
       await redis?.stop();
       await upstream.close();
       await socketApp.close();
+      await tlsApp.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -4,7 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import { gzipSync } from 'node:zlib';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Field } from './raw-client.ts';
 
@@ -23,16 +26,27 @@ export interface Upstream {
 }
 
 const SLOW_MS = 2_500;
+/** Between two events, or two pieces of a body. */
+const PAUSE_MS = 400;
 
-export async function startUpstream(socketPath: string | null = null): Promise<Upstream> {
+export interface UpstreamOptions {
+  /** Null: on a port of its own. */
+  readonly socketPath?: string | null;
+  /** Over TLS, where it speaks HTTP/2 with whoever wants to. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+export async function startUpstream({ socketPath = null, tls }: UpstreamOptions = {}): Promise<Upstream> {
   let received: Received[] = [];
-  const server = createServer({ keepAliveTimeout: 30_000 }, (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    if (request.url?.startsWith('/first-piece') === true) return answerFirstPiece(request, response);
     void (async () => {
       const body = await bodyOf(request);
       received.push({ line: `${request.method} ${request.url}`, fields: fieldsOf(request), body });
       answer(request, response);
     })();
-  });
+  };
+  const server = tls === undefined ? createServer({ keepAliveTimeout: 30_000 }, serve) : secureServer(tls, serve);
   server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
     received.push({ line: `${request.method} ${request.url}`, fields: fieldsOf(request), body: '' });
     acceptWebSocket(request, socket);
@@ -54,8 +68,70 @@ export async function startUpstream(socketPath: string | null = null): Promise<U
   };
 }
 
+/** The compatible half of its API is what the application uses. */
+function secureServer(tls: NonNullable<UpstreamOptions['tls']>, serve: Send): Server {
+  const server = createSecureServer({ ...tls, allowHTTP1: true });
+  server.on('request', serve as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void);
+  return server as unknown as Server;
+}
+
+/** Answers when the first piece of the body is there, and says how much of it that was. */
+function answerFirstPiece(request: IncomingMessage, response: ServerResponse): void {
+  request.once('data', (chunk: Buffer) => {
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(`${chunk.length} bytes\n`);
+    request.resume();
+  });
+}
+
+type Send = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** What takes more than a head and a body in one piece. */
+const STREAMS: Readonly<Record<string, Send | undefined>> = {
+  '/events': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+    response.write('data: one\n\n');
+    setTimeout(() => response.end('data: two\n\n'), PAUSE_MS);
+  },
+  '/pieces': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    response.write('one');
+    setTimeout(() => response.end('two'), PAUSE_MS);
+  },
+  '/trailers': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain', trailer: 'X-Sum' });
+    response.write('body\n');
+    response.addTrailers({ 'x-sum': '1' });
+    response.end();
+  },
+  '/cached': (request, response) => {
+    const isKnown = request.headers['if-none-match'] === '"v1"';
+    const headers = { etag: '"v1"', 'cache-control': 'max-age=60', 'content-type': 'text/plain' };
+    response.writeHead(isKnown ? 304 : 200, headers).end(isKnown ? '' : 'cached\n');
+  },
+  '/packed': (_request, response) => {
+    const packed = gzipSync('packed\n');
+    const headers = { 'content-encoding': 'gzip', 'content-type': 'text/plain', vary: 'Accept-Encoding' };
+    response.writeHead(200, { ...headers, 'content-length': packed.length }).end(packed);
+  },
+  '/large': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(Buffer.alloc(1 << 20, 'x'));
+  },
+  '/range': (_request, response) => {
+    response.writeHead(206, { 'content-range': 'bytes 0-3/10', 'content-type': 'text/plain' }).end('0123');
+  },
+  '/odd-status': (_request, response) => response.writeHead(299, 'Odd', { 'x-app': 'odd' }).end('odd\n'),
+  '/breaks': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '100' });
+    response.write('half');
+    setTimeout(() => response.socket?.destroy(), 50);
+  },
+  '/resets': (_request, response) => response.socket?.destroy(),
+};
+
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const path = new URL(request.url ?? '/', 'http://app').pathname;
+  const stream = STREAMS[path];
+  if (stream !== undefined) return stream(request, response);
   const headers: Record<string, string | string[]> = { 'content-type': 'text/plain', 'x-app': 'echo' };
   if (path === '/early') response.writeEarlyHints({ link: '</style.css>; rel=preload' });
   if (path === '/cookies') headers['set-cookie'] = ['one=1; Path=/', 'two=2; Path=/'];
@@ -99,7 +175,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 }
 
 function end(server: Server): Promise<void> {
-  server.closeAllConnections();
+  // One that speaks HTTP/2 has none: its connections end with the programs.
+  (server as Partial<Server>).closeAllConnections?.();
   return new Promise((done) => {
     server.close(() => done());
   });

@@ -122,7 +122,7 @@ export const KINDER: readonly Difference[] = [
     reason: 'a program cannot read a page',
     where: [
       facet(
-        /^(?:minimal\/callback-json|allowed-groups\/denied-json · sign-in callback|upstreams\/gone-json)$/,
+        /^(?:minimal\/callback-json|methods\/json-callback(?:-alice)?|allowed-groups\/denied-json · sign-in callback|upstreams\/gone-json)$/,
         /^(?:content-type|body)$/,
         { postern: /^(?:application\/json|\{"status":\d{3},"message":"[^"]+","request_id":"<id>"\}\s*)$/ },
       ),
@@ -130,10 +130,10 @@ export const KINDER: readonly Difference[] = [
   },
   {
     id: 'programs-get-no-page',
-    original: 'a program to which a front proxy shows the sign-in page gets the page, with 200',
+    original: 'a program that asks for the sign-in page, or to which a front proxy shows it, gets the page, with 200',
     postern: '401 and `{}`',
     reason: 'nginx hands on that status in place of the 401 that led there',
-    where: [answer(/^front(?:-anybody)?\/sign-in-program$/, 200, 401)],
+    where: [answer(/^(?:front(?:-anybody)?\/sign-in-program|methods\/json-sign_in(?:-alice)?)$/, 200, 401)],
   },
   {
     id: 'web-sockets-are-not-sent-away',
@@ -194,7 +194,7 @@ export const KINDER: readonly Difference[] = [
       facet(/^headers\/app-early-hints$/, /^interim 1$/, { postern: /^103\nlink: [^\n]*$/ }),
       facet(/^headers\/app-early-hints$/, /^(?:gap-auth|authorization|x-auth-request-.*)$/, { original: NONE }),
       facet(/^headers\/app-claims-itself$/, /^(?:gap-auth|x-auth-request-user)$/, { postern: /^[^\n]*alice[^\n]*$/ }),
-      facet(/^(?:upstreams\/gone(?:-json)?|slow-upstream\/slow)$/, /^gap-auth$/, { postern: NONE }),
+      facet(/^(?:upstreams\/gone(?:-json)?|slow-upstream\/slow|pages\/gone)$/, /^gap-auth$/, { postern: NONE }),
     ],
   },
   {
@@ -204,7 +204,7 @@ export const KINDER: readonly Difference[] = [
     reason: 'the next answer may be another',
     where: [
       facet(
-        /^(?:minimal\/no-host|upstreams\/gone|slow-upstream\/slow)|\/basic-app$| · alice at the application$| · application$/,
+        /^(?:minimal\/no-host|upstreams\/gone|slow-upstream\/slow|pages\/gone)|\/basic-app$| · alice at the application$| · application$/,
         NO_CACHE,
         {
           original: NONE,
@@ -219,5 +219,46 @@ export const KINDER: readonly Difference[] = [
     postern: 'it is left for the next page that needs one',
     reason: 'the answers of an application stay its own',
     where: [facet(/^skip\/get-bad-cookie$/, /^set-cookie$/, { postern: NONE })],
+  },
+  {
+    id: 'own-host-needs-no-entry',
+    original:
+      'an absolute address of the very host that the visitor is on leads to `/`, unless `whitelist_domains` names it',
+    postern: 'it is taken: the same scheme (or https), host and port',
+    reason: 'the same address as a path is taken by both',
+    where: [
+      facet(/^claim-names\/(?:rd-own-host|login-own-host)|^hosts\/other-domain · sign-in$/, /^(?:location|body)$/, {
+        postern: /^(?:sign-in page: [^\n]*, then )?https?:\/\/app\.(?:example\.com|other\.test)\/x(?:\?[^\n]*)?$/,
+      }),
+    ],
+  },
+  {
+    id: 'a-403-is-no-sign-out',
+    original:
+      'where Traefik’s `errors` middleware asks for `/oauth2/sign_in` in place of a 403, the page signs out who was signed in',
+    postern: 'they see who may not enter, with another account to choose, and stay signed in; with 403',
+    reason: 'signing in again would lead to the same 403; `&status={status}` in the query makes it certain',
+    where: [answer(/^errors-middleware\/alice(?:-status)?$/, 200, 403)],
+  },
+  {
+    id: 'no-web-sockets-where-none-are-wanted',
+    original: '`proxy_websockets=false` has no effect',
+    postern: 'the application gets such a request without its upgrade',
+    reason: 'it is what the setting says',
+    where: [answer(/^streams-flush\/websocket$/, 101, 200)],
+  },
+  {
+    id: 'tokens-stay-on-the-server',
+    original: '`session_cookie_minimal` leaves the tokens out of the session, so that `{id_token}` is empty',
+    postern: 'the cookie is small anyway, and the session has them',
+    reason: 'signing out at the provider works; in the stateless mode they are left out',
+    where: [facet(/^session-minimal\/sign-out-token$/, /^location$/, { postern: /<ID token of alice>$/ })],
+  },
+  {
+    id: 'answers-during-an-upload',
+    original: 'an answer that the application gives before the end of a body waits for that end',
+    postern: 'it goes out as it comes',
+    reason: 'an application that refuses an upload need not wait for all of it',
+    where: [answer(/^streams\/upload-pieces · answer before the end of the body$/, 'false', /^true$/)],
   },
 ];

@@ -24,6 +24,11 @@ export const SAFER: readonly Difference[] = [
         postern: withParameters(...PKCE, 'nonce=<nonce>'),
       }),
       facet(/^alpha\//, /^location$/, { original: /^<provider>\/.*client_id=/, postern: withParameters(...PKCE) }),
+      // Another method is configured, or no provider has announced one.
+      facet(/^(?:wishes|no-discovery)\//, /^location$/, {
+        original: /^<provider>\/.*client_id=/,
+        postern: withParameters('nonce=<nonce>'),
+      }),
     ],
   },
   {
@@ -138,6 +143,25 @@ export const SAFER: readonly Difference[] = [
     ],
   },
   {
+    id: 'method-of-the-request',
+    original:
+      'a skip rule with a method is held against the method of the question, which is GET behind nginx, Traefik and Caddy whatever was asked: `GET=^/public/` lets a DELETE in',
+    postern:
+      'against X-Forwarded-Method or X-Original-Method of a trusted proxy; where nobody says it, such a rule opens nothing, and the log says so',
+    reason: 'a rule for reading must not open writing',
+    where: [
+      answer(/^skip-methods\/(?:unsaid|delete-asked-by-get)$/, 202, 401),
+      answer(/^skip-methods\/hook-asked-by-get$/, 401, 202),
+    ],
+  },
+  {
+    id: 'tokens-to-named-hosts',
+    original: '`{id_token}` on signing out goes to every host below a whitelisted domain',
+    postern: 'to the provider and to hosts that `whitelist_domains` names one by one',
+    reason: 'the address is anybody’s to write, and a host below a domain may be anybody’s too',
+    where: [facet(/^backend-logout\/sign-out-token$/, /^location$/, { postern: /^https:\/\/wiki\.example\.com\/$/ })],
+  },
+  {
     id: 'client-address',
     original:
       'the client address of a front is believed from anybody, as the left-most of a list, with a port and as first of two fields',
@@ -176,6 +200,7 @@ export const SAFER: readonly Difference[] = [
       }),
       facet(/\/(?:x-)?request-id$/, /^application x-request-id$/, { postern: /^<id>$/ }),
       facet(/^(?:front|headers)/, /^application (?:x-forwarded-uri|x-forwarded-method|forwarded)$/, { postern: NONE }),
+      facet(/^client-ip-cf\/app$/, /^application cf-connecting-ip$/, { postern: NONE }),
     ],
   },
   {
@@ -234,6 +259,7 @@ export const SAFER: readonly Difference[] = [
             /^(?:sign-in page: provider at \/oauth2\/start, then )?(?:https:\/\/foo\.bar(?::443)?)?\/(?![/\\])[!-~]*\s*$/i,
         },
       ),
+      facet(/^hosts\/(?:start|login)-8(?: |$)/, /^(?:location|body)$/, { postern: /https:\/\/plain\.test:443\/$/ }),
       answer(
         /^redirects\/lines-\d+ · \/(?:%68%74|\?url=|ReceiveAuto|redirect\?url=|https:\/%5c|[a-z.]+\/%2f%2e%2e)/,
         '302 to /',
@@ -288,7 +314,7 @@ export const SAFER: readonly Difference[] = [
       answer(/^upstreams\/file-(?:hidden|list)$/, 200, 404),
       answer(/^upstreams\/file-post$/, 200, 405),
       answer(/^upstreams\/file-folder-no-slash$/, 301, 308),
-      facet(/^upstreams\/file/, /^etag$/, { original: NONE }),
+      facet(/^(?:upstreams|alpha-more)\/file/, /^etag$/, { original: NONE }),
       facet(/^upstreams\/file-missing$/, /^(?:gap-auth|x-content-type-options|body)$/),
     ],
   },

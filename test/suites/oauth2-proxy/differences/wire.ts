@@ -19,7 +19,17 @@ export const WIRE: readonly Difference[] = [
     original: '`TE: trailers` goes on to the application',
     postern: 'it is said where trailers can be passed on',
     reason: 'it is about one connection (RFC 9110 section 10.1.4)',
-    where: [facet(/^headers\/app-hop-by-hop$/, /^application te$/, { postern: NONE })],
+    where: [
+      facet(/^(?:headers\/app-hop-by-hop|streams\/trailers)$/, /^application te$/, { postern: NONE }),
+      facet(/^streams\/trailers$/, /^trailer$/, { postern: NONE }),
+    ],
+  },
+  {
+    id: 'no-user-agent-of-its-own',
+    original: '`backend_logout_url` is asked by `Go-http-client`',
+    postern: 'without a User-Agent',
+    reason: 'nobody needs to know the program',
+    where: [facet(/^backend-logout\//, /^application user-agent$/, { postern: NONE })],
   },
   {
     id: 'no-accept-encoding',
@@ -35,9 +45,13 @@ export const WIRE: readonly Difference[] = [
     postern: 'the application gets one plain form, which is the one that was judged',
     reason: 'two readers must not read a path differently',
     where: [
-      facet(/^(?:minimal\/(?:auth-encoded-name|absolute-form)|skip\/get-encoded)$/, /^application$/, {
-        postern: /^GET \/(?:oauth2\/auth|x|public\/x)$/,
-      }),
+      facet(
+        /^(?:minimal\/(?:auth-encoded-name|absolute-form)|skip\/get-encoded|methods\/percent-\w+)$/,
+        /^application$/,
+        {
+          postern: /^GET \/(?:oauth2\/auth|x|public\/x|a%2Fb%3A|A~)$/,
+        },
+      ),
       answer(/^(?:minimal\/dot-segment-encoded|upstreams\/file-dots|alpha\/rewritten-dots)$/, 301, 200),
       answer(/^upstreams\/file-encoded-dots$/, 301, 400),
     ],
