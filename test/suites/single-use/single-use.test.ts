@@ -151,13 +151,15 @@ hosts:
       assert.equal((await second.submit(await signIn(second), { code: used }, 'second-step')).status, 403);
     }
     const link = /https:\S+/.exec((await postern.cli('user', 'link', 'lea', '--print-link')).stdout)?.[0] ?? '';
-    const form = await createVisitor().open(link);
+    const owner = createVisitor();
+    const form = await owner.open(link);
     assert.match(form.body, /lea/, link);
-    await createVisitor().submit(form, {
+    const set = await owner.submit(form, {
       password: 'another good one',
       confirm: 'another good one',
       again: 'another good one',
     });
+    assert.equal(set.status, 200, set.body);
     await crash();
     assert.doesNotMatch((await createVisitor().open(link)).body, /name="password"/);
   });
