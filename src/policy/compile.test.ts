@@ -387,7 +387,7 @@ test('require: never lets in whom the rules refuse, and explain() names what is 
         assert.equal(missing.length > 0, needs !== null);
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 2_000 },
   );
 });
 

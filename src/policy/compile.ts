@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import type { Place, Rule } from './rule-text.ts';
 import { NO_RULE, type Decision, type Facts, type RuleTrace, type StepUp } from './facts.ts';
-import { missingFor, ruleOf, tracesOf } from './step-up.ts';
+import { asksForSomething, missingFor, ruleOf, tracesOf } from './step-up.ts';
 import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
 import { parsePrincipal, principalText, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
 
@@ -64,7 +64,8 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   const about = { namedUsers: principals.flatMap(namedUsers), admittedProviders: admittedProviders(principals) };
   const policy = createPolicy(rules, hashOf(deny, allow), about);
   const { require: wanted = null } = input;
-  return { policy: wanted === null ? policy : withStepUp(policy, wanted, input.providers), diagnostics };
+  const isAsking = wanted !== null && asksForSomething(wanted);
+  return { policy: isAsking ? withStepUp(policy, wanted, input.providers) : policy, diagnostics };
 }
 
 interface ParsedRule {

@@ -10,6 +10,10 @@ export const SECOND_FACTOR_RULE = 'require: second-factor';
 /** A clock that was set back a little makes no sign-in old; one that was set back far makes all of them so. */
 const AHEAD_MS = 60_000;
 
+export function asksForSomething({ secondFactor, acr, maxAgeMs }: StepUp): boolean {
+  return secondFactor || acr.length > 0 || maxAgeMs !== null;
+}
+
 /** What is missing; null: nothing. `isLocal` says whether Postern itself keeps the person's account. */
 export function missingFor(wanted: StepUp, facts: Facts, isLocal: (provider: string) => boolean): StepUp | null {
   const { identity, clientCertificate } = facts;
