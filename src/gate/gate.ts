@@ -223,9 +223,11 @@ function judgeCookie(deps: JudgeDeps, asked: Asked): Judged | Promise<Judged> {
 const rememberedKeys = new WeakMap<HeaderBlock | CookieLine, { readonly name: string; readonly key: string }>();
 
 function judgeKey(deps: JudgeDeps, asked: Asked, key: string): Judged | Promise<Judged> {
-  const answer = deps.cache.find(key);
+  // Asking for the time is not free: once a request.
+  const now = deps.clock.now();
+  const answer = deps.cache.find(key, now);
   if (answer instanceof Promise) return answer.then((late) => judgeAnswer(deps, asked, late));
-  return judgeAnswer(deps, asked, answer);
+  return judgeAnswer(deps, asked, answer, now);
 }
 
 /** Somebody planted one beside ours: exactly one may be valid here, else none counts. */
@@ -238,7 +240,7 @@ async function judgeSeveral(deps: JudgeDeps, asked: Asked, values: readonly stri
   return judgeAnswer(deps, asked, valid.length === 1 ? (valid[0] as CacheAnswer) : 'absent');
 }
 
-function judgeAnswer(deps: JudgeDeps, asked: Asked, answer: CacheAnswer): Judged {
+function judgeAnswer(deps: JudgeDeps, asked: Asked, answer: CacheAnswer, now: number = deps.clock.now()): Judged {
   if (answer === 'unavailable') {
     // Whom the rules let in without a name needs no store.
     const judged = judgeAnonymous(deps, asked);
@@ -247,12 +249,11 @@ function judgeAnswer(deps: JudgeDeps, asked: Asked, answer: CacheAnswer): Judged
   }
   if (answer === 'absent' || !isOfHost(answer.view, asked.route.host, deps.settings()))
     return judgeAnonymous(deps, asked);
-  return judgeEntry(deps, asked, answer);
+  return judgeEntry(deps, asked, answer, now);
 }
 
-function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession): Judged {
+function judgeEntry(deps: JudgeDeps, asked: Asked, entry: CachedSession, now: number): Judged {
   const { policy } = asked.route;
-  const now = deps.clock.now();
   entry.usedAt = now;
   if (Math.abs(now - entry.notedAt) >= deps.settings().noteMs) {
     entry.notedAt = now;

@@ -84,10 +84,9 @@ export class SessionCache<V extends CredentialView = SessionView> {
   }
 
   /** The answer, at once where it is known. */
-  find(key: string): CacheAnswer<V> | Promise<CacheAnswer<V>> {
+  find(key: string, now: number = this.#deps.clock.now()): CacheAnswer<V> | Promise<CacheAnswer<V>> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return this.#lookUp(key);
-    const now = this.#deps.clock.now();
     if (this.#isAlive(entry, now) && !entry.isDoubtful && this.#deps.isConfirmed()) {
       this.#lastHeardAt = now;
       this.#lookups.cached++;
