@@ -3,7 +3,7 @@
  * in a size, CRLF only, extensions read over within a bound and never forwarded, forbidden trailers
  * dropped. Any doubt is an HttpSyntaxError and the message is over.
  */
-import { isTokenCode, parseFields } from './fields.ts';
+import { bytesOf, isTokenCode, parseFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { readLatin1 } from './latin1.ts';
@@ -173,7 +173,7 @@ export class ChunkedDecoder {
 
   #parseTrailers(): HeaderBlock | null {
     const trailers = new HeaderBlock();
-    parseFields(this.#trailers, 0, this.#trailers.length - 2, trailers, MAX_TRAILERS);
+    parseFields(this.#trailers, bytesOf(this.#trailers), 0, this.#trailers.length - 2, trailers, MAX_TRAILERS);
     return keepAllowedTrailers(trailers);
   }
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { isFieldValue, isToken, parseFields, printFields } from './fields.ts';
+import { bytesOf, isFieldValue, isToken, parseFields, printFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 
 function parse(text: string, maxFields = 100): HeaderBlock {
   const block = new HeaderBlock();
-  parseFields(text, 0, text.length, block, maxFields);
+  parseFields(text, bytesOf(text), 0, text.length, block, maxFields);
   return block;
 }
 
@@ -31,10 +31,10 @@ test('parseFields() keeps spelling, order and duplicates, and trims optional whi
 test('parseFields() reads only its range', () => {
   const text = 'GET / HTTP/1.1\r\nA: b\r\n\r\nrest';
   const block = new HeaderBlock();
-  parseFields(text, 16, 22, block, 5);
+  parseFields(text, bytesOf(text), 16, 22, block, 5);
   assert.deepEqual([...block], [['A', 'b', 'a']]);
-  assert.throws(() => parseFields(text, 16, 21, new HeaderBlock(), 5), HttpSyntaxError);
-  assert.throws(() => parseFields(text, 16, 20, new HeaderBlock(), 5), HttpSyntaxError);
+  assert.throws(() => parseFields(text, bytesOf(text), 16, 21, new HeaderBlock(), 5), HttpSyntaxError);
+  assert.throws(() => parseFields(text, bytesOf(text), 16, 20, new HeaderBlock(), 5), HttpSyntaxError);
 });
 
 test('parseFields() refuses what is ambiguous, by rule', () => {

@@ -364,7 +364,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     const text = readLatin1(chunk, from, to);
     const end = text.indexOf(CRLF_CRLF);
     if (end !== -1) {
-      const head = parseRequestHead(text, 0, end + 2, this.#settings, memory);
+      const head = parseRequestHead(text, 0, end + 2, this.#settings, memory, { bytes: chunk, shift: from });
       const next = from + end + CRLF_CRLF.length;
       if (next === chunk.length) memory.keepHead(chunk, head);
       return this.#begin(head, next);

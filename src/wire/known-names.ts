@@ -56,19 +56,19 @@ for (const [id, spelling] of COMMON.entries()) {
   if (spelling !== key) learn(interned(spelling), id);
 }
 
-/** The known name at text[from..to), or null. */
-export function knownName(text: string, from: number, to: number, hash: number): KnownName | null {
+/** The known name at bytes[from..to), or null. */
+export function knownName(bytes: Uint8Array, from: number, to: number, hash: number): KnownName | null {
   let entry = TABLE[hash & (SLOTS - 1)] as KnownName | null;
   while (entry !== null) {
-    if (isAt(entry.name, text, from, to)) return entry;
+    if (isAt(entry.name, bytes, from, to)) return entry;
     entry = entry.next;
   }
   return null;
 }
 
-function isAt(name: string, text: string, from: number, to: number): boolean {
+function isAt(name: string, bytes: Uint8Array, from: number, to: number): boolean {
   const length = name.length;
   if (length !== to - from) return false;
-  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== text.charCodeAt(from + i)) return false;
+  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== bytes[from + i]) return false;
   return true;
 }

@@ -7,7 +7,7 @@ import { type Authority, parseAuthority } from './authority.ts';
 import type { RequestHead } from './exchange.ts';
 import { parseTokens, trimBlanks } from './field-list.ts';
 import type { CookieLine } from './cookie-line.ts';
-import { type CookieMemory, isToken, isTokenCode, parseFields } from './fields.ts';
+import { bytesOf, type CookieMemory, type FieldBytes, isToken, isTokenCode, parseFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { parseRequestTarget, type RequestTarget } from './request-target.ts';
@@ -113,7 +113,7 @@ const NO_AUTHORITY: Authority = { host: '', port: null };
 
 /**
  * Reads text[from..to): the request line and the field lines, each with its CRLF, without the empty
- * line behind them.
+ * line behind them. `source`: the bytes of the text, where they are at hand.
  */
 // oxlint-disable-next-line max-params -- the hot path takes no options object
 export function parseRequestHead(
@@ -122,6 +122,7 @@ export function parseRequestHead(
   to: number,
   limits: HeadLimits,
   memory: FieldMemory | null = null,
+  source: FieldBytes = bytesOf(text),
 ): Http1RequestHead {
   const lineEnd = text.indexOf('\n', from) - 1;
   if (lineEnd < from || lineEnd + 2 > to) throw new HttpSyntaxError('request-line');
@@ -133,13 +134,14 @@ export function parseRequestHead(
   if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
   const line = { method, version: parseVersion(text, targetEnd + 1, lineEnd) };
   const target = parseRequestTarget(method, text.slice(methodEnd + 1, targetEnd));
-  const fields = readFields(text, lineEnd + 2, to, line.version, limits, memory);
+  const fields = readFields(text, source, lineEnd + 2, to, line.version, limits, memory);
   return new Http1RequestHead(line, target, authorityOf(target, fields), fields);
 }
 
 // oxlint-disable-next-line max-params -- the hot path takes no options object
 function readFields(
   text: string,
+  source: FieldBytes,
   from: number,
   to: number,
   version: '1.0' | '1.1',
@@ -150,8 +152,7 @@ function readFields(
   const known = memory?.recall(lines, version);
   if (known !== null && known !== undefined) return known;
   const headers = new HeaderBlock();
-  // Of the whole text: a character of a slice costs twice as much to look at.
-  parseFields(text, from, to, headers, limits.headerCount, memory);
+  parseFields(text, source, from, to, headers, limits.headerCount, memory);
   const fields = new FramingFields(headers, version === '1.0');
   memory?.keep(lines, version, fields);
   return fields;

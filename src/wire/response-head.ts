@@ -3,8 +3,8 @@
  * readers could frame differently is an error: the answer becomes a 502 and the connection is never
  * used again. Fields that belong to the connection are removed here, once their meaning is taken.
  */
-import { parseFields, scanFields } from './fields.ts';
-import type { FieldSpans } from './fields.ts';
+import { bytesOf, parseFields, scanFields } from './fields.ts';
+import type { FieldBytes, FieldSpans } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { KNOWN_KEYS } from './known-names.ts';
 import { hasToken, isHopByHop, namedByConnection } from './hop-by-hop.ts';
@@ -66,7 +66,7 @@ export class AppResponseHead implements ResponseHead {
     if (this.#headers !== null) return this.#headers;
     const headers = new HeaderBlock();
     const text = this.#lines === null ? '' : this.#lines.text;
-    parseFields(text, 0, text.length, headers, MAX_RESPONSE_FIELDS);
+    parseFields(text, bytesOf(text), 0, text.length, headers, MAX_RESPONSE_FIELDS);
     this.#lines = null;
     this.#headers = headers;
     return headers;
@@ -100,7 +100,7 @@ export class ResponseMemory {
   /** Reads bytes[at..end) as parseResponseHead does: a head with the empty line that ends it. */
   // oxlint-disable-next-line max-params -- the hot path takes no options object
   read(bytes: Buffer, at: number, end: number, isHead: boolean): AppResponseHead {
-    const head = parseResponseHead(readLatin1(bytes, at, end - 2), isHead);
+    const head = parseResponseHead(readLatin1(bytes, at, end - 2), isHead, { bytes, shift: at });
     const isKept = head.lines !== null && head.status >= 200 && end - at <= MAX_REMEMBERED;
     this.#head = isKept ? head : null;
     this.#lines = isKept ? head.lines : null;
@@ -112,21 +112,21 @@ export class ResponseMemory {
 
 /**
  * `text` is the head as latin1, with the CRLF of its last field and without the empty line.
- * `isHead`: it answers a HEAD request, so no body follows.
+ * `isHead`: it answers a HEAD request, so no body follows. `source`: the bytes of the text, where they are at hand.
  */
-export function parseResponseHead(text: string, isHead: boolean): AppResponseHead {
+export function parseResponseHead(text: string, isHead: boolean, source: FieldBytes | null = null): AppResponseHead {
   const lineEnd = text.indexOf('\r\n');
   const status = parseStatusLine(text, lineEnd === -1 ? text.length : lineEnd);
   const isOld = text.charCodeAt(7) === 0x30;
   const fieldsAt = lineEnd === -1 ? text.length : lineEnd + 2;
   const reading = new HeadReading(text, status, isOld);
-  reading.takeFields(scan(text, fieldsAt), fieldsAt);
+  reading.takeFields(scan(text, source, fieldsAt), fieldsAt);
   return reading.finish(isHead);
 }
 
-function scan(text: string, from: number): FieldSpans {
+function scan(text: string, source: FieldBytes | null, from: number): FieldSpans {
   try {
-    return scanFields(text, from, text.length, MAX_RESPONSE_FIELDS);
+    return scanFields(text, source ?? bytesOf(text), from, text.length, MAX_RESPONSE_FIELDS);
   } catch (error) {
     throw bad(`its header is not valid: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -4,7 +4,7 @@
  * costs a comparison. A value that could become another field breaks the whole head.
  */
 import type { ResponseHead } from '../exchange.ts';
-import { type FieldSpans, isFieldValue, isToken, scanFields } from '../fields.ts';
+import { bytesOf, type FieldSpans, isFieldValue, isToken, scanFields } from '../fields.ts';
 import type { HeaderBlock } from '../header-block.ts';
 import { isForbiddenTrailer } from '../trailers.ts';
 import { EncoderTable, NEVER } from './encoder-table.ts';
@@ -118,7 +118,7 @@ export class HeadEncoder {
     const from = WRITER.at;
     const before = table.generation;
     this.#statusField(status);
-    const isDated = this.#lines(text, scanFields(text, 0, text.length, MAX_FIELDS), hsts);
+    const isDated = this.#lines(text, scanFields(text, bytesOf(text), 0, text.length, MAX_FIELDS), hsts);
     if (!isDated) this.#field('date', currentDate());
     const isKept = isDated && before === table.generation && text.length <= MAX_REMEMBERED;
     this.#text = isKept ? text : '';
