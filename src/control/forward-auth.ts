@@ -4,6 +4,7 @@
  * it is asked again, and `/ready` says so meanwhile.
  */
 import { systemClock } from '../core/clock.ts';
+import { setServingFlags } from '../core/v8-flags.ts';
 import { openKeeper } from '../forward-auth/keepers/open-keeper.ts';
 import { ServingMetrics } from '../forward-auth/serving/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
@@ -53,6 +54,7 @@ const TICK_MS = 250;
 
 /** Rejects with one PosternError where something is in the way; then nothing is left open. */
 export async function startForwardAuth(options: ForwardAuthOptions): Promise<ForwardAuth> {
+  setServingFlags();
   const closers: Closers = [];
   try {
     return await start(options, closers);

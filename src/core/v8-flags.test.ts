@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { WORKER_V8_FLAGS } from './worker-thread.ts';
+import { SERVING_V8_FLAGS } from './v8-flags.ts';
 
-test('WORKER_V8_FLAGS are flags that this Node knows', () => {
+test('SERVING_V8_FLAGS are flags that this Node knows', () => {
   const known = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
-  for (const flag of WORKER_V8_FLAGS) assert.ok(known.includes(flag.replace(/^--no-/, '--')), flag);
+  for (const flag of SERVING_V8_FLAGS) assert.ok(known.includes(flag.replace(/^--no-/, '--')), flag);
 });
