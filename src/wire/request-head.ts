@@ -21,6 +21,7 @@ export interface HeadLimits {
 export const CHUNKED = -1;
 
 const MAX_METHOD = 32;
+const VERSION_LENGTH = 8;
 /** Longer heads are read anew: what a connection remembers should stay small. */
 const MAX_REMEMBERED = 4_096;
 const CR = 13;
@@ -129,7 +130,7 @@ export function parseRequestHead(
   if (text.charCodeAt(lineEnd) !== CR) throw new HttpSyntaxError('bare-lf');
   const methodEnd = endOfMethod(text, from, lineEnd);
   const method = methodAt(text, from, methodEnd);
-  const targetEnd = text.lastIndexOf(' ', lineEnd - 1);
+  const targetEnd = endOfTarget(text, lineEnd);
   if (targetEnd <= methodEnd) throw new HttpSyntaxError('request-line');
   if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
   const line = { method, version: parseVersion(text, targetEnd + 1, lineEnd) };
@@ -181,6 +182,13 @@ function methodAt(text: string, from: number, to: number): string {
  */
 export function isMethodCode(code: number): boolean {
   return isTokenCode(code) && !(code >= 97 && code <= 122);
+}
+
+/** The last space of the line. It stands before "HTTP/1.1" as a rule, and looking for it backwards is a call. */
+function endOfTarget(text: string, lineEnd: number): number {
+  const usual = lineEnd - VERSION_LENGTH - 1;
+  if (text.charCodeAt(usual) === SP && text.startsWith('HTTP/1.1', usual + 1)) return usual;
+  return text.lastIndexOf(' ', lineEnd - 1);
 }
 
 function parseVersion(text: string, from: number, to: number): '1.0' | '1.1' {
