@@ -18,6 +18,8 @@ export type Fault =
   | { readonly kind: 'answer'; readonly answer: Partial<ProxiedAnswer> }
   /** The connection breaks; `after`: when the CA has done what it was asked for. */
   | { readonly kind: 'reset'; readonly after?: boolean }
+  /** The connection breaks in the middle of the answer. */
+  | { readonly kind: 'cut' }
   /** Nobody answers. The CA has been asked. */
   | { readonly kind: 'hang' }
   /** What the CA answers, changed. */
@@ -97,6 +99,7 @@ async function handle(proxy: FaultyProxy, { req, res, agent, log }: Passing): Pr
   const answer = await pass(proxy.target, { req, body, agent });
   if (fault?.kind === 'hang') return;
   if (fault?.kind === 'reset') req.socket.destroy();
+  else if (fault?.kind === 'cut') cut(res, answer);
   else send(res, fault === null ? answer : { ...answer, ...fault.change(answer) });
 }
 
@@ -104,6 +107,11 @@ function send(res: ServerResponse, { status, headers, body }: ProxiedAnswer): vo
   const { 'content-length': _, 'transfer-encoding': __, connection: ___, ...rest } = headers;
   res.writeHead(status, { ...rest, ...(body === '' ? {} : { 'content-length': Buffer.byteLength(body) }) });
   res.end(body);
+}
+
+function cut(res: ServerResponse, { status, headers, body }: ProxiedAnswer): void {
+  res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) + 1 });
+  res.write(body.slice(0, body.length / 2), () => res.destroy());
 }
 
 function pass(

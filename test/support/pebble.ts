@@ -71,10 +71,14 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', ''];
   const dns = ['-dnsserver', `127.0.0.1:${dnsPort}`, '-management', `127.0.0.1:${dnsManagement}`, '-defaultIPv6', ''];
   const names = startProgram('pebble-challtestsrv', [...off, ...dns]);
-  const ca = startProgram('pebble', ['-config', join(dir, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`], {
-    PEBBLE_AUTHZREUSE: '0',
-    ...options.env,
-  });
+  const ca = startProgram(
+    'pebble',
+    ['-strict', '-config', join(dir, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`],
+    {
+      PEBBLE_AUTHZREUSE: '0',
+      ...options.env,
+    },
+  );
   await until(async () => (await accepts(api)) && (await accepts(dnsManagement)), 'pebble listens');
   const manage = (path: string, body?: string): Promise<string> =>
     ask(`https://127.0.0.1:${management}/${path}`, rootPem, body);

@@ -140,3 +140,60 @@ test('kill -9 leaves no TXT record for ever, and no second certificate', { skip 
     hook.close();
   }
 });
+
+test(
+  'dns-account-01 has a record of its own for the account, in the document as in the protocol',
+  { skip },
+  async () => {
+    const hook = await openHook();
+    const names: string[] = [];
+    const rig = await openAcmeRig({
+      hosts: '  "*.account.example.com": { respond: { status: 200, body: hello }, allow: [public] }',
+      acme: ', challenges: dns-account-01',
+      more: dnsSection(hook),
+      pebble: { env: FAULTS },
+      beforeStart: (pebble) => (hook.pebble = pebble),
+    });
+    const watch = setInterval(() => names.push(...hook.records.keys()), 20);
+    try {
+      await untilTrusted(rig.https, 'x.account.example.com', await rig.pebble.issuerPem());
+      assert.match(
+        new Set(names).values().next().value ?? '',
+        /^_[a-z2-7]{16}\._acme-challenge\.account\.example\.com$/,
+      );
+      await until(() => hook.records.size === 0, 'the record is removed');
+      assert.equal(rig.pebble.issued(), 1);
+    } finally {
+      clearInterval(watch);
+      await rig.close();
+      hook.close();
+    }
+  },
+);
+
+test(
+  'dns-persist-01 needs no DNS provider: the first try tells the one record, and renewals need nothing',
+  { skip },
+  async () => {
+    const rig = await openAcmeRig({
+      hosts: '  "*.persist.example.com": { respond: 200, allow: [public] }',
+      acme: ', challenges: dns-persist-01',
+      pebble: { env: FAULTS },
+    });
+    try {
+      await rig.postern.waitFor('ACME_FAILED');
+      const { stdout } = await rig.postern.cli('cert', 'list');
+      const told = /set this TXT record once, it stays: (\S+) "([^"]+)"/.exec(stdout);
+      assert.equal(told?.[1], '_validation-persist.persist.example.com', stdout);
+      await rig.pebble.dns('set-txt', { host: `${told[1]}.`, value: told[2] });
+      for (const issued of [1, 2]) {
+        const renewed = await rig.postern.cli('cert', 'renew', '*.persist.example.com');
+        assert.equal(renewed.code, 0, renewed.stdout + renewed.stderr);
+        assert.equal(rig.pebble.issued(), issued);
+      }
+      await untilTrusted(rig.https, 'x.persist.example.com', await rig.pebble.issuerPem());
+    } finally {
+      await rig.close();
+    }
+  },
+);

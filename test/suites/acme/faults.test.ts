@@ -98,6 +98,7 @@ const PASSING: readonly (readonly [string, Faults])[] = [
       answer: { status: 503, headers: { 'retry-after': new Date(Date.now() + 4_000).toUTCString() } },
     }),
   ],
+  ['connections that break in the middle of the answer', first(1, everyKind, { kind: 'cut' })],
   ['connections that break before the question', first(1, everyKind, { kind: 'reset' })],
   ['connections that break after the question, before the answer', first(1, everyKind, { kind: 'reset', after: true })],
   [

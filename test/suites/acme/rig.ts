@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, type ConnectionOptions } from 'node:tls';
 import { freePorts, startPostern, type PosternProcess } from '../../support/postern.ts';
 import { startPebble, type Pebble, type PebbleOptions } from '../../support/pebble.ts';
 import { until } from '../../support/programs.ts';
@@ -110,8 +110,21 @@ export interface Handshake {
 
 /** One GET over TLS that trusts the given roots and nothing else. */
 export function visit(port: number, name: string, ca: string, path = '/'): Promise<Handshake> {
+  return visitAs({}, { port, name, ca, path });
+}
+
+export interface Visit {
+  readonly port: number;
+  readonly name: string;
+  readonly ca: string;
+  readonly path?: string;
+}
+
+/** By a client with TLS settings of its own. */
+export function visitAs(client: ConnectionOptions, { port, name, ca, path = '/' }: Visit): Promise<Handshake> {
   return new Promise((resolve) => {
     const socket = connect({
+      ...client,
       port,
       host: '127.0.0.1',
       ca,

@@ -1,6 +1,6 @@
 /** The data folder fails while certificates are renewed: what is served stays, nothing that a CA issued is lost, and nothing is ordered twice. */
 import assert from 'node:assert/strict';
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -81,6 +81,40 @@ test('a database that cannot be written', { skip, timeout: 120_000 }, async () =
     });
   } finally {
     if (other.isOpen) other.close();
+    await rig.close();
+  }
+});
+
+/** SQLite's own refusal, as where a file system has become read-only under a process that has its files open. */
+const READ_ONLY = `import { DatabaseSync } from 'node:sqlite';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+const open = new Set();
+const { prepare, exec } = DatabaseSync.prototype;
+DatabaseSync.prototype.prepare = function (...all) {
+  open.add(this);
+  return prepare.apply(this, all);
+};
+let isReadOnly = false;
+setInterval(() => {
+  const now = existsSync(join(process.env.DEFECTS, 'read-only'));
+  if (now === isReadOnly) return;
+  isReadOnly = now;
+  for (const db of open) if (db.isOpen) exec.call(db, 'PRAGMA query_only = ' + (now ? 'ON' : 'OFF'));
+}, 20).unref();
+`;
+
+test('a database that has become read-only', { skip, timeout: 120_000 }, async () => {
+  const files = { 'read-only.mjs': READ_ONLY };
+  const rig = await openAcmeRig({ hosts: HOSTS, pebble: PEBBLE, files, preload: 'read-only.mjs' });
+  const mark = join(rig.postern.dir, 'read-only');
+  try {
+    await goThrough(rig, {
+      begin: () => writeFileSync(mark, ''),
+      end: () => rmSync(mark),
+      line: /read-only/,
+    });
+  } finally {
     await rig.close();
   }
 });

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { Agent, request } from 'node:https';
 import { test } from 'node:test';
+import type { ConnectionOptions } from 'node:tls';
 import { skipWithout } from '../../support/peers.ts';
 import { until } from '../../support/programs.ts';
-import { openAcmeRig, untilTrusted, visit } from './rig.ts';
+import { openAcmeRig, untilTrusted, visit, visitAs } from './rig.ts';
 
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
 const A = '  a.example.com: { respond: { status: 200, body: hello }, allow: [public] }';
@@ -19,7 +20,8 @@ interface Load {
 }
 
 /** Visitors with connections that stay, and visitors with a new handshake for each request. */
-function startLoad(port: number, name: string, ca: string): Load {
+// oxlint-disable-next-line max-params -- who comes where
+function startLoad(port: number, name: string, ca: string, clients: readonly ConnectionOptions[] = [{}]): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: KEPT, ca });
   const failures: string[] = [];
   const over = new AbortController();
@@ -41,15 +43,16 @@ function startLoad(port: number, name: string, ca: string): Load {
       });
       req.end();
     });
-  const shake = async (): Promise<void> => {
-    const seen = await visit(port, name, ca);
+  const shake = async (client: ConnectionOptions = {}): Promise<void> => {
+    const seen = await visitAs(client, { port, name, ca });
     if (seen.error === null && seen.body.endsWith('hello')) answered += 1;
     else failures.push(seen.error ?? seen.body.slice(0, 100));
   };
   const loop = async (step: () => Promise<void>): Promise<void> => {
     while (!over.signal.aborted) await step();
   };
-  const loops = [...Array.from({ length: KEPT }, () => loop(get)), ...Array.from({ length: FRESH }, () => loop(shake))];
+  const shakes = Array.from({ length: FRESH }, (_, at) => loop(() => shake(clients[at % clients.length])));
+  const loops = [...Array.from({ length: KEPT }, () => loop(get)), ...shakes];
   return {
     answered: () => answered,
     async stop() {
@@ -61,32 +64,43 @@ function startLoad(port: number, name: string, ca: string): Load {
   };
 }
 
-test('renewals under load drop none of the requests', { skip }, async () => {
-  const rig = await openAcmeRig({
-    hosts: A,
-    pebble: { env: { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_SLEEPTIME: '1' } },
-  });
-  try {
-    const roots = await rig.pebble.issuerPem();
-    let { serial } = await untilTrusted(rig.https, 'a.example.com', roots);
-    const load = startLoad(rig.https, 'a.example.com', roots);
-    for (let round = 0; round < 3; round += 1) {
-      const renewed = await rig.postern.cli('cert', 'renew', 'a.example.com');
-      assert.equal(renewed.code, 0, renewed.stdout + renewed.stderr);
-      const before = serial;
-      await until(async () => {
-        ({ serial } = await visit(rig.https, 'a.example.com', roots));
-        return serial !== before;
-      }, 'the renewed certificate is served');
+/** Of the time before ECDSA. */
+const OLD: ConnectionOptions = { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' };
+
+test(
+  'renewals of both kinds of key under load drop none of the requests, of old clients either',
+  { skip },
+  async () => {
+    const rig = await openAcmeRig({
+      hosts: A,
+      acme: ', key_type: [p256, rsa2048]',
+      pebble: { env: { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_SLEEPTIME: '1' } },
+    });
+    try {
+      const roots = await rig.pebble.issuerPem();
+      let { serial } = await untilTrusted(rig.https, 'a.example.com', roots);
+      const isOldServed = async (): Promise<boolean> =>
+        (await visitAs(OLD, { port: rig.https, name: 'a.example.com', ca: roots })).error === null;
+      await until(isOldServed, 'the RSA one is there');
+      const load = startLoad(rig.https, 'a.example.com', roots, [{}, OLD]);
+      for (let round = 0; round < 3; round += 1) {
+        const renewed = await rig.postern.cli('cert', 'renew', 'a.example.com');
+        assert.equal(renewed.code, 0, renewed.stdout + renewed.stderr);
+        const before = serial;
+        await until(async () => {
+          ({ serial } = await visit(rig.https, 'a.example.com', roots));
+          return serial !== before;
+        }, 'the renewed certificate is served');
+      }
+      const failures = await load.stop();
+      console.error(`${load.answered()} requests answered during three renewals`);
+      assert.deepEqual(failures, []);
+      assert.ok(load.answered() > 200, `${load.answered()} requests`);
+    } finally {
+      await rig.close();
     }
-    const failures = await load.stop();
-    console.error(`${load.answered()} requests answered during three renewals`);
-    assert.deepEqual(failures, []);
-    assert.ok(load.answered() > 200, `${load.answered()} requests`);
-  } finally {
-    await rig.close();
-  }
-});
+  },
+);
 
 for (const challenge of ['http-01', 'tls-alpn-01']) {
   test(`${challenge} is answered on the real listener while another host is under load`, { skip }, async () => {
