@@ -61,7 +61,11 @@ hosts:
     to: "h2c://127.0.0.1:${(h2c.address() as AddressInfo).port}"
     allow: [signed-in]
     identity_headers: { access_token: Authorization }
-  wiki.localhost: { to: "${to}", allow: [signed-in, "token:ci"] }
+  wiki.localhost:
+    allow: [signed-in, "token:ci"]
+    paths:
+      /*: { to: "${to}" }
+      /api/*: { to: "${to}", identity_headers: { access_token: X-Token } }
   who.localhost: { to: "app:whoami", allow: [signed-in], identity_headers: { access_token: Authorization } }
   no.localhost: { to: "${to}", allow: ["keycloak:group:/nobody"], identity_headers: { access_token: Authorization } }
 `;
@@ -192,6 +196,10 @@ hosts:
       Object.keys(seen.headers).filter((name) => /id.token/.test(name)),
       [],
     );
+    const onPath = await alice.send(`${url('wiki.localhost')}/api/x`);
+    const { headers } = JSON.parse(onPath.body) as Seen;
+    await verify({ headers: { authorization: `Bearer ${String(headers['x-token'])}` } }, 'alice');
+    assert.equal((await get(alice, 'wiki.localhost')).headers['x-token'], undefined, 'nor does another path');
     await alice.open(`${url('h2.localhost')}/`);
     assert.equal((await get(alice, 'h2.localhost')).headers['x-id-token'], undefined, 'only what it asks for');
   });
