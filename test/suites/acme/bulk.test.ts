@@ -1,10 +1,12 @@
 /**
- * Many names at once, with every fault of pebble on: nonces refused, validations delayed, nothing reused.
+ * Many names at once, with every fault of pebble on: nonces refused, validations delayed, nothing reused; and between
+ * it and Postern one request in twenty comes to grief, before the CA has heard it or after.
  * POSTERN_ACME_NAMES sets how many; CI takes fewer than the 500 of the measurement in docs/performance.md.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startFaultyProxy, type Fault, type FaultyProxy } from '../../support/faulty-proxy.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { until } from '../../support/programs.ts';
 import { openAcmeRig, visit } from './rig.ts';
@@ -17,13 +19,34 @@ const FAULTS = {
   PEBBLE_VA_SLEEPTIME: process.env['POSTERN_VA_SLEEP'] ?? '2',
 };
 
+const TROUBLES: readonly Fault[] = [
+  { kind: 'answer', answer: { status: 503, body: '<html>busy</html>' } },
+  { kind: 'answer', answer: { status: 500, headers: { 'retry-after': '1' } } },
+  { kind: 'reset' },
+  { kind: 'reset', after: true },
+  { kind: 'cut' },
+];
+
+function randomFault(): Fault | null {
+  return Math.random() < 1 / 20 ? (TROUBLES[Math.floor(Math.random() * TROUBLES.length)] ?? null) : null;
+}
+
 test(
   `${NAMES} names get certificates by themselves, and none twice`,
   { skip, timeout: 180_000 + NAMES * 1_000 },
   async () => {
     const names = Array.from({ length: NAMES }, (_, at) => `n${at}.example.com`);
     const hosts = names.map((name) => `  ${name}: { respond: 200, allow: [public] }`).join('\n');
-    const rig = await openAcmeRig({ hosts, pebble: { env: FAULTS } });
+    let proxy: FaultyProxy | null = null;
+    const rig = await openAcmeRig({
+      hosts,
+      pebble: { env: FAULTS },
+      async directory(pebble) {
+        proxy = await startFaultyProxy(pebble.directory, pebble.apiPem);
+        proxy.fault = randomFault;
+        return `https://${proxy.host}/dir`;
+      },
+    });
     try {
       const start = performance.now();
       const roots = await rig.pebble.issuerPem();
@@ -46,8 +69,18 @@ test(
       await rig.restart();
       assert.equal((await visit(rig.https, names[0] ?? '', roots)).error, null);
       assert.equal(rig.pebble.issued(), NAMES);
+    } catch (error) {
+      console.error(
+        rig.postern
+          .output()
+          .split('\n')
+          .filter((line) => line.includes('ACME_FAILED'))
+          .join('\n'),
+      );
+      throw error;
     } finally {
       await rig.close();
+      await (proxy as FaultyProxy | null)?.stop();
     }
   },
 );
