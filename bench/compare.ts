@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { findPeer } from '../test/support/peers.ts';
-import { freePorts } from '../test/support/postern.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { makeCertificate } from './support/certificate.ts';
 import { loadHttp1 } from './support/load.ts';
 import { PEERS } from './support/peers.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { acmeDocument, visit } from '../test/suites/acme/rig.ts';
 import { startPebble } from '../test/support/pebble.ts';
-import { freePorts } from '../test/support/postern.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { startProgram, type Program } from '../test/support/programs.ts';
 
 const ROUNDS = 5;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findPeer } from '../test/support/peers.ts';
-import { freePorts } from '../test/support/postern.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { startProvider } from '../test/suites/oauth2-proxy/provider.ts';
 import { startApp } from './support/app.ts';
 import { signInAt, startChecker } from './support/checkers.ts';

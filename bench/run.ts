@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findPeer } from '../test/support/peers.ts';
-import { freePorts } from '../test/support/postern.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { startApp } from './support/app.ts';
 import { makeCertificate } from './support/certificate.ts';
 import { loadHttp1, loadHttp2 } from './support/load.ts';

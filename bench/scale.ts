@@ -13,7 +13,7 @@ import { createSealKey } from '../src/session/seal.ts';
 import { createSessions } from '../src/session/sessions.ts';
 import { sessionCookieName } from '../src/session/token.ts';
 import { openStore } from '../src/store/sqlite.ts';
-import { freePorts } from '../test/support/postern.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { startApp } from './support/app.ts';
 import { makeCertificate } from './support/certificate.ts';
 import { loadHttp1 } from './support/load.ts';

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
-import { freePorts } from '../test/support/postern.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { cpuSeconds } from './support/process-cpu.ts';
 
 const STARTS = 6;

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { findPeer } from '../../test/support/peers.ts';
-import { freePorts } from '../../test/support/postern.ts';
+import { freePorts } from '../../test/support/free-ports.ts';
 import { createSide } from '../../test/suites/oauth2-proxy/side.ts';
 import { startUpstream } from '../../test/suites/oauth2-proxy/upstream.ts';
 import { startPinned, waitForPort } from './processes.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { findPeer } from './peers.ts';
-import { freePorts } from './postern.ts';
+import { freePorts } from './free-ports.ts';
 import { accepts, until } from './programs.ts';
 
 export interface CodeServer {

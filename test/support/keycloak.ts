@@ -4,11 +4,10 @@
  * confidential client "postern" whose tokens carry full group paths.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { freePorts } from './free-ports.ts';
 import { findPeer } from './peers.ts';
 
 export const CLIENT_SECRET = 's3cret-of-postern';
@@ -52,8 +51,8 @@ export interface Keycloak {
 }
 
 export async function startKeycloak(options: KeycloakOptions): Promise<Keycloak> {
-  const port = options.port ?? (await freePort());
-  const management = await freePort();
+  const [free = 0, management = 0] = await freePorts(2);
+  const port = options.port ?? free;
   const dir = mkdtempSync(join(tmpdir(), 'keycloak-'));
   const base = `http://127.0.0.1:${port}`;
   const hostsFile = join(dir, 'hosts');
@@ -284,14 +283,4 @@ async function answers(url: string, endedWith: () => string | null): Promise<voi
       setTimeout(done, 300);
     });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => {
-    server.listen(0, '127.0.0.1', done);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }

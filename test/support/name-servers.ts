@@ -3,12 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createAskServer } from '../../src/certs/dns/transport.ts';
 import { TYPE } from '../../src/certs/dns/message.ts';
+import { freePorts } from './free-ports.ts';
 import { findPeer } from './peers.ts';
 
 export interface NameServerProcess {
@@ -21,10 +21,7 @@ export const TSIG_SECRET: string = randomBytes(32).toString('base64');
 
 /** Free for UDP and TCP on this address. */
 export async function freeDnsPort(address: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, address, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => void server.close(resolve));
+  const [port = 0] = await freePorts(1);
   const socket = createSocket('udp4');
   await new Promise<void>((resolve, reject) => void socket.once('error', reject).bind(port, address, resolve));
   await new Promise<void>((resolve) => void socket.close(resolve));

@@ -8,7 +8,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeLeaf, writeRoot } from '../../src/certs/x509-writer.ts';
-import { freePorts } from './postern.ts';
+import { freePorts } from './free-ports.ts';
 import { accepts, startProgram, until } from './programs.ts';
 
 export interface PebbleOptions {

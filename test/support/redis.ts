@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findPeer } from './peers.ts';
-import { freePorts } from './postern.ts';
+import { freePorts } from './free-ports.ts';
 import { startProgram, until } from './programs.ts';
 import type { Program } from './programs.ts';
 

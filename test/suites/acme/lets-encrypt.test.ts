@@ -14,7 +14,8 @@ import { startFaultyProxy, type ProxyPlace } from '../../support/faulty-proxy.ts
 import { canMount } from '../../support/mounts.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { startPebble, type Pebble } from '../../support/pebble.ts';
-import { freePorts, startPostern, type PosternProcess } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { startPostern, type PosternProcess } from '../../support/postern.ts';
 import { accepts, startProgram, until } from '../../support/programs.ts';
 import { untilTrusted, visit } from './rig.ts';
 

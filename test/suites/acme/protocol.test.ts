@@ -20,7 +20,7 @@ import { runOrder, type OrderDeps, type OrderProgress } from '../../../src/certs
 import { writeSigningRequest } from '../../../src/certs/x509-writer.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { skipWithout } from '../../support/peers.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { startPebble, type Pebble } from '../../support/pebble.ts';
 import type { ChallengeAnswers } from '../../../src/certs/acme/challenge.ts';
 import type { ChallengeType } from '../../../src/certs/acme/challenge-type.ts';

@@ -4,7 +4,8 @@ import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type ConnectionOptions } from 'node:tls';
-import { freePorts, startPostern, type PosternProcess } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { startPostern, type PosternProcess } from '../../support/postern.ts';
 import { startPebble, type Pebble, type PebbleOptions } from '../../support/pebble.ts';
 import { until } from '../../support/programs.ts';
 

@@ -19,7 +19,7 @@ import { createWriter } from '../../../src/store/group-commit.ts';
 import { createIssuanceTables } from '../../../src/store/issuance-tables.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { startPebble } from '../../support/pebble.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { until } from '../../support/programs.ts';
 import type { AnswerSource } from '../../../src/certs/acme/challenge.ts';
 

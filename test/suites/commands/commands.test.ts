@@ -21,7 +21,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, suite, test } from 'node:test';
-import { freePorts, runPostern, startPostern } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { runPostern, startPostern } from '../../support/postern.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
 const root = mkdtempSync(join(tmpdir(), 'postern-commands-'));

@@ -9,7 +9,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { freePorts, runPostern } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { runPostern } from '../../support/postern.ts';
 import { accepts, until } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
 

@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { CLIENT_SECRET, startKeycloak, type Keycloak } from '../../support/keycloak.ts';
 import { skipWithout } from '../../support/peers.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { accepts, startProgram, until, type Program } from '../../support/programs.ts';
 import { createVisitor, type Visit, type Visitor } from '../../support/visitor.ts';
 

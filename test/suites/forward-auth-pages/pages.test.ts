@@ -15,7 +15,7 @@ import { startTwin, type Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { openBrowser, openContext, takePicture } from '../../support/browser.ts';
 import { auditPage } from '../../support/page-audit.ts';
 import { skipWithout } from '../../support/peers.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { accepts, startProgram, until, type Program } from '../../support/programs.ts';
 
 const POSTERN = resolve(import.meta.dirname, '../../../bin/postern');

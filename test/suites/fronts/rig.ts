@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CLIENT_SECRET, startKeycloak } from '../../support/keycloak.ts';
 import type { Keycloak } from '../../support/keycloak.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { accepts, startProgram, until } from '../../support/programs.ts';
 import type { Program } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { bcrypt } from 'hash-wasm';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { accepts, until } from '../../support/programs.ts';
 import { GithubTwin } from '../../../src/sign-in/github/_twin.ts';
 import { startProvider } from '../oauth2-proxy/provider.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { skipWithout } from '../../support/peers.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { PEOPLE } from '../oauth2-proxy/people.ts';
 import { startIn } from '../oauth2-proxy/programs.ts';
 import { startProvider } from '../oauth2-proxy/provider.ts';

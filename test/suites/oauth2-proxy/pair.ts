@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate } from '../../transport-rig.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { accepts, startProgram, until } from '../../support/programs.ts';
 import type { Program } from '../../support/programs.ts';
 import { BASE } from './configuration.ts';

@@ -12,7 +12,8 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { openBrowser, openContext, signInOn, takePicture } from '../../support/browser.ts';
 import { auditPage } from '../../support/page-audit.ts';
 import { skipWithout } from '../../support/peers.ts';
-import { addUser, freePorts, startPostern } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { addUser, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 

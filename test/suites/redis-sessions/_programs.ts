@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { until } from '../../support/programs.ts';
 import { startIn } from '../oauth2-proxy/programs.ts';
 import { createSide, HOST } from '../oauth2-proxy/side.ts';

@@ -16,7 +16,7 @@ import {
 } from '../../../src/forward-auth/keepers/_keeper-rig.ts';
 import { keyOfToken } from '../../../src/session/token.ts';
 import { skipWithout } from '../../support/peers.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { until } from '../../support/programs.ts';
 import { startCluster, startRedis, startReplicated } from '../../support/redis.ts';
 import { createReplicas, troubleWith } from './_replicas.ts';

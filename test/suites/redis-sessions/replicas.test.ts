@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { skipWithout } from '../../support/peers.ts';
-import { freePorts } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { until } from '../../support/programs.ts';
 import { startRedis } from '../../support/redis.ts';
 import { startIn } from '../oauth2-proxy/programs.ts';

@@ -12,7 +12,8 @@ import { join, resolve } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { DatabaseSync } from 'node:sqlite';
 import { skipWithout } from '../../support/peers.ts';
-import { addUser, freePorts, runPostern, signIn, startPostern } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { addUser, runPostern, signIn, startPostern } from '../../support/postern.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import { makeCertificate } from '../../transport-rig.ts';
 

@@ -14,7 +14,8 @@ import { openBrowser, openContext, signInOn, takePicture } from '../../support/b
 import { CLIENT_SECRET, startKeycloak } from '../../support/keycloak.ts';
 import type { Keycloak } from '../../support/keycloak.ts';
 import { skipWithout } from '../../support/peers.ts';
-import { addUser, freePorts, startPostern } from '../../support/postern.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { addUser, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
