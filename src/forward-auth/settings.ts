@@ -162,8 +162,6 @@ export interface RedisSettings {
   readonly clusterUrls: readonly string[] | null;
   readonly caFile: string | null;
   readonly skipTlsVerify: boolean;
-  /** 0: none. */
-  readonly idleTimeoutMs: number;
 }
 
 export interface BearerSettings {

@@ -65,7 +65,6 @@ export function redisSettings(over: Partial<RedisSettings>): RedisSettings {
     clusterUrls: null,
     caFile: null,
     skipTlsVerify: false,
-    idleTimeoutMs: 0,
     ...over,
   };
 }

@@ -198,7 +198,6 @@ function redisOf(told: Told): RedisSettings {
     clusterUrls: useCluster ? redisUrls(told, 'redis_cluster_connection_urls') : null,
     caFile,
     skipTlsVerify: told.bool('redis_insecure_skip_tls_verify'),
-    idleTimeoutMs: Math.max(0, told.number('redis_connection_idle_timeout')) * 1000,
   };
 }
 

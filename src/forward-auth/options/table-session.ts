@@ -57,7 +57,12 @@ const SESSION: readonly Option[] = toOptions('session', [
   { flag: 'redis-cluster-connection-urls', type: 'list', isSecret: true, help: 'addresses of its nodes' },
   { flag: 'redis-ca-path', help: 'certificate authority of the server, PEM' },
   { flag: 'redis-insecure-skip-tls-verify', type: 'bool', help: 'do not check the certificate of the server' },
-  { flag: 'redis-connection-idle-timeout', type: 'int', help: 'seconds after which an idle connection is closed' },
+  {
+    flag: 'redis-connection-idle-timeout',
+    type: 'int',
+    help: 'seconds after which an idle connection is closed',
+    withoutEffect: 'one connection is kept, and made anew where Redis closes it',
+  },
 ]);
 
 const HEADERS: readonly Option[] = toOptions('headers', [
