@@ -147,6 +147,14 @@ test('AcmeClient asks again where the connection breaks, but not for ever', asyn
   assert.match(failure.message, /^Cannot do it: Test CA cannot be reached at "ca\.example": the connection broke/);
 });
 
+test('AcmeClient has patience left for a connection that breaks after many refused nonces', async () => {
+  const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  const refused = problem('badNonce', 'no', 400);
+  const rig = scripted([refused, refused, refused, refused, reset, refused, { status: 503 }, {}]);
+  await post(rig);
+  assert.equal(rig.asked.filter((one) => one.method === 'POST').length, 8);
+});
+
 test('AcmeClient explains what is no directory, with the words of the page', async () => {
   const page =
     '<html><head><title>x</title><style>b{}</style></head><body><h1>502\u001b[31m Bad  Gateway</h1></body></html>';

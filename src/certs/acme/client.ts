@@ -41,6 +41,12 @@ const SHORT_WAIT_MS = 15_000;
 const DIRECTORY_FOR_MS = 3_600_000;
 const NONCE = /^[A-Za-z0-9_-]+$/;
 
+/** How often something was asked in vain. */
+interface Tries {
+  nonces: number;
+  busy: number;
+}
+
 export class AcmeClient {
   readonly name: string;
   readonly directoryUrl: string;
@@ -85,7 +91,8 @@ export class AcmeClient {
   /** The answer of a signed request as it came, with a status below 400. */
   async postRaw(message: SignedMessage, signal: AbortSignal): Promise<HttpsAnswer> {
     const { url, payload, signer, step, accept } = message;
-    for (let tries = 1; ; tries += 1) {
+    const tries = { nonces: 0, busy: 0 };
+    for (;;) {
       const nonce = await this.#takeNonce(signal);
       const body = await signRequest(signer, { url, nonce }, payload);
       const headers = { 'content-type': 'application/jose+json', ...(accept === undefined ? {} : { accept }) };
@@ -93,8 +100,9 @@ export class AcmeClient {
       if (response instanceof AcmeFailure) {
         // Every step of ACME may be said twice: an order that is asked for again is the same order, or one more
         // that lapses; one that is finalised already tells so by its state.
-        if (tries >= BUSY_TRIES) throw response;
-        await this.sleep(this.#backoff(tries), signal);
+        tries.busy += 1;
+        if (tries.busy >= BUSY_TRIES) throw response;
+        await this.sleep(this.#backoff(tries.busy), signal);
         continue;
       }
       if (response.status < 400) return response;
@@ -107,14 +115,18 @@ export class AcmeClient {
     }
   }
 
-  /** How long to wait before the same is asked again; null: not here. */
-  #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: number): number | null {
-    if (problem?.type === 'badNonce') return this.#nonceWait(tries);
-    if (response.status < 500 || tries >= BUSY_TRIES) return null;
+  /**
+   * How long to wait before the same is asked again; null: not here. Refused nonces count for themselves: a CA that
+   * refuses many would leave no patience for a connection that breaks once.
+   */
+  #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: Tries): number | null {
+    if (problem?.type === 'badNonce') return this.#nonceWait((tries.nonces += 1));
+    tries.busy += 1;
+    if (response.status < 500 || tries.busy >= BUSY_TRIES) return null;
     const now = this.clock.now();
     const retryAt = parseRetryAfter(response.headers['retry-after'], now);
     if (retryAt !== null) return retryAt - now <= SHORT_WAIT_MS ? retryAt - now : null;
-    return this.#backoff(tries);
+    return this.#backoff(tries.busy);
   }
 
   #nonceWait(tries: number): number | null {
@@ -127,7 +139,8 @@ export class AcmeClient {
   }
 
   async #askPatiently(message: HttpsRequest, step: string, signal: AbortSignal): Promise<HttpsAnswer> {
-    for (let tries = 1; ; tries += 1) {
+    const tries = { nonces: 0, busy: 0 };
+    for (;;) {
       const answer = await this.#tryAsk(message, step, signal);
       if (!(answer instanceof AcmeFailure)) {
         if (answer.status < 400) return answer;
@@ -137,8 +150,9 @@ export class AcmeClient {
         await this.sleep(wait, signal);
         continue;
       }
-      if (tries >= BUSY_TRIES) throw answer;
-      await this.sleep(this.#backoff(tries), signal);
+      tries.busy += 1;
+      if (tries.busy >= BUSY_TRIES) throw answer;
+      await this.sleep(this.#backoff(tries.busy), signal);
     }
   }
 
