@@ -17,6 +17,8 @@ makeStringsFast();
 
 const COMMAND_MS = 1_000;
 const BEAT_MS = 1_000;
+/** How often a cluster is asked which node has what. */
+const SLOTS_MS = 5_000;
 /** Without a heartbeat for so long what is known may be out of date. */
 const DEAF_MS = 2_500;
 const BEAT = 'beat ';
@@ -41,6 +43,7 @@ export class RedisLink {
   readonly #ears: Redis | Cluster;
   readonly #trouble: RedisTrouble;
   readonly #beating: NodeJS.Timeout;
+  readonly #refreshing: NodeJS.Timeout;
   readonly #beat = `${BEAT}${randomUUID()}`;
   #heardAt = NEVER;
   #isHung = false;
@@ -56,6 +59,9 @@ export class RedisLink {
     this.#listen();
     this.#beating = setInterval(() => void this.#pulse(), BEAT_MS);
     this.#beating.unref();
+    // ioredis has a timer for this that goes on after the end where an answer was under way.
+    this.#refreshing = setInterval(() => this.#refreshSlots(), SLOTS_MS);
+    this.#refreshing.unref();
   }
 
   /** Rejects with STORE_UNAVAILABLE: at once without a connection, else within a second. */
@@ -89,6 +95,7 @@ export class RedisLink {
 
   close(): Promise<void> {
     clearInterval(this.#beating);
+    clearInterval(this.#refreshing);
     for (const client of [this.#commands, this.#ears]) disconnect(client);
     return Promise.resolve();
   }
@@ -123,6 +130,11 @@ export class RedisLink {
     } catch (error) {
       this.#trouble.error(error);
     }
+  }
+
+  #refreshSlots(): void {
+    for (const client of [this.#commands, this.#ears])
+      if (client instanceof Cluster && client.status === 'ready') client.refreshSlotsCache();
   }
 
   #deafen(): void {

@@ -96,7 +96,6 @@ function planCluster(settings: RedisSettings, urls: readonly string[]): RedisPla
       clusterRetryStrategy: retryAfter,
       clusterNodeRetryStrategy: retryAfter,
       slotsRefreshTimeout: CONNECT_MS,
-      slotsRefreshInterval: SILENT_MS,
     },
   };
 }
