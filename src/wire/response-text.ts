@@ -2,6 +2,7 @@
  * Prints the head of an HTTP/1.1 response. Fields of the connection are dropped and written anew by
  * whoever frames the message; a Date is added where none is (RFC 9110 section 6.6.1).
  */
+import { isOfConnection } from './of-connection.ts';
 import type { ResponseHead } from './exchange.ts';
 import { printHsts, type FieldText } from './field-text.ts';
 import type { HeaderBlock } from './header-block.ts';
@@ -25,24 +26,6 @@ function currentDate(): string {
     dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
   }
   return dateLine;
-}
-
-/** Fields that say how this one connection carries the message; the codec writes its own. */
-function isOfConnection(key: string): boolean {
-  switch (key.length) {
-    case 7:
-      return key === 'upgrade';
-    case 10:
-      return key === 'connection' || key === 'keep-alive';
-    case 14:
-      return key === 'content-length';
-    case 16:
-      return key === 'proxy-connection';
-    case 17:
-      return key === 'transfer-encoding';
-    default:
-      return false;
-  }
 }
 
 /** `lines` of a head whose every line was read and checked as it stands: nothing can be in it that was not counted. */

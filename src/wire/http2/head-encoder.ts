@@ -3,6 +3,7 @@
  * dropped (section 8.2.2), a Date and HSTS are added where there are none. A head that repeats the last one
  * costs a comparison. A value that could become another field breaks the whole head.
  */
+import { isOfConnection } from '../of-connection.ts';
 import type { ResponseHead } from '../exchange.ts';
 import { bytesOf, type FieldSpans, isFieldValue, isToken, scanFields } from '../fields.ts';
 import type { HeaderBlock } from '../header-block.ts';
@@ -135,7 +136,7 @@ export class HeadEncoder {
     for (let i = 0; i < spans.size; i++) {
       const known = spans.known(i);
       const key = known === null ? text.slice(spans.from(i), spans.colon(i)).toLowerCase() : known.key;
-      if (isOfConnection(key)) continue;
+      if (isLeftOut(key)) continue;
       if (key === 'date') isDated = true;
       else if (key === HSTS) hasHsts = true;
       this.#field(key, text.slice(spans.start(i), spans.end(i)));
@@ -151,7 +152,7 @@ export class HeadEncoder {
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string;
       const value = values[i] as string;
-      if (isOfConnection(key)) continue;
+      if (isLeftOut(key)) continue;
       if (key === 'date') isDated = true;
       else if (key === HSTS) hasHsts = true;
       this.#field(key, value);
@@ -191,26 +192,12 @@ export class HeadEncoder {
 function canBeSent({ keys, values }: HeaderBlock): boolean {
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
-    if (!isOfConnection(key) && (!isFieldValue(values[i] as string) || !isToken(key))) return false;
+    if (!isLeftOut(key) && (!isFieldValue(values[i] as string) || !isToken(key))) return false;
   }
   return true;
 }
 
-function isOfConnection(key: string): boolean {
-  switch (key.length) {
-    case 2:
-      return key === 'te';
-    case 7:
-      return key === 'upgrade';
-    case 10:
-      return key === 'connection' || key === 'keep-alive';
-    case 14:
-      return key === 'content-length';
-    case 16:
-      return key === 'proxy-connection';
-    case 17:
-      return key === 'transfer-encoding';
-    default:
-      return false;
-  }
+/** RFC 9113 section 8.2.2. */
+function isLeftOut(key: string): boolean {
+  return key === 'te' || isOfConnection(key);
 }
