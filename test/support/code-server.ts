@@ -43,15 +43,18 @@ export async function startCodeServer(): Promise<CodeServer> {
 export interface Sockets {
   open: number;
   lastClosedAt: number;
+  /** Frames that the page got. */
+  heard: number;
   readonly paths: Set<string>;
 }
 
-/** Counts the page's WebSockets. */
+/** Counts the page's WebSockets; one whose handshake is refused counts as open until the page knows. */
 export function watchSockets(page: Page): Sockets {
-  const sockets: Sockets = { open: 0, lastClosedAt: 0, paths: new Set() };
+  const sockets: Sockets = { open: 0, lastClosedAt: 0, heard: 0, paths: new Set() };
   page.on('websocket', (socket) => {
     sockets.open++;
     sockets.paths.add(new URL(socket.url()).pathname);
+    socket.on('framereceived', () => sockets.heard++);
     socket.on('close', () => {
       sockets.open--;
       sockets.lastClosedAt = Date.now();
