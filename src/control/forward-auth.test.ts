@@ -157,7 +157,7 @@ test('startForwardAuth() serves one certificate for every name, and a new one wh
   assert.deepEqual(await pingOverTls(port, 'anything.example'), ['DNS:first.test', 200]);
   write('second.test');
   let served = '';
-  for (let i = 0; i < 100 && served !== 'DNS:second.test'; i++) {
+  for (let i = 0; i < 600 && served !== 'DNS:second.test'; i++) {
     await setTimeout(50);
     [served] = await pingOverTls(port, 'other.example');
   }

@@ -34,7 +34,7 @@ function rig(t: TestContext, prepare: (dir: string) => string, named: readonly s
     rmSync(dir, { recursive: true, force: true });
   });
   const reloaded = async (times: number): Promise<void> => {
-    for (let i = 0; i < 300 && seen.reloads < times; i++) await sleep(LOOK_MS);
+    for (let i = 0; i < 3_000 && seen.reloads < times; i++) await sleep(LOOK_MS);
     // And no more than that.
     await sleep(LOOK_MS * 6);
     assert.equal(seen.reloads, times);
@@ -107,7 +107,7 @@ test('watchDocument() reads a document that is written in many steps when it hol
     writeFileSync(file, 'x'.repeat(i));
     await sleep(1);
   }
-  for (let i = 0; i < 300 && count() < 1; i++) await sleep(LOOK_MS);
+  for (let i = 0; i < 3_000 && count() < 1; i++) await sleep(LOOK_MS);
   assert.ok(count() >= 1);
   await sleep(LOOK_MS * 20);
   // Nothing more comes once it holds still.

@@ -63,7 +63,7 @@ if (isMainThread) {
   for (const name of ['a', 'b', 'c']) new Worker(new URL(import.meta.url), { workerData: name });
 } else {
   const writer = createLineWriter({ fd: 1, flushBytes: 16384, maxPendingBytes: 64 << 20 });
-  for (let n = 0; n < 5000; n += 1) writer.write(workerData.repeat(50 + (n % 300)) + '|\\n');
+  for (let n = 0; n < 1500; n += 1) writer.write(workerData.repeat(50 + (n % 300)) + '|\\n');
   await writer.close();
 }`;
 
@@ -79,7 +79,7 @@ test('threads that share a pipe with a slow reader do not tear lines', async () 
   for await (const chunk of child.stdout) chunks.push(chunk as Buffer);
   const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
   rmSync(folder, { recursive: true });
-  assert.equal(lines.length, 15_000);
+  assert.equal(lines.length, 4_500);
   for (const line of lines) assert.match(line, /^(a+|b+|c+)\|$/);
 });
 
@@ -92,7 +92,7 @@ test('a reader that stops never blocks the writer', () => {
     process.kill(process.pid, 'SIGKILL');`;
   const answer = spawnSync('sh', ['-c', '"$0" --input-type=module -e "$1" | sleep 1.5', process.execPath, script], {
     encoding: 'utf8',
-    timeout: 10_000,
+    timeout: 60_000,
   });
   assert.match(answer.stderr, /^dropped/);
 });

@@ -94,7 +94,7 @@ test('drain() ends both codecs in order', async () => {
   stream.write('a');
   await new Promise((resolve) => stream.once('data', resolve));
   const goaway = new Promise((resolve) => session.once('goaway', resolve));
-  const drained = plainRig.transport.drain(3_000);
+  const drained = plainRig.transport.drain(60_000);
   await goaway;
   stream.end('b');
   let rest = '';
@@ -103,7 +103,7 @@ test('drain() ends both codecs in order', async () => {
   assert.match(rest, /b$/);
   const before = performance.now();
   await drained;
-  assert.ok(performance.now() - before < 2_000);
+  assert.ok(performance.now() - before < 20_000, 'it does not wait for the deadline');
 });
 
 test('HTTP/2 is answered to a client that names no host, as browsers do for https://192.0.2.1/', async (t) => {

@@ -194,7 +194,8 @@ test('GOAWAY: streams under way end, the next request opens a new connection', a
   const first = forward();
   await until(() => first.response !== null, 'it begins');
   app.sessions[0]?.goaway(0);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // Its answer comes when the client has read what was sent before.
+  await new Promise((resolve) => app.sessions[0]?.ping(resolve));
   assert.equal((await forward().done).text, 'ok');
   assert.equal(app.sessions.length, 2);
   pending[0]?.end('late');

@@ -282,7 +282,7 @@ export function listen(server: Server): Promise<number> {
 
 /** Waits for a condition that another socket event will make true. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 5_000;
+  const end = performance.now() + 30_000;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`Not in time: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

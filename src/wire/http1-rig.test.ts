@@ -200,7 +200,7 @@ export function statusesOf(text: string): number[] {
 
 /** Waits until the check holds. The limit is for what never comes, so that a failing test ends. */
 export async function eventually(check: () => boolean): Promise<void> {
-  const limit = performance.now() + 10_000;
+  const limit = performance.now() + 30_000;
   while (!check()) {
     assert.ok(performance.now() < limit, `Waited in vain for ${String(check)}`);
     await new Promise((resolve) => setTimeout(resolve, 2));

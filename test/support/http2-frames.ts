@@ -113,7 +113,7 @@ export async function openHttp2Wire(port: number, serverName: string | null = nu
     send: (...more) => void socket.write(Buffer.concat(more)),
     until: (isDone) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`Cannot wait: got ${describe(frames)}`)), 10_000);
+        const timer = setTimeout(() => reject(new Error(`Cannot wait: got ${describe(frames)}`)), 40_000);
         wake = () => {
           if (!isDone(frames) && !isClosed) return;
           clearTimeout(timer);

@@ -177,8 +177,8 @@ async function started(child: ChildProcess, { address, port, folder, zone }: Sta
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  const ask = createAskServer({ timeoutMs: 500 });
-  const signal = AbortSignal.timeout(15_000);
+  const ask = createAskServer({ timeoutMs: 2_000 });
+  const signal = AbortSignal.timeout(40_000);
   try {
     await untilTrue(async () => {
       if (child.exitCode !== null) throw new AggregateError([], `the name server ended: ${log}`);
@@ -197,25 +197,25 @@ async function started(child: ChildProcess, { address, port, folder, zone }: Sta
 }
 
 async function untilTrue(check: () => Promise<boolean>): Promise<void> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + 40_000;
   for (;;) {
     const isTrue = await check().catch((error: unknown) => {
       if (error instanceof AggregateError || Date.now() > until) throw error;
       return false;
     });
     if (isTrue) return;
-    if (Date.now() > until) throw new Error('it did not come up within 15 s');
+    if (Date.now() > until) throw new Error('it did not come up within 40 s');
     await new Promise((resolve) => void setTimeout(resolve, 50));
   }
 }
 
 /** The TXT values that a server gives for a name. */
 export async function txtAt({ address, port }: NameServerProcess, name: string): Promise<readonly string[]> {
-  const ask = createAskServer({ timeoutMs: 2000 });
+  const ask = createAskServer({ timeoutMs: 20_000 });
   const { answers } = await ask(
     { address, port },
     { name, type: TYPE.TXT, recursion: false },
-    AbortSignal.timeout(5000),
+    AbortSignal.timeout(40_000),
   );
   return answers.flatMap(({ text }) => (text === null ? [] : [text]));
 }

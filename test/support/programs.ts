@@ -37,7 +37,13 @@ export function startProgram(
   };
 }
 
-/** Asks again and again until it is so. */
+/**
+ * What is promised within a second, as the end of a connection after its session's, is within this on a machine that
+ * runs other suites beside. Who is not told, but has to find out, takes ten seconds and more.
+ */
+export const AT_ONCE_MS = 5_000;
+
+/** Asks again and again until it is so. The limit is for what never comes, so that a failing test ends. */
 export async function until(isSo: () => boolean | Promise<boolean>, what: string, mostMs = 40_000): Promise<void> {
   const deadline = Date.now() + mostMs;
   while (!(await isSo())) {

@@ -1,6 +1,9 @@
 /** Raw bytes to a port, and whatever comes back until the peer closes or is silent. */
 import { connect } from 'node:net';
 
+/** For the first byte: a busy machine may take its time, and where nothing comes the peer mostly closes. */
+const FIRST_BYTE_MS = 20_000;
+
 export interface RawAnswer {
   /** Latin1. */
   readonly text: string;
@@ -11,7 +14,7 @@ export interface RawAnswer {
 }
 
 export interface RawOptions {
-  /** Silence that ends the wait where the peer keeps the connection open. */
+  /** Silence behind the first byte that ends the wait where the peer keeps the connection open. */
   readonly quietMs?: number;
   /** Pause between the parts. */
   readonly pauseMs?: number;
@@ -35,7 +38,7 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
     };
     const wait = (): void => {
       if (timer !== null) clearTimeout(timer);
-      timer = setTimeout(() => finish(false), quietMs);
+      timer = setTimeout(() => finish(false), text === '' ? Math.max(quietMs, FIRST_BYTE_MS) : quietMs);
     };
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');

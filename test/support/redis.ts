@@ -57,7 +57,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 function redisCli(port: number, more: readonly string[] = []): RedisServer['cli'] {
   return async (...args) => {
     const all = ['-h', '127.0.0.1', '-p', String(port), '--no-auth-warning', ...more, ...args];
-    const { stdout } = await run(findPeer('redis-cli') ?? 'redis-cli', all, { timeout: 5_000 });
+    const { stdout } = await run(findPeer('redis-cli') ?? 'redis-cli', all, { timeout: 30_000 });
     return stdout.trim();
   };
 }

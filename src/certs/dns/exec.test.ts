@@ -68,18 +68,18 @@ test('exec ends a command that takes too long, with all that it started', async 
   const { folder, provider } = open(
     t,
     '#!/bin/sh\necho waiting\n(sleep 60; touch "$STORE/late") &\necho $! > "$STORE/pid"\nsleep 60\n',
-    200,
+    3_000,
   );
   const error = await rejection(provider.setTxt(NAME, 'v', signal));
   assert.equal(error.code, 'DNS_PROVIDER_UNAVAILABLE');
-  assert.match(error.message, /was ended after 0\.2 s: "waiting"/);
+  assert.match(error.message, /was ended after 3 s: "waiting"/);
   const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
   assert.ok(await isGone(pid), 'the child of the command still runs');
 });
 
 /** A killed process stays until its parent, or init, has looked at it. */
 async function isGone(pid: number): Promise<boolean> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 2_000; i++) {
     try {
       if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return true;
     } catch {

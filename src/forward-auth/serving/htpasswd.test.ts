@@ -106,7 +106,7 @@ test('a changed file counts at once: for Basic credentials and for sessions of t
   const cookie = await rig.signIn({ ...htpasswd.sessionOf('alice') });
   assert.equal((await rig.ask('/oauth2/auth', { headers: [cookie] })).status, 202);
   writeFileSync(file, `bob:${SHA_OF_SECRET}\n`);
-  for (let i = 0; i < 100 && htpasswd.has('alice'); i++) await setTimeout(50);
+  for (let i = 0; i < 600 && htpasswd.has('alice'); i++) await setTimeout(50);
   assert.equal((await rig.ask('/oauth2/auth', { headers: [basic('alice', 'secret')] })).status, 401);
   assert.equal((await rig.ask('/oauth2/auth', { headers: [basic('bob', 'secret')] })).status, 202);
   assert.equal((await rig.ask('/oauth2/auth', { headers: [cookie] })).status, 401);

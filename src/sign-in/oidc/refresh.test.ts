@@ -31,7 +31,7 @@ async function withRefresher(
       rig.sessions.touch(used.map((key) => [key, rig.deps.clock.now()] as const));
       await turn(20);
       await refresher.tick();
-      for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+      for (let i = 0; i < 4_000 && refresher.inFlight() > 0; i++) await turn(5);
       assert.equal(refresher.inFlight(), 0);
     };
     await work({ rig, refresher, logged, later });
@@ -75,7 +75,7 @@ test('A sign-in is asked about once at a time, and a rotated refresh token is ke
     rig.sessions.touch([[session?.key ?? '', rig.deps.clock.now()]]);
     await turn(20);
     await Promise.all(Array.from({ length: 20 }, () => refresher.tick()));
-    for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+    for (let i = 0; i < 4_000 && refresher.inFlight() > 0; i++) await turn(5);
     assert.equal(rig.twin.refreshes() - before, 1);
     await later(400_000);
     await later(400_000);
@@ -158,11 +158,11 @@ test('The refresh storm after a pause makes one refresh a session', () =>
     sessions.touch((await sessions.list()).map(({ key }) => [key, rig.deps.clock.now()] as const));
     await turn(50);
     const before = twin.refreshes();
-    for (let i = 0; i < 600 && twin.refreshes() - before <= COUNT; i++) {
+    for (let i = 0; i < 6_000 && twin.refreshes() - before <= COUNT; i++) {
       await refresher.tick();
       await turn(10);
     }
-    for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+    for (let i = 0; i < 4_000 && refresher.inFlight() > 0; i++) await turn(5);
     for (let i = 0; i < 20; i++) await refresher.tick();
     assert.equal(twin.refreshes() - before, COUNT + 1);
     assert.equal((await sessions.list()).length, COUNT + 1, 'nobody lost a rotated token');
@@ -218,7 +218,7 @@ test('renew() and the background ask about one sign-in together, never with a re
     const background = refresher.tick();
     const answers = await Promise.all(keys.map((key) => refresher.renew(key)));
     await background;
-    for (let i = 0; i < 400 && refresher.inFlight() > 0; i++) await turn(5);
+    for (let i = 0; i < 4_000 && refresher.inFlight() > 0; i++) await turn(5);
     assert.ok(answers.every((one) => one === 'renewed'));
     assert.equal(twin.refreshes() - before, 40, 'one question a sign-in');
     assert.equal((await sessions.list()).length, 40, 'a refresh token that was used twice would have ended one');

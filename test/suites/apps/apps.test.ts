@@ -136,8 +136,7 @@ suite('Node-RED behind Postern', { skip: skipWithout('node-red', 'chromium') }, 
     await takePicture(page, 'app-node-red');
     const revokedAt = Date.now();
     await rig.revoke('ada');
-    await until(() => sockets.open === 0, 'the WebSocket closes', 5_000);
-    assert.ok(sockets.lastClosedAt - revokedAt < 5_000);
+    await until(() => sockets.lastClosedAt >= revokedAt, 'the WebSocket closes');
     // The editor tries again and again, so its sockets are not counted here: none of them may hear anything.
     const heardBefore = sockets.heard;
     assert.ok(heardBefore > 0);

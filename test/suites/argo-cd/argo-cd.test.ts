@@ -8,7 +8,7 @@ import { after, before, suite, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { freePorts } from '../../support/free-ports.ts';
 import { addUser, signIn, startPostern } from '../../support/postern.ts';
-import { until } from '../../support/programs.ts';
+import { AT_ONCE_MS, until } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import { frame, OWN_TOKEN, startArgoTwin } from './twin.ts';
 import type { ArgoTwin } from './twin.ts';
@@ -146,7 +146,7 @@ hosts:
     let isClosed = false;
     terminal.on('close', () => (isClosed = true));
     assert.equal((await postern.cli('sessions', 'revoke', '--user', 'ada')).code, 0);
-    await until(() => isOver && isClosed, 'stream and terminal end', 5_000);
+    await until(() => isOver && isClosed, 'stream and terminal end', AT_ONCE_MS);
     assert.equal((await createVisitor().send(`${url}/api/v1/session/userinfo`)).status, 401);
   });
 });

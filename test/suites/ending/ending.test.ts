@@ -15,7 +15,8 @@ import { startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 
-const DRAIN_MS = 6_000;
+/** Well above what an end takes that does not wait for it, on a machine that is busy. */
+const DRAIN_MS = 15_000;
 
 suite('SIGTERM with work under way', () => {
   let app: Server;
@@ -153,23 +154,22 @@ hosts:
         return new Promise((done) => one.once('message', done));
       }),
     );
-    let closed = 0;
+    const closedAt: number[] = [];
     const codes = new Set<number>();
     for (const one of sockets)
       one.once('close', (code) => {
         codes.add(code);
-        closed++;
+        closedAt.push(performance.now());
       });
     const begunAt = performance.now();
     const ended = postern.close('SIGTERM');
-    await sleep(500);
-    assert.equal(closed, 0, 'what is under way may come home');
     assert.equal(await ended, 0);
     assert.ok(performance.now() - begunAt < DRAIN_MS - 1_500, 'it did not wait for limits.drain');
-    await until(() => closed === sockets.length, 'all were told');
+    await until(() => closedAt.length === sockets.length, 'all were told');
+    assert.ok(Math.min(...closedAt) - begunAt > 500, 'what is under way may come home');
     assert.deepEqual([...codes], [1001], 'by a close frame: going away (RFC 6455 section 7.4.1)');
-    assert.deepEqual(new Set(toldApps), new Set([1001]), 'the apps too');
-    assert.equal(toldApps.length, sockets.length);
+    await until(() => toldApps.length === sockets.length, 'the apps too');
+    assert.deepEqual(new Set(toldApps), new Set([1001]));
   });
 
   test(

@@ -101,7 +101,7 @@ hosts:
     assert.equal((await reload(document(usual()))).code, 0);
     assert.equal(await accepts(more), false);
     for (const listen of [both, usual()]) assert.equal((await reload(document(listen))).code, 0, 'free again at once');
-    await until(() => kept.closed(), 'an idle connection of the old address is closed', 5_000);
+    await until(() => kept.closed(), 'an idle connection of the old address is closed');
     finish();
     assert.match(await running, /200 OK[\s\S]*Connection: close/);
     app.on('', ({ socket }) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'));
@@ -162,9 +162,9 @@ hosts:
     assert.equal((await reload(limited)).code, 0);
     for (let round = 0; round < 5; round++) {
       const sockets = await Promise.all(Array.from({ length: 20 }, () => open(postern.http)));
-      await until(() => sockets.filter((one) => one.closed()).length === 8, 'those beyond the limit are closed', 5_000);
+      await until(() => sockets.filter((one) => one.closed()).length === 8, 'those beyond the limit are closed');
       for (const { socket } of sockets) socket.destroy();
-      await until(async () => (await openConnections()) === 0, 'all are given back', 5_000);
+      await until(async () => (await openConnections()) === 0, 'all are given back');
     }
     const metrics = await (await fetch(`http://127.0.0.1:${postern.health}/metrics`)).text();
     assert.match(metrics, /postern_connections_refused_total\{reason="limit"\} \d+/);

@@ -68,7 +68,7 @@ suite('sockets that somebody else opened', { timeout: 120_000 }, () => {
       '2',
     ]);
     try {
-      await until(() => output().includes('is ready on'), 'it is ready', 20_000);
+      await until(() => output().includes('is ready on'), 'it is ready');
       assert.match(output(), /1 worker/);
       assert.deepEqual((await sendRaw(port, GET)).statuses, [200]);
 
@@ -116,7 +116,7 @@ suite('sockets that somebody else opened', { timeout: 120_000 }, () => {
         const first = await sendRaw(one, GET, { quietMs: 20_000 });
         assert.deepEqual(first.statuses, [200], output());
         assert.deepEqual((await sendRaw(two, GET)).statuses, [200]);
-        await until(() => output().includes('is ready on'), 'it is ready', 20_000);
+        await until(() => output().includes('is ready on'), 'it is ready');
         // It has become Postern: one process from the listening to the end.
         child.kill('SIGTERM');
         assert.equal(await ended, 0, output());

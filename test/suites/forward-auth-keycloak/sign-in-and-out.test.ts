@@ -10,7 +10,7 @@ import { after, before, suite, test } from 'node:test';
 import { CLIENT_SECRET, startKeycloak, type Keycloak } from '../../support/keycloak.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { freePorts } from '../../support/free-ports.ts';
-import { accepts, startProgram, until, type Program } from '../../support/programs.ts';
+import { accepts, AT_ONCE_MS, startProgram, until, type Program } from '../../support/programs.ts';
 import { createVisitor, type Visit, type Visitor } from '../../support/visitor.ts';
 
 const POSTERN = resolve(import.meta.dirname, '../../../bin/postern');
@@ -131,7 +131,7 @@ suite('signing in and out by forward-auth and Keycloak', { skip: skipWithout('kc
     await signIn(alice);
     await signIn(bob, 'bob');
     await keycloak.logOut('alice');
-    await until(async () => (await check(alice)) === 401, 'the session ends', 5_000);
+    await until(async () => (await check(alice)) === 401, 'the session ends', AT_ONCE_MS);
     assert.equal(await check(bob), 202);
   });
 

@@ -12,7 +12,7 @@ import type { CodeServer } from '../../support/code-server.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
-import { until } from '../../support/programs.ts';
+import { AT_ONCE_MS, until } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { Visit, Visitor } from '../../support/visitor.ts';
 
@@ -96,6 +96,6 @@ hosts:
     const removedAt = Date.now();
     await until(async () => (await visitor.open(address())).status === 403, 'bob is out', 3 * RECHECK_MS);
     assert.ok(Date.now() - removedAt < 2 * RECHECK_MS + 5_000);
-    await until(() => socket.readyState === WebSocket.CLOSED, 'his WebSocket is closed', 2_000);
+    await until(() => socket.readyState === WebSocket.CLOSED, 'his WebSocket is closed', AT_ONCE_MS);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Machines with tokens, through the whole gateway: git pushes with a token as its password, the token is
- * revoked and the next push gets 401; curl comes with Bearer; open connections end within a second; what is
+ * revoked and the next push gets 401; curl comes with Bearer; open connections end at once; what is
  * meant for the app passes untouched; no token reaches an app or a log.
  */
 import assert from 'node:assert/strict';
@@ -18,6 +18,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { hashPassword } from '../../../src/session/password-hash.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { startPostern } from '../../support/postern.ts';
+import { AT_ONCE_MS } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { Visit } from '../../support/visitor.ts';
@@ -195,7 +196,7 @@ hosts:
     assert.ok(seen.every(({ raw }) => !raw.some((text) => SECRET.test(text))));
   });
 
-  test('a WebSocket and a stream that ride on a token end within a second of its revocation', async () => {
+  test('a WebSocket and a stream that ride on a token end with its revocation', async () => {
     const token = await create('ci', '--description', 'streams');
     const lasting = await create('ci');
     const open = async (bearer: string): Promise<{ closed: Promise<number> }> => {
@@ -223,8 +224,8 @@ hosts:
     await cli('token', 'revoke', id);
     const acknowledgedAt = Date.now();
     for (const end of [socket.closed, stream]) {
-      const at = await Promise.race([end, sleep(5_000, Number.POSITIVE_INFINITY)]);
-      assert.ok(at - acknowledgedAt < 1_000, `closed ${at - acknowledgedAt} ms after`);
+      const at = await Promise.race([end, sleep(2 * AT_ONCE_MS, Number.POSITIVE_INFINITY)]);
+      assert.ok(at - acknowledgedAt < AT_ONCE_MS, `closed ${at - acknowledgedAt} ms after`);
     }
     assert.ok(isOtherOpen, 'another token of the same machine goes on');
     assert.equal((await ask('/', { authorization: `Bearer ${token}` })).status, 401);
@@ -236,7 +237,7 @@ hosts:
     await ask('/', { authorization: `Bearer ${short}` });
     await sleep(1_100);
     assert.equal((await ask('/', { authorization: `Bearer ${short}` })).status, 401);
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 40_000;
     let list: { name: string; state: string; lastUsedAt: number | null }[] = [];
     while (!list.some((one) => one.name === 'short' && one.lastUsedAt !== null) && Date.now() < deadline) {
       await sleep(200);
@@ -259,8 +260,8 @@ hosts:
     await ask(`/?x=${token}`, {});
     await ask(`/${token}/x?token=${token}`, { authorization: `Bearer ${token}`, referer: `https://a/?t=${token}` });
     await postern.waitFor(/"who":"token:ci"/);
+    await postern.waitFor('"code":"CREDENTIAL_REFUSED"');
     await sleep(300);
     assert.doesNotMatch(postern.output(), SECRET);
-    assert.match(postern.output(), /"code":"CREDENTIAL_REFUSED"/);
   });
 });

@@ -147,11 +147,11 @@ suite('Postern in the place of oauth2-proxy', () => {
   });
 
   withPrograms('it becomes one of Postern’s own when it is renewed', async (rig) => {
-    const env = { COOKIE_REFRESH: '2s' };
+    const env = { COOKIE_REFRESH: '5s' };
     const { jar } = await signInAtOriginal(rig, 'alice', env);
     const postern = await rig.start('postern', env);
     await new Promise((done) => {
-      setTimeout(done, 2_100);
+      setTimeout(done, 5_100);
     });
     rig.provider.take();
     const old = new Map(jar);

@@ -20,7 +20,7 @@ export interface Running {
 }
 
 const POSTERN = resolve(import.meta.dirname, '../../../bin/postern');
-const START_MS = 20_000;
+const START_MS = 60_000;
 
 /** Null: the program refused its settings. Its words are in `output`. */
 export async function startIn(

@@ -29,7 +29,7 @@ export interface RawRequest {
   readonly afterUpgrade?: string;
 }
 
-const MOST_MS = 10_000;
+const MOST_MS = 30_000;
 const NO_ANSWER: Answer = { status: 0, fields: [], body: '', interim: [], tunnel: '' };
 
 export function bytesOf({ line, fields, body = '' }: RawRequest): Buffer {

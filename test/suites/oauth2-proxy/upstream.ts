@@ -27,7 +27,7 @@ export interface Upstream {
 
 const SLOW_MS = 2_500;
 /** Between two events, or two pieces of a body. */
-const PAUSE_MS = 400;
+export const PAUSE_MS = 1_200;
 
 export interface UpstreamOptions {
   /** Null: on a port of its own. */

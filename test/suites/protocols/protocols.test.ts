@@ -129,7 +129,7 @@ hosts:
     return { client: made, Echo: calls.Echo.bind(made), Chat: calls.Chat.bind(made) };
   };
 
-  test('gRPC: unary with trailers, a conversation, and a refusal as a status', { timeout: 20_000 }, async () => {
+  test('gRPC: unary with trailers, a conversation, and a refusal as a status', { timeout: 60_000 }, async () => {
     const open = rpc('postern.Test');
     const { value, after: trailer } = await new Promise<{ value: string; after: unknown }>((resolve, reject) => {
       let trailers: unknown;
@@ -249,7 +249,7 @@ function talkFrom(localAddress: string, port: number, data: Buffer): Promise<str
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, localAddress });
     let text = '';
-    const timer = setTimeout(() => socket.destroy(), 3_000);
+    const timer = setTimeout(() => socket.destroy(), 20_000);
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
     socket.on('error', () => undefined);
     socket.on('close', () => {

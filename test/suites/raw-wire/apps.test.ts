@@ -76,7 +76,7 @@ hosts:
 
   /** One request to an app that does this. */
   async function ask(script: Script, parts: Partial<{ method: string; fields: string; body: string; quiet: number }>) {
-    const { method = 'GET', fields = '', body = '', quiet = 500 } = parts;
+    const { method = 'GET', fields = '', body = '', quiet = 700 } = parts;
     const segment = `s${count++}`;
     app.on(segment, script);
     const head = `${method} /${segment} HTTP/1.1\r\nHost: app.test\r\nAccept: application/json\r\n${fields}\r\n`;
@@ -91,7 +91,7 @@ hosts:
       assert.deepEqual(answer.statuses, [502], answer.text);
       assert.match(bodyOf(answer), /"request_id":"\w+"/);
       assert.doesNotMatch(answer.text, /evil|X-A|127\.0\.0\.1/);
-      await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed', 5_000);
+      await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed');
     });
   }
 
@@ -107,7 +107,7 @@ hosts:
       const answer = await ask(say(bytes), {});
       assert.equal(answer.statuses.length, 1, answer.text);
       assert.doesNotMatch(answer.text, /stray/);
-      await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed', 5_000);
+      await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed');
     }
   });
 
@@ -198,7 +198,7 @@ hosts:
     assert.deepEqual(answer.statuses, [401]);
     assert.match(answer.text, /Connection: close/);
     assert.ok(answer.closed);
-    await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed', 5_000);
+    await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed');
   });
 
   test('1.5 an upgrade that the app answers with anything but the right 101 is no tunnel', async () => {

@@ -9,6 +9,7 @@ import http2 from 'node:http2';
 import { after, before, suite, test } from 'node:test';
 import * as h2 from '../../support/http2-frames.ts';
 import { startPostern } from '../../support/postern.ts';
+import { AT_ONCE_MS } from '../../support/programs.ts';
 import { startRecordingApp } from '../../support/recording-app.ts';
 import { say, startScriptedApp } from '../../support/scripted-app.ts';
 import type { Fields, Http2Wire } from '../../support/http2-frames.ts';
@@ -161,7 +162,7 @@ hosts:
   async function assertOthersAreServed(): Promise<void> {
     const start = performance.now();
     assert.equal(await outcome(head(BASE)), 'status 200');
-    assert.ok(performance.now() - start < 2_000, 'others are served at once');
+    assert.ok(performance.now() - start < AT_ONCE_MS, 'others are served at once');
   }
 
   for (const [name, ...frames] of REFUSED) {
@@ -296,7 +297,7 @@ hosts:
     wire.close();
   });
 
-  test('1.6 an answer whose window never opens is reset, however small it is', { timeout: 30_000 }, async () => {
+  test('1.6 an answer whose window never opens is reset, however small it is', { timeout: 60_000 }, async () => {
     for (const path of ['/fixed', '/ok', '/ok-chunked', '/large']) {
       const wire = await h2.openHttp2Wire(postern.https, 'slow.test');
       const own: ReadonlyMap<string, string> = new Map([
@@ -336,7 +337,7 @@ hosts:
       stream.once('response', (fields) => done(fields[':status'] ?? 0)),
     );
     await new Promise<void>((done) => {
-      setTimeout(done, 2_000).unref();
+      setTimeout(done, 10_000).unref();
       stream.on('data', (chunk: Buffer) => {
         text += chunk.toString();
         done();
@@ -372,7 +373,7 @@ function residentBytes({ child }: PosternProcess): number {
 
 async function drained({ socket, isClosed }: Http2Wire): Promise<void> {
   const start = performance.now();
-  while (socket.writableLength > 1_000_000 && !isClosed() && performance.now() - start < 10_000) {
+  while (socket.writableLength > 1_000_000 && !isClosed() && performance.now() - start < 40_000) {
     await new Promise((done) => {
       setTimeout(done, 5);
     });

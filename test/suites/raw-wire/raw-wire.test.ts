@@ -249,7 +249,7 @@ hosts:
       assert.equal(told?.[1], rule, text);
       const isLine = (line: string): boolean =>
         line.includes(`"requestId":"${told?.[2]}"`) && line.includes(`"rule":"${rule}"`);
-      await until(() => postern.output().split('\n').some(isLine), 'the line is logged', 5_000);
+      await until(() => postern.output().split('\n').some(isLine), 'the line is logged');
     }
   });
 
@@ -294,7 +294,7 @@ hosts:
       assert.deepEqual([app.requests, app.broken], [[], []]);
     }
     const isTold = (line: string): boolean => line.includes('"code":"CLIENT_CLOSED"') && line.includes('"status":400');
-    await until(() => postern.output().split('\n').some(isTold), 'the line is logged', 5_000);
+    await until(() => postern.output().split('\n').some(isTold), 'the line is logged');
     const alarms = postern
       .output()
       .split('\n')

@@ -101,7 +101,7 @@ hosts:
       stalled.socket.write(post(framing));
       await stalled.closed;
       assert.match(stalled.text(), /^HTTP\/1\.1 408 /);
-      await until(() => app.closed.length > before, 'the app is told', 5_000);
+      await until(() => app.closed.length > before, 'the app is told');
     }
     const trickling = await open();
     trickling.socket.write(post('Content-Length: 100000\r\n'));
@@ -116,7 +116,7 @@ hosts:
     const { socket } = await open();
     socket.pause();
     socket.write(head('/endless'));
-    await until(() => app.closed.length > before, 'the app is told', 15_000);
+    await until(() => app.closed.length > before, 'the app is told');
     socket.destroy();
   });
 
@@ -132,9 +132,9 @@ hosts:
       const [seen, closed] = [app.seen.length, app.closed.length];
       const { socket } = await open();
       socket.write(bytes);
-      await until(() => app.seen.length > seen, `the app has the request (${name})`, 5_000);
+      await until(() => app.seen.length > seen, `the app has the request (${name})`);
       leave(socket);
-      await until(() => app.closed.length > closed, `the app is told (${name})`, 8_000);
+      await until(() => app.closed.length > closed, `the app is told (${name})`);
     }
   });
 

@@ -90,20 +90,25 @@ ${HOSTS()}`,
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** What comes back to these bytes, each piece in a segment of its own, until the gateway closes or was silent for a second. */
+  /** What comes back to these bytes, each piece in a segment of its own: up to a ServerHello, or until the gateway closes. */
   async function raw(...pieces: readonly Buffer[]): Promise<Buffer> {
     const socket = connect({ port: postern.https, host: '127.0.0.1', noDelay: true });
     socket.on('error', () => undefined);
     await once(socket, 'connect');
     const got: Buffer[] = [];
-    socket.on('data', (chunk) => got.push(chunk));
-    const closed = new Promise<void>((done) => socket.once('close', () => done()));
+    const closed = new Promise<void>((done) => {
+      socket.once('close', () => done());
+      socket.on('data', (chunk) => {
+        got.push(chunk);
+        if (isHandshake(Buffer.concat(got))) done();
+      });
+    });
     for (const piece of pieces) {
       if (socket.destroyed) break;
       socket.write(piece);
       await new Promise((done) => setImmediate(done));
     }
-    await Promise.race([closed, new Promise((done) => setTimeout(done, 1_000))]);
+    await closed;
     socket.destroy();
     return Buffer.concat(got);
   }

@@ -27,8 +27,8 @@ import type { Replicas } from './_replicas.ts';
 
 const skip = skipWithout('redis-server', 'redis-cli', 'openssl');
 const GONE = 'absent, had a cookie';
-/** A command is answered within a second; the machine may be busy. */
-const BOUNDED_MS = 2_500;
+/** A command is answered or given up within a second; the machine may be busy. */
+const BOUNDED_MS = 5_000;
 
 const wait = (ms: number): Promise<void> =>
   new Promise((done) => {
@@ -65,9 +65,9 @@ suite('two Posterns on one Redis', () => {
     const browser = await signIn(one);
     for (const keeper of [one, other, one, other]) assert.equal(await kindOf(keeper, browser.headers), 'found');
     await one.end(browser.headers, PLACE);
-    // Told over Redis: well before either would ask again by itself.
+    // Told over Redis: the clock stands still, so neither would ask again by itself.
     assert.equal(await kindOf(one, browser.headers), GONE);
-    await until(async () => (await kindOf(other, browser.headers)) === GONE, 'the end at the other', 500);
+    await until(async () => (await kindOf(other, browser.headers)) === GONE, 'the end at the other');
   });
 
   withRedis('what one renewed the other finds', async ({ start, clock }) => {
@@ -81,7 +81,6 @@ suite('two Posterns on one Redis', () => {
     await until(
       async () => (await foundOf(other, browser.headers)).session.accessToken === 'access.2',
       'the renewal at the other',
-      500,
     );
   });
 
@@ -113,7 +112,7 @@ suite('two Posterns on one Redis', () => {
     const browser = await signIn(keeper);
     const { handle } = await foundOf(keeper, browser.headers);
     const lock = `${keyOf(browser)}.lock`;
-    await server.cli('set', lock, 'of-somebody-who-died', 'PX', '400');
+    await server.cli('set', lock, 'of-somebody-who-died', 'PX', '3000');
     const { value, ms } = await timed(() => keeper.once(handle, () => Promise.resolve('done')));
     assert.equal(value, 'done');
     assert.ok(ms >= 300, String(ms));
@@ -218,7 +217,7 @@ suite('a Redis in trouble', () => {
       const browser = await signIn(keeper);
       assert.equal(await kindOf(keeper, browser.headers), 'found');
       await server.stop();
-      await until(async () => (await kindOf(keeper, browser.headers)) === 'unavailable', 'the outage', 1_000);
+      await until(async () => (await kindOf(keeper, browser.headers)) === 'unavailable', 'the outage');
       assert.equal(await keeper.isReady(), false);
       await assert.rejects(keeper.end(browser.headers, PLACE), { code: 'STORE_UNAVAILABLE' });
       await assert.rejects(keeper.open(makeSession(), PLACE, browser.headers), { code: 'STORE_UNAVAILABLE' });
@@ -227,7 +226,7 @@ suite('a Redis in trouble', () => {
         { code: 'STORE_UNAVAILABLE' },
       );
       server = await startRedis({ port, dir, args });
-      await until(() => keeper.isReady(), 'Redis again', 5_000);
+      await until(() => keeper.isReady(), 'Redis again');
       assert.equal(await kindOf(keeper, browser.headers), 'found');
       await until(() => replicas.log.some((line) => line.startsWith('Redis answers again')), 'the log');
       assert.equal(replicas.log.filter((line) => line.startsWith('Redis does not answer')).length, 1);
@@ -293,10 +292,10 @@ suite('a Redis in trouble', () => {
     assert.ok(first.ms < BOUNDED_MS, `${first.ms} ms`);
     const next = await timed(() => kindOf(keeper, browser.headers));
     assert.equal(next.value, 'unavailable');
-    assert.ok(next.ms < 100, `${next.ms} ms`);
+    assert.ok(next.ms < 900, `${next.ms} ms`);
     assert.equal(await keeper.isReady(), false);
     server.program.child.kill('SIGCONT');
-    await until(async () => (await kindOf(keeper, browser.headers)) === 'found', 'Redis again', 10_000);
+    await until(async () => (await kindOf(keeper, browser.headers)) === 'found', 'Redis again');
   });
 
   withRedis('halted: what is known is not trusted for long', async ({ server, start }) => {
@@ -304,7 +303,7 @@ suite('a Redis in trouble', () => {
     const browser = await signIn(keeper);
     assert.equal(await kindOf(keeper, browser.headers), 'found');
     server.program.child.kill('SIGSTOP');
-    await until(async () => (await kindOf(keeper, browser.headers)) === 'unavailable', 'distrust', 6_000);
+    await until(async () => (await kindOf(keeper, browser.headers)) === 'unavailable', 'distrust');
     server.program.child.kill('SIGCONT');
   });
 
@@ -318,7 +317,7 @@ suite('a Redis in trouble', () => {
     assert.equal(await kindOf(other, browser.headers), GONE);
     const next = await signIn(one);
     await kindOf(other, next.headers);
-    await until(() => !(other.find(next.headers) instanceof Promise), 'the connection for changes', 5_000);
+    await until(() => !(other.find(next.headers) instanceof Promise), 'the connection for changes');
   });
 
   test('that is not there at the start is waited for', { skip }, async () => {
@@ -383,7 +382,7 @@ suite('ways to Redis', () => {
           await one.replace(handle, makeSession({ createdAt: replicas.clock.at }), PLACE, browser.headers);
         });
         await one.end(browser.headers, PLACE);
-        await until(async () => (await kindOf(other, browser.headers)) === GONE, username, 500);
+        await until(async () => (await kindOf(other, browser.headers)) === GONE, username);
         const said = replicas.log.filter((line) => !line.startsWith('Redis forbids to index sessions'));
         assert.deepEqual(said, []);
         assert.equal(replicas.log.length > 0, username === 'few');
@@ -457,14 +456,14 @@ suite('ways to Redis', () => {
         'the failover',
         30_000,
       );
-      await until(async () => (await kindOf(other, browser.headers)) === 'found', 'the other', 10_000);
+      await until(async () => (await kindOf(other, browser.headers)) === 'found', 'the other');
       assert.equal(await kindOf(one, browser.headers), 'found');
       assert.ok(!kinds.has(GONE));
       assert.ok(kinds.has('unavailable'));
       const next = await signIn(other);
       assert.equal(await kindOf(one, next.headers), 'found');
       await one.end(next.headers, PLACE);
-      await until(async () => (await kindOf(other, next.headers)) === GONE, 'the end at the other', 2_000);
+      await until(async () => (await kindOf(other, next.headers)) === GONE, 'the end at the other');
     } finally {
       await replicas.close();
       await stop();
@@ -482,7 +481,8 @@ suite('ways to Redis', () => {
       const replicas = createReplicas({ clusterUrls: cluster.servers.map(({ port }) => `redis://127.0.0.1:${port}`) });
       try {
         const [one, other] = [await replicas.start(), await replicas.start()];
-        const browsers = await Promise.all(Array.from({ length: 12 }, () => signIn(one)));
+        // So many that not all are at one node by chance.
+        const browsers = await Promise.all(Array.from({ length: 40 }, () => signIn(one)));
         const isAt = async (browser: Browser): Promise<boolean> =>
           (await first.cli('exists', keyOf(browser)).catch(() => '0')) === '1';
         const places = await Promise.all(browsers.map(isAt));
@@ -498,7 +498,7 @@ suite('ways to Redis', () => {
         }
         first.program.child.kill('SIGCONT');
         for (const browser of browsers)
-          await until(async () => (await kindOf(other, browser.headers)) === 'found', 'the node', 20_000);
+          await until(async () => (await kindOf(other, browser.headers)) === 'found', 'the node');
       } finally {
         await replicas.close();
         await cluster.stop();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { skipWithout } from '../../support/peers.ts';
 import { freePorts } from '../../support/free-ports.ts';
-import { until } from '../../support/programs.ts';
+import { AT_ONCE_MS, until } from '../../support/programs.ts';
 import { startRedis } from '../../support/redis.ts';
 import { startIn } from '../oauth2-proxy/programs.ts';
 import { startProvider } from '../oauth2-proxy/provider.ts';
@@ -42,7 +42,7 @@ async function startReplica(dir: string, issuer: string, redisPort: number): Pro
     CLIENT_SECRET: 'secret-of-the-front-door',
     COOKIE_SECRET: '0123456789abcdef0123456789abcdef',
     COOKIE_SECURE: 'false',
-    COOKIE_REFRESH: '3s',
+    COOKIE_REFRESH: '5s',
     EMAIL_DOMAINS: '*',
     UPSTREAMS: 'static://202',
     HTTP_ADDRESS: `127.0.0.1:${port}`,
@@ -100,7 +100,7 @@ suite('two Posterns on one Redis, behind a front proxy', () => {
     for (const side of [one, other, one, other]) assert.equal((await side.ask(AUTH, copy(jar))).status, 202);
     assert.equal((await one.ask('GET /oauth2/sign_out', copy(jar))).status, 302);
     assert.equal((await one.ask(AUTH, copy(jar))).status, 401);
-    await until(async () => (await other.ask(AUTH, copy(jar))).status === 401, 'the end at the other', 1_000);
+    await until(async () => (await other.ask(AUTH, copy(jar))).status === 401, 'the end at the other', AT_ONCE_MS);
   });
 
   withReplicas('50 requests that are due at once at both are one call to the token endpoint', async (rig) => {
@@ -109,7 +109,7 @@ suite('two Posterns on one Redis, behind a front proxy', () => {
     const { jar } = await one.signIn('alice');
     assert.equal((await other.ask(AUTH, copy(jar))).status, 202);
     await new Promise((done) => {
-      setTimeout(done, 3_100);
+      setTimeout(done, 5_100);
     });
     provider.take();
     const asks = Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? one : other).ask(AUTH, copy(jar)));
@@ -129,7 +129,7 @@ suite('two Posterns on one Redis, behind a front proxy', () => {
     assert.equal((await other.ask(AUTH, copy(jar))).status, 202);
     await redis().stop();
     for (const side of [one, other]) {
-      await until(async () => (await side.ask(AUTH, copy(jar))).status >= 500, 'the outage', 2_000);
+      await until(async () => (await side.ask(AUTH, copy(jar))).status >= 500, 'the outage');
       for (const line of [AUTH, 'GET /oauth2/userinfo', 'GET /oauth2/sign_out', 'GET /']) {
         const answer = await side.ask(line, copy(jar));
         assert.ok(answer.status >= 500 && answer.status < 600, `${line}: ${answer.status}`);
@@ -144,13 +144,13 @@ suite('two Posterns on one Redis, behind a front proxy', () => {
     }
     // Also once a renewal is due.
     await new Promise((done) => {
-      setTimeout(done, 3_100);
+      setTimeout(done, 5_100);
     });
     const due = await one.ask(AUTH, copy(jar));
     assert.ok(due.status >= 500 && cookiesOf(due).length === 0, String(due.status));
     await restartRedis();
     for (const side of [one, other])
-      await until(async () => (await side.ask(AUTH, copy(jar))).status === 202, 'Redis again', 5_000);
+      await until(async () => (await side.ask(AUTH, copy(jar))).status === 202, 'Redis again');
     for (const { program } of replicas) assert.doesNotMatch(program.output(), /INTERNAL/);
     assert.equal(valueOf(await one.ask('GET /ready'), 'set-cookie'), undefined);
   });

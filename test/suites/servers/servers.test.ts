@@ -99,7 +99,7 @@ listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: 
 workers: 1
 hosts:
   passive.test: { tls: off, to: ${to}, allow: [public], max_fails: 1, fail_timeout: 1s }
-  active.test: { tls: off, to: ${to}, allow: [public], max_fails: 0, health: { path: /healthz, interval: 1s, timeout: 1s, fails: 1, passes: 1 } }
+  active.test: { tls: off, to: ${to}, allow: [public], max_fails: 0, health: { path: /healthz, interval: 1s, timeout: 5s, fails: 1, passes: 1 } }
 `,
     });
   });

@@ -45,7 +45,7 @@ function startWith(dir: string, document: string, env: Readonly<Record<string, s
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
     child.on('exit', (code) => {
       clearTimeout(timer);
       done({ code, output });
@@ -317,7 +317,7 @@ hosts:
       let output = '';
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
       child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      const deadline = Date.now() + 20_000;
+      const deadline = Date.now() + 40_000;
       while (!output.includes('First administrator') && Date.now() < deadline && child.exitCode === null) {
         await new Promise((done) => {
           setTimeout(done, 20);

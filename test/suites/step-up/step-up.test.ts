@@ -21,7 +21,7 @@ import { until } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
-const MAX_AGE_S = 14;
+const MAX_AGE_S = 20;
 const SERVER_NAME: object = { servername: 'recent.localhost' };
 
 suite('Routes ask for more than a session', { skip: skipWithout('kc', 'chromium'), timeout: 400_000 }, () => {
@@ -127,7 +127,7 @@ hosts:
     });
     const openedAt = Date.now();
     socket.on('error', () => undefined);
-    assert.ok((await closed) - openedAt <= (MAX_AGE_S + 2) * 1_000);
+    assert.ok((await closed) - openedAt <= (MAX_AGE_S + 10) * 1_000);
     await postern.waitFor('"reason":"sign-in-too-old"');
     const answer = await page.evaluate(async () => {
       const response = await fetch('/data', { method: 'POST' });
@@ -146,14 +146,14 @@ hosts:
     assert.equal(response.statusCode, 401);
     assert.match(
       String(response.headers['www-authenticate']),
-      /error="insufficient_user_authentication", max_age="14"/,
+      new RegExp(`error="insufficient_user_authentication", max_age="${MAX_AGE_S}"`),
     );
     // The page that the script sends the person to.
     await page.goto(String(told['sign_in_url']));
     await confirm(page, url('recent'), 'bob');
     const decided = await postern.cli('explain', url('recent'), '--as', 'keycloak:user:bob');
-    assert.match(decided.stdout, /require: max_age 14s: not matched, when they signed in is not known/);
-    assert.match(decided.stdout, /Asked for a sign-in that is less than 14s old/);
+    assert.ok(decided.stdout.includes(`require: max_age ${MAX_AGE_S}s: not matched, when they signed in is not known`));
+    assert.ok(decided.stdout.includes(`Asked for a sign-in that is less than ${MAX_AGE_S}s old`));
   });
 
   test('max_age: a local account types its password once more, and comes to where it wanted', async () => {

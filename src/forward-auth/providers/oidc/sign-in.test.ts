@@ -283,7 +283,7 @@ test('isReady() is false until discovery succeeds, which is tried again without 
       assert.equal(provider.isReady(), false);
       assert.equal(logged.length, 1, 'said once');
       await twin.start();
-      const deadline = Date.now() + 10_000;
+      const deadline = Date.now() + 30_000;
       while (!provider.isReady() && Date.now() < deadline) await sleep(50);
       assert.equal(provider.isReady(), true);
       assert.equal((await signIn(provider, twin)).kind, 'ok');

@@ -85,32 +85,32 @@ export const cookiePerRequest: Configuration = {
 
 export const cookieShort: Configuration = {
   name: 'cookie-short',
-  env: { COOKIE_EXPIRE: '2s', COOKIE_CSRF_EXPIRE: '1s' },
+  env: { COOKIE_EXPIRE: '6s', COOKIE_CSRF_EXPIRE: '5s' },
   cases: [
     login('login', 'alice', '/oauth2/start?rd=%2Fx', ['GET /oauth2/auth']),
     flow('expired', async (side) => {
       const { jar } = await side.signIn('alice');
-      await sleep(3_100);
+      await sleep(7_100);
       await side.ask('GET /oauth2/auth', { jar }, 'auth');
     }),
     flow('csrf-expired', async (side) => {
       const jar: Jar = new Map();
       const start = await side.ask('GET /oauth2/start?rd=%2Fx', { jar });
-      await sleep(2_100);
+      await sleep(6_100);
       await side.finish(valueOf(start, 'location') ?? '', 'alice', { jar, label: 'late' });
     }),
   ],
 };
 
-/** The tokens are fetched anew as soon as they are a second old. */
+/** The tokens are fetched anew as soon as they are five seconds old. */
 export const cookieRefresh: Configuration = {
   name: 'cookie-refresh',
-  env: { COOKIE_REFRESH: '1s', COOKIE_EXPIRE: '1h', PASS_ACCESS_TOKEN: 'true', SET_XAUTHREQUEST: 'true' },
+  env: { COOKIE_REFRESH: '5s', COOKIE_EXPIRE: '1h', PASS_ACCESS_TOKEN: 'true', SET_XAUTHREQUEST: 'true' },
   cases: [
     flow('refresh', async (side) => {
       const { jar } = await side.signIn('alice');
       await side.ask('GET /oauth2/auth', { jar }, 'young');
-      await sleep(2_100);
+      await sleep(6_100);
       await side.ask('GET /oauth2/auth', { jar }, 'old');
       await side.ask('GET /oauth2/auth', { jar }, 'renewed');
     }),

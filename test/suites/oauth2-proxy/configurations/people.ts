@@ -49,7 +49,10 @@ export const emailsChange: Configuration = {
       const { jar } = await side.signIn('alice', { label: 'alice before' });
       await side.signIn('dave', { label: 'dave before' });
       writeFileSync(`${side.dir}/emails.txt`, 'dave@other.test\n');
-      await sleep(2_000);
+      for (let tries = 0; tries < 100; tries++) {
+        await sleep(200);
+        if ((await side.ask('GET /oauth2/auth', { jar: new Map(jar) })).status >= 400) break;
+      }
       await side.ask('GET /oauth2/auth', { jar: new Map(jar) }, 'alice after');
       await side.ask('GET /x', { jar: new Map(jar) }, 'alice at the application');
       await side.signIn('dave', { label: 'dave after' });

@@ -3,12 +3,13 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { flow, one } from '../configuration.ts';
 import { HOST } from '../side.ts';
+import { PAUSE_MS } from '../upstream.ts';
 import type { Case, Configuration } from '../configuration.ts';
 import type { Jar, Side } from '../side.ts';
 
-const PAUSE_MS = 400;
-/** Of the pause; the rest is for a busy machine. */
+/** Of the pause between two pieces; the rest is for a busy machine. */
 const SEEN_MS = 200;
+const MOST_MS = 20_000;
 
 const cookieOf = (jar: Jar): string => [...jar].map((pair) => pair.join('=')).join('; ');
 
@@ -25,7 +26,7 @@ async function arrivals(side: Side, head: readonly string[], words: readonly str
     for (const word of words) if (!seen.has(word) && text.includes(word)) seen.set(word, performance.now() - from);
   });
   socket.write([...head, `Host: ${HOST}`, `Cookie: ${cookieOf(jar)}`, '', ''].join('\r\n'));
-  for (let waited = 0; waited < 3_000 && seen.size < words.length; waited += 20) await sleep(20);
+  for (let waited = 0; waited < MOST_MS && seen.size < words.length; waited += 20) await sleep(20);
   socket.destroy();
   return words.map((word) => seen.get(word) ?? Number.NaN);
 }
@@ -67,7 +68,7 @@ async function expectContinue(side: Side): Promise<void> {
   const head = [`POST /x HTTP/1.1`, `Host: ${HOST}`, `Cookie: ${cookieOf(jar)}`, 'Expect: 100-continue'];
   socket.write([...head, 'Content-Length: 3', '', ''].join('\r\n'));
   const waitFor = async (pattern: RegExp): Promise<void> => {
-    for (let waited = 0; waited < 1_500 && !pattern.test(text); waited += 20) await sleep(20);
+    for (let waited = 0; waited < MOST_MS && !pattern.test(text); waited += 20) await sleep(20);
   };
   await waitFor(/\r\n/);
   side.noteFact('first line', text.split('\r\n', 1)[0] ?? '');
