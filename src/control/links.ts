@@ -1,5 +1,5 @@
 /** What an operator does with links, as plain calls with plain answers. */
-import { PosternError } from '../core/errors.ts';
+import { refusal } from './refusal.ts';
 import type { StoredLink } from '../core/link-store.ts';
 import type { CompiledHost, RoutingTable } from '../route/table.ts';
 import { explainRequest } from '../route/explain-request.ts';
@@ -109,8 +109,4 @@ function lineOf(link: StoredLink, now: number): LinkLine {
 function stateOf({ expiresAt, usesLeft }: StoredLink, now: number): LinkLine['state'] {
   if (now >= expiresAt) return 'expired';
   return usesLeft === 0 ? 'used up' : 'active';
-}
-
-function refusal(message: string): PosternError {
-  return new PosternError('OPERATION_REFUSED', message);
 }

@@ -2,7 +2,7 @@
  * What an operator does with people and their sessions, as plain calls with plain answers: the control
  * socket serves them, and the CLI runs them by itself while no Postern uses the data folder.
  */
-import { PosternError } from '../core/errors.ts';
+import { refusal } from './refusal.ts';
 import { parseEmailAddress } from '../policy/email-address.ts';
 import { isGroupName } from '../session/account-name.ts';
 import type { Account } from '../core/account-store.ts';
@@ -260,8 +260,4 @@ async function summarise(deps: PeopleDeps, account: Account): Promise<AccountSum
     hasPassword: account.passwordHash !== null,
     secondFactors: factors.length,
   };
-}
-
-function refusal(message: string): PosternError {
-  return new PosternError('OPERATION_REFUSED', message);
 }

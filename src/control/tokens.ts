@@ -1,5 +1,5 @@
 /** What an operator does with machines' tokens, as plain calls with plain answers. */
-import { PosternError } from '../core/errors.ts';
+import { refusal } from './refusal.ts';
 import type { StoredToken } from '../core/token-store.ts';
 import { shortTokenId } from '../session/service-tokens.ts';
 import type { ServiceTokens } from '../session/service-tokens.ts';
@@ -68,8 +68,4 @@ function lineOf(token: StoredToken, now: number): TokenLine {
   const { key, name, description, createdAt, expiresAt, lastUsedAt } = token;
   const state = expiresAt !== null && now >= expiresAt ? 'expired' : 'active';
   return { id: shortTokenId(key), name, description, state, createdAt, expiresAt, lastUsedAt };
-}
-
-function refusal(message: string): PosternError {
-  return new PosternError('OPERATION_REFUSED', message);
 }
