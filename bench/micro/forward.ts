@@ -7,7 +7,7 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
-import type { ProxyAction } from '../../src/config/document.ts';
+import type { ProxyAction } from '../../src/config/document/actions.ts';
 import { createUpstreams } from '../../src/upstream/forward.ts';
 import { createReport } from '../../src/upstream/plan.ts';
 import type { ForwardPlan } from '../../src/upstream/plan.ts';

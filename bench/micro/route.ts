@@ -3,7 +3,8 @@
  * route, decide) in tables of 1 and of 10 000 hosts. Prints figures, asserts nothing: machines differ.
  * Run: node bench/micro/route.ts
  */
-import type { Route, RuleText } from '../../src/config/document.ts';
+import type { Route } from '../../src/config/document/hosts.ts';
+import type { RuleText } from '../../src/config/document/rules.ts';
 import type { Facts } from '../../src/policy/facts.ts';
 import { compileTable, compileTableSliced } from '../../src/route/compile.ts';
 import { documentOf, hostOf, routeOf } from '../../src/route/document-fixture.ts';

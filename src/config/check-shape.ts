@@ -4,7 +4,7 @@
  */
 import { problem } from '../core/diagnostic.ts';
 import { suggest } from './did-you-mean.ts';
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import { type Note, type Origin, placeText } from './normalise/context.ts';
 import { dropAt, putAt, quoteScalar, valueAt } from './plain.ts';
 import { documentShape } from './schema.ts';

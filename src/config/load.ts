@@ -5,7 +5,8 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import { checkShape } from './check-shape.ts';
-import type { Document, Path } from './document.ts';
+import type { Document } from './document.ts';
+import type { Path } from './document/path.ts';
 import { normalise } from './normalise.ts';
 import { Context, type Note, type Origin, placeText, reasonOf } from './normalise/context.ts';
 import { pathKey, quoteScalar, valueAt } from './plain.ts';

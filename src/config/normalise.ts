@@ -2,7 +2,8 @@
  * From the document as it is written to the document as the house sees it. The shape has been checked;
  * what was found wrong there is missing here, and Context.isBroken() tells it from what was never written.
  */
-import type { Document, GlobalTls, Hsts } from './document.ts';
+import type { Document } from './document.ts';
+import type { GlobalTls, Hsts } from './document/tls.ts';
 import { readAcme } from './normalise/acme.ts';
 import { checkDocument } from './normalise/cross-checks.ts';
 import type { Context } from './normalise/context.ts';

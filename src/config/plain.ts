@@ -1,5 +1,5 @@
 /** Looking into, and pruning, plain data by path. */
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import type { Plain } from './yaml-tree.ts';
 
 export function valueAt(root: Plain, path: Path): Plain {

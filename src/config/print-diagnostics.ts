@@ -3,7 +3,7 @@
  * the document follows with a caret. What a substitution put in is never printed.
  */
 import type { Diagnostic } from '../core/diagnostic.ts';
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import type { PlacedDiagnostic, Secret } from './load.ts';
 import type { Place } from './positions.ts';
 

@@ -1,7 +1,7 @@
 /** From zod's issues to problems with a place, what was expected, and what was probably meant. */
 import type * as z from 'zod';
 import { suggest } from './did-you-mean.ts';
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import { KNOWN_KEYS } from './schema/shapes.ts';
 
 type Issue = z.core.$ZodIssue;

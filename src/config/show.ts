@@ -12,7 +12,8 @@ import { shownListen } from './show/listen.ts';
 import { mask } from './show/mask.ts';
 import { shownProvider, shownSignIn } from './show/providers.ts';
 import { shownCount, shownHsts, type Shown } from './show/words.ts';
-import type { DeployTo, Document } from './document.ts';
+import type { Document } from './document.ts';
+import type { DeployTo } from './document/tls.ts';
 import type { Secret } from './load.ts';
 
 export function showDocument(document: Document, secrets: readonly Secret[]): string {

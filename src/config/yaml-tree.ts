@@ -16,7 +16,7 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import type { Document as YamlDocument, Node } from 'yaml';
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import { placeText } from './normalise/context.ts';
 
 export type Plain = string | number | boolean | null | undefined | Plain[] | { [key: string]: Plain };

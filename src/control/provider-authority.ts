@@ -1,4 +1,4 @@
-import type { Provider } from '../config/document.ts';
+import type { Provider } from '../config/document/providers.ts';
 
 /** What sessions of a provider are bound to; see Provider.authority. */
 export function authorityOf(provider: Provider): string {

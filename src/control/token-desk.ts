@@ -5,7 +5,7 @@
  */
 import { readGrant, type ProviderGrant } from '../sign-in/provider.ts';
 import type { Clock } from '../core/clock.ts';
-import type { TokenKind } from '../config/document.ts';
+import type { TokenKind } from '../config/document/identity-headers.ts';
 import type { TokenWish } from '../edge/passed-tokens.ts';
 import type { RoutingTable } from '../route/table.ts';
 import type { SessionAnswer, TokenAnswer } from '../session/record.ts';

@@ -3,7 +3,8 @@
  * addresses. Read from the kernel's tables; where there are none (not Linux), nothing is said.
  */
 import { readFileSync } from 'node:fs';
-import type { Action, Document } from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { Action } from '../config/document/actions.ts';
 
 const LISTEN = '0A';
 const ANY = /^0+$/;

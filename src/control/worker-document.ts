@@ -2,7 +2,8 @@
  * The document as edge workers get it. They face strangers: no key or token for a CA, a DNS provider or a
  * directory goes there, nor what Postern proves itself to a sign-in provider with.
  */
-import type { Document, Provider } from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { Provider } from '../config/document/providers.ts';
 
 export function withoutSecrets(document: Document): Document {
   return { ...document, providers: document.providers.map(strip), acme: null, dns: [] };

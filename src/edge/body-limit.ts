@@ -1,5 +1,5 @@
 /** Applies a route's limits to the request body: 413 before a byte is read where the length is known. */
-import type { RouteLimits } from '../config/document.ts';
+import type { RouteLimits } from '../config/document/limits.ts';
 import { sendError } from './refuse.ts';
 import type { RequestContext } from './request-context.ts';
 

@@ -1,5 +1,6 @@
 /** Puts together what the app side needs to know of a permitted request. Templates are resolved here. */
-import type { HeaderEdits, ProxyAction, UpstreamServer } from '../config/document.ts';
+import type { ProxyAction, UpstreamServer } from '../config/document/actions.ts';
+import type { HeaderEdits } from '../config/document/hosts.ts';
 import type { CompiledHeader, CompiledRoute } from '../route/table.ts';
 import type { TemplateContext } from '../route/template.ts';
 import type { ForwardPlan } from '../upstream/plan.ts';

@@ -5,7 +5,7 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import type { JWK } from 'jose';
 import { DEFAULT_IDENTITY_HEADERS } from '../config/normalise/identity-headers.ts';
 import { IDENTITY_PRESETS } from '../config/presets/identity-headers.ts';
-import type { IdentityHeaders as Naming, IdentityValue } from '../config/document.ts';
+import type { IdentityHeaders as Naming, IdentityValue } from '../config/document/identity-headers.ts';
 import type { Identity, Person } from '../core/person.ts';
 import { ASSERTION_LIFETIME_MS, createAssertions } from './assertion.ts';
 import { createIdentityHeaders } from './identity-headers.ts';

@@ -4,7 +4,7 @@
  * before it is too old. An e-mail counts only if it was verified. Text stays text here: whoever writes the
  * field encodes it, and control characters never go out.
  */
-import type { IdentityField, IdentityHeaders as Naming } from '../config/document.ts';
+import type { IdentityField, IdentityHeaders as Naming } from '../config/document/identity-headers.ts';
 import type { Identity, Person } from '../core/person.ts';
 
 export type IdentityHeaders = readonly (readonly [name: string, value: string])[];

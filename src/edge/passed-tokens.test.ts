@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IdentityHeaders as Naming } from '../config/document.ts';
+import type { IdentityHeaders as Naming } from '../config/document/identity-headers.ts';
 import type { SessionView, TokenAnswer } from '../gate/ports.ts';
 import { PassedTokens, replacesAuthorization, withTokens, type TokenWish } from './passed-tokens.ts';
 

@@ -4,7 +4,7 @@
  * ends or is renewed, and when a new document comes. They go into that one request and nowhere else.
  */
 import type { Clock } from '../core/clock.ts';
-import type { IdentityHeaders as Naming, TokenField, TokenKind } from '../config/document.ts';
+import type { IdentityHeaders as Naming, TokenField, TokenKind } from '../config/document/identity-headers.ts';
 import type { SessionView, TokenAnswer } from '../gate/ports.ts';
 import type { IdentityHeaders } from './identity-headers.ts';
 

@@ -8,7 +8,8 @@ import { printHsts } from '../route/hsts.ts';
 import { isAuthorization } from './passed-tokens.ts';
 import { createStripList } from '../upstream/header-verdict.ts';
 import type { StripList } from '../upstream/header-verdict.ts';
-import type { Document, IdentityHeaders } from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { IdentityHeaders } from '../config/document/identity-headers.ts';
 import type { RoutingTable } from '../route/table.ts';
 
 export interface Site {

@@ -8,7 +8,7 @@ import type { Upstreams } from '../upstream/forward.ts';
 import { buildRequestFields } from '../upstream/request-headers.ts';
 import { planWith } from './forward-plan.ts';
 import { sendError, sendPlain } from './refuse.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import type { CompiledRoute } from '../route/table.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import type { PlanDeps } from './forward-plan.ts';

@@ -3,7 +3,7 @@
  * its audiences. Nothing is checked here: a token that lies about it is verified and refused; one that is
  * for somebody else is the app's.
  */
-import type { Provider } from '../config/document.ts';
+import type { Provider } from '../config/document/providers.ts';
 
 export interface BearerIssuer {
   readonly provider: string;

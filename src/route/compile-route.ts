@@ -3,18 +3,11 @@
  * What cannot be compiled is a diagnostic, and the route it leaves behind refuses every request.
  */
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
-import type {
-  Choice,
-  Document,
-  Host,
-  Provider,
-  Route,
-  Rule,
-  RuleText,
-  ShadowRules,
-  StepUp,
-  UpstreamServer,
-} from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { Choice, UpstreamServer } from '../config/document/actions.ts';
+import type { Host, Route } from '../config/document/hosts.ts';
+import type { Provider } from '../config/document/providers.ts';
+import type { Rule, RuleText, ShadowRules, StepUp } from '../config/document/rules.ts';
 import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { RuleText } from '../config/document.ts';
+import type { RuleText } from '../config/document/rules.ts';
 import type { Identity } from '../core/person.ts';
 import type { Facts } from '../policy/facts.ts';
 import { canonicalPath } from '../wire/canonical-path.ts';
@@ -11,7 +11,8 @@ import { compileTable, compileTableSliced } from './compile.ts';
 import { documentOf, hostOf, proxyTo, routeOf, rules, serverOf } from './document-fixture.ts';
 import type { CompiledRoute, RoutingTable } from './table.ts';
 import type { TemplateContext } from './template.ts';
-import type { Document, Host, Route } from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { Host, Route } from '../config/document/hosts.ts';
 
 const NO_HEADERS = new HeaderBlock();
 const ANYONE: RuleText[] = ['public'];

@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { problem, type Diagnostic } from '../core/diagnostic.ts';
-import type { Document, Host, Route } from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { Host, Route } from '../config/document/hosts.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import { parsePrincipal } from '../policy/principal.ts';
 import { RouteCompiler } from './compile-route.ts';

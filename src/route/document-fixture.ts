@@ -1,6 +1,9 @@
 /** Documents for tests and benches of this room: every default filled in, rules and paths as given. */
 import { DEFAULT_IDENTITY_HEADERS } from '../config/normalise/identity-headers.ts';
-import type { Document, Host, Route, Rule, RuleText, UpstreamServer } from '../config/document.ts';
+import type { Document } from '../config/document.ts';
+import type { UpstreamServer } from '../config/document/actions.ts';
+import type { Host, Route } from '../config/document/hosts.ts';
+import type { Rule, RuleText } from '../config/document/rules.ts';
 
 const LIMITS: Route['limits'] = {
   maxBodyBytes: 10_485_760,

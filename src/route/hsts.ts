@@ -1,4 +1,4 @@
-import type { Hsts } from '../config/document.ts';
+import type { Hsts } from '../config/document/tls.ts';
 
 /** As RFC 6797 section 6.1 writes it; null where nothing is to be said. */
 export function printHsts(hsts: Hsts | null): string | null {

@@ -5,7 +5,7 @@ import { compileTable } from './compile.ts';
 import { documentOf, hostOf, routeOf } from './document-fixture.ts';
 import { createPolicyDiffer, readLogLine } from './policy-diff.ts';
 import type { KnownPerson, PolicyDiff } from './policy-diff.ts';
-import type { RuleText } from '../config/document.ts';
+import type { RuleText } from '../config/document/rules.ts';
 import type { RoutingTable } from './table.ts';
 
 const table = (rules: Readonly<Record<string, RuleText[]>>): RoutingTable =>

@@ -2,7 +2,8 @@
  * The routing table: immutable, compiled once for a document, swapped whole at a reload. Finding a host
  * costs the same for one host and for ten thousand; finding a route costs by the depth of the patterns.
  */
-import type { Host, Route, UpstreamServer } from '../config/document.ts';
+import type { UpstreamServer } from '../config/document/actions.ts';
+import type { Host, Route } from '../config/document/hosts.ts';
 import type { ProviderRef } from '../policy/principal.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
 import type { Facts } from '../policy/facts.ts';

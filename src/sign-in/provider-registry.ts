@@ -3,7 +3,7 @@
  * learned (discovery, keys); the others are closed. What speaks the protocols is loaded when a document
  * has such a provider, and not before.
  */
-import type { Provider as ProviderSettings } from '../config/document.ts';
+import type { Provider as ProviderSettings } from '../config/document/providers.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Provider, Providers } from './provider.ts';
 

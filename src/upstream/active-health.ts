@@ -5,7 +5,7 @@
  */
 import type { PoolWaiter } from './pool.ts';
 import type { Carrier } from './backends.ts';
-import type { HealthCheck } from '../config/document.ts';
+import type { HealthCheck } from '../config/document/actions.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';

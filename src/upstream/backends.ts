@@ -12,7 +12,7 @@ import type { Resolver } from './resolve.ts';
 import { createTarget, targetKey } from './target.ts';
 import type { Target } from './target.ts';
 import type { Ticker } from '../wire/ticker.ts';
-import type { HealthCheck, ProxyAction, UpstreamServer } from '../config/document.ts';
+import type { HealthCheck, ProxyAction, UpstreamServer } from '../config/document/actions.ts';
 
 /** What connections are asked of: a pool of HTTP/1.1 connections, or of HTTP/2 sessions. */
 export interface Carrier {

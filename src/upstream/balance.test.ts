@@ -7,7 +7,7 @@ import { PassiveHealth } from './health.ts';
 import { createTarget } from './target.ts';
 import { actionTo, FakeExchange, NO_TLS, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { RawApp } from './test-rig.ts';
-import type { HealthCheck, ProxyAction } from '../config/document.ts';
+import type { HealthCheck, ProxyAction } from '../config/document/actions.ts';
 
 const closers: (() => unknown)[] = [];
 after(async () => {

@@ -5,7 +5,7 @@
  */
 import type { ActiveCheck } from './active-health.ts';
 import type { Target } from './target.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 
 export interface Member {
   readonly target: Target;

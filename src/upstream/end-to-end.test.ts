@@ -13,7 +13,7 @@ import { createUpstreams } from './forward.ts';
 import type { ForwardPlan } from './plan.ts';
 import { createReport } from './plan.ts';
 import { actionTo, listen, planFor, rawApp, serverAt, until } from './test-rig.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { HTTP1_DEFAULTS, serveHttp1 } from '../wire/http1-server.ts';

@@ -11,7 +11,7 @@ import { contentTypeOf } from './content-types.ts';
 import { compileEdits } from './header-edits.ts';
 import { isUnchanged, rangeOf } from './file-conditions.ts';
 import type { Range } from './file-conditions.ts';
-import type { HeaderEdits } from '../config/document.ts';
+import type { HeaderEdits } from '../config/document/hosts.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink, Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';

@@ -17,7 +17,7 @@ import { buildRequestFields, keepRequestTrailers } from './request-headers.ts';
 import { dropOwnCookies, editResponseHeaders, hasEdits } from './response-headers.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import type { Clock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink, BodySource, Exchange } from '../wire/exchange.ts';

@@ -7,7 +7,7 @@ import { actionTo, FakeBody, FakeExchange, planFor, rawApp, serverAt, until, LIM
 import type { FakeRequest, RawApp } from './test-rig.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import { PosternError } from '../core/errors.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';

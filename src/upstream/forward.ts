@@ -10,7 +10,7 @@ import type { ForwardDeps } from './forward-job.ts';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
 import { Resolver } from './resolve.ts';
 import type { Lookup } from './resolve.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import { createTicker } from '../wire/ticker.ts';

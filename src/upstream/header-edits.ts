@@ -3,7 +3,7 @@
  * replaces every alias spelling of it that the client or the app sent.
  */
 import { foldName } from './header-verdict.ts';
-import type { HeaderEdits } from '../config/document.ts';
+import type { HeaderEdits } from '../config/document/hosts.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 
 const MAX_CACHED = 1_024;

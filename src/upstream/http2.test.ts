@@ -12,7 +12,7 @@ import type { ForwardPlan } from './plan.ts';
 import { createReport } from './plan.ts';
 import { actionTo, FakeBody, FakeExchange, LIMITS, listen, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { FakeRequest } from './test-rig.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import type { ConnectionFacts, Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { HTTP1_DEFAULTS } from '../wire/http1-server.ts';

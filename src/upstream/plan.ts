@@ -3,7 +3,9 @@
  * the visitor, and a report to be filled in for the log. Everything here is decided already.
  */
 import type { ErrorCode, PosternError } from '../core/errors.ts';
-import type { HeaderEdits, ProxyAction, RouteLimits } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
+import type { HeaderEdits } from '../config/document/hosts.ts';
+import type { RouteLimits } from '../config/document/limits.ts';
 import type { Tunnel } from '../wire/tunnel.ts';
 import type { StripList } from './header-verdict.ts';
 

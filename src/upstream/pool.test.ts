@@ -6,7 +6,7 @@ import { createUpstreams } from './forward.ts';
 import { Resolver } from './resolve.ts';
 import type { Lookup } from './resolve.ts';
 import { actionTo, FakeBody, FakeExchange, planFor, rawApp, serverAt, until } from './test-rig.ts';
-import type { ProxyAction } from '../config/document.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
 import { createTicker } from '../wire/ticker.ts';
 import type { BodySink, ConnectionFacts } from '../wire/exchange.ts';
 

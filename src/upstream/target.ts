@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { PassiveHealth } from './health.ts';
-import type { UpstreamServer, UpstreamTls } from '../config/document.ts';
+import type { UpstreamServer, UpstreamTls } from '../config/document/actions.ts';
 
 export interface Target {
   readonly key: string;

@@ -6,7 +6,8 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
 import { createReport } from './plan.ts';
-import type { ProxyAction, RouteLimits, UpstreamServer, UpstreamTls } from '../config/document.ts';
+import type { ProxyAction, UpstreamServer, UpstreamTls } from '../config/document/actions.ts';
+import type { RouteLimits } from '../config/document/limits.ts';
 import { PosternError } from '../core/errors.ts';
 import type {
   BodySink,

@@ -12,7 +12,7 @@ import { createUpstreams } from './forward.ts';
 import type { Upstreams } from './forward.ts';
 import { actionTo, FakeBody, FakeExchange, LIMITS, NO_TLS, planFor, rawApp, serverAt } from './test-rig.ts';
 import type { FakeRequest } from './test-rig.ts';
-import type { UpstreamServer, UpstreamTls } from '../config/document.ts';
+import type { UpstreamServer, UpstreamTls } from '../config/document/actions.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-tls-'));
 const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true })];

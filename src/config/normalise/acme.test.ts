@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadDocument } from '../load.ts';
-import type { Acme } from '../document.ts';
+import type { Acme } from '../document/acme.ts';
 
 function acmeOf(text: string): Acme {
   const readFile = (): string => '-----BEGIN CERTIFICATE-----\n';

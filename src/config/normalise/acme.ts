@@ -1,6 +1,8 @@
 /** Reads `acme:` of the document, and what hosts say of their own under `tls.acme`. */
 import { suggest } from '../did-you-mean.ts';
-import type { Acme, AcmeCa, AcmePolicy, Listen, Path } from '../document.ts';
+import type { Listen } from '../document.ts';
+import type { Acme, AcmeCa, AcmePolicy } from '../document/acme.ts';
+import type { Path } from '../document/path.ts';
 import { parseHostName } from '../host-name.ts';
 import { KNOWN_CAS } from '../presets/acme-cas.ts';
 import type { DocumentInput } from '../schema.ts';

@@ -1,5 +1,6 @@
 /** Reads what a route does: pass to an app, serve files, redirect, answer. Exactly one of them. */
-import type { Action, Choice, Path, UpstreamServer } from '../document.ts';
+import type { Action, Choice, UpstreamServer } from '../document/actions.ts';
+import type { Path } from '../document/path.ts';
 import { fault, read, type Reading } from '../reading.ts';
 import type { ChoiceInput, RouteInput, ServerInput } from '../schema/routes.ts';
 import { parseTarget, type Target } from '../upstream-url.ts';

@@ -4,7 +4,8 @@
  */
 import { isAbsolute, resolve } from 'node:path';
 import { type Diagnostic, problem, warning } from '../../core/diagnostic.ts';
-import type { Path, Provider } from '../document.ts';
+import type { Path } from '../document/path.ts';
+import type { Provider } from '../document/providers.ts';
 import type { Fault } from '../reading.ts';
 
 /** A problem with hints for printing that other rooms need not know. */

@@ -1,5 +1,6 @@
 /** Checks that need the whole document: where people sign in, and that they never do so in the clear. */
-import type { Document, Host } from '../document.ts';
+import type { Document } from '../document.ts';
+import type { Host } from '../document/hosts.ts';
 import type { Context } from './context.ts';
 import { needsPerson } from './rules.ts';
 

@@ -5,7 +5,7 @@ import type { KeyFacts, SettingValue } from '../../certs/dns/provider-keys.ts';
 import { COMMON_KEYS, type DnsProviderSettings } from '../../certs/dns/provider-type.ts';
 import { parseDuration } from '../../core/durations.ts';
 import { createIpSet } from '../../core/ip-address.ts';
-import type { Path } from '../document.ts';
+import type { Path } from '../document/path.ts';
 import { fault, type Fault, read, type Reading } from '../reading.ts';
 import type { DnsProviderInput } from '../schema/dns.ts';
 import type { Context } from './context.ts';

@@ -4,7 +4,8 @@
  */
 import { isFieldValue, isToken } from '../../wire/fields.ts';
 import { isHopByHop } from '../../wire/hop-by-hop.ts';
-import type { HeaderEdits, Path } from '../document.ts';
+import type { HeaderEdits } from '../document/hosts.ts';
+import type { Path } from '../document/path.ts';
 import { fault, type Fault } from '../reading.ts';
 import type { HeaderEditsInput, Scalar } from '../schema/routes.ts';
 import { HEADER_TEMPLATES, headerTemplateFault } from '../template.ts';

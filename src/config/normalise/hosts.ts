@@ -1,5 +1,8 @@
 /** Reads `hosts:` and `default:`: names, certificates, and the routes below each. */
-import type { Host, Hsts, Path, Route, Rule } from '../document.ts';
+import type { Host, Route } from '../document/hosts.ts';
+import type { Path } from '../document/path.ts';
+import type { Rule } from '../document/rules.ts';
+import type { Hsts } from '../document/tls.ts';
 import { parseHostName } from '../host-name.ts';
 import { parsePathPattern } from '../path-pattern.ts';
 import type { HostInput } from '../schema/hosts.ts';

@@ -5,7 +5,8 @@
 import { isIP } from 'node:net';
 import { parseDuration } from '../../core/durations.ts';
 import { LOCAL_SUFFIXES } from '../../core/local-names.ts';
-import type { HostTls, Hsts, Path } from '../document.ts';
+import type { Path } from '../document/path.ts';
+import type { HostTls, Hsts } from '../document/tls.ts';
 import type { HstsInput } from '../schema/tls.ts';
 import type { UnitInput } from '../schema/shapes.ts';
 import type { Context } from './context.ts';

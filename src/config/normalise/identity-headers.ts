@@ -1,5 +1,7 @@
 /** Reads `identity_headers`: presets by name, names of one's own, or both. */
-import type { HeaderEdits, IdentityField, IdentityHeaders, Path, Route, TokenField } from '../document.ts';
+import type { HeaderEdits, Route } from '../document/hosts.ts';
+import type { IdentityField, IdentityHeaders, TokenField } from '../document/identity-headers.ts';
+import type { Path } from '../document/path.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { DEFAULT_IDENTITY_PRESET, IDENTITY_PRESETS } from '../presets/identity-headers.ts';
 import type { IdentityHeadersInput, IdentityNamesInput } from '../schema/identity-headers.ts';

@@ -1,7 +1,8 @@
 /** Reads `limits:`, and what hosts and paths set for themselves. Holds the defaults. */
 import { LONGEST_TIMER_MS, parseDuration } from '../../core/durations.ts';
 import { parseSize } from '../../core/sizes.ts';
-import type { GlobalLimits, Path, RouteLimits } from '../document.ts';
+import type { GlobalLimits, RouteLimits } from '../document/limits.ts';
+import type { Path } from '../document/path.ts';
 import { fault, read, type Reading } from '../reading.ts';
 import type { GlobalLimitsInput, RouteLimitsInput } from '../schema/limits.ts';
 import type { UnitInput } from '../schema/shapes.ts';

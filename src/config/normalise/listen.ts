@@ -1,6 +1,7 @@
 /** Reads `listen:` and `trusted_proxies:`. */
 import { parseCidr } from '../../core/ip-address.ts';
-import type { Listen, ListenAddress, Path } from '../document.ts';
+import type { Listen, ListenAddress } from '../document.ts';
+import type { Path } from '../document/path.ts';
 import { parseListenAddress } from '../listen-address.ts';
 import { CLOUDFLARE_RANGES } from '../presets/cloudflare.ts';
 import { PRIVATE_RANGES } from '../presets/private.ts';

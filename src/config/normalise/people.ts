@@ -1,6 +1,8 @@
 /** Reads the keys about people and machines: sign_in, session, services, maps. */
 import { didYouMean } from '../../core/did-you-mean.ts';
-import type { Document, Path, Provider, Service, SessionSettings } from '../document.ts';
+import type { Document, Service, SessionSettings } from '../document.ts';
+import type { Path } from '../document/path.ts';
+import type { Provider } from '../document/providers.ts';
 import { parseDnsName } from '../host-name.ts';
 import { parsePasswordHash } from '../password-hash.ts';
 import { fault, read, type Reading } from '../reading.ts';

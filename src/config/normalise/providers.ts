@@ -1,6 +1,13 @@
 /** Reads `providers:`: which keys a type takes, and what its preset fills in. */
 import { didYouMean } from '../../core/did-you-mean.ts';
-import type { BearerSettings, DirectorySettings, GithubProvider, OidcProvider, Path, Provider } from '../document.ts';
+import type { Path } from '../document/path.ts';
+import type {
+  BearerSettings,
+  DirectorySettings,
+  GithubProvider,
+  OidcProvider,
+  Provider,
+} from '../document/providers.ts';
 import { parseDnsName } from '../host-name.ts';
 import { PROVIDER_PRESETS, type ProviderPreset } from '../presets/providers.ts';
 import { fault } from '../reading.ts';

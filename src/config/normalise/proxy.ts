@@ -1,6 +1,7 @@
 /** Reads how the app is reached: balance, health, Host, and how its certificate is verified. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { HealthCheck, Path, ProxyAction, UpstreamTls } from '../document.ts';
+import type { HealthCheck, ProxyAction, UpstreamTls } from '../document/actions.ts';
+import type { Path } from '../document/path.ts';
 import { parseDnsName } from '../host-name.ts';
 import { pathFault } from '../path-pattern.ts';
 import { fault, read, type Reading } from '../reading.ts';

@@ -3,18 +3,12 @@
  * handed down, so that a problem is reported once and at its own place.
  */
 import { isToken } from '../../wire/fields.ts';
-import type {
-  Action,
-  HeaderEdits,
-  IdentityHeaders,
-  Path,
-  Route,
-  RouteLimits,
-  Rule,
-  ShadowRules,
-  StepUp,
-  UpstreamServer,
-} from '../document.ts';
+import type { Action, UpstreamServer } from '../document/actions.ts';
+import type { HeaderEdits, Route } from '../document/hosts.ts';
+import type { IdentityHeaders } from '../document/identity-headers.ts';
+import type { RouteLimits } from '../document/limits.ts';
+import type { Path } from '../document/path.ts';
+import type { Rule, ShadowRules, StepUp } from '../document/rules.ts';
 import { pathFault } from '../path-pattern.ts';
 import type { RequireInput, RouteInput } from '../schema/routes.ts';
 import { readAction } from './action.ts';

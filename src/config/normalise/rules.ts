@@ -1,5 +1,6 @@
 /** Reads lists of rules as far as their shape goes; what a rule means is the business of policy. */
-import type { Path, Rule, RuleText } from '../document.ts';
+import type { Path } from '../document/path.ts';
+import type { Rule, RuleText } from '../document/rules.ts';
 import type { RuleInput, RulesInput } from '../schema/routes.ts';
 import { type Context, entriesOf } from './context.ts';
 

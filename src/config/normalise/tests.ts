@@ -1,7 +1,8 @@
 /** Reads `tests:`. Whether the rules pass them is found out once they are compiled. */
 import { normaliseIp } from '../../core/ip-address.ts';
 import { isToken } from '../../wire/fields.ts';
-import type { Path, PolicyTest } from '../document.ts';
+import type { PolicyTest } from '../document.ts';
+import type { Path } from '../document/path.ts';
 import { TEST_METHODS, type TestInput } from '../schema/people.ts';
 import { type Context, entriesOf } from './context.ts';
 

@@ -2,7 +2,8 @@
 import { parseHostName } from '../host-name.ts';
 import { readHsts } from './hsts.ts';
 import { readUnit } from './limits.ts';
-import type { CertificateFiles, ClientAuth, DeployTo, GlobalTls, HostTls, Path } from '../document.ts';
+import type { Path } from '../document/path.ts';
+import type { CertificateFiles, ClientAuth, DeployTo, GlobalTls, HostTls } from '../document/tls.ts';
 import type {
   CertificateInput,
   DeployInput,

@@ -2,7 +2,7 @@
  * Names under which apps expect to learn who comes, as data. Every name of every preset is removed from
  * what clients send, whether a route uses it or not.
  */
-import type { IdentityField } from '../document.ts';
+import type { IdentityField } from '../document/identity-headers.ts';
 
 export interface IdentityPreset {
   readonly fields: readonly IdentityField[];

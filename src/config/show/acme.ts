@@ -1,5 +1,5 @@
 /** Prints the `acme` section as it is in effect, without what the CAs handed out in secret. */
-import type { Acme, AcmeCa, AcmePolicy } from '../document.ts';
+import type { Acme, AcmeCa, AcmePolicy } from '../document/acme.ts';
 
 type Shown = Readonly<Record<string, unknown>>;
 

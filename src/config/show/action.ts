@@ -2,7 +2,7 @@
 import { assertNever } from '../../core/assert-never.ts';
 import { formatDuration } from '../../core/durations.ts';
 import { shownCount, shownRules, type Shown } from './words.ts';
-import type { Action, Choice, ProxyAction, UpstreamServer } from '../document.ts';
+import type { Action, Choice, ProxyAction, UpstreamServer } from '../document/actions.ts';
 
 export function shownAction(action: Action): { readonly [key: string]: Shown | undefined } {
   switch (action.kind) {

@@ -2,7 +2,10 @@
 import { shownHostAcme } from './acme.ts';
 import { shownRoute } from './route.ts';
 import { shownHsts, shownRules, type Shown } from './words.ts';
-import type { AcmePolicy, Document, Host, HostTls } from '../document.ts';
+import type { Document } from '../document.ts';
+import type { AcmePolicy } from '../document/acme.ts';
+import type { Host } from '../document/hosts.ts';
+import type { HostTls } from '../document/tls.ts';
 
 export function shownHost(host: Host, acme: Document['acme']): Shown {
   const paths: Record<string, Shown[]> = {};

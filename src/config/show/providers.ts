@@ -1,7 +1,8 @@
 /** Prints `sign_in` and `providers` as they are in effect. */
 import { formatDuration } from '../../core/durations.ts';
 import { SECRET, shownRules, type Shown } from './words.ts';
-import type { Document, Provider } from '../document.ts';
+import type { Document } from '../document.ts';
+import type { Provider } from '../document/providers.ts';
 
 export function shownSignIn(signIn: Document['signIn']): Shown {
   return {

@@ -3,7 +3,10 @@ import { formatDuration } from '../../core/durations.ts';
 import { formatSize } from '../../core/sizes.ts';
 import { shownAction } from './action.ts';
 import { shownRules, type Shown } from './words.ts';
-import type { HeaderEdits, IdentityHeaders, Route, RouteLimits, ShadowRules, StepUp } from '../document.ts';
+import type { HeaderEdits, Route } from '../document/hosts.ts';
+import type { IdentityHeaders } from '../document/identity-headers.ts';
+import type { RouteLimits } from '../document/limits.ts';
+import type { ShadowRules, StepUp } from '../document/rules.ts';
 
 export function shownRoute(route: Route): Shown {
   return {

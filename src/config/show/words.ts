@@ -1,6 +1,7 @@
 /** What several sections are shown by. */
 import { formatDuration } from '../../core/durations.ts';
-import type { Hsts, Rule } from '../document.ts';
+import type { Rule } from '../document/rules.ts';
+import type { Hsts } from '../document/tls.ts';
 
 export type Shown = string | number | boolean | readonly Shown[] | { readonly [key: string]: Shown | undefined };
 

@@ -6,7 +6,7 @@
 import { createStripList } from '../../upstream/header-verdict.ts';
 import { acceptedFields, hasSecret, SECRET_MS } from './accepted-head.ts';
 import { claimFields } from './claim-headers.ts';
-import type { HeaderEdits } from '../../config/document.ts';
+import type { HeaderEdits } from '../../config/document/hosts.ts';
 import type { StripList } from '../../upstream/header-verdict.ts';
 import type { HeaderBlock } from '../../wire/header-block.ts';
 import type { AuthSession } from '../auth-session.ts';

@@ -5,7 +5,8 @@
  */
 import { canonicalPath } from '../../wire/canonical-path.ts';
 import { parseTarget } from './app-target.ts';
-import type { ProxyAction, RouteLimits } from '../../config/document.ts';
+import type { ProxyAction } from '../../config/document/actions.ts';
+import type { RouteLimits } from '../../config/document/limits.ts';
 import type { UpstreamSettings } from '../settings.ts';
 
 export type App =

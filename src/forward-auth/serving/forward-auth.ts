@@ -13,7 +13,7 @@ import { createSessionChain } from './session-chain.ts';
 import { createSessionRefresh } from './session-refresh.ts';
 import { createSkipRules } from './skip-rules.ts';
 import { createUserinfo } from './userinfo.ts';
-import type { ProxyAction } from '../../config/document.ts';
+import type { ProxyAction } from '../../config/document/actions.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Upstreams } from '../../upstream/forward.ts';
 import type { ExchangeOutcome } from '../../wire/exchange.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { APP, AUTH, createRig, type Browser, type Page, type Rig, type RigOptions } from '../_rig.ts';
-import type { GithubProvider } from '../../config/document.ts';
+import type { GithubProvider } from '../../config/document/providers.ts';
 import { createAdmission } from '../admission.ts';
 import { readGrant, type Provider } from '../provider.ts';
 import { apiBaseOf, nextPage } from './api.ts';

@@ -3,7 +3,7 @@
  * the numeric id; the login is only a name, kept in lower case. Organisations and teams are groups:
  * "acme", "acme/platform". Membership is looked at again every `recheck`, in the background.
  */
-import type { GithubProvider } from '../../config/document.ts';
+import type { GithubProvider } from '../../config/document/providers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { hash } from 'node:crypto';
 import type { Person } from '../../core/person.ts';

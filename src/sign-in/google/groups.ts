@@ -2,7 +2,7 @@
  * Groups of somebody whom Google signed in: those that the directory lists, and of the groups that rules name
  * also those that the person is in by another group. What the directory does not say is no group.
  */
-import type { DirectorySettings } from '../../config/document.ts';
+import type { DirectorySettings } from '../../config/document/providers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { OAuthError, Refusal } from '../oauth/failures.ts';
 import type { ProviderHttp } from '../provider-http.ts';

@@ -1,6 +1,6 @@
 /** The sign-in rig with real OpenID provider code against twins, and a browser that visits them. */
 import { createRig, type Browser, type Page, type Rig, type RigOptions } from '../_rig.ts';
-import type { OidcProvider } from '../../config/document.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import type { Provider, Providers } from '../provider.ts';
 import { startTwin, type Twin } from './_twin.ts';
 import { createOidcProvider, type OpenIdProvider } from './provider.ts';

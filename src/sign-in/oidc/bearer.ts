@@ -5,7 +5,7 @@
  * name a key (`jku`, `x5u`, `jwk`) are not looked at.
  */
 import { errors } from 'jose';
-import type { BearerSettings, OidcProvider } from '../../config/document.ts';
+import type { BearerSettings, OidcProvider } from '../../config/document/providers.ts';
 import type { VerifiedBearer } from '../provider.ts';
 import type { Claims } from './claims.ts';
 import type { ProviderKeys } from './keys.ts';

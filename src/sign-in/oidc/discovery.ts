@@ -5,7 +5,7 @@
  */
 import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
-import type { OidcProvider } from '../../config/document.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import type { ProviderHttp } from '../provider-http.ts';
 import { createKept, type Kept } from './kept.ts';
 

@@ -4,7 +4,7 @@
  */
 import { decodeJwt } from 'jose';
 import type { Clock } from '../../core/clock.ts';
-import type { OidcProvider } from '../../config/document.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import type { LogoutToken } from '../provider.ts';
 import { KeysUnavailableError, type ProviderKeys } from './keys.ts';
 

@@ -2,7 +2,7 @@
  * From claims to a person. What identifies is (provider, subject); everything else is an attribute. An
  * e-mail counts only if the provider verified it and is listed for its domain.
  */
-import type { OidcProvider } from '../../config/document.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import type { Person } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
 import { vouchesFor } from '../../policy/provider-kinds.ts';

@@ -9,7 +9,7 @@ import {
   ResponseBodyError,
   WWWAuthenticateChallengeError,
 } from 'openid-client';
-import type { OidcProvider } from '../../config/document.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import { Outage } from '../oauth/failures.ts';
 import type { ProblemReason, ProviderProblem } from '../provider.ts';
 import { IssuerMismatchError } from './discovery.ts';

@@ -6,7 +6,7 @@
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
-import type { BearerSettings, OidcProvider } from '../../config/document.ts';
+import type { BearerSettings, OidcProvider } from '../../config/document/providers.ts';
 import type { Person } from '../../core/person.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type {
