@@ -35,6 +35,10 @@ export class GithubTwin {
   ssoRequired: Set<string> = new Set();
   /** Every API answer is a used-up limit that ends then, in seconds of the epoch. */
   limitedUntil: number | null = null;
+  /** Every API answer is a secondary limit, which may come without a word of when it ends. */
+  isSecondarilyLimited = false;
+  /** The app's owner has made a new client secret. */
+  hasNewSecret = false;
   /** Every API answer has this status. */
   failsWith: number | null = null;
   authorizationError: string | null = null;
@@ -103,7 +107,7 @@ export class GithubTwin {
   }
 
   #token(form: URLSearchParams): unknown {
-    if (form.get('client_id') !== this.clientId || form.get('client_secret') !== this.clientSecret)
+    if (form.get('client_id') !== this.clientId || form.get('client_secret') !== this.clientSecret || this.hasNewSecret)
       return { error: 'incorrect_client_credentials' };
     const account = form.get('grant_type') === 'refresh_token' ? this.#renew(form) : this.#redeem(form);
     if (typeof account === 'string') return { error: account };
@@ -139,6 +143,9 @@ export class GithubTwin {
     if (this.limitedUntil !== null) {
       const fields = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(this.limitedUntil) };
       send(response, 403, { message: 'API rate limit exceeded' }, fields);
+    } else if (this.isSecondarilyLimited) {
+      const message = 'You have exceeded a secondary rate limit. Please wait a few minutes before you try again.';
+      send(response, 403, { message });
     } else if (this.failsWith !== null) send(response, this.failsWith, { message: 'Server Error' });
     else if (path.startsWith('/repos/')) this.#repository(response, request, account, path);
     else if (account === undefined) send(response, 401, { message: 'Bad credentials' });

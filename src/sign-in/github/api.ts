@@ -132,20 +132,28 @@ async function membership(http: ProviderHttp, base: string, token: string, organ
   throw await errorOf(response, '/user/memberships/orgs');
 }
 
+/** Secondary limits may come as 403 without a field that says so; GitHub asks for a minute then. */
+const SECONDARY_LIMIT = /rate limit|abuse detection/i;
+const SECONDARY_WAIT_MS = 60_000;
+
 /** GitHub answers limits with 403 or 429, and says by its fields when they end. */
 async function errorOf(response: Response, path: string): Promise<GithubError> {
   const { status, headers } = response;
   if (status === 401)
     return new GithubError('unauthorised', `"${path}" answered 401: the token was revoked or has expired`);
   const until = limitEnd(headers);
-  if (status === 429 || (status === 403 && until !== null))
-    return new GithubError('limited', `"${path}" answered ${status}: the rate limit is used up`, until);
-  // A suspended account cannot even ask who it is.
-  if (status === 403 && path.endsWith('/user')) return new GithubError('unauthorised', `"${path}" answered 403`);
-  if (status >= 500) return new GithubError('unavailable', `"${path}" answered ${status}`);
   const body: unknown = await response.json().catch(() => null);
-  const said = isMap(body) && typeof body['message'] === 'string' ? `: ${printable(body['message'])}` : '';
-  return new GithubError('refused', `"${path}" answered ${status}${said}`);
+  const said = isMap(body) && typeof body['message'] === 'string' ? printable(body['message']) : '';
+  if (status === 429 || (status === 403 && (until !== null || SECONDARY_LIMIT.test(said))))
+    return new GithubError(
+      'limited',
+      `"${path}" answered ${status}: the rate limit is used up`,
+      until ?? Date.now() + SECONDARY_WAIT_MS,
+    );
+  if (status >= 500) return new GithubError('unavailable', `"${path}" answered ${status}`);
+  // A suspended account cannot even ask who it is.
+  const kind = status === 403 && path.endsWith('/user') ? 'unauthorised' : 'refused';
+  return new GithubError(kind, `"${path}" answered ${status}${said === '' ? '' : `: ${said}`}`);
 }
 
 function limitEnd(headers: Headers): number | null {

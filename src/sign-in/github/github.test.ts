@@ -280,8 +280,16 @@ test('The re-check follows membership, ends with a revoked token, and bears limi
     const limited = await provider.refresh(person, grant);
     assert.equal(limited.kind === 'unavailable' ? limited.retryAt : null, until * 1_000);
     twin.limitedUntil = null;
+    // Documented as 403, with no field that says so.
+    twin.isSecondarilyLimited = true;
+    const held = await provider.refresh(person, grant);
+    assert.ok(held.kind === 'unavailable' && (held.retryAt ?? 0) > Date.now() + 30_000, JSON.stringify(held));
+    twin.isSecondarilyLimited = false;
     twin.failsWith = 503;
     assert.equal((await provider.refresh(person, grant)).kind, 'unavailable');
+    twin.failsWith = 403;
+    const suspended = await provider.refresh(person, grant);
+    assert.equal(suspended.kind, 'ended', 'who is suspended cannot ask who they are');
     twin.failsWith = null;
     twin.revokeTokens();
     const ended = await provider.refresh(person, grant);
@@ -298,6 +306,23 @@ test("A GitHub App's token is renewed before it is too old", () =>
     const renewed = await provider.refresh(summary.person, grant);
     assert.ok(renewed.kind === 'known' && renewed.grant.accessToken !== grant.accessToken);
     assert.equal((await provider.refresh(summary.person, grant)).kind, 'ended', 'the old one was used up');
+  }));
+
+test("A client secret that is wrong by now ends nobody's session: it says nothing of the person", () =>
+  withGithub(async ({ browser, twin, provider, sessions }) => {
+    twin.expiresIn = 60;
+    await signInBy(browser(), twin);
+    const [summary] = await sessions.list();
+    const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
+    assert.ok(grant !== null && summary !== undefined);
+    twin.hasNewSecret = true;
+    const refused = await provider.refresh(summary.person, grant);
+    assert.match(
+      refused.kind === 'unavailable' ? refused.message : refused.kind,
+      /check "client_id" and "client_secret"/,
+    );
+    twin.hasNewSecret = false;
+    assert.equal((await provider.refresh(summary.person, grant)).kind, 'known');
   }));
 
 test('A renewed token is kept where the API fails after it', () =>

@@ -227,12 +227,17 @@ async function refresh(parts: Parts, person: Person, before: ProviderGrant): Pro
   }
 }
 
-/** Tokens of OAuth apps last; those of GitHub Apps are renewed. Null: GitHub does not renew it. */
+/**
+ * Tokens of OAuth apps last; those of GitHub Apps are renewed. Null: GitHub does not renew it. What is wrong with
+ * us (a secret that was changed, a suspended app) says nothing of the person, and ends nobody's session.
+ */
 async function renewToken(parts: Parts, grant: ProviderGrant): Promise<ProviderGrant | null> {
   const isOld = grant.expiresAt !== null && parts.clock.now() >= grant.expiresAt - AHEAD_MS;
   if (!isOld || grant.refreshToken === null) return grant;
   const answer = await askForToken(parts, { grant_type: 'refresh_token', refresh_token: grant.refreshToken });
-  return typeof answer.error === 'string' ? null : grantOf(parts, answer, grant);
+  if (typeof answer.error !== 'string') return grantOf(parts, answer, grant);
+  if (answer.error === 'bad_refresh_token') return null;
+  throw new GithubError('refused', whatAnswered(answer.error).what);
 }
 
 /** A code that is none: whether the app and its secret are known comes first in the answer. */
@@ -266,10 +271,15 @@ const BY_ERROR: Readonly<Record<string, readonly [reason: ProviderProblem['reaso
 };
 
 function explainAnswer(provider: GithubProvider, error: string): ProviderProblem {
+  const { reason, what } = whatAnswered(error);
+  return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };
+}
+
+function whatAnswered(error: string): { readonly reason: ProviderProblem['reason']; readonly what: string } {
   const known = Object.hasOwn(BY_ERROR, error) ? BY_ERROR[error] : undefined;
   const said = error.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 100);
   const [reason, remedy] = known ?? (['invalid', 'see the documentation of GitHub'] as const);
-  return { reason, message: `Sign-in by "${provider.id}" failed: GitHub answered "${said}"; ${remedy}` };
+  return { reason, what: `GitHub answered "${said}"; ${remedy}` };
 }
 
 function explainError(provider: GithubProvider, error: unknown): ProviderProblem {
