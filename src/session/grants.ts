@@ -1,6 +1,6 @@
 /**
  * What providers gave for sign-ins: sealed tokens, renewed before they are too old. Sessions that nobody
- * uses are not renewed. Pinned names: a login that a rule names belongs to whom had it first.
+ * uses are not renewed. Pinned and kept names: a login belongs to whom had it first.
  */
 import { sealJson, unsealJson, type SealKey } from './seal.ts';
 import type { Clock } from '../core/clock.ts';
@@ -23,7 +23,9 @@ export interface Grants {
   /** The subject that the name is pinned to from now on: whoever came first. */
   pinName(provider: string, name: string, subject: string): Promise<string>;
   findPinnedName(provider: string, subject: string): Promise<string | null>;
-  /** False where it was not pinned. */
+  /** The subject that alone may come under the name: whoever came first. It may have several, and is known by none of them for that. */
+  keepName(provider: string, name: string, subject: string): Promise<string>;
+  /** Gives up both; false where it was neither. */
   unpinName(provider: string, name: string): Promise<boolean>;
 }
 
@@ -85,12 +87,21 @@ export function createGrants(
     deferGrant: (key, refreshAt) => store.deferGrants([[key, refreshAt]]),
     pinName: (provider, name, subject) => store.pinName(provider, name, subject, clock.now()),
     findPinnedName: (provider, subject) => store.findPinnedName(provider, subject),
-    unpinName: (provider, name) => store.unpinName(provider, name),
+    keepName: (provider, name, subject) => store.pinName(keptBy(provider), name, subject, clock.now()),
+    async unpinName(provider, name) {
+      const wasPinned = await store.unpinName(provider, name);
+      return (await store.unpinName(keptBy(provider), name)) || wasPinned;
+    },
   };
 }
 
 export function sealGrant(sealKey: SealKey, key: string, grant: Grant): StoredGrant {
   return { value: sealJson(sealKey, purposeOf(key), grant.value), refreshAt: grant.refreshAt };
+}
+
+/** Kept names stand beside the pinned ones: no id of a provider has a slash. */
+function keptBy(provider: string): string {
+  return `${provider}/kept`;
 }
 
 /** Bound to its row, as the person is. */

@@ -1,6 +1,7 @@
 /**
  * The last word on whom a provider knows. A login that can be given up and registered again by somebody
- * else (GitHub) belongs for good to the subject that first came with it, once a rule names it.
+ * else (GitHub) stays with the subject that came with it first: what apps keep under it is theirs, and so is
+ * an address with {user.name}. Once a rule names it, its owner is known by it for good, renamed or not.
  */
 import type { Person } from '../core/person.ts';
 import type { Admission } from './ports.ts';
@@ -12,22 +13,27 @@ export interface PinnedNames {
   /** The subject that the name is pinned to from now on: whoever came first. */
   readonly pinName: (provider: string, name: string, subject: string) => Promise<string>;
   readonly findPinnedName: (provider: string, subject: string) => Promise<string | null>;
+  /** The subject that nobody else may have the name of, which gives it no name: whoever came first. */
+  readonly keepName: (provider: string, name: string, subject: string) => Promise<string>;
 }
 
 /** `namedUsers`: "github:user:alice", every person whom a rule names. */
-export function createAdmission(sessions: PinnedNames, namedUsers: () => ReadonlySet<string>): Admit {
+export function createAdmission(names: PinnedNames, namedUsers: () => ReadonlySet<string>): Admit {
   return async (provider, person) => {
     if (!provider.pinsNames) return { kind: 'person', person };
-    const pinned = await sessions.findPinnedName(provider.id, person.subject);
+    const { id } = provider;
+    const { subject } = person;
+    const pinned = await names.findPinnedName(id, subject);
     // Renamed meanwhile: rules, templates and apps go on to know the name that was pinned.
-    if (pinned !== null) return { kind: 'person', person: { ...person, name: pinned } };
-    if (!namedUsers().has(`${provider.id}:user:${person.name}`)) return { kind: 'person', person };
-    const owner = await sessions.pinName(provider.id, person.name, person.subject);
-    if (owner === person.subject) return { kind: 'person', person };
-    const remedy = `if it is the same person, run "postern user unpin ${provider.id}:${person.name}"`;
+    const name = pinned ?? person.name;
+    const isNamed = pinned === null && namedUsers().has(`${id}:user:${name}`);
+    const first = await names.keepName(id, name, subject);
+    const owner = first === subject && isNamed ? await names.pinName(id, name, subject) : first;
+    if (owner === subject) return { kind: 'person', person: { ...person, name } };
+    const remedy = `if it is the same person, or that one is gone, run "postern user unpin ${id}:${name}"`;
     return {
       kind: 'refused',
-      message: `Sign-in by "${provider.id}" refused: the name "${person.name}" belongs to id ${owner}, but id ${person.subject} has it now; ${remedy}`,
+      message: `Sign-in by "${id}" refused: the name "${name}" belongs to id ${owner}, but id ${subject} has it now; ${remedy}`,
     };
   };
 }

@@ -73,11 +73,15 @@ function createPins(db: DatabaseSync, writer: Writer): Pick<GrantTable, 'pinName
   );
   const remove = db.prepare('DELETE FROM pinned_names WHERE provider = ? AND name = ?');
   return {
-    pinName: (provider, name, subject, now) =>
-      writer.durable(() => {
+    async pinName(provider, name, subject, now) {
+      // Asked at every sign-in and refresh: a name that is somebody's already costs no write.
+      const known = await read(() => subjectOf.get(provider, name)?.['subject']);
+      if (typeof known === 'string') return known;
+      return writer.durable(() => {
         insert.run(provider, name, subject, now);
         return String(subjectOf.get(provider, name)?.['subject']);
-      }),
+      });
+    },
     findPinnedName: (provider, subject) =>
       read(() => {
         const name = nameOf.get(provider, subject)?.['name'];

@@ -184,6 +184,31 @@ test('A login that a rule names belongs to the id that first came with it', () =
     assert.equal((await signInBy(browser(), twin)).text, 'app for alice');
   }));
 
+test("A login that no rule names is nobody else's either: what apps keep under it is of the id that came first", () =>
+  withGithub(async (rig) => {
+    const { browser, twin, sessions, entries, named } = rig;
+    twin.account = { id: 1, login: 'alice', organisations: ['acme'] };
+    assert.equal((await signInBy(browser(), twin)).text, 'app for alice');
+    // Alice renames herself, and a colleague takes her old login: not her socket, not her account at Grafana.
+    twin.account = { id: 1, login: 'alice-new', organisations: ['acme'] };
+    assert.equal((await signInBy(browser(), twin)).text, 'app for alice-new');
+    twin.account = { id: 2, login: 'alice', organisations: ['acme'] };
+    const colleague = browser();
+    assert.equal((await signInBy(colleague, twin)).status, 403);
+    assert.equal(colleague.sessionToken(AUTH), undefined);
+    assert.match(lastMessage(rig), /not-admitted: .*"alice" belongs to id 1, but id 2 has it now/);
+    // A rule that names it by now means whoever has it at GitHub: never the one who had it once.
+    named.add('github:user:alice');
+    twin.account = { id: 1, login: 'alice-new', organisations: ['acme'] };
+    await signInBy(browser(), twin);
+    assert.equal(entries.at(-1)?.person.name, 'alice-new');
+    twin.account = { id: 2, login: 'alice', organisations: ['acme'] };
+    assert.equal((await signInBy(browser(), twin)).status, 403, 'until the operator says so');
+    assert.equal(await sessions.unpinName('github', 'alice'), true);
+    assert.equal((await signInBy(browser(), twin)).text, 'app for alice');
+    assert.equal(await sessions.findPinnedName('github', '2'), 'alice');
+  }));
+
 test('An organisation that restricts third-party apps is explained to the person and in the log', () =>
   withGithub(
     async (rig) => {
