@@ -148,6 +148,45 @@ test('a session from before asks for the step alone where the route wants one', 
   });
 });
 
+test('a session that a password opened before the second factor was there cannot remove or add one', async () => {
+  await withRig({}, async (rig) => {
+    const thief = rig.browser();
+    await thief.signInOn(await thief.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const before = await thief.open(`${AUTH}/.postern/security?add=totp`);
+    const { secret } = await enrol(rig, rig.browser());
+    const page = await thief.open(`${AUTH}/.postern/security`);
+    assert.match(page.text, /confirm that it is you/);
+    assert.doesNotMatch(page.text, /Phone/);
+    const subject = (await rig.sessions.list())[0]?.person.subject ?? '';
+    const id = (await rig.deps.factors.overview(subject)).factors[0]?.id ?? '';
+    assert.notEqual(id, '');
+    const form = hiddenFields(page)['form'] ?? '';
+    const removed = await thief.send(`${AUTH}/.postern/security`, { form: { form, do: 'remove', id } });
+    assert.equal(removed.status, 403);
+    const added = await thief.submit(before, { code: codeOf(rig, secretOn(before)), name: 'Mine' });
+    assert.equal(added.status, 403);
+    const step = await thief.follow(await thief.submit(page, { password: 'right password' }));
+    assert.match(step.text, /One more step/);
+    assert.equal((await thief.submit(step, { code: '000000' })).status, 403);
+    const own = await thief.follow(await thief.submit(step, { code: codeOf(rig, secret) }));
+    assert.match(own.text, /Phone/);
+    assert.doesNotMatch(own.text, /Mine/);
+  });
+});
+
+test('a code alone makes no session fresh enough to change second factors: the password is asked for', async () => {
+  await withRig({}, async (rig) => {
+    const old = rig.browser();
+    await old.signInOn(await old.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const { secret } = await enrol(rig, rig.browser());
+    rig.advance(3_600_000);
+    const step = await old.open(`${AUTH}/.postern/second-step`);
+    await old.follow(await old.submit(step, { code: codeOf(rig, secret) }));
+    assert.deepEqual((await amrOf(rig)).at(0), ['pwd', 'otp', 'mfa']);
+    assert.match((await old.open(`${AUTH}/.postern/security`)).text, /confirm that it is you/);
+  });
+});
+
 test('second factors are changed only in a fresh session, and by its own person', async () => {
   await withRig({}, async (rig) => {
     const browser = rig.browser();

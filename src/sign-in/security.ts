@@ -1,7 +1,8 @@
 /**
- * `/.postern/security` on the sign-in host: a person's own second factors. Changes need a session that
- * is fresh; an older one asks for the password again, and for the second step where there is one.
+ * `/.postern/security` on the sign-in host: a person's own second factors. Changes need a recent password
+ * and the second step where there is one; a session that has not shown both is asked for them.
  */
+import { hasSecondFactor } from '../policy/facts.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { mintTotpSecret, totpUri } from '../session/totp.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
@@ -19,7 +20,7 @@ import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket } from './ticket.ts';
 import type { SessionFacts } from './ports.ts';
 
-/** How old a sign-in may be for its session to change second factors. */
+/** How long ago the password may have been shown for second factors to be changed. */
 const FRESH_MS = 15 * 60_000;
 const MAX_NAME = 40;
 
@@ -32,7 +33,7 @@ interface Visit {
 export async function showSecurity(context: Context): Promise<Response> {
   const visit = readVisit(context, context.query.get('ticket'));
   if (visit instanceof Response) return visit;
-  if (!isFresh(context, visit.session)) return showConfirm(context, visit, 200, null);
+  if (!(await mayChange(context, visit.session))) return showConfirm(context, visit, 200, null);
   if (context.query.get('add') === 'totp') return showAddTotp(context, visit, { status: 200, problem: null });
   return showOverview(context, visit, { status: 200, problem: null });
 }
@@ -46,7 +47,7 @@ export async function postSecurity(context: Context): Promise<Response> {
   if (readFormToken(context.deps, visit.session.key, form.get('form') ?? '') === null) return refuseForm(context);
   const intent = form.get('do');
   if (intent === 'confirm') return confirm(context, visit, form.get('password') ?? '');
-  if (!isFresh(context, visit.session)) return showConfirm(context, visit, 403, null);
+  if (!(await mayChange(context, visit.session))) return showConfirm(context, visit, 403, null);
   switch (intent) {
     case 'totp':
       return addTotp(context, visit, form);
@@ -69,8 +70,14 @@ function readVisit(context: Context, text: string | null): Visit | Response {
   return session.person.provider === LOCAL_PROVIDER ? { session, ticketText } : explainForeign(context, session);
 }
 
-function isFresh({ now, settings }: Context, session: SessionFacts): boolean {
-  return now - (session.expiresAt - settings.lifetimeMs) < FRESH_MS;
+/**
+ * The password a moment ago, and the second factor where there is one: a session that a password opened before the
+ * factor was set up has not shown it, and one that a code has renewed has not shown the password.
+ */
+async function mayChange({ deps, now }: Context, { person }: SessionFacts): Promise<boolean> {
+  const { subject, amr, authenticatedAt = null } = person;
+  if (authenticatedAt === null || Math.abs(now - authenticatedAt) >= FRESH_MS) return false;
+  return hasSecondFactor(amr) || !(await deps.factors.isEnrolled(subject));
 }
 
 async function confirm(context: Context, visit: Visit, password: string): Promise<Response> {
