@@ -84,6 +84,31 @@ test('personFrom() takes e-mail only if it is verified and the provider is liste
   assert.equal(verified({ email: 'a@any.test', email_verified: true }, { emailDomains: ['*'] }), true);
 });
 
+test('personFrom() never takes the word of one source for the address of another', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  const from = (...sources: Claims[]): [string | null, boolean] => {
+    const { email, emailVerified } = personFrom(settings, 'sub', sources).person;
+    return [email, emailVerified];
+  };
+  const own = { email: 'mallory@example.com', email_verified: true };
+  // An address that a person wrote into the ID token, and a verified one of theirs in userinfo.
+  assert.deepEqual(from({ email: 'root@example.com' }, own), ['root@example.com', false]);
+  assert.deepEqual(from({ email: 'root@example.com' }, { email_verified: true }), ['root@example.com', false]);
+  assert.deepEqual(from({ email: 'root@example.com', email_verified: false }, own), ['root@example.com', false]);
+  assert.deepEqual(from({ email_verified: true }, { email: 'root@example.com' }), ['root@example.com', false]);
+  const same = { email: 'mallory@example.com' };
+  assert.deepEqual(from(same, own), ['mallory@example.com', true], 'the same address, verified by the second');
+  assert.deepEqual(
+    from({ ...same, email_verified: false }, own),
+    ['mallory@example.com', false],
+    'the first word counts',
+  );
+  assert.deepEqual(from({ email: null }, own), ['mallory@example.com', true]);
+  assert.deepEqual(from({ email: '' }, own), ['mallory@example.com', true]);
+});
+
 test('personFrom() names nobody by an address that is not verified', async () => {
   const twin = await startTwin();
   const settings = { ...settingsFor(twin), userClaims: ['email'] };

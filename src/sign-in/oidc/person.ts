@@ -15,10 +15,9 @@ export interface PersonResult {
 
 /** `sources`: the ID token first, then whatever else the same person's claims come from. */
 export function personFrom(provider: OidcProvider, subject: string, sources: readonly Claims[]): PersonResult {
-  const merged: Claims = Object.assign({}, ...sources.toReversed()) as Claims;
+  const { email, isVerified } = emailFrom(provider, sources);
+  const merged: Claims = { ...(Object.assign({}, ...sources.toReversed()) as Claims), email };
   const notes: string[] = [];
-  const isVerified = provider.trustEmail || isTrue(merged['email_verified']);
-  const email = typeof merged['email'] === 'string' && isName(merged['email']) ? merged['email'] : null;
   const address = email === null ? null : parseEmailAddress(email);
   const isListed = address !== null && vouchesFor(provider, address.domain);
   if (isVerified && address !== null && !isListed) {
@@ -41,6 +40,33 @@ export function personFrom(provider: OidcProvider, subject: string, sources: rea
     amr: methodsOf(provider, merged),
   };
   return { person, notes };
+}
+
+/** Of two sources that say different addresses, what one says of its own proves nothing of the other's. */
+function emailFrom(
+  { trustEmail }: OidcProvider,
+  sources: readonly Claims[],
+): { readonly email: string | null; readonly isVerified: boolean } {
+  const emails = sources.map(({ email }) => (typeof email === 'string' && isName(email) ? email : null));
+  const email = emails.find((one) => one !== null) ?? null;
+  const said = sources
+    .filter((_, index) => email !== null && emails[index] === email)
+    .map((one) => one['email_verified'])
+    .find((one) => one !== undefined);
+  return { email, isVerified: trustEmail || isTrue(said) };
+}
+
+/**
+ * What was known of somebody before, as the last source of a refresh that brought no ID token (Core section 12.2): what
+ * nobody says anew stays. Not groups and roles: those count only as said now.
+ */
+export function saidBefore({ userClaims }: OidcProvider, person: Person): Claims {
+  const { name, displayName, email, emailVerified } = person;
+  return {
+    name: displayName,
+    ...(email === null ? {} : { email, email_verified: emailVerified }),
+    ...Object.fromEntries(userClaims.slice(0, 1).map((claim) => [claim, name])),
+  };
 }
 
 /** `mfa` stands for a second factor in the rules, whatever the provider calls it. */

@@ -29,7 +29,7 @@ import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, readLogoutToken } from './logout-token.ts';
 import { readOverage } from './overage.ts';
-import { firstNames, isOverage, personFrom } from './person.ts';
+import { firstNames, isOverage, personFrom, saidBefore } from './person.ts';
 import { explainProblem } from './problems.ts';
 
 /** Before the access token is too old, so that no request of an app comes with an old one. */
@@ -379,11 +379,9 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     if (refusal !== null) return { kind: 'ended', message: refusal.message };
     const address = idToken === null ? addressOf(person) : addressIn(claims);
     const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
-    const found = personFrom(provider, person.subject, sources);
-    const amr = found.person.amr.length === 0 ? person.amr : found.person.amr;
     return {
       kind: 'known',
-      person: { ...found.person, amr },
+      person: refreshed(provider, person, { sources, isSilent: idToken === null }),
       grant: fresh,
       refreshAt: refreshAtOf(parts, fresh),
       notes: [],
@@ -397,6 +395,18 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     const { message } = explainProblem(provider, error);
     return fresh === null ? { kind: 'unavailable', message } : { kind: 'unavailable', message, grant: fresh };
   }
+}
+
+/** `isSilent`: without an ID token. Where there is no userinfo either, nothing was said at all. */
+function refreshed(
+  provider: OidcProvider,
+  before: Person,
+  { sources, isSilent }: { readonly sources: readonly Claims[]; readonly isSilent: boolean },
+): Person {
+  if (isSilent && sources.length === 1) return before;
+  const all = isSilent ? [...sources, saidBefore(provider, before)] : sources;
+  const { person } = personFrom(provider, before.subject, all);
+  return { ...person, amr: person.amr.length === 0 ? before.amr : person.amr };
 }
 
 /** OpenID Connect RP-Initiated Logout 1.0. Never waits for a provider that is not known yet. */

@@ -140,6 +140,32 @@ test('A refresh without an ID token asks userinfo', () =>
     { prepare: (twin) => (twin.userinfo = { groups: ['/old'] }) },
   ));
 
+test('A refresh that says nothing of the person changes nothing of them', () =>
+  withRefresher(async ({ rig, later }) => {
+    rig.twin.claims = { ...rig.twin.claims, groups: ['/ops'], name: 'Alice' };
+    await signInBy(rig.browser(), rig.twin, `${APP}/`);
+    const before = (await rig.sessions.list())[0]?.person;
+    assert.deepEqual([before?.name, before?.groups, before?.emailVerified], ['alice', ['/ops'], true]);
+    // No ID token (Core section 12.2), and the provider has no userinfo.
+    rig.twin.refreshesSilently = true;
+    await later(400_000);
+    assert.equal(rig.twin.refreshes(), 1);
+    assert.deepEqual((await rig.sessions.list())[0]?.person, before);
+  }));
+
+test('A userinfo that does not repeat the name at a refresh renames nobody; groups count as it says them', () =>
+  withRefresher(
+    async ({ rig, later }) => {
+      await signInBy(rig.browser(), rig.twin, `${APP}/`);
+      rig.twin.refreshesSilently = true;
+      rig.twin.userinfo = {};
+      await later(400_000);
+      const { name, email, emailVerified, groups } = (await rig.sessions.list())[0]?.person ?? {};
+      assert.deepEqual([name, email, emailVerified, groups], ['alice', 'alice@example.com', true, []]);
+    },
+    { prepare: (twin) => (twin.userinfo = { groups: ['/ops'] }) },
+  ));
+
 test('The refresh storm after a pause makes one refresh a session', () =>
   withRefresher(async ({ rig, refresher }) => {
     const { sessions, twin } = rig;
