@@ -28,6 +28,16 @@ export class IssuerMismatchError extends Error {
   }
 }
 
+/** openid-client asks nothing else over plain HTTP, and does not fetch the keys itself. */
+export class PlainKeysError extends Error {
+  constructor(uri: string) {
+    super(
+      `Provider says that its keys are at "${uri.slice(0, 200)}": over plain HTTP they could be anybody's; have it name "jwks_uri" by https`,
+    );
+    this.name = 'PlainKeysError';
+  }
+}
+
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   return createKept({ ...deps, fetch: () => discover(deps) });
 }
@@ -43,6 +53,8 @@ async function discover({ provider, http }: DiscoveryDeps): Promise<client.Confi
   const metadata = JSON.parse(JSON.stringify(found.serverMetadata())) as client.ServerMetadata;
   // openid-client lets some well-known hosts name themselves otherwise: we do not.
   if (new URL(metadata.issuer).href !== issuer.href) throw new IssuerMismatchError(provider.issuer, metadata.issuer);
+  const { jwks_uri: keys } = metadata;
+  if (keys !== undefined && !isProtected(keys, issuer, provider.internalUrl)) throw new PlainKeysError(keys);
   const settings = {
     [client.clockTolerance]: Math.ceil(provider.clockToleranceMs / 1_000),
     ...(provider.clientSecret === null ? {} : { client_secret: provider.clientSecret }),
@@ -53,6 +65,13 @@ async function discover({ provider, http }: DiscoveryDeps): Promise<client.Confi
   configuration.timeout = 90;
   if (issuer.protocol === 'http:') allowPlain(configuration);
   return configuration;
+}
+
+/** As safe on its way as the discovery document was. */
+function isProtected(uri: string, issuer: URL, internalUrl: string | null): boolean {
+  if (issuer.protocol === 'http:') return true;
+  const { protocol, origin } = URL.canParse(uri) ? new URL(uri) : { protocol: '', origin: '' };
+  return protocol === 'https:' || origin === internalUrl;
 }
 
 /** openid-client puts what was found into the cause. */

@@ -12,7 +12,7 @@ import {
 import type { OidcProvider } from '../../config/document/providers.ts';
 import { Outage } from '../oauth/failures.ts';
 import type { ProblemReason, ProviderProblem } from '../provider.ts';
-import { IssuerMismatchError } from './discovery.ts';
+import { IssuerMismatchError, PlainKeysError } from './discovery.ts';
 import { KeysUnavailableError } from './keys.ts';
 
 /** Errors of RFC 6749 section 4.1.2.1 and OpenID Connect Core section 3.1.2.6. */
@@ -56,7 +56,8 @@ function read(provider: OidcProvider, error: unknown): Reading {
     return ofAnswer(provider, { error: error.error, description: error.error_description, status: error.status });
   if (error instanceof WWWAuthenticateChallengeError)
     return { reason: 'registration', what: `the provider refused the client (${error.status}); check "client_secret"` };
-  if (error instanceof IssuerMismatchError) return { reason: 'registration', what: error.message };
+  if (error instanceof IssuerMismatchError || error instanceof PlainKeysError)
+    return { reason: 'registration', what: error.message };
   for (const one of chainOf(error)) {
     if (one instanceof Outage || one instanceof KeysUnavailableError)
       return { reason: 'unavailable', what: one.message };

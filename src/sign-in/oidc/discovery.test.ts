@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { OidcProvider } from '../../config/document/providers.ts';
+import { settingsFor } from './_rig.ts';
+import { startTwin } from './_twin.ts';
+import { createDiscovery } from './discovery.ts';
+import { explainProblem } from './problems.ts';
+
+const ISSUER = 'https://id.example.com/realms/main';
+
+async function settings(over: Partial<OidcProvider>): Promise<OidcProvider> {
+  const twin = await startTwin();
+  await twin.stop();
+  return settingsFor(twin, { issuer: ISSUER, ...over });
+}
+
+/** What becomes of a discovery document that names its keys so. */
+async function discover(provider: OidcProvider, keys: string): Promise<string> {
+  const metadata = {
+    issuer: provider.issuer,
+    authorization_endpoint: `${ISSUER}/authorize`,
+    token_endpoint: `${ISSUER}/token`,
+    jwks_uri: keys,
+  };
+  const fetch = (): Promise<Response> => Promise.resolve(Response.json(metadata));
+  const http = { fetch, fetchFirst: fetch, close: () => undefined };
+  const on = { onFailure: () => undefined, onSuccess: () => undefined };
+  const discovery = createDiscovery({ provider, http, clock: { now: () => Date.now() }, ...on });
+  try {
+    return (await discovery.get()).serverMetadata().jwks_uri ?? 'none';
+  } catch (error) {
+    const { reason, message } = explainProblem(provider, error);
+    return `${reason}: ${message}`;
+  } finally {
+    discovery.close();
+  }
+}
+
+test('keys are fetched as safely as the discovery document was, or not at all', async () => {
+  const provider = await settings({});
+  const plain = `http://id.example.com/keys`;
+  assert.equal(await discover(provider, `${ISSUER}/keys`), `${ISSUER}/keys`);
+  assert.equal(await discover(provider, 'https://keys.example.net/'), 'https://keys.example.net/');
+  for (const odd of [plain, 'HTTP://id.example.com/keys', 'ftp://id.example.com/keys', 'data:application/json,{}'])
+    assert.match(await discover(provider, odd), /^registration: .*have it name "jwks_uri" by https$/, odd);
+  const inside = await settings({ internalUrl: 'http://keycloak:8080' });
+  assert.equal(await discover(inside, 'http://keycloak:8080/keys'), 'http://keycloak:8080/keys');
+  assert.match(await discover(inside, plain), /^registration: /);
+  const onLoopback = await settings({ issuer: 'http://127.0.0.1:8080/realms/main' });
+  assert.equal(await discover(onLoopback, 'http://127.0.0.1:8080/keys'), 'http://127.0.0.1:8080/keys');
+});
