@@ -6,6 +6,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https';
 import { getCACertificates } from 'node:tls';
+import { Outage } from './oauth/failures.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Under way at once. Others wait: a thousand who sign in together are not answered in one second, and the clock of a request starts when it is sent. */
@@ -171,7 +172,7 @@ async function collect(response: IncomingMessage): Promise<Response> {
     size += chunk.length;
     if (size > MAX_BYTES) {
       response.destroy();
-      throw new RangeError(`Cannot read answer of provider: it is larger than ${MAX_BYTES} bytes`);
+      throw new Outage(`the provider's answer is larger than ${MAX_BYTES} bytes`);
     }
     chunks.push(chunk);
   }

@@ -3,6 +3,8 @@
  * learns nothing of it: no session, no 2xx, no claim, no word of the provider.
  */
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { APP, AUTH, type Page } from '../_rig.ts';
@@ -71,6 +73,29 @@ suite('An ID token is refused', () => {
       ({ twin }) => withClaims({ aud: [twin.clientId, 'other'], azp: 'other' }),
       /invalid: .*azp/,
     ],
+    'for us alone, but issued to another party (azp)': [() => withClaims({ azp: 'other' }), /invalid: .*azp/],
+    'for a list in a list': [({ twin }) => withClaims({ aud: [[twin.clientId]] }), /invalid: .*aud/],
+    'of a list of issuers': [({ twin }) => withClaims({ iss: [twin.issuer] }), /invalid: .*iss/],
+    'whose exp is a text': [() => withClaims({ exp: String(now() + 300) }), /invalid: .*exp/],
+    'whose nbf is a text': [() => withClaims({ nbf: '0' }), /invalid: .*nbf/],
+    'whose iat is a text': [() => withClaims({ iat: 'now' }), /invalid: .*iat/],
+    'without iat': [() => withClaims({ iat: undefined }), /invalid: .*iat/],
+    'of an empty subject': [() => withClaims({ sub: '' }), /invalid: .*sub/],
+    'of a subject that is a number': [() => withClaims({ sub: 5 }), /invalid: .*sub/],
+    'of a subject with a line end': [() => withClaims({ sub: 'a\r\nX-Forwarded-User: root' }), /invalid: .*sub/],
+    'of a subject of 256 characters': [() => withClaims({ sub: 'x'.repeat(256) }), /invalid: .*sub/],
+    'with a payload that is not base64url-encoded (b64)': [
+      () => withHeader({ b64: false, crit: ['b64'] }),
+      /invalid: .*crit/,
+    ],
+    'that is a token within a token': [
+      ({ twin }) =>
+        ({ claims }) =>
+          twin.sign({ payload: twin.sign(claims) }, { cty: 'JWT' }),
+      /invalid: /,
+    ],
+    'that is encrypted': [() => () => 'eyJhbGciOiJkaXIifQ.a.b.c.d', /invalid: .*JWE/],
+    'whose key id leads elsewhere': [() => withHeader({ kid: '../../etc/passwd' }), /invalid: .*(key|JWK)/i],
     'that has expired': [() => withClaims({ exp: now() - 120 }), /clock: .*"exp".*clock_tolerance/],
     'without exp': [() => withClaims({ exp: undefined }), /invalid: .*exp/],
     'not valid yet (nbf)': [() => withClaims({ nbf: now() + 600 }), /clock: .*"nbf".*clock_tolerance/],
@@ -111,6 +136,74 @@ suite('An ID token is refused', () => {
   };
   for (const [name, [tamper, expected]] of Object.entries(cases)) test(name, () => attackIdToken(tamper, expected));
 });
+
+test('Addresses of keys in the header of an ID token are not gone to (jku, x5u), nor its certificate believed', () =>
+  withOidc(async (rig) => {
+    const { twin } = rig;
+    const alice = rig.browser();
+    const away = await departure(alice, `${APP}/`);
+    const stranger = makeKey(twin.key().kid);
+    const header = { jku: `${twin.issuer}/evil-keys`, x5u: `${twin.issuer}/evil-certificate`, x5c: ['AAAA'] };
+    twin.tamper = ({ claims }) => twin.sign(claims, header, stranger);
+    assertRefused(rig, await alice.open(twin.visit(away)), alice);
+    assert.match(reasonOf(rig), /invalid: .*signature/i);
+    assert.ok(!twin.requests.some((one) => one.includes('evil')));
+  }));
+
+suite('What an endpoint of the provider answers has a page and a reason, and is never an exception', () => {
+  type Answer = readonly [status: number, type: string, body: string];
+  const answers: Readonly<Record<string, readonly [answer: Answer, reason: RegExp]>> = {
+    'a page': [[200, 'text/html', '<html>Welcome to the hotel</html>'], /^unavailable: /],
+    'a page of an error': [[500, 'text/html', '<html>Bad day</html>'], /^unavailable: .*answered 500/],
+    'a page of a refusal': [[403, 'text/html', '<html>No</html>'], /^(registration|unavailable): .*answered 403/],
+    'too many': [[429, 'text/plain', 'Slow down'], /^unavailable: .*answered 429/],
+    'a redirect': [[302, 'text/plain', ''], /^unavailable: .*answered 302/],
+    'more than anybody reads': [
+      [200, 'application/json', `{"x":"${'y'.repeat(1_200_000)}"}`],
+      /^unavailable: .*larger/,
+    ],
+    nothing: [[200, 'application/json', 'null'], /^(invalid|unavailable): /],
+    'half of it': [[200, 'application/json', '{"sub":'], /^(invalid|unavailable): /],
+    'something else': [[200, 'application/json', '{"keys":"none"}'], /^(invalid|unavailable): /],
+  };
+  for (const endpoint of ['token_endpoint', 'jwks_uri', 'userinfo_endpoint'])
+    for (const [name, [answer, reason]] of Object.entries(answers))
+      test(`${endpoint}: ${name}`, () => answerBadly(endpoint, answer, reason));
+});
+
+async function answerBadly(
+  endpoint: string,
+  [status, type, body]: readonly [status: number, type: string, body: string],
+  reason: RegExp,
+): Promise<void> {
+  const server = createServer((_, response) => {
+    response.writeHead(status, { 'content-type': type, location: 'http://127.0.0.1:1/' }).end(body);
+  });
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  try {
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/there`;
+    const prepare = (twin: Twin): unknown => (twin.describe = (metadata) => ({ ...metadata, [endpoint]: address }));
+    await withOidc(
+      async (rig) => {
+        const alice = rig.browser();
+        const away = await departure(alice, `${APP}/`);
+        if (endpoint === 'userinfo_endpoint') rig.twin.claims = { sub: 'sub-alice' };
+        const page = await alice.open(rig.twin.visit(away));
+        assert.ok([400, 502, 503].includes(page.status), String(page.status));
+        assert.match(reasonOf(rig), reason);
+        assert.doesNotMatch(page.text, /hotel|Bad day/);
+        assert.equal(alice.sessionToken(AUTH), undefined);
+        assert.ok(!rig.events.some(({ kind }) => kind === 'failed'));
+      },
+      { prepare },
+    );
+  } finally {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  }
+}
 
 test('Clock: three minutes off are refused by default, with the remedy, and borne with clock_tolerance 5m', async () => {
   const behind: Tamper = withClaims({ exp: now() - 180 });

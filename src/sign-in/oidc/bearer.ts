@@ -10,7 +10,7 @@ import type { VerifiedBearer } from '../provider.ts';
 import type { Claims } from './claims.ts';
 import type { ProviderKeys } from './keys.ts';
 import type { Person } from '../../core/person.ts';
-import { personFrom } from './person.ts';
+import { isSubject, personFrom } from './person.ts';
 
 /** `typ` of the header (RFC 9068 section 2.1), and of the claims (Keycloak). */
 const HEADER_TYPES: ReadonlySet<string> = new Set(['', 'jwt', 'at+jwt', 'application/at+jwt']);
@@ -59,7 +59,7 @@ function problemOf(bearer: BearerSettings, headerType: string | undefined, claim
     return `"typ" says that it is no access token`;
   const foreign = FOREIGN_CLAIMS.find((claim) => Object.hasOwn(claims, claim));
   if (foreign !== undefined) return `it has "${foreign}", which no access token for a bearer has`;
-  if (typeof sub !== 'string' || sub === '' || sub.length > 256) return '"sub" is missing';
+  if (!isSubject(sub)) return '"sub" is missing, too long, or has control characters';
   if (typeof exp !== 'number' || !Number.isSafeInteger(exp * 1_000)) return '"exp" is missing';
   const party = claims['azp'] ?? claims['client_id'] ?? claims['appid'];
   if (Array.isArray(aud) && aud.length > 1 && party === undefined) return '"aud" is a list, but "azp" is missing';

@@ -155,6 +155,24 @@ test('Signing out goes on to the provider, with the ID token as a hint and only 
     assert.match((await alive(rig), await alice.send(`${AUTH}/`)).headers.get('location') ?? '', /sign-in/);
   }));
 
+test('Signing out gives no hint that would not fit into an address', () =>
+  withOidc(async (rig) => {
+    rig.twin.claims = { ...rig.twin.claims, groups: Array.from({ length: 500 }, (_, i) => `/teams/number-${i}`) };
+    const alice = rig.browser();
+    await signInBy(alice, rig.twin, `${APP}/`);
+    const page = await alice.submit(await alice.send(`${AUTH}/`), {});
+    const to = new URL(page.headers.get('location') ?? '');
+    assert.equal(to.origin + to.pathname, `${rig.twin.issuer}/logout`);
+    assert.equal(to.searchParams.get('id_token_hint'), null);
+    assert.equal(
+      to.searchParams.get('client_id'),
+      rig.twin.clientId,
+      'the provider asks the person, and knows for whom',
+    );
+    assert.ok(to.href.length < 1_000);
+    assert.equal(await alive(rig), 0);
+  }));
+
 test('logout: false ends the session here alone, and so does a provider that was never reached', () =>
   withOidc(
     async (rig) => {

@@ -8,6 +8,11 @@ import { parseEmailAddress } from '../../policy/email-address.ts';
 import { vouchesFor } from '../../policy/provider-kinds.ts';
 import { isName, readNames, readText, type Claims } from './claims.ts';
 
+/** Core section 2: at most 255 characters. It says who somebody is, so an empty one would be everybody. */
+export function isSubject(sub: unknown): sub is string {
+  return typeof sub === 'string' && sub !== '' && sub.length <= 255 && !/[\u0000-\u001f\u007f-\u009f]/.test(sub);
+}
+
 export interface PersonResult {
   readonly person: Person;
   readonly notes: readonly string[];

@@ -38,6 +38,14 @@ export const UNREACHED: RegExp =
 /** Codes of OpenSSL that say: somebody answered who cannot be trusted. */
 export const TLS_CODES: RegExp = /^(?:CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/;
 
+/** What neither openid-client nor jose looks at in an ID token. */
+export class IdTokenError extends Error {
+  constructor(what: string) {
+    super(`the token is not right: ${what}`);
+    this.name = 'IdTokenError';
+  }
+}
+
 export function explainProblem(provider: OidcProvider, error: unknown): ProviderProblem {
   const { reason, what } = read(provider, error);
   return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };
@@ -95,7 +103,7 @@ function ofAnswer(provider: OidcProvider, { error, description, status }: Answer
     };
   // A code that was used, is too old, or is none.
   if (error === 'invalid_grant') return { reason: 'invalid', what: `${said}; the code was not accepted` };
-  return { reason: status >= 500 ? 'unavailable' : reason, what: said };
+  return { reason: status >= 500 || status === 429 ? 'unavailable' : reason, what: said };
 }
 
 function outageOf(error: unknown, provider: OidcProvider): Reading | null {
@@ -126,8 +134,7 @@ function ofClient(provider: OidcProvider, error: unknown): Reading {
   const words: string[] = [];
   for (const one of chainOf(error)) {
     if (one instanceof Response) {
-      const what = `"${provider.issuer}" answered ${one.status}`;
-      return { reason: one.status >= 500 || one.status === 404 ? 'unavailable' : 'registration', what };
+      return ofResponse(provider, one);
     }
     if (one instanceof Error && one.message !== '') words.push(printable(one.message));
     const claim = claimOf(one);
@@ -139,6 +146,14 @@ function ofClient(provider: OidcProvider, error: unknown): Reading {
   }
   const reason = error instanceof ClientError || words.length > 0 ? 'invalid' : 'unavailable';
   return { reason, what: words.slice(0, 4).join(': ') };
+}
+
+/** No answer of the protocol: a page of a proxy in between, of maintenance, or an address that is none. */
+function ofResponse(provider: OidcProvider, { status, headers }: Response): Reading {
+  const type = printable(headers.get('content-type')?.split(';', 1)[0] ?? 'no type');
+  const isRefusal = status >= 400 && status < 500 && status !== 404 && status !== 429;
+  const what = `"${provider.issuer}" answered ${status} (${type}), which the protocol does not know there`;
+  return { reason: isRefusal ? 'registration' : 'unavailable', what };
 }
 
 function codeOf(error: unknown): string {

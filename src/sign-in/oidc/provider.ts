@@ -29,8 +29,8 @@ import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, readLogoutToken } from './logout-token.ts';
 import { readOverage } from './overage.ts';
-import { firstNames, isOverage, personFrom, saidBefore } from './person.ts';
-import { explainProblem } from './problems.ts';
+import { firstNames, isOverage, isSubject, personFrom, saidBefore } from './person.ts';
+import { explainProblem, IdTokenError } from './problems.ts';
 
 /** Before the access token is too old, so that no request of an app comes with an old one. */
 const AHEAD_MS = 30_000;
@@ -254,6 +254,10 @@ function proofOf(
 async function verifyIdToken({ provider, keys }: Parts, idToken: string): Promise<Claims> {
   const { clientId, clockToleranceMs } = provider;
   const { claims } = await keys.verify(idToken, { audience: clientId, clockToleranceMs });
+  const { sub, azp } = claims;
+  // Core section 3.1.3.7, point 5: openid-client looks at it only beside several audiences.
+  if (azp !== undefined && azp !== clientId) throw new IdTokenError('"azp" is not this client');
+  if (!isSubject(sub)) throw new IdTokenError('"sub" is empty, too long, or has control characters');
   return claims;
 }
 
@@ -409,6 +413,9 @@ function refreshed(
   return { ...person, amr: person.amr.length === 0 ? before.amr : person.amr };
 }
 
+/** Longer ones do not fit into an address that servers take: the provider then asks the person. */
+const LONGEST_HINT = 4_000;
+
 /** OpenID Connect RP-Initiated Logout 1.0. Never waits for a provider that is not known yet. */
 function logoutUrl({ provider, discovery }: Parts, grant: ProviderGrant, returnTo: string): Promise<string | null> {
   const configuration = discovery.known();
@@ -416,7 +423,7 @@ function logoutUrl({ provider, discovery }: Parts, grant: ProviderGrant, returnT
   if (!provider.logout || configuration === null || !hasEnd) return Promise.resolve(null);
   const url = client.buildEndSessionUrl(configuration, {
     post_logout_redirect_uri: returnTo,
-    ...(grant.idToken === null ? {} : { id_token_hint: grant.idToken }),
+    ...(grant.idToken === null || grant.idToken.length > LONGEST_HINT ? {} : { id_token_hint: grant.idToken }),
   });
   return Promise.resolve(url.href);
 }
