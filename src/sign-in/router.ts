@@ -54,7 +54,6 @@ const SIGN_IN_HOST: Readonly<Record<string, Methods>> = {
 const LOCAL_ONLY: ReadonlySet<string> = new Set([
   '/.postern/second-step',
   '/.postern/passkey',
-  PAGE_SCRIPT_PATH,
   '/.postern/set-password',
 ]);
 
