@@ -108,6 +108,28 @@ test('The page remembers the choice, and "use another account" brings it back', 
     assert.equal(await wayFrom(alice, `${APP}/`), 'page', 'of two cookies of one name none counts');
   }));
 
+test('A local account is a way that is remembered, too, and a provider chosen later takes its place', () =>
+  withRig(BOTH, {}, async (rig) => {
+    await rig.addAccount('alice', 'correct horse battery');
+    const alice = rig.browser();
+    await alice.signInOn(await alice.open(`${AUTH}/.postern/sign-in?provider=local`), 'alice', 'correct horse battery');
+    await rig.sessions.revokeByPerson('local', (await rig.sessions.list())[0]?.person.subject ?? '');
+    const form = await alice.open(`${APP}/`);
+    assert.match(form.text, /name="password"/);
+    assert.match(form.text, /href="\/\.postern\/sign-in\?choose=1&amp;ticket=/, 'the others stay one step away');
+    assert.equal(await signInBy(alice, 'github'), `${AUTH}/`);
+    await rig.sessions.revokeByPerson('github', 'github-1');
+    assert.equal(await wayFrom(alice, `${APP}/`), 'github');
+  }));
+
+test('The page to choose on keeps what stands after "#" where there are no local accounts, either', () =>
+  withRig(BOTH, { hasLocalAccounts: false }, async (rig) => {
+    const browser = rig.browser();
+    const page = await browser.open(`${APP}/`);
+    const script = /<script src="([^"]+)"/.exec(page.text)?.[1] ?? '';
+    assert.equal((await browser.send(new URL(script, AUTH).href)).status, 200);
+  }));
+
 test('sign_in.provider skips the page, a route goes before it, and local accounts stay reachable', () =>
   withRig(
     BOTH,

@@ -3,8 +3,7 @@
  * the only one there is, the one that this browser used last, or whichever is chosen on a page. Local
  * accounts are one way among them, and always reachable where the document has them.
  */
-import { onlyCookie } from './cookies.ts';
-import { rememberedName } from './provider-flow.ts';
+import { rememberedWay, rememberWay } from './remembered.ts';
 import { splitUrl } from './return-path.ts';
 import type { Context } from './context.ts';
 import type { Ticket } from './ticket.ts';
@@ -34,7 +33,7 @@ export function chooseWay(context: Context, wish: Wish): Way {
   if (wish.wantsChoice || wish.named !== null) return { kind: 'choose' };
   const set = presetWay(context, wish.ticket);
   if (set !== null && ways.includes(set)) return wayOf(set);
-  const remembered = onlyCookie(context.request, rememberedName(context));
+  const remembered = rememberedWay(context);
   return remembered !== null && ways.includes(remembered) ? wayOf(remembered) : { kind: 'choose' };
 }
 
@@ -42,6 +41,11 @@ export function chooseWay(context: Context, wish: Wish): Way {
 export function waysOf({ deps, settings }: Context): readonly string[] {
   const ids = deps.providers.list().map((provider) => provider.id);
   return settings.hasLocalAccounts ? [...ids, LOCAL_WAY] : ids;
+}
+
+/** For the answer that signs a local account in; null where there is no other way anyway. */
+export function rememberLocal(context: Context): string | null {
+  return waysOf(context).length > 1 ? rememberWay(context, LOCAL_WAY) : null;
 }
 
 function wayOf(id: string): Way {

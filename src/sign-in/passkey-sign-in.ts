@@ -2,6 +2,7 @@
  * `POST /.postern/passkey` on the sign-in host: a passkey alone signs in, since the device has checked
  * the person too.
  */
+import { rememberLocal } from './choose.ts';
 import { answerRedirect, readForm, type Context } from './context.ts';
 import { isFromOwnPage, readFormToken, readPreSession } from './form-guard.ts';
 import { checkPasskey, passkeyAmr } from './passkeys.ts';
@@ -38,5 +39,5 @@ export async function postPasskey(context: Context): Promise<Response> {
   }
   deps.report?.({ kind: 'signed-in', ...facts });
   const target = ticketText === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticketText}`;
-  return answerRedirect(303, target, [signInCookie(context, opened)]);
+  return answerRedirect(303, target, [signInCookie(context, opened), rememberLocal(context)]);
 }

@@ -4,7 +4,7 @@
  * shown in our words; its own words go to the log.
  */
 import { answerPage, answerRedirect, type Context } from './context.ts';
-import { hostCookie, purposeName } from './cookies.ts';
+import { rememberWay } from './remembered.ts';
 import {
   createFlow,
   dropFlow,
@@ -27,7 +27,6 @@ import type { FreshSession } from './ports.ts';
 import type { Finished, Provider, ProviderProblem } from './provider.ts';
 
 export const CALLBACK_PATH = '/.postern/callback/';
-const REMEMBER_MS = 180 * 86_400_000;
 const RETRY_SECONDS = 10;
 
 const STATUS: Readonly<Record<ProviderProblem['reason'], number>> = {
@@ -140,10 +139,9 @@ async function open(
   const opened = await openSession(context, { ...finished, person: person.person }, { flow, provider });
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes: finished.notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
-  const remember = hostCookie(rememberedName(context), provider.id, context.url.isSecure, REMEMBER_MS);
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
   const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
-  return answerRedirect(303, next, [opened, drop, remember]);
+  return answerRedirect(303, next, [opened, drop, rememberWay(context, provider.id)]);
 }
 
 /** Null unless the person is refused there, and the reason may be what the provider keeps to itself. */
@@ -191,10 +189,6 @@ function finishedBefore(context: Context): Response | null {
 function dropOf(context: Context, state: string | undefined): readonly string[] {
   const id = state === undefined ? null : flowIdOf(state);
   return id === null ? [] : [dropFlow(context, id)];
-}
-
-export function rememberedName(context: Context): string {
-  return purposeName(context.deps.instance, 'provider', context.url.isSecure);
 }
 
 function explainCallback(context: Context, cookies: readonly string[]): Response {

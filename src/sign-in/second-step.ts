@@ -6,6 +6,7 @@
 import { hash } from 'node:crypto';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context } from './context.ts';
+import { rememberLocal } from './choose.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { askForPasskey, checkPasskey, passkeyAmr } from './passkeys.ts';
 import { PAGE_SCRIPT_PATH } from './page-script.ts';
@@ -122,7 +123,7 @@ async function finish(context: Context, basis: Basis, ticketText: string | null,
   });
   if (opened === null) return startAgain(ticketText);
   report(context, 'signed-in', basis.account.name);
-  const cookies = [signInCookie(context, opened)];
+  const cookies = [signInCookie(context, opened), rememberLocal(context)];
   const ticket = ticketText === null ? '' : `ticket=${ticketText}`;
   if (basis.next === 'security') return answerRedirect(303, `/.postern/security${ticket && `?${ticket}`}`, cookies);
   if (ticketText !== null) return answerRedirect(303, `/.postern/sign-in?continue=signed-in&${ticket}`, cookies);

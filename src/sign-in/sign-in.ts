@@ -5,7 +5,7 @@
 import { assertNever } from '../core/assert-never.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
-import { chooseWay, LOCAL_WAY, waysOf, type Way } from './choose.ts';
+import { chooseWay, LOCAL_WAY, rememberLocal, waysOf, type Way } from './choose.ts';
 import { enter } from './enter.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { PAGE_SCRIPT_PATH } from './page-script.ts';
@@ -147,6 +147,7 @@ export async function postSignIn(context: Context): Promise<Response> {
   const ticket = visit.ticketText;
   return answerRedirect(303, ticket === null ? '/' : `/.postern/sign-in?continue=signed-in&ticket=${ticket}`, [
     opened.cookie,
+    rememberLocal(context),
   ]);
 }
 
