@@ -188,6 +188,13 @@ test('a deny is not evaded by the spelling of a name or an e-mail', () => {
   assert.equal(kindFor(policy, { identity: person('c', { email: 'c@EVIL.com', emailVerified: false }) }), 'deny');
   assert.equal(kindFor(policy, { identity: person('c', { email: 'c@evil.com@example.com' }) }), 'deny');
   assert.equal(kindFor(policy, { identity: person('c', { groups: ['/Banned'] }) }), 'deny');
+  // Full-width letters, and the accent as a letter of its own (NFD).
+  assert.equal(kindFor(policy, { identity: person('\uff42\uff4f\uff42') }), 'deny');
+  const accented = compile({ allow: ['signed-in'], deny: ['user:jos\u00e9', 'group:/caf\u00e9'] }).policy;
+  assert.equal(kindFor(accented, { identity: person('jose\u0301') }), 'deny');
+  assert.equal(kindFor(accented, { identity: person('JOSE\u0301') }), 'deny');
+  assert.equal(kindFor(accented, { identity: person('c', { groups: ['/cafe\u0301'] }) }), 'deny');
+  assert.equal(kindFor(accented, { identity: person('jose') }), 'allow');
 });
 
 test('names and groups are those of the provider that is named', () => {

@@ -148,8 +148,8 @@ function ofPerson(text: string, test: PersonTest, list: List): Matcher {
 type PersonPredicate = (person: Person, value: string) => boolean;
 
 /**
- * A deny ignores the case of names, and counts an e-mail that is not verified or not plainly an
- * address: a spelling must not be a way around it.
+ * A deny ignores the case of names and their form in Unicode, and counts an e-mail that is not verified or not
+ * plainly an address: a spelling must not be a way around it.
  */
 const PERSON_TESTS: Readonly<Record<List, Readonly<Record<PersonKind, PersonPredicate>>>> = {
   allow: {
@@ -177,7 +177,12 @@ function hasIgnoringCase(names: readonly string[], value: string): boolean {
 }
 
 function isSameIgnoringCase(a: string, b: string): boolean {
-  return a === b || a.toLowerCase() === b.toLowerCase();
+  return a === b || fold(a) === fold(b);
+}
+
+/** Full-width letters become ASCII by NFKC, and "e" with an accent one letter; lower-casing may take some apart again. */
+function fold(name: string): string {
+  return name.normalize('NFKC').toLowerCase().normalize('NFKC');
 }
 
 function verifiedEmail(person: Person): ReturnType<typeof parseEmailAddress> {
