@@ -108,6 +108,9 @@ test('A person of GitHub is the numeric id; login, organisations and teams are i
     const query = twin.authorizations[0];
     assert.equal(query?.get('code_challenge_method'), 'S256');
     assert.equal(query?.get('scope'), 'read:user user:email read:org');
+    twin.account = { id: 7, login: 'mallory', name: 'Alice\u202e\r\nX-Forwarded-User: root' };
+    await signInBy(browser(), twin);
+    assert.equal(entries.at(-1)?.person.displayName, 'mallory', 'a free text that moves others about is no name');
   }));
 
 test('Only the primary address counts, and only if it is verified and the provider is listed for its domain', () =>

@@ -9,6 +9,7 @@ import { hash } from 'node:crypto';
 import type { Person } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
 import { canonicalGithubName, vouchesFor } from '../../policy/provider-kinds.ts';
+import { isName } from '../oidc/claims.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type {
   Finding,
@@ -172,7 +173,7 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
     provider: provider.id,
     subject: String(user.id),
     name: login,
-    displayName: user.name ?? user.login,
+    displayName: user.name !== null && isName(user.name) ? user.name : user.login,
     email,
     emailVerified: address !== null && vouchesFor(provider, address.domain),
     groups: [...new Set(groups)],

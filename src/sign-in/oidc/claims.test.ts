@@ -59,6 +59,31 @@ test('readNames() and readText() take whatever a provider sends without an excep
   );
 });
 
+test('A name that would show otherwise than it is written is none (bidirectional overrides, ends of lines)', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  for (const odd of [
+    '\u202eecila',
+    'alice\u2066',
+    'a\u2028b',
+    'a\r\nX-Forwarded-User: root',
+    'a\u0085b',
+    'alice\u202c',
+  ]) {
+    const claims = { preferred_username: odd, name: odd, groups: ['/ops', odd] };
+    const { person } = personFrom(settings, 'sub-1', [claims]);
+    assert.deepEqual(
+      [person.name, person.displayName, person.groups],
+      ['sub-1', 'sub-1', ['/ops']],
+      JSON.stringify(odd),
+    );
+  }
+  // Names of every script stay as they are, with the joiners that some need.
+  for (const name of ['\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645', '\u05d3\u05d5\u05d3', '\uae40\ubbfc\uc900'])
+    assert.equal(personFrom(settings, 'sub-1', [{ preferred_username: name }]).person.name, name);
+});
+
 test('personFrom() takes e-mail only if it is verified and the provider is listed for its domain', async () => {
   const twin = await startTwin();
   const settings = settingsFor(twin);

@@ -8,7 +8,8 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 const MAX_NAMES = 2_000;
 const MAX_LENGTH = 256;
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+/** Control characters, and those that move text about: ends of lines, embeddings, overrides and isolates of direction. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
 
 /** Names at any of the paths; null where none of the paths is there. */
 export function readNames(claims: Claims, paths: readonly string[]): readonly string[] | null {
