@@ -226,6 +226,59 @@ test('loadDocument() never throws, whatever the shape', () => {
   );
 });
 
+/** Long enough for the fast reader. */
+function manyHosts(count: number, last: string): string {
+  let text = 'version: 1\nsign_in: { url: "https://auth.example.com" }\nhosts:\n';
+  for (let i = 0; i < count; i++)
+    text += `  app${i}.example.com:\n    to: http://127.0.0.1:${1024 + i}\n    allow: ["user:u${i}", "ip:\${FROM}"]\n`;
+  return text + last;
+}
+
+test('loadDocument() reads 10 000 hosts, each as it is written', () => {
+  const { document, secrets } = load(
+    manyHosts(10_000, '  last.example.com: { respond: 204, allow: [public], max_body: 1MB }\n'),
+    {
+      FROM: '192.0.2.1',
+    },
+  );
+  assert.ok(document);
+  assert.equal(document.hosts.length, 10_001);
+  assert.equal(secrets.length, 10_000);
+  const [first, last] = [document.hosts[0], document.hosts[10_000]];
+  assert.deepEqual(
+    first?.routes[0]?.allow.map(({ rule }) => rule),
+    ['user:u0', 'ip:192.0.2.1'],
+  );
+  assert.equal(last?.routes[0]?.limits.maxBodyBytes, 1_000_000);
+  // What hosts inherit is there once, in the messages to workers too.
+  assert.equal(document.hosts[9_999]?.routes[0]?.limits, first?.routes[0]?.limits);
+  assert.equal(document.hosts[9_999]?.routes[0]?.identityHeaders, first?.routes[0]?.identityHeaders);
+});
+
+test('loadDocument() finds the places of problems among 10 000 hosts as among two', () => {
+  const wrong =
+    '  a.example.com:\n    to: http://127.0.0.1:1/x\n    alow: [public]\n  b.example.com: { to: ftp://b, allow: [public], respond: }\n';
+  const withoutLine = (count: number): unknown[] => {
+    const { diagnostics, locate } = load(manyHosts(count, wrong), { FROM: '192.0.2.1' });
+    const at = (place: { line: number; column: number } | null): unknown => [
+      (place?.line ?? 0) - 3 * count,
+      place?.column,
+    ];
+    const later = [
+      ['hosts', 'a.example.com'],
+      ['hosts', 'b.example.com', 'allow', 0],
+      ['hosts', 'nobody'],
+    ];
+    return [
+      ...diagnostics.map((one) => [one.message, one.remedy, at(one.place)]),
+      ...later.map((path) => at(locate(path))),
+    ];
+  };
+  const found = withoutLine(10_000);
+  assert.ok(found.length > 5);
+  assert.deepEqual(found.slice(0, -1), withoutLine(2).slice(0, -1));
+});
+
 const KEYS = [
   'version',
   'listen',

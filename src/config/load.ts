@@ -10,6 +10,7 @@ import type { Path } from './document/path.ts';
 import { normalise } from './normalise.ts';
 import { Context, type Note, type Origin, placeText, reasonOf } from './normalise/context.ts';
 import { pathKey, quoteScalar, valueAt } from './plain.ts';
+import { type FindPlainOffset, placesOfPlainYaml } from './plain-places.ts';
 import { mapTexts, readPlainYaml } from './plain-yaml.ts';
 import { createPlaceFinder, type Place } from './positions.ts';
 import { substitute } from './substitute.ts';
@@ -76,6 +77,9 @@ class Loader {
   readonly #diagnostics: PlacedDiagnostic[] = [];
   #placeOf: ((offset: number) => Place) | null = null;
   #tree: ReturnType<typeof parseYaml> | null = null;
+  /** The fast reader took the text: it finds places, too. */
+  #isPlain = false;
+  #plainPlaces: FindPlainOffset | null = null;
 
   constructor(input: LoadInput) {
     this.#input = input;
@@ -91,6 +95,7 @@ class Loader {
     const isFine = draft !== null && this.#diagnostics.every((one) => one.severity !== 'error');
     // The tree of a large document is large too. Whoever asks for a place later has it parsed again.
     this.#tree = null;
+    this.#plainPlaces = null;
     return {
       document: isFine ? draft : null,
       draft,
@@ -106,6 +111,8 @@ class Loader {
     if (this.#text.length > LONGEST_TEXT) return this.#refuse('The document is longer than 32 MiB', null);
     try {
       const quick = this.#text.length < LARGE_TEXT ? null : readPlainYaml(this.#text);
+      this.#isPlain = quick !== null;
+      if (quick !== null && !this.#text.includes('${')) return quick;
       if (quick !== null) return mapTexts(quick, [], (text, path) => this.#substitute(text, path));
       this.#tree = parseYaml(this.#text);
       const notes = yamlNotes(this.#tree, this.#text);
@@ -217,11 +224,19 @@ class Loader {
 
   #locate(path: Path, isAtKey: boolean): Place | null {
     try {
+      const offset = this.#plainOffset(path, isAtKey);
+      if (offset !== null) return this.#place(offset);
       this.#tree ??= parseYaml(this.#text);
       return this.#place(findOffset(this.#tree, path, isAtKey));
     } catch {
       return null;
     }
+  }
+
+  #plainOffset(path: Path, isAtKey: boolean): number | null {
+    if (!this.#isPlain) return null;
+    this.#plainPlaces ??= placesOfPlainYaml(this.#text);
+    return this.#plainPlaces?.(path, isAtKey) ?? null;
   }
 
   #place(offset: number): Place {

@@ -199,7 +199,7 @@ test('readPlainYaml() agrees with the full parser on printed data', () => {
 test('mapTexts() replaces texts with their places', () => {
   const seen: unknown[] = [];
   const mapped = mapTexts({ a: ['x', '${B}'], c: 1 }, [], (text, path) => {
-    seen.push([text, path]);
+    seen.push([text, [...path]]);
     return 'b';
   });
   assert.deepEqual(mapped, { a: ['x', 'b'], c: 1 });

@@ -11,6 +11,18 @@ type PlainMap = Record<string, Plain>;
 interface Line {
   readonly indent: number;
   readonly text: string;
+  /** Where `text` begins in the document. */
+  readonly at: number;
+}
+
+/** Told where everything stands, while it is read. */
+export interface PlaceNotes {
+  /** `keyAt` is null in lists. A value that is not written (`key:`) has no place: null. */
+  readonly add: (
+    parent: object,
+    step: string | number,
+    place: { readonly keyAt: number | null; readonly valueAt: number | null; readonly isBlock: boolean },
+  ) => void;
 }
 
 class NotPlain extends Error {}
@@ -27,10 +39,10 @@ const RESERVED: ReadonlySet<string> = new Set(['null', 'Null', 'NULL', '~', 'Tru
 const BLOCK_END = / #|$/g;
 
 /** The data, before substitution; null where the text is not plain enough. */
-export function readPlainYaml(text: string): Plain | null {
+export function readPlainYaml(text: string, notes: PlaceNotes | null = null): Plain | null {
   if (ODD_CHARACTER.test(text)) return null;
   try {
-    const reader = new Reader(linesOf(text));
+    const reader = new Reader(linesOf(text), notes);
     return reader.readDocument();
   } catch (error) {
     if (error instanceof NotPlain) return null;
@@ -40,22 +52,26 @@ export function readPlainYaml(text: string): Plain | null {
 
 function linesOf(text: string): readonly Line[] {
   const lines: Line[] = [];
-  for (const whole of text.split('\n')) {
-    let indent = 0;
-    while (whole.charCodeAt(indent) === 32) indent++;
-    const first = whole.charCodeAt(indent);
-    if (Number.isNaN(first) || first === 35) continue;
-    lines.push({ indent, text: indent === 0 ? whole : whole.slice(indent) });
+  for (let from = 0; from < text.length;) {
+    let at = from;
+    while (text.charCodeAt(at) === 32) at++;
+    const first = text.charCodeAt(at);
+    const end = text.indexOf('\n', at);
+    const next = end === -1 ? text.length : end;
+    if (at < next && first !== 35) lines.push({ indent: at - from, text: text.slice(at, next), at });
+    from = next + 1;
   }
   return lines;
 }
 
 class Reader {
   readonly #lines: readonly Line[];
+  readonly #notes: PlaceNotes | null;
   #at = 0;
 
-  constructor(lines: readonly Line[]) {
+  constructor(lines: readonly Line[], notes: PlaceNotes | null) {
     this.#lines = lines;
+    this.#notes = notes;
   }
 
   readDocument(): Plain {
@@ -75,7 +91,11 @@ class Reader {
       if (Object.hasOwn(map, key)) throw new NotPlain();
       this.#at++;
       const rest = skipSpaces(line.text, end);
-      map[key] = isEnd(line.text, rest) ? this.#readBlock(indent, depth) : this.#readInline(line.text, rest, indent);
+      const isBlock = isEnd(line.text, rest);
+      const value = isBlock ? this.#readBlock(indent, depth) : this.#readInline(line, rest, indent);
+      map[key] = value;
+      const valueAt = isBlock ? null : line.at + rest;
+      this.#notes?.add(map, key, { keyAt: line.at, valueAt, isBlock: isBlock && value !== null });
     }
     return map;
   }
@@ -98,18 +118,19 @@ class Reader {
       this.#at++;
       const from = skipSpaces(line.text, 2);
       if (isEnd(line.text, from)) throw new NotPlain();
-      list.push(this.#readInline(line.text, from, indent));
+      list.push(this.#readInline(line, from, indent));
+      this.#notes?.add(list, list.length - 1, { keyAt: null, valueAt: line.at + from, isBlock: false });
     }
     return list;
   }
 
   /** A value on the line of its key. A deeper line below would continue it. */
-  #readInline(text: string, from: number, indent: number): Plain {
+  #readInline({ text, at }: Line, from: number, indent: number): Plain {
     const next = this.#lines[this.#at];
     if (next !== undefined && next.indent > indent) throw new NotPlain();
     const first = text[from];
     if (first === '{' || first === '[' || first === '"' || first === "'") {
-      const flow = new Flow(text, from);
+      const flow = new Flow(text, from, this.#notes === null ? null : { notes: this.#notes, lineAt: at });
       const value = flow.readValue(0);
       if (!isEnd(text, skipSpaces(text, flow.at)) || (flow.at < text.length && text[flow.at] !== ' '))
         throw new NotPlain();
@@ -172,10 +193,12 @@ function resolve(scalar: string): Plain {
 /** A flow collection or quoted scalar on one line. */
 class Flow {
   readonly #text: string;
+  readonly #places: { readonly notes: PlaceNotes; readonly lineAt: number } | null;
   at: number;
 
-  constructor(text: string, at: number) {
+  constructor(text: string, at: number, places: { readonly notes: PlaceNotes; readonly lineAt: number } | null) {
     this.#text = text;
+    this.#places = places;
     this.at = at;
   }
 
@@ -195,9 +218,11 @@ class Flow {
     const map: PlainMap = {};
     this.at = skipSpaces(this.#text, this.at + 1);
     while (this.#text[this.at] !== '}') {
-      const [key, end] = readKey(this.#text, this.at);
+      const keyAt = this.at;
+      const [key, end] = readKey(this.#text, keyAt);
       if (Object.hasOwn(map, key)) throw new NotPlain();
       this.at = skipSpaces(this.#text, end);
+      this.#note(map, key, keyAt);
       map[key] = this.readValue(depth + 1);
       this.#readSeparator('}');
     }
@@ -209,11 +234,20 @@ class Flow {
     const list: Plain[] = [];
     this.at = skipSpaces(this.#text, this.at + 1);
     while (this.#text[this.at] !== ']') {
+      this.#note(list, list.length, null);
       list.push(this.readValue(depth + 1));
       this.#readSeparator(']');
     }
     this.at++;
     return list;
+  }
+
+  /** The value begins here. */
+  #note(parent: object, step: string | number, keyAt: number | null): void {
+    if (this.#places === null) return;
+    const { notes, lineAt } = this.#places;
+    const place = { keyAt: keyAt === null ? null : lineAt + keyAt, valueAt: lineAt + this.at, isBlock: false };
+    notes.add(parent, step, place);
   }
 
   /** A comma with an entry behind it, or the end. */
@@ -234,16 +268,22 @@ class Flow {
   }
 }
 
-/** The same data with every text that holds `${` replaced by what it stands for. */
+/** Replaces, in place, every text that holds `${` by what it stands for. */
 export function mapTexts(
   plain: Plain,
-  path: readonly (string | number)[],
+  path: (string | number)[],
   readText: (text: string, path: readonly (string | number)[]) => string | undefined,
 ): Plain {
   if (typeof plain === 'string') return plain.includes('${') ? readText(plain, path) : plain;
   if (typeof plain !== 'object' || plain === null) return plain;
-  if (Array.isArray(plain)) return plain.map((one, index) => mapTexts(one, [...path, index], readText));
-  const mapped: PlainMap = {};
-  for (const [key, value] of Object.entries(plain)) mapped[key] = mapTexts(value, [...path, key], readText);
-  return mapped;
+  const entries = plain as Record<string | number, Plain>;
+  for (const key of Object.keys(plain)) {
+    const value = entries[key];
+    if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) continue;
+    path.push(Array.isArray(plain) ? Number(key) : key);
+    const mapped = mapTexts(value, path, readText);
+    if (mapped !== value) entries[key] = mapped;
+    path.pop();
+  }
+  return plain;
 }

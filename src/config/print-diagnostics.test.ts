@@ -22,6 +22,18 @@ test('printDiagnostics() shows the line with a caret, but never one that holds a
   assert.doesNotMatch(printDiagnostics([{ ...one, isSecret: true }], { file: 'p', source }), /bad/);
 });
 
+test('printDiagnostics() shows the lines of thousands of problems', () => {
+  const source = Array.from({ length: 10_000 }, (_, i) => `key${i}: value`).join('\r\n');
+  const all = Array.from({ length: 10_000 }, (_, i) => ({
+    ...warning([`key${i}`], 'Odd'),
+    place: { line: i + 1, column: 1 },
+    isSecret: false,
+  }));
+  const printed = printDiagnostics(all, { file: 'p', source: `\uFEFF${source}` }).split('\n');
+  assert.equal(printed.length, 30_001);
+  assert.equal(printed[29_998], ' 10000 | key9999: value');
+});
+
 test('printDiagnostics() lets no text move the cursor', () => {
   const one = placeDiagnostic(problem([], 'a "\u001B[2J\n\u009B" is wrong'), nowhere);
   assert.equal(printDiagnostics([one], { file: 'p' }), 'p  CONFIG_INVALID  a "\\u001b[2J\\u000a\\u009b" is wrong\n');

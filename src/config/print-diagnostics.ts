@@ -22,16 +22,22 @@ const SHORTEST_SECRET = 4;
 
 /** "" for none. */
 export function printDiagnostics(diagnostics: readonly PlacedDiagnostic[], options: PrintOptions): string {
-  return diagnostics.map((one) => printOne(one, options)).join('');
+  const { source } = options;
+  const lines = source === undefined || diagnostics.length === 0 ? null : source.replace(/^\uFEFF/, '').split('\n');
+  return diagnostics.map((one) => printOne(one, options, lines)).join('');
 }
 
-function printOne(one: PlacedDiagnostic, { file, source, color = false }: PrintOptions): string {
+function printOne(
+  one: PlacedDiagnostic,
+  { file, color = false }: PrintOptions,
+  lines: readonly string[] | null,
+): string {
   const paint = (code: number, text: string): string => (color ? `\u001B[${code}m${text}\u001B[0m` : text);
   const place = one.place === null ? file : `${file}:${one.place.line}:${one.place.column}`;
   const word = one.severity === 'warning' ? paint(33, 'WARNING') : paint(31, one.code ?? 'CONFIG_INVALID');
   let text = `${paint(1, place)}  ${word}  ${oneLine(one.message)}\n`;
   if (one.remedy !== null) text += `${INDENT}${oneLine(one.remedy)}\n`;
-  if (source !== undefined && one.place !== null && !one.isSecret) text += excerpt(source, one.place, paint);
+  if (lines !== null && one.place !== null && !one.isSecret) text += excerpt(lines, one.place, paint);
   return text;
 }
 
@@ -43,9 +49,12 @@ function oneLine(text: string): string {
   );
 }
 
-function excerpt(source: string, { line, column }: Place, paint: (code: number, text: string) => string): string {
-  const lines = source.replace(/^\uFEFF/, '').split('\n', line);
-  const text = lines.at(line - 1)?.replace(/\r$/, '');
+function excerpt(
+  lines: readonly string[],
+  { line, column }: Place,
+  paint: (code: number, text: string) => string,
+): string {
+  const text = lines[line - 1]?.replace(/\r$/, '');
   if (text === undefined || text.length > LONGEST_LINE) return '';
   const number = String(line).padStart(6);
   const before = oneLine(text.slice(0, column - 1).replaceAll('\t', ' ')).length;
