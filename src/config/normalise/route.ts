@@ -51,7 +51,33 @@ export const DEFAULT_SETTINGS: Settings = {
   upgrades: ['websocket'],
 };
 
+/** What may stand beside settings. Most hosts say nothing else, and inherit all but their rules. */
+const NO_SETTINGS: ReadonlySet<string> = new Set([
+  'to',
+  'redirect',
+  'respond',
+  'routes',
+  'paths',
+  'tls',
+  'hsts',
+  'allow',
+  'deny',
+  'methods',
+  'headers',
+  'strip_prefix',
+  'rewrite',
+]);
+
+function hasSettings(input: RouteInput): boolean {
+  for (const key in input) if (!NO_SETTINGS.has(key)) return true;
+  return false;
+}
+
 export function readSettings(input: RouteInput, path: Path, base: Settings, context: Context): Settings {
+  if (!hasSettings(input) && !context.isBroken(path)) {
+    const allow = readRules(input.allow, [...path, 'allow'], context);
+    return allow === null ? base : { ...base, allow };
+  }
   const edits = { direction: 'request', base: base.requestHeaders } as const;
   const responseEdits = { direction: 'response', base: base.responseHeaders } as const;
   return {
@@ -139,9 +165,21 @@ export function readRoute(
     signInProvider: settings.signInProvider,
     origins: settings.origins,
     upgrades: settings.upgrades,
-    limits: { ...DEFAULT_ROUTE_LIMITS, ...(isH2c ? H2C_ROUTE_LIMITS : {}), ...settings.limits },
+    limits: wholeLimits(settings.limits, isH2c),
     at: path,
   };
+}
+
+const wholes = { plain: new WeakMap<object, RouteLimits>(), h2c: new WeakMap<object, RouteLimits>() };
+
+/** Routes that inherit the same limits share one object. */
+function wholeLimits(given: Partial<RouteLimits>, isH2c: boolean): RouteLimits {
+  const known = isH2c ? wholes.h2c : wholes.plain;
+  const before = known.get(given);
+  if (before !== undefined) return before;
+  const limits = { ...DEFAULT_ROUTE_LIMITS, ...(isH2c ? H2C_ROUTE_LIMITS : {}), ...given };
+  known.set(given, limits);
+  return limits;
 }
 
 /** No shorter: whoever comes back from a provider needs a moment. */
