@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { stringify } from 'yaml';
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import { placesOfPlainYaml } from './plain-places.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { findOffset, parseYaml, type Plain } from './yaml-tree.ts';

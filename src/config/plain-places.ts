@@ -2,7 +2,7 @@
  * Where things stand in a text that the fast reader takes, without the full parser, whose tree of 10 000 hosts
  * costs seconds. Answers as `findOffset` of yaml-tree.ts does; null where it does not surely know.
  */
-import type { Path } from './document.ts';
+import type { Path } from './document/path.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 
 interface Entry {

@@ -47,12 +47,12 @@ export function createSite(revision: string, document: Document, table: RoutingT
 function* identityNames(table: RoutingTable): Generator<string> {
   const seen = new Set<IdentityHeaders>();
   for (const host of table.fallback === null ? table.hosts : [...table.hosts, table.fallback]) {
-    for (const { config } of host.routes) {
-      if (seen.has(config.identityHeaders)) continue;
-      seen.add(config.identityHeaders);
-      for (const { name } of config.identityHeaders.fields) yield name;
+    for (const { identityHeaders } of host.config.routes) {
+      if (seen.has(identityHeaders)) continue;
+      seen.add(identityHeaders);
+      for (const { name } of identityHeaders.fields) yield name;
       // Authorization is of the app's own on every other route.
-      for (const { name } of config.identityHeaders.tokens) if (!isAuthorization(name)) yield name;
+      for (const { name } of identityHeaders.tokens) if (!isAuthorization(name)) yield name;
     }
   }
 }

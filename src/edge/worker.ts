@@ -19,7 +19,7 @@ import { noteEveryMs } from '../gate/use-report.ts';
 import { createAccessLog } from '../observe/access-log.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { acceptRequestId, createRequestIds } from '../observe/request-id.ts';
-import { compileTableSliced } from '../route/compile.ts';
+import { compileTableLazily } from '../route/compile.ts';
 import { actionsOf } from '../route/table.ts';
 import { serviceTokenPrefix } from '../session/service-token.ts';
 import { createOwnCookieTest, sessionCookieName } from '../session/token.ts';
@@ -227,7 +227,7 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
   const snapshot = joinSnapshot(staged.revision === rest.revision ? staged.parts : [], rest);
   staged = { revision: '', parts: [] };
   const { document } = snapshot;
-  const { table } = await compileTableSliced(document, SLICE_MS);
+  const table = await compileTableLazily(document, SLICE_MS);
   const hosts = table.fallback === null ? table.hosts : [...table.hosts, table.fallback];
   const release = await retainSliced(hosts);
   const before = held;
@@ -253,8 +253,7 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
 async function retainSliced(hosts: readonly CompiledHost[]): Promise<() => Promise<void>> {
   const releases: (() => void)[] = [];
   for (let from = 0; from < hosts.length; from += HOSTS_AT_ONCE) {
-    const routes = hosts.slice(from, from + HOSTS_AT_ONCE).flatMap((host) => host.routes);
-    const actions = routes.flatMap((route) => [...actionsOf(route)]);
+    const actions = hosts.slice(from, from + HOSTS_AT_ONCE).flatMap(({ config }) => [...actionsOf(config)]);
     releases.push(upstreams.retain(actions.filter((action) => action.kind === 'proxy')));
     await setImmediate();
   }

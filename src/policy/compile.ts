@@ -46,6 +46,14 @@ export interface PolicyInput {
   readonly services?: readonly string[];
   /** What persons whom the rules let in must have shown as well. */
   readonly require?: StepUp | null;
+  /** Of all policies with the same providers and services: most rules stand in many places, and are read once. */
+  readonly known?: KnownRules;
+}
+
+/** Rules that were read without a problem, by their text, and what was made of them. */
+export class KnownRules {
+  readonly principals: Map<string, Principal> = new Map();
+  readonly matchers: Readonly<Record<List, Map<Principal, Matcher>>> = { allow: new Map(), deny: new Map() };
 }
 
 export interface PolicyResult {
@@ -56,10 +64,12 @@ export interface PolicyResult {
 export function compilePolicy(input: PolicyInput): PolicyResult {
   const diagnostics: Diagnostic[] = [];
   const context: PrincipalContext = { providers: input.providers, services: input.services ?? null };
-  const deny = parseRules([...input.hostDeny, ...input.routeDeny], context, diagnostics);
-  const allow = parseRules(input.allow, context, diagnostics);
+  const { known = new KnownRules() } = input;
+  const work = { context, known, diagnostics };
+  const deny = parseRules([...input.hostDeny, ...input.routeDeny], work);
+  const allow = parseRules(input.allow, work);
   warnOfUseless(input.allow, diagnostics);
-  const rules = { deny: compileRules(deny, 'deny', diagnostics), allow: compileRules(allow, 'allow', diagnostics) };
+  const rules = { deny: compileRules(deny, 'deny', work), allow: compileRules(allow, 'allow', work) };
   const principals = allow.map(({ principal }) => principal);
   const about = { namedUsers: principals.flatMap(namedUsers), admittedProviders: admittedProviders(principals) };
   const policy = createPolicy(rules, hashOf(deny, allow), about);
@@ -73,26 +83,35 @@ interface ParsedRule {
   readonly at: Place;
 }
 
-function parseRules(
-  rules: readonly Rule[],
-  context: PrincipalContext,
-  diagnostics: Diagnostic[],
-): readonly ParsedRule[] {
+interface Work {
+  readonly context: PrincipalContext;
+  readonly known: KnownRules;
+  readonly diagnostics: Diagnostic[];
+}
+
+function parseRules(rules: readonly Rule[], { context, known, diagnostics }: Work): readonly ParsedRule[] {
   return rules.map(({ rule, at }) => {
+    const before = typeof rule === 'string' ? known.principals.get(rule) : undefined;
+    if (before !== undefined) return { principal: before, at };
     const { principal, diagnostics: found } = parsePrincipal(rule, at, context);
+    // With diagnostics it is read at each place again, so that each place is named.
+    if (found.length === 0 && typeof rule === 'string') known.principals.set(rule, principal);
     diagnostics.push(...found);
     return { principal, at };
   });
 }
 
-function compileRules(rules: readonly ParsedRule[], list: List, diagnostics: Diagnostic[]): readonly Matcher[] {
+function compileRules(rules: readonly ParsedRule[], list: List, { known, diagnostics }: Work): readonly Matcher[] {
   return rules.map(({ principal, at }) => {
+    const before = known.matchers[list].get(principal);
+    if (before !== undefined) return before;
     const { matcher, refusals } = compileMatcher(principal, list);
     for (const reason of refusals) {
       const remedy =
         'Variables: user.name, user.email, user.groups, user.roles, user.provider, service, token, ip, method, host, path';
       diagnostics.push(problem(at, `Cannot compile expression of "when": ${reason}`, remedy));
     }
+    known.matchers[list].set(principal, matcher);
     return matcher;
   });
 }
@@ -153,10 +172,10 @@ function createPolicy({ deny, allow }: Rules, id: string, about: About): Compile
   const isAdmitting = (who: Who): boolean => allow.some((rule) => rule.judge(who, null) !== 'no');
   const accepts = (who: Who): boolean =>
     allow.some((rule) => rule.asks.includes(who) && rule.judge(who, null) !== 'no');
-  const allowed = new Map(allow.map((rule) => [rule, Object.freeze({ kind: 'allow', rule: rule.text } as const)]));
+  const allowed = allow.map((rule) => Object.freeze({ kind: 'allow', rule: rule.text } as const));
   const decide = (facts: Facts): Decision => {
     for (const rule of deny) if (rule.matches(facts)) return refuse({ deny, allow }, facts, rule);
-    for (const rule of allow) if (rule.matches(facts)) return allowed.get(rule) as Decision;
+    for (let at = 0; at < allow.length; at++) if (allow[at]?.matches(facts) === true) return allowed[at] as Decision;
     return refuse({ deny, allow }, facts, null);
   };
   return {

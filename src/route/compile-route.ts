@@ -8,7 +8,7 @@ import type { Choice, UpstreamServer } from '../config/document/actions.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
 import type { Provider } from '../config/document/providers.ts';
 import type { Rule, RuleText, ShadowRules, StepUp } from '../config/document/rules.ts';
-import { compilePolicy, type CompiledPolicy } from '../policy/compile.ts';
+import { compilePolicy, KnownRules, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
 import { compileTargetPath } from './target-path.ts';
@@ -35,6 +35,7 @@ export class RouteCompiler {
   readonly #document: Document;
   readonly #services: readonly string[];
   readonly #policies = new Map<string, CompiledPolicy>();
+  readonly #known = new KnownRules();
   readonly #diagnostics: Diagnostic[];
   /** Of the route that is being compiled. */
   #qualifiesNames = false;
@@ -95,7 +96,15 @@ export class RouteCompiler {
   #matcher(rules: readonly Rule[]): CompiledChoice['matches'] {
     const { providers } = this.#document;
     const services = this.#services;
-    const { policy, diagnostics } = compilePolicy({ allow: rules, routeDeny: [], hostDeny: [], providers, services });
+    const known = this.#known;
+    const { policy, diagnostics } = compilePolicy({
+      allow: rules,
+      routeDeny: [],
+      hostDeny: [],
+      providers,
+      services,
+      known,
+    });
     this.#diagnostics.push(...diagnostics);
     return (facts) => policy.decide(facts).kind === 'allow';
   }
@@ -112,7 +121,8 @@ export class RouteCompiler {
     const texts = [route.allow, route.deny, host.deny].map((rules) => rules.map(({ rule }) => rule));
     const key = JSON.stringify([texts, route.require]);
     const known = this.#policies.get(key);
-    if (known === undefined || texts.flat().some(isAboutCertificate)) return this.#compilePolicy(host, route, key);
+    if (known === undefined || texts.some((rules) => rules.some(isAboutCertificate)))
+      return this.#compilePolicy(host, route, key);
     return known;
   }
 
@@ -124,6 +134,7 @@ export class RouteCompiler {
       providers: this.#document.providers,
       services: this.#services,
       require: route.require,
+      known: this.#known,
     });
     this.#diagnostics.push(...diagnostics);
     if (host.clientAuth === null) this.#refuseCertificateRules([...host.deny, ...route.deny, ...route.allow]);

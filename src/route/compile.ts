@@ -1,9 +1,8 @@
 /**
- * Compiles a document into a routing table, at once or in slices that leave the event loop free.
+ * Compiles a document into a routing table: whole, or host by host as each is first asked for.
  * Collects the problems that need more than one entry of the document to be seen: hosts and routes that
  * shadow each other, sign-in without HTTPS, maps nobody can be found in.
  */
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { problem, type Diagnostic } from '../core/diagnostic.ts';
 import type { Document } from '../config/document.ts';
@@ -13,7 +12,7 @@ import { parsePrincipal } from '../policy/principal.ts';
 import { RouteCompiler } from './compile-route.ts';
 import { HostRoutes } from './host-routes.ts';
 import { printHsts } from './hsts.ts';
-import { createTable } from './match.ts';
+import { createTable, type TableParts } from './match.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from './table.ts';
 
 export interface TableResult {
@@ -22,30 +21,8 @@ export interface TableResult {
 }
 
 export function compileTable(document: Document): TableResult {
-  const steps = compileSteps(document);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
-/** The same, but gives way to the event loop after every `sliceMs` of work. */
-export async function compileTableSliced(document: Document, sliceMs: number): Promise<TableResult> {
-  const steps = compileSteps(document);
-  let sliceEnd = performance.now() + sliceMs;
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    if (performance.now() < sliceEnd) continue;
-    await nextTurn();
-    sliceEnd = performance.now() + sliceMs;
-  }
-}
-
-function* compileSteps(document: Document): Generator<undefined, TableResult, undefined> {
   const diagnostics: Diagnostic[] = [];
   const compiler = new RouteCompiler(document, diagnostics);
-  const hash = createHash('sha256');
   const signInHost = signInHostOf(document);
   const hosts = new Map<string, CompiledHost>();
   checkMaps(document, diagnostics);
@@ -53,33 +30,80 @@ function* compileSteps(document: Document): Generator<undefined, TableResult, un
     checkHost(host, { known: hosts, signInHost }, diagnostics);
     const compiled = compileHost(host, compiler, diagnostics);
     checkSignIn(compiled, document, diagnostics);
-    hash.update(contentOf(compiled));
     if (!hosts.has(host.name)) hosts.set(host.name, compiled);
-    yield;
   }
   const fallback = document.fallback === null ? null : compileHost(document.fallback, compiler, diagnostics);
-  if (fallback !== null) {
-    checkSignIn(fallback, document, diagnostics);
-    hash.update(contentOf(fallback));
-  }
-  hash.update(
-    JSON.stringify([
-      document.maps,
-      document.providers.map(({ id, type, emailDomains }) => [id, type, emailDomains]),
-      signInHost,
-      document.signIn.showRuleTo.map(({ rule }) => rule),
-    ]),
-  );
-  const revision = hash.digest('base64url').slice(0, 16);
-  const all = fallback === null ? [...hosts.values()] : [...hosts.values(), fallback];
-  const providers = document.providers.map(({ id, type, emailDomains }) => ({ id, type, emailDomains }));
-  yield;
-  const namedUsers = namedUsersOf(document, all);
-  yield;
-  const mayKnowRules = compileMayKnow(document, diagnostics);
-  const table = createTable({ revision, hosts, fallback, signInHost, providers, namedUsers, mayKnowRules });
-  yield;
+  if (fallback !== null) checkSignIn(fallback, document, diagnostics);
+  const table = tableOf(document, { hosts, fallback }, diagnostics);
   return { table, diagnostics: withoutRepeats(diagnostics) };
+}
+
+/**
+ * The table of a document that is known to be good: a host is compiled when it is first asked for, so that
+ * neither a start nor a swap costs a worker anything for the thousands that nobody visits. Gives way to the
+ * event loop after every `sliceMs` of work. Answers as `compileTable` does.
+ */
+export async function compileTableLazily(document: Document, sliceMs: number): Promise<RoutingTable> {
+  const compiler = new RouteCompiler(document, []);
+  const hosts = new Map<string, CompiledHost>();
+  let sliceEnd = performance.now() + sliceMs;
+  for (const [index, host] of document.hosts.entries()) {
+    if (!hosts.has(host.name)) hosts.set(host.name, new LazyHost(host, compiler));
+    if (index % HOSTS_AT_ONCE !== 0 || performance.now() < sliceEnd) continue;
+    await nextTurn();
+    sliceEnd = performance.now() + sliceMs;
+  }
+  const fallback = document.fallback === null ? null : new LazyHost(document.fallback, compiler);
+  return tableOf(document, { hosts, fallback }, []);
+}
+
+/** Hosts between two looks at the clock. */
+const HOSTS_AT_ONCE = 50;
+
+class LazyHost implements CompiledHost {
+  readonly name: string;
+  readonly config: Host;
+  #compiler: RouteCompiler | null;
+  #whole: CompiledHost | null = null;
+
+  constructor(config: Host, compiler: RouteCompiler) {
+    this.name = config.name;
+    this.config = config;
+    this.#compiler = compiler;
+  }
+
+  get routes(): readonly CompiledRoute[] {
+    return (this.#whole ?? this.#compile()).routes;
+  }
+
+  get match(): HostRoutes {
+    return (this.#whole ?? this.#compile()).match;
+  }
+
+  get hsts(): string | null {
+    return (this.#whole ?? this.#compile()).hsts;
+  }
+
+  #compile(): CompiledHost {
+    this.#whole ??= compileHost(this.config, this.#compiler as RouteCompiler, []);
+    this.#compiler = null;
+    return this.#whole;
+  }
+}
+
+function tableOf(
+  document: Document,
+  { hosts, fallback }: Pick<TableParts, 'hosts' | 'fallback'>,
+  diagnostics: Diagnostic[],
+): RoutingTable {
+  return createTable({
+    hosts,
+    fallback,
+    signInHost: signInHostOf(document),
+    providers: document.providers.map(({ id, type, emailDomains }) => ({ id, type, emailDomains })),
+    namedUsers: () => namedUsersOf(document, fallback === null ? [...hosts.values()] : [...hosts.values(), fallback]),
+    mayKnowRules: compileMayKnow(document, diagnostics),
+  });
 }
 
 /** Nobody where the document names nobody. */
@@ -107,13 +131,6 @@ function withoutRepeats(diagnostics: readonly Diagnostic[]): readonly Diagnostic
     const key = JSON.stringify([path, message]);
     return !seen.has(key) && seen.add(key);
   });
-}
-
-/** One host's share of the revision. Policies are told by their ids, so order of keys is all that counts. */
-function contentOf(host: CompiledHost): string {
-  const { tls, clientAuth } = host.config;
-  const routes = host.routes.map(({ policy, config }) => [policy.id, { ...config, allow: 0, deny: 0, at: 0 }]);
-  return JSON.stringify([host.name, tls, clientAuth, routes]);
 }
 
 function compileHost(host: Host, compiler: RouteCompiler, diagnostics: Diagnostic[]): CompiledHost {

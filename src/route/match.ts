@@ -6,12 +6,12 @@ import type { ProviderRef } from '../policy/principal.ts';
 import type { CompiledHost, RoutingTable } from './table.ts';
 
 export interface TableParts {
-  readonly revision: string;
   readonly hosts: ReadonlyMap<string, CompiledHost>;
   readonly fallback: CompiledHost | null;
   readonly signInHost: string | null;
   readonly providers: readonly ProviderRef[];
-  readonly namedUsers: ReadonlySet<string>;
+  /** Asked at most once, when somebody first wants to know. */
+  readonly namedUsers: () => ReadonlySet<string>;
   readonly mayKnowRules: RoutingTable['mayKnowRules'];
 }
 
@@ -24,18 +24,20 @@ export function createTable(parts: TableParts): RoutingTable {
     wildcards.set(name.slice(1), host);
     deepest = Math.max(deepest, name.length - 1);
   }
+  let namedUsers: ReadonlySet<string> | null = null;
   const findListed = (host: string): CompiledHost | null => {
     const exact = hosts.get(host);
     if (exact !== undefined && !exact.name.startsWith('*')) return exact;
     return deepest === 0 ? null : nearestWildcard(host, wildcards, deepest);
   };
   return {
-    revision: parts.revision,
     hosts: [...hosts.values()],
     fallback,
     signInHost,
     providers: parts.providers,
-    namedUsers: parts.namedUsers,
+    get namedUsers() {
+      return (namedUsers ??= parts.namedUsers());
+    },
     mayKnowRules: parts.mayKnowRules,
     findHost: (host) => (host === signInHost ? null : (findListed(host) ?? fallback)),
     isKnownHost: (host) => host === signInHost || findListed(host) !== null,

@@ -2,7 +2,7 @@
  * The routing table: immutable, compiled once for a document, swapped whole at a reload. Finding a host
  * costs the same for one host and for ten thousand; finding a route costs by the depth of the patterns.
  */
-import type { UpstreamServer } from '../config/document/actions.ts';
+import type { Choice, UpstreamServer } from '../config/document/actions.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
 import type { ProviderRef } from '../policy/principal.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
@@ -12,8 +12,6 @@ import type { HostRoutes } from './host-routes.ts';
 import type { Template, TemplateContext } from './template.ts';
 
 export interface RoutingTable {
-  /** Hash of the content: equal documents have equal revisions. */
-  readonly revision: string;
   readonly hosts: readonly CompiledHost[];
   readonly fallback: CompiledHost | null;
   /** The host that serves Postern's own pages and nothing else: never found by `findHost`. */
@@ -102,8 +100,10 @@ export interface CompiledHeader {
   readonly render: Template;
 }
 
-/** What a route may do, whoever comes. */
-export function* actionsOf({ config, choices }: CompiledRoute): IterableIterator<Route['action']> {
-  if (config.action.kind !== 'choose') yield config.action;
-  for (const { route } of choices) yield* actionsOf(route);
+/** What the routes of a host may do, whoever comes. */
+export function* actionsOf({ routes }: Host): IterableIterator<Choice['action']> {
+  for (const { action } of routes) {
+    if (action.kind !== 'choose') yield action;
+    else for (const choice of action.choices) yield choice.action;
+  }
 }
