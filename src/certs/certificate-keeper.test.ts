@@ -183,3 +183,63 @@ test('a client CA file that goes bad keeps the policy in force', async (t) => {
   await rig.keeper.review();
   assert.notEqual(rig.sets.at(0)?.clientAuth.policies[0]?.policyId, first.set.clientAuth.policies[0]?.policyId);
 });
+
+function manyHosts(count: number): TlsDocument {
+  const [one] = documentOf({}).hosts;
+  assert.ok(one);
+  return { ...documentOf({}), hosts: Array.from({ length: count }, (_, i) => ({ ...one, name: `h${i}.test` })) };
+}
+
+test('certificateOnVisit() makes the certificate of a host when somebody comes, once, and for no other name', async (t) => {
+  const rig = rigOf(t);
+  rig.keeper.adopt(await rig.keeper.prepare(manyHosts(40)));
+  const before = rig.keeper.current()?.certificates.length;
+  const late = rig.keeper.certificateOnVisit('H39.test');
+  assert.equal(late?.host, 'h39.test');
+  assert.deepEqual(late.entry.names, ['h39.test']);
+  assert.deepEqual(rig.keeper.certificateOnVisit('h39.test'), late);
+  const set = rig.keeper.current();
+  assert.equal(set?.certificates.length, (before ?? 0) + 1);
+  assert.deepEqual(set?.hosts.get('h39.test'), [late.entry.id]);
+  for (const name of ['h0.test', 'nobody.test', 'x.h39.test', ''])
+    assert.equal(rig.keeper.certificateOnVisit(name), null);
+});
+
+test('a certificate of a first visit stays over reviews, reloads and restarts, and is renewed', async (t) => {
+  const rig = rigOf(t);
+  rig.keeper.adopt(await rig.keeper.prepare(manyHosts(40)));
+  const late = rig.keeper.certificateOnVisit('h39.test');
+  assert.ok(late);
+  await rig.keeper.review();
+  assert.deepEqual(rig.sets, []);
+  const reloaded = await rig.keeper.prepare(manyHosts(41));
+  assert.deepEqual(reloaded.set.hosts.get('h39.test'), [late.entry.id]);
+  assert.equal(reloaded.set.onVisit.has('h39.test'), false);
+  const again = createCertificateKeeper({
+    caDirectory: rig.fixture.path('ca'),
+    clock: { now: () => rig.now },
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    onChange() {},
+  });
+  t.after(() => again.close());
+  again.adopt(await again.prepare(manyHosts(40)));
+  assert.deepEqual(again.current()?.hosts.get('h39.test'), []);
+  assert.deepEqual(again.certificateOnVisit('h39.test'), late);
+  rig.now += LEAF_LIFE_MS * 0.7;
+  const changed = rig.nextSet();
+  await rig.keeper.review();
+  const renewed = (await changed).hosts.get('h39.test');
+  assert.equal(renewed?.length, 1);
+  assert.notDeepEqual(renewed, [late.entry.id]);
+});
+
+test('certificateOnVisit() says once that a certificate cannot be issued', async (t) => {
+  const rig = rigOf(t);
+  rig.keeper.adopt(await rig.keeper.prepare(manyHosts(40)));
+  rmSync(rig.fixture.path('ca/leaves'), { recursive: true });
+  writeFileSync(rig.fixture.path('ca/leaves'), 'in the way');
+  assert.equal(rig.keeper.certificateOnVisit('h39.test'), null);
+  assert.equal(rig.keeper.certificateOnVisit('h38.test'), null);
+  const said = rig.lines.filter((line) => line.includes('Cannot issue a local certificate'));
+  assert.equal(said.length, 1);
+});

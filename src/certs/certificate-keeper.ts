@@ -8,13 +8,15 @@ import { createCertificateReader, type ReadCertificate } from './files.ts';
 import { readClientAuth, type CheckedClientAuth, type ClientAuthSettings } from './client-auth.ts';
 import { watchFiles, type FileWatch } from './file-watch.ts';
 import { createLocalCa, type LocalCa } from './local-ca.ts';
-import { provisionCertificates, type Provisioned, type Sources, type TlsDocument } from './provision.ts';
-import type { CertificateEntry, CertificateSet } from './certificate-set.ts';
+import { bareHost, nearestHost } from './names.ts';
+import { localEntry, provisionCertificates, type Provisioned, type Sources, type TlsDocument } from './provision.ts';
+import { growSet, type CertificateEntry, type CertificateSet, type LateCertificate } from './certificate-set.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { Logger } from '../core/log.ts';
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const REVIEW_MS = 6 * HOUR;
 const REPEAT_MS = 24 * HOUR;
 
@@ -26,6 +28,11 @@ export interface CertificateKeeper {
   readonly prepare: (document: TlsDocument) => Promise<Provisioned>;
   /** Puts a prepared set in use: its files are watched from now on. */
   readonly adopt: (provisioned: Provisioned) => void;
+  /**
+   * The local certificate of a host that gets one at its first visit, part of the set in use from then on; null where
+   * the name is of no such host, or it cannot be had. `set`: another one, which workers have and nobody adopted yet.
+   */
+  readonly certificateOnVisit: (name: string, set?: CertificateSet) => LateCertificate | null;
   /** Looks at files and local certificates now; calls onChange where the set has changed. */
   readonly review: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -66,6 +73,7 @@ class Keeper implements CertificateKeeper {
   #watch: FileWatch | null = null;
   #running: Promise<void> = Promise.resolve();
   #isClosed = false;
+  #visitFailedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: CertificateKeeperOptions) {
     const { caDirectory: directory, clock, logger } = options;
@@ -100,7 +108,35 @@ class Keeper implements CertificateKeeper {
     const { files } = provisioned;
     const { pollMs, settleMs } = this.#options;
     const timings = { ...(pollMs === undefined ? {} : { pollMs }), ...(settleMs === undefined ? {} : { settleMs }) };
+    void this.#removeEnded();
     this.#watch = files.length === 0 ? null : watchFiles({ files, onChange: () => void this.review(), ...timings });
+  };
+
+  readonly certificateOnVisit = (name: string, set = this.#inUse?.set): LateCertificate | null => {
+    if (set === undefined || this.#isClosed) return null;
+    const host = nearestHost(bareHost(name), set.hosts);
+    if (host === null || !set.onVisit.has(host)) return null;
+    const { clock, logger } = this.#options;
+    try {
+      const late = { host, entry: localEntry(this.localCa, host) };
+      growSet(set, late);
+      return late;
+    } catch (error) {
+      // Whoever comes again may have it tried again, but not told again.
+      if (clock.now() - this.#visitFailedAt > MINUTE) {
+        this.#visitFailedAt = clock.now();
+        logger.error({ code: 'TLS_BAD_CERTIFICATE', err: error, name }, 'Cannot issue a local certificate');
+      }
+      return null;
+    }
+  };
+
+  readonly #removeEnded = async (): Promise<void> => {
+    try {
+      await this.localCa.removeEnded();
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'Cannot remove local certificates that have ended');
+    }
   };
 
   readonly review = async (): Promise<void> => {
@@ -119,6 +155,7 @@ class Keeper implements CertificateKeeper {
     const before = this.#inUse;
     const { logger, onChange, clock } = this.#options;
     if (before === null || this.#isClosed) return;
+    void this.#removeEnded();
     try {
       const sources = {
         readCertificate: this.#readOrKeep,
@@ -193,6 +230,7 @@ class Keeper implements CertificateKeeper {
 
 function entriesOf({ hosts, certificates }: CertificateSet, host: string): CertificateEntry[] {
   const ids = hosts.get(host) ?? [];
+  if (ids.length === 0) return [];
   // What an operator has removed is gone; what is there still is found without this.
   return certificates.filter((entry) => ids.includes(entry.id) && entry.source !== 'uploaded');
 }

@@ -30,6 +30,11 @@ export interface CertificateSet {
   readonly certificates: readonly CertificateEntry[];
   /** Host of the document, exact or wildcard -> ids, best first. Empty: no certificate, or `tls: off`. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
+  /**
+   * Hosts whose local certificate is made, or read from the disk, when somebody first visits them; nothing is in
+   * `hosts` for them until then: see growSet.
+   */
+  readonly onVisit: ReadonlySet<string>;
   /** Names of visitors below wildcards or of nobody, that have a certificate of their own -> ids. */
   readonly demanded: ReadonlyMap<string, readonly string[]>;
   /** Names that no host of the document has: certificate name -> ids, of tls.certificates and of `default`. */
@@ -51,8 +56,28 @@ export const EMPTY_CERTIFICATE_SET: CertificateSet = {
   minVersion: 'TLSv1.2',
   certificates: [],
   hosts: new Map(),
+  onVisit: new Set(),
   demanded: new Map(),
   others: new Map(),
   withoutName: [],
   clientAuth: { policies: [], hosts: new Map(), others: null, withoutName: null },
 };
+
+/** The local certificate of a host that had none until somebody came. */
+export interface LateCertificate {
+  readonly host: string;
+  readonly entry: CertificateEntry;
+}
+
+/**
+ * Puts a late certificate into its owner's set: the one way in which a set grows, since a copy for each first visit of
+ * 10 000 hosts would cost more than all of their certificates. Nothing that is there changes. False where the set
+ * has no place for it.
+ */
+export function growSet(set: CertificateSet, { host, entry }: LateCertificate): boolean {
+  if (!set.onVisit.has(host)) return false;
+  if (set.hosts.get(host)?.includes(entry.id) === true) return true;
+  (set.certificates as CertificateEntry[]).push(entry);
+  (set.hosts as Map<string, readonly string[]>).set(host, [entry.id]);
+  return true;
+}

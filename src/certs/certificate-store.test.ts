@@ -339,3 +339,29 @@ test('contextFor() prefers a key exchange that quantum computers do not break', 
   assert.equal(groupOf(await rig.ask('a.test', { ecdhCurve: 'P-256:P-384' })), 'prime256v1');
   await assert.rejects(rig.ask('a.test', { ecdhCurve: 'P-521' }));
 });
+
+test('a host without a certificate takes one at its first visit, and no other name does', () => {
+  const store = createCertificateStore({
+    ...EMPTY_CERTIFICATE_SET,
+    certificates: [],
+    hosts: new Map([
+      ['a.test', []],
+      ['*.b.test', []],
+      ['other.test', []],
+    ]),
+    onVisit: new Set(['a.test', '*.b.test']),
+  });
+  const asked = ['a.test', 'A.test', 'x.b.test', 'x.y.b.test', 'b.test', 'other.test', 'nobody.test'];
+  assert.deepEqual(asked.filter(store.isOnVisit), ['a.test', 'A.test', 'x.b.test']);
+  assert.equal(store.contextFor('a.test'), null);
+  store.add({ host: 'a.test', entry: entry('a') });
+  const context = store.contextFor('a.test');
+  assert.ok(context);
+  store.add({ host: 'a.test', entry: entry('a') });
+  assert.equal(store.contextFor('a.test'), context);
+  // A set of a reload that knows no such host any more.
+  store.replace(setOf({ hosts: hosts({ 'a.test': [] }) }));
+  store.add({ host: 'a.test', entry: entry('a') });
+  assert.equal(store.contextFor('a.test'), null);
+  assert.equal(EMPTY_CERTIFICATE_SET.certificates.length + EMPTY_CERTIFICATE_SET.hosts.size, 0);
+});

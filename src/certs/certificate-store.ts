@@ -7,7 +7,13 @@
 import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { bareHost, coversName, nearestHost, wildcardFor } from './names.ts';
-import type { CertificateEntry, CertificateSet, ClientAuthPolicy } from './certificate-set.ts';
+import {
+  growSet,
+  type CertificateEntry,
+  type CertificateSet,
+  type ClientAuthPolicy,
+  type LateCertificate,
+} from './certificate-set.ts';
 
 /** About 40 kB each. */
 const CONTEXTS_MAX = 1000;
@@ -68,6 +74,10 @@ export interface CertificateStore {
   readonly clientAuthFor: (serverName: string | null) => ClientAuthPolicy | null;
   /** PEM of what clients without a name are served. */
   readonly pairWithoutName: () => { readonly id: string; readonly cert: string; readonly key: string } | null;
+  /** A host that has no certificate yet gets one when it is asked for. */
+  readonly isOnVisit: (serverName: string) => boolean;
+  /** That certificate. Nothing where the set that is in use now has no place for it. */
+  readonly add: (late: LateCertificate) => void;
   /** Takes a new set at once. Connections that are open keep what they have. */
   readonly replace: (set: CertificateSet) => void;
 }
@@ -78,6 +88,8 @@ export function createCertificateStore(first: CertificateSet): CertificateStore 
     contextFor: (serverName, offer) => current.contextFor(serverName, offer),
     clientAuthFor: (serverName) => current.clientAuthFor(serverName),
     pairWithoutName: () => current.pairWithoutName(),
+    isOnVisit: (serverName) => current.isOnVisit(serverName),
+    add: (late) => current.add(late),
     replace: (set) => {
       current = new Lookup(set, current.contexts);
     },
@@ -87,7 +99,7 @@ export function createCertificateStore(first: CertificateSet): CertificateStore 
 class Lookup {
   readonly contexts: Map<string, Held>;
   readonly #set: CertificateSet;
-  readonly #entries: ReadonlyMap<string, CertificateEntry>;
+  readonly #entries: Map<string, CertificateEntry>;
   readonly #policies: ReadonlyMap<string, ClientAuthPolicy>;
 
   constructor(set: CertificateSet, before: ReadonlyMap<string, Held>) {
@@ -109,6 +121,18 @@ class Lookup {
     const policy = this.#policies.get(id);
     if (policy === undefined) throw new TypeError(`Cannot find client-auth policy "${id}" in the certificate set`);
     return policy;
+  }
+
+  isOnVisit(serverName: string): boolean {
+    const { hosts, onVisit } = this.#set;
+    if (onVisit.size === 0) return false;
+    const name = bareHost(serverName);
+    const host = nearestHost(name, hosts);
+    return host !== null && onVisit.has(host) && coversName([host], name);
+  }
+
+  add(late: LateCertificate): void {
+    if (growSet(this.#set, late)) this.#entries.set(late.entry.id, late.entry);
   }
 
   pairWithoutName(): { id: string; cert: string; key: string } | null {

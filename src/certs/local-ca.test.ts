@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { connect, createServer } from 'node:tls';
@@ -177,4 +177,20 @@ test('a TLS client that trusts the exported root completes a handshake, another 
   trusting.destroy();
   const stranger = connect({ port, host: '127.0.0.1', servername: 'a.localhost' });
   await assert.rejects(once(stranger, 'secureConnect'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+});
+
+test('removeEnded() removes leaves that have ended, and nothing else', async (t) => {
+  const rig = rigOf(t);
+  const ca = rig.open();
+  await ca.removeEnded();
+  for (const name of ['a.localhost', 'b.localhost']) ca.certificateFor(name);
+  const leaves = join(rig.directory, 'leaves');
+  await ca.removeEnded();
+  assert.equal(readdirSync(leaves).length, 4);
+  const ended = new Date(rig.now - LEAF_LIFE_MS - DAY);
+  for (const file of ['a.localhost.pem', 'a.localhost.key']) utimesSync(join(leaves, file), ended, ended);
+  for (const file of ['root.pem', 'root.key']) utimesSync(join(rig.directory, file), ended, ended);
+  await ca.removeEnded();
+  assert.deepEqual(readdirSync(leaves).sort(), ['b.localhost.key', 'b.localhost.pem']);
+  assert.ok(ca.exportRootPem());
 });

@@ -2,10 +2,12 @@
  * The local CA: one root below DATA/ca/, constrained to private names, and one leaf a name that the
  * document serves locally. A name outside the constraints gets a root of its own that is good for
  * that name only, so that trusting the main root never lets anybody speak for a public site.
- * Leaves live 90 days and are renewed when a third is left. Never replaces a root that is still good.
+ * Leaves live 90 days and are renewed when a third is left; those that ended are removed from the disk. Never
+ * replaces a root that is still good.
  */
 import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { opendir, rm, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { PosternError } from '../core/errors.ts';
@@ -43,6 +45,10 @@ export interface LocalRoot {
 export interface LocalCa {
   /** The certificate of a host name or IP address: from disk while it is good, else newly issued. */
   readonly certificateFor: (host: string) => LocalCertificate;
+  /** True where that costs nothing: it was issued or read before, by this process. */
+  readonly isAtHand: (host: string) => boolean;
+  /** Removes leaves that have ended: of hosts that nobody visits, or that are gone. */
+  readonly removeEnded: () => Promise<void>;
   /** All roots there are, the main one first. */
   readonly roots: () => LocalRoot[];
   /** What a person's browser has to trust, or null before anything was issued. */
@@ -83,6 +89,8 @@ export function createLocalCa(options: LocalCaOptions): LocalCa {
       leaves.set(host, leaf);
       return leaf;
     },
+    isAtHand: (text) => leaves.has(bareHost(text)),
+    removeEnded: () => removeEnded(join(options.directory, 'leaves'), options.clock.now()),
     roots: () => listRoots(options.directory),
     exportRootPem: () => {
       const all = listRoots(options.directory);
@@ -177,6 +185,17 @@ function issueLeaf(stem: string, name: string, root: Root, now: number): Pair {
     privateKey,
     false,
   );
+}
+
+/** A leaf lives as long from the moment in which its files were written, at most. */
+async function removeEnded(folder: string, now: number): Promise<void> {
+  if (!existsSync(folder)) return;
+  for await (const { name } of await opendir(folder)) {
+    const path = join(folder, name);
+    // Somebody else may have removed it meanwhile.
+    const file = await stat(path).catch(() => null);
+    if (file?.isFile() === true && now - file.mtimeMs > LEAF_LIFE_MS) await rm(path, { force: true });
+  }
 }
 
 function listRoots(directory: string): LocalRoot[] {

@@ -231,3 +231,22 @@ test('what a CA has issued serves its host, the exact one before the wildcard', 
     [['a.example.org', 'x'], ['b.example.org', 'w'], ['c.example.net']],
   );
 });
+
+test('of many hosts with private names the first get their certificates at once, the others when somebody comes', async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `h${i}.test`);
+  const answer = await provision({
+    tls: { minVersion: 'TLSv1.2', certificates: [], deployTo: [{ name: 'h38.test' }] },
+    hosts: [...names, '*.wild.test', 'app.example.org', '127.0.0.9'].map((name) =>
+      host(name, name.startsWith('h') ? {} : { tls: { kind: 'local' } }),
+    ),
+    signIn: { url: 'https://h39.test/' },
+  });
+  assert.deepEqual(answer.diagnostics, []);
+  const { hosts, onVisit } = answer.set;
+  // Another program, the sign-in, an extra root that browsers are told of, and a client that names nobody cannot wait.
+  const atOnce = [...names.slice(0, 32), 'h38.test', 'h39.test', 'app.example.org', '127.0.0.9'];
+  for (const name of atOnce) assert.deepEqual(served(answer, hosts.get(name)), [`${name} ec local`]);
+  assert.deepEqual([...onVisit], [...names.slice(32, 38), '*.wild.test']);
+  for (const name of onVisit) assert.deepEqual(hosts.get(name), []);
+  assert.equal(answer.set.certificates.length, atOnce.length);
+});

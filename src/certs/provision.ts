@@ -29,7 +29,12 @@ type Place = readonly (string | number)[];
 
 /** What this room reads of the document. */
 export interface TlsDocument {
-  readonly tls: { readonly minVersion: CertificateSet['minVersion']; readonly certificates: readonly PairOfFiles[] };
+  readonly tls: {
+    readonly minVersion: CertificateSet['minVersion'];
+    readonly certificates: readonly PairOfFiles[];
+    /** What other programs get a copy of. */
+    readonly deployTo?: readonly { readonly name: string }[];
+  };
   /** Null: nothing is ordered from a CA. */
   readonly acme: AcmeDocument | null;
   readonly hosts: readonly TlsHost[];
@@ -74,6 +79,8 @@ export interface Provisioned {
 
 /** Hosts between two breaths, so that the thread stays responsive while 10 000 are provisioned. */
 const HOSTS_AT_ONCE = 100;
+/** Local certificates that are made at once; those of further hosts when somebody visits them. */
+const LOCAL_AT_ONCE = 32;
 /** An uploaded certificate that nobody replaces in time: a CA is asked before it ends. */
 const STEP_IN_MS = 7 * 86_400_000;
 
@@ -108,6 +115,10 @@ class Provisioning {
   readonly #shared: readonly CertificateEntry[];
   readonly #needy: NeedyHost[] = [];
   readonly #hosts = new Map<string, readonly string[]>();
+  readonly #onVisit = new Set<string>();
+  /** Hosts that do not wait for a visitor. */
+  readonly #atOnce: ReadonlySet<string>;
+  #locals = 0;
   readonly #demanded = new Map<string, readonly string[]>();
   readonly #places = new Map<string, TlsHost>();
   readonly #others = new Map<string, readonly string[]>();
@@ -120,6 +131,9 @@ class Provisioning {
   constructor(document: TlsDocument, sources: Sources) {
     this.#document = document;
     this.#sources = sources;
+    const { url } = document.signIn;
+    const signInHost = url !== null && URL.canParse(url) ? [bareHost(new URL(url).hostname)] : [];
+    this.#atOnce = new Set([...signInHost, ...(document.tls.deployTo ?? []).map(({ name }) => name)]);
     this.#shared = document.tls.certificates.map((files) => this.#read(files)).filter((entry) => entry !== null);
     for (const entry of this.#shared) this.#entries.set(entry.id, entry);
   }
@@ -186,6 +200,7 @@ class Provisioning {
       minVersion: this.#document.tls.minVersion,
       certificates: [...this.#entries.values()],
       hosts: this.#hosts,
+      onVisit: this.#onVisit,
       demanded: this.#demanded,
       others: this.#others,
       withoutName: this.#withoutName,
@@ -284,11 +299,14 @@ class Provisioning {
         warning(host.at, message, 'list the hosts one by one; each gets a certificate of its own'),
       );
     }
-    if (this.#sources.localCa === null) return [];
+    const { localCa } = this.#sources;
+    if (localCa === null) return [];
+    if (this.#mayWait(name, localCa)) {
+      this.#onVisit.add(name);
+      return [];
+    }
     try {
-      const { certificatePem, keyPem, notAfter } = this.#sources.localCa.certificateFor(name);
-      const id = createHash('sha256').update(certificatePem).digest('hex').slice(0, 24);
-      return [{ id, names: [name], certificatePem, keyPem, keyType: 'ec', notAfter, source: 'local' }];
+      return [localEntry(localCa, name)];
     } catch (error) {
       this.#diagnostics.push({
         ...certificateProblem(host.at, (error as Error).message),
@@ -296,6 +314,12 @@ class Provisioning {
       });
       return [];
     }
+  }
+
+  /** Extra roots have to be there before a browser can be told to trust them, and who asks for an address names nobody. */
+  #mayWait(name: string, localCa: LocalCa): boolean {
+    if (this.#locals++ < LOCAL_AT_ONCE || this.#atOnce.has(name) || localCa.isAtHand(name)) return false;
+    return isLocalName(name) && isIP(name) === 0;
   }
 
   /** `default` has no names of its own: it serves those of its pair, or of the shared ones. */
@@ -362,4 +386,11 @@ function newestFor(name: string, entries: readonly CertificateEntry[]): Certific
   }
   // ECDSA first, whoever was issued first: where one of two is taken, it is always the same.
   return [...best.values()].toSorted((a, b) => Number(b.keyType === 'ec') - Number(a.keyType === 'ec'));
+}
+
+/** The local certificate of a host, as workers take it. Throws where it cannot be issued. */
+export function localEntry(localCa: LocalCa, name: string): CertificateEntry {
+  const { certificatePem, keyPem, notAfter } = localCa.certificateFor(name);
+  const id = createHash('sha256').update(certificatePem).digest('hex').slice(0, 24);
+  return { id, names: [name], certificatePem, keyPem, keyType: 'ec', notAfter, source: 'local' };
 }

@@ -16,8 +16,7 @@ function* pathsOf(plain: Plain, path: Path = []): Generator<Path> {
   yield [...path, 99];
   if (typeof plain !== 'object' || plain === null) return;
   const isList = Array.isArray(plain);
-  for (const [key, value] of Object.entries(plain))
-    yield* pathsOf(value, [...path, isList ? Number(key) : key]);
+  for (const [key, value] of Object.entries(plain)) yield* pathsOf(value, [...path, isList ? Number(key) : key]);
 }
 
 /** How many places were found; each as the full parser finds it. */

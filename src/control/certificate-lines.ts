@@ -22,7 +22,7 @@ export interface CertificateLine {
   readonly notAfter: number | null;
   readonly keyType: string | null;
   readonly profile: string | null;
-  /** "in use", "unused", "revoked", "expired", "expiring", "ordering", "failing", "missing". */
+  /** "in use", "unused", "revoked", "expired", "expiring", "ordering", "failing", "missing", "at first visit". */
   readonly state: string;
   /** When it is renewed, or ordered again; null where nobody but its owner renews it. */
   readonly nextAt: number | null;
@@ -49,8 +49,11 @@ export function listCertificates({ issuance, set, uploads }: ListDeps): Certific
   const entries = (set()?.certificates ?? []).filter(({ source }) => source === 'file' || source === 'local');
   const others = entries.map(lineOfEntry);
   const served = new Set([...(set()?.hosts.values() ?? [])].flat());
+  const waiting = [...(set()?.onVisit ?? [])].filter((host) => set()?.hosts.get(host)?.length === 0).map(lineOnVisit);
   const uploaded = uploads.entries.map((entry) => lineOfUpload(entry, uploads, served));
-  return [...wanted, ...others, ...uploaded, ...unused].toSorted((a, b) => compare(a.names[0] ?? '', b.names[0] ?? ''));
+  return [...wanted, ...others, ...waiting, ...uploaded, ...unused].toSorted((a, b) =>
+    compare(a.names[0] ?? '', b.names[0] ?? ''),
+  );
 }
 
 /** Of the same name they stay in their order: what the document wants, ECDSA first. */
@@ -126,6 +129,10 @@ function lineOfEntry(entry: CertificateEntry): CertificateLine {
     keyType: entry.keyType,
     state: entry.notAfter <= Date.now() ? 'expired' : 'in use',
   };
+}
+
+function lineOnVisit(host: string): CertificateLine {
+  return { ...NOTHING, names: [host], source: 'local', state: 'at first visit' };
 }
 
 function lineOfUpload(entry: CertificateEntry, uploads: Uploads, served: ReadonlySet<string>): CertificateLine {

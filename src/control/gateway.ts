@@ -195,7 +195,14 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       beginSignIn: desk.begin,
       touchSessions: (seen) => sessions.touch(seen),
       touchTokens: (seen) => tokens.touch(seen),
-      demandCertificate: (name) => issuing.demand(name),
+      async demandCertificate(name) {
+        // Workers have a set a moment before the keeper adopts it.
+        const late =
+          keeper.certificateOnVisit(name) ?? keeper.certificateOnVisit(name, live?.prepared.certificates.set);
+        if (late === null) return issuing.demand(name);
+        await pool.addCertificate(late);
+        return true;
+      },
     },
     log,
     isStoreAnswering: () => isStoreAnswering,

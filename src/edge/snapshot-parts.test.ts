@@ -10,6 +10,7 @@ const snapshotOf = (hosts: number, certificates: number) => ({
     ...EMPTY_CERTIFICATE_SET,
     certificates: Array.from({ length: certificates }, (_, i) => ({ id: `c${i}` }) as never),
     hosts: new Map(Array.from({ length: hosts }, (_, i) => [`h${i}`, [`c${i}`]] as const)),
+    onVisit: new Set(Array.from({ length: hosts }, (_, i) => `h${i}`)),
     clientAuth: {
       ...EMPTY_CERTIFICATE_SET.clientAuth,
       hosts: new Map(Array.from({ length: hosts }, (_, i) => [`h${i}`, i % 2 === 0 ? null : 'p'] as const)),

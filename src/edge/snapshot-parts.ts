@@ -10,6 +10,7 @@ export interface SnapshotPart {
   readonly hosts: Document['hosts'];
   readonly certificates: readonly CertificateEntry[];
   readonly served: readonly (readonly [host: string, ids: readonly string[]])[];
+  readonly onVisit: readonly string[];
   readonly policies: readonly (readonly [host: string, policy: string | null])[];
 }
 
@@ -27,6 +28,7 @@ export function splitSnapshot<T extends Whole>(
 ): { readonly parts: readonly SnapshotPart[]; readonly rest: T } {
   const { document, certificates } = whole;
   const served = [...certificates.hosts];
+  const onVisit = [...certificates.onVisit];
   const policies = [...certificates.clientAuth.hosts];
   const most = Math.max(document.hosts.length, certificates.certificates.length, served.length);
   if (most <= HOSTS_IN_PART) return { parts: [], rest: whole };
@@ -37,6 +39,7 @@ export function splitSnapshot<T extends Whole>(
       hosts: document.hosts.slice(from, to),
       certificates: certificates.certificates.slice(from, to),
       served: served.slice(from, to),
+      onVisit: onVisit.slice(from, to),
       policies: policies.slice(from, to),
     });
   }
@@ -53,6 +56,7 @@ export function joinSnapshot<T extends Whole>(parts: readonly SnapshotPart[], re
       ...certificates,
       certificates: parts.flatMap((part) => part.certificates),
       hosts: new Map(parts.flatMap((part) => part.served)),
+      onVisit: new Set(parts.flatMap((part) => part.onVisit)),
       clientAuth: { ...certificates.clientAuth, hosts: new Map(parts.flatMap((part) => part.policies)) },
     },
   };
@@ -63,6 +67,7 @@ function emptied(certificates: CertificateSet): CertificateSet {
     ...certificates,
     certificates: [],
     hosts: new Map(),
+    onVisit: new Set(),
     clientAuth: { ...certificates.clientAuth, hosts: new Map() },
   };
 }

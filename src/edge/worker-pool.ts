@@ -8,7 +8,7 @@ import { openChannel } from '../core/channel.ts';
 import { PosternError } from '../core/errors.ts';
 import { startWorkerThread } from './worker-thread.ts';
 import type { Worker } from 'node:worker_threads';
-import type { CertificateSet } from '../certs/certificate-set.ts';
+import type { CertificateSet, LateCertificate } from '../certs/certificate-set.ts';
 import type { Channel } from '../core/channel.ts';
 import type { Logger } from '../core/log.ts';
 import type { SessionChange } from '../gate/ports.ts';
@@ -47,6 +47,8 @@ export interface WorkerPool {
    */
   readonly apply: (snapshot: Snapshot, workers: number) => Promise<void>;
   readonly replaceCertificates: (certificates: CertificateSet) => void;
+  /** One more for the set that workers have. Resolves when every worker serves it. */
+  readonly addCertificate: (late: LateCertificate) => Promise<void>;
   readonly replaceTicketKeys: (keys: Uint8Array) => void;
   readonly replaceAssertionKey: (key: SigningKey) => void;
   /** Resolves when every worker answers so. */
@@ -140,6 +142,11 @@ class Pool implements WorkerPool {
   replaceCertificates(certificates: CertificateSet): void {
     if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, certificates };
     for (const member of this.#all()) member.channel.send('replaceCertificates', certificates);
+  }
+
+  async addCertificate(late: LateCertificate): Promise<void> {
+    // A worker that dies here is started again with the set, which has grown by it.
+    await Promise.allSettled(this.#all().map((member) => member.channel.call('addCertificate', late)));
   }
 
   replaceTicketKeys(keys: Uint8Array): void {

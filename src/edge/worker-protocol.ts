@@ -2,7 +2,7 @@
  * What the control thread and an edge worker say to each other. Everything is plain data that a
  * MessagePort can copy; `core/channel.ts` carries it. A worker knows nothing that is not in here.
  */
-import type { CertificateSet } from '../certs/certificate-set.ts';
+import type { CertificateSet, LateCertificate } from '../certs/certificate-set.ts';
 import type { Document } from '../config/document.ts';
 import type { BearerAnswer, SessionAnswer, SessionChange, TokenAnswer } from '../gate/ports.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
@@ -54,7 +54,7 @@ export type ControlMethods = {
   beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;
   touchSessions: (seen: readonly (readonly [key: string, at: number])[]) => void;
   touchTokens: (seen: readonly (readonly [key: string, at: number])[]) => void;
-  /** A visitor names a host on demand in a handshake; true once its certificate is here. */
+  /** A visitor names a host in a handshake that gets its certificate on demand or at its first visit; true once its certificate is here. */
   demandCertificate: (name: string) => Promise<boolean>;
 };
 
@@ -76,6 +76,8 @@ export type WorkerMethods = {
   stage: (revision: string, part: SnapshotPart) => void;
   /** New certificates for the same document. */
   replaceCertificates: (certificates: CertificateSet) => void;
+  /** The certificate of a host that somebody visits for the first time. Resolves when it is served. */
+  addCertificate: (late: LateCertificate) => void;
   replaceTicketKeys: (keys: Uint8Array) => void;
   /** Assertions are signed with this one from now on. */
   replaceAssertionKey: (key: SigningKey) => void;

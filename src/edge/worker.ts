@@ -105,6 +105,7 @@ const control = openChannel<ControlMethods & PoolMethods>(parentPort, {
   stage,
   apply,
   replaceCertificates: certificates.replace,
+  addCertificate: certificates.add,
   replaceTicketKeys: (keys: Uint8Array) => transport.setTicketKeys(Buffer.from(keys)),
   replaceAssertionKey: (key: SigningKey) => {
     assertionKey = key;
@@ -192,8 +193,9 @@ process.on('uncaughtException', (error) => {
   control.send('metDefect');
 });
 
-/** Whether a certificate may be ordered for a name that nothing is there for. */
+/** Whether a certificate may be made or ordered for a name that nothing is there for. */
 function isOnDemand(name: string): boolean {
+  if (certificates.isOnVisit(name)) return true;
   const tls = currentSite().table.findHost(name)?.config.tls;
   return tls?.kind === 'acme' && tls.onDemand;
 }

@@ -1,6 +1,10 @@
 /** What the document says of TLS, as a client meets it: versions and key exchange, and how a reload changes them. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect, type ConnectionOptions } from 'node:tls';
 import { skipWithout } from '../../support/peers.ts';
@@ -80,3 +84,60 @@ test(
     }
   },
 );
+
+test('of many local hosts each has its certificate when somebody comes, on every worker, and again after a restart', async () => {
+  const COUNT = 300;
+  const document = ({ https, health }: { https: number; health: number }): string => {
+    const names = [...Array.from({ length: COUNT }, (_, i) => `h${i}.localhost`), '"*.wild.localhost"'];
+    const hosts = names.map((name) => `  ${name}: { respond: { status: 200, body: hello }, allow: [public] }\n`);
+    return `version: 1
+workers: 2
+listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
+hosts:
+${hosts.join('')}`;
+  };
+  const postern = await startPostern({ document });
+  /** The serial number of the certificate, which the exported root vouches for. */
+  const visit = async (port: number, name: string, ca: string): Promise<string> => {
+    const socket = connect({ port, host: '127.0.0.1', servername: name, ca });
+    await once(socket, 'secureConnect');
+    const { serialNumber } = socket.getPeerCertificate();
+    socket.destroy();
+    return serialNumber;
+  };
+  const leaves = (): number => readdirSync(join(postern.dataDir, 'ca', 'leaves')).length / 2;
+  try {
+    const { stdout: ca } = await postern.cli('ca', 'export');
+    assert.ok(leaves() < COUNT / 2, `${leaves()} certificates at the start`);
+    const before = leaves();
+    // Many at once, to both workers: still one certificate.
+    const serials = await Promise.all(Array.from({ length: 12 }, () => visit(postern.https, 'h299.localhost', ca)));
+    assert.equal(new Set(serials).size, 1);
+    await visit(postern.https, 'x.wild.localhost', ca);
+    assert.equal(leaves(), before + 2);
+    await assert.rejects(visit(postern.https, 'h300.localhost', ca));
+    await assert.rejects(visit(postern.https, 'x.y.wild.localhost', ca));
+    const { stdout: listed } = await postern.cli('cert', 'list');
+    assert.match(listed, /^h299\.localhost +local +in use/m);
+    assert.match(listed, /^h298\.localhost +local +at first visit/m);
+    const shown = await postern.cli('cert', 'show', 'h298.localhost');
+    assert.equal(shown.code, 0, shown.stderr);
+    postern.writeConfig(`${document(postern)}  new.localhost: { respond: 204, allow: [public] }\n`);
+    assert.equal((await postern.cli('reload')).code, 0);
+    await visit(postern.https, 'new.localhost', ca);
+    assert.equal(await visit(postern.https, 'h299.localhost', ca), serials[0]);
+    const count = leaves();
+    const keepDir = mkdtempSync(join(tmpdir(), 'postern-local-'));
+    cpSync(postern.dir, keepDir, { recursive: true });
+    const again = await startPostern({ document, keepDir });
+    try {
+      assert.equal(await visit(again.https, 'h299.localhost', ca), serials[0]);
+      assert.equal(readdirSync(join(again.dataDir, 'ca', 'leaves')).length / 2, count);
+    } finally {
+      await again.close();
+      rmSync(keepDir, { recursive: true, force: true });
+    }
+  } finally {
+    await postern.close();
+  }
+});
