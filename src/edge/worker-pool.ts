@@ -87,6 +87,8 @@ class Pool implements WorkerPool {
   readonly most: number;
   /** Workers that met a defect and answer what runs; others have their places. */
   readonly #leaving = new Set<Member>();
+  /** The newest that takes a place, until it listens. */
+  readonly #replacing = new Map<number, Promise<void>>();
   /** When workers died, to tell an accident from a machine that cannot run them. */
   #deaths: number[] = [];
   #snapshot: WorkerSnapshot | null = null;
@@ -240,7 +242,7 @@ class Pool implements WorkerPool {
       this.#options.onGiveUp(new PosternError('INTERNAL', text));
       return;
     }
-    if (this.#mayReplace()) void this.#replace(index);
+    if (this.#mayReplace()) this.#replace(index);
   }
 
   /** Another worker listens beside it first, so that nobody is turned away; then it answers what runs and ends. */
@@ -251,7 +253,8 @@ class Pool implements WorkerPool {
     const { drainMs } = this.#snapshot.document.limits;
     this.#leaving.add(member);
     this.#retire(member.index);
-    void this.#replace(member.index)
+    this.#replace(member.index);
+    void this.#replaced(member.index)
       .then(() => member.channel.call('drain', drainMs))
       .catch(() => undefined)
       .then(() => member.worker.terminate());
@@ -267,7 +270,20 @@ class Pool implements WorkerPool {
     return false;
   }
 
-  async #replace(index: number): Promise<void> {
+  #replace(index: number): void {
+    this.#replacing.set(index, this.#startAgain(index));
+  }
+
+  /** One that dies before it listens has a successor of its own, which is waited for. */
+  async #replaced(index: number): Promise<void> {
+    let seen: Promise<void> | undefined;
+    do {
+      seen = this.#replacing.get(index);
+      await seen;
+    } while (seen !== this.#replacing.get(index));
+  }
+
+  async #startAgain(index: number): Promise<void> {
     const { log } = this.#options;
     log.warn({ worker: index }, 'Edge worker is started again');
     try {
