@@ -7,7 +7,7 @@ import { hopsLeft, sendMethods } from './options.ts';
 import { sendRedirect } from './redirect.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { factsOf, placeOf, routeFor } from './place.ts';
-import { failWith, sendError, sendNoApp } from './refuse.ts';
+import { failWith, sendBadRequest, sendError, sendNoApp } from './refuse.ts';
 import type { PassedTokens, PassedHeaders } from './passed-tokens.ts';
 import { RequestReport } from './request-report.ts';
 import { serveWhoami } from './whoami.ts';
@@ -66,15 +66,18 @@ function findPlace(context: RequestContext): CompiledRoute | null {
   return context.place === null ? null : chosen;
 }
 
+/** What is left of the path once its prefix is gone would be read otherwise than it was judged. */
+const PATH_AS_SENT = 'path-after-prefix';
+
 function files(context: RequestContext, route: CompiledRoute, root: string): void {
   const path = route.targetPath(context.exchange.request.path);
-  if (path === null) sendError(context, 400, 'BAD_REQUEST');
+  if (path === null) sendBadRequest(context, PATH_AS_SENT);
   else serveFile(context.exchange, { root, path, responseHeaders: route.config.responseHeaders });
 }
 
 function redirect(context: RequestContext, route: CompiledRoute, status: number): void {
   const target = route.redirectTo?.(templateContext(context)) ?? null;
-  if (target === null) sendError(context, 400, 'BAD_REQUEST');
+  if (target === null) sendBadRequest(context, 'redirect-target');
   else sendRedirect(context.exchange, status, target);
 }
 
@@ -85,12 +88,12 @@ function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): 
     return;
   }
   if (hops === 'invalid') {
-    sendError(context, 400, 'BAD_REQUEST');
+    sendBadRequest(context, 'max-forwards');
     return;
   }
   const path = route.targetPath(context.exchange.request.path);
   if (path === null) {
-    sendError(context, 400, 'BAD_REQUEST');
+    sendBadRequest(context, PATH_AS_SENT);
     return;
   }
   const tokens = tokensFor(context, route, deps);

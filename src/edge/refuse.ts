@@ -22,6 +22,23 @@ export interface RefuseDeps {
 
 /** An error page, or its plain or JSON form, by what the client accepts. */
 export function sendError(context: RequestContext, status: number, code: ErrorCode, extra: Fields = []): void {
+  sendPage(context, { status, code, rule: null }, extra);
+}
+
+/** The same for a request that is not good HTTP: whoever sent it is told which rule it breaks. */
+export function sendBadRequest(context: RequestContext, rule: string, status = 400, extra: Fields = []): void {
+  sendPage(context, { status, code: 'BAD_REQUEST', rule }, extra);
+}
+
+interface Trouble {
+  readonly status: number;
+  readonly code: ErrorCode;
+  /** Short name of the broken rule. */
+  readonly rule: string | null;
+}
+
+function sendPage(context: RequestContext, trouble: Trouble, extra: Fields): void {
+  const { status, code } = trouble;
   context.errorCode ??= code;
   const { headers } = context.exchange.request;
   if (isGrpc(headers)) {
@@ -29,8 +46,9 @@ export function sendError(context: RequestContext, status: number, code: ErrorCo
     return;
   }
   const brand = context.site.document.signIn.branding;
-  const page = errorPage({ status, code, requestId: context.id, brand, ...preferences(headers) });
-  sendPlain(context, { ...page, headers: [...page.headers, ...(status === UNCLEAR ? CLOSE : []), ...extra] });
+  const page = errorPage({ ...trouble, requestId: context.id, brand, ...preferences(headers) });
+  const isUnclear = status === UNCLEAR || code === 'BAD_REQUEST';
+  sendPlain(context, { ...page, headers: [...page.headers, ...(isUnclear ? CLOSE : []), ...extra] });
 }
 
 /** Behind a request that is not clear nothing is clear. */
@@ -170,11 +188,25 @@ export function failWith(context: RequestContext, error: unknown): void {
   context.errorCode = failure.code;
   if (context.isOver) return;
   try {
-    sendError(context, statusOf(failure.code), failure.code);
+    const { code, facts } = failure;
+    const { rule, status = statusOf(code), fields = [] } = OF_HTTP.has(code) ? (facts as BrokenRule) : NO_RULE;
+    sendPage(context, { status, code, rule: rule ?? null }, fields);
   } catch {
     context.exchange.abort(failure);
   }
 }
+
+/** Of these the visitor's own request is the cause, and no app. */
+const OF_HTTP: ReadonlySet<ErrorCode> = new Set(['BAD_REQUEST', 'CLIENT_CLOSED']);
+
+/** What their facts may hold beside. */
+interface BrokenRule {
+  readonly rule?: string;
+  readonly status?: number;
+  readonly fields?: Fields;
+}
+
+const NO_RULE: BrokenRule = {};
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: 400,

@@ -7,7 +7,7 @@ import { whoamiSocket } from '../sign-in/whoami-socket.ts';
 import type { Upstreams } from '../upstream/forward.ts';
 import { buildRequestFields } from '../upstream/request-headers.ts';
 import { planWith } from './forward-plan.ts';
-import { sendError, sendPlain } from './refuse.ts';
+import { sendBadRequest, sendPlain } from './refuse.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
 import type { CompiledRoute } from '../route/table.ts';
 import type { Exchange } from '../wire/exchange.ts';
@@ -43,7 +43,7 @@ export function serveWhoami(context: RequestContext, deps: WhoamiDeps): void {
   const { request } = exchange;
   const path = route.targetPath(request.path);
   if (path === null) {
-    sendError(context, 400, 'BAD_REQUEST');
+    sendBadRequest(context, 'path-after-prefix');
     return;
   }
   exchange.body.cancel();
@@ -94,7 +94,7 @@ function openSocket(context: RequestContext, deps: WhoamiDeps): void {
   const { exchange } = context;
   const headers = acceptFields(exchange);
   if (headers === null) {
-    sendError(context, 400, 'BAD_REQUEST');
+    sendBadRequest(context, 'websocket-handshake');
     return;
   }
   const duplex = exchange.acceptUpgrade({ status: 101, headers });

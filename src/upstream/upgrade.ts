@@ -25,39 +25,49 @@ export function planUpgrade(request: RequestHead, plan: ForwardPlan): Upgrade | 
   if (protocol === null) return null;
   const isExtended = request.version === '2';
   if (protocol === 'h2c' || !plan.upgradeAllowed) {
-    return isExtended ? refusal(`the route does not permit the protocol "${protocol}"`) : null;
+    return isExtended ? refusal('upgrade-not-permitted', `the route does not permit the protocol "${protocol}"`) : null;
   }
   if (isExtended) return extendedConnect(request);
   if (protocol === 'websocket') {
     const problem = webSocketProblem(request);
-    if (problem !== null) return refusal(problem);
+    if (problem !== null) return problem;
   }
   return { protocol, lines: `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`, accept: null };
 }
 
 function extendedConnect(request: RequestHead): Upgrade | PosternError {
-  if (request.upgrade !== 'websocket') return refusal(`":protocol" is "${request.upgrade}", not "websocket"`);
+  if (request.upgrade !== 'websocket')
+    return refusal('upgrade-protocol', `":protocol" is "${request.upgrade}", not "websocket"`);
   const version = request.headers.get('sec-websocket-version');
-  if (version !== undefined && version !== '13') return refusal('Sec-WebSocket-Version is not 13');
+  if (version !== undefined && version !== '13') return otherVersion();
   const key = randomBytes(16).toString('base64');
   const versionLine = version === undefined ? 'Sec-WebSocket-Version: 13\r\n' : '';
   const lines = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${key}\r\n${versionLine}`;
   return { protocol: 'websocket', lines, accept: acceptOf(key) };
 }
 
-function webSocketProblem(request: RequestHead): string | null {
-  if (request.method !== 'GET') return 'the method is not GET';
+function webSocketProblem(request: RequestHead): PosternError | null {
+  if (request.method !== 'GET') return refusal('websocket-method', 'the method is not GET');
   const { headers } = request;
   const key = headers.get('sec-websocket-key');
-  if (key === undefined || headers.count('sec-websocket-key') !== 1) return 'it needs one Sec-WebSocket-Key';
+  if (key === undefined || headers.count('sec-websocket-key') !== 1)
+    return refusal('websocket-key', 'it needs one Sec-WebSocket-Key');
   if (key.length !== 24 || Buffer.from(key, 'base64').length !== 16)
-    return 'Sec-WebSocket-Key is not 16 bytes in base64';
-  if (headers.get('sec-websocket-version') !== '13') return 'Sec-WebSocket-Version is not 13';
-  return null;
+    return refusal('websocket-key', 'Sec-WebSocket-Key is not 16 bytes in base64');
+  const version = headers.get('sec-websocket-version');
+  if (version === undefined) return refusal('websocket-version', 'it needs Sec-WebSocket-Version');
+  return version === '13' ? null : otherVersion();
 }
 
-function refusal(why: string): PosternError {
-  return new PosternError('BAD_REQUEST', `Cannot open the WebSocket or upgrade: ${why}`);
+/** RFC 6455 section 4.4: a client of another version is told which one there is. */
+function otherVersion(): PosternError {
+  const fields = [['Sec-WebSocket-Version', '13']];
+  return refusal('websocket-version', 'Sec-WebSocket-Version is not 13', { fields });
+}
+
+/** `rule` and whatever else is told to the visitor. */
+function refusal(rule: string, why: string, more: Readonly<Record<string, unknown>> = {}): PosternError {
+  return new PosternError('BAD_REQUEST', `Cannot open the WebSocket or upgrade: ${why}`, { rule, ...more });
 }
 
 /** Whether a 101 switches to what was asked for, with the proof where it is ours to check. */

@@ -129,7 +129,8 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
       return stopped;
     } catch (error) {
       if (!(error instanceof HttpSyntaxError)) throw error;
-      const wrapped = new PosternError('BAD_REQUEST', 'Cannot read request body', { rule: error.rule }, error);
+      const facts = { rule: error.rule, status: error.status };
+      const wrapped = new PosternError('BAD_REQUEST', 'Cannot read request body', facts, error);
       this.#carrier.bodyFailed(wrapped, error.status, error.rule);
       return buffer.length;
     }

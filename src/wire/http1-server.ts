@@ -418,8 +418,9 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
       if (this.#partial === null || this.#partial.isEmpty) this.#linger();
       else this.#refuse(400, 'head-truncated');
     } else if (this.#exchange?.isBodyComplete === false && this.#kept === null) {
-      const error = new PosternError('CLIENT_CLOSED', 'Client closed in the middle of the request body');
-      this.bodyFailed(error, 400, 'body-truncated');
+      const rule = 'body-truncated';
+      const error = new PosternError('CLIENT_CLOSED', 'Client closed in the middle of the request body', { rule });
+      this.bodyFailed(error, 400, rule);
     }
   }
 

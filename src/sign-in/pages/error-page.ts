@@ -19,6 +19,8 @@ export interface ErrorFacts {
   readonly brand?: Brand;
   /** Seconds for Retry-After. */
   readonly retryAfter?: number;
+  /** Short name of the rule of HTTP that the request breaks. Holds nothing of the request. */
+  readonly rule?: string | null;
 }
 
 /** What the same request may get through a moment later. */
@@ -42,6 +44,7 @@ export function formatFor(accept: string | null | undefined): AnswerFormat {
 export function errorPage(facts: ErrorFacts): PlainAnswer {
   const texts = textsFor(facts.acceptLanguage);
   const words = wordsOf(texts, facts);
+  const { rule = null } = facts;
   const retry: [string, string][] = facts.retryAfter === undefined ? [] : [['Retry-After', String(facts.retryAfter)]];
   const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
   if (format === 'html') {
@@ -49,15 +52,25 @@ export function errorPage(facts: ErrorFacts): PlainAnswer {
     const main = html`<p class="status">${facts.status}</p>
       <h1>${words.title}</h1>
       <p class="soft">${words.text}</p>
+      ${
+        rule !== null &&
+        html`<dl>
+          <dt>${texts.denied.rule}</dt>
+          <dd class="mono">${rule}</dd>
+        </dl>`
+      }
       ${again}`;
     const brand = facts.brand === undefined ? {} : { brand: facts.brand };
     const page = pageAnswer(facts.status, { texts, title: words.title, main, requestId: facts.requestId, ...brand });
     return { ...page, headers: [...page.headers, ...retry] };
   }
   const isJson = format === 'json';
+  // Whoever wrote the program that asks has only this to go by.
+  const message = facts.status === 400 && rule === null ? `${words.title}: ${words.text}` : words.title;
+  const named = rule === null ? {} : { rule };
   const body = isJson
-    ? `${JSON.stringify({ error: facts.code.toLowerCase(), status: facts.status, message: words.title, request_id: facts.requestId })}\n`
-    : `${facts.status} ${words.title}\n${texts.requestId} ${facts.requestId}\n`;
+    ? `${JSON.stringify({ error: facts.code.toLowerCase(), status: facts.status, message, ...named, request_id: facts.requestId })}\n`
+    : `${facts.status} ${rule ?? message}\n${texts.requestId} ${facts.requestId}\n`;
   return { status: facts.status, headers: [...plainHeaders(isJson), ...retry], body };
 }
 

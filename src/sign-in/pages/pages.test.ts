@@ -48,6 +48,25 @@ test('errorPage() answers a page, JSON or text, each with the request id', () =>
   assert.equal(text.body, '502 The app does not answer\nRequest r1\n');
 });
 
+test('errorPage() names the rule that a request breaks, in every form, and what to do about an encoded slash', () => {
+  const broken = { status: 400, code: 'BAD_REQUEST', requestId: 'r1', rule: 'chunk-size' };
+  assert.match(
+    errorPage({ ...broken, accept: 'text/html' }).body,
+    /<dt>Rule<\/dt>\s*<dd class="mono">chunk-size<\/dd>/,
+  );
+  assert.equal(errorPage({ ...broken, accept: '*/*' }).body, '400 chunk-size\nRequest r1\n');
+  assert.deepEqual(JSON.parse(errorPage({ ...broken, accept: 'application/json' }).body), {
+    error: 'bad_request',
+    status: 400,
+    message: 'This request cannot be read',
+    rule: 'chunk-size',
+    request_id: 'r1',
+  });
+  const slash = { status: 400, code: 'ENCODED_SLASH', requestId: 'r1' };
+  for (const accept of ['text/html', '*/*', 'application/json'])
+    assert.match(errorPage({ ...slash, accept }).body, /encoded_slash: keep/);
+});
+
 test('errorPage() says nothing of the code’s meaning for operators', () => {
   for (const [code, meaning] of Object.entries(ERRORS)) {
     const page = errorPage({ status: 502, code, requestId: 'r1' });

@@ -253,6 +253,30 @@ hosts:
     }
   });
 
+  test('a refusal names the rule and an id where the head was good, too', async () => {
+    const chunked = 'POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const socket = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+    for (const [bytes, status, rule] of [
+      [`${chunked}+4\r\nabcd\r\n0\r\n\r\n`, 400, 'chunk-size'],
+      [`${chunked}4\r\nabcd\n`, 400, 'bare-lf'],
+      [`${chunked}4;a=${'b'.repeat(17_000)}\r\nabcd\r\n0\r\n\r\n`, 413, 'chunk-extension-size'],
+      [`${chunked}0\r\nX-A: ${'b'.repeat(9_000)}\r\n\r\n`, 431, 'trailer-size'],
+      [`POST / HTTP/1.1\r\nHost: app.test\r\nMax-Forwards: x\r\nContent-Length: 0\r\n\r\n`, 200, null],
+      [`OPTIONS / HTTP/1.1\r\nHost: app.test\r\nMax-Forwards: x\r\n\r\n`, 400, 'max-forwards'],
+      [`GET / HTTP/1.1\r\nHost: app.test\r\n${socket}\r\n`, 400, 'websocket-version'],
+      [`GET / HTTP/1.1\r\nHost: app.test\r\n${socket}Sec-WebSocket-Version: 8\r\n\r\n`, 400, 'websocket-version'],
+    ] as const) {
+      const { text, statuses, closed } = await sendRaw(postern.http, bytes, { quietMs: 3_000 });
+      assert.deepEqual(statuses, [status], text);
+      if (rule === null) continue;
+      assert.ok(closed, rule);
+      const told = /\r\n\r\n\d{3} ([\w-]+)\nRequest (\w+)\n$/.exec(text);
+      assert.equal(told?.[1], rule, text);
+      if (bytes.includes('Version: 8')) assert.match(text, /\r\nSec-WebSocket-Version: 13\r\n/);
+      await until(() => postern.output().includes(`"requestId":"${told?.[2]}"`), 'the line is logged', 5_000);
+    }
+  });
+
   test('F9 trailers name nobody: not by a name of the document, nor what the header may not say, in any spelling', async () => {
     const names = [
       'X-Company-User',
