@@ -2,13 +2,13 @@
  * The one spelling of a path that routing, policy and the app all see (RFC 3986 section 6.2.2):
  * unreserved characters decoded, hex upper-case, duplicate slashes merged, dot segments removed.
  * Refuses what two parties could read differently: climbing above the root, `\`, `#`, `%00`,
- * broken escapes, bytes beyond ASCII, dots beside an encoded slash or before `;`.
+ * broken escapes, bytes beyond ASCII, dots beside an encoded slash, before `;` or in overlong UTF-8.
  */
 import { HttpSyntaxError } from './http-syntax-error.ts';
 
 export interface CanonicalPath {
   readonly path: string;
-  /** The path holds `%2F` or `%5C`: some apps read them as a slash, others do not. */
+  /** The path holds `%2F`, `%5C` or either in too many bytes: some apps read them as a slash, others do not. */
   readonly hasEncodedSlash: boolean;
 }
 
@@ -45,8 +45,15 @@ function isCanonical(text: string, from: number, to: number): boolean {
 export function canonicalPath(text: string, from: number, to: number): CanonicalPath {
   if (isCanonical(text, from, to)) return { path: text.slice(from, to), hasEncodedSlash: false };
   const path = joinSegments(normaliseEscapes(text, from, to));
-  return { path, hasEncodedSlash: path.includes('%2F') || path.includes('%5C') };
+  return { path, hasEncodedSlash: ENCODED_SLASH.test(path) };
 }
+
+/**
+ * `/` and `\`, as one byte and in more bytes than they need: not UTF-8 (RFC 3629 section 3), and read as slashes
+ * by careless decoders all the same.
+ */
+const ENCODED_SLASH = /%(?:2F|5C|C0%AF|C1%9C|E0%80%AF|E0%81%9C|F0%80%80%AF|F0%80%81%9C)/;
+const OVERLONG_DOT = /%(?:C0|E0%80|F0%80%80)%AE/g;
 
 function normaliseEscapes(text: string, from: number, to: number): string {
   let out = '';
@@ -97,8 +104,9 @@ function joinSegments(path: string): string {
 
 /** `..%2f` climbs for an app that decodes slashes first, `..;x` for one that cuts path parameters. */
 function checkHiddenDots(segment: string): void {
-  if (!segment.includes('.')) return;
-  for (const part of segment.split(/%2F|%5C/)) {
+  const text = segment.includes('%AE') ? segment.replaceAll(OVERLONG_DOT, '.') : segment;
+  if (!text.includes('.')) return;
+  for (const part of text.split(ENCODED_SLASH)) {
     if (/^\.{1,2}(?:;|%3B|$)/.test(part)) throw new HttpSyntaxError('path-dots');
   }
 }

@@ -51,6 +51,11 @@ test('parseRequestTarget() marks encoded slashes and never decodes them', () => 
     ['/a%2fb', '/a%2Fb'],
     ['/a%2Fb', '/a%2Fb'],
     ['/a%5cb', '/a%5Cb'],
+    // Not UTF-8, and read as "/" or "\\" by careless decoders.
+    ['/a%c0%afb', '/a%C0%AFb'],
+    ['/a%C1%9cb', '/a%C1%9Cb'],
+    ['/a%e0%80%afb', '/a%E0%80%AFb'],
+    ['/a%f0%80%80%afb', '/a%F0%80%80%AFb'],
   ] as const) {
     assert.deepEqual(parseRequestTarget('GET', raw), {
       path,
@@ -62,6 +67,12 @@ test('parseRequestTarget() marks encoded slashes and never decodes them', () => 
     });
   }
   assert.equal(parseRequestTarget('GET', '/a%252fb').hasEncodedSlash, false);
+  // Names in EUC-KR, GBK or Latin-1 are bytes like any others.
+  for (const path of ['/%C0%CE%B1%E2', '/x%C0%AE', '/%E9t%E9', '/%EF%BC%8F'])
+    assert.deepEqual(
+      [parseRequestTarget('GET', path).path, parseRequestTarget('GET', path).hasEncodedSlash],
+      [path, false],
+    );
 });
 
 test('parseRequestTarget() refuses paths that two readers could read differently', () => {
@@ -78,6 +89,13 @@ test('parseRequestTarget() refuses paths that two readers could read differently
     ['/a/..;/b', 'path-dots'],
     ['/a/..%3bx/b', 'path-dots'],
     ['/a/.;x', 'path-dots'],
+    ['/a/%c0%ae%c0%ae/b', 'path-dots'],
+    ['/a/.%C0%AE', 'path-dots'],
+    ['/a/%e0%80%ae./b', 'path-dots'],
+    ['/a/%f0%80%80%ae%C0%AE;x/b', 'path-dots'],
+    ['/a/..%c0%afb', 'path-dots'],
+    ['/a/..%c1%9cb', 'path-dots'],
+    ['/a/..%e0%80%afb', 'path-dots'],
     ['/a\\b', 'path-character'],
     ['/a\\..\\b', 'path-character'],
     ['/a#b', 'path-character'],
@@ -221,6 +239,8 @@ const piece = fc.constantFrom(
   '%2E%2e',
   '%2f',
   '%5C',
+  '%C0%AE',
+  '%c0%af',
   'a',
   'B',
   '%61',
