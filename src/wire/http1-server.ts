@@ -418,9 +418,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
       if (this.#partial === null || this.#partial.isEmpty) this.#linger();
       else this.#refuse(400, 'head-truncated');
     } else if (this.#exchange?.isBodyComplete === false && this.#kept === null) {
-      const rule = 'body-truncated';
-      const error = new PosternError('CLIENT_CLOSED', 'Client closed in the middle of the request body', { rule });
-      this.bodyFailed(error, 400, rule);
+      const facts = { rule: 'body-truncated' };
+      this.bodyFailed(new PosternError('CLIENT_CLOSED', 'Client closed within its body', facts), 400, facts.rule);
     }
   }
 
