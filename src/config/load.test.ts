@@ -48,6 +48,23 @@ suite('loadDocument() keeps its golden files', () => {
   }
 });
 
+test('loadDocument() refuses a second document in place of leaving it out', () => {
+  const one = 'version: 1\nhosts:\n  a.example.com: { tls: local, to: "http://127.0.0.1:1", allow: [public] }\n';
+  const many = Array.from(
+    { length: 2_000 },
+    (_, i) => `  h${i}.example.com: { tls: local, respond: "x", allow: [public] }\n`,
+  );
+  for (const text of [one, `${one}${many.join('')}`]) {
+    assert.deepEqual(load(`---\n${text}...\n`).diagnostics, [], 'marks around one document are none');
+    const { document, diagnostics } = load(`${text}---\n${text.replaceAll('public', 'nobody')}`);
+    assert.equal(document, null);
+    assert.deepEqual(
+      diagnostics.map(({ message, place }) => [message, place?.line]),
+      [['Cannot read YAML: there is more than one document', text.split('\n').length]],
+    );
+  }
+});
+
 test('loadDocument() never shows a part of what a variable holds', () => {
   const keys = [
     'to: "${S}"',

@@ -41,7 +41,8 @@ export function parseYaml(text: string): YamlDocument {
   return parseDocument(text, {
     uniqueKeys: false,
     prettyErrors: false,
-    logLevel: 'silent',
+    // "silent" would leave out the error about a second document, too.
+    logLevel: 'error',
     schema: 'core',
     stringKeys: false,
     merge: false,

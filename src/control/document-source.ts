@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
+import { NotUtf8Error, readUtf8File } from '../core/utf8-file.ts';
 import { parseEnvFile } from '../config/env-file.ts';
 import { loadDocument } from '../config/load.ts';
 import type { LoadResult } from '../config/load.ts';
@@ -26,7 +27,7 @@ export interface FileSourceOptions {
 
 /** How a document reaches the files it names. */
 const FILES = {
-  readFile: (path: string): string => readFileSync(path, 'utf8'),
+  readFile: readUtf8File,
   readBytes: (path: string): Uint8Array => readFileSync(path),
 };
 
@@ -84,8 +85,12 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function readText(path: string, what: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readUtf8File(path);
   } catch (error) {
+    if (error instanceof NotUtf8Error) {
+      const place = `${path}:${error.line}:${error.column}`;
+      throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${place}": ${error.reason}`, { path }, error);
+    }
     const { code } = error as NodeJS.ErrnoException;
     const known = (code !== undefined && REASONS[code]) || String(code);
     const isMissing = code === 'ENOENT' && what === 'document';

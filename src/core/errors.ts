@@ -6,7 +6,8 @@
 /** Code -> what it means and what to do. The table is the source of docs/errors.md. */
 export const ERRORS = {
   CONFIG_INVALID: 'The configuration document has a problem. The running configuration stays.',
-  CONFIG_UNREADABLE: 'The configuration file or env file cannot be read. Check its path and permissions.',
+  CONFIG_UNREADABLE:
+    'The configuration file or env file cannot be read. Check its path and permissions, and that it is UTF-8.',
   DATA_DIR_UNUSABLE: 'The data folder cannot be created or written. Check its owner and free space.',
   DATA_DIR_NEWER: 'The data folder was written by a newer version. Install that version, or use another folder.',
   DATA_DIR_LOCKED: 'Another Postern uses this data folder. Stop it, or use another folder.',

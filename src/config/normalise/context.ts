@@ -122,6 +122,7 @@ export function reasonOf(error: unknown): string {
     EACCES: 'permission denied',
     EISDIR: 'it is a folder',
     ENOTDIR: 'a part of its path is no folder',
+    NOT_UTF8: 'it is not UTF-8',
   };
   return known[code] ?? (code === '' ? 'reading failed' : code);
 }
