@@ -79,9 +79,10 @@ export function defaultText({ type, default: usual }: Pick<Option, 'type' | 'def
 }
 
 function line(flag: string, help: string): string {
-  const head = `  ${flag}`.padEnd(COLUMN);
+  const head = `  ${flag}`;
   const body = fold(help, COLUMN);
-  return head.length > COLUMN ? `${head}\n${' '.repeat(COLUMN)}${body}\n` : `${head}${body}\n`;
+  // Two blanks at least, or one would read flag and help as one.
+  return head.length > COLUMN - 2 ? `${head}\n${' '.repeat(COLUMN)}${body}\n` : `${head.padEnd(COLUMN)}${body}\n`;
 }
 
 /** Words in lines of a width, those after the first indented. */
