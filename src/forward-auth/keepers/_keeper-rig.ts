@@ -114,7 +114,7 @@ export function headersOf(...lines: readonly string[]): HeaderBlock {
 
 export async function kindOf(keeper: SessionKeeper, headers: HeaderBlock): Promise<string> {
   const found = await keeper.find(headers);
-  return found.kind === 'absent' && found.hadCookie ? 'absent, had a cookie' : found.kind;
+  return found.kind === 'absent' && found.hadCookie ? PRESENT : found.kind;
 }
 
 export async function foundOf(keeper: SessionKeeper, headers: HeaderBlock): Promise<Extract<Found, { kind: 'found' }>> {
@@ -128,3 +128,6 @@ export async function signIn(keeper: SessionKeeper, session: AuthSession = makeS
   browser.take(await keeper.open(session, PLACE, browser.headers));
   return browser;
 }
+
+/** What came counts as no session. */
+export const PRESENT = 'absent, had a cookie';

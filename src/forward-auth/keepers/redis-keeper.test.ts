@@ -8,7 +8,7 @@ import { FakeClock, FakeSecret, makeSettings, redisSettings } from './_keeper-ri
 import { createRedisKeeper } from './redis-keeper.ts';
 import type { RedisCluster, RedisServer } from '../../../test/support/redis.ts';
 import type { RedisSettings } from '../settings.ts';
-import type { KeeperRig } from './_keeper-contract.ts';
+import type { KeeperRig } from './_keeper-promises.ts';
 import type { SettingsOver } from './_keeper-rig.ts';
 import type { DeskKeeper } from './session-desk.ts';
 

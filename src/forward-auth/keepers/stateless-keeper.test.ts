@@ -15,6 +15,7 @@ import {
   makeSettings,
   NAME,
   PLACE,
+  PRESENT,
   signIn,
   START,
 } from './_keeper-rig.ts';
@@ -25,10 +26,8 @@ import { SealedSessions } from './sealed-sessions.ts';
 import { createStatelessKeeper } from './stateless-keeper.ts';
 import type { Store } from '../../store/sqlite.ts';
 import type { AuthSession } from '../auth-session.ts';
-import type { KeeperRig } from './_keeper-contract.ts';
+import type { KeeperRig } from './_keeper-promises.ts';
 import type { SettingsOver } from './_keeper-rig.ts';
-
-const PRESENT = 'absent, had a cookie';
 
 interface OpenOptions {
   readonly isMinimal?: boolean;

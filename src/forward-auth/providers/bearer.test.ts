@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { makeKey, startTwin, type Twin } from '../../sign-in/oidc/_twin.ts';
+import { makeKey } from '../../sign-in/oidc/_twin-keys.ts';
+import { startTwin, type Twin } from '../../sign-in/oidc/_twin.ts';
 import type { AuthProvider } from '../ports.ts';
 import { withProvider } from './_rig.ts';
 

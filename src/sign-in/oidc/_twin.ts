@@ -2,20 +2,12 @@
  * A provider that follows the protocol to the letter, with real keys, and can be told to break it in one
  * place: what an attacker, or a sloppy provider, would send. For tests; no sockets but loopback.
  */
-import { createHmac, generateKeyPairSync, hash, randomUUID, sign as signBytes } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
-type Claims = Record<string, unknown>;
-type Header = Record<string, unknown>;
-
-export interface TwinKey {
-  readonly kid: string;
-  readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-}
+import { TwinGrants } from './_twin-grants.ts';
+import { jwkOf, makeKey, signJwt, type Claims, type Header, type TwinKey } from './_twin-keys.ts';
 
 export interface Twin {
   readonly issuer: string;
@@ -96,16 +88,6 @@ export interface ApiAnswer {
   readonly body: unknown;
 }
 
-interface Issued {
-  readonly clientId: string;
-  readonly redirectUri: string;
-  readonly challenge: string;
-  readonly nonce: string | null;
-  /** Of whoever signed in: others may sign in before the code is redeemed. */
-  readonly claims: Claims;
-  used: boolean;
-}
-
 export async function startTwin(
   options: { readonly name?: string; readonly issParameter?: boolean } = {},
 ): Promise<Twin> {
@@ -140,25 +122,22 @@ class TwinServer implements Twin {
   scopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
   people: Twin['people'] = new Map();
   readonly requests: string[] = [];
-  readonly refreshesOf = new Map<string, number>();
+  readonly refreshesOf: ReadonlyMap<string, number>;
   readonly authorizations: URLSearchParams[] = [];
   readonly #issParameter: boolean;
-  readonly #codes = new Map<string, Issued>();
-  /** Whose each is; `null` once it was used. */
-  readonly #refreshTokens = new Map<string, { readonly subject: string } | null>();
+  readonly #grants = new TwinGrants();
   #keys: TwinKey[] = [makeKey('key-1')];
   #server: Server | null = null;
   #port = 0;
-  #refreshes = 0;
-  #reused = 0;
 
   constructor(issParameter: boolean, name: string) {
     this.#issParameter = issParameter;
     this.clientId = `client-of-${name}`;
+    this.refreshesOf = this.#grants.refreshesOf;
   }
 
-  refreshes = (): number => this.#refreshes;
-  reused = (): number => this.#reused;
+  refreshes = (): number => this.#grants.refreshes;
+  reused = (): number => this.#grants.reused;
   key = (): TwinKey => this.#keys[0] as TwinKey;
 
   rotateKeys = (): void => {
@@ -188,7 +167,7 @@ class TwinServer implements Twin {
     back.searchParams.set('state', query.get('state') ?? '');
     const unknown = (query.get('scope') ?? '').split(' ').find((scope) => !this.scopes.includes(scope));
     const error = this.error ?? (unknown === undefined ? null : 'invalid_scope');
-    if (error === null) back.searchParams.set('code', this.#issue(query));
+    if (error === null) back.searchParams.set('code', this.#grants.issueCode(query, this.claims));
     else {
       back.searchParams.set('error', error);
       back.searchParams.set('error_description', unknown === undefined ? 'Told to' : `Invalid scopes: ${unknown}`);
@@ -198,18 +177,9 @@ class TwinServer implements Twin {
     return back.href;
   };
 
-  issueRefreshToken = (): string => this.#refreshTokenOf('');
+  issueRefreshToken = (): string => this.#grants.issueRefreshToken('');
 
-  sign = (claims: Claims, header: Header = {}, key: TwinKey = this.key()): string => {
-    const full = { alg: 'RS256', typ: 'JWT', kid: key.kid, ...header };
-    const input = `${encode(full)}.${encode(claims)}`;
-    if (full.alg === 'none') return `${input}.`;
-    if (full.alg === 'HS256') {
-      const pem = key.publicKey.export({ type: 'spki', format: 'pem' });
-      return `${input}.${createHmac('sha256', pem).update(input).digest('base64url')}`;
-    }
-    return `${input}.${signBytes('sha256', Buffer.from(input), key.privateKey).toString('base64url')}`;
-  };
+  sign = (claims: Claims, header: Header = {}, key: TwinKey = this.key()): string => signJwt(claims, header, key);
 
   signLogout = (claims: Claims, header: Header = {}): string => {
     const now = this.#seconds();
@@ -225,25 +195,6 @@ class TwinServer implements Twin {
     const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
     return this.sign(given, { typ: 'logout+jwt', ...header });
   };
-
-  #refreshTokenOf(subject: string): string {
-    const token = randomUUID();
-    this.#refreshTokens.set(token, { subject });
-    return token;
-  }
-
-  #issue(query: URLSearchParams): string {
-    const code = randomUUID();
-    this.#codes.set(code, {
-      clientId: query.get('client_id') ?? '',
-      redirectUri: query.get('redirect_uri') ?? '',
-      challenge: query.get('code_challenge') ?? '',
-      nonce: query.get('nonce'),
-      claims: this.claims,
-      used: false,
-    });
-    return code;
-  }
 
   #seconds(): number {
     return Math.floor(Date.now() / 1_000) + this.clockOffset;
@@ -346,7 +297,7 @@ class TwinServer implements Twin {
       return;
     }
     const isRefresh = form.get('grant_type') === 'refresh_token';
-    const claims = isRefresh ? this.#redeemRefresh(form) : this.#redeemCode(form);
+    const claims = isRefresh ? this.#redeemRefresh(form) : this.#grants.redeemCode(form);
     if (claims === null) send(400, { error: 'invalid_grant', error_description: 'Code not valid' });
     else send(200, this.#tokens(claims, isRefresh));
   }
@@ -362,26 +313,8 @@ class TwinServer implements Twin {
   }
 
   #redeemRefresh(form: URLSearchParams): Claims | null {
-    const token = form.get('refresh_token') ?? '';
-    this.#refreshes++;
-    const known = this.#refreshTokens.get(token);
-    if (known === null) this.#reused++;
-    if (known === null || known === undefined) return null;
-    // Rotation: a token is good once.
-    this.#refreshTokens.set(token, null);
-    this.refreshesOf.set(known.subject, (this.refreshesOf.get(known.subject) ?? 0) + 1);
-    return this.people.get(known.subject) ?? this.claims;
-  }
-
-  #redeemCode(form: URLSearchParams): Claims | null {
-    const issued = this.#codes.get(form.get('code') ?? '');
-    if (issued === undefined || issued.used || issued.redirectUri !== form.get('redirect_uri')) return null;
-    issued.used = true;
-    const verifier = form.get('code_verifier') ?? '';
-    // Who began without PKCE ends without it (RFC 7636 section 4.6).
-    const isHeld = issued.challenge === '' ? verifier === '' : s256(verifier) === issued.challenge;
-    if (!isHeld) return null;
-    return issued.nonce === null ? issued.claims : { ...issued.claims, nonce: issued.nonce };
+    const subject = this.#grants.redeemRefreshToken(form.get('refresh_token') ?? '');
+    return subject === null ? null : (this.people.get(subject) ?? this.claims);
   }
 
   #tokens(given: Claims, isRefresh: boolean): unknown {
@@ -397,7 +330,7 @@ class TwinServer implements Twin {
       exp: now + 300,
       ...this.accessClaims,
     };
-    const refreshToken = this.#refreshTokenOf(String(given['sub']));
+    const refreshToken = this.#grants.issueRefreshToken(String(given['sub']));
     return {
       access_token: this.accessClaims === null ? randomUUID() : this.sign(access),
       token_type: 'Bearer',
@@ -408,24 +341,8 @@ class TwinServer implements Twin {
   }
 }
 
-export function makeKey(kid: string): TwinKey {
-  return { kid, ...generateKeyPairSync('rsa', { modulusLength: 2048 }) };
-}
-
-function jwkOf({ kid, publicKey }: TwinKey): unknown {
-  return { ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
-}
-
-function encode(value: unknown): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
-}
-
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
-}
-
-function s256(verifier: string): string {
-  return hash('sha256', verifier, 'base64url');
 }

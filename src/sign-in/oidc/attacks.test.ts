@@ -10,7 +10,8 @@ import * as fc from 'fast-check';
 import { APP, AUTH, type Page } from '../_rig.ts';
 import { departure, settingsFor, withOidc, type OidcRig } from './_rig.ts';
 import { createOidcProvider } from './provider.ts';
-import { makeKey, startTwin, type Twin } from './_twin.ts';
+import { makeKey } from './_twin-keys.ts';
+import { startTwin, type Twin } from './_twin.ts';
 
 type Tamper = Twin['tamper'];
 

@@ -4,7 +4,8 @@ import { createHmac } from 'node:crypto';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { settingsFor } from './_rig.ts';
-import { makeKey, startTwin, type Twin } from './_twin.ts';
+import { makeKey } from './_twin-keys.ts';
+import { startTwin, type Twin } from './_twin.ts';
 import { createOidcProvider, type OpenIdProvider } from './provider.ts';
 import type { VerifiedBearer } from '../provider.ts';
 

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { APP, AUTH, type Page } from '../_rig.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
-import { makeKey } from './_twin.ts';
+import { makeKey } from './_twin-keys.ts';
 
 const ENDPOINT = `${AUTH}/.postern/backchannel-logout`;
 

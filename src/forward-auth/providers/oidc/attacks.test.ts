@@ -1,7 +1,8 @@
 /** What a provider, or somebody between, could send: each in its class of the catalogue, none gets in. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeKey, type Twin } from '../../../sign-in/oidc/_twin.ts';
+import { makeKey } from '../../../sign-in/oidc/_twin-keys.ts';
+import type { Twin } from '../../../sign-in/oidc/_twin.ts';
 import { depart, enter, signIn, withProvider, type Over } from '../_rig.ts';
 
 type Tamper = Twin['tamper'];
