@@ -10,8 +10,9 @@ import { describeFailedOrder, pauseAskedBy } from './failed-order.ts';
 import { adoptCertificate, bestOf, type Adoption } from './adopt.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
-import { caFor, runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
-import { NEW_ORDER, type OrderState } from './order-state.ts';
+import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
+import { OrderQueue, type Job } from './order-queue.ts';
+import { NEW_ORDER } from './order-state.ts';
 import { readStored } from './read-stored.ts';
 import { rehearseOrder } from './rehearse.ts';
 import { RenewalAdvisor } from './renewal-advisor.ts';
@@ -45,45 +46,19 @@ export interface IssuanceOptions {
   readonly connect?: (ca: AcmeCa) => Https;
 }
 
-interface Job {
-  wanted: Wanted;
-  /** False: the document wants it no more, and what runs is left to end. */
-  isWanted: boolean;
-  state: OrderState;
-  nextAt: number;
-  isOrdering: boolean;
-  isForced: boolean;
-  progress: OrderProgress | null;
-  /** When the schedule got one, the last few. */
-  renewedAt: number[];
-  waiters: ((outcome: OrderOutcome) => void)[];
-}
-
-const ORDERS_AT_ONCE = 16;
 const LOCKED_RETRY_MS = 15_000;
-/** Timers are kept short: the clock may jump, and a machine may sleep. */
-const LONGEST_WAIT_MS = 10 * 60_000;
-
 export class Issuance {
   readonly #options: IssuanceOptions;
   readonly #deps: OrderRunDeps;
   readonly #sessions: CaSessions;
   readonly #advisor: RenewalAdvisor;
   readonly #index = new IssuedIndex();
-  readonly #jobs = new Map<string, Job>();
+  readonly #queue: OrderQueue;
   readonly #ended = new AbortController();
-  readonly #running = new Set<Promise<void>>();
-  /** Names that an order runs for. */
-  readonly #busy = new Set<string>();
   readonly #listeners = new Set<(event: ProgressEvent) => void>();
-  /** CAs that want no orders from this account for a while. */
-  readonly #paused = new Map<string, number>();
   /** Orders that came to an end, for monitoring. */
   readonly counts: { issued: number; renewed: number; failed: number } = { issued: 0, renewed: 0, failed: 0 };
-  #states = new Map<string, OrderState>();
   #email: string | null = null;
-  #ordering = 0;
-  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: IssuanceOptions) {
     const { store, seal, answers, clock, logger, userAgent, holder, sleep = sleepFor } = options;
@@ -97,11 +72,19 @@ export class Issuance {
       logger,
       random,
       index: this.#index,
-      subjects: () =>
-        [...this.#jobs.values()].flatMap(({ wanted }) => this.#index.holding(wanted)?.stored.subject ?? []),
+      subjects: () => this.#queue.jobs.flatMap(({ wanted }) => this.#index.holding(wanted)?.stored.subject ?? []),
       clientFor: (issued) => this.#sessions.clientOf(this.#caOf(issued)),
       onAdvice: (subject) => this.#reschedule(subject),
       signal: this.#ended.signal,
+    });
+    this.#queue = new OrderQueue({
+      clock,
+      ordersAtOnce: options.ordersAtOnce,
+      dueAt: (job) => this.#dueAt(job),
+      run: (job) => this.#run(job),
+      onLook: (now) => {
+        if (this.#advisor.isDue(now)) void this.#advisor.ask(false);
+      },
     });
     this.#deps = { store, seal, sessions: this.#sessions, answers, clock, random, holder };
   }
@@ -115,7 +98,7 @@ export class Issuance {
         { code: 'ACME_FAILED', names: subject },
         `Cannot use the stored certificate for "${subject}": its key was sealed with another key file, or its row is damaged; it is ordered anew`,
       );
-    this.#states = states;
+    this.#queue.recall(states);
   }
 
   entriesFor(name: string, policy: AcmePolicy): readonly CertificateEntry[] {
@@ -126,27 +109,17 @@ export class Issuance {
   want(email: string | null, wanted: readonly Wanted[]): void {
     if (this.#ended.signal.aborted) return;
     this.#email = email;
-    const subjects = new Set(wanted.map((one) => one.subject));
-    for (const [subject, job] of this.#jobs) {
-      job.isWanted = subjects.has(subject);
-      if (!job.isWanted && !job.isOrdering) this.#drop(job);
-    }
-    for (const one of wanted) {
-      const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
-      job.wanted = one;
-      if (!job.isOrdering) job.nextAt = this.#nextTime(job);
-    }
-    this.#pump();
+    this.#queue.want(wanted);
   }
 
   /** Starts what is due now; resolves when nothing runs any more. */
   async review(): Promise<void> {
-    this.#pump();
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    this.#queue.look();
+    await this.#queue.settled();
   }
 
   status(): readonly IssuanceStatus[] {
-    return [...this.#jobs.values()].map((job) => ({
+    return this.#queue.jobs.map((job) => ({
       wanted: job.wanted,
       issued: this.#index.holding(job.wanted),
       isOrdering: job.isOrdering,
@@ -163,7 +136,7 @@ export class Issuance {
 
   /** What is wanted for these names and no others: one, or one of each kind of key. */
   subjectsOf(names: string): readonly string[] {
-    return [...this.#jobs.keys()].filter((subject) => nameSetOf(subject) === names);
+    return this.#queue.jobs.map(({ wanted }) => wanted.subject).filter((subject) => nameSetOf(subject) === names);
   }
 
   /** Tells of every step of every order until the function that it gives is called. */
@@ -177,16 +150,7 @@ export class Issuance {
    * the schedule does not want it yet.
    */
   async order(subject: string, hurries = true): Promise<OrderOutcome | null> {
-    const job = this.#jobs.get(subject);
-    if (job === undefined || (!hurries && !job.isOrdering && job.nextAt > this.#options.clock.now())) return null;
-    const done = new Promise<OrderOutcome>((resolve) => job.waiters.push(resolve));
-    if (hurries && !job.isOrdering) {
-      job.isForced = true;
-      job.nextAt = 0;
-      this.#paused.clear();
-    }
-    this.#pump();
-    return done;
+    return this.#queue.order(subject, hurries);
   }
 
   /** Asks the CAs now when they want certificates to be renewed. */
@@ -243,19 +207,17 @@ export class Issuance {
     const outcome = await adoptCertificate(candidate, this.#options, dryRun);
     if (outcome !== 'adopted' || dryRun) return outcome;
     this.#index.put(issued);
-    this.#states.delete(stored.subject);
-    for (const job of this.#jobs.values()) {
+    this.#queue.forgive(stored.subject);
+    for (const job of this.#queue.jobs)
       if (this.#index.holding(job.wanted)?.stored.id === stored.id) job.state = NEW_ORDER;
-      if (!job.isOrdering) job.nextAt = this.#nextTime(job);
-    }
     this.#options.onChange();
-    this.#pump();
+    this.#queue.reschedule(this.#queue.jobs);
     return outcome;
   }
 
   /** Each CA that the document names, once. */
   get cas(): readonly AcmeCa[] {
-    const all = [...this.#jobs.values()].flatMap((job) => job.wanted.policy.cas);
+    const all = this.#queue.jobs.flatMap((job) => job.wanted.policy.cas);
     return [...new Map(all.map((ca) => [`${ca.directory} ${ca.eab?.keyId ?? ''}`, ca])).values()];
   }
 
@@ -278,43 +240,19 @@ export class Issuance {
 
   async close(): Promise<void> {
     this.#ended.abort(new Error('Postern ends'));
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    await Promise.allSettled(this.#running);
+    await this.#queue.close();
     this.#sessions.close();
   }
 
   /** The CA as the document has it now; where it has not, as far as it is known from the certificate. */
   #caOf({ stored, renewal }: Issued): AcmeCa {
-    const policies = [...this.#jobs.values()].map((job) => job.wanted.policy);
+    const policies = this.#queue.jobs.map((job) => job.wanted.policy);
     const found = policies.flatMap((policy) => policy.cas).find((ca) => ca.directory === stored.directory);
     const unknown = { eab: null, profile: null, preferredChain: null, rootsPem: null };
     return found ?? { name: renewal.caName, directory: stored.directory, ...unknown };
   }
 
-  /** Failures are remembered for the day when it is wanted again, as after a restart. */
-  #drop({ wanted, state }: Job): void {
-    this.#jobs.delete(wanted.subject);
-    this.#states.set(wanted.subject, state);
-  }
-
-  #newJob(wanted: Wanted): Job {
-    const state = this.#states.get(wanted.subject) ?? NEW_ORDER;
-    const job: Job = {
-      wanted,
-      isWanted: true,
-      state,
-      nextAt: 0,
-      isOrdering: false,
-      isForced: false,
-      progress: null,
-      renewedAt: [],
-      waiters: [],
-    };
-    this.#jobs.set(wanted.subject, job);
-    return job;
-  }
-
-  #nextTime({ wanted, state, renewedAt }: Job): number {
+  #dueAt({ wanted, state, renewedAt }: Job): number {
     const now = this.#options.clock.now();
     const issued = this.#index.holding(wanted);
     // After a failure its own time counts; a clock that was set back must not make that last for ever.
@@ -327,53 +265,10 @@ export class Issuance {
 
   /** Something has changed for a certificate: of whoever wants it, or makes do with it. */
   #reschedule(subject: string): void {
-    const own = this.#jobs.get(subject);
-    const all = own === undefined ? [...this.#jobs.values()] : [own];
+    const own = this.#queue.find(subject);
+    const all = own === undefined ? this.#queue.jobs : [own];
     const concerned = all.filter((job) => job === own || this.#index.holding(job.wanted)?.stored.subject === subject);
-    for (const job of concerned) if (!job.isOrdering) job.nextAt = this.#nextTime(job);
-    if (concerned.length > 0) this.#pump();
-  }
-
-  /** Starts what is due, as much as may run at once, and sets the timer for the next. */
-  #pump(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    if (this.#ended.signal.aborted) return;
-    const now = this.#options.clock.now();
-    const atOnce = this.#options.ordersAtOnce ?? ORDERS_AT_ONCE;
-    let nextAt = now + LONGEST_WAIT_MS;
-    for (const job of this.#jobs.values()) {
-      // One order for the same names at a time: a CA may answer the second with the first, as Let's Encrypt does.
-      if (job.isOrdering || this.#busy.has(nameSetOf(job.wanted.subject))) continue;
-      const dueAt = Math.max(job.nextAt, this.#pausedUntil(job));
-      if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
-      else if (this.#ordering < atOnce) this.#start(job);
-    }
-    if (this.#advisor.isDue(now)) void this.#advisor.ask(false);
-    this.#timer = setTimeout(() => this.#pump(), Math.max(nextAt - now, 50)).unref();
-  }
-
-  /** Of the CA whose turn it is: another one may step in meanwhile. */
-  #pausedUntil({ wanted, state, isForced }: Job): number {
-    if (isForced || this.#paused.size === 0) return 0;
-    return this.#paused.get(caFor(wanted.policy, state.failures).directory) ?? 0;
-  }
-
-  #start(job: Job): void {
-    const names = nameSetOf(job.wanted.subject);
-    job.isOrdering = true;
-    this.#ordering += 1;
-    this.#busy.add(names);
-    const run = this.#run(job).finally(() => {
-      this.#running.delete(run);
-      this.#ordering -= 1;
-      this.#busy.delete(names);
-      job.isOrdering = false;
-      job.progress = null;
-      if (!job.isWanted) this.#drop(job);
-      this.#pump();
-    });
-    this.#running.add(run);
+    if (concerned.length > 0) this.#queue.reschedule(concerned);
   }
 
   async #run(job: Job): Promise<void> {
@@ -433,7 +328,7 @@ export class Issuance {
         job.state = NEW_ORDER;
         if (outcome.kind === 'issued') this.counts[before === null ? 'issued' : 'renewed'] += 1;
         this.#index.put(issued);
-        job.nextAt = this.#nextTime(job);
+        job.nextAt = this.#dueAt(job);
         const until = new Date(issued.entry.notAfter).toISOString().slice(0, 16);
         const { keyType, serial, renewal } = issued;
         const facts = { names: subject, keyType, ca: renewal.caName, notAfter: until, serial };
@@ -446,7 +341,7 @@ export class Issuance {
 
   #pauseWhereAsked({ error, ca }: Extract<OrderOutcome, { kind: 'failed' }>): void {
     const until = pauseAskedBy(error);
-    if (until !== null) this.#paused.set(ca.directory, until);
+    if (until !== null) this.#queue.pause(ca.directory, until);
   }
 
   #tellFailure(job: Job, { error, state }: Extract<OrderOutcome, { kind: 'failed' }>, before: Issued | null): void {

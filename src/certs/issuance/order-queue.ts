@@ -1,0 +1,188 @@
+/**
+ * Which orders run, and when: those that are due, as many at once as may be, one for the same names at a time, and
+ * none at a CA that has asked for a pause. It knows nothing of certificates; who makes it says when each is due and
+ * what an order does.
+ */
+import type { OrderProgress } from '../acme/order.ts';
+import { caFor, type OrderOutcome } from './order-run.ts';
+import { NEW_ORDER, type OrderState } from './order-state.ts';
+import { nameSetOf, type Wanted } from './wanted.ts';
+import type { Clock } from '../../core/clock.ts';
+
+export interface Job {
+  wanted: Wanted;
+  /** False: the document wants it no more, and what runs is left to end. */
+  isWanted: boolean;
+  state: OrderState;
+  nextAt: number;
+  isOrdering: boolean;
+  isForced: boolean;
+  progress: OrderProgress | null;
+  /** When the schedule got one, the last few. */
+  renewedAt: number[];
+  waiters: ((outcome: OrderOutcome) => void)[];
+}
+
+export interface OrderQueueOptions {
+  readonly clock: Clock;
+  readonly ordersAtOnce?: number | undefined;
+  /** When the job is due, by its certificate and by what became of its last order. */
+  readonly dueAt: (job: Job) => number;
+  /** Orders; never rejects. */
+  readonly run: (job: Job) => Promise<void>;
+  /** At each look at what is due. */
+  readonly onLook: (now: number) => void;
+}
+
+const ORDERS_AT_ONCE = 16;
+/** Timers are kept short: the clock may jump, and a machine may sleep. */
+const LONGEST_WAIT_MS = 10 * 60_000;
+
+export class OrderQueue {
+  readonly #options: OrderQueueOptions;
+  readonly #jobs = new Map<string, Job>();
+  readonly #running = new Set<Promise<void>>();
+  /** Names that an order runs for. */
+  readonly #busy = new Set<string>();
+  /** CAs that want no orders from this account for a while. */
+  readonly #paused = new Map<string, number>();
+  #states = new Map<string, OrderState>();
+  #timer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(options: OrderQueueOptions) {
+    this.#options = options;
+  }
+
+  get jobs(): readonly Job[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** What became of orders before. */
+  recall(states: Map<string, OrderState>): void {
+    this.#states = states;
+  }
+
+  /** What is wanted from now on. Orders that run for others are left to end. */
+  want(wanted: readonly Wanted[]): void {
+    const subjects = new Set(wanted.map((one) => one.subject));
+    for (const [subject, job] of this.#jobs) {
+      job.isWanted = subjects.has(subject);
+      if (!job.isWanted && !job.isOrdering) this.#drop(job);
+    }
+    for (const one of wanted) {
+      const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
+      job.wanted = one;
+      if (!job.isOrdering) job.nextAt = this.#options.dueAt(job);
+    }
+    this.look();
+  }
+
+  find(subject: string): Job | undefined {
+    return this.#jobs.get(subject);
+  }
+
+  /** As `Issuance.order`. */
+  async order(subject: string, hurries: boolean): Promise<OrderOutcome | null> {
+    const job = this.#jobs.get(subject);
+    if (job === undefined || (!hurries && !job.isOrdering && job.nextAt > this.#options.clock.now())) return null;
+    const done = new Promise<OrderOutcome>((resolve) => job.waiters.push(resolve));
+    if (hurries && !job.isOrdering) {
+      job.isForced = true;
+      job.nextAt = 0;
+      this.#paused.clear();
+    }
+    this.look();
+    return done;
+  }
+
+  /** The last order of these names failed no more. */
+  forgive(subject: string): void {
+    this.#states.delete(subject);
+  }
+
+  pause(directory: string, until: number): void {
+    this.#paused.set(directory, until);
+  }
+
+  /** Something has changed for these: they may be due at another time. */
+  reschedule(jobs: readonly Job[]): void {
+    for (const job of jobs) if (!job.isOrdering) job.nextAt = this.#options.dueAt(job);
+    this.look();
+  }
+
+  /** Starts what is due, as much as may run at once, and sets the timer for the next. */
+  look(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#isClosed) return;
+    const now = this.#options.clock.now();
+    const atOnce = this.#options.ordersAtOnce ?? ORDERS_AT_ONCE;
+    let nextAt = now + LONGEST_WAIT_MS;
+    for (const job of this.#jobs.values()) {
+      // One order for the same names at a time: a CA may answer the second with the first, as Let's Encrypt does.
+      if (job.isOrdering || this.#busy.has(nameSetOf(job.wanted.subject))) continue;
+      const dueAt = Math.max(job.nextAt, this.#pausedUntil(job));
+      if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
+      else if (this.#running.size < atOnce) this.#start(job);
+    }
+    this.#options.onLook(now);
+    this.#timer = setTimeout(() => this.look(), Math.max(nextAt - now, 50)).unref();
+  }
+
+  /** Resolves when nothing runs any more. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  /** Nothing is started any more; resolves when what ran has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await Promise.allSettled(this.#running);
+  }
+
+  /** Failures are remembered for the day when it is wanted again, as after a restart. */
+  #drop({ wanted, state }: Job): void {
+    this.#jobs.delete(wanted.subject);
+    this.#states.set(wanted.subject, state);
+  }
+
+  #newJob(wanted: Wanted): Job {
+    const state = this.#states.get(wanted.subject) ?? NEW_ORDER;
+    const job: Job = {
+      wanted,
+      isWanted: true,
+      state,
+      nextAt: 0,
+      isOrdering: false,
+      isForced: false,
+      progress: null,
+      renewedAt: [],
+      waiters: [],
+    };
+    this.#jobs.set(wanted.subject, job);
+    return job;
+  }
+
+  /** Of the CA whose turn it is: another one may step in meanwhile. */
+  #pausedUntil({ wanted, state, isForced }: Job): number {
+    if (isForced || this.#paused.size === 0) return 0;
+    return this.#paused.get(caFor(wanted.policy, state.failures).directory) ?? 0;
+  }
+
+  #start(job: Job): void {
+    const names = nameSetOf(job.wanted.subject);
+    job.isOrdering = true;
+    this.#busy.add(names);
+    const run = this.#options.run(job).finally(() => {
+      this.#running.delete(run);
+      this.#busy.delete(names);
+      job.isOrdering = false;
+      job.progress = null;
+      if (!job.isWanted) this.#drop(job);
+      this.look();
+    });
+    this.#running.add(run);
+  }
+}
