@@ -71,7 +71,7 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   warnOfUseless(input.allow, diagnostics);
   const rules = { deny: compileRules(deny, 'deny', work), allow: compileRules(allow, 'allow', work) };
   const principals = allow.map(({ principal }) => principal);
-  const about = { namedUsers: principals.flatMap(namedUsers), admittedProviders: admittedProviders(principals) };
+  const about = { namedUsers: principals.flatMap(namedBy), admittedProviders: admittedProviders(principals) };
   const policy = createPolicy(rules, hashOf(deny, allow), about);
   const { require: wanted = null } = input;
   const isAsking = wanted !== null && asksForSomething(wanted);
@@ -125,8 +125,9 @@ function warnOfUseless(allow: readonly Rule[], diagnostics: Diagnostic[]): void 
   }
 }
 
-function namedUsers(principal: Principal): readonly string[] {
-  if (principal.kind === 'all') return principal.parts.flatMap(namedUsers);
+/** The person, group or organisation that it names; of a team its organisation, which has to be asked about. */
+export function namedBy(principal: Principal): readonly string[] {
+  if (principal.kind === 'all') return principal.parts.flatMap(namedBy);
   if (principal.kind === 'team') return [`${principal.provider}:org:${principal.value.split('/', 1)[0] ?? ''}`];
   const isNamed = principal.kind === 'user' || principal.kind === 'org' || principal.kind === 'group';
   return isNamed ? [principalText(principal)] : [];

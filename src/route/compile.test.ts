@@ -314,6 +314,27 @@ test('addresses are filled from administrator-assigned values or not at all', ()
   assert.equal(byPort.needsIdentity, true);
 });
 
+test('keys of maps are read as rules are: the provider written out, names of GitHub as GitHub compares them', () => {
+  const providers = [{ id: 'github', type: 'github', emailDomains: [], at: [] }] as unknown as Document['providers'];
+  const maps = {
+    port: { 'user:Alice': '9101', 'github:user:alice': '9102', 'org:Acme': '9103', 'team:ACME/core': '9104' },
+  };
+  const route = routeOf('/*', ['signed-in'], { action: proxyTo(serverOf('127.0.0.1', '{map.port}')) });
+  const { table, diagnostics } = compileTable(documentOf([hostOf('app.example.com', [route])], { maps, providers }));
+  assert.deepEqual(diagnostics, []);
+  const [server] = table.findHost('app.example.com')?.routes[0]?.servers ?? [];
+  const portOf = (name: string, groups: readonly string[]): number | undefined => {
+    const person = { ...(ALICE as { person: object }).person, provider: 'github', name, groups } as never;
+    return server?.resolve(contextOf({ identity: { kind: 'person', person } }))?.port;
+  };
+  assert.equal(portOf('alice', ['acme']), 9102, 'of two spellings the full one');
+  assert.equal(portOf('bob', ['acme', 'acme/core']), 9103, 'the first in the document');
+  assert.equal(portOf('bob', ['acme/core']), 9104);
+  assert.equal(portOf('bob', ['other']), undefined);
+  // Names are pinned, and organisations asked about, as those of rules are.
+  assert.deepEqual([...table.namedUsers].sort(), ['github:org:acme', 'github:user:alice']);
+});
+
 test('headers and redirects are filled, and never with control characters or another site', () => {
   const maps = { org: { 'service:promtail': 'tenant-1' } };
   const requestHeaders = {

@@ -8,10 +8,10 @@ import { problem, type Diagnostic } from '../core/diagnostic.ts';
 import type { Document } from '../config/document.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
 import { compilePolicy } from '../policy/compile.ts';
-import { parsePrincipal } from '../policy/principal.ts';
 import { RouteCompiler } from './compile-route.ts';
 import { HostRoutes } from './host-routes.ts';
 import { printHsts } from './hsts.ts';
+import { compileMaps } from './maps.ts';
 import { createTable, type TableParts } from './match.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from './table.ts';
 
@@ -20,12 +20,13 @@ export interface TableResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function compileTable(document: Document): TableResult {
+export function compileTable(given: Document): TableResult {
   const diagnostics: Diagnostic[] = [];
+  const { maps, named } = compileMaps(given, diagnostics);
+  const document = { ...given, maps };
   const compiler = new RouteCompiler(document, diagnostics);
   const signInHost = signInHostOf(document);
   const hosts = new Map<string, CompiledHost>();
-  checkMaps(document, diagnostics);
   for (const host of document.hosts) {
     checkHost(host, { known: hosts, signInHost }, diagnostics);
     const compiled = compileHost(host, compiler, diagnostics);
@@ -34,7 +35,7 @@ export function compileTable(document: Document): TableResult {
   }
   const fallback = document.fallback === null ? null : compileHost(document.fallback, compiler, diagnostics);
   if (fallback !== null) checkSignIn(fallback, document, diagnostics);
-  const table = tableOf(document, { hosts, fallback }, diagnostics);
+  const table = tableOf(document, { hosts, fallback, named }, diagnostics);
   return { table, diagnostics: withoutRepeats(diagnostics) };
 }
 
@@ -43,7 +44,9 @@ export function compileTable(document: Document): TableResult {
  * neither a start nor a swap costs a worker anything for the thousands that nobody visits. Gives way to the
  * event loop after every `sliceMs` of work. Answers as `compileTable` does.
  */
-export async function compileTableLazily(document: Document, sliceMs: number): Promise<RoutingTable> {
+export async function compileTableLazily(given: Document, sliceMs: number): Promise<RoutingTable> {
+  const { maps, named } = compileMaps(given, []);
+  const document = { ...given, maps };
   const compiler = new RouteCompiler(document, []);
   const hosts = new Map<string, CompiledHost>();
   let sliceEnd = performance.now() + sliceMs;
@@ -54,7 +57,7 @@ export async function compileTableLazily(document: Document, sliceMs: number): P
     sliceEnd = performance.now() + sliceMs;
   }
   const fallback = document.fallback === null ? null : new LazyHost(document.fallback, compiler);
-  return tableOf(document, { hosts, fallback }, []);
+  return tableOf(document, { hosts, fallback, named }, []);
 }
 
 /** Hosts between two looks at the clock. */
@@ -93,7 +96,7 @@ class LazyHost implements CompiledHost {
 
 function tableOf(
   document: Document,
-  { hosts, fallback }: Pick<TableParts, 'hosts' | 'fallback'>,
+  { hosts, fallback, named }: Pick<TableParts, 'hosts' | 'fallback'> & { readonly named: readonly string[] },
   diagnostics: Diagnostic[],
 ): RoutingTable {
   return createTable({
@@ -101,7 +104,7 @@ function tableOf(
     fallback,
     signInHost: signInHostOf(document),
     providers: document.providers.map(({ id, type, emailDomains }) => ({ id, type, emailDomains })),
-    namedUsers: () => namedUsersOf(document, fallback === null ? [...hosts.values()] : [...hosts.values(), fallback]),
+    namedUsers: () => namedUsersOf(fallback === null ? [...hosts.values()] : [...hosts.values(), fallback], named),
     mayKnowRules: compileMayKnow(document, diagnostics),
   });
 }
@@ -118,10 +121,8 @@ function compileMayKnow(document: Document, diagnostics: Diagnostic[]): RoutingT
 }
 
 /** By rules, and by the keys of maps. */
-function namedUsersOf(document: Document, hosts: readonly CompiledHost[]): ReadonlySet<string> {
-  const byRule = hosts.flatMap((host) => host.routes.flatMap((route) => route.policy.namedUsers));
-  const byMap = Object.values(document.maps).flatMap((map) => Object.keys(map).filter((key) => key.includes(':user:')));
-  return new Set([...byRule, ...byMap]);
+function namedUsersOf(hosts: readonly CompiledHost[], byMap: readonly string[]): ReadonlySet<string> {
+  return new Set([...hosts.flatMap((host) => host.routes.flatMap((route) => route.policy.namedUsers)), ...byMap]);
 }
 
 /** A rule of a host is compiled with each of its routes; what is wrong with it is said once. */
@@ -191,27 +192,4 @@ function signInHostOf(document: Document): string | null {
   const { url } = document.signIn;
   if (url === null || !URL.canParse(url)) return null;
   return new URL(url).hostname.replace(/\.$/, '');
-}
-
-const MAP_KINDS: readonly string[] = ['user', 'group', 'role', 'service', 'token'];
-
-function checkMaps(document: Document, diagnostics: Diagnostic[]): void {
-  const context = { providers: document.providers, services: document.services.map(({ name }) => name) };
-  for (const [name, map] of Object.entries(document.maps)) {
-    for (const key of Object.keys(map)) {
-      const at = ['maps', name, key];
-      if (!key.includes(':')) {
-        const remedy = `Write "user:${key}", "service:${key}" or "token:${key}"`;
-        diagnostics.push(
-          problem(at, `Key "${key}" of map "${name}" does not say whether a user or a service is meant`, remedy),
-        );
-        continue;
-      }
-      const { principal, diagnostics: found } = parsePrincipal(key, at, context);
-      diagnostics.push(...found);
-      if (found.length > 0 || MAP_KINDS.includes(principal.kind)) continue;
-      const remedy = 'Use keys such as "user:alice", "group:ops" or "token:ci"';
-      diagnostics.push(problem(at, `Key "${key}" of map "${name}" is not a person, a group or a machine`, remedy));
-    }
-  }
 }

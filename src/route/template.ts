@@ -137,13 +137,13 @@ interface SetRule {
   readonly has: (person: Person) => boolean;
 }
 
-const SET_KEY = /^(?:([^:]+):)?(group|role):(.+)$/s;
+const SET_KEY = /^(?:([^:]+):)?(group|role|org|team):(.+)$/s;
 
-/** Groups and roles in the order of the document: who is in two gets the value of the first. */
+/** Groups (of GitHub organisations and teams) and roles in the order of the document: who is in two gets the value of the first. */
 function setRuleOf(key: string, value: string): SetRule | null {
   const [, provider, kind, name = ''] = SET_KEY.exec(key) ?? [];
   if (kind === undefined) return null;
   const isOf = (person: Person): boolean => provider === undefined || person.provider === provider;
-  const namesOf = (person: Person): readonly string[] => (kind === 'group' ? person.groups : person.roles);
+  const namesOf = (person: Person): readonly string[] => (kind === 'role' ? person.roles : person.groups);
   return { value, has: (person) => isOf(person) && namesOf(person).includes(name) };
 }
