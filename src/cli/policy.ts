@@ -9,6 +9,7 @@ import type { KnownPerson, PolicyDiff, Verdict } from '../route/policy-diff.ts';
 import type { RoutingTable } from '../route/table.ts';
 import { runOperation } from './operation.ts';
 import { print, printTable } from './terminal.ts';
+import { printable } from '../policy/explain.ts';
 
 export interface PolicyDiffOptions {
   readonly log: readonly string[];
@@ -22,17 +23,34 @@ export async function diffPolicies(before: string, after: string, options: Polic
   if (options.log.length === 0) throw refusal('give --log FILE, the access log as JSON lines; "-" is standard input');
   const tables = { before: tableOf(before, options.envFile), after: tableOf(after, options.envFile) };
   const differ = createPolicyDiffer(tables, await peopleOf(options));
+  const damaged: Damaged = { lines: 0, first: null };
   for (const file of options.log) {
+    let number = 0;
     for await (const line of linesOf(file)) {
+      number++;
       const request = readLogLine(line);
-      if (request !== null) differ.add(request);
+      if (typeof request === 'object') differ.add(request);
+      if (request !== 'damaged') continue;
+      damaged.lines++;
+      damaged.first ??= `${file === '-' ? 'standard input' : file}:${number}`;
     }
   }
   const diff = differ.result();
-  if (options.json === true) print(JSON.stringify(diff, null, 2));
-  else show(diff);
+  // Nothing that was replayed is no proof of anything.
+  if (diff.requests === 0 && damaged.first !== null)
+    throw refusal(
+      `no line of the log can be read, the first is ${damaged.first}; it is written as JSON with "log: { format: json }"`,
+    );
+  if (options.json === true) print(JSON.stringify({ ...diff, damaged }, null, 2));
+  else show(diff, damaged);
   // As diff does: there is something to look at.
   if (diff.changes.length > 0) process.exitCode = 1;
+}
+
+interface Damaged {
+  lines: number;
+  /** FILE:LINE. */
+  first: string | null;
 }
 
 function tableOf(config: string, envFile: string | undefined): RoutingTable {
@@ -69,7 +87,7 @@ async function* linesOf(file: string): AsyncIterableIterator<string> {
   }
 }
 
-function show({ requests, changes, unclear }: PolicyDiff): void {
+function show({ requests, changes, unclear }: PolicyDiff, damaged: Damaged): void {
   if (changes.length === 0) print(`No change for the ${requests} requests of the log`);
   else {
     const rows = changes.map((one) => [
@@ -82,11 +100,19 @@ function show({ requests, changes, unclear }: PolicyDiff): void {
     ]);
     printTable([['WHO', 'ROUTE', 'BEFORE', 'AFTER', 'REQUESTS', 'FOR EXAMPLE'], ...rows]);
   }
+  if (damaged.first !== null)
+    print(
+      `Damaged: ${damaged.lines} ${damaged.lines === 1 ? 'line was' : 'lines were'} left out; the first is ${damaged.first}`,
+    );
   const count = unclear.reduce((sum, one) => sum + one.requests, 0);
   if (count === 0) return;
-  const some = unclear.slice(0, 5).map((one) => `${one.who === '-' ? '(nobody)' : one.who} (${one.requests})`);
+  const some = unclear
+    .slice(0, 5)
+    .map((one) => `${one.who === '-' ? '(nobody)' : one.who.slice(0, 100)} (${one.requests})`);
   print(
-    `Unclear: ${count} requests that the old document decides otherwise than the log says, since a group, certificate or header of then is not known: ${some.join(', ')}`,
+    printable(
+      `Unclear: ${count} requests that the old document decides otherwise than the log says, since a group, certificate or header of then is not known: ${some.join(', ')}`,
+    ),
   );
 }
 

@@ -1,6 +1,7 @@
 /** Everything that commands print goes through here, so that tests see it and machines can parse it. */
 import { writeSync } from 'node:fs';
 import { PosternError } from '../core/errors.ts';
+import { printable } from '../policy/explain.ts';
 
 const PAUSE_MS = 5;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
@@ -32,8 +33,9 @@ export function isTerminal(): boolean {
   return process.stdout.isTTY;
 }
 
-/** Columns padded to their widest cell; the first row is the head. */
-export function printTable(rows: readonly (readonly string[])[]): void {
+/** Columns padded to their widest cell; the first row is the head. Cells may come from outside: none moves the cursor. */
+export function printTable(cells: readonly (readonly string[])[]): void {
+  const rows = cells.map((row) => row.map(printable));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   for (const row of rows)
     print(

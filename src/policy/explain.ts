@@ -53,7 +53,7 @@ export function tracesToJson(traces: readonly RuleTrace[]): unknown {
 }
 
 /** Names come from providers and visitors: no control or direction characters reach a terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(
     /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -62,18 +62,20 @@ const MOST_REMEMBERED = 50_000;
 const DECIDED: ReadonlySet<string> = new Set(['allow', 'deny', 'sign-in', 'challenge']);
 const MACHINE = /^(service|token|link):(.+)$/s;
 
-/** Null for what no rule decided (own pages, redirects) or is no line of ours. */
-export function readLogLine(text: string): LoggedRequest | null {
+/** `other`: no rule decided it (own pages, redirects), or it is another kind of line. `damaged`: no whole line of a log in JSON. */
+export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
   let line: Record<string, unknown>;
   try {
     line = JSON.parse(text) as Record<string, unknown>;
   } catch {
-    return null;
+    return text.trim() === '' ? 'other' : 'damaged';
   }
-  if (typeof line !== 'object' || line === null || line['kind'] !== 'request') return null;
+  if (typeof line !== 'object' || line === null || Array.isArray(line)) return 'damaged';
+  if (line['kind'] !== 'request') return 'other';
   const { who, method, host, path, decision, ip } = line;
-  if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return null;
-  if (typeof who !== 'string' || typeof decision !== 'string' || !DECIDED.has(decision)) return null;
+  if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return 'damaged';
+  if (typeof who !== 'string') return 'damaged';
+  if (typeof decision !== 'string' || !DECIDED.has(decision)) return 'other';
   return { who, method, host, path, decision, ip: typeof ip === 'string' ? normaliseIp(ip) : null };
 }
 

@@ -107,6 +107,16 @@ hosts:
     const diff = JSON.parse(json.stdout) as { changes: { who: string }[]; unclear: unknown[] };
     assert.deepEqual(new Set(diff.changes.map(({ who }) => who)), new Set(['local:bob', 'local:eve', 'token:ci']));
     assert.deepEqual(diff.unclear, []);
+    const whole = postern.output();
+    const cut = join(postern.dir, 'cut.jsonl');
+    writeFileSync(cut, `{"kind":"request","who":"lo\n${whole}\n\u001b[2J not a line\n`);
+    const partly = await postern.cli('policy', 'diff', files.old, files.old, '--log', cut);
+    assert.equal(partly.code, 0, partly.stderr);
+    assert.match(partly.stdout, /Damaged: 2 lines were left out; the first is .*cut\.jsonl:1\n/);
+    writeFileSync(cut, '203.0.113.9 - - "GET / HTTP/1.1" 200\n');
+    const nothing = await postern.cli('policy', 'diff', files.old, files.next, '--log', cut);
+    assert.equal(nothing.code, 1, 'what cannot be read proves nothing');
+    assert.match(nothing.stderr, /no line of the log can be read, the first is .*cut\.jsonl:1; .*format: json/);
     const missing = await postern.cli('policy', 'diff', files.old, files.next, '--log', '/nowhere');
     assert.match(missing.stderr, /Cannot compare: "\/nowhere" cannot be read/);
   });
