@@ -93,7 +93,7 @@ export async function checkPasskey(
   const { deps } = context;
   const response = readAnswer(answer) as AuthenticationResponseJSON | null;
   const passkey = response === null ? null : await deps.factors.findPasskey(response.id);
-  if (response === null || passkey === null) return null;
+  if (response === null || passkey === null || isFramed(response)) return null;
   const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
   try {
     const { credentialId, publicKey, counter } = passkey.state;
@@ -115,7 +115,7 @@ export async function checkPasskey(
 /** What a new passkey is kept as; null where the answer is not right. */
 export async function readNewPasskey(context: Context, answer: string, binding: string): Promise<SignInPasskey | null> {
   const response = readAnswer(answer) as RegistrationResponseJSON | null;
-  if (response === null) return null;
+  if (response === null || isFramed(response)) return null;
   const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
   try {
     const { verified, registrationInfo } = await verifyRegistrationResponse({
@@ -136,6 +136,16 @@ export async function readNewPasskey(context: Context, answer: string, binding: 
     };
   } catch {
     return null;
+  }
+}
+
+/** Sections 7.1 and 7.2, `crossOrigin` and `topOrigin`: no page of ours is ever in a frame, and the library does not look. */
+function isFramed({ response: { clientDataJSON } }: RegistrationResponseJSON | AuthenticationResponseJSON): boolean {
+  try {
+    const data = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8')) as Record<string, unknown>;
+    return data['topOrigin'] !== undefined || (data['crossOrigin'] ?? false) !== false;
+  } catch {
+    return true;
   }
 }
 
