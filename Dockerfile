@@ -1,6 +1,8 @@
 # UNTESTED: no container engine was at hand where this was written. Kept small on purpose.
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
+# A builder keeps old images: "docker pull node:24-bookworm-slim" brings a newer one.
+RUN node -e "const [major, minor] = process.versions.node.split('.').map(Number); if (major === 24 && minor < 21) throw new Error('Node 24.21 or later is needed, this image has ' + process.version)"
 COPY package.json package-lock.json ./
 RUN npm install --omit=dev --no-audit --no-fund
 

@@ -60,7 +60,7 @@ function commandsOf(text: string): string[][] {
     ...[...withoutFences(text).matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span),
   ];
   return code.flatMap((line) => {
-    const found = /(?:^|[ /(])postern ((?:[a-z][\w-]*|-).*)$/.exec(line.replace(/ # .*$/, ''));
+    const found = /(?:^|[ /(])postern ((?!postern )(?:[a-z][\w-]*|-).*)$/.exec(line.replace(/ # .*$/, ''));
     return found === null ? [] : [(found[1] ?? '').split(/[\s|;]+/).filter((word) => word !== '')];
   });
 }
