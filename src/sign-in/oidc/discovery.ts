@@ -13,7 +13,7 @@ export type Discovery = Kept<client.Configuration>;
 
 export interface DiscoveryDeps {
   readonly provider: OidcProvider;
-  readonly http: ProviderHttp;
+  readonly http: Pick<ProviderHttp, 'fetch' | 'fetchFirst'>;
   readonly clock: Clock;
   /** Told when it fails, and when it works. */
   readonly onFailure: (error: unknown) => void;
@@ -82,7 +82,7 @@ function mismatchOf(provider: OidcProvider, error: unknown): IssuerMismatchError
   return typeof found === 'string' ? new IssuerMismatchError(provider.issuer, found.slice(0, 200)) : null;
 }
 
-function optionsFor(issuer: URL, http: ProviderHttp): client.DiscoveryRequestOptions {
+function optionsFor(issuer: URL, http: DiscoveryDeps['http']): client.DiscoveryRequestOptions {
   return {
     [client.customFetch]: http.fetchFirst,
     timeout: 10,

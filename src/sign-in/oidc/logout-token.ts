@@ -36,7 +36,7 @@ export async function readLogoutToken(
     const { sub, sid, iat, jti, nonce, events } = claims;
     if (typeof iat !== 'number') return refuse('"iat" is missing');
     const age = clock.now() - iat * 1_000;
-    if (age < -clockToleranceMs) return refuse('"iat" is in the future');
+    if (age < -clockToleranceMs) return refuse(inFuture(provider, -age));
     if (age > MAX_AGE_MS + clockToleranceMs) return refuse('the token is too old');
     if (typeof jti !== 'string' || jti === '') return refuse('"jti" is missing');
     if (nonce !== undefined) return refuse('it has a "nonce", which only an ID token may have');
@@ -49,6 +49,12 @@ export async function readLogoutToken(
     if (error instanceof KeysUnavailableError) return { kind: 'unavailable', message: error.message };
     return refuse(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Signed a moment ago by whoever may: so it is the clocks. */
+function inFuture({ id }: OidcProvider, ms: number): string {
+  const remedy = `set the clocks, or raise "clock_tolerance" of "providers.${id}"`;
+  return `"iat" is ${Math.round(ms / 1_000)} s in the future by this machine's clock; ${remedy}`;
 }
 
 function isLogoutEvent(events: unknown): boolean {

@@ -22,8 +22,16 @@ export async function probeProvider(parts: Parts, redirectUri: string): Promise<
     await probeKeys(parts, configuration),
     await probeClient(parts, configuration, redirectUri),
     await probeRequest(parts, configuration, redirectUri),
+    ...probeClock(parts),
     ...(parts.googleGroups === null ? [] : [await probeDirectory(parts, parts.googleGroups)]),
   ];
+}
+
+/** By `Date` of its answers, which not every provider sends: what says nothing is no finding. */
+function probeClock({ clockWatch }: Parts): readonly Finding[] {
+  const apart = clockWatch.problem();
+  if (apart !== null) return [{ ok: false, message: apart }];
+  return clockWatch.hasHeard() ? [{ ok: true, message: "its clock agrees with this machine's" }] : [];
 }
 
 /** The administrator's own groups: whether the account may ask is all that is to be known. */

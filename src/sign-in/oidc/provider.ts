@@ -17,6 +17,7 @@ import type {
   LogoutToken,
   Provider,
   ProviderGrant,
+  ProviderProblem,
   Refreshed,
   VerifiedBearer,
 } from '../provider.ts';
@@ -24,6 +25,7 @@ import { createGoogleGroups, type GoogleGroups } from '../google/groups.ts';
 import type { GoogleAddresses } from '../google/credentials.ts';
 import { verifyBearer } from './bearer.ts';
 import type { Claims } from './claims.ts';
+import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
@@ -35,6 +37,8 @@ import { explainProblem, IdTokenError } from './problems.ts';
 /** Before the access token is too old, so that no request of an app comes with an old one. */
 const AHEAD_MS = 30_000;
 const LEAST_REFRESH_MS = 10_000;
+/** A refusal that a clock may be the reason of. */
+const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
 
 export interface OidcDeps {
   readonly clock: Clock;
@@ -56,6 +60,7 @@ export interface Parts {
   readonly discovery: Discovery;
   readonly keys: ProviderKeys;
   readonly clock: Clock;
+  readonly clockWatch: ClockWatch;
   /** Groups of a directory beside the provider; null: there is none. */
   readonly googleGroups: GoogleGroups | null;
 }
@@ -68,10 +73,21 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     caPem,
     isPatient: true,
   });
-  const discovery = createDiscovery({ provider, http, clock: deps.clock, ...reportTo(provider, deps) });
+  const clockWatch = createClockWatch({
+    provider,
+    clock: deps.clock,
+    log: (level, message) => deps.log(level, message, { provider: provider.id }),
+  });
+  const watched = { fetch: clockWatch.over(http.fetch), fetchFirst: clockWatch.over(http.fetchFirst) };
+  const discovery = createDiscovery({
+    provider,
+    http: { ...http, ...watched },
+    clock: deps.clock,
+    ...reportTo(provider, deps),
+  });
   const keys = createKeys(provider, http, discovery, deps.clock);
   const googleGroups = googleGroupsOf(provider, http, deps);
-  const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, googleGroups };
+  const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, clockWatch, googleGroups };
   return {
     id: provider.id,
     label: provider.label,
@@ -86,9 +102,10 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     refresh: (person, grant) => refresh(parts, person, grant),
     logoutUrl: (grant, returnTo) => logoutUrl(parts, grant, returnTo),
     isMeantBy: (token) => isMeantBy(provider, token),
-    readLogoutToken: (token): Promise<LogoutToken> => readLogoutToken(provider, keys, deps.clock, token),
+    readLogoutToken: (token): Promise<LogoutToken> =>
+      readLogoutToken(provider, keys, deps.clock, token).then((read) => withClocks(clockWatch, read)),
     probe: (redirectUri) => probeProvider(parts, redirectUri),
-    ...(provider.bearer === null ? {} : { verifyBearer: verifierOf(provider, provider.bearer, keys) }),
+    ...(provider.bearer === null ? {} : { verifyBearer: verifierOf(parts, provider.bearer) }),
     close() {
       discovery.close();
       http.close();
@@ -108,11 +125,17 @@ function googleGroupsOf({ id, directory }: OidcProvider, http: ProviderHttp, dep
 }
 
 function verifierOf(
-  provider: OidcProvider,
+  { provider, keys, clockWatch }: Parts,
   bearer: BearerSettings,
-  keys: ProviderKeys,
 ): (token: string) => Promise<VerifiedBearer> {
-  return (token) => verifyBearer(provider, bearer, keys, token);
+  return async (token) => withClocks(clockWatch, await verifyBearer(provider, bearer, keys, token));
+}
+
+/** Times of a token are looked at by our clock: where it is off, that is what the log has to say. */
+function withClocks<T extends object>(watch: ClockWatch, answer: T): T {
+  const apart = watch.problem();
+  const message = 'message' in answer ? String(answer.message) : '';
+  return apart === null || !TIMES_SAID.test(message) ? answer : { ...answer, message: `${message}; ${apart}` };
 }
 
 /** A provider that stays down is said once for each reason, and once more when it is back. */
@@ -233,8 +256,13 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     const providerSession = typeof claims['sid'] === 'string' ? claims['sid'] : null;
     return { kind: 'known', person, notes, grant, providerSession, refreshAt: refreshAtOf(parts, grant) };
   } catch (error) {
-    return { kind: 'problem', problem: explainProblem(provider, error) };
+    return { kind: 'problem', problem: problemOf(parts, error) };
   }
+}
+
+function problemOf({ provider, clockWatch }: Parts, error: unknown): ProviderProblem {
+  const problem = explainProblem(provider, error);
+  return problem.reason === 'clock' ? withClocks(clockWatch, problem) : problem;
 }
 
 /** How and when they signed in there. What the provider does not say, or says of the future, is not known. */
@@ -396,7 +424,7 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
         kind: 'ended',
         message: `Provider "${provider.id}" ended the session: ${explainProblem(provider, error).message}`,
       };
-    const { message } = explainProblem(provider, error);
+    const { message } = problemOf(parts, error);
     return fresh === null ? { kind: 'unavailable', message } : { kind: 'unavailable', message, grant: fresh };
   }
 }

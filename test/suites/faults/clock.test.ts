@@ -11,33 +11,13 @@ import { addUser, signIn, startPostern } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
 import { startRecordingApp } from '../../support/recording-app.ts';
+import { SHIFTED_CLOCK } from '../../support/shifted-clock.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { RecordingApp } from '../../support/recording-app.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
 const HOUR = 3_600_000;
 const YEAR = 365 * 24 * HOUR;
-
-/** Loaded into every thread: adds what a file says to the clock. */
-const CLOCK = `
-import { readFileSync } from 'node:fs';
-const RealDate = Date;
-let [offset, text] = [0, '0'];
-setInterval(() => {
-  try {
-    text = readFileSync(process.env.DEFECTS + '/offset', 'utf8');
-  } catch {}
-  offset = Number(text);
-}, 20).unref();
-globalThis.Date = class extends RealDate {
-  constructor(...args) {
-    super(...(args.length === 0 ? [RealDate.now() + offset] : args));
-  }
-  static now() {
-    return RealDate.now() + offset;
-  }
-};
-`;
 
 suite('a clock that jumps', { timeout: 120_000 }, () => {
   let app: RecordingApp;
@@ -48,7 +28,7 @@ suite('a clock that jumps', { timeout: 120_000 }, () => {
     app = await startRecordingApp();
     postern = await startPostern({
       preload: 'clock.mjs',
-      files: { 'clock.mjs': CLOCK },
+      files: { 'clock.mjs': SHIFTED_CLOCK },
       document: ({ https, http, health }) => `version: 1
 listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
 workers: 1
