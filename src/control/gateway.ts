@@ -26,7 +26,7 @@ import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createBearerDesk } from './bearer-desk.ts';
-import { createTokenDesk } from './token-desk.ts';
+import { createTokenDesk, type TokenDesk } from './token-desk.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
 import { createIssuing, sealOf } from './issuing.ts';
@@ -138,6 +138,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   closers.push(() => hashPool.close());
   const services = (): ReadonlyMap<string, readonly string[]> =>
     new Map(now().document.services.map((one) => [one.name, one.passwordHashes]));
+  const tokenDesk: TokenDesk = createTokenDesk({
+    sessions,
+    renew: (key) => desk.refresher.renew(key),
+    table: () => now().table,
+    clock: systemClock,
+    warn: (message, facts) => log.warn(facts, message),
+  });
   const desk = createSignInDesk({
     sessions,
     accounts,
@@ -149,6 +156,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     log,
     prepared: now,
     jwks: () => assertionKeys.published(),
+    hasEndedTokens: tokenDesk.hasEnded,
     onPasswordSet: () => forgetFirstLink(dataDir),
   });
 
@@ -183,13 +191,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       findSession: (key) => sessions.find(key),
       findToken: (key) => tokens.find(key),
       verifyBearer: createBearerDesk({ providers: desk.providers, clock: systemClock, log }),
-      findTokens: createTokenDesk({
-        sessions,
-        renew: (key) => desk.refresher.renew(key),
-        table: () => now().table,
-        clock: systemClock,
-        warn: (message, facts) => log.warn(facts, message),
-      }),
+      findTokens: tokenDesk.find,
       verifyPassword: createServicePasswords({ pool: hashPool, services }),
       handleInternal: desk.handle,
       beginSignIn: desk.begin,

@@ -6,6 +6,7 @@ import { createAdmission } from '../sign-in/admission.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { createSignIn } from '../sign-in/router.ts';
+import type { TokenKind } from '../config/document.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from '../route/table.ts';
@@ -37,6 +38,8 @@ export interface DeskDeps {
   readonly log: Logger;
   readonly prepared: () => Prepared;
   readonly onPasswordSet: () => void;
+  /** Whether a sign-in's tokens have ended for good. */
+  readonly hasEndedTokens: (parent: string, tokens: readonly TokenKind[]) => Promise<boolean>;
   /** Public keys of assertions. */
   readonly jwks: () => readonly object[];
 }
@@ -84,6 +87,10 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     jwks: deps.jwks,
     providerFor: (host, path) => signInProviderOf(deps.prepared().table, host, path),
     mayEnter: (facts) => mayEnter(deps.prepared().table, facts),
+    lacksTokens(key, place) {
+      const tokens = tokensAskedBy(deps.prepared().table, place);
+      return tokens.length === 0 ? Promise.resolve(false) : deps.hasEndedTokens(key, tokens);
+    },
     appsFor: (person, ip) => appsFor(deps.prepared(), person, ip),
     report(event) {
       if (event.kind === 'password-set') deps.onPasswordSet();
@@ -175,6 +182,14 @@ function signInProviderOf(table: RoutingTable, host: string, path: string): stri
   return found === null
     ? null
     : (table.findRoute(found, path, 'GET', new HeaderBlock())?.config.signInProvider ?? null);
+}
+
+/** What the route, or one that it chooses by who comes, passes on to its app. */
+function tokensAskedBy(table: RoutingTable, { host, path }: Pick<EntryFacts, 'host' | 'path'>): readonly TokenKind[] {
+  const found = table.findHost(host);
+  const route = found === null ? null : table.findRoute(found, path, 'GET', NO_FIELDS);
+  const routes = route === null ? [] : [route, ...route.choices.map((choice) => choice.route)];
+  return routes.flatMap(({ config }) => config.identityHeaders.tokens.map(({ token }) => token));
 }
 
 /** Exact hosts whose first page this person may open. */

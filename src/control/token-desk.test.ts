@@ -60,8 +60,8 @@ function createRig(over: Partial<Grant> = {}, found: Partial<SessionAnswer> = {}
     warn: (message) => rig.warnings.push(message),
   });
   const ask = (host = 'app.example.com'): Promise<TokenAnswer> =>
-    desk({ key: 'k', host, tokens: ['access_token', 'id_token'] });
-  return { ...rig, rig, ask };
+    desk.find({ key: 'k', host, tokens: ['access_token', 'id_token'] });
+  return { ...rig, rig, ask, desk };
 }
 
 test('createTokenDesk() hands out what the host asks for, and nothing to a host that does not', async () => {
@@ -117,24 +117,35 @@ test('createTokenDesk() gives none where there is none: a local account, an OAut
   });
 });
 
-test('createTokenDesk() gives none that has expired where the provider renews none, says so once, and does not ask in a loop', async () => {
-  const { ask, rig } = createRig({ expiresAt: 1_000_000 + 20 * MINUTE });
+test('createTokenDesk() says of what has expired and no refresh renews that it takes another sign-in; in the log once, and without a loop', async () => {
+  const { ask, rig, desk } = createRig({ expiresAt: 1_000_000 + 20 * MINUTE });
   // A provider whose refresh answers have no ID token.
   rig.renew = () => 'renewed';
   rig.advance(5 * MINUTE);
-  for (let i = 0; i < 10; i++) {
-    const answer = await ask();
-    assert.ok(answer.kind === 'found' && answer.accessToken === 'at-1' && answer.idToken === null);
-  }
+  assert.equal(await desk.hasEnded('p', ['id_token']), false, 'it may be renewed');
+  for (let i = 0; i < 10; i++) assert.deepEqual(await ask(), { kind: 'expired' });
   assert.equal(rig.renewals, 1);
   assert.deepEqual(rig.warnings.length, 1);
-  assert.match(rig.warnings[0] ?? '', /renews no such token.*"id_token"/);
-  const offline = createRig({ refreshToken: null });
-  offline.rig.advance(5 * MINUTE);
-  const answer = await offline.ask();
-  assert.ok(answer.kind === 'found' && answer.accessToken === null);
-  assert.match(offline.rig.warnings[0] ?? '', /gave no refresh token/);
-  assert.equal(offline.rig.renewals, 0);
+  assert.match(rig.warnings[0] ?? '', /renews no such token.*"id_token" send people to sign in again/);
+  assert.equal(await desk.hasEnded('p', ['id_token']), true);
+  assert.equal(await desk.hasEnded('p', ['access_token']), false);
+  const one = await ask('one.example.com');
+  assert.ok(one.kind === 'found' && one.accessToken === 'at-1', 'where the other token is enough');
+});
+
+test('createTokenDesk() without a refresh token: to its end, and not a moment longer', async () => {
+  const { ask, rig, desk } = createRig({ refreshToken: null });
+  rig.advance(5 * MINUTE - 1);
+  const last = await ask();
+  assert.ok(last.kind === 'found' && last.accessToken === 'at-1' && last.until <= rig.now() + 1);
+  assert.equal(await desk.hasEnded('p', ['access_token']), false);
+  rig.advance(1);
+  assert.deepEqual(await ask(), { kind: 'expired' });
+  assert.equal(await desk.hasEnded('p', ['access_token']), true);
+  assert.match(rig.warnings[0] ?? '', /gave no refresh token/);
+  assert.equal(rig.renewals, 0);
+  rig.grant = undefined;
+  assert.equal(await desk.hasEnded('p', ['access_token']), false, 'a session without a provider has none to end');
 });
 
 test('createTokenDesk() hands out nothing that is no token, and nothing for a session that is over', async () => {

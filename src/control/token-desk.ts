@@ -1,7 +1,8 @@
 /**
  * Hands a worker the tokens of a person's provider for a route that asks for them, fresh: what is about to
  * end is renewed first, once however many ask. While the provider is away what there is serves to its
- * end; then nothing is handed out, and nobody is signed out. Tokens are in no message and no log.
+ * end; then nothing is handed out, and nobody is signed out. What no refresh renews is "expired": the person
+ * has to go to the provider again. Tokens are in no message and no log.
  */
 import { readGrant, type ProviderGrant } from '../sign-in/provider.ts';
 import type { Clock } from '../core/clock.ts';
@@ -34,7 +35,13 @@ export interface TokenDeskDeps {
   readonly warn: (message: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
-export function createTokenDesk(deps: TokenDeskDeps): (wish: TokenWish) => Promise<TokenAnswer> {
+export interface TokenDesk {
+  readonly find: (wish: TokenWish) => Promise<TokenAnswer>;
+  /** Whether the sign-in has had such a token, which has ended for good. */
+  readonly hasEnded: (parent: string, tokens: readonly TokenKind[]) => Promise<boolean>;
+}
+
+export function createTokenDesk(deps: TokenDeskDeps): TokenDesk {
   const { clock, sessions } = deps;
   const inVain = new Map<string, number>();
   const said = new Set<string>();
@@ -45,19 +52,26 @@ export function createTokenDesk(deps: TokenDeskDeps): (wish: TokenWish) => Promi
     if (said.has(key)) return;
     said.add(key);
     deps.warn(
-      `Provider "${provider}" ${why}: once it has expired, apps that ask for "${kind}" get none until the person signs in again`,
+      `Provider "${provider}" ${why}: once it has expired, apps that ask for "${kind}" send people to sign in again`,
       { provider },
     );
   };
 
+  const mayRenew = (parent: string, { refreshToken }: ProviderGrant): boolean =>
+    refreshToken !== null && clock.now() >= (inVain.get(parent) ?? 0);
+
   const renewIfDue = async (parent: string, grant: ProviderGrant, tokens: readonly TokenKind[]): Promise<Renewal> => {
     const now = clock.now();
     const isDue = tokens.some((kind) => tokenOf(grant, kind) !== null && endOf(grant, kind) - now < LEAST_LIFE_MS);
-    if (!isDue || grant.refreshToken === null || now < (inVain.get(parent) ?? 0)) return 'renewed';
-    return deps.renew(parent);
+    return isDue && mayRenew(parent, grant) ? deps.renew(parent) : 'renewed';
   };
 
-  return async (wish) => {
+  const hasEnded: TokenDesk['hasEnded'] = async (parent, tokens) => {
+    const grant = readGrant(await sessions.findGrant(parent));
+    return grant !== null && !mayRenew(parent, grant) && expiredOf(grant, tokens, clock.now()).length > 0;
+  };
+
+  const find: TokenDesk['find'] = async (wish) => {
     const answer = await sessions.find(wish.key);
     if (answer.kind !== 'found') return { kind: answer.kind };
     const { parent, person } = answer.session;
@@ -69,19 +83,21 @@ export function createTokenDesk(deps: TokenDeskDeps): (wish: TokenWish) => Promi
     grant = readGrant(await sessions.findGrant(parent));
     if (grant === null) return { kind: 'absent' };
     const now = clock.now();
-    const expired = tokens.filter((kind) => tokenOf(grant, kind) !== null && endOf(grant, kind) <= now);
-    if (expired.length > 0 && renewal === 'unavailable') return { kind: 'unavailable' };
+    const expired = expiredOf(grant, tokens, now);
+    if (expired.length === 0) return found(grant, tokens, now);
+    if (renewal === 'unavailable') return { kind: 'unavailable' };
     for (const kind of expired) {
       missing(person.provider, kind, grant.refreshToken === null ? 'gave no refresh token' : 'renews no such token');
       if (inVain.size >= MAX_IN_VAIN) inVain.clear();
       inVain.set(parent, now + IN_VAIN_MS);
     }
-    return found(
-      grant,
-      tokens.filter((kind) => !expired.includes(kind)),
-      now,
-    );
+    return { kind: 'expired' };
   };
+  return { find, hasEnded };
+}
+
+function expiredOf(grant: ProviderGrant, tokens: readonly TokenKind[], now: number): readonly TokenKind[] {
+  return tokens.filter((kind) => tokenOf(grant, kind) !== null && endOf(grant, kind) <= now);
 }
 
 /** A worker asks only for what its document asks for; here that is looked at once more. */

@@ -58,6 +58,8 @@ export const ERRORS = {
   PROVIDER_UNAVAILABLE: 'A sign-in provider does not answer. People who are signed in go on; it is asked again.',
   TOKEN_UNAVAILABLE:
     "The route passes the provider's token on to its app, the one there is has expired, and the provider gives no new one right now. Nobody is signed out; it is asked again.",
+  TOKEN_EXPIRED:
+    "The route passes the provider's token on to its app, the one there is has expired, and the provider renews none. The person is sent to sign in again.",
   SIGN_IN_REFUSED:
     'A provider, or what it answered, did not sign somebody in. The message says why and what to change.',
   INTERNAL: 'A defect in Postern. The log has the request id and the cause.',

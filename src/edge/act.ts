@@ -7,8 +7,8 @@ import { hopsLeft, sendMethods } from './options.ts';
 import { sendRedirect } from './redirect.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { factsOf, placeOf, routeFor } from './place.ts';
-import { failWith, sendBadRequest, sendError, sendNoApp } from './refuse.ts';
-import type { PassedTokens, PassedHeaders } from './passed-tokens.ts';
+import { askForNewTokens, failWith, sendBadRequest, sendError, sendNoApp, type RefuseDeps } from './refuse.ts';
+import type { Passed, PassedTokens } from './passed-tokens.ts';
 import { RequestReport } from './request-report.ts';
 import { serveWhoami } from './whoami.ts';
 import type { CompiledRoute } from '../route/table.ts';
@@ -22,6 +22,7 @@ export interface ActDeps extends PlanDeps {
   readonly upstreams: Upstreams;
   readonly longLived: LongLived;
   readonly passedTokens: Pick<PassedTokens, 'find'>;
+  readonly control: RefuseDeps;
 }
 
 export function act(context: RequestContext, deps: ActDeps): void {
@@ -129,13 +130,9 @@ function tokensFor(
 
 const RETRY: readonly (readonly [string, string])[] = [['Retry-After', '5']];
 
-function sendWith(
-  context: RequestContext,
-  target: Omit<RouteTarget, 'tokens'>,
-  tokens: PassedHeaders | 'unavailable',
-  deps: ActDeps,
-): void {
-  if (tokens === 'unavailable') sendError(context, 503, 'TOKEN_UNAVAILABLE', RETRY);
+function sendWith(context: RequestContext, target: Omit<RouteTarget, 'tokens'>, tokens: Passed, deps: ActDeps): void {
+  if (tokens === 'expired') askForNewTokens(context, deps.control, (error) => failWith(context, error));
+  else if (tokens === 'unavailable') sendError(context, 503, 'TOKEN_UNAVAILABLE', RETRY);
   else send(context, { ...target, tokens }, deps);
 }
 

@@ -20,6 +20,8 @@ export const REASONS = {
   'no-app': 'The rules let in, but there is no app for this visitor.',
   'cross-origin': "403: a WebSocket that rides on a session came from another origin's page.",
   'token-unavailable': "503: let in, but the app asks for the provider's token, and there is no fresh one.",
+  'provider-token-expired':
+    "Let in, but the provider's token that the app asks for has ended and cannot be renewed: sent to sign in again; 401 to what is no navigation.",
   unavailable: '503: the store does not answer.',
   busy: '503: too many passwords are being checked.',
   acme: "The answer to a CA's challenge.",
@@ -48,6 +50,7 @@ export function reasonOf(context: RequestContext): Reason {
   if (judged === null) return 'refused';
   if (errorCode === 'CROSS_ORIGIN') return 'cross-origin';
   if (errorCode === 'TOKEN_UNAVAILABLE') return 'token-unavailable';
+  if (errorCode === 'TOKEN_EXPIRED') return 'provider-token-expired';
   if (errorCode === 'NO_APP') return 'no-app';
   return judged.credential === 'refused' && judged.decision.kind === 'challenge'
     ? 'credential-refused'

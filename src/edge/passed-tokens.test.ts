@@ -45,7 +45,7 @@ function createRig(answer: (wish: TokenWish, now: number) => TokenAnswer | Promi
   });
   const fields = async (naming: Naming, session = ALICE) => {
     const found = await tokens.find(naming, session, 'app.example');
-    return found === 'unavailable' ? found : found.fields;
+    return typeof found === 'string' ? found : found.fields;
   };
   return { tokens, wishes, fields, advance: (ms: number) => (now += ms) };
 }
@@ -132,6 +132,21 @@ test('PassedTokens says unavailable, does not ask again for every request, and a
   assert.deepEqual(await fields(ACCESS), [['authorization', 'Bearer at']]);
 });
 
+test('PassedTokens says expired, never an empty field, until the sign-in has new ones', async () => {
+  let answer: TokenAnswer = { kind: 'expired' };
+  const { fields, wishes, tokens, advance } = createRig((_, now) =>
+    answer.kind === 'found' ? { ...answer, until: now + 1_000 } : answer,
+  );
+  assert.deepEqual([await fields(ACCESS), await fields(ACCESS)], ['expired', 'expired']);
+  assert.equal(wishes.length, 1, 'not asked for every request');
+  answer = found('at', null, 0);
+  tokens.drop([ALICE.parent]);
+  assert.deepEqual(await fields(ACCESS), [['authorization', 'Bearer at']]);
+  advance(1_000);
+  answer = { kind: 'expired' };
+  assert.equal(await fields(ACCESS), 'expired');
+});
+
 test('A session without a token gets no field, and what a client says under the name is void all the same', async () => {
   const { fields } = createRig((_, now) => found(null, null, now + 1_000));
   assert.deepEqual(await fields(BOTH), []);
@@ -142,7 +157,7 @@ test('A session without a token gets no field, and what a client says under the 
 test('withTokens() puts them behind what is said of the person, in one list for as long as both stay', async () => {
   const { tokens } = createRig((_, now) => found('at', null, now + 1_000));
   const passed = await tokens.find(ACCESS, ALICE, 'app.example');
-  assert.ok(passed !== 'unavailable');
+  assert.ok(typeof passed === 'object');
   const base = [['X-Forwarded-User', 'alice']] as const;
   const all = withTokens(base, passed);
   assert.deepEqual(all, [...base, ['authorization', 'Bearer at']]);

@@ -12,7 +12,7 @@ const MAX_SIGN_INS = 20_000;
 const MAX_FLIGHTS = 2_000;
 /** A provider may be asked on the way, which has ten seconds. */
 const WAIT_MS = 11_000;
-/** After `unavailable`: a provider that is down is no reason to ask the control thread for every request. */
+/** After `unavailable` and `expired`: a provider that is down is no reason to ask the control thread for every request. */
 const DOUBT_MS = 500;
 const SWEEP_MS = 10_000;
 
@@ -36,13 +36,16 @@ export interface PassedTokensDeps {
   readonly clock: Clock;
 }
 
+/** `expired`: only another sign-in brings one that is good. */
+export type Passed = PassedHeaders | 'unavailable' | 'expired';
+
 interface Held {
-  readonly answer: PassedHeaders | 'unavailable';
+  readonly answer: Passed;
   readonly until: number;
 }
 
 interface Flight {
-  promise: Promise<PassedHeaders | 'unavailable'>;
+  promise: Promise<Passed>;
   /** Something changed after the question was sent. */
   isTainted: boolean;
 }
@@ -66,11 +69,7 @@ export class PassedTokens {
     return this.#held.size;
   }
 
-  find(
-    naming: Naming,
-    session: SessionView,
-    host: string,
-  ): PassedHeaders | 'unavailable' | Promise<PassedHeaders | 'unavailable'> {
+  find(naming: Naming, session: SessionView, host: string): Passed | Promise<Passed> {
     const held = this.#held.get(session.parent)?.get(naming);
     if (held !== undefined && this.#deps.clock.now() < held.until) return held.answer;
     const flying = this.#flights.get(session.parent)?.get(naming);
@@ -103,7 +102,7 @@ export class PassedTokens {
     }
   }
 
-  #ask(naming: Naming, session: SessionView, host: string): Promise<PassedHeaders | 'unavailable'> {
+  #ask(naming: Naming, session: SessionView, host: string): Promise<Passed> {
     const flight: Flight = { promise: Promise.resolve('unavailable'), isTainted: false };
     put(this.#flights, session.parent, naming, flight);
     this.#flying++;
@@ -120,7 +119,7 @@ export class PassedTokens {
     naming: Naming,
     { key, parent }: SessionView,
     { host, flight }: { readonly host: string; readonly flight: Flight },
-  ): Promise<PassedHeaders | 'unavailable'> {
+  ): Promise<Passed> {
     const tokens = [...new Set(naming.tokens.map(({ token }) => token))];
     const ask = (): Promise<TokenAnswer> => inTime(this.#deps.find({ key, host, tokens }));
     let answer = await ask();
@@ -129,7 +128,7 @@ export class PassedTokens {
       flight.isTainted = false;
       answer = await ask();
     }
-    const made = answer.kind === 'found' ? { fields: fieldsOf(naming, answer), joined: null } : 'unavailable';
+    const made = passedOf(naming, answer);
     const until = answer.kind === 'found' ? answer.until : this.#deps.clock.now() + DOUBT_MS;
     if (!flight.isTainted && answer.kind !== 'absent') this.#keep(naming, parent, { answer: made, until });
     return made;
@@ -157,6 +156,11 @@ async function inTime(asked: Promise<TokenAnswer>): Promise<TokenAnswer> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function passedOf(naming: Naming, answer: TokenAnswer): Passed {
+  if (answer.kind === 'found') return { fields: fieldsOf(naming, answer), joined: null };
+  return answer.kind === 'expired' ? 'expired' : 'unavailable';
 }
 
 function fieldsOf(naming: Naming, answer: TokenAnswer & { readonly kind: 'found' }): IdentityHeaders {

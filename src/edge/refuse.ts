@@ -9,7 +9,7 @@ import { HeaderBlock } from '../wire/header-block.ts';
 import { deniedPage, type RefusingRule } from '../sign-in/pages/denied-page.ts';
 import { errorPage } from '../sign-in/pages/error-page.ts';
 import { classifyRequest } from '../sign-in/request-kind.ts';
-import { stepUpParameters, unauthorizedJson } from '../sign-in/unauthorized.ts';
+import { expiredTokenJson, stepUpParameters, unauthorizedJson } from '../sign-in/unauthorized.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { PlainAnswer } from '../sign-in/pages/page.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
@@ -137,19 +137,37 @@ const GRPC_STATUS: ReadonlyMap<number, number> = new Map([
 
 /** The rules would let some person in: a navigation is sent to sign in, anything else is told so. */
 export function askToSignIn(context: RequestContext, deps: RefuseDeps, onError: (error: unknown) => void): void {
-  const { exchange } = context;
-  const { request } = exchange;
-  if (request.upgrade !== null || classifyRequest(request.method, request.headers) !== 'navigation') {
-    const needs = neededOf(context);
-    const answer = unauthorizedJson(context.id, `${context.scheme}://${context.authority}/.postern/start`, needs);
-    const challenge = needs === null ? BEARER : `${BEARER}, ${stepUpParameters(needs)}`;
-    const bearer: Fields = context.site.takesBearers ? [['WWW-Authenticate', challenge]] : [];
-    sendPlain(context, { ...answer, headers: [...answer.headers, ...bearer] });
+  if (isNavigation(context)) {
+    begin(context, deps, onError);
     return;
   }
+  const needs = neededOf(context);
+  const answer = unauthorizedJson(context.id, startUrl(context), needs);
+  const challenge = needs === null ? BEARER : `${BEARER}, ${stepUpParameters(needs)}`;
+  const bearer: Fields = context.site.takesBearers ? [['WWW-Authenticate', challenge]] : [];
+  sendPlain(context, { ...answer, headers: [...answer.headers, ...bearer] });
+}
+
+/** The app asks for the provider's token, and no refresh brings another: the person goes there again, a program is told so. */
+export function askForNewTokens(context: RequestContext, deps: RefuseDeps, onError: (error: unknown) => void): void {
+  context.errorCode ??= 'TOKEN_EXPIRED';
+  if (isNavigation(context)) begin(context, deps, onError);
+  else sendPlain(context, expiredTokenJson(context.id, startUrl(context)));
+}
+
+function isNavigation({ exchange }: RequestContext): boolean {
+  const { upgrade, method, headers } = exchange.request;
+  return upgrade === null && classifyRequest(method, headers) === 'navigation';
+}
+
+function startUrl({ scheme, authority }: RequestContext): string {
+  return `${scheme}://${authority}/.postern/start`;
+}
+
+function begin(context: RequestContext, deps: RefuseDeps, onError: (error: unknown) => void): void {
   toInternalRequest(context)
     .then((internal) => deps.beginSignIn(internal))
-    .then((response) => sendInternal(exchange, response))
+    .then((response) => sendInternal(context.exchange, response))
     .catch(onError);
 }
 

@@ -49,7 +49,9 @@ export type TokenAnswer =
   /** The session is over. */
   | { readonly kind: 'absent' }
   /** What there is is too old, and the provider gives no new one right now. */
-  | { readonly kind: 'unavailable' };
+  | { readonly kind: 'unavailable' }
+  /** What there is is too old, and only another sign-in brings a new one. */
+  | { readonly kind: 'expired' };
 
 /** What every worker must hear of: told after it is durable. */
 export type SessionChange =

@@ -42,6 +42,8 @@ export interface RigOptions {
   readonly providers?: (clock: Clock) => Providers;
   readonly providerFor?: (host: string, path: string) => string | null;
   readonly admit?: (sessions: Sessions) => Admit;
+  /** Keys of sign-ins whose tokens have ended, for apps that ask for them. */
+  readonly lacksTokens?: (key: string, path: string) => boolean;
 }
 
 export interface Rig {
@@ -102,6 +104,7 @@ export function createRig(options: RigOptions = {}): Rig {
     providers: options.providers?.(clock) ?? NO_PROVIDERS,
     admit: options.admit?.(sessions) ?? ((_, person) => Promise.resolve({ kind: 'person', person })),
     ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
+    lacksTokens: (key, { path }) => Promise.resolve(options.lacksTokens?.(key, path) ?? false),
     isListedHost: (host) => listed.includes(host),
     mayEnter: (facts) => {
       entries.push(facts);

@@ -56,6 +56,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
     const round = countRound(onlyCookie(request, name), ticket.origin + ticket.returnTo, ticket.issuedAt, now);
     cookies.push(hostCookie(name, round.cookie, context.url.isSecure, round.cookie === '' ? 0 : ROUNDS_LIFETIME_MS));
     if (round.isLoop) return explainLoop(context, ticket, target.host, cookies);
+    if (await deps.lacksTokens?.(session.key, target)) return fetchTokens(context, entrance, cookies);
   }
 
   // One cookie serves the domain, or the ticket is too old for a code: the app host begins again if it must.
@@ -71,6 +72,19 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   };
   const code = await deps.sessions.mintCode(handOff, CODE_LIFETIME_MS);
   return answerRedirect(303, `${ticket.origin}/.postern/land?code=${code}&flow=${ticket.flow}`, cookies);
+}
+
+/** The app asks for the provider's token, which has ended: whoever is signed in there comes back at once, with another. */
+async function fetchTokens(
+  context: Context,
+  { session, ticketText }: Entrance,
+  cookies: readonly string[],
+): Promise<Response> {
+  const provider = context.deps.providers.find(session.person.provider);
+  if (provider === null) return answerRedirect(303, '/', cookies);
+  const away = await goToProvider(context, provider, { ticket: ticketText, switchAccount: false });
+  for (const cookie of cookies) away.headers.append('Set-Cookie', cookie);
+  return away;
 }
 
 /** A local account shows it here: the password again, then a second factor, which is set up on the way where there is none. */

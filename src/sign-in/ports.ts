@@ -230,6 +230,8 @@ export interface SignInDeps {
   readonly isListedHost: (host: string) => boolean;
   /** The decision for a GET of this person; everything but `allow` is refused. */
   readonly mayEnter: (facts: EntryFacts) => EntryDecision | Promise<EntryDecision>;
+  /** Whether a place passes on tokens of the provider that this sign-in has no more, and only another brings. */
+  readonly lacksTokens?: (key: string, place: { readonly host: string; readonly path: string }) => Promise<boolean>;
   /** `sign_in.provider` of the route that takes a path. */
   readonly providerFor?: (host: string, path: string) => string | null;
   /** Apps to offer on the start page. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { stepUpParameters, unauthorizedJson } from './unauthorized.ts';
+import { expiredTokenJson, stepUpParameters, unauthorizedJson } from './unauthorized.ts';
 
 const START = 'https://app.example.com/.postern/start';
 const bodyOf = (answer: ReturnType<typeof unauthorizedJson>): unknown => JSON.parse(answer.body);
@@ -30,6 +30,13 @@ test('unauthorizedJson() tells a program what a session lacks, in the words of R
   );
   const factor = unauthorizedJson('r1', START, { secondFactor: true, acr: [], maxAgeMs: null });
   assert.deepEqual(Object.keys(bodyOf(factor) as object), ['error', 'second_factor', 'sign_in_url', 'request_id']);
+});
+
+test('expiredTokenJson() tells a program that a session lives on whose provider token has ended', () => {
+  const answer = expiredTokenJson('r1', START);
+  assert.equal(answer.status, 401);
+  assert.deepEqual(bodyOf(answer), { error: 'provider_token_expired', sign_in_url: START, request_id: 'r1' });
+  assert.equal(challengeOf(answer), 'Postern realm="sign-in", error="provider_token_expired"');
 });
 
 test('stepUpParameters() quotes what a document may name a level', () => {

@@ -26,6 +26,15 @@ export function unauthorizedJson(requestId: string, signInUrl: string, needs: St
   return { status: 401, headers: [...plainHeaders(true), ['WWW-Authenticate', challenge]], body };
 }
 
+const EXPIRED = 'provider_token_expired';
+
+/** Somebody is signed in, but the token of their provider that the app needs has ended: only another sign-in brings one. */
+export function expiredTokenJson(requestId: string, signInUrl: string): PlainAnswer {
+  const body = `${JSON.stringify({ error: EXPIRED, sign_in_url: signInUrl, request_id: requestId })}\n`;
+  const challenge = `Postern realm="sign-in", error="${EXPIRED}"`;
+  return { status: 401, headers: [...plainHeaders(true), ['WWW-Authenticate', challenge]], body };
+}
+
 /** RFC 9470 section 3. */
 export function stepUpParameters({ acr, maxAgeMs }: StepUp): string {
   const parts = [

@@ -260,6 +260,41 @@ hosts:
   /** Keycloak's keys cannot be fetched while it is stopped; they are known from before. */
   const verifyLate = (seen: Seen): Promise<string> => verify(seen, 'alice');
 
+  test('no refresh token, and the token has ended: the person goes to Keycloak again, a program gets 401, no app an empty field', async () => {
+    const setRefreshTokens = async (isOn: boolean): Promise<void> => {
+      const [client] = (await keycloak.admin('GET', '/clients?clientId=postern')) as Record<string, unknown>[];
+      const attributes = { ...(client?.['attributes'] as object), 'use.refresh.tokens': String(isOn) };
+      await keycloak.admin('PUT', `/clients/${String(client?.['id'])}`, { ...client, attributes });
+    };
+    await setRefreshTokens(false);
+    try {
+      const alice = await signInByKeycloak('alice');
+      await alice.open(`${url('wiki.localhost')}/`);
+      const first = await verify(await get(alice, 'api.localhost'), 'alice');
+      const fetched = (): ReturnType<Visitor['send']> =>
+        alice.send(`${url('api.localhost')}/data`, {
+          headers: { accept: 'application/json', 'sec-fetch-mode': 'cors' },
+        });
+      let refused = await fetched();
+      // As long as it is served there is a good token: `remember` and `verify` hold that elsewhere.
+      await until(async () => (refused = await fetched()).status !== 200, 'the end of the token');
+      assert.equal(refused.status, 401, refused.body);
+      const told = JSON.parse(refused.body) as Record<string, string>;
+      assert.equal(told['error'], 'provider_token_expired');
+      assert.equal(told['sign_in_url'], `${url('api.localhost')}/.postern/start`);
+      await assert.rejects(getByWebSocket(alice), /401/);
+      await get(alice, 'wiki.localhost');
+      const page = await alice.open(`${url('api.localhost')}/data?q=1`);
+      assert.deepEqual([page.status, page.url], [200, `${url('api.localhost')}/data?q=1`], page.body);
+      const second = await verify(JSON.parse(page.body) as Seen, 'alice');
+      assert.notEqual(second, first, 'a fresh token, and nobody had to type anything');
+      await postern.waitFor('"reason":"provider-token-expired"');
+      await postern.waitFor(/gave no refresh token.*send people to sign in again/);
+    } finally {
+      await setRefreshTokens(true);
+    }
+  });
+
   test('a revoked session gets nothing any more', async () => {
     const alice = await signInByKeycloak('alice');
     await get(alice, 'api.localhost');
