@@ -68,11 +68,12 @@ export function createVisitor(options: VisitorOptions = {}): Visitor {
   };
   const follow = async (first: Visit): Promise<Visit> => {
     let page = first;
-    for (let hops = 0; page.status >= 300 && page.status < 400 && page.headers.location !== undefined; hops++) {
-      if (hops === 20) throw new Error(`Cannot follow redirects: more than 20, last to "${page.headers.location}"`);
-      page = await send(new URL(page.headers.location, page.url).href, { headers: NAVIGATION });
+    for (let hops = 0; ; hops++) {
+      const next = nextOf(page);
+      if (next === null) return page;
+      if (hops === 20) throw new Error(`Cannot follow redirects: more than 20, last to "${next}"`);
+      page = await send(new URL(next, page.url).href, { headers: NAVIGATION });
     }
-    return page;
   };
   return {
     send,
@@ -98,6 +99,13 @@ export function createVisitor(options: VisitorOptions = {}): Visitor {
       return follow(await send(form.action, { method: 'POST', headers, body }));
     },
   };
+}
+
+/** Where a page leads by itself: a redirect, or what it says to browsers without script. */
+export function nextOf({ status, headers, body }: Visit): string | null {
+  if (status >= 300 && status < 400) return headers.location ?? null;
+  const url = /<noscript><meta http-equiv="refresh" content="0; url=([^"]+)"/.exec(body)?.[1];
+  return url === undefined ? null : unescapeHtml(url);
 }
 
 interface Connecting {

@@ -41,6 +41,8 @@ export class GithubTwin {
   hasNewSecret = false;
   /** Every API answer has this status. */
   failsWith: number | null = null;
+  /** Waited for before the API answers somebody. */
+  hold: (login: string) => Promise<void> = () => Promise.resolve();
   authorizationError: string | null = null;
   /** Where "next" links lead instead. */
   evilLink: string | null = null;
@@ -103,7 +105,12 @@ export class GithubTwin {
       send(response, 200, this.#token(new URLSearchParams(Buffer.concat(chunks).toString())));
       return;
     }
+    await this.hold(this.#accountOf(request)?.login ?? '');
     this.#api(request, response, url);
+  }
+
+  #accountOf(request: IncomingMessage): TwinAccount | undefined {
+    return this.#tokens.get((request.headers.authorization ?? '').replace(/^(?:Bearer|token) /i, ''));
   }
 
   #token(form: URLSearchParams): unknown {
@@ -139,7 +146,7 @@ export class GithubTwin {
 
   #api(request: IncomingMessage, response: ServerResponse, url: URL): void {
     const path = url.pathname.replace(this.isGitea ? '/api/v1' : '/api/v3', '');
-    const account = this.#tokens.get((request.headers.authorization ?? '').replace(/^(?:Bearer|token) /i, ''));
+    const account = this.#accountOf(request);
     if (this.limitedUntil !== null) {
       const fields = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(this.limitedUntil) };
       send(response, 403, { message: 'API rate limit exceeded' }, fields);

@@ -397,7 +397,7 @@ test('Fuzz: no callback of a stranger gives a 2xx, a 5xx or an exception', () =>
         const page = await alice.send(`${AUTH}/.postern/callback/github?${new URLSearchParams(fields).toString()}`);
         assert.ok(page.status >= 400 && page.status < 500, String(page.status));
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 200) },
+      { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 200) },
     );
     assert.ok(!rig.events.some((event) => event.kind === 'failed'));
   }));

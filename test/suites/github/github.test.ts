@@ -13,7 +13,7 @@ import { skipWithout } from '../../support/peers.ts';
 import { startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import { AT_ONCE_MS, until } from '../../support/programs.ts';
-import { createVisitor } from '../../support/visitor.ts';
+import { createVisitor, nextOf } from '../../support/visitor.ts';
 import type { Visit, Visitor } from '../../support/visitor.ts';
 
 /** The least that `recheck` can be. */
@@ -51,11 +51,13 @@ hosts:
   /** Postern sends the browser to the twin, which is no web site: the person's answer is played. */
   const enter = async (visitor: Visitor): Promise<Visit> => {
     let page = await visitor.send(address(), { headers: { accept: 'text/html' } });
-    while (!(page.headers.location ?? '').startsWith(twin.url)) {
-      assert.ok(page.headers.location !== undefined, `no way to GitHub: ${page.status} ${page.body}`);
-      page = await visitor.send(page.headers.location, { headers: { accept: 'text/html' } });
+    let next = nextOf(page);
+    while (next !== null && !next.startsWith(twin.url)) {
+      page = await visitor.send(new URL(next, page.url).href, { headers: { accept: 'text/html' } });
+      next = nextOf(page);
     }
-    return visitor.open(twin.visit(page.headers.location ?? ''));
+    assert.ok(next !== null, `no way to GitHub: ${page.status} ${page.body}`);
+    return visitor.open(twin.visit(next));
   };
 
   test('the listed user enters, by any case of the login', async () => {

@@ -14,7 +14,7 @@ import { TOTP } from 'otpauth';
 import { startTwin, type Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { addUser, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
-import { createVisitor } from '../../support/visitor.ts';
+import { createVisitor, nextOf } from '../../support/visitor.ts';
 import type { Visit, Visitor } from '../../support/visitor.ts';
 
 const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
@@ -63,7 +63,7 @@ hosts:
 
   const url = (host: string, path = '/'): string => `https://${host}.localhost:${postern.https}${path}`;
   const go = (visitor: Visitor, address: string): Promise<Visit> => visitor.send(address, { headers: NAVIGATION });
-  const next = ({ url: at, headers }: Visit): string => new URL(headers.location ?? '', at).href;
+  const next = (page: Visit): string => new URL(nextOf(page) ?? '', page.url).href;
 
   /** Up to the address that the provider sends the person back to. */
   const comeBack = async (visitor: Visitor): Promise<string> => {
