@@ -388,7 +388,7 @@ test('Fuzz: no state, code, iss or error of a stranger gives a 2xx, a 5xx or an 
         assert.ok(page.status >= 300 && page.status < 500 && page.status !== 304, `${page.status} for ${id}?${text}`);
         assert.ok(!page.headers.has('location'));
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 300) },
+      { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 300) },
     );
     assert.ok(
       !rig.events.some((event) => event.kind === 'failed'),
@@ -415,7 +415,7 @@ test('Fuzz: no ID token of a stranger gives a session, a 5xx or an exception', (
         assert.ok(page.status >= 400 && page.status < 500, `${page.status} for ${token}`);
         assert.equal(browser.sessionToken(AUTH), undefined);
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 100) },
+      { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 100) },
     );
     assert.ok(!rig.events.some((event) => event.kind === 'failed'));
   }));

@@ -137,7 +137,7 @@ test('Fuzz: no logout token of a stranger ends a session or gives a 2xx, a 5xx o
           return;
         assert.equal((await logOut(rig, token)).status, 400, token);
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 200) },
+      { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 200) },
     );
     assert.equal(await alive(rig), 2);
   }));

@@ -15,7 +15,7 @@ import { createVisitor } from '../../support/visitor.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { Visit } from '../../support/visitor.ts';
 
-const FLOOD = Number(process.env['FUZZ_RUNS'] ?? 10_000);
+const FLOOD = Number(process.env['POSTERN_FUZZ'] ?? 10_000);
 const BATCH = 200;
 
 suite('access tokens of a provider', () => {
