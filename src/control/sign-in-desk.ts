@@ -6,7 +6,7 @@ import { createAdmission } from '../sign-in/admission.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { createSignIn } from '../sign-in/router.ts';
-import type { TokenKind } from '../config/document.ts';
+import type { TokenKind } from '../config/document/identity-headers.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
 import type { CompiledHost, CompiledRoute, RoutingTable } from '../route/table.ts';

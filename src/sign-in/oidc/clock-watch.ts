@@ -5,7 +5,7 @@
  */
 import { decodeJwt } from 'jose';
 import type { Clock } from '../../core/clock.ts';
-import type { OidcProvider } from '../../config/document.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import type { FetchInit } from '../provider-http.ts';
 
 type Fetch = (url: string, init?: FetchInit) => Promise<Response>;
