@@ -72,7 +72,7 @@ async function withRecheck(work: (rig: RecheckRig) => Promise<void>): Promise<vo
 async function use(rig: RecheckRig, ms: number): Promise<void> {
   rig.advance(ms);
   const list = await rig.sessions.list();
-  await rig.sessions.touch(list.map(({ key }) => [key, rig.deps.clock.now()] as const));
+  rig.sessions.touch(list.map(({ key }) => [key, rig.deps.clock.now()] as const));
 }
 
 async function settled(refresher: Refresher): Promise<void> {
