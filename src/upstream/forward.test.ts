@@ -369,6 +369,44 @@ test('an early answer is relayed; the body stops and the connection is not reuse
   await until(() => app.sockets[0]?.destroyed === true, 'the connection closes');
 });
 
+/** It answers and closes with bytes of the body unread, which are answered by a reset; then more of the body comes. */
+async function answerAndReset(answer: string): Promise<{ readonly exchange: FakeExchange; readonly body: FakeBody }> {
+  const { app, forward } = await rig((socket) => void socket.pause());
+  const body = new FakeBody(1_000_000);
+  const exchange = forward({ method: 'POST' }, {}, body);
+  await until(() => app.received[0]?.endsWith('\r\n\r\n') === true, 'the head is read');
+  const socket = app.sockets[0];
+  body.sink?.write(Buffer.alloc(1_000, 'a'));
+  body.sink?.flush();
+  socket?.write(answer);
+  socket?.destroy();
+  // In the same turn of the loop: the answer and the reset are in the kernel, and nobody has read them.
+  for (let i = 0; i < 3; i++) body.sink?.write(Buffer.alloc(1_000, 'b'));
+  body.sink?.flush();
+  await exchange.done;
+  return { exchange, body };
+}
+
+test('an answer in full reaches the client, though the app closed before it had read the body (RFC 9112 section 9.6)', async () => {
+  for (const answer of [
+    'HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig',
+    'HTTP/1.1 413 Too Large\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbig\r\n0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbig',
+  ]) {
+    const { exchange, body } = await answerAndReset(answer);
+    assert.deepEqual([exchange.text, exchange.failure, body.isCancelled], ['big', null, true], answer);
+  }
+});
+
+test('an answer whose end a reset may have cut is not taken for a whole one', async () => {
+  const { exchange } = await answerAndReset('HTTP/1.1 413 Too Large\r\n\r\nbig');
+  assert.equal(exchange.error?.code, 'UPSTREAM_TRUNCATED');
+  const none = await answerAndReset('');
+  assert.equal(none.exchange.failure?.code, 'UPSTREAM_UNREACHABLE');
+  const half = await answerAndReset('HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\nbig');
+  assert.equal(half.exchange.error?.code, 'UPSTREAM_TRUNCATED');
+});
+
 test('an app that answers while it reads gets the rest of the body', async () => {
   const { app, forward } = await rig((socket) =>
     socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'),

@@ -17,6 +17,8 @@ export class RequestBodyWriter implements BodySink {
   isOpen = false;
   /** True while the app takes no more bytes. */
   isBlocked = false;
+  /** Something of it was handed to the socket. */
+  hasBegun = false;
   readonly #socket: Socket;
   /** Called after the body was completed or blocked, and with the error where it broke. */
   readonly #onChange: (error: PosternError | null) => void;
@@ -33,6 +35,7 @@ export class RequestBodyWriter implements BodySink {
   open(length: number): void {
     this.isOpen = true;
     this.isBlocked = false;
+    this.hasBegun = false;
     this.#isChunked = length === -1;
     this.#left = length;
   }
@@ -61,6 +64,7 @@ export class RequestBodyWriter implements BodySink {
       this.#isCorked = true;
       this.#socket.cork();
     }
+    this.hasBegun = true;
     const canGoOn = this.#isChunked ? this.#writeChunk(chunk) : this.#writePlain(chunk);
     if (!canGoOn) {
       this.isBlocked = true;

@@ -4,12 +4,14 @@
  * shorter than announced, a response that is not strictly valid, bytes behind a complete response or
  * a broken peer end the connection: only one that is certainly clean is handed back for reuse.
  */
+import { AppSocket } from './app-socket.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import type { ChunkedOutput } from './chunked-decoder.ts';
 import type { BodySink } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { copyOf, hasBareLf } from './_http1-client-bytes.ts';
+import { badResponse, truncated, unanswered } from './_http1-client-errors.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import type { RequestLines } from './request-lines.ts';
@@ -90,6 +92,8 @@ const TUNNEL = 5;
 const GONE = 6;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
+/** How long an app that takes nothing more may be silent: its answer came before, or never will. */
+const DEAF_MS = 2_000;
 /** As many informational answers as anyone sane sends. */
 const MAX_INFORMS = 32;
 
@@ -120,6 +124,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     end: (): void => this.#onEnd(null),
     error: (error: Error): void => this.#onEnd(error),
   };
+  readonly #onWriteFailed = (error: Error): void => this.#onDeaf(error);
   #state: number = IDLE;
   #call: AppCall | null = null;
   #sink: BodySink | null = null;
@@ -133,6 +138,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   #informs = 0;
   #hasSeenBytes = false;
   #isPaused = false;
+  /** The app takes nothing more; what it said before may still be an answer in full. */
+  #isDeaf = false;
   #trailers: HeaderBlock | null = null;
 
   constructor(socket: Socket, owner: ClientOwner) {
@@ -172,6 +179,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
       return;
     }
     this.deadline = Infinity;
+    if (this.socket instanceof AppSocket) this.socket.onWriteFailed = this.#onWriteFailed;
     this.socket.cork();
     this.#writeHead(call, length === -1 ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`);
     this.#body.open(length);
@@ -301,9 +309,23 @@ export class Http1Client implements AppConnection, ChunkedOutput {
         this.#state = UNTIL_CLOSE;
     }
     const mayGoOn = head.status < 400 && head.keepAlive;
-    if (this.#body.isOpen && !mayGoOn) this.#stopBody();
+    if (this.#isDeaf || (this.#body.isOpen && !mayGoOn)) this.#stopBody();
     const sink = call.onHead(head, this.#resume);
     if (this.#call === call) this.#sink = sink;
+  }
+
+  /**
+   * It closed with bytes of ours unread, so they were answered by a reset: what it answered before is in the kernel, and
+   * its end behind that. Before the first byte of the body there is nothing that it could have refused.
+   */
+  #onDeaf(error: Error): void {
+    if (this.#isDeaf || this.#call === null) return;
+    if (!this.#body.hasBegun) return void this.socket.destroy(error);
+    this.#isDeaf = true;
+    this.deadline = this.#owner.now + DEAF_MS;
+    if (this.#sink !== null) return this.#stopBody();
+    this.#keepAlive = false;
+    this.#body.close();
   }
 
   /** An app that refuses early does not read on: sending more could have it reset what it answered. */
@@ -389,6 +411,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     const isClean = this.#keepAlive && !hasExtraBytes && !this.#body.isOpen && this.socket.writable;
     if (this.#body.isOpen) call?.cancelBody();
     if (isClean) {
+      if (this.#body.hasBegun) this.#forgetBody();
       this.#call = null;
       this.#state = IDLE;
       this.deadline = Infinity;
@@ -401,6 +424,11 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     call?.onDone();
     if (last !== null && sink.endWith !== undefined) sink.endWith(last);
     else sink.end(trailers === null || call === null ? null : call.passTrailers(trailers));
+  }
+
+  #forgetBody(): void {
+    this.#body.hasBegun = false;
+    if (this.socket instanceof AppSocket) this.socket.onWriteFailed = null;
   }
 
   #onBodyChange(error: PosternError | null): void {
@@ -425,23 +453,11 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   #onEnd(cause: Error | null): void {
     if (this.#state === GONE || this.#state === TUNNEL) return;
     if (this.#state === IDLE) return this.destroy();
-    if (this.#state === UNTIL_CLOSE && cause === null) return this.#finish(false);
-    const facts = cause === null ? {} : { cause: cause.message };
-    if (this.#sink !== null) {
-      const text = "Cannot relay the rest of the app's response: the app broke off";
-      return this.#fail(new PosternError('UPSTREAM_TRUNCATED', text, facts, cause), 'no');
-    }
+    // The failed write has used up the reset that the end would have been told by.
+    if (this.#state === UNTIL_CLOSE && cause === null && !this.#isDeaf) return this.#finish(false);
+    if (this.#sink !== null) return this.#fail(truncated(cause), 'no');
     const isMidHead = this.#hasSeenBytes;
-    const text = isMidHead ? 'in the middle of its header' : 'before it answered';
-    const code = isMidHead ? 'UPSTREAM_BAD_RESPONSE' : 'UPSTREAM_UNREACHABLE';
-    const how = cause === null ? 'closed' : 'reset';
-    const error = new PosternError(
-      code,
-      `Cannot relay the app's response: the connection was ${how} ${text}`,
-      facts,
-      cause,
-    );
-    this.#fail(error, this.isReused && !isMidHead ? 'stale' : 'no');
+    this.#fail(unanswered(isMidHead, cause), this.isReused && !isMidHead ? 'stale' : 'no');
   }
 
   #onClosed(): void {
@@ -473,8 +489,4 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     call?.onBroken(error);
     sink.abort(error);
   }
-}
-
-function badResponse(what: string): PosternError {
-  return new PosternError('UPSTREAM_BAD_RESPONSE', `Cannot relay the app's response: ${what}`);
 }

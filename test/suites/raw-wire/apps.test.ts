@@ -201,6 +201,26 @@ hosts:
     await until(() => app.closed.includes(`/s${count - 1}`), 'the connection to the app is closed');
   });
 
+  test('1.4 an early refusal is read though the app closes with most of the upload unread (RFC 9112 section 9.6)', async () => {
+    const refuse: Script = ({ socket }) => {
+      socket.pause();
+      // By then more of the body waits to be read: closing now is a reset right behind the answer.
+      setTimeout(() => {
+        socket.write('HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno');
+        socket.destroy();
+      }, 20);
+    };
+    for (let round = 0; round < 10; round++) {
+      const answer = await ask(refuse, {
+        method: 'POST',
+        fields: 'Content-Length: 4000000\r\n',
+        body: 'x'.repeat(3_000_000),
+      });
+      assert.deepEqual(answer.statuses, [413]);
+      assert.equal(bodyOf(answer), 'no');
+    }
+  });
+
   test('1.5 an upgrade that the app answers with anything but the right 101 is no tunnel', async () => {
     const fields =
       'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
