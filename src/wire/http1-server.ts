@@ -357,7 +357,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   /** The ordinary case: a head in one piece. Answers where it ends, or -1. */
   #readWholeHead(chunk: Buffer): number {
     const memory = (this.#memory ??= new FieldMemory());
-    const again = memory.recallHead(chunk);
+    const again = memory.recallHead(chunk) ?? memory.recallFields(chunk, this.#settings);
     if (again !== null) return this.#begin(again, chunk.length);
     const from = chunk[0] === CR ? skipEmptyLines(chunk) : 0;
     const to = Math.min(chunk.length, from + this.#settings.headerBytes);

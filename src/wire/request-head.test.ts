@@ -6,7 +6,7 @@ import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 import { CHUNKED, FieldMemory, type Http1RequestHead, parseRequestHead } from './request-head.ts';
 
-const LIMITS = { headerCount: 50, targetBytes: 200 };
+const LIMITS = { headerCount: 50, targetBytes: 200, headerBytes: 32_768 };
 
 function parse(text: string): Http1RequestHead {
   return parseRequestHead(text, 0, text.length, LIMITS);
@@ -74,6 +74,98 @@ test('FieldMemory answers what parsing anew gives, whatever came before on the c
       if (known !== null) assert.ok(known.headers.isRemembered);
     }),
   );
+});
+
+/** As the server reads heads that come each in a piece of its own; `behind`: bytes of the next one that came with it. */
+function readWhole(memory: FieldMemory, bytes: Buffer, behind = 0): Http1RequestHead {
+  const known = behind === 0 ? (memory.recallHead(bytes) ?? memory.recallFields(bytes, LIMITS)) : null;
+  if (known !== null) return known;
+  const text = bytes.toString('latin1');
+  const from = /^(?:\r\n)*/.exec(text)?.[0].length ?? 0;
+  const end = text.indexOf('\r\n\r\n', from);
+  if (end === -1) throw new HttpSyntaxError('head-truncated');
+  const found = parseRequestHead(text, from, end + 2, LIMITS, memory);
+  if (behind === 0 && end + 4 === bytes.length) memory.keepHead(bytes, found);
+  return found;
+}
+
+function outcome(read: () => Http1RequestHead): unknown {
+  try {
+    return factsOf(read());
+  } catch (error) {
+    assert.ok(error instanceof HttpSyntaxError, String(error));
+    return `${error.status} ${error.rule}`;
+  }
+}
+
+test('FieldMemory reads a request line alone where the fields are those of the request before, and as strictly', () => {
+  const lines = fc.oneof(
+    fc.constantFrom(
+      'GET / HTTP/1.1',
+      'GET /a/b?c=d HTTP/1.1',
+      'GET /a/b?c=d HTTP/1.0',
+      'POST /a//b/../c HTTP/1.1',
+      'get / HTTP/1.1',
+      'GET  / HTTP/1.1',
+      'GET / HTTP/1.2',
+      'GET / HTTP/1.1 ',
+      'GET /a b HTTP/1.1',
+      'GET /\rb HTTP/1.1',
+      'GET /%00 HTTP/1.1',
+      'GET /?a#b HTTP/1.1',
+      'GET http://a.example/x HTTP/1.1',
+      'GET http://b.example/x HTTP/1.1',
+      'OPTIONS * HTTP/1.1',
+      'GET * HTTP/1.1',
+      `GET /${'a'.repeat(300)} HTTP/1.1`,
+      // A line and a field more: what follows is as before all the same.
+      'GET / HTTP/1.1\r\nX-More: 1',
+      'GET / HTTP/1.1\r\nContent-Length: 5',
+      'GET / HTTP/1.1\r\nHost: b.example',
+      'GET / HTTP/1.1\nX-More: 1',
+      'GET / HTTP/1.1\r\n\r\nGET /b HTTP/1.1',
+      '\r\nGET / HTTP/1.1',
+      '\r\nGET /c HTTP/1.1',
+      'GET /d HTTP/1.1\r\nGET / HTTP/1.1',
+      '',
+      ' ',
+    ),
+    fc.string({ unit: 'binary-ascii', maxLength: 20 }).map((path) => `GET /${path} HTTP/1.1`),
+  );
+  const fields = fc.constantFrom('Host: a.example', 'Host: a.example\r\nX-A: 1', 'Host: a.example\r\nX-A: 2', 'X-A: 1');
+  const request = fc.record({ line: lines, fields, isFollowed: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(request, { minLength: 2, maxLength: 12 }), (all) => {
+      const memory = new FieldMemory();
+      for (const { line, fields: rest, isFollowed } of all) {
+        const bytes = Buffer.from(`${line}\r\n${rest}\r\n\r\n`, 'latin1');
+        const anew = outcome(() => readWhole(new FieldMemory(), bytes, 1));
+        assert.deepEqual(
+          outcome(() => readWhole(memory, bytes, isFollowed ? 1 : 0)),
+          anew,
+        );
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('FieldMemory hands out the same fields for another target, and none for another version or another field', () => {
+  const memory = new FieldMemory();
+  const bytesOf = (line: string, rest = 'Host: a.example\r\nX-A: 1'): Buffer =>
+    Buffer.from(`${line}\r\n${rest}\r\n\r\n`, 'latin1');
+  const first = readWhole(memory, bytesOf('GET /a HTTP/1.1'));
+  const second = memory.recallFields(bytesOf('POST /b?c HTTP/1.1'), LIMITS);
+  assert.ok(second !== null);
+  assert.deepEqual([second.method, second.path, second.query, second.host], ['POST', '/b', '?c', 'a.example']);
+  assert.equal(second.headers, first.headers);
+  assert.ok(second.headers.isRemembered);
+  assert.equal(memory.recallFields(bytesOf('GET /a HTTP/1.0'), LIMITS), null);
+  assert.equal(memory.recallFields(bytesOf('GET /a HTTP/1.1', 'Host: a.example\r\nX-A: 2'), LIMITS), null);
+  assert.equal(memory.recallFields(bytesOf('GET /a HTTP/1.1\r\nX-B: 1'), LIMITS), null);
+  // Read from a piece with another request behind it: the fields that are remembered are those of the first still.
+  readWhole(memory, bytesOf('GET /a HTTP/1.1', 'Host: b.example\r\nX-A: 1'), 1);
+  assert.equal(memory.recallFields(bytesOf('GET /c HTTP/1.1'), LIMITS)?.host, 'a.example');
 });
 
 test('FieldMemory hands out the same Cookie line as long as it is repeated, whatever stands around it', () => {

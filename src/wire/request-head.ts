@@ -10,6 +10,7 @@ import type { CookieLine } from './cookie-line.ts';
 import { bytesOf, type CookieMemory, type FieldBytes, isToken, isTokenCode, parseFields } from './fields.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
+import { readLatin1 } from './latin1.ts';
 import { parseRequestTarget, type RequestTarget } from './request-target.ts';
 
 export interface HeadLimits {
@@ -21,9 +22,11 @@ export interface HeadLimits {
 export const CHUNKED = -1;
 
 const MAX_METHOD = 32;
-const VERSION_LENGTH = 8;
+/** Of a request line with its CRLF: shorter ones are read, and refused, as a whole. */
+const LEAST_LINE = 16;
 /** Longer heads are read anew: what a connection remembers should stay small. */
 const MAX_REMEMBERED = 4_096;
+const LF = 10;
 const CR = 13;
 const SP = 32;
 
@@ -44,7 +47,8 @@ export class Http1RequestHead implements RequestHead {
   readonly bodyLength: number;
   readonly keepAlive: boolean;
 
-  constructor(line: RequestLine, target: RequestTarget, authority: Authority, fields: FramingFields) {
+  constructor(line: RequestLine, authority: Authority, fields: FramingFields) {
+    const { target } = line;
     this.method = line.method;
     this.path = target.path;
     this.query = target.query;
@@ -64,6 +68,7 @@ export class Http1RequestHead implements RequestHead {
 interface RequestLine {
   readonly method: string;
   readonly version: '1.0' | '1.1';
+  readonly target: RequestTarget;
 }
 
 /**
@@ -78,6 +83,9 @@ export class FieldMemory implements CookieMemory {
   /** A head that came in a piece of its own, and what was read from it. */
   #bytes: Buffer | null = null;
   #head: Http1RequestHead | null = null;
+  /** Where its fields begin, and what they say. */
+  #fieldsAt = 0;
+  #fieldsOfHead: FramingFields | null = null;
 
   /** The head that these bytes are, where they are those of the one before, target and all: whoever polls sends such. */
   recallHead(bytes: Buffer): Http1RequestHead | null {
@@ -88,11 +96,34 @@ export class FieldMemory implements CookieMemory {
     return head;
   }
 
+  /**
+   * The head that these bytes are, where all but the request line is that of the one before, as browsers send it.
+   * Only the line is read.
+   */
+  recallFields(bytes: Buffer, limits: HeadLimits & { readonly headerBytes: number }): Http1RequestHead | null {
+    const before = this.#bytes;
+    const fields = this.#fieldsOfHead;
+    if (before === null || fields === null || bytes.length > limits.headerBytes) return null;
+    const next = bytes.length - before.length + this.#fieldsAt;
+    // The line must end just there: what stands before the fields is one line, and not a line and a field more.
+    if (next < LEAST_LINE || bytes[next - 1] !== LF || bytes[next - 2] !== CR || bytes.indexOf(LF) !== next - 1)
+      return null;
+    if (bytes.compare(before, this.#fieldsAt, before.length, next, bytes.length) !== 0) return null;
+    const line = parseLine(bytes, 0, next - 2, limits);
+    if (fields.isOld !== (line.version === '1.0')) return null;
+    fields.headers.isRemembered = true;
+    return new Http1RequestHead(line, authorityOf(line.target, fields), fields);
+  }
+
   /** `bytes` are kept: nobody may write into them. */
   keepHead(bytes: Buffer, head: Http1RequestHead): void {
-    const isKept = bytes.length <= MAX_REMEMBERED;
+    const fields = this.#fields;
+    // Behind empty lines the first line is not the request's.
+    const isKept = bytes.length <= MAX_REMEMBERED && bytes[0] !== CR && fields?.headers === head.headers;
     this.#bytes = isKept ? bytes : null;
     this.#head = isKept ? head : null;
+    this.#fieldsOfHead = isKept ? fields : null;
+    this.#fieldsAt = isKept ? bytes.indexOf(LF) + 1 : 0;
   }
 
   recall(text: string, version: string): FramingFields | null {
@@ -128,15 +159,9 @@ export function parseRequestHead(
   const lineEnd = text.indexOf('\n', from) - 1;
   if (lineEnd < from || lineEnd + 2 > to) throw new HttpSyntaxError('request-line');
   if (text.charCodeAt(lineEnd) !== CR) throw new HttpSyntaxError('bare-lf');
-  const methodEnd = endOfMethod(text, from, lineEnd);
-  const method = methodAt(text, from, methodEnd);
-  const targetEnd = endOfTarget(text, lineEnd);
-  if (targetEnd <= methodEnd) throw new HttpSyntaxError('request-line');
-  if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
-  const line = { method, version: parseVersion(text, targetEnd + 1, lineEnd) };
-  const target = parseRequestTarget(method, text.slice(methodEnd + 1, targetEnd));
+  const line = parseLine(source.bytes, from + source.shift, lineEnd + source.shift, limits);
   const fields = readFields(text, source, lineEnd + 2, to, line.version, limits, memory);
-  return new Http1RequestHead(line, target, authorityOf(target, fields), fields);
+  return new Http1RequestHead(line, authorityOf(line.target, fields), fields);
 }
 
 // oxlint-disable-next-line max-params -- the hot path takes no options object
@@ -159,21 +184,44 @@ function readFields(
   return fields;
 }
 
-function endOfMethod(text: string, from: number, lineEnd: number): number {
+/** Reads bytes[from..lineEnd): the request line without its CRLF. */
+function parseLine(bytes: Uint8Array, from: number, lineEnd: number, limits: HeadLimits): RequestLine {
+  const methodEnd = endOfMethod(bytes, from, lineEnd);
+  const method = methodAt(bytes, from, methodEnd);
+  const targetEnd = endOfTarget(bytes, from, lineEnd);
+  if (targetEnd <= methodEnd) throw new HttpSyntaxError('request-line');
+  if (targetEnd - methodEnd - 1 > limits.targetBytes) throw new HttpSyntaxError('target-length', 414);
+  const version = parseVersion(bytes, targetEnd + 1, lineEnd);
+  // Made of bytes: a slice of the whole head would be slower to look at.
+  return { method, version, target: parseRequestTarget(method, textOf(bytes, methodEnd + 1, targetEnd)) };
+}
+
+function textOf(bytes: Uint8Array, from: number, to: number): string {
+  return readLatin1(bytes as Buffer, from, to);
+}
+
+function endOfMethod(bytes: Uint8Array, from: number, lineEnd: number): number {
   let at = from;
-  let code = text.charCodeAt(at);
-  while (at < lineEnd && isMethodCode(code)) code = text.charCodeAt(++at);
+  while (at < lineEnd && isMethodCode(bytes[at] as number)) at++;
   if (at === from || at - from > MAX_METHOD || at >= lineEnd) throw new HttpSyntaxError('method');
-  if (code !== SP) throw new HttpSyntaxError('method');
+  if (bytes[at] !== SP) throw new HttpSyntaxError('method');
   return at;
 }
 
-const COMMON_METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'OPTIONS', 'DELETE', 'PATCH'];
+const codesOf = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+const COMMON_METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'OPTIONS', 'DELETE', 'PATCH'].map((name) => {
+  return { name, codes: codesOf(name) };
+});
 
 /** The same string for a common method each time: whoever looks it up need not hash it. */
-function methodAt(text: string, from: number, to: number): string {
-  for (const method of COMMON_METHODS) if (method.length === to - from && text.startsWith(method, from)) return method;
-  return text.slice(from, to);
+function methodAt(bytes: Uint8Array, from: number, to: number): string {
+  for (const { name, codes } of COMMON_METHODS) if (to - from === codes.length && isAt(bytes, from, codes)) return name;
+  return textOf(bytes, from, to);
+}
+
+function isAt(bytes: Uint8Array, at: number, codes: Uint8Array): boolean {
+  for (let i = 0; i < codes.length; i++) if (bytes[at + i] !== codes[i]) return false;
+  return true;
 }
 
 /**
@@ -184,18 +232,23 @@ export function isMethodCode(code: number): boolean {
   return isTokenCode(code) && !(code >= 97 && code <= 122);
 }
 
-/** The last space of the line. It stands before "HTTP/1.1" as a rule, and looking for it backwards is a call. */
-function endOfTarget(text: string, lineEnd: number): number {
-  const usual = lineEnd - VERSION_LENGTH - 1;
-  if (text.charCodeAt(usual) === SP && text.startsWith('HTTP/1.1', usual + 1)) return usual;
-  return text.lastIndexOf(' ', lineEnd - 1);
+const VERSION_1_1 = codesOf('HTTP/1.1');
+const VERSION_1_0 = codesOf('HTTP/1.0');
+
+/** The last space of the line: it stands before "HTTP/1.1" as a rule. */
+function endOfTarget(bytes: Uint8Array, from: number, lineEnd: number): number {
+  let at = lineEnd - VERSION_1_1.length - 1;
+  if (at > from && bytes[at] === SP && isAt(bytes, at + 1, VERSION_1_1)) return at;
+  at = lineEnd - 1;
+  while (at >= from && bytes[at] !== SP) at--;
+  return at;
 }
 
-function parseVersion(text: string, from: number, to: number): '1.0' | '1.1' {
-  if (to - from === 8 && text.startsWith('HTTP/', from)) {
-    if (text.startsWith('1.1', from + 5)) return '1.1';
-    if (text.startsWith('1.0', from + 5)) return '1.0';
-    if (/^\d\.\d$/.test(text.slice(from + 5, to))) throw new HttpSyntaxError('version', 505);
+function parseVersion(bytes: Uint8Array, from: number, to: number): '1.0' | '1.1' {
+  if (to - from === VERSION_1_1.length) {
+    if (isAt(bytes, from, VERSION_1_1)) return '1.1';
+    if (isAt(bytes, from, VERSION_1_0)) return '1.0';
+    if (/^HTTP\/\d\.\d$/.test(textOf(bytes, from, to))) throw new HttpSyntaxError('version', 505);
   }
   throw new HttpSyntaxError('version');
 }

@@ -20,7 +20,6 @@ export interface RequestTarget {
   readonly defaultPort: number | null;
 }
 
-const QUESTION = 63;
 const SLASH = 47;
 const HASH = 35;
 
@@ -72,18 +71,18 @@ function parseFrom(
   if (question === -1) question = target.length;
   const found = question === from ? ROOT : canonicalPath(target, from, question);
   if (found.path.charCodeAt(0) !== SLASH) throw new HttpSyntaxError('target-form');
+  checkQuery(target, question + 1);
   const query = question === target.length ? '' : target.slice(question);
-  checkQuery(query);
   const raw = from === 0 ? target : target.slice(from);
   return { path: found.path, query, hasEncodedSlash: found.hasEncodedSlash, raw, authority, defaultPort };
 }
 
 const ROOT: CanonicalPath = { path: '/', hasEncodedSlash: false };
 
-/** Byte for byte what came, so only what cannot stand in a request line is refused. */
-function checkQuery(query: string): void {
-  for (let i = query.charCodeAt(0) === QUESTION ? 1 : 0; i < query.length; i++) {
-    const code = query.charCodeAt(i);
+/** target[from..): byte for byte what came, so only what cannot stand in a request line is refused. */
+function checkQuery(target: string, from: number): void {
+  for (let i = from; i < target.length; i++) {
+    const code = target.charCodeAt(i);
     if (code <= 32 || code > 126 || code === HASH) throw new HttpSyntaxError('query-character');
   }
 }
