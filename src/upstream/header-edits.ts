@@ -40,13 +40,17 @@ export class CompiledEdits {
 }
 
 const compiled = new WeakMap<HeaderEdits, CompiledEdits>();
+let last: { readonly edits: HeaderEdits; readonly found: CompiledEdits } | null = null;
 
 export function compileEdits(edits: HeaderEdits): CompiledEdits {
+  // Requests of one route come one after the other.
+  if (last !== null && last.edits === edits) return last.found;
   let found = compiled.get(edits);
   if (found === undefined) {
     found = new CompiledEdits(edits);
     compiled.set(edits, found);
   }
+  last = { edits, found };
   return found;
 }
 

@@ -16,6 +16,8 @@ export class HeaderBlock {
   isRemembered = false;
   /** The only Cookie line, where it is that of the request before: what is derived from it is worth keeping with it. */
   cookieLine: CookieLine | null = null;
+  /** A bit for each length of a key, modulo 32: nearly every name that is asked for and missing is told by it. */
+  #lengths = 0;
 
   get size(): number {
     return this.keys.length;
@@ -33,6 +35,7 @@ export class HeaderBlock {
   /** Adds a field whose name and value are already valid. */
   append(name: string, value: string, key: string = name.toLowerCase()): void {
     if (key === 'cookie') this.cookieLine = null;
+    this.#lengths |= 1 << key.length;
     this.names.push(name);
     this.keys.push(key);
     this.values.push(value);
@@ -40,12 +43,13 @@ export class HeaderBlock {
 
   /** First value of a lower-case key. */
   get(key: string): string | undefined {
+    if ((this.#lengths & (1 << key.length)) === 0) return undefined;
     const at = this.keys.indexOf(key);
     return at === -1 ? undefined : this.values[at];
   }
 
   has(key: string): boolean {
-    return this.keys.includes(key);
+    return (this.#lengths & (1 << key.length)) !== 0 && this.keys.includes(key);
   }
 
   count(key: string): number {
