@@ -34,9 +34,40 @@ const REPORT = `done = function(summary, latency)
 end
 `;
 
+/**
+ * Each connection rests for a random time before each request, so that they arrive by themselves, whatever becomes of
+ * the answers of others. h2load at a fixed rate sends what is due of 10 ms one after the other, on all connections in
+ * the same moment. Before the first request each waits until all of them have shaken hands.
+ */
+const RESTS = `local waiting, mean, rest
+function init(args)
+  waiting, mean, rest = tonumber(args[1]), tonumber(args[2]), tonumber(args[3])
+  math.randomseed(os.time())
+end
+function delay()
+  local pause = math.floor(math.random() * 2 * mean + 0.5)
+  if waiting == 0 then return pause end
+  waiting = waiting - 1
+  return rest + pause
+end
+`;
+const FIRST_REST_MS = 1_500;
+
+/** `restMs`: what a connection waits between an answer and its next request, on average. */
+export async function loadResting(options: LoadOptions & { readonly restMs: number }): Promise<LoadResult> {
+  const { connections, restMs, seconds } = options;
+  const whole = { ...options, seconds: seconds + Math.ceil(FIRST_REST_MS / 1_000) };
+  const result = await runWrk(whole, RESTS, [connections, restMs, FIRST_REST_MS].map(String));
+  return { ...result, perSecond: result.requests / (result.seconds - FIRST_REST_MS / 1_000) };
+}
+
 export async function loadHttp1(options: LoadOptions): Promise<LoadResult> {
+  return runWrk(options, options.script === undefined ? '' : readFileSync(options.script, 'utf8'), []);
+}
+
+async function runWrk(options: LoadOptions, lua: string, rest: readonly string[]): Promise<LoadResult> {
   const script = join(options.dir, 'report.lua');
-  writeFileSync(script, REPORT + (options.script === undefined ? '' : readFileSync(options.script, 'utf8')));
+  writeFileSync(script, REPORT + lua);
   const headers = Object.entries(options.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const args = [
     '-c',
@@ -48,7 +79,7 @@ export async function loadHttp1(options: LoadOptions): Promise<LoadResult> {
     '-s',
     script,
   ];
-  const { stdout } = await exec('taskset', [...args, ...headers, options.url]);
+  const { stdout } = await exec('taskset', [...args, ...headers, options.url, ...rest]);
   const line = /^RESULT (.*)$/m.exec(stdout)?.[1];
   if (line === undefined) throw new Error(`Cannot read what wrk printed: ${stdout}`);
   const result = JSON.parse(line) as Omit<LoadResult, 'perSecond'>;
