@@ -20,7 +20,7 @@ import type { Upgrade } from './upgrade.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
 import type { Clock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
-import type { BodySink, BodySource, Exchange } from '../wire/exchange.ts';
+import type { BodySink, BodySource, Exchange, RequestHead } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
 import { RequestLines } from '../wire/request-lines.ts';
@@ -116,7 +116,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#isGrpc = isGrpc(request.headers);
     const fields = buildRequestFields(this.#exchange, this.#plan, this.#deps.viaName);
     if (fields === null) return this.#fail(loopError(this.#deps.viaName));
-    if (!isTarget(this.#plan.path) || !isTarget(this.#plan.query)) return this.#fail(targetError());
+    if (!isAsRead(request, this.#plan) && !(isTarget(this.#plan.path) && isTarget(this.#plan.query)))
+      return this.#fail(targetError());
     this.lines = fields.lines;
     this.#takesTrailers = fields.takesTrailers;
     this.bindsConnection = fields.bindsConnection;
@@ -346,6 +347,11 @@ function lengthOf(head: AppResponseHead, method: string): number {
     default:
       return -1;
   }
+}
+
+/** The codec has looked at each character of a target that the route leaves as it came. */
+function isAsRead(request: Pick<RequestHead, 'path' | 'query'>, plan: Pick<ForwardPlan, 'path' | 'query'>): boolean {
+  return plan.path === request.path && plan.query === request.query;
 }
 
 /** Checked once more where it is written, whoever made it: a space or line end here is another request. */

@@ -15,8 +15,11 @@ export interface BodySink {
   flush(): void;
   /** The body is complete. Trailers have passed no filter yet. */
   end(trailers: HeaderBlock | null): void;
-  /** The last bytes, which are used up when this returns, and the end without trailers. Sinks without it are written a copy. */
-  endWith?(chunk: Buffer): void;
+  /**
+   * The last bytes[from..to), which are used up when this returns, and the end without trailers. Sinks without it are
+   * written a copy. Places instead of a part of the buffer: making one costs more than copying what is in it.
+   */
+  endWith?(bytes: Buffer, from: number, to: number): void;
   /** The source broke: the receiver must see that the message is not complete (RFC 9112 section 8). */
   abort(error: PosternError): void;
 }

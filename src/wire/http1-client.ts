@@ -358,8 +358,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     }
     const isWhole = this.#state === LENGTH && this.#left <= length - at;
     const end = isWhole ? at + this.#left : length;
-    if (isWhole && isShared && this.#sink?.endWith !== undefined)
-      return this.#finish(end < length, buffer.subarray(at, end));
+    if (isWhole && isShared && this.#sink?.endWith !== undefined) return this.#finish(end < length, buffer, at, end);
     if (this.#state === LENGTH) this.#left -= end - at;
     this.#deliver(isShared ? copyOf(buffer, at, end) : buffer.subarray(at, end));
     if (this.#state === GONE) return;
@@ -401,7 +400,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   }
 
   /** The response is complete. The connection is let go first: the end of one answer may begin the next request. */
-  #finish(hasExtraBytes: boolean, last: Buffer | null = null): void {
+  // oxlint-disable-next-line max-params -- the hot path takes no options object
+  #finish(hasExtraBytes: boolean, bytes: Buffer | null = null, from = 0, to = 0): void {
     const sink = this.#sink as BodySink;
     const trailers = this.#trailers;
     const call = this.#call;
@@ -422,7 +422,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
       this.destroy();
     }
     call?.onDone();
-    if (last !== null && sink.endWith !== undefined) sink.endWith(last);
+    if (bytes !== null && sink.endWith !== undefined) sink.endWith(bytes, from, to);
     else sink.end(trailers === null || call === null ? null : call.passTrailers(trailers));
   }
 

@@ -119,20 +119,21 @@ export class Http1Response implements BodySink {
     this.#carrier.responseDone();
   }
 
-  endWith(chunk: Buffer): void {
+  endWith(bytes: Buffer, from: number, to: number): void {
     const head = this.#head;
-    const isAll = head !== null && this.#heldBytes === 0 && this.#framing === COUNTED && chunk.length === this.#left;
-    if (!isAll || this.#isEnded || chunk.length > COPIED_BYTES) {
-      this.write(Buffer.from(chunk));
+    const size = to - from;
+    const isAll = head !== null && this.#heldBytes === 0 && this.#framing === COUNTED && size === this.#left;
+    if (!isAll || this.#isEnded || size > COPIED_BYTES) {
+      this.write(Buffer.from(bytes.subarray(from, to)));
       this.end(null);
       return;
     }
     // The ordinary small answer: one buffer, one write.
-    const buffer = Buffer.allocUnsafe(head.length + chunk.length);
+    const buffer = Buffer.allocUnsafe(head.length + size);
     const at = head.writeInto(buffer);
     if (!this.#isSound(buffer, head)) return;
-    buffer.set(chunk, at);
-    this.bytesOut += chunk.length;
+    bytes.copy(buffer, at, from, to);
+    this.bytesOut += size;
     this.#left = 0;
     this.#head = null;
     this.#isEnded = true;

@@ -251,7 +251,8 @@ export class Http2Exchange
     this.#endBody();
   }
 
-  endWith(chunk: Buffer): void {
+  endWith(bytes: Buffer, from: number, to: number): void {
+    const chunk = bytes.subarray(from, to);
     if (chunk.length === this.#left && !this.#isEnded && !this.#isOver && this.#finishWith(chunk)) return;
     // The chunk's memory is used again, and it is written later.
     this.write(Buffer.from(chunk));

@@ -364,7 +364,7 @@ suite('answers', () => {
       said(rig);
       const bytes = Buffer.from('12345');
       const sink = (rig.seen[0] as Exchange).respond(head, 5, () => undefined);
-      sink.endWith?.(bytes);
+      sink.endWith?.(bytes, 0, bytes.length);
       bytes.fill('x');
       rig.send(h2.frame(h2.WINDOW_UPDATE, 0, 1, word(10)));
       const text = rig
