@@ -75,8 +75,15 @@ export class RequestContext {
     return this.scheme === 'https' ? `https://${host}${this.site.httpsPortSuffix}` : `http://${host}`;
   }
 
+  /**
+   * For Postern's own pages, which send people back to it, codes of a hand-off included: never with a port that is not
+   * ours. Whoever asks by hand names any, and what listens on another port of this host may be a stranger's.
+   */
   get url(): string {
-    const { path, query } = this.exchange.request;
-    return `${this.scheme}://${this.authority}${path}${query}`;
+    const { host, path, query } = this.exchange.request;
+    const { ownPorts, httpPortSuffix } = this.site;
+    if (ownPorts[this.scheme].has(this.publicPort)) return `${this.scheme}://${this.authority}${path}${query}`;
+    const origin = this.scheme === 'https' ? this.origin : `http://${host}${httpPortSuffix}`;
+    return `${origin}${path}${query}`;
   }
 }

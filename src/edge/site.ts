@@ -23,6 +23,10 @@ export interface Site {
   readonly signInHsts: string | null;
   /** "" or ":8443": what visitors type behind an HTTPS host. */
   readonly httpsPortSuffix: string;
+  /** Ports that are ours by scheme, as far as the document says: what a client names besides may be anybody's. */
+  readonly ownPorts: Readonly<Record<'http' | 'https', ReadonlySet<number>>>;
+  /** "" or ":8080": what visitors type behind a host of plain HTTP, where that may be signed in to. */
+  readonly httpPortSuffix: string;
   /** Names under which some route tells its app who comes. */
   readonly strip: StripList | null;
   /** Some provider's access tokens count as credentials. */
@@ -39,9 +43,37 @@ export function createSite(revision: string, document: Document, table: RoutingT
     signInHost: signInHostOf(document),
     signInHsts: printHsts(document.tls.signInHsts),
     httpsPortSuffix: publicHttpsPort === 443 ? '' : `:${publicHttpsPort}`,
+    ownPorts: ownPortsOf(document),
+    httpPortSuffix: plainSuffixOf(document),
     strip: createStripList(identityNames(table)),
     takesBearers: document.providers.some((one) => one.type === 'oidc' && one.bearer !== null),
   };
+}
+
+/** `sign_in.url` is the operator's word too: a router in between may map its port. */
+function ownPortsOf(document: Document): Site['ownPorts'] {
+  const { http, https, publicHttpsPort } = document.listen;
+  const typed = signInPortOf(document);
+  return {
+    http: new Set([80, ...http.map(({ port }) => port), ...(typed.scheme === 'http:' ? [typed.port] : [])]),
+    https: new Set([
+      publicHttpsPort,
+      ...https.map(({ port }) => port),
+      ...(typed.scheme === 'https:' ? [typed.port] : []),
+    ]),
+  };
+}
+
+function plainSuffixOf(document: Document): string {
+  const { scheme, port } = signInPortOf(document);
+  return scheme === 'http:' && port !== 80 ? `:${port}` : '';
+}
+
+function signInPortOf({ signIn }: Document): { readonly scheme: string; readonly port: number } {
+  if (signIn.url === null || !URL.canParse(signIn.url)) return { scheme: '', port: 0 };
+  const { protocol: scheme, port } = new URL(signIn.url);
+  const standard = scheme === 'https:' ? 443 : 80;
+  return { scheme, port: port === '' ? standard : Number(port) };
 }
 
 function* identityNames(table: RoutingTable): Generator<string> {
