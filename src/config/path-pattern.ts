@@ -6,6 +6,8 @@ import { fault, read, type Reading } from './reading.ts';
 
 /** pchar of RFC 3986 without "*", plus "/". */
 const PATH = /^\/(?:[A-Za-z0-9\-._~!$&'()+,;=:@/]|%[0-9A-F]{2})*$/;
+/** Taken before routes are looked at. */
+const OWN = /^\/\.postern(?:\/|$)/;
 const ENCODED_PLAIN = /%(?:2D|2E|5F|7E|3\d|4[1-9A-F]|5[0-9A]|6[1-9A-F]|7[0-9A])/;
 
 export function parsePathPattern(text: string): Reading<string> {
@@ -18,6 +20,8 @@ export function parsePathPattern(text: string): Reading<string> {
   const wrong = pathFault(base === '' ? '/' : base);
   if (wrong !== null) return fault(wrong, null);
   if (hasTail && base.endsWith('/')) return fault('has an empty segment', null);
+  if (OWN.test(base))
+    return fault('is below "/.postern", which is served by Postern itself on every host', 'use another path');
   return read(text);
 }
 

@@ -141,13 +141,20 @@ function parseUnit(input: UnitInput, unit: Unit, least: number): Reading<number>
   const value = unit === 'duration' ? parseDuration(text) : parseSize(text);
   if (value === null) return unitFault(text, unit);
   if (value < least) {
-    const wanted = least === 1 ? 'more than 0' : `at least ${least}`;
+    const wanted = least === 1 ? 'more than 0' : `at least ${shortest(least, unit)}`;
     return fault(`is too small, expected ${wanted}`, least === 1 ? 'write "unlimited" for no limit' : null);
   }
   if (unit === 'duration' && value > LONGEST_TIMER_MS) {
     return fault('is longer than 24 days', 'write "unlimited" for no limit');
   }
   return read(value);
+}
+
+/** As one would write it. */
+function shortest(least: number, unit: Unit): string {
+  const large = unit === 'duration' ? 1_000 : 1_024;
+  const [small, great] = unit === 'duration' ? ['ms', 's'] : ['B', 'KiB'];
+  return least % large === 0 ? `${least / large}${great}` : `${least}${small}`;
 }
 
 function unitFault(text: string, unit: Unit): Reading<number> {
