@@ -24,6 +24,7 @@ import { createServicePasswords } from '../session/service-passwords.ts';
 import { createLinks } from '../session/links.ts';
 import { createServiceTokens } from '../session/service-tokens.ts';
 import { createSessions } from '../session/sessions.ts';
+import { warnOfOpenFolder } from './open-folder.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createBearerDesk } from './bearer-desk.ts';
 import { createTokenDesk, type TokenDesk } from './token-desk.ts';
@@ -109,6 +110,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
 
   const store = openStore(dataDir);
   closers.push(() => store.close());
+  warnOfOpenFolder(dataDir, log);
   let live: { prepared: Prepared; revision: string } | null = null;
   const now = (): Prepared => {
     if (live === null) throw new PosternError('INTERNAL', 'Cannot serve: no document is live yet');

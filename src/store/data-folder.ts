@@ -48,6 +48,11 @@ export function makeDataFolder(folder: string): void {
   }
 }
 
+/** Whoever may write there can put another database or key in place of ours, whatever their own modes are. */
+export function mayAnybodyWrite(folder: string): boolean {
+  return (statSync(folder).mode & 0o002) !== 0;
+}
+
 /** Parent by parent: mkdir's own `recursive` never returns where a file system answers ENOENT for ever, as /proc does. */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { sessionStoreContract } from './session-store-contract.ts';
+import { mayAnybodyWrite } from './data-folder.ts';
 import { openMemoryStore, openStore } from './sqlite.ts';
 import type { Account } from '../core/account-store.ts';
 
@@ -57,6 +58,22 @@ test('openStore() takes loose modes back from its files', () => {
   const store = openStore(folder);
   for (const file of ['postern.db', 'seal.key']) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600);
   store.close();
+});
+
+test('mayAnybodyWrite() tells of a folder in which others could replace the database', () => {
+  const folder = makeFolder();
+  openStore(folder).close();
+  assert.equal(mayAnybodyWrite(folder), false);
+  for (const [mode, isOpen] of [
+    [0o777, true],
+    [0o1777, true],
+    // Volumes that belong to a group.
+    [0o2770, false],
+    [0o755, false],
+  ] as const) {
+    chmodSync(folder, mode);
+    assert.equal(mayAnybodyWrite(folder), isOpen, mode.toString(8));
+  }
 });
 
 test('openStore() keeps instance, key, accounts and sessions over a restart', async () => {
