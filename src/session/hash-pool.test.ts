@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { bcrypt } from 'hash-wasm';
 import { createCostCeiling } from './cost-ceiling.ts';
 import { createHashPool } from './hash-pool.ts';
-import { isPasswordHash, needsRehash, verifyPassword } from './password-hash.ts';
+import { verifyPassword } from './password-hash.ts';
 import { createServicePasswords } from './service-passwords.ts';
 
 const pool = createHashPool({ threads: 1 });
@@ -17,7 +17,6 @@ test('hash() makes argon2id that verify() accepts for its password only', async 
   const made = await pool.hash('correct horse', '192.0.2.1');
   assert.ok(made.kind === 'hash');
   assert.match(made.hash, /^\$argon2id\$v=19\$m=65536,t=2,p=1\$/);
-  assert.ok(isPasswordHash(made.hash) && !needsRehash(made.hash));
   assert.equal(await pool.verify(made.hash, 'correct horse', '192.0.2.1'), 'ok');
   assert.equal(await pool.verify(made.hash, 'correct horsE', '192.0.2.1'), 'wrong');
   assert.equal(await pool.verify(null, 'correct horse', '192.0.2.1'), 'wrong');
@@ -49,7 +48,6 @@ test('hashes that cannot be read or ask too much fit no password', async () => {
     `$argon2i$v=19$m=64,t=1,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`,
   ];
   for (const hash of bad) {
-    assert.ok(!isPasswordHash(hash), hash);
     assert.equal(await verifyPassword(hash, 'x'), false, hash);
   }
 });

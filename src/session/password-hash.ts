@@ -58,17 +58,6 @@ export async function verifyPassword(hash: string, password: string): Promise<bo
   return timingSafeEqual(tag, parsed.tag);
 }
 
-/** Whether this is a hash that verifyPassword can read. */
-export function isPasswordHash(text: string): boolean {
-  return parseArgon2(text) !== null || (BCRYPT.test(text) && bcryptCost(text) <= MOST_BCRYPT_COST);
-}
-
-/** Whether a hash is weaker than those that are made today: make it anew at the next right password. */
-export function needsRehash(hash: string): boolean {
-  const parsed = parseArgon2(hash);
-  return parsed === null || parsed.memory < MEMORY_KIB || parsed.passes < PASSES;
-}
-
 function parseArgon2(text: string): Argon2Hash | null {
   const match = ARGON2.exec(text);
   if (match === null) return null;

@@ -42,15 +42,6 @@ export function namedByConnection(headers: HeaderBlock): ReadonlySet<string> | n
   return named;
 }
 
-/** Whether the `Connection` fields hold a token, compared without case. */
-export function connectionHas(headers: HeaderBlock, token: string): boolean {
-  const { keys, values } = headers;
-  for (let i = 0; i < keys.length; i++) {
-    if (keys[i] === 'connection' && hasToken(values[i] as string, token)) return true;
-  }
-  return false;
-}
-
 /** Whether a comma-separated list holds a lower-case token, compared without case. */
 export function hasToken(list: string, token: string): boolean {
   if (list === token) return true;

@@ -1,7 +1,7 @@
 /**
  * Names and values of the TXT records by which a CA sees that somebody controls a name: DNS-01 (RFC 8555 section 8.4),
- * DNS-ACCOUNT-01 (draft-ietf-acme-dns-account-label-03) and DNS-PERSIST-01 (draft-ietf-acme-dns-persist-01). Computes
- * and reads, sets nothing. Domains are A-labels in lower case, with `*.` in front for a wildcard.
+ * DNS-ACCOUNT-01 (draft-ietf-acme-dns-account-label-03) and DNS-PERSIST-01 (draft-ietf-acme-dns-persist-01). Computes,
+ * sets nothing. Domains are A-labels in lower case, with `*.` in front for a wildcard.
  */
 import { createHash } from 'node:crypto';
 
@@ -77,67 +77,4 @@ export function dnsPersist01Record(input: PersistInput): ChallengeRecord {
   const until = input.persistUntil === null ? '' : `; persistUntil=${Math.floor(input.persistUntil / 1000)}`;
   const value = `${issuer}; accounturi=${input.accountUri}${isWide ? '; policy=wildcard' : ''}${until}`;
   return { name: `_validation-persist.${baseOf(input.domain)}`, value };
-}
-
-export interface PersistWanted {
-  readonly issuerDomainNames: readonly string[];
-  readonly accountUri: string;
-  /** A wildcard, or a name below the one that has the record. */
-  readonly needsWildcard: boolean;
-  readonly now: number;
-}
-
-export type PersistFinding =
-  | { readonly kind: 'good'; readonly persistUntil: number | null }
-  /** `reasons` say why each record of the issuer does not count; empty where there is none. */
-  | { readonly kind: 'none'; readonly reasons: readonly string[] };
-
-/** Whether one of the TXT values there lets the CA issue; looked at before an order, as the CA will. */
-export function findPersistRecord(texts: readonly string[], wanted: PersistWanted): PersistFinding {
-  const reasons: string[] = [];
-  for (const text of texts) {
-    const [issuer = '', ...parameters] = text.split(';').map(trim);
-    if (!wanted.issuerDomainNames.includes(issuer)) continue;
-    const read = readParameters(parameters);
-    const reason = typeof read === 'string' ? read : reasonAgainst(read, wanted);
-    if (reason === null && typeof read !== 'string') return { kind: 'good', persistUntil: read.persistUntil };
-    reasons.push(`the record of "${issuer}" ${reason ?? ''}`);
-  }
-  return { kind: 'none', reasons };
-}
-
-interface Parameters {
-  readonly accountUri: string | undefined;
-  readonly isWildcard: boolean;
-  readonly persistUntil: number | null;
-}
-
-function reasonAgainst({ accountUri, isWildcard, persistUntil }: Parameters, wanted: PersistWanted): string | null {
-  if (accountUri === undefined) return 'has no "accounturi"';
-  if (accountUri !== wanted.accountUri) return 'is for another account';
-  if (wanted.needsWildcard && !isWildcard) return 'has no "policy=wildcard"';
-  return persistUntil !== null && wanted.now > persistUntil ? `ended at ${new Date(persistUntil).toISOString()}` : null;
-}
-
-/** What is wrong, or what it says. Tags that nobody knows are passed over. */
-function readParameters(parameters: readonly string[]): Parameters | string {
-  const found = new Map<string, string>();
-  for (const parameter of parameters) {
-    const [, tag = '', value = ''] = /^([A-Za-z0-9]+)[ \t]*=[ \t]*(.*)$/.exec(parameter) ?? [];
-    if (tag === '' || (value !== '' && !PARAMETER_VALUE.test(value)))
-      return `has "${parameter.slice(0, 80)}", which is not tag=value`;
-    if (found.has(tag.toLowerCase())) return `has "${tag}" twice`;
-    found.set(tag.toLowerCase(), value);
-  }
-  const until = found.get('persistuntil');
-  if (until !== undefined && !/^\d{1,12}$/.test(until)) return 'has a "persistUntil" that is no time in seconds';
-  return {
-    accountUri: found.get('accounturi'),
-    isWildcard: found.get('policy')?.toLowerCase() === 'wildcard',
-    persistUntil: until === undefined ? null : Number(until) * 1000,
-  };
-}
-
-function trim(text: string): string {
-  return text.replaceAll(/^[ \t]+|[ \t]+$/g, '');
 }
