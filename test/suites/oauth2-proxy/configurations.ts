@@ -1,5 +1,6 @@
 /** Every configuration of the suite. */
 import type { Configuration } from './configuration.ts';
+import { alpha, alphaMore } from './configurations/alpha.ts';
 import { bearerOff, bearerOnly, bearerTokens } from './configurations/bearer.ts';
 import {
   cookieHostPrefix,
@@ -31,7 +32,6 @@ import {
   semicolons,
 } from './configurations/people.ts';
 import {
-  alpha,
   googleHealth,
   https,
   metrics,
@@ -45,7 +45,6 @@ import {
   upstreams,
 } from './configurations/places.ts';
 import {
-  alphaMore,
   backendLogout,
   claimNames,
   cloudFront,

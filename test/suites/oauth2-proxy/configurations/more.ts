@@ -1,12 +1,8 @@
 /** Settings that few have, each with what it changes. */
 import { flow, login, one } from '../configuration.ts';
+import { members, WITH_SESSION } from './members.ts';
 import type { Configuration } from '../configuration.ts';
 import type { Field } from '../raw-client.ts';
-
-const WITH_SESSION = ['GET /oauth2/auth', 'GET /x', 'GET /oauth2/userinfo'];
-const members = ['alice', 'bob', 'carol', 'nomail'].map((person) =>
-  login(person, person, '/oauth2/start?rd=%2Fx', WITH_SESSION),
-);
 
 /** Claims by other names. */
 export const claimNames: Configuration = {
@@ -251,92 +247,5 @@ export const hosts: Configuration = {
       await side.ask('GET /oauth2/start', { headers, host: 'auth.example.com' }, 'start');
       await side.ask('GET /oauth2/sign_in', { headers, host: 'auth.example.com' }, 'sign-in');
     }),
-  ],
-};
-
-/** The structured file with what the flags cannot say. */
-export const alphaMore: Configuration = {
-  name: 'alpha-more',
-  env: {
-    PROVIDER: null,
-    OIDC_ISSUER_URL: null,
-    CLIENT_ID: null,
-    CLIENT_SECRET: null,
-    UPSTREAMS: null,
-    HTTP_ADDRESS: null,
-    SCOPE: null,
-  },
-  args: ['--alpha-config={dir}/alpha.yaml'],
-  files: {
-    'alpha.yaml': `server:
-  BindAddress: 127.0.0.1:{port}
-providers:
-- id: house
-  provider: oidc
-  clientID: front-door
-  clientSecretFile: {dir}/client-secret
-  scope: openid email profile
-  allowedGroups: [/developers, single]
-  additionalClaims: [name]
-  code_challenge_method: S256
-  loginURLParameters:
-  - name: prompt
-    default: [login]
-    allow: [{ value: none }, { pattern: "^select" }]
-  - name: login_hint
-    allow: [{ pattern: ".*" }]
-  - name: fixed
-    default: [a, b]
-  oidcConfig:
-    issuerURL: {issuer}
-    groupsClaim: groups
-    emailClaim: email
-    audienceClaims: [aud]
-    insecureSkipNonce: false
-upstreamConfig:
-  proxyRawPath: true
-  upstreams:
-  - id: main
-    path: /
-    uri: {app}
-    passHostHeader: false
-    proxyWebSockets: false
-  - id: files
-    path: /files/
-    uri: file://{dir}/files/
-injectRequestHeaders:
-- name: X-Name
-  values:
-  - claimSource: { claim: name }
-- name: Authorization
-  values:
-  - claimSource: { claim: email, prefix: "Basic ", basicAuthPassword: { value: cGFzc3dvcmQ= } }
-- name: X-Several
-  values:
-  - claimSource: { claim: user }
-  - claimSource: { claim: groups }
-injectResponseHeaders:
-- name: X-Expires
-  values:
-  - claimSource: { claim: no_such_claim }
-- name: X-Groups
-  values:
-  - claimSource: { claim: groups, prefix: "g:" }
-`,
-    'client-secret': 'secret-of-the-front-door',
-    'files/page.txt': 'a file\n',
-  },
-  cases: [
-    one('start', 'GET /oauth2/start?rd=%2Fx'),
-    one('start-prompt', 'GET /oauth2/start?rd=%2Fx&prompt=none'),
-    one('start-prompt-pattern', 'GET /oauth2/start?rd=%2Fx&prompt=select_account'),
-    one('start-prompt-other', 'GET /oauth2/start?rd=%2Fx&prompt=consent'),
-    one('start-hint', 'GET /oauth2/start?rd=%2Fx&login_hint=ann%40example.com'),
-    one('start-hint-twice', 'GET /oauth2/start?rd=%2Fx&login_hint=a&login_hint=b'),
-    one('start-fixed', 'GET /oauth2/start?rd=%2Fx&fixed=c'),
-    ...members,
-    one('file', 'GET /files/page.txt', { as: 'alice' }),
-    one('app-raw', 'GET /a%2Fb/c%20d', { as: 'alice' }),
-    one('app-authorization', 'GET /x', { as: 'alice', headers: [['Authorization', 'Bearer own']] }),
   ],
 };
