@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { after } from 'node:test';
-import type { ConnectionFacts, Exchange, ExchangeOutcome, HandleExchange } from '../src/wire/exchange.ts';
+import type { Exchange, ExchangeOutcome, HandleExchange } from '../src/wire/exchange.ts';
 import { HeaderBlock } from '../src/wire/header-block.ts';
 import { serveHttp2 } from '../src/wire/http2-server.ts';
 import type { Http2Connection, Http2Settings } from '../src/wire/http2/settings.ts';
 import { createTicker } from '../src/wire/ticker.ts';
+import { PLAIN_FACTS, SMALL_LIMITS } from './support/http2-settings.ts';
 
 export interface Rig {
   readonly port: number;
@@ -36,33 +37,14 @@ export async function open(handle: HandleExchange, settings: Partial<Http2Settin
     [],
   ];
   const all: Http2Settings = {
-    headerBytes: 8_192,
-    headerCount: 50,
-    targetBytes: 2_048,
-    maxBodyBytes: -1,
-    bodyIdleMs: 30_000,
-    minBodyRate: 0,
-    headTimeoutMs: 15_000,
-    keepAliveMs: 75_000,
-    writeIdleMs: 60_000,
-    http2Streams: 64,
+    ...SMALL_LIMITS,
     ticker,
     onClose: () => closed++,
     onRefused: ({ status, rule }) => `id-${refused.push(`${status} ${rule}`)}`,
     ...settings,
   };
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    const facts: ConnectionFacts = {
-      peerAddress: '127.0.0.1',
-      peerPort: 1,
-      viaProxyProtocol: false,
-      localPort: 1,
-      scheme: 'http',
-      serverName: null,
-      tlsVersion: null,
-      clientCertificate: null,
-    };
-    const connection = serveHttp2(socket, facts, all, (exchange) => {
+    const connection = serveHttp2(socket, PLAIN_FACTS, all, (exchange) => {
       seen.push(exchange);
       exchange.onClose = (outcome) => outcomes.push(outcome);
       handle(exchange);

@@ -2,21 +2,11 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import * as h2 from '../../../test/support/http2-frames.ts';
-import type { ConnectionFacts, Exchange, ExchangeOutcome, HandleExchange } from '../exchange.ts';
+import { PLAIN_FACTS, SMALL_LIMITS } from '../../../test/support/http2-settings.ts';
+import type { Exchange, ExchangeOutcome, HandleExchange } from '../exchange.ts';
 import { createTicker, type IntervalTicker } from '../ticker.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { Http2Settings } from './settings.ts';
-
-const FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 1,
-  scheme: 'http',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-};
 
 class MemorySocket extends Duplex {
   bytes: Buffer[] = [];
@@ -67,22 +57,14 @@ export function openInMemory(handle: HandleExchange, settings: Partial<Http2Sett
   const defects: unknown[] = [];
   const socket = new MemorySocket({ allowHalfOpen: true });
   const all: Http2Settings = {
-    headerBytes: 8_192,
-    headerCount: 50,
-    targetBytes: 2_048,
-    maxBodyBytes: -1,
-    bodyIdleMs: 30_000,
-    minBodyRate: 0,
-    headTimeoutMs: 15_000,
-    keepAliveMs: 75_000,
-    writeIdleMs: 60_000,
+    ...SMALL_LIMITS,
     http2Streams: 16,
     ticker,
     onRefused: ({ status, rule }) => `id-${refused.push(`${status} ${rule}`)}`,
     onDefect: (error) => defects.push(error),
     ...settings,
   };
-  const connection = new ServerConnection(socket as unknown as Socket, FACTS, all, (exchange) => {
+  const connection = new ServerConnection(socket as unknown as Socket, PLAIN_FACTS, all, (exchange) => {
     seen.push(exchange);
     exchange.onClose = (outcome) => outcomes.push(outcome);
     handle(exchange);

@@ -3,14 +3,13 @@
  * hosts, group changes, back-channel logout, an outage of the provider, new keys. One Keycloak for all.
  */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
+import { startGreetingApp } from '../../support/greeting-app.ts';
+import type { GreetingApp } from '../../support/greeting-app.ts';
 import { openBrowser, openContext, takePicture } from '../../support/browser.ts';
 import { CLIENT_SECRET, startKeycloak } from '../../support/keycloak.ts';
 import type { Keycloak } from '../../support/keycloak.ts';
@@ -28,7 +27,7 @@ const RECHECK_MS = 10_000;
 const SERVER_NAME: object = { servername: 'wiki.localhost' };
 
 suite('Keycloak decides who enters', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
-  let app: Server;
+  let app: GreetingApp;
   let postern: PosternProcess;
   let keycloak: Keycloak;
 
@@ -46,18 +45,13 @@ providers:
     bearer: { audience: postern-api, azp: [ci] }
 sign_in: { url: "https://auth.localhost:${ports.https}" }
 hosts:
-  wiki.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["group:/developers"], tls: local }
-  code.other.test: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["keycloak:email-domain:example.com"], tls: local }
-  roles.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: ["role:reviewer"] }
+  wiki.localhost: { to: "http://127.0.0.1:${app.port}", allow: ["group:/developers"], tls: local }
+  code.other.test: { to: "http://127.0.0.1:${app.port}", allow: ["keycloak:email-domain:example.com"], tls: local }
+  roles.localhost: { to: "http://127.0.0.1:${app.port}", allow: ["role:reviewer"] }
 `;
 
   before(async () => {
-    app = createServer((req, res) => res.end(`app for ${String(req.headers['x-forwarded-user'])}`));
-    const sockets = new WebSocketServer({ server: app });
-    sockets.on('connection', (socket) => socket.on('message', () => socket.send('echo')));
-    await new Promise<void>((done) => {
-      app.listen(0, '127.0.0.1', done);
-    });
+    app = await startGreetingApp();
     const [kcPort = 0] = await freePorts(1);
     postern = await startPostern({ document: (ports) => document(ports, kcPort) });
     const early = await createVisitor().open(`${url('wiki.localhost')}/`);
@@ -78,7 +72,6 @@ hosts:
   after(async () => {
     await postern?.close();
     await keycloak?.close();
-    app?.closeAllConnections();
     app?.close();
   });
 
@@ -288,7 +281,7 @@ hosts:
   });
 
   test('Keycloak as one of the hosts: by its public name through the gateway, and by internal_url; start in any order', async () => {
-    const target = `http://127.0.0.1:${(app.address() as AddressInfo).port}`;
+    const target = `http://127.0.0.1:${app.port}`;
     const documentOf = (host: string, how: string) => (ports: { https: number; health: number }) =>
       `version: 1
 listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }

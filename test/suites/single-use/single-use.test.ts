@@ -3,15 +3,14 @@
  * a sign-in's state, a logout token, a hand-off code and a code of an authenticator app.
  */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { TOTP } from 'otpauth';
 import { startTwin, type Twin } from '../../../src/sign-in/oidc/_twin.ts';
+import { startGreetingApp } from '../../support/greeting-app.ts';
+import type { GreetingApp } from '../../support/greeting-app.ts';
 import { addUser, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import { createVisitor, nextOf } from '../../support/visitor.ts';
@@ -21,7 +20,7 @@ const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fet
 
 suite('What works once works once across a crash', { timeout: 180_000 }, () => {
   const dir = mkdtempSync(join(tmpdir(), 'single-use-'));
-  let app: Server;
+  let app: GreetingApp;
   let twin: Twin;
   let postern: PosternProcess;
 
@@ -36,7 +35,7 @@ providers:
   local: { type: local }
 sign_in: { url: "https://auth.localhost:${https}", provider: twin }
 hosts:
-  app.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", allow: [signed-in] }
+  app.localhost: { to: "http://127.0.0.1:${app.port}", allow: [signed-in] }
 `,
     });
   /** A power cut: nothing is said or written on the way out. */
@@ -47,10 +46,7 @@ hosts:
   };
 
   before(async () => {
-    app = createServer((request, response) => response.end(`app for ${String(request.headers['x-forwarded-user'])}`));
-    await new Promise<void>((done) => {
-      app.listen(0, '127.0.0.1', done);
-    });
+    app = await startGreetingApp();
     twin = await startTwin();
     postern = await start();
   });

@@ -3,13 +3,12 @@
  * in Chromium; scripts and WebSockets are told; a local account types its password once more.
  */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
+import { startGreetingApp } from '../../support/greeting-app.ts';
+import type { GreetingApp } from '../../support/greeting-app.ts';
 import { openBrowser, openContext, signInOn, takePicture } from '../../support/browser.ts';
 import { CLIENT_SECRET, startKeycloak } from '../../support/keycloak.ts';
 import type { Keycloak } from '../../support/keycloak.ts';
@@ -25,13 +24,13 @@ const MAX_AGE_S = 20;
 const SERVER_NAME: object = { servername: 'recent.localhost' };
 
 suite('Routes ask for more than a session', { skip: skipWithout('kc', 'chromium'), timeout: 400_000 }, () => {
-  let app: Server;
+  let app: GreetingApp;
   let postern: PosternProcess;
   let keycloak: Keycloak;
   let browser: Browser;
 
   const document = (ports: { https: number; health: number }, kcPort: number): string => {
-    const to = `http://127.0.0.1:${(app.address() as AddressInfo).port}`;
+    const to = `http://127.0.0.1:${app.port}`;
     return `version: 1
 listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
 providers:
@@ -47,12 +46,7 @@ hosts:
   };
 
   before(async () => {
-    app = createServer((request, response) => response.end(`app for ${String(request.headers['x-forwarded-user'])}`));
-    const sockets = new WebSocketServer({ server: app });
-    sockets.on('connection', (socket) => socket.on('message', () => socket.send('echo')));
-    await new Promise<void>((done) => {
-      app.listen(0, '127.0.0.1', done);
-    });
+    app = await startGreetingApp();
     const [kcPort = 0] = await freePorts(1);
     postern = await startPostern({ document: (ports) => document(ports, kcPort) });
     const signInUrl = `https://auth.localhost:${postern.https}`;
@@ -64,7 +58,6 @@ hosts:
     await browser?.close();
     await postern?.close();
     await keycloak?.close();
-    app?.closeAllConnections();
     app?.close();
   });
 
