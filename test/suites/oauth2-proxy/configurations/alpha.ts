@@ -1,5 +1,5 @@
 /** The structured configuration file: claims to fields as it says, more than one application, parameters by pattern. */
-import { login, one } from '../configuration.ts';
+import { one } from '../configuration.ts';
 import { members } from './members.ts';
 import type { Configuration } from '../configuration.ts';
 
