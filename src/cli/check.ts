@@ -8,7 +8,7 @@ import { entryOf } from '../certs/upload/uploads.ts';
 import { fileSource } from '../control/document-source.ts';
 import { prepare } from '../control/prepare.ts';
 import { probeProviders } from '../control/probe-providers.ts';
-import { findExposedUpstreams } from '../control/upstream-exposure.ts';
+import { upstreamWarnings } from '../control/upstream-warnings.ts';
 import { isTerminal, print, printError } from './terminal.ts';
 import type { Document } from '../config/document.ts';
 import type { CertificateInventory } from '../control/certificates.ts';
@@ -42,11 +42,7 @@ export async function check(options: CheckOptions): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  for (const { server, port } of findExposedUpstreams(prepared.document)) {
-    printError(
-      `warning: App at "${server}" listens on all addresses: others can reach port ${port} around Postern; bind it to 127.0.0.1`,
-    );
-  }
+  for (const warning of upstreamWarnings(prepared.document)) printError(`warning: ${warning}`);
   const { wanted } = prepared.certificates;
   const cas = [...new Set(wanted.map(({ policy }) => policy.cas[0]?.name ?? ''))].join(' and ');
   if (wanted.length > 0)

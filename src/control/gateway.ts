@@ -38,7 +38,7 @@ import { createReload, newRevision } from './reload.ts';
 import { createSignInDesk } from './sign-in-desk.ts';
 import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
-import { findExposedUpstreams } from './upstream-exposure.ts';
+import { upstreamWarnings } from './upstream-warnings.ts';
 import { watchDescriptors } from './watch-descriptors.ts';
 import { assertAddressesFree } from './new-addresses.ts';
 import { authorityOf } from './provider-authority.ts';
@@ -307,12 +307,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
         document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
     );
     rememberSignInOrigin(dataDir, document.signIn.url);
-    for (const { server, port } of findExposedUpstreams(document)) {
-      log.warn(
-        { server },
-        `App at "${server}" listens on all addresses: others can reach port ${port} around Postern; bind it to 127.0.0.1`,
-      );
-    }
+    for (const warning of upstreamWarnings(document)) log.warn({}, warning);
   };
   await goLive(prepared, newRevision());
   const current = (): { prepared: Prepared; revision: string } => live ?? { prepared, revision: '' };

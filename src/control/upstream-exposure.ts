@@ -21,8 +21,7 @@ export function findExposedUpstreams(
   const open = new Set(tables.flatMap(portsOpenToAll));
   if (open.size === 0) return [];
   const found = new Map<number, Exposure>();
-  const hosts = document.fallback === null ? document.hosts : [...document.hosts, document.fallback];
-  for (const action of hosts.flatMap((host) => host.routes).flatMap((route) => leavesOf(route.action))) {
+  for (const action of actionsOf(document)) {
     if (action.kind !== 'proxy') continue;
     for (const { scheme, host, port } of action.servers) {
       const isHere = host === 'localhost' || host === '[::1]' || host === '::1' || host.startsWith('127.');
@@ -31,6 +30,12 @@ export function findExposedUpstreams(
     }
   }
   return [...found.values()];
+}
+
+/** Every action of every route, those of choices too. */
+export function actionsOf(document: Document): readonly Action[] {
+  const hosts = document.fallback === null ? document.hosts : [...document.hosts, document.fallback];
+  return hosts.flatMap((host) => host.routes).flatMap((route) => leavesOf(route.action));
 }
 
 function leavesOf(action: Action): readonly Action[] {
