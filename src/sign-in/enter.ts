@@ -6,7 +6,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, toResponse, type Context } from './context.ts';
 import { hostCookie, isServedByDomain, onlyCookie, purposeName } from './cookies.ts';
 import { refuseUnlisted } from './begin.ts';
-import { deniedPage, type RefusingRule } from './pages/denied-page.ts';
+import { deniedPage, personLine, type RefusingRule } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
 import { goToProvider } from './provider-flow.ts';
 import { isNotTopLevel } from './request-kind.ts';
@@ -108,12 +108,12 @@ async function askProvider(context: Context, entrance: Entrance, needs: StepUp):
       switchAccount: false,
       stepUp: { needs, tries: stepUps + 1 },
     });
-  return explainMissing(context, session, { needs, provider });
+  return explainMissing(context, entrance, { needs, provider });
 }
 
 function explainMissing(
   context: Context,
-  { person }: SessionFacts,
+  { session: { person }, ticketText }: Entrance,
   { needs, provider }: { readonly needs: StepUp; readonly provider: Provider | null },
 ): Response {
   const { texts, deps, request } = context;
@@ -130,6 +130,8 @@ function explainMissing(
   const { title, text } = isFactor ? texts.security.providerNeeded(label) : texts.security.proofNeeded(label);
   const main = html`<h1>${title}</h1>
     <p class="soft">${text}</p>
+    ${personLine(texts.signedInAs, person)}
+    <a class="button" href="/.postern/sign-in?switch=1&ticket=${ticketText}">${texts.useAnotherAccount}</a>
     <a class="button quiet" href="/">${texts.goHome}</a>`;
   return answerPage(context, 403, { title, main });
 }
