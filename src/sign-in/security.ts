@@ -188,7 +188,7 @@ function showConfirm(context: Context, visit: Visit, status: number, problem: st
 function explainForeign(context: Context, { person }: SessionFacts): Response {
   const { title, foreign } = context.texts.security;
   const main = html`<h1>${title}</h1>
-    <p class="soft">${foreign(person.provider)}</p>
+    <p class="soft">${foreign(context.deps.providers.find(person.provider)?.label ?? person.provider)}</p>
     <a class="button quiet" href="/">${context.texts.goHome}</a>`;
   const options: PageOptions = {};
   return answerPage(context, 200, { title, main }, options);

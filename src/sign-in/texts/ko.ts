@@ -7,7 +7,7 @@ export const KO: Texts = {
   language: 'ko',
   requestId: '요청 ID',
   tryAgain: '다시 시도',
-  backToApp: (host) => `${host}(으)로 돌아가기`,
+  backToApp: (host) => `${host}\u2060(으)로 돌아가기`,
   goHome: '시작 페이지로 이동',
   signedInAs: '로그인한 계정',
   useAnotherAccount: '다른 계정 사용',
@@ -67,7 +67,7 @@ export const KO: Texts = {
     name: '이름',
     password: '비밀번호',
     submit: '로그인',
-    continueAs: (name) => `${name}(으)로 계속`,
+    continueAs: (name) => `${name}\u2060(으)로 계속`,
     alreadyAs: (name) =>
       `현재 ${name} 계정으로 로그인되어 있습니다. 아래에서 다른 계정으로 로그인하면 그 세션은 끝납니다.`,
     wrong: '이름 또는 비밀번호가 올바르지 않습니다.',
@@ -119,7 +119,7 @@ export const KO: Texts = {
     confirm: '확인',
     confirmFirst: '로그인한 지 시간이 지났습니다. 본인인지 확인해 주세요.',
     back: '뒤로',
-    foreign: (provider) => `"${provider}"(으)로 로그인합니다. 비밀번호와 2단계 인증은 그곳에서 관리합니다.`,
+    foreign: (provider) => `"${provider}"\u2060(으)로 로그인합니다. 비밀번호와 2단계 인증은 그곳에서 관리합니다.`,
     providerNeeded: (provider) => ({
       title: '2단계 인증이 필요합니다',
       text: `"${provider}"에서 2단계 인증으로 로그인했다는 확인을 받지 못했습니다. 그곳에서 2단계 인증을 켠 뒤 다시 로그인해 주세요.`,
@@ -130,13 +130,13 @@ export const KO: Texts = {
     }),
   },
   provider: {
-    with: (label) => `${label}(으)로 계속`,
+    with: (label) => `${label}\u2060(으)로 계속`,
     local: '로컬 계정',
     others: '다른 방법으로 로그인',
-    alreadyAs: (name) => `${name}(으)로 로그인되어 있습니다. 다른 계정으로 로그인하면 그 세션은 종료됩니다.`,
+    alreadyAs: (name) => `${name}\u2060(으)로 로그인되어 있습니다. 다른 계정으로 로그인하면 그 세션은 종료됩니다.`,
     problems: {
       unavailable: {
-        title: (label) => `지금은 ${label}을(를) 이용할 수 없습니다`,
+        title: (label) => `지금은 ${label}을\u2060(를) 이용할 수 없습니다`,
         text: (label) => `${label} 로그인이 지금 응답하지 않습니다. 로그아웃된 사람은 없습니다. ${later}`,
       },
       denied: {
@@ -145,16 +145,16 @@ export const KO: Texts = {
       },
       interaction: {
         title: (label) => `먼저 ${label}에서 확인이 필요합니다`,
-        text: (label) => `${label}을(를) 열어 로그인하고 요청하는 내용에 답한 다음 다시 시도해 주세요.`,
+        text: (label) => `${label}을\u2060(를) 열어 로그인하고 요청하는 내용에 답한 다음 다시 시도해 주세요.`,
       },
       scope: {
-        title: (label) => `${label}이(가) 권한을 거부했습니다`,
+        title: (label) => `${label}이\u2060(가) 권한을 거부했습니다`,
         text: () => '이 사이트가 제공자가 알지 못하는 권한(scope)을 요청합니다. 이 사이트의 운영자만 바꿀 수 있습니다.',
         operator:
           '운영자에게: 제공자에서 이 scope를 정의하거나, 이 제공자의 “scopes”에서 빼 주세요. 아래 ID로 로그에 기록되어 있습니다.',
       },
       registration: {
-        title: (label) => `${label}이(가) 이 사이트를 받아들이지 않습니다`,
+        title: (label) => `${label}이\u2060(가) 이 사이트를 받아들이지 않습니다`,
         text: () => '제공자에 등록된 이 사이트의 정보가 올바르지 않습니다. 이 사이트의 운영자만 바꿀 수 있습니다.',
         operator:
           '운영자에게: issuer, 클라이언트 ID, 클라이언트 비밀 값, 리디렉션 URI를 확인해 주세요. 원인은 아래 ID로 로그에 있습니다.',
@@ -172,7 +172,7 @@ export const KO: Texts = {
       },
       'not-admitted': {
         title: () => '이 계정은 여기에 들어올 수 없습니다',
-        text: (label) => `${label}(으)로 로그인했지만 이 사이트에서 받지 않는 계정입니다.`,
+        text: (label) => `${label}\u2060(으)로 로그인했지만 이 사이트에서 받지 않는 계정입니다.`,
         again: '다른 계정 사용',
       },
       withheld: {
@@ -232,7 +232,7 @@ export const KO: Texts = {
       },
       'not-admitted': {
         title: '이 계정으로는 들어올 수 없습니다',
-        text: (label) => `${label}(으)로 로그인했지만 이 사이트에서 받지 않는 계정입니다.`,
+        text: (label) => `${label}\u2060(으)로 로그인했지만 이 사이트에서 받지 않는 계정입니다.`,
       },
       unreadable: { title: '요청을 읽을 수 없습니다', text: () => '주소 또는 양식이 올바르지 않습니다.' },
       'foreign-form': {
@@ -291,7 +291,7 @@ export const KO: Texts = {
   },
   denied: {
     title: '접근 권한이 없습니다',
-    text: (host) => `이 계정으로는 ${host}을(를) 사용할 수 없습니다.`,
+    text: (host) => `이 계정으로는 ${host}을\u2060(를) 사용할 수 없습니다.`,
     anonymous: (host) => `${host}의 규칙에 따라 이 요청은 허용되지 않습니다.`,
     rule: '규칙',
     reason: '이유',
@@ -313,7 +313,7 @@ export const KO: Texts = {
   },
   link: {
     title: '누군가 이 항목을 공유했습니다',
-    lead: (place) => `이 링크는 ${place} 을(를) 엽니다.`,
+    lead: (place) => `이 링크는 ${place}을\u2060(를) 엽니다.`,
     open: '열기',
     badTitle: '이 링크로는 아무것도 열 수 없습니다',
     badText: '만료되었거나, 이미 열렸거나, 취소되었습니다. 새 링크를 요청해 주세요.',
