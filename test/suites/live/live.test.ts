@@ -39,6 +39,7 @@ suite('live connections follow their permission', () => {
   const passwords = new Map<string, string>();
   const document = (ports: { https: number; health: number }, rule: string): string => `version: 1
 listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+workers: 3
 providers: { local: { type: local } }
 sign_in: { url: "https://auth.localhost:${ports.https}" }
 hosts:
@@ -180,6 +181,19 @@ hosts:
     });
     postern.writeConfig(document(postern, RULE));
     await cli('reload');
+  });
+
+  test('on every worker: of thirty connections of one session none is open a moment later', async () => {
+    const own = await cookieOf('bob');
+    const lives = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? openSocket(own) : openStream(own))),
+    );
+    assert.ok(lives.every((live) => live.isOpen()));
+    await cli('sessions', 'revoke', '--user', 'bob');
+    const acknowledgedAt = Date.now();
+    const last = Promise.all(lives.map(({ closed }) => closed)).then((times) => Math.max(...times));
+    const closedAt = await Promise.race([last, sleep(4 * AT_ONCE_MS, Number.POSITIVE_INFINITY)]);
+    assert.ok(closedAt - acknowledgedAt < AT_ONCE_MS, `the last closed ${closedAt - acknowledgedAt} ms after it`);
   });
 
   test('over HTTP/2 too (RFC 8441)', async () => {
