@@ -250,6 +250,6 @@ function recordLookup(env: Readonly<Record<string, string | undefined>>): (name:
   return (name) => (Object.hasOwn(env, name) ? env[name] : undefined);
 }
 
-function byPlace(a: PlacedDiagnostic, b: PlacedDiagnostic): number {
+export function byPlace(a: PlacedDiagnostic, b: PlacedDiagnostic): number {
   return (a.place?.line ?? 0) - (b.place?.line ?? 0) || (a.place?.column ?? 0) - (b.place?.column ?? 0);
 }

@@ -7,6 +7,7 @@ import { compileTable } from '../route/compile.ts';
 import { runPolicyTests } from '../route/policy-tests.ts';
 import type { Provisioned, TlsDocument } from '../certs/provision.ts';
 import type { Document } from '../config/document.ts';
+import { byPlace } from '../config/load.ts';
 import type { PlacedDiagnostic } from '../config/load.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { RoutingTable } from '../route/table.ts';
@@ -39,6 +40,7 @@ export async function prepare(
     diagnostics.push(...found.map((one) => placeDiagnostic(one, result)));
   };
   const finish = (prepared: Prepared | null): Preparation => {
+    diagnostics.sort(byPlace);
     const printed = printDiagnostics(diagnostics, { file: source.name, color, ...(color && { source: text }) });
     return { prepared: hasError(diagnostics) ? null : prepared, diagnostics, printed: printed.trimEnd() };
   };
@@ -46,12 +48,19 @@ export async function prepare(
   const document = result.document ?? result.draft;
   if (document === null) return finish(null);
   const compiled = compileTable(document);
-  add(compiled.diagnostics);
+  add(newAmong(compiled.diagnostics, result.diagnostics));
   const provisioned = await certificates(document);
   add(provisioned.diagnostics);
   if (result.document === null || hasError(diagnostics)) return finish(null);
   add(runPolicyTests(document, compiled.table));
   return finish({ document, table: compiled.table, certificates: provisioned });
+}
+
+/** Without those of which the loader has said already, and in more words, that the same place is wrong. */
+function newAmong(found: readonly Diagnostic[], before: readonly Diagnostic[]): readonly Diagnostic[] {
+  const errors = before.filter(({ severity }) => severity === 'error');
+  const said = new Set(errors.map(({ path }) => JSON.stringify(path)));
+  return found.filter(({ path }) => !said.has(JSON.stringify(path)));
 }
 
 function hasError(diagnostics: readonly Diagnostic[]): boolean {
