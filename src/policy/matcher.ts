@@ -182,8 +182,10 @@ function isSameIgnoringCase(a: string, b: string): boolean {
 
 /** Full-width letters become ASCII by NFKC, and "e" with an accent one letter; lower-casing may take some apart again. */
 function fold(name: string): string {
-  return name.normalize('NFKC').toLowerCase().normalize('NFKC');
+  return ASCII.test(name) ? name.toLowerCase() : name.normalize('NFKC').toLowerCase().normalize('NFKC');
 }
+
+const ASCII = /^[\x00-\x7f]*$/;
 
 function verifiedEmail(person: Person): ReturnType<typeof parseEmailAddress> {
   return person.emailVerified && person.email !== null ? parseEmailAddress(person.email) : null;
