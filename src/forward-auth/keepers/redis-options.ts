@@ -114,6 +114,8 @@ function common(settings: RedisSettings, address: RedisAddress): SingleOptions {
     socketTimeout: SILENT_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // We subscribe anew ourselves: where the connection breaks meanwhile, nobody would catch what ioredis throws.
+    autoResubscribe: false,
     maxRetriesPerRequest: 0,
     retryStrategy: retryAfter,
     // After a failover this may be the old master.
