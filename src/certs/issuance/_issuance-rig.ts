@@ -1,5 +1,5 @@
 /** An issuance with a CA, a store and a clock of its own, for tests. */
-import { test, type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import { createFakeCa, type FakeCa } from './_fake-ca.ts';
 import { createMemoryIssuanceStore, type MemoryIssuanceStore } from './_memory-store.ts';
 import { Issuance } from './issuance.ts';

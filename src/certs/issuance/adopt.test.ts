@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { createFixture } from '../_openssl-fixture.ts';
 import { adoptable } from '../import/adoptable.ts';
 import { adoptAccount, type AdoptableAccount } from './adopt.ts';
-import { type FakeCa } from './_fake-ca.ts';
+import type { FakeCa } from './_fake-ca.ts';
 import { createMemoryIssuanceStore } from './_memory-store.ts';
-import { type AcmePolicy } from './wanted.ts';
+import type { AcmePolicy } from './wanted.ts';
 import { DAY, rigOf, wantedOf } from './_issuance-rig.ts';
 
 test('adopt() serves each host from one certificate of another client, and orders at its renewal only', async (t) => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FakeCa } from './_fake-ca.ts';
-import { Issuance } from './issuance.ts';
+import type { FakeCa } from './_fake-ca.ts';
 import { DAY, HOUR, rigOf, wantedOf, untilNext, GONE } from './_issuance-rig.ts';
 
 test('Issuance orders what is wanted once, and nothing anew after a restart', async (t) => {

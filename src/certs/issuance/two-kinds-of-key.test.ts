@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FakeCa } from './_fake-ca.ts';
-import { Issuance } from './issuance.ts';
-import { type AcmePolicy } from './wanted.ts';
+import type { FakeCa } from './_fake-ca.ts';
+import type { AcmePolicy } from './wanted.ts';
 import { DAY, rigOf, wantedOf, untilNext, GONE } from './_issuance-rig.ts';
 
 test('Issuance orders an RSA certificate beside the ECDSA one, one after the other, and renews each by itself', async (t) => {

@@ -1,6 +1,6 @@
 /** Sessions in a real Redis, shared by replicas, and what somebody who can read it finds there. */
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
+import { suite } from 'node:test';
 import {
   foundOf,
   HOUR,
