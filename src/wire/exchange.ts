@@ -145,8 +145,12 @@ export interface ExchangeOutcome {
   /** Bytes of body received from and sent to the client, as carried (without framing). */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** NO_ANSWER where none had begun. */
   readonly status: number;
 }
+
+/** What logs say, as those of other servers do, of a request whose client was gone before an answer began. */
+export const NO_ANSWER = 499;
 
 /** What a codec is given: it calls this once for each request, when its head is complete. */
 export type HandleExchange = (exchange: Exchange) => void;

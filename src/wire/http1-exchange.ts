@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { PosternError } from '../core/errors.ts';
+import { NO_ANSWER } from './exchange.ts';
 import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from './exchange.ts';
 import type { Http1Carrier } from './http1-carrier.ts';
 import { type BodyLimits, Http1RequestBody, NO_BODY } from './http1-request-body.ts';
@@ -143,7 +144,7 @@ export class Http1Exchange implements Exchange {
     }
     const bytesIn = this.requestBody === null ? 0 : this.requestBody.bytesIn;
     const { response } = this;
-    return { complete, bytesIn, bytesOut: response?.bytesOut ?? 0, status: response?.status ?? 0 };
+    return { complete, bytesIn, bytesOut: response?.bytesOut ?? 0, status: response?.status ?? NO_ANSWER };
   }
 
   #writeHead(head: PrintedHead): boolean {

@@ -5,6 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { PosternError } from '../../core/errors.ts';
+import { NO_ANSWER } from '../exchange.ts';
 import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
 import { refusalHead, refusalText } from '../http1-refusal.ts';
@@ -359,7 +360,8 @@ export class Http2Exchange
     const tell = this.onClose;
     this.onClose = null;
     const complete = tunnel !== null || (this.hasAnswered && isWhole);
-    tell?.({ complete, bytesIn: this.#body?.bytesIn ?? 0, bytesOut: this.#bytesOut, status: this.#status });
+    const status = this.#status === 0 ? NO_ANSWER : this.#status;
+    tell?.({ complete, bytesIn: this.#body?.bytesIn ?? 0, bytesOut: this.#bytesOut, status });
   }
 }
 

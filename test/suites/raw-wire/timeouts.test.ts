@@ -136,6 +136,12 @@ hosts:
       leave(socket);
       await until(() => app.closed.length > closed, `the app is told (${name})`);
     }
+    const gone = (): number =>
+      postern
+        .output()
+        .split('\n')
+        .filter((line) => /"path":"\/silent".*"status":499/.test(line)).length;
+    await until(() => gone() >= 2, 'those who got no answer are 499 in the log');
   });
 
   test('1.4 a client that half closes behind its requests gets every answer', async () => {
