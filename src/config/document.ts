@@ -25,6 +25,8 @@ export interface Document {
     readonly branding: Branding;
     /** Provider to go to at once; null: people choose where there are several. */
     readonly provider: string | null;
+    /** Whether what stands after "#" of an address is kept over a provider's own pages. */
+    readonly keepsFragment: boolean;
     /** Who is shown, on the page that refuses them, which rule did. */
     readonly showRuleTo: readonly Rule[];
   };

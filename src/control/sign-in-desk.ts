@@ -113,6 +113,7 @@ function settingsOf({ document }: Prepared): SignInSettings {
     cookieDomain: session.cookieDomain,
     brand: signIn.branding,
     hasLocalAccounts: document.providers.some((provider) => provider.type === 'local'),
+    keepsFragment: signIn.keepsFragment,
     provider: signIn.provider,
   };
 }

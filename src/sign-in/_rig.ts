@@ -38,6 +38,7 @@ export interface RigOptions {
   readonly mayEnter?: (facts: EntryFacts) => EntryDecision;
   readonly listed?: readonly string[];
   readonly hasLocalAccounts?: boolean;
+  readonly keepsFragment?: boolean;
   readonly provider?: string;
   readonly providers?: (clock: Clock) => Providers;
   readonly providerFor?: (host: string, path: string) => string | null;
@@ -99,6 +100,7 @@ export function createRig(options: RigOptions = {}): Rig {
       cookieDomain,
       brand: POSTERN_BRAND,
       hasLocalAccounts: options.hasLocalAccounts ?? true,
+      keepsFragment: options.keepsFragment ?? false,
       provider: options.provider ?? null,
     }),
     providers: options.providers?.(clock) ?? NO_PROVIDERS,

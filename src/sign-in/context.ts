@@ -60,6 +60,7 @@ export interface PageWords {
   readonly main: Html;
   /** Path of a script of ours. */
   readonly script?: string;
+  readonly head?: Html;
 }
 
 export interface PageOptions extends PagePolicy {

@@ -166,6 +166,8 @@ export interface SignInSettings {
   readonly brand: Brand;
   /** Whether the document has accounts of Postern's own. */
   readonly hasLocalAccounts: boolean;
+  /** Whether what stands after "#" is kept over a provider's own pages. */
+  readonly keepsFragment: boolean;
   /** `sign_in.provider`: the way to sign in where nothing else is said. */
   readonly provider: string | null;
 }

@@ -4,6 +4,7 @@
  * shown in our words; its own words go to the log.
  */
 import { answerPage, answerRedirect, type Context } from './context.ts';
+import { comeBack, depart } from './departure.ts';
 import { rememberWay } from './remembered.ts';
 import {
   createFlow,
@@ -56,7 +57,7 @@ export interface StepUpTry {
 /** What `continue` says of somebody who comes back, by how often they went to show more. */
 export const RESUMES: readonly string[] = ['signed-in', 'stepped-up', 'stepped-up-again'];
 
-/** Redirects to the provider. The browser gets the flow's cookie and nothing else. */
+/** Off to the provider. The browser gets the flow's cookie and nothing else. */
 export async function goToProvider(context: Context, provider: Provider, departure: Departure): Promise<Response> {
   const { settings } = context;
   const redirectUri = `${settings.signInUrl}${CALLBACK_PATH}${provider.id}`;
@@ -74,7 +75,8 @@ export async function goToProvider(context: Context, provider: Provider, departu
     uiLocales: localesOf(context.headers.get('accept-language')),
   });
   if (begun.kind === 'problem') return explainProblem(context, provider, begun.problem, { ticket: departure.ticket });
-  return answerRedirect(303, begun.url, flowCookies(context, flow));
+  const label = context.texts.provider.with(provider.label);
+  return depart(context, { url: begun.url, flowId: flow.id, label, cookies: flowCookies(context, flow) });
 }
 
 /** A long ticket waits in the store: what the cookie holds then is the code that it can be had for, once. */
@@ -141,7 +143,8 @@ async function open(
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
   const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
-  return answerRedirect(303, next, [opened, drop, rememberWay(context, provider.id)]);
+  const label = context.texts.signIn.continueAs(person.person.name);
+  return comeBack(context, { url: next, flowId: flow.id, label, cookies: [opened, drop, rememberWay(context, provider.id)] });
 }
 
 /** Null unless the person is refused there, and the reason may be what the provider keeps to itself. */

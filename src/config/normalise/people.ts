@@ -27,10 +27,11 @@ export function readSignIn(
   const provider = readProviderId(input?.provider, ['sign_in', 'provider'], providers, context);
   const showRuleTo = readRules(input?.show_rule_to, ['sign_in', 'show_rule_to'], context) ?? [];
   const at = ['sign_in', 'url'];
-  if (input?.url === undefined) return { url: null, branding, provider, showRuleTo };
+  const rest = { branding, provider, showRuleTo, keepsFragment: input?.keep_fragment ?? true };
+  if (input?.url === undefined) return { url: null, ...rest };
   const url = parseSignInUrl(input.url, insecureHttp);
   if (!url.ok) context.fault(at, url);
-  return { url: url.ok ? url.value : null, branding, provider, showRuleTo };
+  return { url: url.ok ? url.value : null, ...rest };
 }
 
 /** The id of a provider of this document; null where none is named, or reported. */

@@ -23,6 +23,7 @@ export interface SignInInput {
   readonly color?: string | undefined;
   readonly show_rule_to?: RulesInput | undefined;
   readonly provider?: string | undefined;
+  readonly keep_fragment?: boolean | undefined;
 }
 
 export interface SessionInput {
@@ -77,6 +78,11 @@ export const signInShape: z.ZodType<SignInInput> = section(
       text('the id of a provider'),
       'Provider to go to at once, instead of a page to choose from. The others stay reachable by "use another account".',
       { examples: ['keycloak'] },
+    ),
+    keep_fragment: key(
+      flag(),
+      'What stands after `#` in a link is kept while people are at a provider, by a short page before it. `false`: a redirect, and a provider with a page of its own loses it.',
+      { default: true },
     ),
     show_rule_to: key(
       rulesShape,

@@ -30,6 +30,8 @@ export interface PageParts {
   readonly footer?: Html | null;
   /** Path of a script of the same origin. */
   readonly script?: string;
+  /** More for the head. */
+  readonly head?: Html;
 }
 
 /** A small round-topped door, ajar, with a keyhole. */
@@ -59,7 +61,7 @@ export function renderPage(parts: PageParts): string {
 <meta name="robots" content="noindex">
 <title>${title}${name !== '' && html` · ${name}`}</title>
 <link rel="icon" href="${logo ?? ICON}">
-${STYLE_ELEMENT}${brandStyle(brand)?.element ?? null}
+${STYLE_ELEMENT}${brandStyle(brand)?.element ?? null}${parts.head ?? null}
 </head>
 <body>
 ${parts.isBare !== true && html`<div class="brand">${logo === null ? MARK : html`<img class="logo" src="${logo}" alt="" />`}${name !== '' && html`<span>${name}</span>`}</div> `}

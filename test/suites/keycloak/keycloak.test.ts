@@ -143,6 +143,79 @@ hosts:
     }
   });
 
+  const FRAGMENTS = [
+    '#/board/7?tab=a%20b',
+    '#"><img src=x onerror=alert(1)>',
+    '#//evil.example/',
+    '#javascript:alert(1)',
+    '#ü',
+  ];
+
+  test(
+    'what stands after "#" survives the form of Keycloak, on every host, and neither it nor a server sees it',
+    { skip: skipWithout('chromium') },
+    async () => {
+      const browser = await openBrowser('--host-resolver-rules=MAP *.other.test 127.0.0.1');
+      try {
+        for (const [n, fragment] of FRAGMENTS.entries()) {
+          const context = await openContext(browser);
+          const page = await context.newPage();
+          const seen: string[] = [];
+          page.on('framenavigated', (frame) => seen.push(frame.url()));
+          page.on('dialog', () => assert.fail('a script of the fragment ran'));
+          const host = url(n % 2 === 0 ? 'wiki.localhost' : 'code.other.test');
+          await page.goto(`${host}/page?q=1${fragment}`);
+          await page.waitForSelector('#kc-login');
+          assert.equal(new URL(page.url()).hash, '', 'Keycloak is not told');
+          await page.fill('input[name="username"]', 'alice');
+          await page.fill('input[name="password"]', 'pw-alice');
+          await page.click('#kc-login');
+          const wanted = new URL(`${host}/page?q=1${fragment}`).href;
+          await page.waitForURL((at) => at.href === wanted);
+          assert.equal(await page.textContent('body'), 'app for alice');
+          for (const one of seen) {
+            const { hostname } = new URL(one);
+            assert.ok(['localhost', 'auth.localhost', new URL(host).hostname].includes(hostname), one);
+          }
+          // The next host has no form in between, and keeps its own by redirects or by us.
+          const other = url(n % 2 === 0 ? 'code.other.test' : 'wiki.localhost');
+          await page.goto(`${other}/deep#second`);
+          await page.waitForURL(`${other}/deep#second`);
+          await page.goto(url('auth.localhost'));
+          const left = await page.evaluate('JSON.stringify([sessionStorage.length, document.cookie])');
+          assert.match(
+            String(left),
+            /^\[0,"[\w-]+-fragment=1"\]$/,
+            'nothing of it stays, and script sees no other cookie',
+          );
+          await context.close();
+        }
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  test(
+    'without script the way to Keycloak and back is the same, and only what stands after "#" is lost',
+    { skip: skipWithout('chromium') },
+    async () => {
+      const browser = await openBrowser();
+      try {
+        const page = await (await openContext(browser, { javaScriptEnabled: false })).newPage();
+        await page.goto(`${url('wiki.localhost')}/page?q=1#gone`);
+        await page.waitForSelector('#kc-login');
+        await page.fill('input[name="username"]', 'alice');
+        await page.fill('input[name="password"]', 'pw-alice');
+        await page.click('#kc-login');
+        await page.waitForURL(`${url('wiki.localhost')}/page?q=1`);
+        assert.equal(await page.textContent('body'), 'app for alice');
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
   test('bob is refused, is added to the group, and enters after the next refresh', async () => {
     const visitor = createVisitor();
     const refused = await signIn(visitor, `${url('wiki.localhost')}/`, 'bob');
