@@ -144,7 +144,12 @@ async function open(
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
   const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
   const label = context.texts.signIn.continueAs(person.person.name);
-  return comeBack(context, { url: next, flowId: flow.id, label, cookies: [opened, drop, rememberWay(context, provider.id)] });
+  return comeBack(context, {
+    url: next,
+    flowId: flow.id,
+    label,
+    cookies: [opened, drop, rememberWay(context, provider.id)],
+  });
 }
 
 /** Null unless the person is refused there, and the reason may be what the provider keeps to itself. */
