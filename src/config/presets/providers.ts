@@ -22,6 +22,8 @@ export interface ProviderPreset {
   readonly overageUrl: string | null;
   /** Further parameters of the authorization request. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** What makes the provider say the groups, in its own words; null: in ours. */
+  readonly groupsRemedy: string | null;
   /** For docs/reference/providers.md. */
   readonly quirks: readonly string[];
 }
@@ -38,6 +40,7 @@ const PLAIN: ProviderPreset = {
   switchPrompt: 'login',
   overageUrl: null,
   parameters: {},
+  groupsRemedy: null,
   quirks: ['The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.'],
 };
 
@@ -49,6 +52,8 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://id.example.com/realms/main',
     rolesClaims: ['realm_access.roles', 'resource_access.*.roles'],
     readsAccessToken: true,
+    groupsRemedy:
+      'add a mapper "Group Membership" with the claim name "groups" to the client ("Client scopes", its dedicated scope)',
     quirks: [
       'Groups come only with a mapper: client, "Client scopes", its dedicated scope, "Add mapper", "Group Membership", claim `groups`; with "Full group path" they are written `/developers`.',
       'Realm roles are `role:NAME`, roles of a client are `role:CLIENT:NAME`; they are read from the access token, so no mapper is needed.',
@@ -82,6 +87,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     rolesClaims: ['roles'],
     switchPrompt: 'select_account',
     scopes: ['openid', 'profile', 'email', 'offline_access'],
+    groupsRemedy: 'choose "Token configuration", "Add groups claim" of the application',
     quirks: [
       'The issuer names one tenant: `common` and `organizations` would let in every tenant and are refused.',
       'Groups are object ids, and come only with "Token configuration", "Add groups claim".',
@@ -94,6 +100,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     title: 'Okta',
     issuerExample: 'https://example.okta.com',
     scopes: ['openid', 'profile', 'email', 'offline_access'],
+    groupsRemedy: 'add a claim "groups" to the authorization server, or ask for the scope "groups" of the org one',
     quirks: [
       'Groups need a claim `groups` on the authorization server, or the scope `groups` on the org one: then write `scopes`.',
       'Refresh needs the grant type "Refresh Token" on the app.',
@@ -118,6 +125,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     title: 'authentik',
     issuerExample: 'https://id.example.com/application/o/postern/',
     scopes: ['openid', 'profile', 'email', 'offline_access'],
+    groupsRemedy: 'give the provider of the application the scope mapping for "profile"',
     quirks: [
       'The issuer ends with "/" and holds the slug of the application.',
       'Groups come with the scope `profile`. Since 2025.10 `email_verified` is false unless a property mapping says otherwise.',

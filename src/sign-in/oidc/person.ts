@@ -2,6 +2,7 @@
  * From claims to a person. What identifies is (provider, subject); everything else is an attribute. An
  * e-mail counts only if the provider verified it and is listed for its domain.
  */
+import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
 import type { Person } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
@@ -110,10 +111,19 @@ function notesOnGroups(
       `Groups of a person are missing: "${provider.id}" leaves them out because there are too many (overage); choose "Groups assigned to the application" for the groups claim, or use app roles`,
     ];
   }
-  const claims = provider.groupsClaims.map((claim) => `"${claim}"`).join(' or ');
-  return [
-    `Claim ${claims} is missing, so "group:" matches nobody; have "${provider.id}" send it, or set "groups_claim"`,
-  ];
+  const what = `Claim ${namesOf(provider)} is missing, so "group:" does not match this person, who may be in no group`;
+  return [`${what}; where others lack it too, ${groupsRemedy(provider)}`];
+}
+
+/** What to change for the provider to say the groups, or for us to find them. */
+export function groupsRemedy({ id, preset, groupsClaims }: OidcProvider): string {
+  const own = PROVIDER_PRESETS[preset]?.groupsRemedy ?? null;
+  const said = own === null || groupsClaims[0] !== 'groups' ? `have "${id}" send it` : own;
+  return `${said}, or name the claim by "groups_claim" of "providers.${id}"`;
+}
+
+export function namesOf({ groupsClaims }: OidcProvider): string {
+  return groupsClaims.map((claim) => `"${claim}"`).join(' or ');
 }
 
 /** Entra ID: more than 200 groups, and only a pointer to them (`_claim_names`, or `hasgroups`). */

@@ -6,6 +6,8 @@ import * as client from 'openid-client';
 import type { GoogleGroups } from '../google/groups.ts';
 import { OAuthError, Outage, Refusal } from '../oauth/failures.ts';
 import type { Finding } from '../provider.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
+import { groupsRemedy, namesOf } from './person.ts';
 import type { Parts } from './provider.ts';
 import { explainProblem } from './problems.ts';
 
@@ -22,9 +24,20 @@ export async function probeProvider(parts: Parts, redirectUri: string): Promise<
     await probeKeys(parts, configuration),
     await probeClient(parts, configuration, redirectUri),
     await probeRequest(parts, configuration, redirectUri),
+    ...probeClaims(provider, configuration),
     ...probeClock(parts),
     ...(parts.googleGroups === null ? [] : [await probeDirectory(parts, parts.googleGroups)]),
   ];
+}
+
+/** Only a person's token shows its claims, and a provider may list too few of them (Discovery section 3): no failure, but a word. */
+function probeClaims(provider: OidcProvider, configuration: client.Configuration): readonly Finding[] {
+  const listed = configuration.serverMetadata().claims_supported;
+  const { groupsClaims } = provider;
+  if (groupsClaims.length === 0 || !Array.isArray(listed) || listed.length === 0) return [];
+  if (groupsClaims.some((path) => listed.includes(path) || listed.includes(path.split('.', 1)[0] ?? ''))) return [];
+  const what = `does not list the claim ${namesOf(provider)}, which "group:" needs`;
+  return [{ ok: true, message: `${what}: if it is missing at a sign-in, ${groupsRemedy(provider)}` }];
 }
 
 /** By `Date` of its answers, which not every provider sends: what says nothing is no finding. */

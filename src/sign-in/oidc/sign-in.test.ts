@@ -247,6 +247,29 @@ suite('probe() tries what can be tried without a person, and says what to change
       await wrong({}, (twin) => (twin.redirectUri = 'https://other')),
       /register the redirect URI "https:\/\/auth/,
     ));
+  test('a claim that the provider does not list, in the words of its kind', async () => {
+    const messages = async (claims: readonly string[] | undefined, preset = 'oidc'): Promise<string> => {
+      let said = '';
+      await withOidc(
+        async ({ provider }) => {
+          said = (await provider.probe(callback)).map(({ ok, message }) => `${ok} ${message}`).join('; ');
+        },
+        {
+          settings: { preset },
+          prepare: (twin) => (twin.describe = (metadata) => ({ ...metadata, claims_supported: claims })),
+        },
+      );
+      return said;
+    };
+    const missing = await messages(['sub', 'email'], 'keycloak');
+    assert.match(
+      missing,
+      /true does not list the claim "groups", which "group:" needs: .*add a mapper "Group Membership"/,
+    );
+    assert.match(missing, /or name the claim by "groups_claim" of "providers.keycloak"/);
+    assert.match(await messages(['sub', 'email']), /have "keycloak" send it/);
+    for (const good of [['sub', 'groups'], [], undefined]) assert.doesNotMatch(await messages(good), /does not list/);
+  });
   test('an unknown scope', async () =>
     assert.match(
       await wrong({ settings: { scopes: ['openid', 'groups'] } }),

@@ -340,6 +340,30 @@ hosts:
     }
   });
 
+  test('a mapper that is missing: whoever is refused for it is explained in the log, and check --live knows the claim', async () => {
+    const [client] = (await keycloak.admin('GET', '/clients?clientId=postern')) as {
+      id: string;
+      protocolMappers: { id: string; name: string }[];
+    }[];
+    const mapper = client?.protocolMappers.find(({ name }) => name === 'groups');
+    const mappers = `/clients/${client?.id ?? ''}/protocol-mappers/models`;
+    await keycloak.admin('DELETE', `${mappers}/${mapper?.id ?? ''}`);
+    try {
+      const from = postern.output().length;
+      const refused = await signIn(createVisitor(), `${url('wiki.localhost')}/`, 'alice');
+      assert.equal(refused.status, 403, refused.body);
+      await postern.waitFor(/Claim \\"groups\\" is missing.*add a mapper \\"Group Membership\\"/, from);
+      const checked = await postern.cli('check', '--live', '--config', postern.configFile);
+      assert.equal(checked.code, 0, checked.stderr);
+      assert.match(checked.stdout, /does not list the claim "groups".*add a mapper "Group Membership"/);
+    } finally {
+      const { id: _, ...same } = mapper ?? { id: '', name: '' };
+      await keycloak.admin('POST', mappers, same);
+    }
+    const back = await signIn(createVisitor(), `${url('wiki.localhost')}/`, 'alice');
+    assert.equal(back.status, 200);
+  });
+
   test('a scope that the realm does not define is explained on the page and in the log', async () => {
     const text = document({ https: postern.https, health: postern.health }, keycloak.port);
     postern.writeConfig(text.replace('recheck: 10s', 'recheck: 10s\n    scopes: [openid, groups]'));
