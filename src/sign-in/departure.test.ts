@@ -37,6 +37,7 @@ test('depart() answers a page that leads to the provider with and without script
     assert.ok(csp.includes(`script-src 'sha256-${hash}'`) && csp.startsWith("default-src 'none'"), csp);
     assert.doesNotMatch(csp, /unsafe|connect-src|\*/);
     assert.equal(page.headers.get('referrer-policy'), 'no-referrer');
+    assert.equal(page.headers.get('cross-origin-opener-policy'), 'unsafe-none', 'a window that was opened to sign in');
     assert.equal(page.headers.get('cache-control'), 'no-store');
     assert.match(
       dataOf(page, 'mark'),

@@ -73,12 +73,15 @@ function goOn(context: Context, { url, label, attributes, script, cookies }: Goi
     ${trusted(`<script>${script}</script>`)}`;
   const head = html`<noscript><meta http-equiv="refresh" content="0; url=${url}" /></noscript>`;
   const scripts = [`'sha256-${hash('sha256', script, 'base64')}'`];
-  return answerPage(
+  const page = answerPage(
     context,
     200,
     { title: context.texts.signIn.title, main, head },
     { scripts, cookies, referrer: 'no-referrer' },
   );
+  // As the redirect that it stands for: an app that opened a window to sign in keeps it. There is nothing to press here.
+  page.headers.set('Cross-Origin-Opener-Policy', 'unsafe-none');
+  return page;
 }
 
 /** Of one tab and one way to a provider: tabs do not get each other's. */
