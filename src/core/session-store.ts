@@ -73,6 +73,8 @@ export interface SessionStore {
   putGrant(key: string, grant: StoredGrant, refreshedAt: number): Promise<boolean>;
   /** When to look at a grant next; null: as soon as one of the sign-in's cookies is used. */
   deferGrants(grants: readonly (readonly [key: string, refreshAt: number | null])[]): Promise<void>;
+  /** The clock was set back by so much: whatever is to be renewed later is due so much earlier. */
+  setGrantsBack(ms: number): Promise<void>;
   /** Every provider and authority that sign-ins are of. */
   listAuthorities(): Promise<readonly { readonly provider: string; readonly authority: string }[]>;
   /** The subject that a name is pinned to: this one where it was nobody's. */

@@ -20,6 +20,8 @@ export interface Grants {
   renewGrant(key: string, grant: Grant): Promise<boolean>;
   /** Looks at the grant again later. */
   deferGrant(key: string, refreshAt: number): Promise<void>;
+  /** The clock was set back by so much: what was to be looked at later is not put off by it. */
+  setGrantsBack(ms: number): Promise<void>;
   /** The subject that the name is pinned to from now on: whoever came first. */
   pinName(provider: string, name: string, subject: string): Promise<string>;
   findPinnedName(provider: string, subject: string): Promise<string | null>;
@@ -85,6 +87,7 @@ export function createGrants(
       return isThere;
     },
     deferGrant: (key, refreshAt) => store.deferGrants([[key, refreshAt]]),
+    setGrantsBack: (ms) => store.setGrantsBack(ms),
     pinName: (provider, name, subject) => store.pinName(provider, name, subject, clock.now()),
     findPinnedName: (provider, subject) => store.findPinnedName(provider, subject),
     keepName: (provider, name, subject) => store.pinName(keptBy(provider), name, subject, clock.now()),

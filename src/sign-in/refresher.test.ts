@@ -72,6 +72,7 @@ test('a provider that is down costs nothing while it is, and what is due of othe
         deferred.set(key, at);
         return Promise.resolve();
       },
+      setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
       refreshPerson: () => Promise.resolve(),
       revoke: () => Promise.reject(new Error('nobody is signed out')),
     },

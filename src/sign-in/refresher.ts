@@ -12,6 +12,8 @@ const BATCH = 64;
 const MOST_AT_ONCE = 16;
 const FIRST_PAUSE_MS = 5_000;
 const LAST_PAUSE_MS = 60_000;
+/** A clock that is set back by more than this would put off every question by as much, and groups with it. */
+const SET_BACK_MS = 2_000;
 /** So that what failed together does not come together again. */
 const SPREAD_MS = 5_000;
 
@@ -23,6 +25,7 @@ export interface RefreshedSessions {
     grant: { readonly value: ProviderGrant; readonly refreshAt: number | null },
   ) => Promise<boolean>;
   readonly deferGrant: (key: string, refreshAt: number) => Promise<void>;
+  readonly setGrantsBack: (ms: number) => Promise<void>;
   readonly refreshPerson: (person: Person) => Promise<void>;
   readonly revoke: (key: string) => Promise<unknown>;
 }
@@ -90,6 +93,7 @@ class Lanes {
   /** In a lane, or on their way. */
   readonly #taken = new Map<string, Waiting>();
   readonly #lanes = new Map<string, Lane>();
+  #askedAt = 0;
 
   constructor(deps: RefresherDeps) {
     this.#deps = deps;
@@ -101,7 +105,17 @@ class Lanes {
 
   /** What is due by now. */
   async ask(): Promise<void> {
+    await this.#followClock();
     await Promise.all(this.#deps.providers.list().map(({ id }) => this.#askLane(this.#lane(id))));
+  }
+
+  async #followClock(): Promise<void> {
+    const now = this.#deps.clock.now();
+    const backMs = this.#askedAt - now;
+    this.#askedAt = now;
+    if (backMs < SET_BACK_MS) return;
+    for (const lane of this.#lanes.values()) lane.downUntil = Math.min(lane.downUntil, now + lane.pauseMs);
+    await this.#deps.sessions.setGrantsBack(backMs);
   }
 
   async renew(key: string): Promise<Renewal> {

@@ -17,6 +17,7 @@ type GrantTable = Pick<
   | 'listDueGrants'
   | 'putGrant'
   | 'deferGrants'
+  | 'setGrantsBack'
   | 'listAuthorities'
   | 'pinName'
   | 'findPinnedName'
@@ -31,6 +32,10 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
   );
   const put = db.prepare('UPDATE sign_ins SET grant_value = ?, refresh_at = ?, refreshed_at = ? WHERE key = ?');
   const defer = db.prepare('UPDATE sign_ins SET refresh_at = ? WHERE key = ? AND grant_value IS NOT NULL');
+  const setBack = db.prepare(
+    `UPDATE sign_ins SET refresh_at = max(0, refresh_at - ?), refreshed_at = max(0, refreshed_at - ?)
+     WHERE refresh_at IS NOT NULL AND refreshed_at >= 0`,
+  );
   const authorities = db.prepare('SELECT DISTINCT provider, authority FROM sign_ins');
   return {
     ...createPins(db, writer),
@@ -56,6 +61,7 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
       writer.relaxed(() => {
         for (const [key, refreshAt] of grants) defer.run(refreshAt, key);
       }),
+    setGrantsBack: (ms) => writer.relaxed(() => void setBack.run(ms, ms)),
     listAuthorities: () =>
       read(() =>
         authorities.all().map((row) => ({ provider: String(row['provider']), authority: String(row['authority']) })),

@@ -112,6 +112,20 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       assert.equal(await awaitsUse('p'), false);
     });
 
+    check('setGrantsBack() brings forward what is to be renewed, and touches nothing else', async (store) => {
+      await store.putSignIn(signIn('p'), 'h', { value: 'grant', refreshAt: 500_000 });
+      await store.putSignIn(signIn('q'), 'h', { value: 'grant', refreshAt: null });
+      await store.putSignIn(signIn('r'), 'h', { value: 'grant', refreshAt: 9_000 });
+      await store.deferGrants([['r', null]]);
+      const due = async (now: number): Promise<string[]> =>
+        (await store.listDueGrants(signIn('p').provider, now, 10)).map((one) => one.signIn.key);
+      assert.deepEqual(await due(499_999), []);
+      await store.setGrantsBack(100_000);
+      assert.deepEqual([await due(399_999), await due(400_000)], [[], ['p']]);
+      await store.setGrantsBack(900_000);
+      assert.deepEqual(await due(0), ['p'], 'and no further than to the beginning of time');
+    });
+
     check('touch() counts for the parent and never moves back', async (store) => {
       await store.putSignIn(signIn('p'), 'auth.example');
       await store.putCookie('p', 'c', 'app.example');

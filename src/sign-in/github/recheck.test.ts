@@ -165,6 +165,23 @@ test('a token that its person took back ends the session at the re-check, and no
     );
   }));
 
+test('a clock that is set back by an hour puts no re-check off by an hour', () =>
+  withRecheck(async (rig) => {
+    const { refresher, enter, groupsOf } = rig;
+    const alice = fresh(ALICE);
+    await enter(alice);
+    await refresher.tick();
+    alice.organisations = [];
+    rig.advance(-3_600_000);
+    await refresher.tick();
+    await settled(refresher);
+    assert.deepEqual(await groupsOf('alice'), ['acme'], 'it is not due yet');
+    await use(rig, RECHECK_MS + 1_000);
+    await refresher.tick();
+    await settled(refresher);
+    assert.deepEqual(await groupsOf('alice'), []);
+  }));
+
 test('GitHub down, or in the middle of an answer: people go on as they were', () =>
   withRecheck(async (rig) => {
     const { twin, refresher, enter, groupsOf, logged } = rig;

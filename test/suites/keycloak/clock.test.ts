@@ -158,8 +158,9 @@ hosts:
 
   test('a clock that comes apart later signs nobody out; when it is right again, people come in as before', () =>
     withClock({ offsetMs: 0 }, async (postern) => {
-      const alice = createVisitor();
+      const [alice, bob] = [createVisitor(), createVisitor()];
       assert.equal((await signIn(alice, 'alice')).status, 200);
+      assert.equal((await signIn(bob, 'bob')).status, 403);
       writeFileSync(join(postern.dir, 'offset'), String(3 * MINUTE));
       await until(async () => {
         assert.equal(await statusFor(alice), 200, 'nobody is signed out');
@@ -169,6 +170,8 @@ hosts:
       assert.equal(await statusFor(alice), 200);
       writeFileSync(join(postern.dir, 'offset'), '0');
       await until(async () => (await signIn(createVisitor(), 'alice')).status === 200, 'a sign-in by the right clock');
+      await keycloak.addToGroup('bob', 'developers');
+      await until(async () => (await bob.open(url('wiki'))).status === 200, 'groups follow', REFRESHED_MS);
       await postern.waitFor(/Clock of provider \\"keycloak\\" agrees with this machine's again/);
     }));
 
