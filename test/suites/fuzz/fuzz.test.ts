@@ -183,7 +183,7 @@ hosts:
     const away = new URL(nextOf(page) ?? '');
     assert.equal(away.origin, twin.issuer);
     const back = new URL(twin.visit(away.href));
-    const [state = '', code = ''] = [back.searchParams.get('state') ?? '', back.searchParams.get('code') ?? ''];
+    const [state, code] = [back.searchParams.get('state') ?? '', back.searchParams.get('code') ?? ''];
     const cookies = [bob.cookieHeader(url('auth')), bob.cookieHeader(url('app'))] as const;
     const flow = /-n-([\w-]+)=/.exec(cookies[1])?.[1] ?? '';
     const encode = (text: string): string => encodeURIComponent(text.replaceAll(/[\ud800-\udfff]/g, '?'));
