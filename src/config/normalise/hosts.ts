@@ -12,6 +12,7 @@ import { type Context, entriesOf } from './context.ts';
 import { readRoute, readSettings, type Settings } from './route.ts';
 import { readRules } from './rules.ts';
 import { hstsFor, readHsts } from './hsts.ts';
+import { withoutOverrides } from './method-override.ts';
 import { readHostTls } from './tls.ts';
 
 export interface HostDefaults {
@@ -73,7 +74,7 @@ export function readHost(
     context.report([...path, 'hsts'], 'needs TLS, but "tls" is "off"', 'let the server in front send the field');
   }
   const hsts = hstsFor(setting, { name, tls }, defaults.publicHttpsPort);
-  return { name, tls, clientAuth, hsts, deny, routes, at: path };
+  return { name, tls, clientAuth, hsts, deny, routes: withoutOverrides(routes, deny), at: path };
 }
 
 /** What tells routes apart or changes their path means nothing beside `paths` alone. */

@@ -175,6 +175,12 @@ hosts:
     identity_headers: { user: X-Company-User }
     add_headers: { X-Tenant: acme }
     remove_headers: [X-Debug]
+  methods.test:
+    tls: off
+    paths:
+      /*:
+        - { to: "http://127.0.0.1:${app.port}", allow: [public], methods: [GET, POST] }
+        - { to: "http://127.0.0.1:${app.port}", allow: ["ip:192.0.2.1"] }
   guarded.test:
     tls: off
     paths:
@@ -439,6 +445,20 @@ hosts:
     );
     const open = await sendRaw(postern.http, 'GET /open HTTP/1.1\r\nHost: guarded.test\r\n\r\n');
     assert.deepEqual(open.statuses, [200]);
+  });
+
+  test('1.7 a field that overrides the method reaches no app where rules tell methods apart', async () => {
+    const names = ['X-HTTP-Method-Override', 'x_http_method_override', 'X-HTTP-Method', 'X-Method-Override'];
+    const overrides = names.map((name) => `${name}: DELETE\r\n`).join('');
+    const ask = async (host: string): Promise<string[]> => {
+      app.reset();
+      await sendRaw(postern.http, `POST / HTTP/1.1\r\nHost: ${host}\r\n${overrides}Content-Length: 0\r\n\r\n`);
+      return app.requests.flatMap(({ fields }) => fields.map(([name]) => name).filter((name) => /method/i.test(name)));
+    };
+    assert.deepEqual(await ask('methods.test'), []);
+    assert.deepEqual(await ask('app.test'), names, 'elsewhere they are the app’s');
+    const refused = await sendRaw(postern.http, `DELETE / HTTP/1.1\r\nHost: methods.test\r\n\r\n`);
+    assert.deepEqual(refused.statuses, [403]);
   });
 
   test('keeps encoded slashes byte for byte where the route says so, and refuses climbing beside them', async () => {
