@@ -113,7 +113,7 @@ hosts:
 
 test(
   "acme: {} orders at Let's Encrypt, --dry-run tries at its staging place, and one word orders there",
-  { skip, timeout: 120_000 },
+  { skip, timeout: 400_000 },
   async (t) => {
     const { real, staging, postern, https, text } = await openWorld(t);
     const roots = await real.issuerPem();
@@ -136,7 +136,7 @@ test(
 
 test(
   'check --live tells before an order why it would fail: DNS, a closed port, CAA, the limit of the week',
-  { skip, timeout: 120_000 },
+  { skip, timeout: 400_000 },
   async (t) => {
     const { real, postern, https, dns, check } = await openWorld(t);
     await untilTrusted(https, 'a.example.com', await real.issuerPem());

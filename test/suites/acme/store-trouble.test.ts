@@ -70,7 +70,7 @@ test('a full disk', { skip: skip === false ? canMount('disk') : skip, timeout: 1
   }
 });
 
-test('a database that cannot be written', { skip, timeout: 120_000 }, async () => {
+test('a database that cannot be written', { skip, timeout: 400_000 }, async () => {
   const rig = await openAcmeRig({ hosts: HOSTS, pebble: PEBBLE });
   const other = new DatabaseSync(join(rig.postern.dataDir, 'postern.db'));
   try {
@@ -104,7 +104,7 @@ setInterval(() => {
 }, 20).unref();
 `;
 
-test('a database that has become read-only', { skip, timeout: 120_000 }, async () => {
+test('a database that has become read-only', { skip, timeout: 400_000 }, async () => {
   const files = { 'read-only.mjs': READ_ONLY };
   const rig = await openAcmeRig({ hosts: HOSTS, pebble: PEBBLE, files, preload: 'read-only.mjs' });
   const mark = join(rig.postern.dir, 'read-only');

@@ -109,7 +109,7 @@ const isServed = (node: Issuance): boolean => node.status().every((one) => one.i
 
 test(
   'two nodes on one database order each certificate once, and both come to serve all',
-  { skip, timeout: 120_000 },
+  { skip, timeout: 400_000 },
   async (t) => {
     const cluster = await clusterOf(t);
     const nodes = await Promise.all(['one', 'two'].map((holder) => cluster.node(holder)));
@@ -127,7 +127,7 @@ test(
 
 test(
   'a node that ends in the middle leaves its orders to the other, and nothing is ordered twice',
-  { skip, timeout: 120_000 },
+  { skip, timeout: 400_000 },
   async (t) => {
     const cluster = await clusterOf(t);
     const first = await cluster.node('one');
