@@ -1,171 +1,103 @@
 /**
- * `npm run bench:storm`: what visitors of apps notice while many others sign in, and while a provider that was
- * away is asked about everybody at once. One gateway with one worker on core 0; on core 1 the load, which
- * asks at a fixed rate (open loop), and behind it, at lower priority, the provider and those who sign in.
- * p99 over windows of two seconds: their median and the worst, with nobody else and in each storm.
+ * `npm run bench:storm`: what visitors of apps notice while strangers do nothing but shake hands, while many others
+ * sign in, and while a provider that was away is asked about everybody at once. `--only handshakes,sign-ins,refreshes`;
+ * `bench/storm-due.ts` is the last of them with many more sessions.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startCrowd } from '../test/support/crowd.ts';
-import { freePorts } from '../test/support/free-ports.ts';
-import { startPostern } from '../test/support/postern.ts';
-import { startApp } from './support/app.ts';
-import { makeCertificate } from './support/certificate.ts';
-import { loadHttp2 } from './support/load.ts';
-import type { LoadResult } from './support/load.ts';
-import { threadSeconds } from './support/process-cpu.ts';
-import { stop } from './support/processes.ts';
-import { startTwinProcess } from './support/twin-control.ts';
+import { startStormSite } from './support/storm-site.ts';
+import { BEHIND, createUnderLoad, GATEWAY_CORE, goBeforeOthers, WINDOW_SECONDS } from './support/under-load.ts';
 
-const GATEWAY_CORE = 0;
-const LOAD_CORE = 1;
 const { values: flags } = parseArgs({
-  options: { people: { type: 'string' }, rate: { type: 'string' }, windows: { type: 'string' } },
+  options: {
+    people: { type: 'string', default: '1000' },
+    rate: { type: 'string', default: '4000' },
+    connections: { type: 'string', default: '20' },
+    windows: { type: 'string', default: '5' },
+    only: { type: 'string', default: 'handshakes,sign-ins,refreshes' },
+  },
 });
-const people = Number(flags.people ?? 1_000);
-const rate = Number(flags.rate ?? 4_000);
-const quietWindows = Number(flags.windows ?? 5);
-const WINDOW_SECONDS = 2;
+const people = Number(flags.people);
+const rate = Number(flags.rate);
+const phases = flags.only.split(',');
 /** A session is due so long after it was signed in or renewed. */
 const RECHECK_SECONDS = 30;
-const BEHIND = ['taskset', '-c', String(LOAD_CORE), 'nice', '-n', '19'];
+/** Connections that are opened, ask for one thing and are closed, as fast as it goes. */
+const STRANGERS = 50;
 
+goBeforeOthers();
 const dir = mkdtempSync(join(tmpdir(), 'postern-bench-storm-'));
-const files = makeCertificate(dir, ['localhost', 'auth.localhost']);
-const [appPort = 0] = await freePorts(1);
-const twin = startTwinProcess(BEHIND);
-const { issuer, clientId, clientSecret } = await twin.tell({ kind: 'look' });
-const postern = await startPostern({
-  core: GATEWAY_CORE,
-  env: { UV_THREADPOOL_SIZE: '2' },
-  document: ({ https, health }) => `version: 1
-workers: 1
-listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
-log: { level: warn }
-tls: { certificates: [{ certificate: ${files.certificate}, key: ${files.key} }] }
-providers:
-  twin: { type: oidc, issuer: "${issuer}", client_id: "${clientId}", client_secret: "${clientSecret}",
-    scopes: [openid, profile, email], groups_claim: groups, recheck: ${RECHECK_SECONDS}s }
-sign_in: { url: "https://auth.localhost:${https}" }
-hosts:
-  localhost: { to: "http://127.0.0.1:${appPort}", allow: [signed-in] }
-`,
-});
-const redirectUri = `https://auth.localhost:${postern.https}/.postern/callback/twin`;
-await twin.tell({ kind: 'people', count: people + 1, redirectUri });
-const url = `https://localhost:${postern.https}/`;
-const crowd = await startCrowd(people, url.slice(0, -1), { wrap: BEHIND });
-const someone = await startCrowd(1, url.slice(0, -1), { from: people, wrap: BEHIND });
-// The app and the load come from this process and go before the others on their core, where that is allowed.
-try {
-  setPriority(-10);
-} catch {
-  console.log('load and storm share their core as equals: no right to set priorities');
-}
-const app = await startApp(join(dir, 'app'), appPort, LOAD_CORE);
-await someone.enter('/');
+const site = await startStormSite({ dir, people: people + 1, recheckSeconds: RECHECK_SECONDS, core: GATEWAY_CORE });
+const { twin, origin } = site;
+const crowd = await startCrowd(people, origin, { wrap: BEHIND });
+const someone = await startCrowd(1, origin, { from: people, wrap: BEHIND });
+const wrong = await someone.enter('/');
+if (wrong.length > 0) throw new Error(`Cannot sign in: ${wrong[0]}`);
 const [cookie = ''] = await someone.cookies();
+const load = await createUnderLoad({
+  url: `${origin}/`,
+  cookie,
+  perSecond: rate,
+  connections: Number(flags.connections),
+  dir,
+  pid: site.pid,
+});
+const someWindows = (): Promise<unknown> => sleep((Number(flags.windows) - 0.5) * WINDOW_SECONDS * 1_000);
+const seconds = (from: number): number => (Date.now() - from) / 1_000;
 
-const drive = async (): Promise<LoadResult> =>
-  loadHttp2({
-    url,
-    headers: { Cookie: cookie },
-    connections: 20,
-    streams: 1,
-    perSecond: rate,
-    seconds: WINDOW_SECONDS,
-    core: LOAD_CORE,
-    dir,
-    http1: true,
-  });
-
-interface During {
-  readonly median: number;
-  readonly worst: number;
-  readonly failed: number;
-  readonly worker: number;
-  readonly control: number;
-}
-
-/** Load while the work goes on, window by window. */
-async function during(work: Promise<unknown>): Promise<During> {
-  const pid = postern.child.pid ?? 0;
-  const before = threadSeconds(pid);
-  const state = { isOver: false };
-  void work.finally(() => (state.isOver = true)).catch(() => undefined);
-  const results: LoadResult[] = [];
-  do results.push(await drive());
-  while (!state.isOver);
-  const after = threadSeconds(pid);
-  const spent = (name: string): number =>
-    after.reduce((sum, { id, name: own, seconds }) => {
-      return own === name ? sum + seconds - (before.find((one) => one.id === id)?.seconds ?? 0) : sum;
-    }, 0);
-  const p99s = results.map(({ p99 }) => p99).sort((a, b) => a - b);
-  return {
-    median: p99s[Math.floor((p99s.length - 1) / 2)] ?? NaN,
-    worst: p99s.at(-1) ?? NaN,
-    failed: results.reduce((sum, { failed }) => sum + failed, 0),
-    worker: spent('edge 0'),
-    control: spent('MainThread'),
-  };
-}
-
-let first: During | null = null;
-function print(label: string, it: During, facts: string): void {
-  first ??= it;
-  const ratio = `${(it.median / first.median).toFixed(1)}x`;
-  console.log(
-    `${label.padEnd(42)} p99 ${it.median.toFixed(2)} ms (${ratio}), worst ${it.worst.toFixed(2)} ms; failed ${it.failed}; ` +
-      `CPU: worker ${it.worker.toFixed(2)} s, control ${it.control.toFixed(2)} s; ${facts}`,
-  );
-}
-
-await drive();
-print(`${rate} requests/s, nobody else`, await during(sleep((quietWindows - 0.5) * WINDOW_SECONDS * 1_000)), '');
-
-let started = Date.now();
-const entered = crowd.enter('/').then((failed) => ({ failed, seconds: (Date.now() - started) / 1_000 }));
-const entering = await during(entered);
-const { failed, seconds } = await entered;
-print(`${people} sign in at once`, entering, `not signed in ${failed.length}, ${seconds.toFixed(1)} s`);
-if (failed.length > 0) console.log(failed.slice(0, 3));
-
-await twin.tell({ kind: 'stop' });
-// What nobody uses is not renewed.
-await sleep((RECHECK_SECONDS / 2) * 1_000);
-await crowd.come('/');
-await sleep((RECHECK_SECONDS / 2 + 5) * 1_000);
-print('the provider is away, everybody is due', await during(sleep((quietWindows - 0.5) * WINDOW_SECONDS * 1_000)), '');
-
-const before = new Map((await twin.tell({ kind: 'start' })).refreshes);
-const counts = async (): Promise<readonly number[]> => {
-  const now = new Map((await twin.tell({ kind: 'look' })).refreshes);
-  return crowd.members.map(({ subject }) => (now.get(subject) ?? 0) - (before.get(subject) ?? 0));
-};
-while ((await counts()).every((count) => count === 0)) await sleep(50);
-started = Date.now();
-const refreshed = (async (): Promise<number> => {
-  const deadline = Date.now() + 60_000;
-  while ((await counts()).some((count) => count === 0) && Date.now() < deadline) await sleep(200);
-  return (Date.now() - started) / 1_000;
-})();
-const refreshing = await during(refreshed);
-const all = await counts();
-const { reused } = await twin.tell({ kind: 'look' });
-print(
-  'it is back: everybody is asked about',
-  refreshing,
-  `${all.reduce((sum, count) => sum + count, 0)} refreshes, at most ${Math.max(...all)} a session, ` +
-    `tokens used twice ${reused}, ${(await refreshed).toFixed(1)} s`,
-);
+await load.during(`${rate} requests/s, nobody else`, someWindows());
+if (phases.includes('handshakes')) await shakeHands();
+if (phases.includes('sign-ins') || phases.includes('refreshes')) await signIn();
+if (phases.includes('refreshes')) await refresh();
 crowd.close();
 someone.close();
-twin.close();
-await postern.close();
-await stop(app);
+await site.close();
 rmSync(dir, { recursive: true, force: true });
 process.exit(0);
+
+async function shakeHands(): Promise<void> {
+  const before = await site.handshakes();
+  const started = Date.now();
+  const [command = '', ...rest] = BEHIND;
+  const args = [`-c${STRANGERS}`, '-t1', '-d60s', '-H', 'Connection: close', '-H', 'Accept: application/json'];
+  const flood = spawn(command, [...rest, 'wrk', ...args, `${origin}/`], { stdio: 'ignore' });
+  await load.during('strangers shake hands as fast as it goes', someWindows());
+  const count = (await site.handshakes()) - before;
+  console.log(`  ${(count / seconds(started)).toFixed(0)} handshakes/s, each with a request that is refused`);
+  flood.kill();
+  await once(flood, 'exit');
+}
+
+async function signIn(): Promise<void> {
+  const started = Date.now();
+  const entered = crowd.enter('/').then((failed) => ({ failed, took: seconds(started) }));
+  await load.during(`${people} sign in at once`, entered, ({ failed, took }) => {
+    return `not signed in ${failed.length}${failed.length > 0 ? ` (${failed[0]})` : ''}, ${took.toFixed(1)} s`;
+  });
+}
+
+async function refresh(): Promise<void> {
+  await twin.tell({ kind: 'stop' });
+  // What nobody uses is not renewed.
+  await sleep((RECHECK_SECONDS / 2) * 1_000);
+  await crowd.come('/');
+  await sleep((RECHECK_SECONDS / 2 + 5) * 1_000);
+  await load.during('the provider is away, everybody is due', someWindows());
+  const before = (await twin.tell({ kind: 'start' })).refreshed;
+  const refreshed = async (): Promise<number> => (await twin.tell({ kind: 'look' })).refreshed - before;
+  while ((await refreshed()) === 0) await sleep(50);
+  const started = Date.now();
+  const all = (async (): Promise<number> => {
+    while ((await refreshed()) < people && seconds(started) < 60) await sleep(200);
+    return seconds(started);
+  })();
+  await load.during('it is back: everybody is asked about', all, (took) => `${took.toFixed(1)} s`);
+  const { most, reused } = await twin.tell({ kind: 'look' });
+  console.log(`  ${await refreshed()} refreshes, at most ${most} a session, tokens used twice ${reused}`);
+}

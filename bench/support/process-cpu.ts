@@ -43,20 +43,29 @@ export interface ThreadTime {
   readonly id: string;
   readonly name: string;
   readonly seconds: number;
+  /** It could have run, and something else did. */
+  readonly waitedSeconds: number;
 }
 
 /** CPU time of each thread of a process, to the nanosecond. */
 export function threadSeconds(pid: number): readonly ThreadTime[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((id) => {
     try {
-      const [nanoseconds = '0'] = readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ');
+      const [ran = '0', waited = '0'] = readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ');
       const name = readFileSync(`/proc/${pid}/task/${id}/comm`, 'utf8').trim();
-      return [{ id, name, seconds: Number(nanoseconds) / 1e9 }];
+      return [{ id, name, seconds: Number(ran) / 1e9, waitedSeconds: Number(waited) / 1e9 }];
     } catch {
       // It ended meanwhile.
       return [];
     }
   });
+}
+
+/** What one core was busy with, whoever had it. */
+export function coreSeconds(core: number): number {
+  const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '';
+  const [user = 0, nice = 0, system = 0, , , interrupts = 0, soft = 0, stolen = 0] = line.split(' ').map(Number);
+  return (user + nice + system + interrupts + soft + stolen) / TICKS_PER_SECOND;
 }
 
 /** Resident memory in bytes, without what several processes share counted twice (Pss). */

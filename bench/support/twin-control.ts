@@ -4,16 +4,21 @@ import { once } from 'node:events';
 
 export type TwinOrder =
   | { readonly kind: 'people'; readonly count: number; readonly redirectUri: string }
+  /** Refresh tokens of so many of them, in their order. */
+  | { readonly kind: 'tokens'; readonly count: number }
   | { readonly kind: 'stop' | 'start' | 'look' };
 
 export interface TwinState {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** Good refreshes by `sub`. */
-  readonly refreshes: readonly (readonly [subject: string, count: number])[];
+  /** Good refreshes: of all together, and of whoever had most of them. */
+  readonly refreshed: number;
+  readonly most: number;
   /** Refresh tokens that came once more after they were used. */
   readonly reused: number;
+  /** Where they were asked for. */
+  readonly tokens: readonly string[];
 }
 
 export interface TwinControl {

@@ -61,8 +61,8 @@ export interface Twin {
   readonly reused: () => number;
   readonly authorizations: URLSearchParams[];
   readonly rotateKeys: () => void;
-  /** A refresh token of nobody in particular. */
-  readonly issueRefreshToken: () => string;
+  /** A refresh token, of nobody in particular where nobody is named. */
+  readonly issueRefreshToken: (subject?: string) => string;
   readonly signLogout: (claims: Claims, header?: Header) => string;
   readonly sign: (claims: Claims, header?: Header, key?: TwinKey) => string;
   readonly key: () => TwinKey;
@@ -177,7 +177,7 @@ class TwinServer implements Twin {
     return back.href;
   };
 
-  issueRefreshToken = (): string => this.#grants.issueRefreshToken('');
+  issueRefreshToken = (subject = ''): string => this.#grants.issueRefreshToken(subject);
 
   sign = (claims: Claims, header: Header = {}, key: TwinKey = this.key()): string => signJwt(claims, header, key);
 
