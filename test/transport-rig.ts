@@ -9,7 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { createIpSet } from '../src/core/ip-address.ts';
-import { type Refusal, type ServeConnection, Transport, type TransportSettings } from '../src/edge/listener.ts';
+import {
+  type Refusal,
+  type ServeConnection,
+  Transport,
+  type TransportOptions,
+  type TransportSettings,
+} from '../src/edge/listener.ts';
 import type { CertificateSource } from '../src/edge/tls-servers.ts';
 import type { ConnectionFacts } from '../src/wire/exchange.ts';
 
@@ -58,6 +64,7 @@ export interface RigOptions {
   readonly serve?: ServeConnection;
   readonly ticketKeys?: Buffer;
   readonly challengeFor?: (serverName: string | null) => tls.SecureContext | null;
+  readonly pace?: TransportOptions['pace'];
   /** Instead of `hosts`. */
   readonly certificates?: CertificateSource;
 }
@@ -118,6 +125,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     certificates: options.certificates ?? sourceOf(options.hosts ?? new Map()),
     ticketKeys: options.ticketKeys ?? randomBytes(48),
     ...(options.challengeFor === undefined ? {} : { challengeFor: options.challengeFor }),
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
     serve: options.serve ?? describeConnection(facts),
     onRefused: (refusal) => refusals.push(refusal),
   });

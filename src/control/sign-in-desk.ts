@@ -1,5 +1,7 @@
 /** Joins the sign-in room to what it needs, and speaks Request and Response on its behalf with the workers. */
 import { systemClock } from '../core/clock.ts';
+import { letOthersRun } from '../core/let-others-run.ts';
+import { TurnPace } from '../core/turn-pace.ts';
 import { createAttempts } from '../session/attempts.ts';
 import { sealJson, unsealJson } from '../session/seal.ts';
 import { createAdmission } from '../sign-in/admission.ts';
@@ -25,6 +27,7 @@ import { HeaderBlock } from '../wire/header-block.ts';
 
 /** More links than anybody reads. */
 const MOST_APPS = 200;
+const STRANGERS_MS_A_TURN = 1;
 const NO_FIELDS = new HeaderBlock();
 
 export interface DeskDeps {
@@ -53,11 +56,14 @@ export interface SignInDesk {
 
 export function createSignInDesk(deps: DeskDeps): SignInDesk {
   const { sessions, accounts, factors, hashPool, sealKey, instance } = deps;
+  // Requests of visitors and answers of providers, some each turn: in between, a worker on the same core has it.
+  const strangers = new TurnPace({ budgetMs: STRANGERS_MS_A_TURN, rest: letOthersRun });
   const say = (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void =>
     deps.log[level](level === 'warn' ? { code: 'PROVIDER_UNAVAILABLE', ...facts } : facts, message);
   const providers = createProviderRegistry({
     clock: systemClock,
     log: say,
+    turn: () => strangers.turn(),
     namedOrganisations: (provider) => namedIn(deps.prepared().table, `${provider}:org:`),
     namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });
@@ -100,8 +106,8 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
   return {
     providers,
     refresher,
-    handle: async (request) => toInternal(await signIn.handle(request)),
-    begin: async (request) => toInternal(await signIn.beginSignIn(request)),
+    handle: (request) => strangers.turn().then(async () => toInternal(await signIn.handle(request))),
+    begin: (request) => strangers.turn().then(async () => toInternal(await signIn.beginSignIn(request))),
   };
 }
 

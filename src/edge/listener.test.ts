@@ -136,6 +136,47 @@ test('silent connections end at the deadline, and no timer is left', async () =>
   assert.equal(rig.transport.stats.handshaking, 0);
 });
 
+/** A pace whose turns are the test's to give. */
+function heldPace(): { begin: (work: () => void) => void; next: () => Promise<void> } {
+  const held: (() => void)[] = [];
+  return {
+    begin: (work) => held.push(work),
+    async next() {
+      while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      held.shift()?.();
+    },
+  };
+}
+
+const tlsHosts = new Map([['app.test', { pair: app }]]);
+
+test('a TLS connection has one turn for its handshake and one for what comes behind it', async () => {
+  const pace = heldPace();
+  const rig = await rigOf({ tls: true, hosts: tlsHosts, pace });
+  const talking = talkTls(rig.port, { servername: 'app.test' });
+  await pace.next();
+  let isServed = false;
+  const served = pace.next().then(() => (isServed = true));
+  assert.equal(isServed, false);
+  assert.deepEqual(rig.facts, [], 'nobody is served before their turn');
+  assert.equal(rig.transport.stats.handshaking, 1, 'and has the deadline of a handshake until then');
+  await served;
+  assert.match((await talking).text, /^http\/1\.1 app\.test/);
+  assert.equal(rig.transport.stats.handshaking, 0);
+});
+
+test('a connection whose turn does not come ends at the deadline, and is served no more', async () => {
+  const pace = heldPace();
+  const rig = await rigOf({ tls: true, hosts: tlsHosts, pace, settings: { handshakeMs: 1_000 } });
+  const talking = talkTls(rig.port, { servername: 'app.test' });
+  await pace.next();
+  await talking;
+  while (rig.transport.stats.open > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(rig.transport.stats.refused['handshake-timeout'], 1);
+  await pace.next();
+  assert.deepEqual(rig.facts, []);
+});
+
 test('PeekQueue gives up the oldest when it is full', () => {
   const expired: string[] = [];
   let now = 0;

@@ -12,9 +12,9 @@ import type { ListenerTraits } from './request-context.ts';
 import { type ListenOn, startListening } from './start-listening.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
-import { TurnPace } from './turn-pace.ts';
 import { answerTlsChallenge, type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
 import { type IpSet, normaliseIp } from '../core/ip-address.ts';
+import { TurnPace } from '../core/turn-pace.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
@@ -82,6 +82,8 @@ export interface TransportOptions {
   readonly onCount?: (counter: 'connections' | 'connectionsRefused' | 'handshakes', label: string) => void;
   /** Shared with the other workers; without it, this one counts for itself. */
   readonly counts?: SharedCounts;
+  /** For the dear part of new connections, shared with whatever else strangers ask for. */
+  readonly pace?: Pick<TurnPace, 'begin'>;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
   readonly random?: () => number;
@@ -96,8 +98,8 @@ export interface OpenListener {
   readonly close: () => Promise<void>;
 }
 
-/** About half a millisecond each: those who are in already must not wait for a crowd at the door. */
-const HANDSHAKES_A_TURN = 2;
+/** One handshake takes about half of it: those who are in already must not wait for a crowd at the door. */
+export const STRANGERS_MS_A_TURN = 1;
 /** One line in this time says that connections cannot be accepted: it happens at each attempt. */
 const ACCEPT_LINE_MS = 1_000;
 const TCP_KEEP_ALIVE_MS = 60_000;
@@ -136,7 +138,7 @@ export class Transport {
   readonly #limits: ConnectionLimits;
   readonly #queue: PeekQueue;
   readonly #tls: TlsServers;
-  readonly #pace = new TurnPace(HANDSHAKES_A_TURN);
+  readonly #pace: Pick<TurnPace, 'begin'>;
   readonly #connections: Set<Connection> = new Set();
   readonly #servers: Set<net.Server> = new Set();
   readonly #refused: Map<RefusalReason, number> = new Map();
@@ -147,6 +149,7 @@ export class Transport {
   constructor(options: TransportOptions) {
     const { settings } = options;
     this.#options = options;
+    this.#pace = options.pace ?? new TurnPace({ budgetMs: STRANGERS_MS_A_TURN });
     this.#limits = new ConnectionLimits(settings, options.counts);
     this.#queue = new PeekQueue({
       handshakeMs: () => settings().handshakeMs,
@@ -375,8 +378,13 @@ export class Transport {
     const { serverName } = hello;
     const answer = this.#tls.accept(connection.socket, hello, (accepted) => {
       this.#options.onCount?.('handshakes', accepted.socket.isSessionReused() ? 'resumed' : 'full');
-      const facts = factsOf(connection, proxy, { serverName, accepted });
-      this.#handOver(connection, accepted.socket, facts, accepted.protocol);
+      this.#guard(connection, accepted.socket);
+      // It does not flow yet. Many clients can be done in one turn, each with its first request.
+      this.#pace.begin(() => {
+        if (accepted.socket.destroyed) return;
+        const facts = factsOf(connection, proxy, { serverName, accepted });
+        this.#handOver(connection, accepted.socket, facts, accepted.protocol);
+      });
     });
     return answer === 'started';
   }
@@ -391,14 +399,16 @@ export class Transport {
     closeWith(socket, UNRECOGNIZED_NAME);
   }
 
+  /** From the handshake's end on the TLS socket is what ends, and the other with it. */
+  #guard(connection: Connection, socket: Socket): void {
+    socket.on('error', destroyThis);
+    socket.once('close', () => connection.socket.destroy());
+  }
+
   // oxlint-disable-next-line max-params -- the four things that make a served connection
   #handOver(connection: Connection, socket: Socket, facts: ConnectionFacts, protocol: 'http/1.1' | 'h2'): void {
     this.#queue.remove(connection.socket);
     if (socket.destroyed) return;
-    if (socket !== connection.socket) {
-      socket.on('error', destroyThis);
-      socket.once('close', () => connection.socket.destroy());
-    }
     connection.served = this.#options.serve(socket, facts, protocol, connection.listener);
     socket.resume();
     if (this.#isDraining || connection.listener.isRetired) connection.served.drain();

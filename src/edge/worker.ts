@@ -11,6 +11,7 @@ import { openChannel } from '../core/channel.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIpSet } from '../core/ip-address.ts';
 import { createLogger } from '../core/log.ts';
+import { TurnPace } from '../core/turn-pace.ts';
 import { createCertificateStore } from '../certs/certificate-store.ts';
 import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
 import { bearerIssuersOf, createBearerIssuers } from '../gate/bearer-issuers.ts';
@@ -31,7 +32,7 @@ import { createAssertions } from './assertion.ts';
 import { ChallengeBoard } from './challenge-board.ts';
 import { createCodecs } from './codecs.ts';
 import { createFinish } from './finish.ts';
-import { Transport } from './listener.ts';
+import { STRANGERS_MS_A_TURN, Transport } from './listener.ts';
 import { createIdentityHeaders } from './identity-headers.ts';
 import { Listeners } from './listeners.ts';
 import { createLongLived } from './long-lived.ts';
@@ -98,6 +99,7 @@ const ticker = new IntervalTicker({ onDefect });
 const certificates = createCertificateStore(EMPTY_CERTIFICATE_SET);
 const challenges = new ChallengeBoard();
 const isOwnCookieName = createOwnCookieTest(boot.instance);
+const strangers = new TurnPace({ budgetMs: STRANGERS_MS_A_TURN });
 
 const control = openChannel<ControlMethods & PoolMethods>(parentPort, {
   openListeners: (listen) => listeners.open(listen),
@@ -145,8 +147,8 @@ const serve = createServe({
   challenges,
   gate,
   control: {
-    handleInternal: (request) => control.call('handleInternal', request),
-    beginSignIn: (request) => control.call('beginSignIn', request),
+    handleInternal: (request) => paced(() => control.call('handleInternal', request)),
+    beginSignIn: (request) => paced(() => control.call('beginSignIn', request)),
   },
   clientFacts: (exchange) => current().findClient(exchange.connection, exchange.request.headers),
   nextRequestId: (exchange, trusted) =>
@@ -175,6 +177,7 @@ const transport = new Transport({
   challengeFor: (serverName) => challenges.contextFor(serverName),
   demand: (name) => (isOnDemand(name) ? control.call('demandCertificate', name) : null),
   ticketKeys: Buffer.from(boot.ticketKeys),
+  pace: strangers,
   serve: serveConnection,
   counts: new SharedCounts(boot.counts, boot.part),
   onCount: (counter, label) => metrics.count(counter, label),
@@ -192,6 +195,14 @@ process.on('uncaughtException', (error) => {
   log.error({ code: 'INTERNAL', err: error }, 'Edge worker met a defect: another takes its place');
   control.send('metDefect');
 });
+
+/** Own pages, sign-in above all: many may ask in one turn, and their answers come in one. Apps do not wait for them. */
+async function paced<T>(ask: () => Promise<T>): Promise<T> {
+  await strangers.turn();
+  const answer = await ask();
+  await strangers.turn();
+  return answer;
+}
 
 /** Whether a certificate may be made or ordered for a name that nothing is there for. */
 function isOnDemand(name: string): boolean {

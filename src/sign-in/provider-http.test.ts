@@ -64,3 +64,27 @@ test('fetch() sends what many ask for a few at a time, and counts the time of ea
     server.close();
   }
 });
+
+test('fetch() hands an answer over when it is its turn, and takes no seat for the wait', async () => {
+  const server = createServer((_, res) => void res.end('ok'));
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const held: (() => void)[] = [];
+  const turn = (): Promise<void> => new Promise((resolve) => held.push(resolve));
+  const http = createProviderHttp({ publicOrigin: origin, internalUrl: null, caPem: null, turn });
+  try {
+    // More than there are seats: all of them come although none was handed over.
+    const answers = Array.from({ length: 100 }, () => http.fetch(origin));
+    while (held.length < answers.length) await sleep(1);
+    const first = Promise.race(answers.map((answer) => answer.then(() => 'handed over')));
+    assert.equal(await Promise.race([first, Promise.resolve('waits')]), 'waits');
+    for (const release of held) release();
+    assert.equal((await Promise.all(answers)).length, 100);
+  } finally {
+    http.close();
+    server.closeAllConnections();
+    server.close();
+  }
+});

@@ -36,6 +36,8 @@ export interface ProviderHttpOptions {
   readonly longestWaitMs?: number;
   /** Waits longer for the answer to a refresh token; nobody waits for this one meanwhile. */
   readonly isPatient?: boolean;
+  /** Resolves when it is an answer's turn to be dealt with: those that came together are not dealt with together. */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 export interface FetchInit {
@@ -65,6 +67,7 @@ export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
         return await send(options, { http, https }, url, init);
       } finally {
         seats.leave();
+        await options.turn?.();
       }
     },
     close() {

@@ -14,6 +14,8 @@ export interface RegistryDeps {
   /** Groups that rules name, likewise. */
   readonly namedGroups: (provider: string) => readonly string[];
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** Resolves when a provider's answer is to be dealt with; left out: at once. */
+  readonly turn?: () => Promise<void>;
 }
 
 export interface ProviderRegistry extends Providers {

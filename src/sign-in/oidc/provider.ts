@@ -45,6 +45,7 @@ export interface OidcDeps {
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
   /** Groups that rules name, for a directory that has to be asked about each. */
   readonly namedGroups?: (provider: string) => readonly string[];
+  readonly turn?: () => Promise<void>;
   /** Where Google's APIs are, for tests. */
   readonly googleAddresses?: GoogleAddresses;
 }
@@ -72,6 +73,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     internalUrl,
     caPem,
     isPatient: true,
+    turn: deps.turn,
   });
   const clockWatch = createClockWatch({
     provider,
