@@ -35,3 +35,8 @@ export async function signInOn(page: Page, name: string, password: string): Prom
   await page.fill('input[name="password"]', password);
   await page.click('button[type="submit"]');
 }
+
+/** Past the pages that lead to a provider and back by themselves, to one that stays. */
+export async function arrive(page: Page): Promise<void> {
+  await page.waitForSelector('#go', { state: 'detached' });
+}

@@ -137,7 +137,8 @@ hosts:
       await page.click('button[type="submit"]');
       await page.waitForURL(/signed-out/);
       await page.goto(`${url('wiki.localhost')}/`);
-      assert.match(page.url(), /realms\/main/, 'Keycloak asks again');
+      await page.waitForURL(/realms\/main/);
+      assert.equal(await page.locator('#kc-login').count(), 1, 'Keycloak asks again');
     } finally {
       await browser.close();
     }

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { startTwin, type Twin } from '../../../src/sign-in/oidc/_twin.ts';
-import { openBrowser, openContext, takePicture } from '../../support/browser.ts';
+import { arrive, openBrowser, openContext, takePicture } from '../../support/browser.ts';
 import { freePorts } from '../../support/free-ports.ts';
 import { auditPage } from '../../support/page-audit.ts';
 import { skipWithout } from '../../support/peers.ts';
@@ -125,6 +125,7 @@ hosts:
   const goBy = async (page: Page, label: string, url: string): Promise<void> => {
     await page.goto(url);
     await page.click(`main a:has-text("${label}")`);
+    await arrive(page);
   };
 
   for (const [locale, words] of Object.entries(WORDS)) {
@@ -153,6 +154,7 @@ hosts:
       await page.goto(at('staff'));
       await look(tab, `provider-${locale}-refused`, words.refused);
       await page.goto(at('vault'));
+      await arrive(page);
       await look(tab, `provider-${locale}-no-second-factor`, words.asks);
       assert.match((await page.textContent('main')) ?? '', /Alice Liddell/);
       assert.equal(await page.locator('main a[href*="switch=1"]').count(), 1, 'another account may have one');
@@ -166,6 +168,7 @@ hosts:
     const { page } = await open('en-US');
     await page.goto(at('app', '/deep?x=1#part'));
     await page.click(`main a:has-text("Company account")`);
+    await arrive(page);
     assert.equal(page.url(), at('app', '/deep?x=1#part'));
   });
 
@@ -173,6 +176,7 @@ hosts:
     const { page, complaints } = await open('en-US', false);
     await page.goto(at('app', '/deep?x=1'));
     await page.click(`main a:has-text("Company account")`);
+    await arrive(page);
     assert.equal(page.url(), at('app', '/deep?x=1'));
     await page.goto(at('staff'));
     assert.match((await page.textContent('main')) ?? '', /Alice Liddell/);
