@@ -33,7 +33,12 @@ export interface Site {
   readonly takesBearers: boolean;
 }
 
-export function createSite(revision: string, document: Document, table: RoutingTable): Site {
+export function createSite(
+  revision: string,
+  document: Document,
+  compiled: { readonly table: RoutingTable; readonly identityHeaders: Iterable<IdentityHeaders> },
+): Site {
+  const { table, identityHeaders } = compiled;
   const { publicHttpsPort } = document.listen;
   return {
     revision,
@@ -45,7 +50,7 @@ export function createSite(revision: string, document: Document, table: RoutingT
     httpsPortSuffix: publicHttpsPort === 443 ? '' : `:${publicHttpsPort}`,
     ownPorts: ownPortsOf(document),
     httpPortSuffix: plainSuffixOf(document),
-    strip: createStripList(identityNames(table)),
+    strip: createStripList(identityNames(identityHeaders)),
     takesBearers: document.providers.some((one) => one.type === 'oidc' && one.bearer !== null),
   };
 }
@@ -76,16 +81,11 @@ function signInPortOf({ signIn }: Document): { readonly scheme: string; readonly
   return { scheme, port: port === '' ? standard : Number(port) };
 }
 
-function* identityNames(table: RoutingTable): Generator<string> {
-  const seen = new Set<IdentityHeaders>();
-  for (const host of table.fallback === null ? table.hosts : [...table.hosts, table.fallback]) {
-    for (const { identityHeaders } of host.config.routes) {
-      if (seen.has(identityHeaders)) continue;
-      seen.add(identityHeaders);
-      for (const { name } of identityHeaders.fields) yield name;
-      // Authorization is of the app's own on every other route.
-      for (const { name } of identityHeaders.tokens) if (!isAuthorization(name)) yield name;
-    }
+function* identityNames(all: Iterable<IdentityHeaders>): Generator<string> {
+  for (const { fields, tokens } of all) {
+    for (const { name } of fields) yield name;
+    // Authorization is of the app's own on every other route.
+    for (const { name } of tokens) if (!isAuthorization(name)) yield name;
   }
 }
 

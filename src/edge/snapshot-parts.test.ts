@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
 import type { Document } from '../config/document.ts';
-import { joinSnapshot, splitSnapshot } from './snapshot-parts.ts';
+import { SnapshotJoiner, splitSnapshot } from './snapshot-parts.ts';
 
 const snapshotOf = (hosts: number, certificates: number) => ({
   document: { hosts: Array.from({ length: hosts }, (_, i) => ({ name: `h${i}` })) } as unknown as Document,
@@ -19,7 +19,7 @@ const snapshotOf = (hosts: number, certificates: number) => ({
   revision: 'r',
 });
 
-test('splitSnapshot() and joinSnapshot() are each other’s opposite, and no part is large', () => {
+test('splitSnapshot() and SnapshotJoiner are each other’s opposite, and no part is large', () => {
   for (const [hosts, certificates] of [
     [0, 0],
     [50, 3],
@@ -29,7 +29,9 @@ test('splitSnapshot() and joinSnapshot() are each other’s opposite, and no par
   ] as const) {
     const whole = snapshotOf(hosts, certificates);
     const { parts, rest } = splitSnapshot(whole);
-    assert.deepEqual(joinSnapshot(structuredClone(parts), structuredClone(rest)), whole);
+    const joiner = new SnapshotJoiner();
+    for (const part of structuredClone(parts)) joiner.add(part);
+    assert.deepEqual(joiner.finish(structuredClone(rest)), whole);
     for (const part of parts) assert.ok(part.hosts.length <= 50 && part.certificates.length <= 50);
     if (parts.length > 0) assert.equal(rest.document.hosts.length + rest.certificates.certificates.length, 0);
   }

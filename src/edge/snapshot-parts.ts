@@ -46,20 +46,39 @@ export function splitSnapshot<T extends Whole>(
   return { parts, rest: { ...whole, document: { ...document, hosts: [] }, certificates: emptied(certificates) } };
 }
 
-export function joinSnapshot<T extends Whole>(parts: readonly SnapshotPart[], rest: T): T {
-  if (parts.length === 0) return rest;
-  const { document, certificates } = rest;
-  return {
-    ...rest,
-    document: { ...document, hosts: parts.flatMap((part) => part.hosts) },
-    certificates: {
-      ...certificates,
-      certificates: parts.flatMap((part) => part.certificates),
-      hosts: new Map(parts.flatMap((part) => part.served)),
-      onVisit: new Set(parts.flatMap((part) => part.onVisit)),
-      clientAuth: { ...certificates.clientAuth, hosts: new Map(parts.flatMap((part) => part.policies)) },
-    },
-  };
+/** Joins parts as they come, so that the end has nothing left to do. */
+export class SnapshotJoiner {
+  readonly #hosts: Document['hosts'][number][] = [];
+  readonly #certificates: CertificateEntry[] = [];
+  readonly #served = new Map<string, readonly string[]>();
+  readonly #onVisit = new Set<string>();
+  readonly #policies = new Map<string, string | null>();
+  #isEmpty = true;
+
+  add(part: SnapshotPart): void {
+    this.#isEmpty = false;
+    this.#hosts.push(...part.hosts);
+    this.#certificates.push(...part.certificates);
+    for (const [host, ids] of part.served) this.#served.set(host, ids);
+    for (const host of part.onVisit) this.#onVisit.add(host);
+    for (const [host, policy] of part.policies) this.#policies.set(host, policy);
+  }
+
+  finish<T extends Whole>(rest: T): T {
+    if (this.#isEmpty) return rest;
+    const { document, certificates } = rest;
+    return {
+      ...rest,
+      document: { ...document, hosts: this.#hosts },
+      certificates: {
+        ...certificates,
+        certificates: this.#certificates,
+        hosts: this.#served,
+        onVisit: this.#onVisit,
+        clientAuth: { ...certificates.clientAuth, hosts: this.#policies },
+      },
+    };
+  }
 }
 
 function emptied(certificates: CertificateSet): CertificateSet {

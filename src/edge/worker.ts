@@ -40,13 +40,14 @@ import { PassedTokens } from './passed-tokens.ts';
 import { createServe } from './serve.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { SharedCounts } from './shared-counts.ts';
-import { joinSnapshot } from './snapshot-parts.ts';
+import { SnapshotJoiner } from './snapshot-parts.ts';
 import type { SnapshotPart } from './snapshot-parts.ts';
 import { createSite, signInHostOf } from './site.ts';
 import type { ControlMethods, PoolMethods, WorkerBoot, WorkerMethods, WorkerSnapshot } from './worker-protocol.ts';
 import type { FindClient } from '../wire/client-address.ts';
 import type { GateSettings } from '../gate/gate.ts';
 import type { Document } from '../config/document.ts';
+import type { IdentityHeaders } from '../config/document/identity-headers.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
@@ -229,23 +230,23 @@ function now(): number {
 }
 
 /** Parts of a snapshot that is on its way; those of one that never came whole are let go by the next. */
-let staged: { readonly revision: string; readonly parts: SnapshotPart[] } = { revision: '', parts: [] };
+let staged = { revision: '', joiner: new SnapshotJoiner() };
 
 function stage(revision: string, part: SnapshotPart): void {
-  if (staged.revision !== revision) staged = { revision, parts: [] };
-  staged.parts.push(part);
+  if (staged.revision !== revision) staged = { revision, joiner: new SnapshotJoiner() };
+  staged.joiner.add(part);
 }
 
 async function apply(rest: WorkerSnapshot): Promise<void> {
-  const snapshot = joinSnapshot(staged.revision === rest.revision ? staged.parts : [], rest);
-  staged = { revision: '', parts: [] };
+  const snapshot = staged.revision === rest.revision ? staged.joiner.finish(rest) : rest;
+  staged = { revision: '', joiner: new SnapshotJoiner() };
   const { document } = snapshot;
   const table = await compileTableLazily(document, SLICE_MS);
   const hosts = table.fallback === null ? table.hosts : [...table.hosts, table.fallback];
-  const release = await retainSliced(hosts);
+  const { release, identityHeaders } = await retainSliced(hosts);
   const before = held;
   const next: Current = {
-    site: createSite(snapshot.revision, document, table),
+    site: createSite(snapshot.revision, document, { table, identityHeaders }),
     findClient: createFindClient(document.trustedProxies),
     gate: settingsForGate(document),
     transport: transportSettings(document, snapshot.workers),
@@ -262,20 +263,27 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
   await listeners.keep(document.listen);
 }
 
-/** Keeps the apps of all hosts, some at a time; answers how to let them go, some at a time. */
-async function retainSliced(hosts: readonly CompiledHost[]): Promise<() => Promise<void>> {
+/** Keeps the apps of all hosts, some at a time; answers how to let them go, some at a time, and what apps are told. */
+async function retainSliced(hosts: readonly CompiledHost[]): Promise<{
+  readonly release: () => Promise<void>;
+  readonly identityHeaders: ReadonlySet<IdentityHeaders>;
+}> {
   const releases: (() => void)[] = [];
+  const identityHeaders = new Set<IdentityHeaders>();
   for (let from = 0; from < hosts.length; from += HOSTS_AT_ONCE) {
-    const actions = hosts.slice(from, from + HOSTS_AT_ONCE).flatMap(({ config }) => [...actionsOf(config)]);
+    const some = hosts.slice(from, from + HOSTS_AT_ONCE);
+    const actions = some.flatMap(({ config }) => [...actionsOf(config)]);
     releases.push(upstreams.retain(actions.filter((action) => action.kind === 'proxy')));
+    for (const { config } of some) for (const route of config.routes) identityHeaders.add(route.identityHeaders);
     await setImmediate();
   }
-  return async () => {
-    for (const release of releases) {
-      release();
+  const release = async (): Promise<void> => {
+    for (const letGo of releases) {
+      letGo();
       await setImmediate();
     }
   };
+  return { release, identityHeaders };
 }
 
 function tick(): void {

@@ -1,6 +1,6 @@
 /**
- * All targets that routes lead to, each with its connections, over every configuration that is alive.
- * What a live configuration names is kept; what only a template led to is kept while it is recent, up
+ * All targets that requests went to, each with its connections, over every configuration that is alive.
+ * What a live configuration names is kept from the first request on, or the first check; what only a template led to is kept while it is recent, up
  * to a bound. The rest drains: requests under way end, nothing new is kept.
  */
 import { ActiveCheck } from './active-health.ts';
@@ -24,8 +24,6 @@ export interface Backend {
   readonly target: Target;
   readonly http1: Pool;
   readonly http2: Http2Pool;
-  /** Live configurations that name it. */
-  references: number;
   isDraining: boolean;
   readonly checks: Map<string, { readonly check: ActiveCheck; references: number }>;
 }
@@ -50,6 +48,8 @@ const MAX_ON_DEMAND = 1_000;
 export class Backends {
   readonly #deps: BackendsDeps;
   readonly #live = new Map<string, Backend>();
+  /** By key, how often live configurations name it. Thousands of apps that nobody visits cost a number each. */
+  readonly #held = new Map<string, number>();
   readonly #draining = new Set<Backend>();
   /** Keys without references, the least recently used first. */
   readonly #onDemand = new Set<string>();
@@ -81,14 +81,16 @@ export class Backends {
 
   /** Keeps what the actions name, with active checks, until the answer is called. */
   retain(actions: Iterable<ProxyAction>): () => void {
-    const held: { readonly backend: Backend; readonly checkKey: string | null }[] = [];
+    const held: { readonly key: string; readonly checkKey: string | null }[] = [];
     for (const action of actions) {
       for (const server of action.servers) {
         if (server.isTemplate) continue;
-        const backend = this.#backendOf(server, action.tls);
-        backend.references++;
-        this.#onDemand.delete(backend.target.key);
-        held.push({ backend, checkKey: action.health === null ? null : this.#holdCheck(backend, action.health) });
+        const key = targetKey(server, action.tls);
+        this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
+        this.#onDemand.delete(key);
+        const checkKey =
+          action.health === null ? null : this.#holdCheck(this.#backendOf(server, action.tls), action.health);
+        held.push({ key, checkKey });
       }
       // Built again with the checks.
       this.#groups.delete(action);
@@ -97,7 +99,7 @@ export class Backends {
     return () => {
       if (isReleased) return;
       isReleased = true;
-      for (const { backend, checkKey } of held) this.#release(backend, checkKey);
+      for (const { key, checkKey } of held) this.#release(key, checkKey);
     };
   }
 
@@ -116,6 +118,7 @@ export class Backends {
       backend.http2.destroy();
     }
     this.#live.clear();
+    this.#held.clear();
     this.#draining.clear();
     this.#groups = new WeakMap();
   }
@@ -142,7 +145,7 @@ export class Backends {
       backend = this.#create(createTarget(server, tls));
       this.#live.set(key, backend);
     }
-    if (backend.references === 0) this.#touch(key);
+    if (!this.#held.has(key)) this.#touch(key);
     return backend;
   }
 
@@ -150,7 +153,7 @@ export class Backends {
     const { resolver, ticker } = this.#deps;
     const http1 = new Pool(target, resolver, ticker);
     const http2 = new Http2Pool(target, resolver, ticker);
-    return { target, http1, http2, references: 0, isDraining: false, checks: new Map() };
+    return { target, http1, http2, isDraining: false, checks: new Map() };
   }
 
   #touch(key: string): void {
@@ -179,13 +182,20 @@ export class Backends {
     return key;
   }
 
-  #release(backend: Backend, checkKey: string | null): void {
-    const held = checkKey === null ? undefined : backend.checks.get(checkKey);
-    if (held !== undefined && --held.references === 0) {
-      held.check.close();
-      backend.checks.delete(checkKey as string);
+  #release(key: string, checkKey: string | null): void {
+    const backend = this.#live.get(key);
+    const check = checkKey === null ? undefined : backend?.checks.get(checkKey);
+    if (check !== undefined && --check.references === 0) {
+      check.check.close();
+      backend?.checks.delete(checkKey as string);
     }
-    if (--backend.references === 0) this.#drain(backend);
+    const left = (this.#held.get(key) ?? 1) - 1;
+    if (left > 0) {
+      this.#held.set(key, left);
+      return;
+    }
+    this.#held.delete(key);
+    if (backend !== undefined) this.#drain(backend);
   }
 
   #drain(backend: Backend): void {

@@ -69,6 +69,7 @@ test('targets that only templates lead to are bounded', () => {
   const backends = new Backends({ resolver: new Resolver(clock), ticker, onHealth: () => {} });
   const fixed = actionTo([serverAt(1)]);
   const release = backends.retain([fixed]);
+  backends.groupOf(fixed);
   for (let i = 0; i < 2_500; i++) backends.groupOf(actionTo([serverAt(2_000 + i)]));
   assert.equal(backends.size, 1_001);
   backends.tick(performance.now());
@@ -76,6 +77,23 @@ test('targets that only templates lead to are bounded', () => {
   assert.equal(backends.groupOf(fixed), group, 'the same group each time');
   release();
   assert.equal(backends.size, 1_000);
+  backends.destroy();
+  ticker.close();
+});
+
+test('retain() makes nothing for apps that nobody visits, and keeps those that somebody did', () => {
+  const ticker = createTicker();
+  const backends = new Backends({ resolver: new Resolver(clock), ticker, onHealth: () => {} });
+  const actions = Array.from({ length: 10_000 }, (_, i) => actionTo([serverAt(1_000 + i)]));
+  const first = backends.retain(actions);
+  assert.equal(backends.size, 0);
+  for (const action of actions.slice(0, 1_500)) backends.groupOf(action);
+  assert.equal(backends.size, 1_500, 'no bound holds for what the document names');
+  const second = backends.retain(actions.slice(0, 1_000));
+  first();
+  assert.equal(backends.size, 1_000);
+  second();
+  assert.equal(backends.size, 0);
   backends.destroy();
   ticker.close();
 });
