@@ -3,6 +3,7 @@
  * so that what remains can be read further and all problems are shown at once.
  */
 import { problem } from '../core/diagnostic.ts';
+import type { Work } from '../core/turns.ts';
 import { suggest } from './did-you-mean.ts';
 import type { Path } from './document/path.ts';
 import { type Note, type Origin, placeText } from './normalise/context.ts';
@@ -17,9 +18,9 @@ export interface ShapeContext {
 }
 
 /** What is wrong; `plain` is pruned. */
-export function checkShape(plain: Plain, context: ShapeContext): readonly Note[] {
-  let problems = problemsOf(plain);
-  if (convertSubstituted(plain, problems, context)) problems = problemsOf(plain);
+export function* checkShape(plain: Plain, context: ShapeContext): Work<readonly Note[]> {
+  let problems = yield* problemsOf(plain);
+  if (convertSubstituted(plain, problems, context)) problems = yield* problemsOf(plain);
   const notes: Note[] = [];
   for (const one of problems) {
     const note = one.kind === 'unknown-key' ? unknownKeyNote(one) : mismatchNote(plain, one, context);
@@ -36,7 +37,24 @@ export function checkShape(plain: Plain, context: ShapeContext): readonly Note[]
   return notes;
 }
 
-function problemsOf(plain: Plain): readonly ShapeProblem[] {
+/** Hosts are held against the schema some at a time: all at once they keep everybody else waiting. */
+const HOSTS_AT_ONCE = 200;
+
+function* problemsOf(plain: Plain): Work<readonly ShapeProblem[]> {
+  const { hosts } = (typeof plain === 'object' && plain !== null ? plain : {}) as { readonly hosts?: Plain };
+  const isMap = typeof hosts === 'object' && hosts !== null && !Array.isArray(hosts);
+  const names = isMap ? Object.keys(hosts) : [];
+  if (names.length <= HOSTS_AT_ONCE) return problemsIn(plain);
+  const found = [...problemsIn({ ...(plain as Record<string, Plain>), hosts: {} })];
+  for (let from = 0; from < names.length; from += HOSTS_AT_ONCE) {
+    yield;
+    const some = names.slice(from, from + HOSTS_AT_ONCE).map((name) => [name, (hosts as Record<string, Plain>)[name]]);
+    found.push(...problemsIn({ hosts: Object.fromEntries(some) as Record<string, Plain> }));
+  }
+  return found;
+}
+
+function problemsIn(plain: Plain): readonly ShapeProblem[] {
   const result = documentShape.safeParse(plain);
   return result.success ? [] : shapeProblems(result.error.issues);
 }

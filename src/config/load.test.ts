@@ -3,7 +3,7 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
-import { loadDocument, type LoadResult } from './load.ts';
+import { loadDocument, loadDocumentInTurns, type LoadResult } from './load.ts';
 import { printDiagnostics } from './print-diagnostics.ts';
 
 const GOLDEN = resolve(import.meta.dirname, 'golden');
@@ -270,6 +270,23 @@ test('loadDocument() reads 10 000 hosts, each as it is written', () => {
   // What hosts inherit is there once, in the messages to workers too.
   assert.equal(document.hosts[9_999]?.routes[0]?.limits, first?.routes[0]?.limits);
   assert.equal(document.hosts[9_999]?.routes[0]?.identityHeaders, first?.routes[0]?.identityHeaders);
+});
+
+test('loadDocumentInTurns() comes to the same as loadDocument(), and lets others have their turn', async () => {
+  const text = manyHosts(2_000, '  bad.example.com: { to: "http://127.0.0.1", alow: [public], max_body: big }\n');
+  const input = { text, file: '/etc/postern/postern.yaml', env: { FROM: '192.0.2.1' }, readFile };
+  let turns = 0;
+  const look = (): void => {
+    turns++;
+    immediate = setImmediate(look);
+  };
+  let immediate = setImmediate(look);
+  const { draft, diagnostics, secrets } = await loadDocumentInTurns(input, 0);
+  clearImmediate(immediate);
+  assert.ok(turns > 30, `${turns} turns`);
+  const whole = loadDocument(input);
+  assert.ok(diagnostics.length >= 2);
+  assert.deepEqual([draft, diagnostics, secrets], [whole.draft, whole.diagnostics, whole.secrets]);
 });
 
 test('loadDocument() finds the places of problems among 10 000 hosts as among two', () => {

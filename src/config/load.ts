@@ -4,6 +4,7 @@
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { runAtOnce, runInTurns, type Work } from '../core/turns.ts';
 import { checkShape } from './check-shape.ts';
 import type { Document } from './document.ts';
 import type { Path } from './document/path.ts';
@@ -60,7 +61,12 @@ const LONGEST_TEXT = 32 * 1024 * 1024;
 const LARGE_TEXT = 65_536;
 
 export function loadDocument(input: LoadInput): LoadResult {
-  return new Loader(input).load();
+  return runAtOnce(new Loader(input).load());
+}
+
+/** The same, but gives way to the event loop after every `turnMs` of work, as far as it can be interrupted. */
+export async function loadDocumentInTurns(input: LoadInput, turnMs: number): Promise<LoadResult> {
+  return runInTurns(new Loader(input).load(), turnMs);
 }
 
 class Loader {
@@ -89,9 +95,10 @@ class Loader {
     this.#env = env instanceof Map ? (name) => env.get(name) : recordLookup(env as Record<string, string | undefined>);
   }
 
-  load(): LoadResult {
+  *load(): Work<LoadResult> {
     const plain = this.#readYaml();
-    const draft = plain === undefined ? null : this.#readMeaning(plain);
+    yield;
+    const draft = plain === undefined ? null : yield* this.#readMeaning(plain);
     const isFine = draft !== null && this.#diagnostics.every((one) => one.severity !== 'error');
     // The tree of a large document is large too. Whoever asks for a place later has it parsed again.
     this.#tree = null;
@@ -129,10 +136,11 @@ class Loader {
     }
   }
 
-  #readMeaning(plain: Plain): Document | null {
+  *#readMeaning(plain: Plain): Work<Document | null> {
     const originOf = (path: Path): Origin | null => this.#origins.get(pathKey(path)) ?? null;
-    const shapeNotes = checkShape(plain, { originOf, markBroken: (path) => this.#markBroken(path) });
+    const shapeNotes = yield* checkShape(plain, { originOf, markBroken: (path) => this.#markBroken(path) });
     this.#addNotes(shapeNotes);
+    yield;
     if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) return null;
     const context = new Context({
       folder: this.#folder,
@@ -142,7 +150,7 @@ class Loader {
       originOf,
       isBroken: (path) => this.#isBroken(plain, path),
     });
-    const document = normalise(plain, context);
+    const document = yield* normalise(plain, context);
     this.#addNotes(context.notes);
     return document;
   }

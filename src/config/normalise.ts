@@ -2,6 +2,7 @@
  * From the document as it is written to the document as the house sees it. The shape has been checked;
  * what was found wrong there is missing here, and Context.isBroken() tells it from what was never written.
  */
+import type { Work } from '../core/turns.ts';
 import type { Document } from './document.ts';
 import type { GlobalTls, Hsts } from './document/tls.ts';
 import { readAcme } from './normalise/acme.ts';
@@ -22,7 +23,7 @@ import { readGlobalTls } from './normalise/tls.ts';
 import type { DocumentInput } from './schema.ts';
 
 /** The best reading of what was understood. It may be used only where no error was reported. */
-export function normalise(input: DocumentInput, context: Context): Document {
+export function* normalise(input: DocumentInput, context: Context): Work<Document> {
   if (input.version !== undefined && input.version !== 1) {
     context.report(['version'], 'is not a version that this Postern reads', 'write "version: 1"');
   }
@@ -59,11 +60,12 @@ export function normalise(input: DocumentInput, context: Context): Document {
     tls: { ...tls, signInHsts: signInHstsOf(tls.hsts, signIn.url, publicHttpsPort) },
     dns: readDns(input.dns, context),
     acme: readAcme(input, listen, context),
-    hosts: readHosts(input.hosts ?? {}, defaults, context),
+    hosts: yield* readHosts(input.hosts ?? {}, defaults, context),
     fallback:
       input.default === undefined ? null : readHost('*', input.default, { path: ['default'], defaults }, context),
     tests: readTests(input.tests ?? [], context),
   };
+  yield;
   checkDocument(document, context);
   return document;
 }

@@ -4,8 +4,8 @@ import { resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 import { NotUtf8Error, readUtf8File } from '../core/utf8-file.ts';
 import { parseEnvFile } from '../config/env-file.ts';
-import { loadDocument } from '../config/load.ts';
-import type { LoadResult } from '../config/load.ts';
+import { loadDocument, loadDocumentInTurns } from '../config/load.ts';
+import type { LoadInput, LoadResult } from '../config/load.ts';
 
 export interface DocumentSource {
   /** What people read: the file's name, or "embedded default". */
@@ -13,6 +13,8 @@ export interface DocumentSource {
   /** The files to watch when asked, with those that the document named when it was read last; none for the embedded default. */
   readonly files: () => readonly string[];
   readonly read: () => LoadedSource;
+  /** The same beside other work: for a reload, while visitors are served. */
+  readonly readInTurns: () => Promise<LoadedSource>;
 }
 
 export interface LoadedSource {
@@ -31,6 +33,9 @@ const FILES = {
   readBytes: (path: string): Uint8Array => readFileSync(path),
 };
 
+/** Of reading beside other work, at a time. */
+const TURN_MS = 5;
+
 /** Files named by a document that are watched at most: each is looked at twice a second. */
 const MAX_NAMED = 1_000;
 
@@ -39,32 +44,47 @@ export function fileSource(options: FileSourceOptions): DocumentSource {
   const envFile = options.envFile === undefined ? null : resolve(options.envFile);
   const own = envFile === null ? [file] : [file, envFile];
   let named: readonly string[] = [];
+  const open = (): { readonly text: string; readonly input: LoadInput; readonly done: () => void } => {
+    const found = new Set<string>();
+    const text = readText(file, 'document');
+    const fromFile = envFile === null ? new Map<string, string>() : readEnvFile(envFile);
+    const env = new Map<string, string>();
+    for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
+    for (const [name, value] of fromFile) env.set(name, value);
+    const readFile = (path: string): string => {
+      found.add(path);
+      return FILES.readFile(path);
+    };
+    const done = (): void => {
+      named = [...found].slice(0, MAX_NAMED);
+    };
+    return { text, input: { text, file, env, ...FILES, readFile }, done };
+  };
   return {
     name: options.config,
     files: () => [...own, ...named],
     read() {
-      const found = new Set<string>();
-      const text = readText(file, 'document');
-      const fromFile = envFile === null ? new Map<string, string>() : readEnvFile(envFile);
-      const env = new Map<string, string>();
-      for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
-      for (const [name, value] of fromFile) env.set(name, value);
-      const readFile = (path: string): string => {
-        found.add(path);
-        return FILES.readFile(path);
-      };
-      const result = loadDocument({ text, file, env, ...FILES, readFile });
-      named = [...found].slice(0, MAX_NAMED);
+      const { text, input, done } = open();
+      const result = loadDocument(input);
+      done();
+      return { text, result };
+    },
+    async readInTurns() {
+      const { text, input, done } = open();
+      const result = await loadDocumentInTurns(input, TURN_MS);
+      done();
       return { text, result };
     },
   };
 }
 
 export function textSource(name: string, text: string): DocumentSource {
+  const input = { text, file: name, env: new Map<string, string>(), ...FILES };
   return {
     name,
     files: () => [],
-    read: () => ({ text, result: loadDocument({ text, file: name, env: new Map(), ...FILES }) }),
+    read: () => ({ text, result: loadDocument(input) }),
+    readInTurns: async () => ({ text, result: await loadDocumentInTurns(input, TURN_MS) }),
   };
 }
 

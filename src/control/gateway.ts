@@ -258,7 +258,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     await issuing.prepareFor(document.acme);
     return keeper.prepare(document);
   };
-  const { prepared, printed } = await prepare({ ...source, read: () => first }, provision, isTerminal);
+  const { prepared, printed } = await prepare({ name: source.name, read: () => first }, provision, isTerminal);
   if (prepared === null) throw new PosternError('CONFIG_INVALID', `Cannot start with "${source.name}":\n${printed}`);
 
   const health = new Health({

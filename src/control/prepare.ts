@@ -3,7 +3,7 @@
  * certificates are good, its own tests pass. Collects every problem; starts and changes nothing.
  */
 import { placeDiagnostic, printDiagnostics } from '../config/print-diagnostics.ts';
-import { compileTable } from '../route/compile.ts';
+import { compileTableInTurns } from '../route/compile.ts';
 import { runPolicyTests } from '../route/policy-tests.ts';
 import type { Provisioned, TlsDocument } from '../certs/provision.ts';
 import type { Document } from '../config/document.ts';
@@ -11,7 +11,7 @@ import { byPlace } from '../config/load.ts';
 import type { PlacedDiagnostic } from '../config/load.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { RoutingTable } from '../route/table.ts';
-import type { DocumentSource } from './document-source.ts';
+import type { LoadedSource } from './document-source.ts';
 
 export interface Prepared {
   readonly document: Document;
@@ -29,12 +29,15 @@ export interface Preparation {
 
 export type PrepareCertificates = (document: TlsDocument) => Promise<Provisioned>;
 
+/** Long work on a document gives way to whoever else needs the thread after so much of it. */
+const TURN_MS = 5;
+
 export async function prepare(
-  source: DocumentSource,
+  source: { readonly name: string; readonly read: () => LoadedSource | Promise<LoadedSource> },
   certificates: PrepareCertificates,
   color = false,
 ): Promise<Preparation> {
-  const { text, result } = source.read();
+  const { text, result } = await source.read();
   const diagnostics: PlacedDiagnostic[] = [...result.diagnostics];
   const add = (found: readonly Diagnostic[]): void => {
     diagnostics.push(...found.map((one) => placeDiagnostic(one, result)));
@@ -47,7 +50,7 @@ export async function prepare(
   // What can be understood of a document with errors is checked further, so that all problems show at once.
   const document = result.document ?? result.draft;
   if (document === null) return finish(null);
-  const compiled = compileTable(document);
+  const compiled = await compileTableInTurns(document, TURN_MS);
   add(newAmong(compiled.diagnostics, result.diagnostics));
   const provisioned = await certificates(document);
   add(provisioned.diagnostics);

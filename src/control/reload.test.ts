@@ -22,9 +22,9 @@ function open(): Rig {
   const reload = createReload({
     source: {
       ...source,
-      read() {
+      readInTurns() {
         reads++;
-        return source.read();
+        return source.readInTurns();
       },
     },
     certificates: (document) =>

@@ -67,8 +67,9 @@ async function reloadOnce(options: ReloaderOptions): Promise<ReloadAnswer> {
     );
     return { ok: false, revision: before.revision, printed };
   };
+  const { name, readInTurns } = options.source;
   try {
-    const { prepared, printed } = await prepare(options.source, options.certificates);
+    const { prepared, printed } = await prepare({ name, read: readInTurns }, options.certificates);
     if (prepared === null) return refuse(printed);
     const revision = newRevision();
     await options.goLive(prepared, revision);

@@ -3,8 +3,8 @@
  * Collects the problems that need more than one entry of the document to be seen: hosts and routes that
  * shadow each other, sign-in without HTTPS, maps nobody can be found in.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { problem, type Diagnostic } from '../core/diagnostic.ts';
+import { runAtOnce, runInTurns, type Work } from '../core/turns.ts';
 import type { Document } from '../config/document.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
 import { compilePolicy } from '../policy/compile.ts';
@@ -20,7 +20,16 @@ export interface TableResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-export function compileTable(given: Document): TableResult {
+export function compileTable(document: Document): TableResult {
+  return runAtOnce(compileAll(document));
+}
+
+/** The same, but gives way to the event loop after every `turnMs` of work. */
+export async function compileTableInTurns(document: Document, turnMs: number): Promise<TableResult> {
+  return runInTurns(compileAll(document), turnMs);
+}
+
+function* compileAll(given: Document): Work<TableResult> {
   const diagnostics: Diagnostic[] = [];
   const { maps, named } = compileMaps(given, diagnostics);
   const document = { ...given, maps };
@@ -32,6 +41,7 @@ export function compileTable(given: Document): TableResult {
     const compiled = compileHost(host, compiler, diagnostics);
     checkSignIn(compiled, document, diagnostics);
     if (!hosts.has(host.name)) hosts.set(host.name, compiled);
+    yield;
   }
   const fallback = document.fallback === null ? null : compileHost(document.fallback, compiler, diagnostics);
   if (fallback !== null) checkSignIn(fallback, document, diagnostics);
@@ -42,19 +52,20 @@ export function compileTable(given: Document): TableResult {
 /**
  * The table of a document that is known to be good: a host is compiled when it is first asked for, so that
  * neither a start nor a swap costs a worker anything for the thousands that nobody visits. Gives way to the
- * event loop after every `sliceMs` of work. Answers as `compileTable` does.
+ * event loop after every `turnMs` of work. Answers as `compileTable` does.
  */
-export async function compileTableLazily(given: Document, sliceMs: number): Promise<RoutingTable> {
+export async function compileTableLazily(document: Document, turnMs: number): Promise<RoutingTable> {
+  return runInTurns(compileLazily(document), turnMs);
+}
+
+function* compileLazily(given: Document): Work<RoutingTable> {
   const { maps, named } = compileMaps(given, []);
   const document = { ...given, maps };
   const compiler = new RouteCompiler(document, []);
   const hosts = new Map<string, CompiledHost>();
-  let sliceEnd = performance.now() + sliceMs;
   for (const [index, host] of document.hosts.entries()) {
     if (!hosts.has(host.name)) hosts.set(host.name, new LazyHost(host, compiler));
-    if (index % HOSTS_AT_ONCE !== 0 || performance.now() < sliceEnd) continue;
-    await nextTurn();
-    sliceEnd = performance.now() + sliceMs;
+    if (index % HOSTS_AT_ONCE === 0) yield;
   }
   const fallback = document.fallback === null ? null : new LazyHost(document.fallback, compiler);
   return tableOf(document, { hosts, fallback, named }, []);

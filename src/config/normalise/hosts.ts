@@ -1,4 +1,5 @@
 /** Reads `hosts:` and `default:`: names, certificates, and the routes below each. */
+import type { Work } from '../../core/turns.ts';
 import type { Host, Route } from '../document/hosts.ts';
 import type { Path } from '../document/path.ts';
 import type { Rule } from '../document/rules.ts';
@@ -22,11 +23,14 @@ export interface HostDefaults {
   readonly publicHttpsPort: number;
 }
 
-export function readHosts(
+/** Hosts that are read before somebody else may have a turn. */
+const HOSTS_AT_ONCE = 50;
+
+export function* readHosts(
   input: Readonly<Record<string, HostInput>>,
   defaults: HostDefaults,
   context: Context,
-): readonly Host[] {
+): Work<readonly Host[]> {
   const hosts: Host[] = [];
   const seen = new Map<string, string>();
   for (const key of Object.keys(input)) {
@@ -43,6 +47,7 @@ export function readHosts(
       );
     } else seen.set(name.value, key);
     hosts.push(readHost(name.ok ? name.value : key, host, { path, defaults }, context));
+    if (hosts.length % HOSTS_AT_ONCE === 0) yield;
   }
   return hosts;
 }
