@@ -35,7 +35,8 @@ const SHARED_BUFFER = Buffer.allocUnsafeSlow(65_536);
 
 export class ConnectAttempt {
   readonly #request: ConnectRequest;
-  readonly #sockets = new Set<Socket>();
+  /** Those that are tried, each with how to stop listening to it. */
+  readonly #sockets = new Map<Socket, () => void>();
   readonly #deadline: NodeJS.Timeout;
   #nextTimer: NodeJS.Timeout | null = null;
   #nextAddress = 0;
@@ -72,41 +73,51 @@ export class ConnectAttempt {
     } catch (error) {
       return this.#fail(tlsError(this.#request.target, error));
     }
-    this.#sockets.add(socket);
     let isConnected = false;
     const isSecure = this.#request.target.scheme === 'https';
-    socket.once('connect', () => {
-      isConnected = true;
-      this.#keepOnly(socket);
-      if (!isSecure) this.#succeed(socket);
-    });
-    socket.once('secureConnect', () => this.#succeed(socket));
-    socket.on('error', (error) => {
+    const onSecure = (): void => this.#succeed(socket);
+    const onError = (error: Error): void => {
       if (this.#isOver) return;
       if (isConnected) return this.#fail(tlsError(this.#request.target, error));
       this.#lastError = error;
       this.#sockets.delete(socket);
       this.#tryNext();
-    });
-    socket.once('close', () => {
+    };
+    const onClose = (): void => {
       if (!this.#isOver && isConnected)
         this.#fail(tlsError(this.#request.target, new Error('the app closed the connection')));
+    };
+    this.#sockets.set(socket, () => {
+      socket.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
     });
+    socket.once('connect', () => {
+      isConnected = true;
+      this.#keepOnly(socket);
+      if (!isSecure) this.#succeed(socket);
+    });
+    if (isSecure) socket.once('secureConnect', onSecure);
+    socket.on('error', onError);
+    socket.once('close', onClose);
   }
 
   /** One address answered: the others are not needed. */
   #keepOnly(winner: Socket): void {
     if (this.#nextTimer !== null) clearTimeout(this.#nextTimer);
     this.#nextTimer = null;
-    for (const socket of this.#sockets) if (socket !== winner) discard(socket);
-    this.#sockets.clear();
-    this.#sockets.add(winner);
+    for (const socket of this.#sockets.keys()) {
+      if (socket === winner) continue;
+      discard(socket);
+      this.#sockets.delete(socket);
+    }
   }
 
   #succeed(socket: Socket): void {
     if (this.#isOver) return;
+    const stopListening = this.#sockets.get(socket);
     this.#end(socket);
     this.#request.done(null, socket);
+    // Whoever has it listens now. It may live for days, and would hold the attempt and what it was for.
+    stopListening?.();
   }
 
   #fail(error: PosternError): void {
@@ -119,7 +130,7 @@ export class ConnectAttempt {
     this.#isOver = true;
     clearTimeout(this.#deadline);
     if (this.#nextTimer !== null) clearTimeout(this.#nextTimer);
-    for (const socket of this.#sockets) if (socket !== winner) discard(socket);
+    for (const socket of this.#sockets.keys()) if (socket !== winner) discard(socket);
     this.#sockets.clear();
   }
 }

@@ -78,6 +78,8 @@ export class ForwardJob implements PoolWaiter, AppCall {
   #isGrpc = false;
   #hasWaited = false;
   #isOver = false;
+  /** Who else wants to know of the exchange's end. */
+  #before: Exchange['onClose'] = null;
 
   // oxlint-disable-next-line max-params -- one allocation a request, no options object
   constructor(deps: ForwardDeps, exchange: Exchange, plan: ForwardPlan, report: ForwardReport) {
@@ -106,10 +108,10 @@ export class ForwardJob implements PoolWaiter, AppCall {
 
   start(): void {
     const { request } = this.#exchange;
-    const previous = this.#exchange.onClose;
+    this.#before = this.#exchange.onClose;
     this.#exchange.onClose = (outcome) => {
       this.#close();
-      previous?.(outcome);
+      this.#before?.(outcome);
     };
     const upgrade = planUpgrade(request, this.#plan);
     if (upgrade instanceof PosternError) return this.#fail(upgrade);
@@ -248,18 +250,16 @@ export class ForwardJob implements PoolWaiter, AppCall {
     }
     editResponseHeaders(head.headers, this.#plan);
     this.#isOver = true;
-    // A tunnel may live for days: what only its request needed goes.
-    this.head = '';
-    this.lines = NO_LINES;
-    this.#upgrade = null;
-    this.#group = null;
-    this.#tried = null;
+    // A tunnel may live for days: what only its request needed goes, this job with it.
+    const { target } = this.#member as BackendMember;
+    this.#member = null;
+    this.#exchange.onClose = this.#before;
     const client = this.#exchange.acceptUpgrade(head);
     const tunnel = joinTunnel(client, stream, {
       idleMs: this.#plan.limits.tunnelIdleMs,
       ticker: this.#deps.ticker,
       isWebSocket: upgrade.protocol === 'websocket',
-      onClose: () => void this.#leave(),
+      onClose: () => void target.inFlight--,
     });
     this.#report.onTunnel?.(tunnel);
   }
