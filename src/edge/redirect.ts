@@ -7,13 +7,12 @@ import type { RequestContext } from './request-context.ts';
 export function needsHttps(context: RequestContext, isOwnPath: boolean): boolean {
   if (context.scheme === 'https') return false;
   const { host, route, listener, fromTrustedProxy, site } = context;
-  // Behind another TLS terminator only a trusted proxy knows how the visitor came. Who comes past it gets
-  // what needs no session: no cookie of ours goes over plain HTTP unless the document says so.
-  if (!listener.redirectsToHttps && !fromTrustedProxy) {
-    return !site.document.session.insecureHttp && (isOwnPath || route?.policy.couldSignIn === true);
-  }
+  // No cookie of ours and no code goes over plain HTTP unless the document says so: neither past the TLS terminator
+  // in front nor through one that serves plain HTTP too, where `tls: off` says that the host's TLS ends there.
+  const needsSession = !site.document.session.insecureHttp && (isOwnPath || route?.policy.couldSignIn === true);
+  if (!listener.redirectsToHttps && !fromTrustedProxy) return needsSession;
   if (host === null) return true;
-  if (host.config.tls.kind === 'off') return false;
+  if (host.config.tls.kind === 'off') return needsSession;
   // Nobody has certificates for "every other host" by itself: what is public there is served as it was asked for.
   const isUncertain = host.config.name === '*' && host.config.tls.kind === 'automatic';
   return !(isUncertain && route?.policy.isPublic === true);
