@@ -134,7 +134,8 @@ function rowOf({ gateway, kind, turns, openTurns }: Contest): Row {
     gateway: gateway.name,
     kind,
     microsPerRequest: median(windows.map((one) => one.micros)),
-    perSecond: median(windows.map((one) => one.perSecond)),
+    // Where it was too slow for a window, the whole turn.
+    perSecond: median((windows.length > 0 ? windows : calm).map((one) => one.perSecond)),
     p50: median(calm.map((one) => one.p50)),
     p99: median(calm.map((one) => one.p99)),
     p99At70: open.length === 0 ? null : median(open.map(({ load }) => load.p99)),
