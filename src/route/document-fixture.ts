@@ -95,7 +95,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
       url: 'https://auth.example.com',
       branding: { name: 'Postern', logo: null, color: null },
       provider: null,
-      keepsFragment: true,
+      keepsFragment: false,
       showRuleTo: [],
     },
     session: {

@@ -76,7 +76,7 @@ test('depart() keeps each way to a provider under a name of its own', () =>
     for (const key of keys) assert.match(key, /^postern-fragment-[\w-]{15}$/);
   }, KEEPS));
 
-test('depart() is a redirect where the document says so', () =>
+test('depart() is a redirect unless the document says otherwise', () =>
   withOidc(async ({ browser, twin }) => {
     const alice = browser();
     const first = await alice.send(`${APP}/x`);

@@ -27,7 +27,7 @@ export function readSignIn(
   const provider = readProviderId(input?.provider, ['sign_in', 'provider'], providers, context);
   const showRuleTo = readRules(input?.show_rule_to, ['sign_in', 'show_rule_to'], context) ?? [];
   const at = ['sign_in', 'url'];
-  const rest = { branding, provider, showRuleTo, keepsFragment: input?.keep_fragment ?? true };
+  const rest = { branding, provider, showRuleTo, keepsFragment: input?.keep_fragment ?? false };
   if (input?.url === undefined) return { url: null, ...rest };
   const url = parseSignInUrl(input.url, insecureHttp);
   if (!url.ok) context.fault(at, url);

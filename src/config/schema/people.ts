@@ -81,8 +81,8 @@ export const signInShape: z.ZodType<SignInInput> = section(
     ),
     keep_fragment: key(
       flag(),
-      'What stands after `#` in a link is kept while people are at a provider, by a short page before it. `false`: a redirect, and a provider with a page of its own loses it.',
-      { default: true },
+      'What stands after `#` in a link is kept while people are at a provider, by a short page before it in place of a redirect. `false`: a provider with a page of its own loses it.',
+      { default: false },
     ),
     show_rule_to: key(
       rulesShape,

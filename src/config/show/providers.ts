@@ -11,7 +11,7 @@ export function shownSignIn(signIn: Document['signIn']): Shown {
     name: signIn.branding.name,
     logo: signIn.branding.logo === null ? undefined : '(an image)',
     color: signIn.branding.color ?? undefined,
-    keep_fragment: signIn.keepsFragment ? undefined : false,
+    keep_fragment: signIn.keepsFragment ? true : undefined,
     show_rule_to: signIn.showRuleTo.length === 0 ? undefined : shownRules(signIn.showRuleTo),
   };
 }

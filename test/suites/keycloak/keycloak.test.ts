@@ -43,7 +43,7 @@ providers:
     email_domains: [example.com]
     recheck: 10s
     bearer: { audience: postern-api, azp: [ci] }
-sign_in: { url: "https://auth.localhost:${ports.https}" }
+sign_in: { url: "https://auth.localhost:${ports.https}", keep_fragment: true }
 hosts:
   wiki.localhost: { to: "http://127.0.0.1:${app.port}", allow: ["group:/developers"], tls: local }
   code.other.test: { to: "http://127.0.0.1:${app.port}", allow: ["keycloak:email-domain:example.com"], tls: local }
