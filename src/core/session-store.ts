@@ -111,5 +111,6 @@ export interface SessionStore {
   deleteExpiredCodes(now: number): Promise<number>;
   /** True for the first caller with this key; false where it was used, or where `most` of this use are kept already. */
   spend(use: string, key: string, bounds: { readonly until: number; readonly most: number }): Promise<boolean>;
+  wasSpent(use: string, key: string): Promise<boolean>;
   deleteSpent(now: number): Promise<number>;
 }

@@ -13,10 +13,14 @@ const MOST: Readonly<Record<SingleUseKind, number>> = { flow: 200_000, logout: 5
 export interface SingleUse {
   /** True, durably, for the first caller with this text; it must not be worth anything after `until`. */
   spend(use: SingleUseKind, text: string, until: number): Promise<boolean>;
+  /** For what must have its effect before it is used up, and may have it twice. */
+  wasSpent(use: SingleUseKind, text: string): Promise<boolean>;
 }
 
-export function createSingleUse(store: Pick<SessionStore, 'spend'>): SingleUse {
+export function createSingleUse(store: Pick<SessionStore, 'spend' | 'wasSpent'>): SingleUse {
+  const keyOf = (text: string): string => hash('sha256', text, 'base64url');
   return {
-    spend: (use, text, until) => store.spend(use, hash('sha256', text, 'base64url'), { until, most: MOST[use] }),
+    spend: (use, text, until) => store.spend(use, keyOf(text), { until, most: MOST[use] }),
+    wasSpent: (use, text) => store.wasSpent(use, keyOf(text)),
   };
 }

@@ -12,6 +12,7 @@ const MAX_TOKEN = 16_000;
 /** Longer than a token can be of age. */
 const REMEMBER_MS = 30 * 60_000;
 const RETRY_SECONDS = 5;
+const USED = 'the token was used before';
 
 export async function handleBackChannelLogout(context: Context): Promise<Response> {
   const { deps, now } = context;
@@ -23,10 +24,12 @@ export async function handleBackChannelLogout(context: Context): Promise<Respons
   const read = await provider.readLogoutToken(token);
   if (read.kind === 'refused') return refuse(context, provider, read.message);
   if (read.kind === 'unavailable') return answer(503, { error: 'temporarily_unavailable' });
-  if (!(await deps.sessions.spend('logout', `${provider.id} ${read.id}`, now + REMEMBER_MS)))
-    return refuse(context, provider, 'the token was used before');
+  const use = `${provider.id} ${read.id}`;
+  if (await deps.sessions.wasSpent('logout', use)) return refuse(context, provider, USED);
   if (read.providerSession !== null) await deps.sessions.revokeByProviderSession(provider.id, read.providerSession);
   else if (read.subject !== null) await deps.sessions.revokeByPerson(provider.id, read.subject);
+  // Only now: where the sessions could not be ended, the provider may say it again.
+  if (!(await deps.sessions.spend('logout', use, now + REMEMBER_MS))) return refuse(context, provider, USED);
   report(context, provider, null);
   return answer(200, null);
 }

@@ -61,6 +61,7 @@ export interface SignInSessions {
   readonly redeemCode: (code: string) => Promise<unknown>;
   /** True, durably, for the first caller with this text, which is worth nothing after `until`; across restarts. */
   readonly spend: (use: 'flow' | 'logout' | 'passkey', text: string, until: number) => Promise<boolean>;
+  readonly wasSpent: (use: 'flow' | 'logout' | 'passkey', text: string) => Promise<boolean>;
 }
 
 export interface SignInAccount {

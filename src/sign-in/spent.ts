@@ -9,11 +9,13 @@ const MAX_ENTRIES = 50_000;
 export interface Spent {
   /** True for the first caller with this text; it must not be worth anything after `until`. */
   readonly take: (text: string, until: number) => boolean;
+  readonly has: (text: string) => boolean;
 }
 
 export function createSpent(clock: Clock): Spent {
   const known = new Map<string, number>();
   return {
+    has: (text) => known.has(text),
     take(text, until) {
       const now = clock.now();
       if (known.has(text)) return false;

@@ -211,6 +211,7 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
           store.spend(use, key, { until, most: 100 });
         const answers = await Promise.all(Array.from({ length: 100 }, () => spend('flow', 'k')));
         assert.equal(answers.filter(Boolean).length, 1);
+        assert.deepEqual([await store.wasSpent('flow', 'k'), await store.wasSpent('logout', 'k')], [true, false]);
         assert.equal(await spend('logout', 'k'), true);
         assert.equal(await spend('flow', 'later', 3_000), true);
         assert.equal(await store.deleteSpent(1_999), 0);

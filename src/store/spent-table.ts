@@ -6,8 +6,9 @@ import type { SessionStore } from '../core/session-store.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync } from 'node:sqlite';
 
-export function createSpentTable(db: DatabaseSync, writer: Writer): Pick<SessionStore, 'spend' | 'deleteSpent'> {
+export function createSpentTable(db: DatabaseSync, writer: Writer): Pick<SessionStore, 'spend' | 'wasSpent' | 'deleteSpent'> {
   const insert = db.prepare('INSERT OR IGNORE INTO spent (use, key, until) VALUES (?, ?, ?)');
+  const find = db.prepare('SELECT 1 FROM spent WHERE use = ? AND key = ?');
   const count = db.prepare('SELECT count(*) AS n FROM spent WHERE use = ?');
   const expire = db.prepare('DELETE FROM spent WHERE until <= ?');
   /** Counting rows for each would cost as much as there are. */
@@ -27,6 +28,7 @@ export function createSpentTable(db: DatabaseSync, writer: Writer): Pick<Session
         counts.set(use, before + 1);
         return true;
       }),
+    wasSpent: (use, key) => Promise.resolve(find.get(use, key) !== undefined),
     deleteSpent: (now) =>
       writer.durable(() => {
         const gone = Number(expire.run(now).changes);

@@ -13,6 +13,7 @@ import { readForm } from './form.ts';
 const MAX_TOKEN = 16_000;
 /** Longer than a token can be of age. */
 const REMEMBER_MS = 30 * 60_000;
+const USED = 'the token was used before';
 
 export async function backChannelLogout(context: FlowContext, request: FrontRequest): Promise<void> {
   const { provider, ender } = context;
@@ -26,9 +27,11 @@ export async function backChannelLogout(context: FlowContext, request: FrontRequ
   const read = await provider.readLogoutToken(token);
   if (read.kind === 'unavailable') return refuse(context, request, 503, read.message);
   if (read.kind !== 'ok') return refuse(context, request, 400, read.message);
-  if (!context.spent.take(`logout ${read.value.id}`, context.clock.now() + REMEMBER_MS))
-    return refuse(context, request, 400, 'the token was used before');
+  const use = `logout ${read.value.id}`;
+  if (context.spent.has(use)) return refuse(context, request, 400, USED);
   const ended = await endSessions(ender, read.value);
+  // Only now: where the sessions could not be ended, the provider may say it again.
+  if (!context.spent.take(use, context.clock.now() + REMEMBER_MS)) return refuse(context, request, 400, USED);
   context.report({ kind: 'ended-by-provider', request, sessions: ended });
   answer(request, 200, '');
 }

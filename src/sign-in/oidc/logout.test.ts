@@ -46,6 +46,22 @@ test('A logout token counts once', () =>
     assert.equal(await alive(rig), 2);
   }));
 
+test('A logout token counts again where its sessions could not be ended', () =>
+  withOidc(async (rig) => {
+    await signInTwice(rig);
+    const token = rig.twin.signLogout({ sub: 'sub-alice' });
+    const revokeByPerson = rig.sessions.revokeByPerson.bind(rig.sessions);
+    rig.sessions.revokeByPerson = () => Promise.reject(new Error('the disk is full'));
+    const failed = await logOut(rig, token).then(
+      ({ status }) => status,
+      () => 500,
+    );
+    assert.equal(failed, 500);
+    rig.sessions.revokeByPerson = revokeByPerson;
+    assert.equal((await logOut(rig, token)).status, 200);
+    assert.equal(await alive(rig), 0);
+  }));
+
 const now = (): number => Math.floor(Date.now() / 1_000);
 
 suite('A logout token is refused', () => {
