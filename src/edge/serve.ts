@@ -17,6 +17,7 @@ import { sendChallengeAnswer } from './challenge-answer.ts';
 import type { ActDeps } from './act.ts';
 import { act } from './act.ts';
 import type { ChallengeBoard } from './challenge-board.ts';
+import type { CircleLog } from './circle-log.ts';
 import type { ClientFacts } from '../wire/client-address.ts';
 import type { ListenerTraits } from './request-context.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
@@ -28,6 +29,7 @@ export interface ServeDeps extends ActDeps {
   readonly control: Pick<ControlPort, 'handleInternal' | 'beginSignIn'>;
   readonly site: () => Site;
   readonly challenges: ChallengeBoard;
+  readonly circles: CircleLog;
   readonly clientFacts: (exchange: Exchange, site: Site) => ClientFacts;
   readonly nextRequestId: (exchange: Exchange, trusted: boolean) => string;
   /** True where the connection's name and this host have different client-certificate policies. */
@@ -87,6 +89,7 @@ function serve(context: RequestContext, deps: ServeDeps): void {
     context.route = site.table.findRoute(host, request.path, request.method, request.headers);
   if (needsHttps(context, isOwnPath) && !(isSignInHost && site.document.session.insecureHttp)) {
     context.outcome = 'redirect';
+    deps.circles.add(context);
     redirectToHttps(context);
     return;
   }

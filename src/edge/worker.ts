@@ -30,6 +30,7 @@ import { withoutCookies } from '../wire/cookies.ts';
 import { IntervalTicker } from '../wire/ticker.ts';
 import { createAssertions } from './assertion.ts';
 import { ChallengeBoard } from './challenge-board.ts';
+import { createCircleLog } from './circle-log.ts';
 import { createCodecs } from './codecs.ts';
 import { createFinish } from './finish.ts';
 import { STRANGERS_MS_A_TURN, Transport } from './listener.ts';
@@ -146,6 +147,10 @@ const upstreams = createUpstreams({
 const serve = createServe({
   site: currentSite,
   challenges,
+  circles: createCircleLog(
+    (line) => log.warn(line, 'Visitors who must sign in may be sent to HTTPS in circles'),
+    () => performance.now(),
+  ),
   gate,
   control: {
     handleInternal: (request) => paced(() => control.call('handleInternal', request)),

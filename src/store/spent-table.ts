@@ -6,7 +6,10 @@ import type { SessionStore } from '../core/session-store.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync } from 'node:sqlite';
 
-export function createSpentTable(db: DatabaseSync, writer: Writer): Pick<SessionStore, 'spend' | 'wasSpent' | 'deleteSpent'> {
+export function createSpentTable(
+  db: DatabaseSync,
+  writer: Writer,
+): Pick<SessionStore, 'spend' | 'wasSpent' | 'deleteSpent'> {
   const insert = db.prepare('INSERT OR IGNORE INTO spent (use, key, until) VALUES (?, ?, ?)');
   const find = db.prepare('SELECT 1 FROM spent WHERE use = ? AND key = ?');
   const count = db.prepare('SELECT count(*) AS n FROM spent WHERE use = ?');

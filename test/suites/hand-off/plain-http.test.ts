@@ -61,6 +61,12 @@ ${more}hosts:
     for (const path of ['/open', '/machine']) assert.equal((await pass({ path, proto: 'http' })).status, 200, path);
   });
 
+  test('a front that does not say how visitors come, or whose word does not count, is named in the log', async () => {
+    const from = postern.output().length;
+    assert.equal((await pass({ proto: '' })).status, 308);
+    await postern.waitFor('Let the proxy in front send X-Forwarded-Proto', from);
+  });
+
   test('session.insecure_http: true permits it', async () => {
     postern.writeConfig(document(postern.http, 'session: { insecure_http: true }\n'));
     assert.equal((await postern.cli('reload')).code, 0);
