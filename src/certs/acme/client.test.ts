@@ -110,9 +110,9 @@ test('AcmeClient takes a new nonce where the CA refuses one, and gives up at las
     rig.slept.filter((ms) => ms > 0),
     [],
   );
-  const never = scripted(Array.from({ length: 60 }, () => problem('badNonce', 'unknown')));
+  const never = scripted(Array.from({ length: 100 }, () => problem('badNonce', 'unknown')));
   assert.equal((await failureOf(post(never))).problem?.type, 'badNonce');
-  const stubborn = scripted([...Array.from({ length: 30 }, () => problem('badNonce', 'unknown')), {}]);
+  const stubborn = scripted([...Array.from({ length: 70 }, () => problem('badNonce', 'unknown')), {}]);
   await post(stubborn);
   assert.ok(
     stubborn.slept.some((ms) => ms > 0 && ms < 1000),

@@ -31,7 +31,7 @@ export interface Answer<T> {
 
 const NONCES_MAX = 64;
 /** Even a CA that refuses nine of ten is spoken to: a refusal costs one round trip. */
-const NONCE_TRIES = 40;
+const NONCE_TRIES = 80;
 const QUICK_NONCE_TRIES = 10;
 const NONCE_PAUSE_MS = 200;
 const BUSY_TRIES = 4;
