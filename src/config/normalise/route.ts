@@ -4,8 +4,7 @@
  */
 import { isToken } from '../../wire/fields.ts';
 import type { Action, UpstreamServer } from '../document/actions.ts';
-import type { HeaderEdits, Route } from '../document/hosts.ts';
-import type { IdentityHeaders } from '../document/identity-headers.ts';
+import type { Route } from '../document/hosts.ts';
 import type { RouteLimits } from '../document/limits.ts';
 import type { Path } from '../document/path.ts';
 import type { Rule, ShadowRules, StepUp } from '../document/rules.ts';
@@ -20,20 +19,23 @@ import { DEFAULT_PROXY, type ProxySettings, readProxySettings } from './proxy.ts
 import { readProviderId } from './people.ts';
 import { isAnonymous, readRules } from './rules.ts';
 
-export interface Settings {
+/** What a route has as it is given. */
+type Given =
+  | 'require'
+  | 'requestHeaders'
+  | 'responseHeaders'
+  | 'identityHeaders'
+  | 'encodedSlash'
+  | 'signInProvider'
+  | 'origins'
+  | 'upgrades';
+
+export interface Settings extends Pick<Route, Given> {
   /** Null: none was given so far, and a route without one is refused. */
   readonly allow: readonly Rule[] | null;
   readonly shadow: ShadowRules | null;
-  readonly require: Route['require'];
   readonly limits: Partial<RouteLimits>;
   readonly proxy: ProxySettings;
-  readonly requestHeaders: HeaderEdits;
-  readonly responseHeaders: HeaderEdits;
-  readonly identityHeaders: IdentityHeaders;
-  readonly encodedSlash: 'reject' | 'keep';
-  readonly signInProvider: string | null;
-  readonly origins: readonly string[];
-  readonly upgrades: readonly string[];
 }
 
 export const DEFAULT_SETTINGS: Settings = {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { APP, AUTH, createRig, type Browser, type Page, type Rig, type RigOptions } from '../_rig.ts';
+import type { Person } from '../../core/person.ts';
 import type { GithubProvider } from '../../config/document/providers.ts';
 import { createAdmission } from '../admission.ts';
-import { readGrant, type Provider } from '../provider.ts';
+import { readGrant, type Provider, type ProviderGrant } from '../provider.ts';
 import { apiBaseOf, nextPage } from './api.ts';
 import { createGithubProvider } from './provider.ts';
 import { GithubTwin } from './_twin.ts';
@@ -336,35 +337,39 @@ test("A GitHub App's token is renewed before it is too old", () =>
     assert.equal((await provider.refresh(summary.person, grant)).kind, 'ended', 'the old one was used up');
   }));
 
+async function signInForAMinute(rig: GithubRig): Promise<{ readonly person: Person; readonly grant: ProviderGrant }> {
+  const { browser, twin, sessions } = rig;
+  twin.expiresIn = 60;
+  await signInBy(browser(), twin);
+  const [summary] = await sessions.list();
+  const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
+  assert.ok(grant !== null && summary !== undefined);
+  return { person: summary.person, grant };
+}
+
 test("A client secret that is wrong by now ends nobody's session: it says nothing of the person", () =>
-  withGithub(async ({ browser, twin, provider, sessions }) => {
-    twin.expiresIn = 60;
-    await signInBy(browser(), twin);
-    const [summary] = await sessions.list();
-    const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
-    assert.ok(grant !== null && summary !== undefined);
+  withGithub(async (rig) => {
+    const { twin, provider } = rig;
+    const { person, grant } = await signInForAMinute(rig);
     twin.hasNewSecret = true;
-    const refused = await provider.refresh(summary.person, grant);
+    const refused = await provider.refresh(person, grant);
     assert.match(
       refused.kind === 'unavailable' ? refused.message : refused.kind,
       /check "client_id" and "client_secret"/,
     );
     twin.hasNewSecret = false;
-    assert.equal((await provider.refresh(summary.person, grant)).kind, 'known');
+    assert.equal((await provider.refresh(person, grant)).kind, 'known');
   }));
 
 test('A renewed token is kept where the API fails after it', () =>
-  withGithub(async ({ browser, twin, provider, sessions }) => {
-    twin.expiresIn = 60;
-    await signInBy(browser(), twin);
-    const [summary] = await sessions.list();
-    const grant = readGrant(await sessions.findGrant(summary?.key ?? ''));
-    assert.ok(grant !== null && summary !== undefined);
+  withGithub(async (rig) => {
+    const { twin, provider } = rig;
+    const { person, grant } = await signInForAMinute(rig);
     twin.failsWith = 503;
-    const broken = await provider.refresh(summary.person, grant);
+    const broken = await provider.refresh(person, grant);
     assert.ok(broken.kind === 'unavailable' && broken.grant !== undefined);
     twin.failsWith = null;
-    assert.equal((await provider.refresh(summary.person, broken.grant)).kind, 'known');
+    assert.equal((await provider.refresh(person, broken.grant)).kind, 'known');
   }));
 
 test('A code counts once, and in the browser that began', () =>
