@@ -12,7 +12,8 @@ import { createUpstreams } from '../../src/upstream/forward.ts';
 import { createReport } from '../../src/upstream/plan.ts';
 import type { ForwardPlan } from '../../src/upstream/plan.ts';
 import type { ConnectionFacts } from '../../src/wire/exchange.ts';
-import { HTTP1_DEFAULTS, serveHttp1 } from '../../src/wire/http1-server.ts';
+import { serveHttp1 } from '../../src/wire/http1-server.ts';
+import { HTTP1_DEFAULTS } from '../../src/wire/http1-settings.ts';
 import { createTicker } from '../../src/wire/ticker.ts';
 
 const SECONDS = Number(process.argv[2] ?? 3);

@@ -6,7 +6,8 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { HeaderBlock } from '../../src/wire/header-block.ts';
-import { HTTP1_DEFAULTS, serveHttp1 } from '../../src/wire/http1-server.ts';
+import { serveHttp1 } from '../../src/wire/http1-server.ts';
+import { HTTP1_DEFAULTS } from '../../src/wire/http1-settings.ts';
 import { readLatin1 } from '../../src/wire/latin1.ts';
 import { parseRequestHead } from '../../src/wire/request-head.ts';
 import { createTicker } from '../../src/wire/ticker.ts';

@@ -7,7 +7,8 @@ import net from 'node:net';
 import { createIpSet } from '../../src/core/ip-address.ts';
 import { Transport, type TransportSettings } from '../../src/edge/listener.ts';
 import { HeaderBlock } from '../../src/wire/header-block.ts';
-import { HTTP1_DEFAULTS, serveHttp1 } from '../../src/wire/http1-server.ts';
+import { serveHttp1 } from '../../src/wire/http1-server.ts';
+import { HTTP1_DEFAULTS } from '../../src/wire/http1-settings.ts';
 import { createTicker } from '../../src/wire/ticker.ts';
 import { joinTunnel } from '../../src/wire/tunnel.ts';
 

@@ -1,7 +1,7 @@
 /** Hands an accepted connection to its codec, with the limits of the running document. */
 import { serveHttp1 } from '../wire/http1-server.ts';
 import { serveHttp2 } from '../wire/http2-server.ts';
-import type { Http1Settings } from '../wire/http1-server.ts';
+import type { Http1Settings } from '../wire/http1-settings.ts';
 import type { Ticker } from '../wire/ticker.ts';
 import type { ServeConnection } from './listener.ts';
 import type { Serve } from './serve.ts';

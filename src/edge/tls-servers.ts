@@ -11,6 +11,7 @@ import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
 import { type ClientAuthPolicy, clientCertificateOf, parseAuthorities } from './tls-client-certificate.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
 import type { ClientCertificate } from '../wire/exchange.ts';
+import { sendWaiting } from '../wire/turn-end.ts';
 import { constants, createHash, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
@@ -97,6 +98,8 @@ export class TlsServers {
     const context = this.#options.source.contextFor(serverName, hello);
     const policy = this.#options.source.clientAuthFor(serverName);
     if (context === null) return 'no-certificate';
+    // A handshake takes a millisecond: whoever is in already is answered first.
+    sendWaiting();
     // A client that leaves in the middle of the handshake is gone; the codec allows half-open again (node copies this).
     raw.allowHalfOpen = false;
     if (serverName === null && policy === null) {

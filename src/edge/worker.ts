@@ -52,7 +52,7 @@ import type { IdentityHeaders } from '../config/document/identity-headers.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
 import type { MetricsSnapshot } from '../observe/metrics.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
-import type { Http1Refusal } from '../wire/http1-server.ts';
+import type { Http1Refusal } from '../wire/http1-settings.ts';
 import type { TransportSettings } from './listener.ts';
 import type { Site } from './site.ts';
 import type { CompiledHost } from '../route/table.ts';

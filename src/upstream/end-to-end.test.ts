@@ -16,7 +16,8 @@ import { actionTo, listen, planFor, rawApp, serverAt, until } from './test-rig.t
 import type { ProxyAction } from '../config/document/actions.ts';
 import type { ConnectionFacts } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { HTTP1_DEFAULTS, serveHttp1 } from '../wire/http1-server.ts';
+import { serveHttp1 } from '../wire/http1-server.ts';
+import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 import { createTicker } from '../wire/ticker.ts';
 
 const closers: (() => unknown)[] = [];

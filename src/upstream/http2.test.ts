@@ -15,7 +15,7 @@ import type { FakeRequest } from './test-rig.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
 import type { ConnectionFacts, Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { HTTP1_DEFAULTS } from '../wire/http1-server.ts';
+import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 import { serveHttp2 } from '../wire/http2-server.ts';
 import { createTicker, IntervalTicker } from '../wire/ticker.ts';
 

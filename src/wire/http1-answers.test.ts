@@ -19,7 +19,8 @@ import {
   type Seen,
   statusesOf,
 } from './http1-rig.test.ts';
-import { HTTP1_DEFAULTS, serveHttp1 } from './http1-server.ts';
+import { serveHttp1 } from './http1-server.ts';
+import { HTTP1_DEFAULTS } from './http1-settings.ts';
 import { createTicker } from './ticker.ts';
 
 const NOTHING = (): void => undefined;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { PosternError } from '../core/errors.ts';
 import type { ConnectionFacts } from './exchange.ts';
 import type { Ticker } from './ticker.ts';
+import type { LateWrite } from './turn-end.ts';
 
 export interface Http1Carrier {
   readonly facts: ConnectionFacts;
@@ -22,6 +23,8 @@ export interface Http1Carrier {
   bodyDone(): void;
   /** The request body breaks a rule: what of it was passed on is aborted, and the client told so. */
   bodyFailed(error: PosternError, status: number, rule: string): void;
+  /** Takes a whole answer. Nothing else is written before it is sent: the next head and the end send it first. */
+  readonly late: LateWrite;
   /** The answer was handed to the socket. */
   responseDone(): void;
   /** The message cannot be completed: the client must see that. `byReset` where a plain close would look complete. */

@@ -15,6 +15,7 @@ import { badResponse, truncated, unanswered } from './_http1-client-errors.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
 import { readLatin1, writeLatin1 } from './latin1.ts';
 import type { RequestLines } from './request-lines.ts';
+import { LateWrite } from './turn-end.ts';
 import { MAX_RESPONSE_HEAD_BYTES, ResponseMemory } from './response-head.ts';
 import type { AppResponseHead } from './response-head.ts';
 import { PosternError } from '../core/errors.ts';
@@ -117,6 +118,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   readonly #owner: ClientOwner;
   readonly #body: RequestBodyWriter;
   readonly #resume: () => void;
+  readonly #late: LateWrite;
   readonly #memory = new ResponseMemory();
   readonly #listeners = {
     data: (chunk: Buffer): void => this.read(chunk, chunk.length, false),
@@ -147,6 +149,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     this.#owner = owner;
     this.#body = new RequestBodyWriter(socket, (error) => this.#onBodyChange(error));
     this.#resume = () => this.#goOn();
+    this.#late = new LateWrite(socket);
     socket.on('drain', this.#listeners.drain);
     socket.on('end', this.#listeners.end);
     socket.on('error', this.#listeners.error);
@@ -175,28 +178,17 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     const length = call.bodyLength;
     if (length === 0) {
       this.deadline = this.#owner.now + call.firstByteMs;
-      this.#writeHead(call, expectsBody(call.method) ? 'Content-Length: 0\r\n' : '');
+      this.#late.put(headOf(call, expectsBody(call.method) ? 'Content-Length: 0\r\n' : ''));
       return;
     }
     this.deadline = Infinity;
     if (this.socket instanceof AppSocket) this.socket.onWriteFailed = this.#onWriteFailed;
     this.socket.cork();
-    this.#writeHead(call, length === -1 ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`);
+    this.#late.put(headOf(call, length === -1 ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`));
+    this.#late.send();
     this.#body.open(length);
     call.startBody(this.#body);
     this.socket.uncork();
-  }
-
-  #writeHead(call: AppCall, framing: string): void {
-    const start = call.head + framing;
-    const { bytes } = call.lines;
-    if (bytes === null) {
-      this.socket.write(`${start}${call.lines.text}\r\n`, 'latin1');
-      return;
-    }
-    const out = Buffer.allocUnsafe(start.length + bytes.length);
-    out.set(bytes, writeLatin1(out, start, 0));
-    this.socket.write(out);
   }
 
   destroy(): void {
@@ -206,6 +198,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     this.#call = null;
     this.#sink = null;
     this.#partial = null;
+    this.#late.drop();
     this.#body.close();
     this.socket.destroy();
     this.#owner.onGone(this);
@@ -489,4 +482,14 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     call?.onBroken(error);
     sink.abort(error);
   }
+}
+
+/** Latin1 where it is text: lines that were not sent before. */
+function headOf(call: AppCall, framing: string): Buffer | string {
+  const start = call.head + framing;
+  const { bytes, text } = call.lines;
+  if (bytes === null) return `${start}${text}\r\n`;
+  const out = Buffer.allocUnsafe(start.length + bytes.length);
+  out.set(bytes, writeLatin1(out, start, 0));
+  return out;
 }

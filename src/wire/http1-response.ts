@@ -137,7 +137,7 @@ export class Http1Response implements BodySink {
     this.#left = 0;
     this.#head = null;
     this.#isEnded = true;
-    this.#carrier.socket.write(buffer);
+    this.#carrier.late.put(buffer);
     this.#carrier.responseDone();
   }
 

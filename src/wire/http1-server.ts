@@ -13,47 +13,11 @@ import type { Http1Carrier } from './http1-carrier.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { HeadBuffer, skipEmptyLines } from './http1-head-buffer.ts';
 import { refusalBytes, refusalHead, refusalText } from './http1-refusal.ts';
-import type { BodyLimits } from './http1-request-body.ts';
+import type { Http1Settings } from './http1-settings.ts';
 import { readLatin1 } from './latin1.ts';
-import { FieldMemory, type HeadLimits, type Http1RequestHead, parseRequestHead } from './request-head.ts';
+import { FieldMemory, type Http1RequestHead, parseRequestHead } from './request-head.ts';
 import type { Ticker, Ticking } from './ticker.ts';
-
-export interface Http1Settings extends HeadLimits, BodyLimits {
-  /** Most bytes of a request head. */
-  readonly headerBytes: number;
-  /** Absolute: from the first byte to the end of the head. Also how long a new connection may stay silent. */
-  readonly headTimeoutMs: number;
-  /** How long a connection may wait for its next request. */
-  readonly keepAliveMs: number;
-  /** Longest time that a client may take nothing of an answer that waits for it. */
-  readonly writeIdleMs: number;
-  readonly ticker: Ticker;
-  /** Told once, when the socket is closed. */
-  readonly onClose?: (connection: Http1Connection) => void;
-  /** Told of a request that was refused before it was handed on: for the log. Answers the id that the client is told. */
-  readonly onRefused?: (refusal: Http1Refusal, facts: ConnectionFacts) => string | null;
-  /** Told of an exception out of the handler; its connection is broken off, the others live on. Without it, it is thrown on. */
-  readonly onDefect?: (error: unknown) => void;
-}
-
-export interface Http1Refusal {
-  readonly status: number;
-  /** Short name of the broken rule. Holds no input. */
-  readonly rule: string;
-}
-
-/** Sane limits for a server that faces the internet; the ticker is the worker's. */
-export const HTTP1_DEFAULTS: Omit<Http1Settings, 'ticker'> = {
-  headerBytes: 32_768,
-  headerCount: 200,
-  targetBytes: 8_192,
-  headTimeoutMs: 15_000,
-  keepAliveMs: 75_000,
-  bodyIdleMs: 30_000,
-  minBodyRate: 500,
-  writeIdleMs: 60_000,
-  maxBodyBytes: -1,
-};
+import { LateWrite } from './turn-end.ts';
 
 export interface Http1Connection {
   readonly facts: ConnectionFacts;
@@ -107,6 +71,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   keepAlive = true;
   writeIdleMs: number;
   hasReadEnded = false;
+  readonly late: LateWrite;
   readonly #settings: Http1Settings;
   readonly #handle: HandleExchange;
   #state: number = HEAD;
@@ -158,6 +123,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   // oxlint-disable-next-line max-params -- as serveHttp1
   constructor(socket: Socket, facts: ConnectionFacts, settings: Http1Settings, handle: HandleExchange) {
     this.socket = socket;
+    this.late = new LateWrite(socket);
     this.facts = facts;
     this.ticker = settings.ticker;
     this.writeIdleMs = settings.writeIdleMs;
@@ -196,6 +162,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   }
 
   destroy(byReset = false): void {
+    this.late.send();
     // TLS tells a truncation by the missing close_notify.
     if (byReset && this.facts.scheme === 'http') this.socket.resetAndDestroy();
     else this.socket.destroy();
@@ -264,6 +231,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   detach(): Socket {
     const { socket } = this;
+    this.late.send();
     socket.pause();
     socket.off('data', this.#onData);
     socket.off('end', this.#onEnd);
@@ -336,6 +304,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   #readHead(chunk: Buffer): void {
     this.#kept = null;
+    this.late.send();
     try {
       const end = this.#partial === null ? this.#readWholeHead(chunk) : this.#readPartialHead(this.#partial, chunk);
       if (end === -1) return;
@@ -438,6 +407,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#partial = null;
     this.#lingerUntil = this.ticker.now + LINGER_MS;
     this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
+    this.late.send();
     this.socket.end();
     this.#resumeSocket();
   }
@@ -489,6 +459,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#kept = null;
+    this.late.drop();
     this.#partial = null;
     exchange?.close(false, new PosternError('CLIENT_CLOSED', reason));
   }
