@@ -93,7 +93,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   return {
     ...createCodes(deps),
-    ...createSingleUse(store),
+    ...createSingleUse(store, clock),
     ...createGrants(
       { ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) },
       (signIn) => personOf(deps, signIn),

@@ -29,7 +29,8 @@ export async function handleBackChannelLogout(context: Context): Promise<Respons
   if (read.providerSession !== null) await deps.sessions.revokeByProviderSession(provider.id, read.providerSession);
   else if (read.subject !== null) await deps.sessions.revokeByPerson(provider.id, read.subject);
   // Only now: where the sessions could not be ended, the provider may say it again.
-  if (!(await deps.sessions.spend('logout', use, now + REMEMBER_MS))) return refuse(context, provider, USED);
+  const once = { until: now + REMEMBER_MS, owner: provider.id };
+  if (!(await deps.sessions.spend('logout', use, once))) return refuse(context, provider, USED);
   report(context, provider, null);
   return answer(200, null);
 }

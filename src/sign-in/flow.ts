@@ -4,6 +4,7 @@
  * counts in one browser, for one provider, for ten minutes, once (RFC 9700 section 2.1).
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { addressBucket } from '../session/address-bucket.ts';
 import { mintToken } from '../session/token.ts';
 import { hostCookie, onlyCookie, purposeName, readCookies } from './cookies.ts';
 import type { Context } from './context.ts';
@@ -110,15 +111,19 @@ function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): 
   };
 }
 
-const MOST_LONG_TICKETS = 1_000;
+const MOST_LONG_TICKETS = 2_000;
+/** Of one address: nobody takes what others need. */
+const LONG_TICKETS_SHARE = 200;
 
 export function createLongTickets(): LongTickets {
-  let kept: number[] = [];
+  let kept: { readonly at: number; readonly address: string }[] = [];
   return {
-    async keep(mint, now) {
-      kept = kept.filter((at) => now - at < FLOW_LIFETIME_MS);
-      if (kept.length >= MOST_LONG_TICKETS) return null;
-      kept.push(now);
+    async keep(mint, ip, now) {
+      kept = kept.filter(({ at }) => now - at < FLOW_LIFETIME_MS);
+      const address = addressBucket(ip);
+      const own = kept.filter((one) => one.address === address).length;
+      if (kept.length >= MOST_LONG_TICKETS || own >= LONG_TICKETS_SHARE) return null;
+      kept.push({ at: now, address });
       return mint();
     },
   };

@@ -111,6 +111,19 @@ suite('A passkey is refused', () => {
       assert.equal(again.status, 403);
     }).then(assert.ok));
 
+  test('without its challenge being used up by an answer that is not right: nobody can use them up for others', () =>
+    withPasskey(async (rig, device) => {
+      const browser = rig.browser();
+      const page = await browser.open(`${APP}/`);
+      const challenge = challengeOn(page);
+      const send = (answer: string): Promise<Page> =>
+        browser.send(`${AUTH}/.postern/passkey`, { form: { ...passkeyFields(page), answer } });
+      for (let n = 0; n < 3; n++) assert.equal((await send(device.get({ challenge, key: stranger }))).status, 403);
+      assert.equal(await rig.sessions.wasSpent('passkey', challenge), false);
+      assert.equal((await send(device.get({ challenge }))).status, 303);
+      assert.equal(await rig.sessions.wasSpent('passkey', challenge), true);
+    }).then(assert.ok));
+
   test('of a challenge that is too old', () =>
     withPasskey(async (rig, device) => {
       const browser = rig.browser();

@@ -1,6 +1,6 @@
 /**
  * Passkeys (WebAuthn level 3) for local accounts: what a page asks the browser for, and whether what
- * came back is right. Challenges are sealed, bound to the browser, short-lived and good for one try;
+ * came back is right. Challenges are sealed, bound to the browser, short-lived and work once;
  * the ceremonies themselves are checked by a library that is loaded when the first one comes.
  */
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
@@ -99,34 +99,40 @@ export async function checkPasskey(
     const { credentialId, publicKey, counter } = passkey.state;
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response,
-      expectedChallenge: (challenge) => takeChallenge(context, 'get', binding, challenge),
+      expectedChallenge: (challenge) => isChallenge(context, 'get', binding, challenge),
       expectedOrigin: context.settings.signInUrl,
       expectedRPID: context.url.host,
       requireUserVerification: needsVerification,
       credential: { id: credentialId, publicKey: Buffer.from(publicKey, 'base64url'), counter },
     });
-    if (!verified || !(await passkey.use(authenticationInfo.newCounter))) return null;
-    return { subject: passkey.subject, isDeviceBound: authenticationInfo.credentialDeviceType === 'singleDevice' };
+    const { subject } = passkey;
+    if (!verified || !(await takeChallenge(context, response, subject))) return null;
+    if (!(await passkey.use(authenticationInfo.newCounter))) return null;
+    return { subject, isDeviceBound: authenticationInfo.credentialDeviceType === 'singleDevice' };
   } catch {
     return null;
   }
 }
 
 /** What a new passkey is kept as; null where the answer is not right. */
-export async function readNewPasskey(context: Context, answer: string, binding: string): Promise<SignInPasskey | null> {
+export async function readNewPasskey(
+  context: Context,
+  answer: string,
+  { binding, owner }: { readonly binding: string; readonly owner: string },
+): Promise<SignInPasskey | null> {
   const response = readAnswer(answer) as RegistrationResponseJSON | null;
   if (response === null || isFramed(response)) return null;
   const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
   try {
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response,
-      expectedChallenge: (challenge) => takeChallenge(context, 'create', binding, challenge),
+      expectedChallenge: (challenge) => isChallenge(context, 'create', binding, challenge),
       expectedOrigin: context.settings.signInUrl,
       expectedRPID: context.url.host,
       requireUserVerification: false,
       supportedAlgorithmIDs: [...ALGORITHMS],
     });
-    if (!verified) return null;
+    if (!verified || !(await takeChallenge(context, response, owner))) return null;
     const { id, publicKey, counter, transports } = registrationInfo.credential;
     return {
       credentialId: id,
@@ -140,13 +146,20 @@ export async function readNewPasskey(context: Context, answer: string, binding: 
 }
 
 /** Sections 7.1 and 7.2, `crossOrigin` and `topOrigin`: no page of ours is ever in a frame, and the library does not look. */
-function isFramed({ response: { clientDataJSON } }: RegistrationResponseJSON | AuthenticationResponseJSON): boolean {
+function isFramed(response: Answered): boolean {
   try {
-    const data = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8')) as Record<string, unknown>;
+    const data = readClientData(response);
     return data['topOrigin'] !== undefined || (data['crossOrigin'] ?? false) !== false;
   } catch {
     return true;
   }
+}
+
+type Answered = RegistrationResponseJSON | AuthenticationResponseJSON;
+
+function readClientData({ response: { clientDataJSON } }: Answered): Record<string, unknown> & { challenge: string } {
+  const data = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString('utf8')) as Record<string, unknown>;
+  return { ...data, challenge: String(data['challenge']) };
 }
 
 type Ceremony = PasskeyWish['kind'];
@@ -155,8 +168,8 @@ function mintChallenge({ deps, now }: Context, ceremony: Ceremony, binding: stri
   return deps.seal.seal(`passkey-${ceremony}/${binding}`, now);
 }
 
-/** True once for each challenge that was made for this browser a short while ago. */
-async function takeChallenge(
+/** Whether it was made for this browser a short while ago, and nobody has shown it yet. */
+async function isChallenge(
   { deps, now }: Context,
   ceremony: Ceremony,
   binding: string,
@@ -164,7 +177,15 @@ async function takeChallenge(
 ): Promise<boolean> {
   const madeAt = deps.seal.unseal(`passkey-${ceremony}/${binding}`, challenge);
   if (typeof madeAt !== 'number' || now - madeAt >= CHALLENGE_LIFETIME_MS || now < madeAt) return false;
-  return deps.sessions.spend('passkey', challenge, madeAt + CHALLENGE_LIFETIME_MS);
+  return !(await deps.sessions.wasSpent('passkey', challenge));
+}
+
+/** True once for each challenge. Not before the signature was right: anybody can send one that is not. */
+function takeChallenge({ deps, now }: Context, response: Answered, owner: string): Promise<boolean> {
+  return deps.sessions.spend('passkey', readClientData(response).challenge, {
+    until: now + CHALLENGE_LIFETIME_MS,
+    owner,
+  });
 }
 
 /** The JSON that the page's script has written into the form. */

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { StepUp } from '../policy/facts.ts';
+import type { CallbackLimit } from './callback-limit.ts';
 import type { Brand } from './pages/brand.ts';
 import type { Provider, Providers } from './provider.ts';
 
@@ -59,8 +60,15 @@ export interface SignInSessions {
   readonly mintCode: (payload: unknown, ttlMs: number) => Promise<string>;
   /** The payload for the first caller in time, null for everybody else. */
   readonly redeemCode: (code: string) => Promise<unknown>;
-  /** True, durably, for the first caller with this text, which is worth nothing after `until`; across restarts. */
-  readonly spend: (use: 'flow' | 'logout' | 'passkey', text: string, until: number) => Promise<boolean>;
+  /**
+   * True, durably, for the first caller with this text, which is worth nothing after `until`; across restarts. No `owner`
+   * may take so much that others find no room.
+   */
+  readonly spend: (
+    use: 'flow' | 'logout' | 'passkey',
+    text: string,
+    options: { readonly until: number; readonly owner: string },
+  ) => Promise<boolean>;
   readonly wasSpent: (use: 'flow' | 'logout' | 'passkey', text: string) => Promise<boolean>;
 }
 
@@ -248,10 +256,11 @@ export interface SignInMemory {
   readonly longTickets: LongTickets;
 }
 
+  readonly callbacks: CallbackLimit;
 /** Tickets that do not fit into a cookie, kept in the store; bounded, since anybody may begin a sign-in. */
 export interface LongTickets {
-  /** Null where too many wait already. */
-  readonly keep: (mint: () => Promise<string>, now: number) => Promise<string | null>;
+  /** Null where too many wait already, of this address or of all. */
+  readonly keep: (mint: () => Promise<string>, ip: string | null, now: number) => Promise<string | null>;
 }
 
 export interface AppLink {

@@ -5,6 +5,8 @@
  */
 import { answerPage, answerRedirect, type Context } from './context.ts';
 import { comeBack, depart } from './departure.ts';
+import type { Outcome } from './callback-limit.ts';
+import { rememberBrowser, whoComes } from './known-browser.ts';
 import { rememberWay } from './remembered.ts';
 import {
   createFlow,
@@ -83,7 +85,8 @@ export async function goToProvider(context: Context, provider: Provider, departu
 async function fitTicket(context: Context, ticket: string | null): Promise<string | null> {
   if (ticket === null || ticket.length <= MAX_TICKET) return ticket;
   const lifetimeMs = 15 * 60_000;
-  return context.deps.longTickets.keep(() => context.deps.sessions.mintCode(ticket, lifetimeMs), context.now);
+  const { deps, request, now } = context;
+  return deps.longTickets.keep(() => deps.sessions.mintCode(ticket, lifetimeMs), request.ip, now);
 }
 
 async function unfitTicket(context: Context, kept: string | null): Promise<string | null> {
@@ -103,24 +106,68 @@ export async function handleCallback(context: Context): Promise<Response> {
   const found = findFlow(context, states.length === 1 ? (states[0] ?? '') : '');
   if (found.kind !== 'flow') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
   const { flow } = found;
-  const drop = dropFlow(context, flow.id);
-  const endsAt = flow.startedAt + FLOW_LIFETIME_MS;
-  if (flow.provider !== provider.id || !(await deps.sessions.spend('flow', flow.id, endsAt))) {
-    report(context, provider, { reason: 'invalid', message: refusalOf(flow, provider) });
-    return explainCallback(context, [drop]);
+  if (flow.provider !== provider.id) return refuseFlow(context, provider, flow, MIXED_UP);
+  const who = whoComes(context);
+  const turn = deps.callbacks.begin(flow.id, who);
+  if (turn.kind === 'used') return refuseFlow(context, provider, flow, USED);
+  if (turn.kind === 'wait') return askForPatience(context, provider, turn.retryAfterMs);
+  let outcome: Outcome = 'over';
+  try {
+    const finished = await finishFlow(context, provider, flow);
+    ({ outcome } = finished);
+    return finished.response;
+  } finally {
+    deps.callbacks.end(flow.id, who, outcome);
   }
-  const { state, nonce, codeVerifier, redirectUri } = flow;
-  const finished = await provider.finish({ query, state, nonce, codeVerifier, redirectUri });
-  const ticket = await unfitTicket(context, flow.ticket);
-  if (finished.kind === 'problem')
-    return explainProblem(context, provider, finished.problem, { ticket, cookies: [drop] });
-  return open(context, provider, finished, { flow, ticket });
 }
 
-function refusalOf(flow: Flow, provider: Provider): string {
-  return flow.provider === provider.id
-    ? `Callback of "${provider.id}" refused: its state was used before`
-    : `Callback of "${provider.id}" refused: its state belongs to a sign-in by "${flow.provider}" (mix-up)`;
+interface FinishedFlow {
+  readonly response: Response;
+  readonly outcome: Outcome;
+}
+
+async function finishFlow(context: Context, provider: Provider, flow: Flow): Promise<FinishedFlow> {
+  const { deps, query } = context;
+  const used = (): FinishedFlow => ({ response: refuseFlow(context, provider, flow, USED), outcome: 'over' });
+  // Before the provider is: RFC 6749 section 4.1.2 has it revoke the tokens of a code that comes twice.
+  if (await deps.sessions.wasSpent('flow', flow.id)) return used();
+  const { state, nonce, codeVerifier, redirectUri } = flow;
+  const finished = await provider.finish({ query, state, nonce, codeVerifier, redirectUri });
+  if (finished.kind === 'problem') {
+    const ticket = await unfitTicket(context, flow.ticket);
+    const cookies = [dropFlow(context, flow.id)];
+    const outcome = query.has('code') && OF_STRANGERS.has(finished.problem.reason) ? 'made-up' : 'over';
+    return { response: explainProblem(context, provider, finished.problem, { ticket, cookies }), outcome };
+  }
+  // Only now, so that whoever fills what is kept of used states has signed in that often; before anything comes of it.
+  const until = flow.startedAt + FLOW_LIFETIME_MS;
+  const owner = `${provider.id} ${finished.person.subject}`;
+  if (!(await deps.sessions.spend('flow', flow.id, { until, owner }))) return used();
+  const ticket = await unfitTicket(context, flow.ticket);
+  return { response: await open(context, provider, finished, { flow, ticket }), outcome: 'signed-in' };
+}
+
+/** What comes of a code that somebody made up, whatever words the provider has for it. */
+const OF_STRANGERS: ReadonlySet<ProviderProblem['reason']> = new Set(['invalid', 'registration', 'denied']);
+const USED = (): string => 'its state was used before';
+const MIXED_UP = (flow: Flow): string => `its state belongs to a sign-in by "${flow.provider}" (mix-up)`;
+
+function refuseFlow(context: Context, provider: Provider, flow: Flow, why: (flow: Flow) => string): Response {
+  const message = `Callback of "${provider.id}" refused: ${why(flow)}`;
+  report(context, provider, { reason: 'invalid', message });
+  return explainCallback(context, [dropFlow(context, flow.id)]);
+}
+
+/** The flow is left as it is: the same address may be opened again. */
+function askForPatience(context: Context, provider: Provider, retryAfterMs: number): Response {
+  const { texts, deps, request } = context;
+  const retryAfter = Math.max(1, Math.ceil(retryAfterMs / 1_000));
+  deps.report?.({ kind: 'limited', requestId: request.requestId, ip: request.ip, account: null, provider: provider.id });
+  const { title } = texts.errors['429'] ?? texts.errors.other;
+  const main = html`<h1>${title}</h1>
+    <p class="soft">${texts.signIn.wait(texts.seconds(retryAfter))}</p>
+    <a class="button" href="/.postern/sign-in">${texts.tryAgain}</a>`;
+  return answerPage(context, 429, { title, main }, { referrer: 'no-referrer', retryAfter });
 }
 
 async function open(
@@ -148,7 +195,7 @@ async function open(
     url: next,
     flowId: flow.id,
     label,
-    cookies: [opened, drop, rememberWay(context, provider.id)],
+    cookies: [opened, drop, rememberWay(context, provider.id), rememberBrowser(context)],
   });
 }
 

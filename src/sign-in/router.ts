@@ -8,6 +8,7 @@ import { beginSignIn, handleStart } from './begin.ts';
 import { answerError, answerPage, answerRedirect, createContext, toResponse, type Context } from './context.ts';
 import { mintFormToken } from './form-guard.ts';
 import { handleBackChannelLogout } from './back-channel.ts';
+import { createCallbackLimit } from './callback-limit.ts';
 import { createLongTickets } from './flow.ts';
 import { handleLand } from './land.ts';
 import { openLink, showLink } from './link.ts';
@@ -74,7 +75,10 @@ export interface SignIn {
 }
 
 export function createSignIn(outside: SignInDeps): SignIn {
-  const memory: SignInMemory = { longTickets: createLongTickets() };
+  const memory: SignInMemory = {
+    longTickets: createLongTickets(),
+    callbacks: createCallbackLimit(outside.clock),
+  };
   const deps = { ...outside, ...memory };
   return {
     handle: (request) => guarded(deps, request, () => route(createContext(deps, request))),

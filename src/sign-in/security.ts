@@ -109,9 +109,10 @@ async function addTotp(context: Context, visit: Visit, form: URLSearchParams): P
 
 async function addPasskey(context: Context, visit: Visit, form: URLSearchParams): Promise<Response> {
   const { deps, texts } = context;
-  const passkey = await readNewPasskey(context, form.get('answer') ?? '', visit.session.key);
+  const { key: binding, person } = visit.session;
+  const passkey = await readNewPasskey(context, form.get('answer') ?? '', { binding, owner: person.subject });
   const name = nameOf(form, texts.security.passkey);
-  if (passkey === null || !(await deps.factors.addPasskey(visit.session.person.subject, name, passkey)))
+  if (passkey === null || !(await deps.factors.addPasskey(person.subject, name, passkey)))
     return showOverview(context, visit, { status: 403, problem: texts.secondStep.passkeyFailed });
   return added(context, visit, ['pwd', 'swk', 'mfa']);
 }

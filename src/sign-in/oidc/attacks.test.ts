@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { APP, AUTH, type Page } from '../_rig.ts';
-import { departure, settingsFor, withOidc, type OidcRig } from './_rig.ts';
+import { departure, settingsFor, signInBy, withOidc, type OidcRig } from './_rig.ts';
 import { createOidcProvider } from './provider.ts';
 import { makeKey } from './_twin-keys.ts';
 import { startTwin, type Twin } from './_twin.ts';
@@ -238,6 +238,102 @@ test('A code counts once: the callback played again finds nothing, and leaves th
     assert.equal((await alice.open(`${APP}/x`)).text, 'app for alice');
   }));
 
+test('Two callbacks with one state at once open one session, and the provider sees its code once', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    const jar = [...alice.jar];
+    const browsers = Array.from({ length: 8 }, () => {
+      const one = rig.browser();
+      one.jar.push(...jar);
+      return one;
+    });
+    const statuses = (await Promise.all(browsers.map((one) => one.send(back)))).map(({ status }) => status);
+    assert.deepEqual(
+      statuses.toSorted((a, b) => a - b),
+      [303, ...Array.from({ length: 7 }, () => 400)],
+    );
+    assert.equal(rig.twin.requests.filter((one) => one === 'POST /token').length, 1);
+    assert.equal((await rig.sessions.list()).length, 1);
+  }));
+
+test('A state is used up by a code that fails, too: the right one comes too late', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    const jar = [...alice.jar];
+    const forged = new URL(back);
+    forged.searchParams.set('code', 'made-up');
+    assertRefused(rig, await alice.open(forged.href), alice);
+    alice.jar.splice(0, alice.jar.length, ...jar);
+    assertRefused(rig, await alice.open(back), alice);
+    assert.match(reasonOf(rig), /its state was used before/);
+  }));
+
+suite('Made-up codes', () => {
+  /** A stranger with a state of their own, and a code of nobody. */
+  const makeUp = async (rig: OidcRig, ip: string): Promise<Page> => {
+    const mallory = rig.browser();
+    const back = new URL(rig.twin.visit(await departure(mallory, `${AUTH}/.postern/sign-in`)));
+    back.searchParams.set('code', 'made-up');
+    return mallory.send(back.href, { ip });
+  };
+  const asked = ({ twin }: OidcRig): number => twin.requests.filter((one) => one === 'POST /token').length;
+
+  test('of one address, or one IPv6 /64, are refused before the provider is asked, and hold up nobody else', () =>
+    withOidc(async (rig) => {
+      const known = rig.browser();
+      assert.equal((await signInBy(known, rig.twin, `${APP}/`)).status, 200);
+      for (const address of ['192.0.2.10', '2001:db8:1:2::']) {
+        const before = asked(rig);
+        for (let n = 0; n < 230; n++) {
+          const page = await makeUp(rig, address.endsWith(':') ? `${address}${n + 1}` : address);
+          assert.ok([400, 429].includes(page.status), String(page.status));
+        }
+        assert.ok(asked(rig) - before <= 200, `${asked(rig) - before} codes`);
+      }
+      const refused = await makeUp(rig, '192.0.2.10');
+      assert.equal(refused.status, 429);
+      assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d?$/);
+      assert.match(refused.text, /Too many/);
+      const last = rig.events.at(-1);
+      assert.ok(last?.kind === 'limited' && last.ip === '192.0.2.10' && last.provider === 'keycloak');
+      // Nothing of it is kept, and people elsewhere sign in, as does who has signed in at that address before.
+      const elsewhere = rig.browser();
+      const back = rig.twin.visit(await departure(elsewhere, `${APP}/`));
+      assert.equal((await elsewhere.send(back, { ip: '198.51.100.7' })).status, 303);
+      const again = await known.send(`${AUTH}/.postern/sign-in?switch=1&provider=keycloak`);
+      assert.equal((await known.open(rig.twin.visit(again.headers.get('location') ?? ''))).status, 200);
+      // Whoever waited as they were told may open the same address again.
+      const late = rig.browser();
+      const waiting = rig.twin.visit(await departure(late, `${APP}/`));
+      assert.equal((await late.send(waiting)).status, 429);
+      rig.advance(1_000 * 60);
+      assert.equal((await late.open(waiting)).text, 'app for alice');
+    }));
+
+  test('of a browser that claims to be known hold for its address: the number is sealed, and grows old', () =>
+    withOidc(async (rig) => {
+      for (let n = 0; n < 200; n++) await makeUp(rig, '192.0.2.10');
+      const { seal } = rig.deps.seal;
+      for (const value of ['1', 'x'.repeat(300), seal('another-purpose', ['a', 1]), seal('known-browser', ['a', 1])]) {
+        const mallory = rig.browser();
+        mallory.plant('auth.example.com', `__Host-postern-${rig.instance}-known`, value);
+        const back = rig.twin.visit(await departure(mallory, `${APP}/`));
+        assert.equal((await mallory.send(back)).status, 429, value);
+      }
+    }));
+
+  test('are told from a crowd of one address that signs in', () =>
+    withOidc(async (rig) => {
+      for (let n = 0; n < 250; n++) {
+        rig.twin.claims = { ...rig.twin.claims, sub: `sub-${n}` };
+        assert.equal((await signInBy(rig.browser(), rig.twin, `${APP}/`)).status, 200);
+      }
+      assert.equal((await rig.sessions.list()).length, 250);
+    }));
+});
+
 test('Login CSRF: a callback that another browser began opens nothing', () =>
   withOidc(async (rig) => {
     const mallory = rig.browser();
@@ -409,10 +505,12 @@ test('Fuzz: no ID token of a stranger gives a session, a 5xx or an exception', (
     await fc.assert(
       fc.asyncProperty(tokens, async (token) => {
         const browser = rig.browser();
+        // Whoever tries so many in one moment would have to wait.
+        rig.advance(1_000);
         const away = await departure(browser, `${APP}/`);
         rig.twin.tamper = () => token;
         const page = await browser.open(rig.twin.visit(away));
-        assert.ok(page.status >= 400 && page.status < 500, `${page.status} for ${token}`);
+        assert.ok(page.status >= 400 && page.status < 500 && page.status !== 429, `${page.status} for ${token}`);
         assert.equal(browser.sessionToken(AUTH), undefined);
       }),
       { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 100) },
