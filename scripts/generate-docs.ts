@@ -81,6 +81,14 @@ back-channel logout \`https://SIGN-IN-HOST/.postern/backchannel-logout\`. \`ID\`
 | type | issuer | scopes | \`user:\` | \`group:\` | \`role:\` |
 | --- | --- | --- | --- | --- | --- |
 ${entries.map(([type, preset]) => printPreset(type, preset)).join('')}
+## What a back-channel logout ends
+
+A logout token of the provider is checked in full (signature, issuer, audience, times, event, no nonce) and counts once. What it says decides what ends, on every host and on open WebSockets within a second:
+
+* \`sub\` without \`sid\`: all sessions of the person by this provider.
+* \`sid\`: the session that was opened with it. One that is over already, or was never here, ends nothing, and the answer is 200 all the same: the person is signed out, as the provider wanted.
+* \`sid\` and \`sub\`: besides, sessions of the person in whose ID token the provider did not say a \`sid\`: any of them may be the one that is meant. Sessions with another \`sid\` go on.
+
 ## What to know of each
 
 ${entries.map(([type, { title, quirks }]) => `### ${title} (\`${type}\`)\n\n${quirks.map((one) => `* ${one}\n`).join('')}`).join('\n')}`;

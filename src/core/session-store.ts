@@ -56,6 +56,8 @@ export type SignInSelector =
   | { readonly by: 'cookie'; readonly key: string }
   | { readonly by: 'person'; readonly provider: string; readonly subject: string }
   | { readonly by: 'provider-session'; readonly provider: string; readonly providerSession: string }
+  /** Those of a person of which the provider did not say its own session. */
+  | { readonly by: 'unnamed-session'; readonly provider: string; readonly subject: string }
   | { readonly by: 'authority'; readonly provider: string; readonly authority: string }
   | { readonly by: 'expiry'; readonly expiredAt: number; readonly idleSince: number }
   | { readonly by: 'everything' };

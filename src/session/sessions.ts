@@ -59,6 +59,8 @@ export interface Sessions extends Grants, SingleUse {
   revoke(key: string): Promise<number>;
   revokeByPerson(provider: string, subject: string): Promise<number>;
   revokeByProviderSession(provider: string, providerSession: string): Promise<number>;
+  /** Those of a person of which the provider did not say its own session. */
+  revokeUnnamed(provider: string, subject: string): Promise<number>;
   /** Ends the sign-ins of providers that are gone, or that are others by now; `isKnown` says which are left. */
   revokeStrangers(isKnown: (provider: string, authority: string) => boolean): Promise<number>;
   /** Sign-ins that are alive, newest first. */
@@ -145,11 +147,12 @@ async function find(deps: SessionsDeps, touches: Touches, key: string): Promise<
 function createRevocations(
   store: SessionStore,
   end: (selector: SignInSelector) => Promise<number>,
-): Pick<Sessions, 'revoke' | 'revokeByPerson' | 'revokeByProviderSession' | 'revokeStrangers'> {
+): Pick<Sessions, 'revoke' | 'revokeByPerson' | 'revokeByProviderSession' | 'revokeUnnamed' | 'revokeStrangers'> {
   return {
     revoke: (key) => end({ by: 'cookie', key }),
     revokeByPerson: (provider, subject) => end({ by: 'person', provider, subject }),
     revokeByProviderSession: (provider, providerSession) => end({ by: 'provider-session', provider, providerSession }),
+    revokeUnnamed: (provider, subject) => end({ by: 'unnamed-session', provider, subject }),
     async revokeStrangers(isKnown) {
       let count = 0;
       for (const { provider, authority } of await store.listAuthorities()) {

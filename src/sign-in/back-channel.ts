@@ -1,12 +1,13 @@
 /**
  * `/.postern/backchannel-logout` on the sign-in host: a provider says that somebody signed out there
- * (OpenID Connect Back-Channel Logout 1.0). Validated in full, used once; a `sid` ends one session with
- * all that hangs on it, a `sub` alone all of the person's. Answers before the workers could let another
- * request through, and tells a caller nothing but yes or no.
+ * (OpenID Connect Back-Channel Logout 1.0). Validated in full, used once. A `sub` alone ends all sessions of the
+ * person (section 2.4), a `sid` the one that it names (section 2.7: where that is over already, all is well), and
+ * with a `sub` beside it those of the person whose `sid` the provider never said, since any may be meant. Answers
+ * before the workers could let another request through, and tells a caller nothing but yes or no.
  */
 import { readForm, toResponse, type Context } from './context.ts';
 import { plainHeaders } from './pages/error-page.ts';
-import type { Provider } from './provider.ts';
+import type { LogoutToken, Provider } from './provider.ts';
 
 const MAX_TOKEN = 16_000;
 /** Longer than a token can be of age. */
@@ -26,23 +27,39 @@ export async function handleBackChannelLogout(context: Context): Promise<Respons
   if (read.kind === 'unavailable') return answer(503, { error: 'temporarily_unavailable' });
   const use = `${provider.id} ${read.id}`;
   if (await deps.sessions.wasSpent('logout', use)) return refuse(context, provider, USED);
-  if (read.providerSession !== null) await deps.sessions.revokeByProviderSession(provider.id, read.providerSession);
-  else if (read.subject !== null) await deps.sessions.revokeByPerson(provider.id, read.subject);
+  const ended = await endSessions(context, provider, read);
   // Only now: where the sessions could not be ended, the provider may say it again.
   const once = { until: now + REMEMBER_MS, owner: provider.id };
   if (!(await deps.sessions.spend('logout', use, once))) return refuse(context, provider, USED);
-  report(context, provider, null);
+  report(context, provider, { refusal: null, ended });
   return answer(200, null);
 }
 
+/** Answers how many cookies ended. */
+async function endSessions(
+  { deps: { sessions } }: Context,
+  { id }: Provider,
+  { providerSession, subject }: Extract<LogoutToken, { kind: 'logout' }>,
+): Promise<number> {
+  if (providerSession === null) return subject === null ? 0 : sessions.revokeByPerson(id, subject);
+  const named = await sessions.revokeByProviderSession(id, providerSession);
+  // Any of the person's of which we were told no `sid` may be the one that is meant. The others are not.
+  return subject === null ? named : named + (await sessions.revokeUnnamed(id, subject));
+}
+
 function refuse(context: Context, provider: Provider | null, refusal: string): Response {
-  report(context, provider, refusal);
+  report(context, provider, { refusal });
   return answer(400, { error: 'invalid_request' });
 }
 
-function report({ deps, request }: Context, provider: Provider | null, refusal: string | null): void {
+interface Outcome {
+  readonly refusal: string | null;
+  readonly ended?: number;
+}
+
+function report({ deps, request }: Context, provider: Provider | null, outcome: Outcome): void {
   const { requestId } = request;
-  deps.report?.({ kind: 'back-channel-logout', requestId, provider: provider?.id ?? null, refusal });
+  deps.report?.({ kind: 'back-channel-logout', requestId, provider: provider?.id ?? null, ...outcome });
 }
 
 function answer(status: number, body: unknown): Response {

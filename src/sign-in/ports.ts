@@ -55,8 +55,10 @@ export interface SignInSessions {
   readonly openChild: (parentKey: string, host: string) => Promise<FreshSession | null>;
   /** Ends a sign-in with all its children. */
   readonly revoke: (key: string) => Promise<unknown>;
-  readonly revokeByPerson: (provider: string, subject: string) => Promise<unknown>;
-  readonly revokeByProviderSession: (provider: string, providerSession: string) => Promise<unknown>;
+  readonly revokeByPerson: (provider: string, subject: string) => Promise<number>;
+  readonly revokeByProviderSession: (provider: string, providerSession: string) => Promise<number>;
+  /** Sign-ins of a person of which the provider did not say its own session. */
+  readonly revokeUnnamed: (provider: string, subject: string) => Promise<number>;
   readonly mintCode: (payload: unknown, ttlMs: number) => Promise<string>;
   /** The payload for the first caller in time, null for everybody else. */
   readonly redeemCode: (code: string) => Promise<unknown>;
@@ -254,9 +256,9 @@ export interface SignInDeps {
 /** What the room remembers by itself. */
 export interface SignInMemory {
   readonly longTickets: LongTickets;
+  readonly callbacks: CallbackLimit;
 }
 
-  readonly callbacks: CallbackLimit;
 /** Tickets that do not fit into a cookie, kept in the store; bounded, since anybody may begin a sign-in. */
 export interface LongTickets {
   /** Null where too many wait already, of this address or of all. */
@@ -301,6 +303,8 @@ export type SignInEvent =
       readonly kind: 'back-channel-logout';
       readonly requestId: string;
       readonly provider: string | null;
-      /** Null: it ended sessions. */
+      /** Null: it was right. */
       readonly refusal: string | null;
+      /** Cookies that ended by it. */
+      readonly ended?: number;
     };

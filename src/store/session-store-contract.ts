@@ -88,8 +88,12 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       assert.deepEqual(await store.deleteSignIns({ by: 'provider-session', provider: 'kc', providerSession: 's1' }), [
         'a',
       ]);
+      await store.putSignIn(signIn('d', { subject: 'ada', provider: 'kc', providerSession: null }), 'h');
+      await store.putSignIn(signIn('e', { subject: 'bob', provider: 'kc', providerSession: null }), 'h');
+      const unnamed = { by: 'unnamed-session', provider: 'kc', subject: 'ada' } as const;
+      assert.deepEqual(await store.deleteSignIns(unnamed), ['d']);
       assert.deepEqual(await store.deleteSignIns({ by: 'person', provider: 'kc', subject: 'ada' }), ['b']);
-      assert.notEqual(await store.findSession('c'), null);
+      for (const key of ['c', 'e']) assert.notEqual(await store.findSession(key), null, key);
     });
 
     check('deleteSignIns() by expiry takes what is over or idle and nothing else', async (store) => {

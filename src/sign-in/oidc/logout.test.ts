@@ -35,6 +35,30 @@ test('A logout token ends the one session of its sid, and without one all of the
     assert.equal(await alive(rig), 0);
   }));
 
+test('A logout token with a sid and a sub ends the session of the sid, and those whose sid was never said', () =>
+  withOidc(async (rig) => {
+    const { twin } = rig;
+    await signInTwice(rig);
+    const { sid: _, ...claims } = twin.claims;
+    twin.claims = claims;
+    const unnamed = rig.browser();
+    await signInBy(unnamed, twin, `${APP}/`);
+    twin.claims = { ...claims, sub: 'sub-bob', preferred_username: 'bob' };
+    await signInBy(rig.browser(), twin, `${APP}/`);
+    const left = async (): Promise<string[]> => (await rig.sessions.list()).map(({ person }) => person.name).sort();
+    assert.deepEqual(await left(), ['alice', 'alice', 'alice', 'bob']);
+    // A session that is over, or one of another client's: it may be the one of which nothing was said, and none else.
+    assert.equal((await logOut(rig, twin.signLogout({ sub: 'sub-alice', sid: 'sid-unknown' }))).status, 200);
+    assert.deepEqual(await left(), ['alice', 'alice', 'bob']);
+    assert.equal((await unnamed.send(`${APP}/`)).status, 302, 'on the way to sign in again');
+    const event = rig.events.findLast(({ kind }) => kind === 'back-channel-logout');
+    assert.ok(event?.kind === 'back-channel-logout' && event.ended === 2, JSON.stringify(event));
+    assert.equal((await logOut(rig, twin.signLogout({ sid: 'sid-unknown' }))).status, 200, 'section 2.7: all is well');
+    assert.deepEqual(await left(), ['alice', 'alice', 'bob']);
+    assert.equal((await logOut(rig, twin.signLogout({ sub: 'sub-alice', sid: 'sid-1' }))).status, 200);
+    assert.deepEqual(await left(), ['alice', 'bob']);
+  }));
+
 test('A logout token counts once', () =>
   withOidc(async (rig) => {
     const token = rig.twin.signLogout({ sub: 'sub-alice' });
