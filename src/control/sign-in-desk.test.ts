@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { mayEnter } from './sign-in-desk.ts';
 import { compileTable } from '../route/compile.ts';
 import { documentOf, hostOf, routeOf } from '../route/document-fixture.ts';
+import type { OidcProvider } from '../config/document/providers.ts';
 import type { Person } from '../core/person.ts';
 
 const ALICE: Person = {
@@ -59,4 +60,31 @@ test('mayEnter() asks for what the route asks for, also where only the app host 
     assert.deepEqual(of(host, Date.now() - 900_000).needs, require, host);
     assert.equal(of(host, Date.now()).kind, 'allow', host);
   }
+});
+
+test('mayEnter() says what a provider did not say, and the rule only to whoever may know', () => {
+  const kc = {
+    id: 'kc',
+    type: 'oidc',
+    preset: 'oidc',
+    label: 'Acme',
+    emailDomains: [],
+    groupsClaims: ['groups'],
+    rolesClaims: ['roles'],
+    at: ['providers', 'kc'],
+  } as unknown as OidcProvider;
+  const document = documentOf([hostOf('staff.example', [routeOf('/*', ['kc:group:staff'])])], { providers: [kc] });
+  const { signIn } = document;
+  const rule = { rule: 'kc:user:olga', at: ['sign_in'] };
+  const { table } = compileTable({ ...document, signIn: { ...signIn, showRuleTo: [rule] } });
+  const of = (name: string, unsaid?: Person['unsaid']) => {
+    const someone: Person = { ...ALICE, provider: 'kc', name, groups: [], ...(unsaid === undefined ? {} : { unsaid }) };
+    return mayEnter(table, { host: 'staff.example', path: '/', query: '', person: someone, ip: null }, [kc]);
+  };
+  const claims = { label: 'Acme', id: 'kc', preset: 'oidc', missing: [{ what: 'groups', claims: ['groups'] }] };
+  assert.deepEqual(of('bob', ['groups']), { kind: 'deny', unsaid: claims });
+  assert.deepEqual(of('bob'), { kind: 'deny', unsaid: null });
+  const known = of('olga', ['groups']);
+  assert.deepEqual(known.unsaid, claims);
+  assert.match(known.refusedBy?.reason ?? '', /"kc" did not say the groups/);
 });

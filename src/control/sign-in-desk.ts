@@ -7,7 +7,9 @@ import { sealJson, unsealJson } from '../session/seal.ts';
 import { createAdmission } from '../sign-in/admission.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
+import { unsaidClaims } from '../sign-in/pages/unsaid.ts';
 import { createSignIn } from '../sign-in/router.ts';
+import type { Provider } from '../config/document/providers.ts';
 import type { TokenKind } from '../config/document/identity-headers.ts';
 import type { Logger } from '../core/log.ts';
 import type { InternalRequest, InternalResponse } from '../edge/control-port.ts';
@@ -92,7 +94,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     isListedHost: (host) => deps.prepared().table.isKnownHost(host),
     jwks: deps.jwks,
     providerFor: (host, path) => signInProviderOf(deps.prepared().table, host, path),
-    mayEnter: (facts) => mayEnter(deps.prepared().table, facts),
+    mayEnter: (facts) => mayEnter(deps.prepared().table, facts, deps.prepared().document.providers),
     lacksTokens(key, place) {
       const tokens = tokensAskedBy(deps.prepared().table, place);
       return tokens.length === 0 ? Promise.resolve(false) : deps.hasEndedTokens(key, tokens);
@@ -155,7 +157,7 @@ function letsIn(table: RoutingTable, name: string, { person, ip }: Pick<EntryFac
 }
 
 /** Whether to hand this person on to the app host. */
-export function mayEnter(table: RoutingTable, facts: EntryFacts): EntryDecision {
+export function mayEnter(table: RoutingTable, facts: EntryFacts, providers: readonly Provider[] = []): EntryDecision {
   const explanation = explainEntry(table, facts);
   // What is not a matter of rules (no such route) the app host says by itself.
   if (explanation.kind !== 'route') return { kind: 'allow' };
@@ -167,9 +169,10 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts): EntryDecision 
     return needs === null ? { kind: 'allow' } : { kind: 'sign-in', needs };
   }
   const mayKnow = table.mayKnowRules({ identity, ip: facts.ip, clientCertificate: null, request: null });
-  return decision.kind === 'deny' && mayKnow
-    ? { kind: 'deny', refusedBy: { rule: decision.rule, reason: decision.reason } }
-    : decision;
+  if (decision.kind !== 'deny') return decision;
+  const unsaid = unsaidClaims(providers, facts.person, decision.unsaid);
+  const { rule, reason } = decision;
+  return { kind: 'deny', unsaid, ...(mayKnow ? { refusedBy: { rule, reason } } : {}) };
 }
 
 /** Only the app host sees its connection: the client certificate, the address it comes from there, the fields that choose a route. It decides anyway. */

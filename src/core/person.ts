@@ -13,6 +13,8 @@ export interface Person {
   readonly emailVerified: boolean;
   readonly groups: readonly string[];
   readonly roles: readonly string[];
+  /** What the document looks for and the provider said nothing of, not even that there are none. */
+  readonly unsaid?: readonly Unsaid[];
   /** How the person proved who they are (RFC 8176), e.g. ["pwd"], ["pwd", "otp"]. */
   readonly amr: readonly string[];
   /** The level of authentication that the provider named. */
@@ -22,6 +24,8 @@ export interface Person {
   /** Of somebody who came by a link and is no person at all: where it leads. */
   readonly link?: LinkPlace;
 }
+
+export type Unsaid = 'groups' | 'roles';
 
 export interface LinkPlace {
   readonly host: string;

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { deniedPage, type RefusingRule } from '../sign-in/pages/denied-page.ts';
 import { errorPage } from '../sign-in/pages/error-page.ts';
+import { unsaidClaims, type UnsaidClaims } from '../sign-in/pages/unsaid.ts';
 import { classifyRequest } from '../sign-in/request-kind.ts';
 import { expiredTokenJson, stepUpParameters, unauthorizedJson } from '../sign-in/unauthorized.ts';
 import type { StepUp } from '../policy/facts.ts';
@@ -58,7 +59,7 @@ const CLOSE: Fields = [['Connection', 'close']];
 /** The 403 of the rules: names the account and offers another one. */
 export function sendDenied(context: RequestContext): void {
   context.errorCode ??= 'ACCESS_DENIED';
-  sendAboutAccount(context, 403, 'rules', ruleFor(context));
+  sendAboutAccount(context, 403, 'rules', { rule: ruleFor(context), unsaid: unsaidFor(context) });
 }
 
 /** Each visitor is led to an app of their own, and there is none for this one, or it is not running. */
@@ -75,11 +76,16 @@ function ruleFor({ judged, site, ip, exchange }: RequestContext): RefusingRule |
   return site.table.mayKnowRules(facts) ? judged.decision : null;
 }
 
+function unsaidFor({ judged, site }: RequestContext): UnsaidClaims | null {
+  if (judged?.decision.kind !== 'deny' || judged.identity.kind !== 'person') return null;
+  return unsaidClaims(site.document.providers, judged.identity.person, judged.decision.unsaid);
+}
+
 function sendAboutAccount(
   context: RequestContext,
   status: 403 | 503,
   reason: 'rules' | 'no-app',
-  rule: RefusingRule | null = null,
+  why: { readonly rule?: RefusingRule | null; readonly unsaid?: UnsaidClaims | null } = {},
 ): void {
   const { headers, host } = context.exchange.request;
   if (isGrpc(headers)) {
@@ -91,7 +97,7 @@ function sendAboutAccount(
   const { path, query } = context.exchange.request;
   const switchUrl = account === null ? null : `/.postern/start?switch=1&to=${encodeURIComponent(path + query)}`;
   const brand = context.site.document.signIn.branding;
-  const facts = { status, reason, host, requestId: context.id, account, switchUrl, brand, rule };
+  const facts = { status, reason, host, requestId: context.id, account, switchUrl, brand, ...why };
   sendPlain(context, deniedPage({ ...facts, ...preferences(headers) }));
 }
 

@@ -551,3 +551,25 @@ test('require: with several asks for all that is missing, at once', () => {
   assert.equal(policy.decide(facts({ identity: most, now: NOW })).rule, 'require: second-factor');
   assert.notEqual(policy.id, requiring({ secondFactor: true, acr: ['gold'], maxAgeMs: MINUTE }).id, 'never shared');
 });
+
+test('decide() says what the provider of a refused person kept to itself, where an allow rule looks at it', () => {
+  const of = (allow: RuleText[], who: Identity, deny: RuleText[] = []) => {
+    const providers = ['kc', 'other'].map((id) => ({ id, type: 'oidc' }));
+    const rules = (texts: readonly RuleText[]) => texts.map((rule, index) => ({ rule, at: [index] }));
+    const { policy } = compilePolicy({ allow: rules(allow), routeDeny: rules(deny), hostDeny: [], providers });
+    const decision = policy.decide({ identity: who, ip: null, clientCertificate: null, request: null });
+    return decision.kind === 'deny' ? decision : assert.fail(decision.kind);
+  };
+  const bob = person('bob', { provider: 'kc', unsaid: ['groups', 'roles'] });
+  const refused = of(['kc:group:/staff'], bob);
+  assert.deepEqual(refused.unsaid, ['groups']);
+  assert.match(refused.reason, /"kc" did not say the groups of the person, wanted "\/staff"/);
+  assert.deepEqual(of(['kc:role:admin', { all: ['kc:signed-in', 'kc:group:x'] }], bob).unsaid, ['groups', 'roles']);
+  for (const allow of ['kc:user:alice', 'other:group:/staff', 'other:role:x', 'ip:192.0.2.1'])
+    assert.equal(of([allow], bob).unsaid, undefined, allow);
+  assert.equal(of(['kc:group:/staff'], bob, ['kc:user:bob']).unsaid, undefined, 'a deny rule is why');
+  const said = of(['kc:group:/staff'], person('bob', { provider: 'kc' }));
+  assert.equal(said.unsaid, undefined);
+  assert.match(said.reason, /groups are none, wanted/);
+  assert.equal(of(['kc:group:/staff'], PROMTAIL).unsaid, undefined);
+});

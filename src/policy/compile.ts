@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
+import type { Unsaid } from '../core/person.ts';
 import type { Place, Rule } from './rule-text.ts';
 import { NO_RULE, type Decision, type Facts, type RuleTrace, type StepUp } from './facts.ts';
 import { asksForSomething, missingFor, ruleOf, tracesOf } from './step-up.ts';
@@ -236,7 +237,20 @@ function refuse(rules: Rules, facts: Facts, denied: Matcher | null): Decision {
     if (forMachine !== undefined) return { kind: 'challenge', rule: forMachine.text };
   }
   if (denied !== null) return { kind: 'deny', rule: denied.text, reason: denied.why(facts) };
-  return { kind: 'deny', rule: NO_RULE, reason: reasonOfNoRule(rules, facts) };
+  const unsaid = unsaidOf(rules, facts);
+  const decision = { kind: 'deny', rule: NO_RULE, reason: reasonOfNoRule(rules, facts) } as const;
+  return unsaid.length === 0 ? decision : { ...decision, unsaid };
+}
+
+function unsaidOf({ allow }: Rules, { identity }: Facts): readonly Unsaid[] {
+  if (identity.kind !== 'person') return [];
+  const { provider, unsaid = [] } = identity.person;
+  return unsaid.filter((what) => allow.some((rule) => looksAt(rule, provider, what)));
+}
+
+function looksAt({ names, parts }: Matcher, provider: string, what: Unsaid): boolean {
+  if (names !== undefined) return names.provider === provider && names.what === what;
+  return parts.some((part) => looksAt(part, provider, what));
 }
 
 /** The first allow rule that could match such a visitor whom no deny would refuse for certain. */

@@ -2,7 +2,7 @@
  * What rules are decided on, and what they answer. Facts that are unknown are null: an unknown address
  * is in no `ip:` allow and in every `ip:` deny.
  */
-import type { Identity } from '../core/person.ts';
+import type { Identity, Unsaid } from '../core/person.ts';
 import type { ClientCertificate } from '../wire/exchange.ts';
 
 export interface RequestFacts {
@@ -36,7 +36,13 @@ export interface StepUp {
 /** Each names the rule that made it. `sign-in` and `challenge` name the rule that could still let in. */
 export type Decision =
   | { readonly kind: 'allow'; readonly rule: string }
-  | { readonly kind: 'deny'; readonly rule: string; readonly reason: string }
+  | {
+      readonly kind: 'deny';
+      readonly rule: string;
+      readonly reason: string;
+      /** What the person's provider said nothing of, and an allow rule looks at. */
+      readonly unsaid?: readonly Unsaid[];
+    }
   | {
       readonly kind: 'sign-in';
       readonly rule: string;

@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../core/assert-never.ts';
 import { createIpSet } from '../core/ip-address.ts';
-import { isInPlace, type Person } from '../core/person.ts';
+import { isInPlace, type Person, type Unsaid } from '../core/person.ts';
 import { compileCel, type CelProgram, type CelVariables } from './cel.ts';
 import { isCertificateMeant } from './certificate-match.ts';
 import { parseEmailAddress } from './email-address.ts';
@@ -32,6 +32,8 @@ export interface Matcher {
   /** Whose proof of identity the rule looks at. */
   readonly asks: readonly Who[];
   readonly parts: readonly Matcher[];
+  /** Of whose people it looks at which names that a provider may keep to itself. */
+  readonly names?: { readonly provider: string; readonly what: Unsaid };
 }
 
 export interface MatcherResult {
@@ -142,8 +144,12 @@ function ofPerson(text: string, test: PersonTest, list: List): Matcher {
     why: (facts) => (facts.identity.kind === 'person' ? whyPerson(test, facts.identity.person) : absence(facts)),
     judge: (who) => (who === 'person' ? 'maybe' : 'no'),
   };
-  return simple(text, core, ['person']);
+  const matcher = simple(text, core, ['person']);
+  const what = NAMED[test.kind];
+  return what === undefined ? matcher : { ...matcher, names: { provider: test.provider, what } };
 }
+
+const NAMED: Partial<Record<PersonKind, Unsaid>> = { group: 'groups', role: 'roles' };
 
 type PersonPredicate = (person: Person, value: string) => boolean;
 
@@ -200,8 +206,11 @@ function isDeniedEmail(person: Person, isMeant: (address: { text: string; domain
 function whyPerson(test: PersonTest, person: Person): string {
   if (person.provider !== test.provider) return `signed in by "${person.provider}", wanted "${test.provider}"`;
   if (test.kind === 'user') return `user is "${person.name}", wanted "${test.value}"`;
-  if (test.kind === 'role') return whyNames('roles', person.roles, test.value);
-  if (test.kind === 'group') return whyNames('groups', person.groups, test.value);
+  const what = NAMED[test.kind];
+  if (what !== undefined)
+    return person.unsaid?.includes(what) === true
+      ? `"${person.provider}" did not say the ${what} of the person, wanted "${test.value}"`
+      : whyNames(what, person[what], test.value);
   if (test.kind === 'org' || test.kind === 'team')
     return whyNames('organisations and teams', person.groups, test.value);
   if (person.email === null) return 'the person has no e-mail address';

@@ -299,6 +299,6 @@ function purposeOf(key: string): string {
 
 function isSamePerson(a: Person, b: Person): boolean {
   const texts = (it: Person): string =>
-    JSON.stringify([it.name, it.displayName, it.email, it.emailVerified, it.groups, it.roles, it.amr]);
+    JSON.stringify([it.name, it.displayName, it.email, it.emailVerified, it.groups, it.roles, it.unsaid, it.amr]);
   return texts(a) === texts(b);
 }

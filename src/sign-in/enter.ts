@@ -6,7 +6,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, toResponse, type Context } from './context.ts';
 import { hostCookie, isServedByDomain, onlyCookie, purposeName } from './cookies.ts';
 import { refuseUnlisted } from './begin.ts';
-import { deniedPage, personLine, type RefusingRule } from './pages/denied-page.ts';
+import { deniedPage, personLine } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
 import { goToProvider } from './provider-flow.ts';
 import { isNotTopLevel } from './request-kind.ts';
@@ -17,7 +17,7 @@ import type { Person } from '../core/person.ts';
 import { describeStepUp } from '../policy/step-up.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { Provider } from './provider.ts';
-import type { SessionFacts } from './ports.ts';
+import type { EntryDecision, SessionFacts } from './ports.ts';
 
 export const CODE_LIFETIME_MS = 30_000;
 
@@ -47,8 +47,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   const { path, query } = target;
   const decision = await deps.mayEnter({ host: target.host, path, query, person: session.person, ip: request.ip });
   if (decision.needs !== undefined) return askForMore(context, entrance, decision.needs);
-  if (decision.kind !== 'allow')
-    return refuseEntry(context, entrance, { host: target.host, rule: decision.refusedBy ?? null });
+  if (decision.kind !== 'allow') return refuseEntry(context, entrance, { host: target.host, decision });
 
   const cookies: string[] = [];
   if (!entrance.isFreshSignIn) {
@@ -146,13 +145,14 @@ function factsOn({ acr = null, authenticatedAt = null, amr }: Person): string {
 function refuseEntry(
   context: Context,
   entrance: Entrance,
-  { host, rule }: { readonly host: string; readonly rule: RefusingRule | null },
+  { host, decision }: { readonly host: string; readonly decision: EntryDecision },
 ): Response {
   const { request, settings, headers } = context;
   return toResponse(
     deniedPage({
       host,
-      rule,
+      rule: decision.refusedBy ?? null,
+      unsaid: decision.unsaid ?? null,
       requestId: request.requestId,
       account: entrance.session.person,
       switchUrl: `/.postern/sign-in?switch=1&ticket=${entrance.ticketText}`,

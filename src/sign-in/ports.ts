@@ -7,6 +7,7 @@ import type { Person } from '../core/person.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { CallbackLimit } from './callback-limit.ts';
 import type { Brand } from './pages/brand.ts';
+import type { UnsaidClaims } from './pages/unsaid.ts';
 import type { Provider, Providers } from './provider.ts';
 
 /** A request to one of Postern's own pages. */
@@ -225,6 +226,8 @@ export interface SignInDeps {
   /** Public keys that apps check assertions with. */
   readonly jwks?: () => readonly object[];
   readonly sessions: SignInSessions;
+  /** What the person's provider said nothing of, where that may be why they are refused. */
+  readonly unsaid?: UnsaidClaims | null;
   readonly links?: SignInLinks;
   readonly accounts: SignInAccounts;
   readonly attempts: SignInAttempts;

@@ -154,3 +154,16 @@ test("personFrom() explains Entra's overage, and takes no groups from it", async
     assert.match(notes.join(), /too many \(overage\).*app roles/);
   }
 });
+
+test('personFrom() tells what was not said from what was said to be none', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  const unsaid = (claims: Claims, over = {}): readonly string[] | undefined =>
+    personFrom({ ...settings, ...over }, 'sub', [claims]).person.unsaid;
+  assert.deepEqual(unsaid({}), ['groups', 'roles']);
+  assert.deepEqual(unsaid({ groups: [] }), ['roles']);
+  assert.deepEqual(unsaid({ realm_access: { roles: [] } }), ['groups']);
+  assert.equal(unsaid({ groups: [], resource_access: { app: { roles: [] } } }), undefined);
+  assert.equal(unsaid({}, { groupsClaims: [], rolesClaims: [] }), undefined, 'nobody looks for them');
+});

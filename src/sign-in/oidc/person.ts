@@ -4,7 +4,7 @@
  */
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
-import type { Person } from '../../core/person.ts';
+import type { Person, Unsaid } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
 import { vouchesFor } from '../../policy/provider-kinds.ts';
 import { isName, readNames, readText, type Claims } from './claims.ts';
@@ -33,6 +33,10 @@ export function personFrom(provider: OidcProvider, subject: string, sources: rea
   }
   const name = nameOf(provider, merged, isVerified) ?? subject;
   const groups = firstNames(sources, provider.groupsClaims);
+  const roles = firstNames(sources, provider.rolesClaims);
+  const unsaid: Unsaid[] = [];
+  if (groups === null && provider.groupsClaims.length > 0) unsaid.push('groups');
+  if (roles === null && provider.rolesClaims.length > 0) unsaid.push('roles');
   notes.push(...notesOnGroups(provider, sources, groups));
   const person: Person = {
     provider: provider.id,
@@ -42,7 +46,8 @@ export function personFrom(provider: OidcProvider, subject: string, sources: rea
     email,
     emailVerified: isVerified && isListed,
     groups: groups ?? [],
-    roles: firstNames(sources, provider.rolesClaims) ?? [],
+    roles: roles ?? [],
+    ...(unsaid.length === 0 ? {} : { unsaid }),
     amr: methodsOf(provider, merged),
   };
   return { person, notes };

@@ -7,6 +7,7 @@ import { formatFor, plainHeaders } from './error-page.ts';
 import type { Brand } from './brand.ts';
 import { html } from './html.ts';
 import { pageAnswer, type PlainAnswer } from './page.ts';
+import { unsaidNote, type UnsaidClaims } from './unsaid.ts';
 
 export interface RefusingRule {
   readonly rule: string;
@@ -26,6 +27,8 @@ export interface DeniedFacts {
   readonly switchUrl: string | null;
   /** For those who may know; null or left out: nothing is said. */
   readonly rule?: RefusingRule | null;
+  /** What the account's provider said nothing of, where that may be why. */
+  readonly unsaid?: UnsaidClaims | null;
   readonly brand?: Brand;
   readonly accept?: string | null;
   readonly acceptLanguage?: string | null;
@@ -33,7 +36,7 @@ export interface DeniedFacts {
 
 export function deniedPage(facts: DeniedFacts): PlainAnswer {
   const texts = textsFor(facts.acceptLanguage);
-  const { account, status = 403, rule = null } = facts;
+  const { account, status = 403, rule = null, unsaid = null } = facts;
   const isNoApp = facts.reason === 'no-app';
   const words = isNoApp ? texts.noApp : texts.denied;
   const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
@@ -57,6 +60,7 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
         <dd>${rule.reason}</dd>
       </dl>`
     }
+    ${unsaid !== null && unsaidNote(texts, unsaid, rule !== null)}
     <p class="soft">${words.ask}</p>
     ${facts.switchUrl !== null && html`<a class="button quiet" href="${facts.switchUrl}">${texts.useAnotherAccount}</a>`}`;
   const brand = facts.brand === undefined ? {} : { brand: facts.brand };

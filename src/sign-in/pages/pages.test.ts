@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { ERRORS } from '../../core/errors.ts';
 import { deniedPage } from './denied-page.ts';
 import { errorPage, formatFor } from './error-page.ts';
+import { unsaidClaims } from './unsaid.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import { escapeHtml, html, trusted } from './html.ts';
 
 const field = (answer: { headers: readonly (readonly [string, string])[] }, name: string): string | undefined =>
@@ -120,6 +122,52 @@ test('deniedPage() says which rule only where it is handed one', () => {
     request_id: 'r1',
   });
   assert.ok(!deniedPage(facts).body.includes('<dl>'));
+});
+
+test('deniedPage() says what a provider did not say, and only beside a rule what to change there', () => {
+  const claims = {
+    label: 'Acme <ID>',
+    id: 'kc',
+    preset: 'keycloak',
+    missing: [{ what: 'groups', claims: ['groups'] }],
+  } as const;
+  const facts = { host: 'a', requestId: 'r1', account: { name: 'bob', displayName: 'Bob' }, switchUrl: null };
+  const rule = { rule: '(no rule)', reason: '"group:x" does not match' };
+  const notesOn = (page: { readonly body: string }): string[] =>
+    [...page.body.matchAll(/<p class="note">([^<]*)<\/p>/g)].map(([, text = '']) => text);
+  assert.deepEqual(notesOn(deniedPage(facts)), []);
+  for (const acceptLanguage of ['en', 'ko', 'zh']) {
+    const [said = '', ...more] = notesOn(deniedPage({ ...facts, unsaid: claims, acceptLanguage }));
+    assert.match(said, /Acme &lt;ID&gt;/);
+    assert.deepEqual(more, []);
+    for (const word of ['claim', 'providers', 'kc', 'mapper']) assert.ok(!said.includes(word), word);
+    const known = notesOn(deniedPage({ ...facts, unsaid: claims, rule, acceptLanguage }));
+    assert.equal(known.length, 2);
+    assert.match(
+      known[1] ?? '',
+      /“groups”.*“Group Membership”.*(“groups_claim”.*“providers.kc”|“providers.kc”.*“groups_claim”)/,
+    );
+  }
+  // The claim has a name of the operator's own, or it is about roles: the preset has no words for that.
+  for (const missing of [
+    [{ what: 'groups', claims: ['https://a/teams'] }],
+    [{ what: 'roles', claims: ['groups'] }],
+  ] as const) {
+    const [, remedy = ''] = notesOn(deniedPage({ ...facts, unsaid: { ...claims, missing }, rule }));
+    assert.match(remedy, /have Acme &lt;ID&gt; put it into its ID token or userinfo/);
+    assert.ok(remedy.includes(missing[0].what === 'roles' ? '“roles_claim”' : '“https://a/teams”'));
+  }
+});
+
+test('unsaidClaims() knows nothing of providers that are gone, or say what they like', () => {
+  const local = { id: 'local', type: 'local', emailDomains: ['*'], at: [] } as const;
+  assert.equal(unsaidClaims([local], { provider: 'local' }, ['groups']), null);
+  assert.equal(unsaidClaims([local], { provider: 'gone' }, ['groups']), null);
+  const claimsOf = { label: 'K', preset: 'oidc', groupsClaims: ['g'], rolesClaims: ['r'] };
+  const oidc = { ...local, ...claimsOf, id: 'kc', type: 'oidc' } as unknown as OidcProvider;
+  const claims = unsaidClaims([oidc], { provider: 'kc' }, ['roles']);
+  assert.deepEqual(claims?.missing, [{ what: 'roles', claims: ['r'] }]);
+  assert.equal(unsaidClaims([oidc], { provider: 'kc' }), null);
 });
 
 test('The pages for workers load nothing but themselves and node:crypto', () => {

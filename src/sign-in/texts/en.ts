@@ -303,6 +303,21 @@ export const EN: Texts = {
     anonymous: (host) => `The rules of ${host} do not let this request in.`,
     rule: 'Rule',
     reason: 'Reason',
+    unsaid: {
+      groups: (label) =>
+        `${label} named no groups of this account: it may be in none, or ${label} may not be set up to say them.`,
+      roles: (label) =>
+        `${label} named no roles of this account: it may have none, or ${label} may not be set up to say them.`,
+      operator: ({ label, claims, key, provider, remedy }) =>
+        `For whoever runs this site: nothing that ${label} said of this account has the claim ${claims}. If others lack it too, ${remedy ?? `have ${label} put it into its ID token or userinfo`}, or name the claim that it uses by ${key} of ${provider}.`,
+      atProvider: {
+        keycloak:
+          'add a mapper “Group Membership” with the claim name “groups” to the client there (“Client scopes”, its dedicated scope)',
+        'entra-id': 'choose “Token configuration”, “Add groups claim” of the application there',
+        okta: 'add a claim “groups” to the authorization server there, or ask for the scope “groups” of the org one',
+        authentik: 'give the provider of the application there the scope mapping for “profile”',
+      },
+    },
     ask: 'If it should, tell whoever runs this site the id below.',
   },
   noApp: {

@@ -295,6 +295,21 @@ export const KO: Texts = {
     anonymous: (host) => `${host}의 규칙에 따라 이 요청은 허용되지 않습니다.`,
     rule: '규칙',
     reason: '이유',
+    unsaid: {
+      groups: (label) =>
+        `${label}에서 이 계정의 그룹을 알려 주지 않았습니다. 속한 그룹이 없거나, 그룹을 보내도록 ${label}이\u2060(가) 설정되어 있지 않을 수 있습니다.`,
+      roles: (label) =>
+        `${label}에서 이 계정의 역할을 알려 주지 않았습니다. 역할이 없거나, 역할을 보내도록 ${label}이\u2060(가) 설정되어 있지 않을 수 있습니다.`,
+      operator: ({ label, claims, key, provider, remedy }) =>
+        `운영자에게: ${label}에서 이 계정에 대해 보낸 정보에 클레임 ${claims}이\u2060(가) 없습니다. 다른 사람에게도 없다면 ${remedy ?? `${label}에서 이 클레임을 ID 토큰이나 userinfo에 넣도록 설정하거나`}, 제공자가 쓰는 클레임 이름을 ${provider}의 ${key}에 적어 주세요.`,
+      atProvider: {
+        keycloak:
+          '제공자의 클라이언트(“Client scopes”의 전용 scope)에 클레임 이름이 “groups”인 “Group Membership” 매퍼를 추가하거나',
+        'entra-id': '제공자의 애플리케이션에서 “Token configuration”, “Add groups claim”을 선택하거나',
+        okta: '제공자의 인증 서버에 클레임 “groups”를 추가하거나(조직 인증 서버라면 scope “groups”를 요청하거나)',
+        authentik: '제공자에서 애플리케이션의 제공자에 “profile” scope 매핑을 넣거나',
+      },
+    },
     ask: '권한이 있어야 한다면 아래 ID를 사이트 운영자에게 알려 주세요.',
   },
   noApp: {

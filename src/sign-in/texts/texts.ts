@@ -20,6 +20,16 @@ export interface ProblemTexts {
   readonly again?: string;
 }
 
+export interface UnsaidRemedy {
+  readonly label: string;
+  /** In quotation marks: claims, a key of the document, and where it stands. */
+  readonly claims: string;
+  readonly key: string;
+  readonly provider: string;
+  /** What makes this provider say it, in its own words; null: in ours. */
+  readonly remedy: string | null;
+}
+
 export type ForwardAuthProblem =
   | 'cookie-missing'
   | 'cookie-twice'
@@ -187,6 +197,15 @@ export interface Texts {
     readonly anonymous: (host: string) => string;
     readonly rule: string;
     readonly reason: string;
+    /** The provider said nothing of what the rules look at. */
+    readonly unsaid: {
+      readonly groups: (label: string) => string;
+      readonly roles: (label: string) => string;
+      /** For whoever runs the site. */
+      readonly operator: (remedy: UnsaidRemedy) => string;
+      /** What makes it say the groups, by preset; stands within `operator`. */
+      readonly atProvider: Readonly<Record<string, string>>;
+    };
     readonly ask: string;
   };
   readonly noApp: {

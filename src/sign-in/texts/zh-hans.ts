@@ -288,6 +288,19 @@ export const ZH_HANS: Texts = {
     anonymous: (host) => `根据 ${host} 的规则，此请求不被允许。`,
     rule: '规则',
     reason: '原因',
+    unsaid: {
+      groups: (label) =>
+        `${label} 没有说明此帐号属于哪些群组：它可能不属于任何群组，也可能是 ${label} 没有设置为提供群组。`,
+      roles: (label) => `${label} 没有说明此帐号有哪些角色：它可能没有角色，也可能是 ${label} 没有设置为提供角色。`,
+      operator: ({ label, claims, key, provider, remedy }) =>
+        `致运营者：${label} 提供的此帐号信息中没有声明 ${claims}。如果其他人也没有，请${remedy ?? `让 ${label} 把它放入 ID 令牌或 userinfo`}，或在 ${provider} 的 ${key} 中写明它所用的声明。`,
+      atProvider: {
+        keycloak: '在提供方的客户端（“Client scopes”中的专用 scope）添加声明名为“groups”的“Group Membership”映射器',
+        'entra-id': '在提供方的应用中选择“Token configuration”、“Add groups claim”',
+        okta: '在提供方的授权服务器上添加声明“groups”，或对组织授权服务器请求 scope“groups”',
+        authentik: '在提供方为该应用的提供程序加上“profile”的 scope 映射',
+      },
+    },
     ask: '如果您应当有权限，请将下方编号告知本站的运营者。',
   },
   noApp: {

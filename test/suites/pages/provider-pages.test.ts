@@ -51,6 +51,7 @@ suite('the pages on the way to a provider', { skip }, () => {
   let twin: Twin;
   let postern: PosternProcess;
   let browser: Browser;
+  let alice: Twin['claims'];
   const contexts: BrowserContext[] = [];
 
   before(async () => {
@@ -66,7 +67,7 @@ providers:
   company: { type: oidc, name: Company account, issuer: "${twin.issuer}", client_id: ${twin.clientId}, client_secret: "\${TWIN_SECRET}" }
   partner: { type: oidc, name: Partner, issuer: "http://127.0.0.1:${dead}", client_id: a, client_secret: b }
   local: { type: local }
-sign_in: { url: "https://auth.localhost:${https}", name: Acme Gate, logo: logo.svg, color: "#b3123d" }
+sign_in: { url: "https://auth.localhost:${https}", name: Acme Gate, logo: logo.svg, color: "#b3123d", show_rule_to: ["company:user:olga"] }
 hosts:
   app.localhost: { to: "app:whoami", allow: ["company:signed-in", "partner:signed-in", "local:signed-in"] }
   staff.localhost: { to: "app:whoami", allow: ["company:group:staff"] }
@@ -75,7 +76,8 @@ hosts:
     });
     twin.redirectUri = `https://auth.localhost:${postern.https}/.postern/callback/company`;
     // Whoever comes is signed in at once.
-    twin.people = new Map([['', { ...twin.claims, name: 'Alice Liddell', groups: ['guests'] }]]);
+    alice = { ...twin.claims, name: 'Alice Liddell', groups: ['guests'] };
+    twin.people = new Map([['', alice]]);
     browser = await openBrowser();
   });
   after(async () => {
@@ -153,6 +155,23 @@ hosts:
       assert.equal(page.url(), at('app', '/deep?x=1'));
       await page.goto(at('staff'));
       await look(tab, `provider-${locale}-refused`, words.refused);
+      assert.equal(await page.locator('main .note').count(), 0, 'the provider named groups');
+
+      // Whose provider said nothing of groups: what to change there is for whoever may know the rules.
+      for (const [name, notes] of [
+        ['bob', 1],
+        ['olga', 2],
+      ] as const) {
+        twin.people = new Map([['', { sub: `sub-${name}`, preferred_username: name, name }]]);
+        await goBy(page, 'Company account', at('staff', '/.postern/start?switch=1'));
+        await look(tab, `provider-${locale}-unsaid-${name}`, words.refused);
+        assert.equal(await page.locator('main .note').count(), notes);
+        assert.equal(((await page.textContent('main')) ?? '').includes('groups_claim'), notes === 2);
+        await page.goto(at('staff'));
+        assert.equal(await page.locator('main .note').count(), notes, 'the same of the app host');
+      }
+      twin.people = new Map([['', alice]]);
+      await goBy(page, 'Company account', at('app', '/.postern/start?switch=1'));
       await page.goto(at('vault'));
       await arrive(page);
       await look(tab, `provider-${locale}-no-second-factor`, words.asks);
