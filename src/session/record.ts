@@ -95,6 +95,13 @@ export interface SignInOptions {
   readonly expiresAt?: number;
 }
 
+/** Where new tokens of a sign-in come from. */
+export interface TokenBasis {
+  readonly authority: string;
+  readonly providerSession: string | null;
+  readonly grant: Grant;
+}
+
 export interface SignInRenewal {
   readonly person: Person;
   readonly grant: Grant | null;

@@ -21,6 +21,7 @@ import type {
   SignInOptions,
   SignInRenewal,
   SignInSummary,
+  TokenBasis,
 } from './record.ts';
 import type { SealKey } from './seal.ts';
 
@@ -51,6 +52,8 @@ export interface Sessions extends Grants, SingleUse {
   openChild(parentKey: string, host: string): Promise<OpenedSession | null>;
   /** The same sign-in with new attributes and a new end, no later than the limits have it; false where it is gone. */
   renewSignIn(key: string, renewal: SignInRenewal): Promise<boolean>;
+  /** What a refresh would have brought, fetched by the browser; false unless it is of the same person and the same session of the provider. */
+  renewTokens(key: string, person: Person, basis: TokenBasis): Promise<boolean>;
   /** Never rejects: a store that fails is `unavailable`. */
   find(key: string): Promise<SessionAnswer>;
   /** Reports of last use by the workers, by the keys of sign-ins: `parent` of a view. */
@@ -93,14 +96,21 @@ export function createSessions(deps: SessionsDeps): Sessions {
     return keys.length;
   };
 
+  const grants = createGrants(
+    { ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) },
+    (signIn) => personOf(deps, signIn),
+    touches,
+  );
+
   return {
     ...createCodes(deps),
     ...createSingleUse(store, clock),
-    ...createGrants(
-      { ...deps, onRenewed: (key) => tell({ kind: 'tokens', keys: [key] }) },
-      (signIn) => personOf(deps, signIn),
-      touches,
-    ),
+    ...grants,
+    async renewTokens(key, person, basis) {
+      const isTaken = (await isOfSame(deps, key, person, basis)) && (await grants.renewGrant(key, basis.grant));
+      if (isTaken) await refreshPerson(deps, person, tell);
+      return isTaken;
+    },
     openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
     openChild: (parentKey, host) => openChild(deps, { parentKey, host, usedAt: touches.lastSeen(parentKey) }, tell),
     renewSignIn: (key, renewal) => renewSignIn(deps, key, renewal, tell),
@@ -131,6 +141,14 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return () => listeners.delete(listener);
     },
   };
+}
+
+async function isOfSame({ store }: SessionsDeps, key: string, person: Person, basis: TokenBasis): Promise<boolean> {
+  const signIn = (await store.findSession(key))?.signIn;
+  const isPersons = signIn?.provider === person.provider && signIn.subject === person.subject;
+  // Another session there would end there without this one being heard of.
+  const isThere = signIn?.authority === basis.authority && signIn.providerSession === basis.providerSession;
+  return signIn?.key === key && isPersons && isThere;
 }
 
 async function find(deps: SessionsDeps, touches: Touches, key: string): Promise<SessionAnswer> {

@@ -81,7 +81,11 @@ async function fetchTokens(
 ): Promise<Response> {
   const provider = context.deps.providers.find(session.person.provider);
   if (provider === null) return answerRedirect(303, '/', cookies);
-  const away = await goToProvider(context, provider, { ticket: ticketText, switchAccount: false });
+  const away = await goToProvider(context, provider, {
+    ticket: ticketText,
+    switchAccount: false,
+    renews: session.key,
+  });
   for (const cookie of cookies) away.headers.append('Set-Cookie', cookie);
   return away;
 }

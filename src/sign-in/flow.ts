@@ -29,12 +29,14 @@ export interface Flow {
   readonly ticket: string | null;
   /** How often the person went to show more than the session has shown, this time included; 0: an ordinary sign-in. */
   readonly stepUps: number;
+  /** The session that only new tokens are fetched for: it goes on where they are of the same person. */
+  readonly renews: string | null;
   readonly startedAt: number;
 }
 
 export function createFlow(
   context: Context,
-  wish: Pick<Flow, 'provider' | 'redirectUri' | 'ticket' | 'stepUps'>,
+  wish: Pick<Flow, 'provider' | 'redirectUri' | 'ticket' | 'stepUps' | 'renews'>,
 ): Flow {
   const id = newFlowId(context.now);
   return {
@@ -50,7 +52,7 @@ export function createFlow(
 /** The flow's own cookie, and the removal of those that are too many. */
 export function flowCookies(context: Context, flow: Flow): string[] {
   const { deps, url } = context;
-  const { id, provider, state, nonce, codeVerifier, redirectUri, ticket, stepUps, startedAt } = flow;
+  const { id, provider, state, nonce, codeVerifier, redirectUri, ticket, stepUps, renews, startedAt } = flow;
   const sealed = deps.seal.seal(`${PURPOSE}/${id}`, [
     1,
     provider,
@@ -61,6 +63,7 @@ export function flowCookies(context: Context, flow: Flow): string[] {
     ticket,
     startedAt,
     stepUps,
+    renews,
   ]);
   return [hostCookie(nameOf(context, id), sealed, url.isSecure, FLOW_LIFETIME_MS), ...dropOld(context)];
 }
@@ -91,12 +94,14 @@ export function findFlow(context: Context, state: string): FoundFlow {
 
 function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): Flow | null {
   const fields = seal.unseal(`${PURPOSE}/${id}`, sealed);
-  if (!Array.isArray(fields) || fields.length !== 9 || fields[0] !== 1) return null;
-  const [, provider, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt, stepUps] = fields as unknown[];
+  if (!Array.isArray(fields) || fields.length !== 10 || fields[0] !== 1) return null;
+  const [, provider, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt, stepUps, renews] =
+    fields as unknown[];
   const texts = [provider, stateHash, nonce, codeVerifier, redirectUri];
   if (!texts.every((one) => typeof one === 'string') || typeof startedAt !== 'number') return null;
   if (typeof stepUps !== 'number') return null;
   if (ticket !== null && typeof ticket !== 'string') return null;
+  if (renews !== null && typeof renews !== 'string') return null;
   if (!isSame(stateHash as string, hashOf(state))) return null;
   return {
     id,
@@ -107,6 +112,7 @@ function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): 
     redirectUri: redirectUri as string,
     ticket,
     stepUps,
+    renews,
     startedAt,
   };
 }

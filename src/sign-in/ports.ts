@@ -47,9 +47,15 @@ export interface SignInOptions {
   readonly grant: { readonly value: unknown; readonly refreshAt: number | null } | null;
 }
 
+export type TokenBasis = Pick<SignInOptions, 'authority' | 'providerSession'> & {
+  readonly grant: NonNullable<SignInOptions['grant']>;
+};
+
 export interface SignInSessions {
   /** A new sign-in of a person whom a provider vouches for. */
   readonly openSignIn: (person: Person, host: string, options: SignInOptions) => Promise<FreshSession>;
+  /** New tokens for a sign-in that goes on; false unless they are of the same person and the same session of the provider. */
+  readonly renewTokens: (key: string, person: Person, basis: TokenBasis) => Promise<boolean>;
   /** What the provider gave for a sign-in; undefined where there is nothing. */
   readonly findGrant: (key: string) => Promise<unknown>;
   /** A cookie for an app host; null where the sign-in session is gone. */
@@ -220,14 +226,14 @@ export interface EntryDecision {
   readonly needs?: StepUp;
   /** Of a refusal, for somebody who may know. */
   readonly refusedBy?: { readonly rule: string; readonly reason: string };
+  /** What the person's provider said nothing of, where that may be why they are refused. */
+  readonly unsaid?: UnsaidClaims | null;
 }
 
 export interface SignInDeps {
   /** Public keys that apps check assertions with. */
   readonly jwks?: () => readonly object[];
   readonly sessions: SignInSessions;
-  /** What the person's provider said nothing of, where that may be why they are refused. */
-  readonly unsaid?: UnsaidClaims | null;
   readonly links?: SignInLinks;
   readonly accounts: SignInAccounts;
   readonly attempts: SignInAttempts;

@@ -48,6 +48,8 @@ export interface Departure {
   readonly ticket: string | null;
   readonly switchAccount: boolean;
   readonly stepUp?: StepUpTry | null;
+  /** Key of the session that new tokens are for, and nothing else. */
+  readonly renews?: string | null;
 }
 
 /** What is to be shown, and how often it was asked for, this time included. */
@@ -64,8 +66,9 @@ export async function goToProvider(context: Context, provider: Provider, departu
   const { settings } = context;
   const redirectUri = `${settings.signInUrl}${CALLBACK_PATH}${provider.id}`;
   const ticket = await fitTicket(context, departure.ticket);
-  const { stepUp = null } = departure;
-  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket, stepUps: stepUp?.tries ?? 0 });
+  const { stepUp = null, renews = null } = departure;
+  const stepUps = stepUp?.tries ?? 0;
+  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket, stepUps, renews });
   const { state, nonce, codeVerifier } = flow;
   const begun = await provider.begin({
     redirectUri,
@@ -162,7 +165,13 @@ function refuseFlow(context: Context, provider: Provider, flow: Flow, why: (flow
 function askForPatience(context: Context, provider: Provider, retryAfterMs: number): Response {
   const { texts, deps, request } = context;
   const retryAfter = Math.max(1, Math.ceil(retryAfterMs / 1_000));
-  deps.report?.({ kind: 'limited', requestId: request.requestId, ip: request.ip, account: null, provider: provider.id });
+  deps.report?.({
+    kind: 'limited',
+    requestId: request.requestId,
+    ip: request.ip,
+    account: null,
+    provider: provider.id,
+  });
   const { title } = texts.errors['429'] ?? texts.errors.other;
   const main = html`<h1>${title}</h1>
     <p class="soft">${texts.signIn.wait(texts.seconds(retryAfter))}</p>
@@ -213,7 +222,7 @@ async function withheldProblem(
   return { reason: 'withheld', message: notes.join('; '), about: withheld.join(', ') };
 }
 
-/** The cookie of a session with a new id; null where a tab that came first has opened one for the same person. */
+/** The cookie of a session with a new id; null where the one of the same person goes on: a tab that came first has opened it, or only tokens were fetched. */
 async function openSession(
   context: Context,
   finished: Finished & { readonly kind: 'known' },
@@ -226,13 +235,13 @@ async function openSession(
   const isSame = old?.person.provider === person.provider && old.person.subject === person.subject;
   // Not where more was to be shown: it is the session that has to show it.
   if (isSame && openedAt >= flow.startedAt && flow.stepUps === 0) return null;
-  if (old !== null) await deps.sessions.revoke(old.key);
   const { authority } = provider;
-  const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, {
-    authority,
-    providerSession,
-    grant: { value: grant, refreshAt },
-  });
+  const basis = { authority, providerSession, grant: { value: grant, refreshAt } };
+  // As a refresh would: the session shows no more than before, and ends when it would have ended. So it keeps its id.
+  const isRenewal = isSame && flow.renews === old.key;
+  if (isRenewal && (await deps.sessions.renewTokens(old.key, person, basis))) return null;
+  if (old !== null) await deps.sessions.revoke(old.key);
+  const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, basis);
   return signInCookie(context, opened);
 }
 

@@ -284,10 +284,13 @@ hosts:
       assert.equal(told['sign_in_url'], `${url('api.localhost')}/.postern/start`);
       await assert.rejects(getByWebSocket(alice), /401/);
       await get(alice, 'wiki.localhost');
+      const elsewhere = alice.cookieHeader(`${url('wiki.localhost')}/`);
       const page = await alice.open(`${url('api.localhost')}/data?q=1`);
       assert.deepEqual([page.status, page.url], [200, `${url('api.localhost')}/data?q=1`], page.body);
       const second = await verify(JSON.parse(page.body) as Seen, 'alice');
       assert.notEqual(second, first, 'a fresh token, and nobody had to type anything');
+      const beside = await createVisitor().send(`${url('wiki.localhost')}/`, { headers: { cookie: elsewhere } });
+      assert.equal(beside.status, 200, 'the sessions of other hosts, and what is open by them, go on');
       await postern.waitFor('"reason":"provider-token-expired"');
       await postern.waitFor(/gave no refresh token.*send people to sign in again/);
     } finally {
