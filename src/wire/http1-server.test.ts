@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { suite, test, type TestContext } from 'node:test';
 import { HeaderBlock } from './header-block.ts';
 import { connectTo, eventually, exchangeBytes, openRig, readBody, type Seen, statusesOf } from './http1-rig.test.ts';
@@ -205,6 +206,33 @@ suite('HTTP/1.1 server reads bodies (reference 1.1)', () => {
       rig.seen.map((one) => one.body),
       ['GET /', '', 'GET /', '', 'GET /', '', 'GET /', ''],
     );
+  });
+
+  test('requests of a client that reads no answer wait, and are answered once it reads', async (t) => {
+    const body = Buffer.alloc(10_000, 'x');
+    const rig = await openRig(t, ({ exchange }) => exchange.respondWhole(OK, body), { writeIdleMs: 600_000 });
+    const socket = connect({ port: rig.port, host: '127.0.0.1', allowHalfOpen: true });
+    t.after(() => socket.destroy());
+    const [count, most] = [3_000, 1_000_000];
+    socket.pause();
+    socket.write(GOOD.repeat(count));
+    // Until what the kernel takes is full.
+    let waiting = -1;
+    await eventually(() => {
+      const before = waiting;
+      waiting = rig.sockets[0]?.writableLength ?? -1;
+      return waiting > 0 && waiting === before;
+    });
+    assert.ok(waiting < most, `${waiting} bytes of answers wait`);
+    rig.advance(50_000);
+    rig.advance(50_000);
+    let bytes = 0;
+    socket.on('data', (chunk) => (bytes += chunk.length));
+    socket.resume();
+    socket.end();
+    await eventually(() => socket.readableEnded);
+    assert.equal(rig.seen.length, count);
+    assert.ok(bytes > count * body.length);
   });
 
   test('F15: pipelined requests are handed out one by one and answered in order', async (t) => {

@@ -111,6 +111,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   readonly #onDrain = (): void => {
     try {
       this.#exchange?.response?.onDrain();
+      if (this.#state === HEAD) this.#goOn();
     } catch (error) {
       this.#defect(error);
     }
@@ -283,6 +284,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   /** Reads from the kept bytes. False where they must wait. */
   #step(chunk: Buffer): boolean {
     if (this.#state === HEAD) {
+      // Whoever sends requests and reads no answer would have all of them wait in our memory.
+      if (this.#isBlocked) return false;
       this.#readHead(chunk);
       return true;
     }
@@ -298,13 +301,26 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     return true;
   }
 
+  /** True while the client should read the answers that it has before it gets another. */
+  get #isBlocked(): boolean {
+    this.late.send();
+    return this.socket.writableLength >= this.socket.writableHighWaterMark;
+  }
+
+  /** It has read them: on to the requests that wait here. */
+  #goOn(): void {
+    this.#resumeSocket();
+    if (this.#kept === null) return;
+    this.#readDeadline = this.ticker.now + this.#settings.keepAliveMs;
+    if (!this.#isBusy) this.#pump();
+  }
+
   #putBack(chunk: Buffer, from: number): void {
     if (this.#state !== OVER && this.#state !== LINGERING) this.#kept = from === 0 ? chunk : chunk.subarray(from);
   }
 
   #readHead(chunk: Buffer): void {
     this.#kept = null;
-    this.late.send();
     try {
       const end = this.#partial === null ? this.#readWholeHead(chunk) : this.#readPartialHead(this.#partial, chunk);
       if (end === -1) return;
@@ -415,7 +431,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   #readTimeout(): void {
     const isSilent = this.#partial === null || this.#partial.isEmpty;
     if (this.#state === HEAD && !isSilent) this.#refuse(408, 'head-timeout');
-    else if (this.#state === HEAD) this.#linger();
+    else if (this.#state === HEAD && this.#kept === null) this.#linger();
     else if (this.#state === LINGERING && this.socket.writableLength === 0) this.socket.destroy();
     // Still writing: the deadline of writes decides.
     else this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
