@@ -1,8 +1,10 @@
 /** Each way in which clients have been found to wear out servers, and how far it gets here. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { suite, test } from 'node:test';
 import * as h2 from '../../../test/support/http2-frames.ts';
-import type { HandleExchange } from '../exchange.ts';
+import type { BodySink, Exchange, HandleExchange } from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
 import { type MemoryRig, openInMemory } from './_rig.ts';
 
@@ -310,4 +312,45 @@ suite('who stands still is not waited for', () => {
     assert.equal(rig.socket.writableEnded, true);
     rig.close();
   });
+
+  test('a window sent in crumbs is held in few pieces, whoever is late to take it', () => {
+    const crumb = (id: number): Buffer => h2.frame(h2.DATA, 0, id, 'x');
+    const crumbs = Buffer.concat(Array.from({ length: 50_000 }, () => crumb(1)));
+    const pieces: number[] = [];
+    const sink: BodySink = {
+      write: (chunk) => pieces.push(chunk.length) > 0,
+      flush: () => undefined,
+      end: () => undefined,
+      abort: () => undefined,
+    };
+    const late = open();
+    late.send(post(1), crumbs);
+    late.seen[0]?.body.start(sink);
+    assert.equal(sum(pieces), 50_000);
+    assert.ok(pieces.length < 20, `${pieces.length} pieces`);
+    late.close();
+  });
+
+  for (const when of ['before', 'after'] as const) {
+    test(`crumbs that come ${when} a WebSocket is accepted are held in few pieces`, async () => {
+      const rig = open();
+      const fields: h2.Fields = [[':protocol', 'websocket'], ...BASE.slice(1)];
+      rig.send(h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.block([[':method', 'CONNECT'], ...fields])));
+      const crumbs = Buffer.concat(Array.from({ length: 50_000 }, () => h2.frame(h2.DATA, 0, 1, 'x')));
+      const accept = (): Duplex => (rig.seen[0] as Exchange).acceptUpgrade({ status: 101, headers: new HeaderBlock() });
+      const early = when === 'before' ? null : accept();
+      rig.send(crumbs, h2.frame(h2.DATA, h2.END_STREAM, 1));
+      const tunnel = early ?? accept();
+      const pieces: number[] = [];
+      tunnel.on('data', (chunk: Buffer) => pieces.push(chunk.length));
+      await once(tunnel, 'end');
+      assert.equal(sum(pieces), 50_000);
+      assert.ok(pieces.length < 20, `${pieces.length} pieces`);
+      rig.close();
+    });
+  }
 });
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}

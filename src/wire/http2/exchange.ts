@@ -13,6 +13,7 @@ import type { BodyLimits } from '../http1-request-body.ts';
 import { DISCARD } from '../http1-response.ts';
 import type { Ticker } from '../ticker.ts';
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from './codes.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { type BodyOwner, Http2RequestBody, NO_HTTP2_BODY } from './request-body.ts';
 import type { Http2RequestHead } from './request-head.ts';
 import type { ReceivingStream } from './receive-windows.ts';
@@ -73,7 +74,7 @@ export class Http2Exchange
   #isOver = false;
   #tunnel: TunnelStream | null = null;
   /** What a client sends into a tunnel before it is open. */
-  #early: Buffer[] | null = null;
+  #early: HeldBytes | null = null;
   #isRefusing = false;
   #takesTrailers = false;
   #resume: (() => void) | null = null;
@@ -196,8 +197,9 @@ export class Http2Exchange
     });
     this.#tunnel = tunnel;
     this.send.begin({ status: 200, headers }, -1, this.hsts);
-    for (const chunk of this.#early ?? []) tunnel.receive(chunk);
+    const early = this.#early;
     this.#early = null;
+    for (let chunk = early?.take() ?? null; chunk !== null; chunk = early?.take() ?? null) tunnel.receive(chunk);
     if (this.hasReadEnded) tunnel.ended();
     return tunnel;
   }
@@ -295,7 +297,7 @@ export class Http2Exchange
   take(chunk: Buffer): void {
     const receiver = this.#tunnel ?? this.#body;
     if (receiver !== null) receiver.receive(chunk);
-    else if (this.request.upgrade !== null && !this.hasAnswered) (this.#early ??= []).push(chunk);
+    else if (this.request.upgrade !== null && !this.hasAnswered) (this.#early ??= new HeldBytes()).add(chunk);
     else this.granted(chunk.length, false);
   }
 
@@ -329,9 +331,9 @@ export class Http2Exchange
   }
 
   #dropEarly(): void {
-    const early = this.#early ?? [];
+    const bytes = this.#early?.length ?? 0;
     this.#early = null;
-    for (const chunk of early) this.granted(chunk.length, false);
+    if (bytes > 0) this.granted(bytes, false);
   }
 
   #endBody(): void {

@@ -8,6 +8,7 @@ import type { BodySink, BodySource } from '../exchange.ts';
 import type { HeaderBlock } from '../header-block.ts';
 import type { BodyLimits } from '../http1-request-body.ts';
 import type { Ticker } from '../ticker.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { Http2RequestHead } from './request-head.ts';
 
 /** A request without a body: one for all. */
@@ -40,8 +41,7 @@ export class Http2RequestBody implements BodySource {
   #needsInvitation: boolean;
   #failure: PosternError | null = null;
   /** What nobody has taken yet. */
-  #waiting: Buffer[] | null = null;
-  #heldBytes = 0;
+  #waiting: HeldBytes | null = null;
   #hasEnded = false;
   #trailers: HeaderBlock | null = null;
   #idleDeadline = 0;
@@ -57,7 +57,7 @@ export class Http2RequestBody implements BodySource {
 
   /** Bytes that came and that nobody took. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#waiting === null ? 0 : this.#waiting.length;
   }
 
   setLimits(limits: Partial<BodyLimits>): void {
@@ -73,7 +73,7 @@ export class Http2RequestBody implements BodySource {
     }
     this.#sink = sink;
     if (this.#isTooLong(this.length)) return;
-    if (this.takeInvitation() && this.#heldBytes === 0 && !this.#hasEnded) this.#owner.sendContinue();
+    if (this.takeInvitation() && this.heldBytes === 0 && !this.#hasEnded) this.#owner.sendContinue();
     this.#flow();
     this.#pass();
     this.#sink?.flush();
@@ -129,9 +129,8 @@ export class Http2RequestBody implements BodySource {
       this.#owner.granted(chunk.length, false);
       return;
     }
-    this.#heldBytes += chunk.length;
     if (this.#isFlowing && this.#waiting === null && !this.#isPassing) this.#handOn(chunk);
-    else (this.#waiting ??= []).push(chunk);
+    else (this.#waiting ??= new HeldBytes()).add(chunk);
   }
 
   /** The end of what was read at once. */
@@ -149,22 +148,19 @@ export class Http2RequestBody implements BodySource {
   /** Hands on what waits, as long as the sink takes it. */
   #pass(): void {
     this.#isPassing = true;
-    for (let at = 0; this.#waiting !== null; at++) {
-      const chunk = this.#waiting[at];
-      if (chunk === undefined) this.#waiting = null;
-      else if (this.#isFlowing) this.#handOn(chunk);
-      else {
-        this.#waiting = this.#waiting.slice(at);
-        break;
-      }
+    // Handing on may let go of all that waits.
+    while (this.#isFlowing && this.#waiting !== null) {
+      const chunk = this.#waiting.take();
+      if (chunk === null) this.#waiting = null;
+      else this.#handOn(chunk);
     }
+    if (this.heldBytes === 0) this.#waiting = null;
     this.#isPassing = false;
     this.#settle();
   }
 
   #handOn(chunk: Buffer): void {
     const sink = this.#sink as BodySink;
-    this.#heldBytes -= chunk.length;
     this.bytesIn += chunk.length;
     if (this.#isTooLong(this.bytesIn)) {
       this.#owner.granted(chunk.length, false);
@@ -191,8 +187,7 @@ export class Http2RequestBody implements BodySource {
   }
 
   #drop(): void {
-    const bytes = this.#heldBytes;
-    this.#heldBytes = 0;
+    const bytes = this.heldBytes;
     this.#waiting = null;
     if (bytes > 0) this.#owner.granted(bytes, false);
   }

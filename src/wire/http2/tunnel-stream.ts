@@ -3,6 +3,7 @@
  * where it is destroyed (section 5: CANCEL stands for the RST of TCP).
  */
 import { Duplex } from 'node:stream';
+import { HeldBytes } from './held-bytes.ts';
 import type { SendStream } from './send-stream.ts';
 
 const HIGH_WATER = 16_384;
@@ -19,25 +20,30 @@ export class TunnelStream extends Duplex {
   hasSendEnded = false;
   readonly #send: SendStream;
   readonly #owner: TunnelOwner;
-  /** Bytes that came while nobody read. */
-  #owed = 0;
+  /** What came while nobody read. */
+  #held: HeldBytes | null = null;
+  #isWanted = false;
+  #hasEnded = false;
   #onRoom: Done | null = null;
   #onFinal: Done | null = null;
 
   constructor(send: SendStream, owner: TunnelOwner) {
-    super({ highWaterMark: HIGH_WATER, allowHalfOpen: true });
+    // What is not read waits here, where crumbs take no more memory than they are long.
+    super({ readableHighWaterMark: 1, writableHighWaterMark: HIGH_WATER, allowHalfOpen: true });
     this.#send = send;
     this.#owner = owner;
   }
 
   receive(chunk: Buffer): void {
-    if (this.destroyed || this.push(chunk)) this.#owner.granted(chunk.length);
-    else this.#owed += chunk.length;
+    if (this.destroyed) this.#owner.granted(chunk.length);
+    else if (this.#isWanted && this.#held === null) this.#handOn(chunk);
+    else (this.#held ??= new HeldBytes()).add(chunk);
   }
 
   /** END_STREAM of the client. */
   ended(): void {
-    this.push(null);
+    this.#hasEnded = true;
+    if (this.#held === null) this.push(null);
   }
 
   /** The stream is gone: reset by the client, or with its connection. */
@@ -61,9 +67,16 @@ export class TunnelStream extends Duplex {
   }
 
   override _read(): void {
-    const owed = this.#owed;
-    this.#owed = 0;
-    if (owed > 0) this.#owner.granted(owed);
+    this.#isWanted = true;
+    while (this.#isWanted) {
+      const chunk = this.#held?.take() ?? null;
+      if (chunk === null) break;
+      this.#handOn(chunk);
+    }
+    // Whoever read may have destroyed it meanwhile, and then nothing is held.
+    if (this.#held === null || this.#held.length > 0) return;
+    this.#held = null;
+    if (this.#hasEnded) this.push(null);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
@@ -80,8 +93,15 @@ export class TunnelStream extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     this.#onRoom = null;
     this.#onFinal = null;
-    this._read();
+    const bytes = this.#held?.length ?? 0;
+    this.#held = null;
+    if (bytes > 0) this.#owner.granted(bytes);
     this.#owner.reset();
     done(error);
+  }
+
+  #handOn(chunk: Buffer): void {
+    this.#isWanted = this.push(chunk);
+    this.#owner.granted(chunk.length);
   }
 }
