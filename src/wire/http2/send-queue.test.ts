@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import * as h2 from '../../../test/support/http2-frames.ts';
 import { HeaderBlock } from '../header-block.ts';
 import { type MemoryRig, openInMemory } from './_rig.ts';
+import { SendQueue } from './send-queue.ts';
+import { type Outlet, type SendOwner, SendStream } from './send-stream.ts';
 
 const BASE: h2.Fields = [
   [':method', 'GET'],
@@ -113,4 +115,27 @@ test('what one turn brings leaves in one write', () => {
     [h2.HEADERS, h2.DATA, h2.HEADERS, h2.DATA, h2.HEADERS, h2.DATA, h2.PING],
   );
   rig.close();
+});
+
+test('streams that were reset while no window opens, or nobody reads, are let go', () => {
+  const encoder = { encodeHead: () => 0, block: Buffer.alloc(0) };
+  const writer = { isBlocked: false, headers: () => undefined };
+  const outlet = { writer, encoder, window: 0, sent: () => undefined, queue: () => undefined } as unknown as Outlet;
+  const owner: SendOwner = { onSendEnd: () => undefined, onSent: () => undefined, onUnsendable: () => undefined };
+  for (const isBlocked of [false, true]) {
+    const queue = new SendQueue();
+    let most = 0;
+    for (let id = 1; id < 20_000; id += 2) {
+      const stream = new SendStream(id, 1_000, outlet, owner);
+      stream.begin({ status: 200, headers: new HeaderBlock() }, 5, null);
+      stream.push(Buffer.from('hello'));
+      queue.add(stream);
+      queue.run({ isBlocked });
+      if (id % 100 !== 1) stream.stop();
+      most = Math.max(most, queue.size);
+    }
+    // A hundred that are open, and twice as many again at most before it is looked.
+    assert.ok(most < 500, `${most} wait`);
+    assert.ok(queue.size >= 100);
+  }
 });

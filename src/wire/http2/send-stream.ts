@@ -71,6 +71,11 @@ export class SendStream {
     return this.held >= HIGH_WATER;
   }
 
+  /** True once nothing more of it can be sent. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** True while not even the head has left. */
   get isUnsent(): boolean {
     return this.#head !== null && !this.#isOver;
