@@ -4,6 +4,7 @@
  * breaks a rule is aborted, never ended.
  */
 import { PosternError } from '../core/errors.ts';
+import { BodyPace } from './body-pace.ts';
 import { ChunkedDecoder, type ChunkedOutput } from './chunked-decoder.ts';
 import type { BodySink, BodySource } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
@@ -15,7 +16,7 @@ export interface BodyLimits {
   readonly maxBodyBytes: number;
   /** Longest time between two reads. */
   readonly bodyIdleMs: number;
-  /** Bytes a second that a body must come with in the long run, 0 for any. */
+  /** Bytes a second that a body must come with over any time as long as `bodyIdleMs`, 0 for any. */
   readonly minBodyRate: number;
 }
 
@@ -48,8 +49,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   /** Why the body will not be complete: whoever starts it late is told at once. */
   #failure: PosternError | null = null;
   #idleDeadline = Number.POSITIVE_INFINITY;
-  #rateSince = 0;
-  #pausedAt = 0;
+  readonly #pace = new BodyPace();
 
   // oxlint-disable-next-line max-params -- made once a request with a body
   constructor(carrier: Http1Carrier, length: number, limits: BodyLimits, invitation: string) {
@@ -149,11 +149,10 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   /** Called at each tick while the body is not complete. */
   checkDeadlines(now: number): void {
     if (!this.#isFlowing) return;
-    const { minBodyRate, bodyIdleMs } = this.#limits;
-    const paced = minBodyRate > 0 ? this.#rateSince + bodyIdleMs + (this.bytesIn * 1000) / minBodyRate : now + 1;
-    if (now < this.#idleDeadline && now < paced) return;
+    const isSilent = now >= this.#idleDeadline;
+    if (!this.#pace.isTooSlow(now, this.bytesIn, this.#limits) && !isSilent) return;
     const error = new PosternError('REQUEST_TIMEOUT', 'Request body came too slowly', { bytesIn: this.bytesIn });
-    this.#carrier.bodyFailed(error, 408, now < this.#idleDeadline ? 'body-rate' : 'body-timeout');
+    this.#carrier.bodyFailed(error, 408, isSilent ? 'body-timeout' : 'body-rate');
   }
 
   onData(slice: Buffer): boolean {
@@ -167,7 +166,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
     }
     if (sink.write(slice)) return this.#isFlowing;
     this.#isFlowing = false;
-    this.#pausedAt = this.#carrier.ticker.now;
+    this.#pace.pause(this.#carrier.ticker.now);
     return false;
   }
 
@@ -189,9 +188,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   }
 
   #flow(now: number): void {
-    if (this.#pausedAt !== 0) this.#rateSince += now - this.#pausedAt;
-    else this.#rateSince = now;
-    this.#pausedAt = 0;
+    this.#pace.flow(now, this.#limits.bodyIdleMs);
     this.#idleDeadline = now + this.#limits.bodyIdleMs;
     this.#isFlowing = true;
     this.#carrier.feedBody();

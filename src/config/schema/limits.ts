@@ -38,7 +38,7 @@ export const routeLimitKeys: ShapeOf<RouteLimitsInput> = {
   body_timeout: key(duration(), 'Longest silence of the visitor while sending a body.', { default: '30s' }),
   min_body_rate: key(
     size(),
-    'Slowest sending that is borne, in bytes a second over any 10 seconds of a body. `0` bears any.',
+    'Slowest sending of a body that is borne, in bytes a second over any time as long as `body_timeout`. `0` bears any.',
     { default: '500B' },
   ),
   write_timeout: key(duration(), 'Longest time in which a visitor may take no byte of an answer.', { default: '1m' }),

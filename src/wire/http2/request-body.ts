@@ -4,6 +4,7 @@
  * least rate; a body that breaks off is aborted, never ended. The connection compares Content-Length with what came.
  */
 import { PosternError } from '../../core/errors.ts';
+import { BodyPace } from '../body-pace.ts';
 import type { BodySink, BodySource } from '../exchange.ts';
 import type { HeaderBlock } from '../header-block.ts';
 import type { BodyLimits } from '../http1-request-body.ts';
@@ -45,8 +46,7 @@ export class Http2RequestBody implements BodySource {
   #hasEnded = false;
   #trailers: HeaderBlock | null = null;
   #idleDeadline = 0;
-  #rateSince = -1;
-  #pausedAt = 0;
+  readonly #pace = new BodyPace();
 
   constructor(owner: BodyOwner, request: Http2RequestHead, limits: BodyLimits) {
     this.#owner = owner;
@@ -114,11 +114,10 @@ export class Http2RequestBody implements BodySource {
 
   checkDeadlines(now: number): void {
     if (!this.#isFlowing) return;
-    const { minBodyRate, bodyIdleMs } = this.#limits;
-    const paced = minBodyRate > 0 ? this.#rateSince + bodyIdleMs + (this.bytesIn * 1000) / minBodyRate : now + 1;
-    if (now < this.#idleDeadline && now < paced) return;
+    const isSilent = now >= this.#idleDeadline;
+    if (!this.#pace.isTooSlow(now, this.bytesIn, this.#limits) && !isSilent) return;
     const error = new PosternError('REQUEST_TIMEOUT', 'Request body came too slowly', { bytesIn: this.bytesIn });
-    this.#owner.bodyFailed(error, 408, now < this.#idleDeadline ? 'body-rate' : 'body-timeout');
+    this.#owner.bodyFailed(error, 408, isSilent ? 'body-timeout' : 'body-rate');
   }
 
   /** Bytes of a DATA frame. */
@@ -173,7 +172,7 @@ export class Http2RequestBody implements BodySource {
     this.#owner.granted(chunk.length, this.#sink !== null);
     if (this.#sink === null) return;
     if (goesOn || this.#isFlowing) this.#isFlowing = true;
-    else this.#pausedAt = this.#owner.ticker.now;
+    else this.#pace.pause(this.#owner.ticker.now);
   }
 
   #settle(): void {
@@ -194,9 +193,7 @@ export class Http2RequestBody implements BodySource {
 
   #flow(): void {
     const { now } = this.#owner.ticker;
-    if (this.#pausedAt !== 0) this.#rateSince += now - this.#pausedAt;
-    else if (this.#rateSince === -1) this.#rateSince = now;
-    this.#pausedAt = 0;
+    this.#pace.flow(now, this.#limits.bodyIdleMs);
     this.#idleDeadline = now + this.#limits.bodyIdleMs;
     this.#isFlowing = true;
   }
