@@ -370,6 +370,14 @@ suite('HTTP/1.1 server keeps time', () => {
     assert.equal(await silent.closed(), '');
   });
 
+  test('without keep-alive each answer says that it is the last', async (t) => {
+    const rig = await openRig(t, undefined, { keepAliveMs: 0 });
+    const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+    const text = await exchangeBytes(t, rig.port, get + get);
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*Connection: close\r\n/);
+    assert.equal(rig.seen.length, 1);
+  });
+
   test('an idle connection is closed after keepAliveMs', async (t) => {
     const rig = await openRig(t);
     const client = await connectTo(t, rig.port);

@@ -372,7 +372,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#readDeadline = NEVER;
     this.#state = EXCHANGE;
     this.writeIdleMs = this.#settings.writeIdleMs;
-    if (!request.keepAlive) this.keepAlive = false;
+    // Said aloud, so that nobody sends a request into the end.
+    if (!request.keepAlive || this.#settings.keepAliveMs === 0) this.keepAlive = false;
     this.#exchange = new Http1Exchange(this, request, this.#settings);
     return end;
   }
