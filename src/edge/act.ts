@@ -4,7 +4,6 @@ import { limitBody } from './body-limit.ts';
 import { createForwardPlan, templateContext } from './forward-plan.ts';
 import type { RouteTarget } from './forward-plan.ts';
 import { hopsLeft, sendMethods } from './options.ts';
-import { sendRedirect } from './redirect.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { factsOf, placeOf, routeFor } from './place.ts';
 import { askForNewTokens, failWith, sendBadRequest, sendError, sendNoApp, type RefuseDeps } from './refuse.ts';
@@ -13,6 +12,7 @@ import { RequestReport } from './request-report.ts';
 import { serveWhoami } from './whoami.ts';
 import type { CompiledRoute } from '../route/table.ts';
 import { serveFile } from '../upstream/files.ts';
+import { edited } from '../upstream/header-edits.ts';
 import type { Upstreams } from '../upstream/forward.ts';
 import type { LongLived } from './long-lived.ts';
 import type { PlanDeps } from './forward-plan.ts';
@@ -47,7 +47,7 @@ export function act(context: RequestContext, deps: ActDeps): void {
       redirect(context, route, action.status);
       return;
     case 'respond': {
-      const headers = HeaderBlock.from(action.headers);
+      const headers = edited(HeaderBlock.from(action.headers), route.config.responseHeaders);
       exchange.respondWhole({ status: action.status, headers }, action.body);
       return;
     }
@@ -78,8 +78,12 @@ function files(context: RequestContext, route: CompiledRoute, root: string): voi
 
 function redirect(context: RequestContext, route: CompiledRoute, status: number): void {
   const target = route.redirectTo?.(templateContext(context)) ?? null;
-  if (target === null) sendBadRequest(context, 'redirect-target');
-  else sendRedirect(context.exchange, status, target);
+  if (target === null) {
+    sendBadRequest(context, 'redirect-target');
+    return;
+  }
+  const headers = edited(HeaderBlock.from({ Location: target }), route.config.responseHeaders);
+  context.exchange.respondWhole({ status, headers }, '');
 }
 
 function forward(context: RequestContext, route: CompiledRoute, deps: ActDeps): void {

@@ -15,14 +15,37 @@ export interface Range {
   readonly to: number;
 }
 
-/** If-None-Match counts before If-Modified-Since (section 13.2.2). */
-export function isUnchanged(headers: HeaderBlock, { etag, mtimeMs }: FileVersion): boolean {
-  const tags = headers.get('if-none-match');
-  if (tags !== undefined) {
-    return tags.trim() === '*' || tags.split(',').some((one) => one.trim().replace(/^W\//, '') === etag);
-  }
+/** In the order of section 13.2.2: what must still hold, then what must not hold any more. */
+export function conditionOf(headers: HeaderBlock, version: FileVersion): 'unchanged' | 'changed' | 'none' {
+  if (!isAsWanted(headers, version)) return 'changed';
+  return isUnchanged(headers, version) ? 'unchanged' : 'none';
+}
+
+/** If-Match compares strongly, and counts before If-Unmodified-Since. */
+function isAsWanted(headers: HeaderBlock, { etag, mtimeMs }: FileVersion): boolean {
+  const tags = listOf(headers, 'if-match');
+  if (tags !== null) return tags.includes('*') || tags.includes(etag);
+  const since = headers.get('if-unmodified-since');
+  // A date that is none is passed over (section 13.1.4).
+  return since === undefined || !(seconds(mtimeMs) > seconds(Date.parse(since)));
+}
+
+/** If-None-Match compares weakly, and counts before If-Modified-Since. */
+function isUnchanged(headers: HeaderBlock, { etag, mtimeMs }: FileVersion): boolean {
+  const tags = listOf(headers, 'if-none-match');
+  if (tags !== null) return tags.some((one) => one === '*' || one.replace(/^W\//, '') === etag);
   const since = headers.get('if-modified-since');
   return since !== undefined && seconds(mtimeMs) <= seconds(Date.parse(since));
+}
+
+/** The members of a list, over all its lines; null where there is no such field. */
+function listOf(headers: HeaderBlock, key: string): string[] | null {
+  if (!headers.has(key)) return null;
+  return headers
+    .getAll(key)
+    .join(',')
+    .split(',')
+    .map((one) => one.trim());
 }
 
 export function rangeOf(headers: HeaderBlock, size: number, version: FileVersion): Range | 'unsatisfiable' | null {

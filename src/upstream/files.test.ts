@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { serveFile } from './files.ts';
+import { DISCARD } from '../wire/http1-response.ts';
 import { FakeExchange, until } from './test-rig.ts';
 import type { FakeRequest } from './test-rig.ts';
 
@@ -84,6 +85,7 @@ test('serveFile() answers HEAD without bytes and other methods with 405', async 
   assert.deepEqual([head.length, head.bytes], [11, 0]);
   const post = await get('/a%20b.txt', { method: 'POST' });
   assert.deepEqual([post.response?.status, post.response?.headers.get('allow')], [405, 'GET, HEAD']);
+  assert.equal(post.response?.headers.get('x-edit'), '1', "the route's edits hold for every answer");
 });
 
 test('serveFile() answers conditions with 304', async () => {
@@ -94,6 +96,25 @@ test('serveFile() answers conditions with 304', async () => {
   assert.equal(await status({ 'If-None-Match': '"x"', 'If-Modified-Since': 'Tue, 14 Nov 2023 22:13:20 GMT' }), 200);
   assert.equal(await status({ 'If-Modified-Since': 'Tue, 14 Nov 2023 22:13:20 GMT' }), 304);
   assert.equal(await status({ 'If-Modified-Since': 'Tue, 14 Nov 2023 22:13:19 GMT' }), 200);
+});
+
+test('serveFile() answers 412 where what the client knows of the file is old', async () => {
+  const etag = (await get('/a%20b.txt')).response?.headers.get('etag') ?? '';
+  const [date, before] = ['Tue, 14 Nov 2023 22:13:20 GMT', 'Tue, 14 Nov 2023 22:13:19 GMT'];
+  const status = async (headers: Record<string, string | string[]>): Promise<number | undefined> =>
+    (await get('/a%20b.txt', { headers })).response?.status;
+  assert.equal(await status({ 'If-Match': '*' }), 200);
+  assert.equal(await status({ 'If-Match': `"x", ${etag}` }), 200);
+  assert.equal(await status({ 'If-Match': ['"x"', etag] }), 200, 'a list may be of several lines');
+  assert.equal(await status({ 'If-Match': '"x"' }), 412);
+  assert.equal(await status({ 'If-Match': `W/${etag}` }), 412, 'a weak tag never matches strongly');
+  assert.equal(await status({ 'If-Match': '"x"', 'If-None-Match': etag }), 412, 'what must hold is asked first');
+  assert.equal(await status({ 'If-Match': etag, 'If-Unmodified-Since': before }), 200, 'a tag counts before a date');
+  assert.equal(await status({ 'If-Unmodified-Since': date }), 200);
+  assert.equal(await status({ 'If-Unmodified-Since': before }), 412);
+  assert.equal(await status({ 'If-Unmodified-Since': 'yesterday' }), 200);
+  assert.equal(await status({ 'If-Unmodified-Since': before, Range: 'bytes=6-' }), 412, 'no part of another version');
+  assert.equal(await status({ 'If-None-Match': ['"x"', etag] }), 304);
 });
 
 test('serveFile() answers single ranges', async () => {
@@ -110,6 +131,23 @@ test('serveFile() answers single ranges', async () => {
     assert.deepEqual(await range(text), [200, undefined, 'hello world'], text);
   }
   assert.deepEqual(await range('bytes=0-4', { 'If-Range': '"other"' }), [200, undefined, 'hello world']);
+  const head = await get('/a%20b.txt', { method: 'HEAD', headers: { Range: 'bytes=0-4' } });
+  assert.deepEqual([head.response?.status, head.length], [200, 11], 'ranges are of GET alone');
+});
+
+test('serveFile() reads nothing for a client that left while the file was looked up', async (t) => {
+  const gone = new FakeExchange({ path: '/big.bin' });
+  const reads: number[] = [];
+  // As the codecs do once an exchange is over: onClose was called before anybody could set it again.
+  gone.respond = (_head, length) => {
+    reads.push(length);
+    return DISCARD;
+  };
+  const written = t.mock.method(DISCARD, 'write');
+  serveFile(gone, { root, path: '/big.bin', responseHeaders: { add: {}, remove: [] } });
+  await until(() => reads.length > 0, 'it answers');
+  for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(written.mock.callCount(), 0);
 });
 
 test('serveFile() waits for a slow client and stops for one that left', async () => {

@@ -8,13 +8,14 @@ import { open, realpath } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { contentTypeOf } from './content-types.ts';
-import { compileEdits } from './header-edits.ts';
-import { isUnchanged, rangeOf } from './file-conditions.ts';
+import { edited } from './header-edits.ts';
+import { conditionOf, rangeOf } from './file-conditions.ts';
 import type { Range } from './file-conditions.ts';
 import type { HeaderEdits } from '../config/document/hosts.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink, Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
+import { DISCARD } from '../wire/http1-response.ts';
 
 export interface FilesPlan {
   readonly root: string;
@@ -30,7 +31,7 @@ export function serveFile(exchange: Exchange, plan: FilesPlan): void {
   const { method } = exchange.request;
   if (exchange.body.length !== 0) exchange.body.cancel();
   if (method !== 'GET' && method !== 'HEAD') {
-    return refuse(exchange, 405, 'Method not allowed', { Allow: 'GET, HEAD' });
+    return refuse(exchange, plan, 405, 'Method not allowed', { Allow: 'GET, HEAD' });
   }
   answer(exchange, plan).catch((error: unknown) => {
     exchange.abort(new PosternError('INTERNAL', 'Cannot serve file', { path: plan.path }, error));
@@ -39,10 +40,10 @@ export function serveFile(exchange: Exchange, plan: FilesPlan): void {
 
 async function answer(exchange: Exchange, plan: FilesPlan): Promise<void> {
   const segments = segmentsOf(plan.path);
-  if (segments === null) return refuse(exchange, 404, 'Not found');
+  if (segments === null) return refuse(exchange, plan, 404, 'Not found');
   const found = await find(plan.root, segments, plan.path.endsWith('/'));
-  if (found === null) return refuse(exchange, 404, 'Not found');
-  if (found === 'folder') return redirectToFolder(exchange);
+  if (found === null) return refuse(exchange, plan, 404, 'Not found');
+  if (found === 'folder') return redirectToFolder(exchange, plan);
   try {
     await send(exchange, plan, found);
   } finally {
@@ -134,14 +135,16 @@ async function send(exchange: Exchange, plan: FilesPlan, file: FoundFile): Promi
     'Accept-Ranges': 'bytes',
     'X-Content-Type-Options': 'nosniff',
   });
-  const edits = compileEdits(plan.responseHeaders);
-  if (!edits.isEmpty) edits.apply(headers);
+  edited(headers, plan.responseHeaders);
   const { request } = exchange;
   const version = { etag, mtimeMs: file.mtimeMs };
-  if (isUnchanged(request.headers, version)) return exchange.respondWhole({ status: 304, headers }, '');
-  const range = rangeOf(request.headers, file.size, version);
+  const condition = conditionOf(request.headers, version);
+  if (condition === 'unchanged') return exchange.respondWhole({ status: 304, headers }, '');
+  if (condition === 'changed') return refuse(exchange, plan, 412, 'Precondition failed');
+  // RFC 9110 section 14.2: ranges are of GET alone.
+  const range = request.method === 'GET' ? rangeOf(request.headers, file.size, version) : null;
   if (range === 'unsatisfiable') {
-    return refuse(exchange, 416, 'Range not satisfiable', { 'Content-Range': `bytes */${file.size}` });
+    return refuse(exchange, plan, 416, 'Range not satisfiable', { 'Content-Range': `bytes */${file.size}` });
   }
   if (range !== null) headers.append('Content-Range', `bytes ${range.from}-${range.to - 1}/${file.size}`);
   const part = range ?? { from: 0, to: file.size };
@@ -164,6 +167,8 @@ async function stream(
     previous?.(outcome);
   };
   const sink = exchange.respond(head, to - from, () => goOn());
+  // The client left while the file was looked up: nobody is told of it any more.
+  if (sink === DISCARD) return;
   if (exchange.request.method === 'HEAD') return sink.end(null);
   for (let at = from; at < to && !client.isGone;) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK, to - at));
@@ -184,13 +189,22 @@ function shrunk(sink: BodySink): void {
 }
 
 /** Relative, so that it holds behind whatever prefix was stripped; one leading slash, so that it names no host. */
-function redirectToFolder(exchange: Exchange): void {
+function redirectToFolder(exchange: Exchange, plan: FilesPlan): void {
   const { path, query } = exchange.request;
-  refuse(exchange, 308, 'Moved', { Location: `/${path.replace(/^\/+/, '')}/${query}` });
+  refuse(exchange, plan, 308, 'Moved', { Location: `/${path.replace(/^\/+/, '')}/${query}` });
 }
 
 // oxlint-disable-next-line max-params -- the parts of a small answer
-function refuse(exchange: Exchange, status: number, text: string, more: Record<string, string> = {}): void {
-  const headers = HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8', ...more });
+function refuse(
+  exchange: Exchange,
+  plan: FilesPlan,
+  status: number,
+  text: string,
+  more: Record<string, string> = {},
+): void {
+  const headers = edited(
+    HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8', ...more }),
+    plan.responseHeaders,
+  );
   exchange.respondWhole({ status, headers }, `${text}\n`);
 }

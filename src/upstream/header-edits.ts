@@ -54,6 +54,13 @@ export function compileEdits(edits: HeaderEdits): CompiledEdits {
   return found;
 }
 
+/** The very block, with the route's edits. */
+export function edited(headers: HeaderBlock, edits: HeaderEdits): HeaderBlock {
+  const found = compileEdits(edits);
+  if (!found.isEmpty) found.apply(headers);
+  return headers;
+}
+
 /**
  * Text as a field value of one byte a character: UTF-8 beyond ASCII, and never a control character,
  * which could end the line and begin another field.

@@ -2,7 +2,7 @@
  * What of an app's response header a client gets to see. Hop-by-hop fields are gone when this is
  * called. Set-Cookie fields stay apart, since a cookie may hold commas.
  */
-import { compileEdits } from './header-edits.ts';
+import { compileEdits, edited } from './header-edits.ts';
 import type { ForwardPlan } from './plan.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 
@@ -14,8 +14,7 @@ export function dropOwnCookies(headers: HeaderBlock, plan: ForwardPlan): void {
 
 export function editResponseHeaders(headers: HeaderBlock, plan: ForwardPlan): void {
   dropOwnCookies(headers, plan);
-  const edits = compileEdits(plan.responseHeaders);
-  if (!edits.isEmpty) edits.apply(headers);
+  edited(headers, plan.responseHeaders);
 }
 
 /** Whether the route changes fields of answers, whatever they hold. */

@@ -100,6 +100,7 @@ hosts:
     allow: ["client-certificate:cn=machine-7"]
   plain.test:
     tls: off
+    response: { add_headers: { X-Edited: "yes" } }
     paths:
       /site/*: { strip_prefix: /site, to: "files:${dir}/site", allow: [public] }
       /old/*: { redirect: { to: "https://new.test{path}", status: 301 }, allow: [public] }
@@ -230,9 +231,12 @@ hosts:
     const moved = await get('/old/page?x=1');
     assert.deepEqual(moved.statuses, [301]);
     assert.match(moved.text, /Location: https:\/\/new\.test\/old\/page/i);
+    assert.match(moved.text, /\r\nX-Edited: yes\r\n/);
     const fixed = await get('/fixed');
     assert.deepEqual(fixed.statuses, [418]);
     assert.match(fixed.text, /short and stout/);
+    assert.match(fixed.text, /\r\nX-Edited: yes\r\n/);
+    assert.match((await get('/site/none')).text, /^HTTP\/1\.1 404 (?:.+\r\n)*X-Edited: yes\r\n/);
     assert.match((await get('/api/x?y=1')).text, /"url":"\/v2\/api\/x\?y=1".*"x-which":"read"/);
     const post = (more: string): ReturnType<typeof sendRaw> =>
       sendRaw(
