@@ -10,7 +10,7 @@ import { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { isHopByHop } from '../wire/hop-by-hop.ts';
-import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
+import { type AppCall, type AppConnection, MAX_INFORMS, type Repeat } from '../wire/http1-client.ts';
 import { AppResponseHead } from '../wire/response-head.ts';
 import { keepAllowedTrailers } from '../wire/trailers.ts';
 
@@ -26,6 +26,7 @@ export class Http2Client implements AppConnection, BodySink {
   #trailers: HeaderBlock | null = null;
   #requestTrailers: HeaderBlock | null = null;
   #left = 0;
+  #informs = 0;
   #isBodyOpen = false;
   #isBlocked = false;
   #isOver = false;
@@ -130,7 +131,12 @@ export class Http2Client implements AppConnection, BodySink {
   }
 
   #onInform(status: number, raw: string[]): void {
-    if (status === 100 || status === 101 || this.#isOver) return;
+    if (this.#isOver) return;
+    if (++this.#informs > MAX_INFORMS) {
+      const text = "Cannot relay the app's response: it sent too many informational answers";
+      return this.#fail(new PosternError('UPSTREAM_BAD_RESPONSE', text), 'no');
+    }
+    if (status === 100 || status === 101) return;
     this.#call?.onInform(new AppResponseHead(status, toBlock(raw), true));
   }
 

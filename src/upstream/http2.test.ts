@@ -128,6 +128,18 @@ test('bodies and trailers pass both ways; 103 is relayed', async () => {
   assert.equal(exchange.informed[0]?.status, 103);
 });
 
+test('an h2c app that informs without end is broken off', async () => {
+  const app = await http2App((stream) => {
+    stream.on('error', () => undefined);
+    for (let i = 0; i < 40; i++) stream.additionalHeaders({ ':status': 103, link: '</style.css>' });
+    stream.respond({ ':status': 200 });
+    stream.end('late');
+  });
+  const exchange = await forwarder(app.port)().done;
+  assert.equal(exchange.failure?.code, 'UPSTREAM_BAD_RESPONSE');
+  assert.ok(exchange.informed.length <= 32);
+});
+
 test('a reset in the middle of an answer breaks the exchange, whatever its code', async () => {
   const ways: ((stream: ServerHttp2Stream) => unknown)[] = [
     (stream) => stream.destroy(new Error('INTERNAL_ERROR')),
@@ -271,6 +283,7 @@ const FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 async function http2Gateway(action: ProxyAction): Promise<number> {

@@ -96,7 +96,7 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 /** How long an app that takes nothing more may be silent: its answer came before, or never will. */
 const DEAF_MS = 2_000;
 /** As many informational answers as anyone sane sends. */
-const MAX_INFORMS = 32;
+export const MAX_INFORMS = 32;
 
 /** Methods whose missing body is said aloud: apps answer 411 otherwise. */
 function expectsBody(method: string): boolean {
