@@ -1,5 +1,6 @@
 /** Runs a command without a shell, in a process group of its own, with a bound on its time and its output. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { timerMs } from '../core/durations.ts';
 
 export interface ProcessRun {
   readonly argv: readonly string[];
@@ -25,7 +26,7 @@ export async function runProcess({ argv, env, timeoutMs }: ProcessRun, signal: A
   };
   child.stdout.on('data', add);
   child.stderr.on('data', add);
-  const late = AbortSignal.timeout(timeoutMs);
+  const late = AbortSignal.timeout(timerMs(timeoutMs));
   const ending = AbortSignal.any([signal, late]);
   const end = (): void => killGroup(child);
   ending.addEventListener('abort', end);

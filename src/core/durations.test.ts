@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { formatDuration, parseDuration } from './durations.ts';
+import { formatDuration, LONGEST_TIMER_MS, parseDuration, timerMs } from './durations.ts';
 
 test('parseDuration() reads units that fall from left to right', () => {
   assert.equal(parseDuration('12h'), 43_200_000);
@@ -22,4 +22,9 @@ test('formatDuration() prints what parseDuration() reads back', () => {
   assert.equal(formatDuration(5_400_000), '1h30m');
   assert.equal(formatDuration(Number.POSITIVE_INFINITY), 'unlimited');
   fc.assert(fc.property(fc.nat({ max: 2 ** 40 }), (ms) => parseDuration(formatDuration(ms)) === ms));
+});
+
+test('timerMs() makes of "unlimited" a timer that the runtime can run', () => {
+  assert.equal(timerMs(5_000), 5_000);
+  assert.equal(timerMs(Number.POSITIVE_INFINITY), LONGEST_TIMER_MS);
 });

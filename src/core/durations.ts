@@ -14,6 +14,11 @@ const PART = /(\d{1,12})(ms|[wdhms])/y;
 /** Longest timer that Node can run (2^31 - 1 ms); a longer one would fire at once. */
 export const LONGEST_TIMER_MS: number = 2_147_483_647;
 
+/** For a timer of the runtime: "unlimited" is as long as one can be. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, LONGEST_TIMER_MS);
+}
+
 /** Milliseconds, or null where the text is no duration. */
 export function parseDuration(text: string): number | null {
   if (text === '0') return 0;

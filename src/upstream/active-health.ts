@@ -6,6 +6,7 @@
 import type { PoolWaiter } from './pool.ts';
 import type { Carrier } from './backends.ts';
 import type { HealthCheck } from '../config/document/actions.ts';
+import { timerMs } from '../core/durations.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
@@ -28,7 +29,7 @@ export class ActiveCheck {
 
   constructor(deps: ActiveCheckDeps) {
     this.#deps = deps;
-    this.#timer = setInterval(() => this.#ask(), deps.settings.intervalMs);
+    this.#timer = setInterval(() => this.#ask(), timerMs(deps.settings.intervalMs));
     this.#timer.unref();
     this.#ask();
   }
@@ -93,7 +94,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
 
   start(): void {
     const { timeoutMs } = this.#deps.settings;
-    this.#timer = setTimeout(() => this.#finish(`no answer within ${timeoutMs} ms`), timeoutMs);
+    this.#timer = setTimeout(() => this.#finish(`no answer within ${timeoutMs} ms`), timerMs(timeoutMs));
     this.#timer.unref();
     this.#deps.carrier.acquire(this);
   }

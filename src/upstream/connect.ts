@@ -9,6 +9,7 @@ import type { NetConnectOpts, Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, createSecureContext, getCACertificates } from 'node:tls';
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
 import type { Target } from './target.ts';
+import { timerMs } from '../core/durations.ts';
 import { PosternError } from '../core/errors.ts';
 import { AppSocket } from '../wire/app-socket.ts';
 
@@ -45,7 +46,7 @@ export class ConnectAttempt {
 
   constructor(request: ConnectRequest) {
     this.#request = request;
-    this.#deadline = setTimeout(() => this.#fail(timeoutError(request)), request.timeoutMs);
+    this.#deadline = setTimeout(() => this.#fail(timeoutError(request)), timerMs(request.timeoutMs));
     this.#tryNext();
   }
 

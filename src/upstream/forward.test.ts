@@ -53,6 +53,19 @@ test('forward() relays a GET, and the next one on the same connection', async ()
   assert.equal(app.received[0]?.match(/GET \/a\?b=c HTTP\/1\.1\r\n/g)?.length, 3);
 });
 
+test('forward() waits for a connection without end where the document says so', async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ name }: Error): number => warnings.push(name);
+  process.on('warning', onWarning);
+  const { forward } = await rig((socket) => socket.write(OK));
+  const exchange = await forward({}, { limits: { ...LIMITS, connectMs: Number.POSITIVE_INFINITY } }).done;
+  assert.equal(exchange.response?.status, 200);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', onWarning);
+  // A timer that is too long for the runtime ends at once, and is only warned of.
+  assert.deepEqual(warnings, []);
+});
+
 test('forward() sends what it knows and none of what the client claims, in any spelling', async () => {
   const { app, forward } = await rig((socket) => socket.write(OK));
   const exchange = forward(

@@ -139,7 +139,10 @@ function readHealth(input: string | HealthInput | false, path: Path, context: Co
   const durationOf = (key: 'interval' | 'timeout', fallback: number): number => {
     const value = given[key];
     const place = { unit: 'duration', least: 100, at: [...path, key] } as const;
-    return value === undefined ? fallback : (readUnit(value, place, context) ?? fallback);
+    const ms = value === undefined ? fallback : (readUnit(value, place, context) ?? fallback);
+    if (Number.isFinite(ms)) return ms;
+    context.report(place.at, 'has no end', 'write a duration such as "10s"; "health: off" asks nothing');
+    return fallback;
   };
   const expect = parseStatusRange(given.expect ?? '200-399');
   if (!expect.ok) context.fault([...path, 'expect'], expect);

@@ -43,6 +43,8 @@ export const FRAME_HEAD_BYTES = 9;
 export const FRAME_BYTES = 16_384;
 export const DEFAULT_WINDOW = 65_535;
 export const MAX_WINDOW = 0x7fffffff;
+/** Of a setting: four bytes. */
+export const MAX_SETTING = 0xffffffff;
 export const MAX_STREAM_ID = 0x7fffffff;
 
 /** Ends the connection with GOAWAY. `rule` is for the log, where it is worth a line there. */

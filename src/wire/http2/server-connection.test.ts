@@ -87,6 +87,18 @@ suite('how a connection begins and ends', () => {
     rig.close();
   });
 
+  test('without a limit of the header, clients are told of the largest size that can be said', () => {
+    for (const headerBytes of [Number.POSITIVE_INFINITY, 3_000_000_000]) {
+      const rig = openInMemory(() => undefined, { headerBytes });
+      const payload = rig.frames()[0]?.payload ?? Buffer.alloc(0);
+      const sizes: number[] = [];
+      for (let at = 0; at < payload.length; at += 6)
+        if (payload.readUInt16BE(at) === 6) sizes.push(payload.readUInt32BE(at + 2));
+      assert.deepEqual(sizes, [0xffffffff]);
+      rig.close();
+    }
+  });
+
   test('drain() says so in two steps: what crosses the first GOAWAY is served, what comes behind the second is not', () => {
     const rig = open();
     rig.send(request(1));

@@ -114,7 +114,7 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
     this.writer.settings([
       [codes.MAX_CONCURRENT_STREAMS, limits.http2Streams],
       [codes.INITIAL_WINDOW_SIZE, STREAM_WINDOW],
-      [codes.MAX_HEADER_LIST_SIZE, limits.headerBytes * 2],
+      [codes.MAX_HEADER_LIST_SIZE, Math.min(limits.headerBytes * 2, codes.MAX_SETTING)],
       [codes.ENABLE_CONNECT_PROTOCOL, 1],
       [codes.NO_RFC7540_PRIORITIES, 1],
     ]);
