@@ -72,6 +72,7 @@ const FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 const NO_TLS = { verify: true, caFile: null, caPem: null, serverName: null, certificatePem: null, keyPem: null };
 const LIMITS: ForwardPlan['limits'] = {

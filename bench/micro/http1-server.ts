@@ -62,6 +62,7 @@ const FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 const BODY = Buffer.alloc(762, 'x');

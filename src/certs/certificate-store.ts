@@ -70,6 +70,8 @@ export interface CertificateStore {
    * ECDSA is served.
    */
   readonly contextFor: (serverName: string | null, offer?: ClientOffer) => SecureContext | null;
+  /** False: no name asks for client certificates. */
+  readonly hasClientAuth: () => boolean;
   /** Whose client certificates a name asks for. Null: nobody's. */
   readonly clientAuthFor: (serverName: string | null) => ClientAuthPolicy | null;
   /** PEM of what clients without a name are served. */
@@ -86,6 +88,7 @@ export function createCertificateStore(first: CertificateSet): CertificateStore 
   let current = new Lookup(first, new Map());
   return {
     contextFor: (serverName, offer) => current.contextFor(serverName, offer),
+    hasClientAuth: () => current.hasClientAuth,
     clientAuthFor: (serverName) => current.clientAuthFor(serverName),
     pairWithoutName: () => current.pairWithoutName(),
     isOnVisit: (serverName) => current.isOnVisit(serverName),
@@ -113,6 +116,10 @@ class Lookup {
     const entries = this.#entriesFor(serverName);
     if (entries.length === 0) return null;
     return this.#context(inOrderFor(offer, entries), this.clientAuthFor(serverName));
+  }
+
+  get hasClientAuth(): boolean {
+    return this.#policies.size > 0;
   }
 
   clientAuthFor(serverName: string | null): ClientAuthPolicy | null {

@@ -13,6 +13,7 @@ import { type ListenOn, startListening } from './start-listening.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
 import { answerTlsChallenge, type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
+import { timerMs } from '../core/durations.ts';
 import { type IpSet, normaliseIp } from '../core/ip-address.ts';
 import { TurnPace } from '../core/turn-pace.ts';
 import type { ClientHello } from '../wire/client-hello.ts';
@@ -131,6 +132,8 @@ interface Connection {
   /** Address that was counted, to be given back. */
   counted: string | null;
   served: ServedConnection | null;
+  /** Once it is served. */
+  facts: ConnectionFacts | null;
 }
 
 export class Transport {
@@ -211,6 +214,17 @@ export class Transport {
     this.#tls.setTicketKeys(keys);
   }
 
+  /** Connections of which this is true answer what runs on them and close. Answers whether there are any. */
+  drainWhere(isOutdated: (facts: ConnectionFacts) => boolean): boolean {
+    let hasAny = false;
+    for (const { facts, served } of this.#connections) {
+      if (facts === null || served === null || !isOutdated(facts)) continue;
+      hasAny = true;
+      served.drain();
+    }
+    return hasAny;
+  }
+
   /**
    * Ends in order: codecs finish what runs and close, still answering whoever connects meanwhile;
    * then the listening sockets close. What is left near the deadline is closed with jitter.
@@ -227,7 +241,7 @@ export class Transport {
     const random = this.#options.random ?? Math.random;
     // What only now came is short-lived; tunnels and slow bodies get a random moment of the rest.
     const timers = [...this.#connections].map((one) =>
-      setTimeout(() => destroyConnection(one), left - Math.min(left, spread) * random()),
+      setTimeout(() => destroyConnection(one), timerMs(left - Math.min(left, spread) * random())),
     );
     await waitUntil(() => this.#connections.size === 0, left);
     for (const timer of timers) clearTimeout(timer);
@@ -282,7 +296,7 @@ export class Transport {
     const { settings } = this.#options;
     const peerAddress = normaliseIp(socket.remoteAddress ?? '');
     const expectsProxy = settings().proxyPeers.contains(peerAddress);
-    const connection: Connection = { socket, listener, tls, peerAddress, counted: null, served: null };
+    const connection: Connection = { socket, listener, tls, peerAddress, counted: null, served: null, facts: null };
     // Errors of sockets that no codec has yet end in close; a codec adds a listener of its own.
     socket.on('error', destroyThis);
     if (!this.#limits.enter()) {
@@ -409,6 +423,7 @@ export class Transport {
   #handOver(connection: Connection, socket: Socket, facts: ConnectionFacts, protocol: 'http/1.1' | 'h2'): void {
     this.#queue.remove(connection.socket);
     if (socket.destroyed) return;
+    connection.facts = facts;
     connection.served = this.#options.serve(socket, facts, protocol, connection.listener);
     socket.resume();
     if (this.#isDraining || connection.listener.isRetired) connection.served.drain();
@@ -462,6 +477,7 @@ function factsOf(connection: Connection, proxy: ProxyHeader | null, tls: TlsFact
     serverName: tls?.serverName ?? null,
     tlsVersion: tls?.accepted.socket.getProtocol() ?? null,
     clientCertificate: tls?.accepted.clientCertificate ?? null,
+    clientAuth: tls?.accepted.clientAuth ?? null,
   };
 }
 

@@ -8,6 +8,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { LiveHandle } from '../gate/live.ts';
 import { Roster } from '../core/roster.ts';
 import { Endless } from '../wire/endless.ts';
+import type { Exchange } from '../wire/exchange.ts';
 import { GOING_AWAY, POLICY_VIOLATION } from '../wire/websocket-frames.ts';
 import { placeOf } from './place.ts';
 import type { RequestContext } from './request-context.ts';
@@ -44,7 +45,14 @@ export interface LongLived {
   readonly endAll: (graceMs: number) => NodeJS.Timeout;
 }
 
-export function createLongLived(gate: Gate, site: () => Site): LongLived {
+export interface LongLivedDeps {
+  readonly gate: Gate;
+  readonly site: () => Site;
+  /** True where another handshake would be asked of whoever sends this now. */
+  readonly isMisdirected: (exchange: Exchange) => boolean;
+}
+
+export function createLongLived({ gate, site, isMisdirected }: LongLivedDeps): LongLived {
   /** Those that the gate does not watch yet. */
   const young = new Roster<RequestContext>();
   const all = new Map<RequestContext, UnderWay>();
@@ -58,7 +66,7 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
     entry.live = gate.track({
       judged,
       exchange: context.exchange,
-      findPolicy: () => findPolicy(context, site()),
+      findPolicy: () => (isMisdirected(context.exchange) ? NOBODY : findPolicy(context, site())),
       bytesHeard: () => entry.tunnel?.bytesToApp ?? 0,
       close(reason) {
         context.outcome = reason;
@@ -98,12 +106,22 @@ export function createLongLived(gate: Gate, site: () => Site): LongLived {
       let isOutdated = false;
       for (const context of young.take(({ exchange }) => now - exchange.startedAt >= SHORT_MS)) {
         watch(context);
-        if (context.site !== current) isOutdated = true;
+        if (context.site !== current || isMisdirected(context.exchange)) isOutdated = true;
       }
       if (isOutdated) void gate.redecide();
     },
   };
 }
+
+/** Of a connection that was let in by client certificates that count no more, or by none where one is asked for now. */
+const NOBODY: NonNullable<ReturnType<Parameters<Gate['track']>[0]['findPolicy']>> = {
+  maxAgeMs: null,
+  decide: () => ({
+    kind: 'deny',
+    rule: 'client-certificate',
+    reason: 'the handshake asked for other client certificates',
+  }),
+};
 
 /** The policy that the running document has for a request that is under way; null where it has none. */
 function findPolicy(context: RequestContext, site: Site): ReturnType<Parameters<Gate['track']>[0]['findPolicy']> {

@@ -32,7 +32,7 @@ export interface ServeDeps extends ActDeps {
   readonly circles: CircleLog;
   readonly clientFacts: (exchange: Exchange, site: Site) => ClientFacts;
   readonly nextRequestId: (exchange: Exchange, trusted: boolean) => string;
-  /** True where the connection's name and this host have different client-certificate policies. */
+  /** True where the connection's handshake asked for other client certificates than this host does. */
   readonly isMisdirected: (exchange: Exchange) => boolean;
   readonly finish: (
     context: RequestContext,
@@ -76,7 +76,9 @@ function serve(context: RequestContext, deps: ServeDeps): void {
     return;
   }
   if (context.scheme === 'https' && deps.isMisdirected(context.exchange)) {
-    refuse(context, 421, 'MISDIRECTED');
+    context.outcome = 'refuse';
+    // Only a new handshake will do.
+    sendError(context, 421, 'MISDIRECTED', [['Connection', 'close']]);
     return;
   }
   if (request.path === '*') {

@@ -42,6 +42,8 @@ export interface TlsAccepted {
   readonly socket: tls.TLSSocket;
   readonly protocol: 'http/1.1' | 'h2';
   readonly clientCertificate: ClientCertificate | null;
+  /** Id of the policy that asked for it; null: none did. */
+  readonly clientAuth: string | null;
 }
 
 export interface TlsServersOptions {
@@ -214,7 +216,8 @@ export class TlsServers {
       socket.destroy();
       return;
     }
-    pending.done({ socket, protocol: protocolOf(socket), clientCertificate });
+    const clientAuth = policy?.policyId ?? null;
+    pending.done({ socket, protocol: protocolOf(socket), clientCertificate, clientAuth });
   }
 
   /** A reload may have come between the ClientHello and the end of the handshake. */
@@ -235,7 +238,7 @@ export class TlsServers {
     socket.on('_tlsError', () => socket.destroy());
     socket.once('error', () => undefined);
     socket.once('secure', () => {
-      done({ socket, protocol: protocolOf(socket), clientCertificate: null });
+      done({ socket, protocol: protocolOf(socket), clientCertificate: null, clientAuth: null });
     });
   }
 }

@@ -14,6 +14,7 @@ import { createLogger } from '../core/log.ts';
 import { TurnPace } from '../core/turn-pace.ts';
 import { createCertificateStore } from '../certs/certificate-store.ts';
 import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
+import type { CertificateSet } from '../certs/certificate-set.ts';
 import { bearerIssuersOf, createBearerIssuers } from '../gate/bearer-issuers.ts';
 import { createGate } from '../gate/gate.ts';
 import { noteEveryMs } from '../gate/use-report.ts';
@@ -36,6 +37,7 @@ import { createFinish } from './finish.ts';
 import { STRANGERS_MS_A_TURN, Transport } from './listener.ts';
 import { createIdentityHeaders } from './identity-headers.ts';
 import { Listeners } from './listeners.ts';
+import { createHandshakeCheck } from './handshake-policy.ts';
 import { createLongLived } from './long-lived.ts';
 import { PassedTokens } from './passed-tokens.ts';
 import { createServe } from './serve.ts';
@@ -99,6 +101,7 @@ const metrics = new Metrics();
 const nextId = createRequestIds();
 const ticker = new IntervalTicker({ onDefect });
 const certificates = createCertificateStore(EMPTY_CERTIFICATE_SET);
+const handshakes = createHandshakeCheck(certificates);
 const challenges = new ChallengeBoard();
 const isOwnCookieName = createOwnCookieTest(boot.instance);
 const strangers = new TurnPace({ budgetMs: STRANGERS_MS_A_TURN });
@@ -108,7 +111,7 @@ const control = openChannel<ControlMethods & PoolMethods>(parentPort, {
   keepListeners: (listen) => listeners.keep(listen),
   stage,
   apply,
-  replaceCertificates: certificates.replace,
+  replaceCertificates,
   addCertificate: certificates.add,
   replaceTicketKeys: (keys: Uint8Array) => transport.setTicketKeys(Buffer.from(keys)),
   replaceAssertionKey: (key: SigningKey) => {
@@ -138,7 +141,7 @@ const gate = createGate({
   reportTokenUse: (seen) => control.send('touchTokens', seen),
 });
 const passedTokens = new PassedTokens({ find: (wish) => control.call('findTokens', wish), clock: systemClock });
-const longLived = createLongLived(gate, currentSite);
+const longLived = createLongLived({ gate, site: currentSite, isMisdirected: handshakes.isMisdirected });
 const upstreams = createUpstreams({
   clock: systemClock,
   log: { info: (message, facts) => log.info(facts, message), warn: (message, facts) => log.warn(facts, message) },
@@ -159,12 +162,7 @@ const serve = createServe({
   clientFacts: (exchange) => current().findClient(exchange.connection, exchange.request.headers),
   nextRequestId: (exchange, trusted) =>
     (trusted ? acceptRequestId(exchange.request.headers.get('x-request-id')) : null) ?? nextId(),
-  isMisdirected(exchange) {
-    const { scheme, serverName } = exchange.connection;
-    const { host } = exchange.request;
-    if (scheme !== 'https' || serverName === host) return false;
-    return certificates.clientAuthFor(serverName)?.policyId !== certificates.clientAuthFor(host)?.policyId;
-  },
+  isMisdirected: handshakes.isMisdirected,
   upstreams,
   longLived,
   passedTokens,
@@ -217,6 +215,16 @@ function isOnDemand(name: string): boolean {
   return tls?.kind === 'acme' && tls.onDemand;
 }
 
+/** Those that were let in by what is not asked any more end, and their clients come back by a new handshake. */
+function leaveOutdated(): boolean {
+  return transport.drainWhere(handshakes.isOutdated);
+}
+
+function replaceCertificates(set: CertificateSet): void {
+  certificates.replace(set);
+  if (leaveOutdated()) void gate.redecide();
+}
+
 function current(): Current {
   if (held === null) throw new Error('Cannot serve: no document was applied yet');
   return held;
@@ -259,6 +267,7 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
   };
   certificates.replace(snapshot.certificates);
   held = next;
+  leaveOutdated();
   // A route may have stopped asking.
   passedTokens.clear();
   await gate.redecide();

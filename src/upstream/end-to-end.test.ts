@@ -34,6 +34,7 @@ const FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 /** A gateway in front of the action; answers its port. Failures become a page with the code. */

@@ -94,6 +94,7 @@ const CONNECTION: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 export interface FakeRequest extends Partial<Omit<RequestHead, 'headers'>> {

@@ -17,6 +17,7 @@ function from(peerAddress: string | null, scheme: 'http' | 'https' = 'http'): Co
     serverName: null,
     tlsVersion: null,
     clientCertificate: null,
+    clientAuth: null,
   };
   return { peerAddress, scheme, ...rest };
 }

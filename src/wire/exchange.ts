@@ -50,6 +50,8 @@ export interface ConnectionFacts {
   readonly tlsVersion: string | null;
   /** A client certificate that verified against the CA of this connection's policy, else null. */
   readonly clientCertificate: ClientCertificate | null;
+  /** Id of the policy by which its handshake asked for client certificates; null: it asked for none. */
+  readonly clientAuth: string | null;
 }
 
 export interface ClientCertificate {
@@ -98,7 +100,7 @@ export interface RequestBodyLimits {
   readonly maxBodyBytes: number;
   /** Longest time between two reads. */
   readonly bodyIdleMs: number;
-  /** Bytes a second in the long run, 0 for any. */
+  /** Bytes a second over any time as long as `bodyIdleMs`, 0 for any. */
   readonly minBodyRate: number;
 }
 

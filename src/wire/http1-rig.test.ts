@@ -23,6 +23,7 @@ export const FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 /** One request as the handler saw it. */

@@ -11,6 +11,7 @@ export const PLAIN_FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 /** Small bounds, so that a test reaches them. */

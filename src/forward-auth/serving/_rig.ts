@@ -166,6 +166,7 @@ const FACTS: ConnectionFacts = {
   serverName: null,
   tlsVersion: null,
   clientCertificate: null,
+  clientAuth: null,
 };
 
 const UNAVAILABLE = { kind: 'unavailable', message: 'not in this test' } as const;
