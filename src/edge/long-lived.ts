@@ -86,9 +86,12 @@ export function createLongLived({ gate, site, isMisdirected }: LongLivedDeps): L
     },
     begin: (context) => young.add(context),
     setStream(context) {
+      if (context.isOver) return;
       endless.addStream(context, () => context.exchange.abort(ENDING));
     },
     setTunnel(context, tunnel) {
+      // Its client closed in the very moment in which the app agreed: nobody would end it here any more.
+      if (context.isOver) return;
       endless.addTunnel(context, () => tunnel.end(GOING_AWAY));
       const entry = all.get(context);
       if (entry === undefined) all.set(context, { live: null, tunnel });

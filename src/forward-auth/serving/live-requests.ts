@@ -71,11 +71,14 @@ export class LiveRequests {
   }
 
   setTunnel(request: ServedRequest, tunnel: Tunnel): void {
+    // Its client closed in the very moment in which the app agreed: nobody would end it here any more.
+    if (request.isOver) return;
     this.#tunnels.set(request, tunnel);
     this.#deps.endless.addTunnel(request, () => tunnel.end(GOING_AWAY));
   }
 
   setStream(request: ServedRequest): void {
+    if (request.isOver) return;
     this.#deps.endless.addStream(request, () => request.exchange.abort(ENDING));
   }
 

@@ -151,6 +151,22 @@ hosts:
     assert.equal(text().split('\r\n\r\nok').length, 3, text());
   });
 
+  test('1.4 a client that half closes behind an upgrade gets no tunnel, and none is counted', async () => {
+    // By then the gateway has read the end.
+    const agree = say('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    app.on('ws', (visit) => void setTimeout(() => agree(visit), 100));
+    const fields = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+    for (let i = 0; i < 5; i++) {
+      const { socket, closed } = await open();
+      socket.end(head('/ws', `${fields}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n`));
+      await closed;
+    }
+    await until(async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${postern.health}/metrics`)).text();
+      return /^postern_open_tunnels 0$/m.test(metrics) && /^postern_open_requests 0$/m.test(metrics);
+    }, 'nothing is open any more');
+  });
+
   /** Bytes by the listed peer. */
   async function proxied(...parts: readonly (Buffer | string)[]): Promise<string> {
     const socket = connect({ port: postern.http, host: '127.0.0.1', localAddress: '127.0.0.2' });
