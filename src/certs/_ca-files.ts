@@ -3,9 +3,12 @@
  * its certificate: whoever finds a certificate finds the key that belongs to it, also after a crash.
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { PosternError } from '../core/errors.ts';
+import { fileTrouble } from '../core/file-trouble.ts';
+import { makeFolder } from '../core/make-folder.ts';
+import { writeWhole } from '../core/write-whole.ts';
 
 export interface Pair {
   readonly certificatePem: string;
@@ -39,11 +42,11 @@ export function readPair(stem: string): PairAnswer {
 export function writePair(stem: string, certificatePem: string, key: KeyObject, isPrecious: boolean): Pair {
   const keyPem = key.export({ type: 'pkcs8', format: 'pem' });
   try {
-    mkdirSync(dirname(stem), { recursive: true, mode: 0o700 });
-    writeWhole(`${stem}.key`, keyPem, 0o600, isPrecious);
-    writeWhole(`${stem}.pem`, certificatePem, 0o644, isPrecious);
+    makeFolder(dirname(stem), 0o700);
+    writeWhole(`${stem}.key`, keyPem, { mode: 0o600, isPrecious });
+    writeWhole(`${stem}.pem`, certificatePem, { mode: 0o644, isPrecious });
   } catch (error) {
-    const why = (error as Error).message;
+    const why = troubleWith(error);
     throw new PosternError('DATA_DIR_UNUSABLE', `Cannot write local certificate "${stem}.pem": ${why}`, {}, error);
   }
   return { certificatePem, keyPem: keyPem.toString(), certificate: new X509Certificate(certificatePem), key };
@@ -54,19 +57,14 @@ function readIfThere(path: string): string | null {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    const why = (error as Error).message;
+    const why = troubleWith(error);
     throw new PosternError('DATA_DIR_UNUSABLE', `Cannot read local certificate "${path}": ${why}`, {}, error);
   }
 }
 
-function writeWhole(path: string, text: string | Buffer, mode: number, isPrecious: boolean): void {
-  const draft = join(dirname(path), `.${process.pid}.draft`);
-  const fd = openSync(draft, 'w', mode);
-  try {
-    writeFileSync(fd, text);
-    if (isPrecious) fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(draft, path);
+function troubleWith(error: unknown): string {
+  return fileTrouble(error, {
+    place: 'name another folder with --data',
+    rights: 'give this user the file and its folder',
+  });
 }

@@ -3,21 +3,12 @@
  * or 640, and only where something has changed; then runs a command. What goes wrong is told and tried again; it never
  * touches the certificate itself.
  */
-import {
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { coversName } from './names.ts';
 import { runProcess, type ProcessRun, type ProcessEnd } from './process.ts';
 import type { CertificateEntry, CertificateSet } from './certificate-set.ts';
 import type { Logger } from '../core/log.ts';
+import { writeWhole } from '../core/write-whole.ts';
 
 export interface DeployTarget {
   /** Host whose certificate it is. */
@@ -128,27 +119,14 @@ function entryFor(set: CertificateSet, { name, keyType }: DeployTarget): Certifi
 /** The key first: a program that looks in between finds the old certificate with a new key, and waits for its command. */
 function writeFiles({ certificate, key, mode }: DeployTarget, entry: CertificateEntry): boolean {
   const chain = key === null ? entry.certificatePem + entry.keyPem : entry.certificatePem;
-  const isKeyNew = key !== null && writeWhole(key, entry.keyPem, mode);
-  return writeWhole(certificate, chain, mode) || isKeyNew;
+  const isKeyNew = key !== null && writeChanged(key, entry.keyPem, mode);
+  return writeChanged(certificate, chain, mode) || isKeyNew;
 }
 
 /** True where it was not so already. */
-function writeWhole(path: string, text: string, mode: number): boolean {
+function writeChanged(path: string, text: string, mode: number): boolean {
   if (isAsWanted(path, text, mode)) return false;
-  const draft = `${path}.${process.pid}.new`;
-  rmSync(draft, { force: true });
-  const file = openSync(draft, 'wx', 0o600);
-  try {
-    writeFileSync(file, text);
-    fchmodSync(file, mode);
-    fsyncSync(file);
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
-  } finally {
-    closeSync(file);
-  }
+  writeWhole(path, text, { mode });
   return true;
 }
 

@@ -1,8 +1,10 @@
 /** `postern guard`: one application behind a sign-in, all by flags and variables, until SIGTERM or Ctrl-C. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PosternError } from '../core/errors.ts';
+import { fileTrouble } from '../core/file-trouble.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import { printDocument } from '../forward-auth/options/document/print-document.ts';
 import { printFindings } from '../forward-auth/options/finding.ts';
 import { printGuardHelp } from '../forward-auth/options/guard/guard-help.ts';
@@ -48,7 +50,7 @@ function newSecret(): string {
 function keptSecret(folder: string): string {
   const file = join(folder, 'guard-cookie-secret');
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     try {
       writeFileSync(file, newSecret(), { flag: 'wx', mode: 0o600 });
     } catch (error) {
@@ -57,7 +59,11 @@ function keptSecret(folder: string): string {
     const secret = readFileSync(file, 'utf8').trim();
     if (Buffer.from(secret, 'base64url').length === SECRET_BYTES) return secret;
   } catch (error) {
-    throw new PosternError('DATA_DIR_UNUSABLE', `Cannot keep the cookie secret in "${file}"`, {}, error);
+    const why = fileTrouble(error, {
+      place: 'name another folder with --data',
+      rights: 'give this user the folder, or name another one with --data',
+    });
+    throw new PosternError('DATA_DIR_UNUSABLE', `Cannot keep the cookie secret in "${file}": ${why}`, {}, error);
   }
   throw new PosternError('DATA_DIR_UNUSABLE', `Cannot use the cookie secret in "${file}": remove the file`);
 }

@@ -3,9 +3,12 @@
  * for secrets. Overwrites nothing that an operator wrote: an env file that is there stays, and a unit
  * that was changed is replaced only by --force.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
+import { fileTrouble } from '../core/file-trouble.ts';
+import { makeFolder } from '../core/make-folder.ts';
+import { writeWhole } from '../core/write-whole.ts';
 import { print, printError } from './terminal.ts';
 
 export interface InstallOptions {
@@ -24,6 +27,7 @@ const PROGRAM = resolve(
 );
 const UNIT = 'etc/systemd/system/postern.service';
 const ENV_FILE = 'etc/postern/postern.env';
+const FOLDER_MODE = 0o755;
 
 /** The unit: own user, only the right to bind low ports, a read-only system. */
 export function systemdUnit(options: { config: string; user: string; program: string }): string {
@@ -95,26 +99,17 @@ export function install(options: InstallOptions): void {
     print(unit);
     return;
   }
-  const unitFile = join(options.root, UNIT);
-  const envFile = join(options.root, ENV_FILE);
-  if (options.force !== true && existsSync(unitFile) && readFileSync(unitFile, 'utf8') !== unit) {
-    const remedy = 'keep changes of your own by "systemctl edit postern", then add --force to write the unit anew';
-    throw new PosternError('OPERATION_REFUSED', `Cannot install: "${unitFile}" is there and differs; ${remedy}`);
-  }
-  try {
-    mkdirSync(dirname(unitFile), { recursive: true });
-    mkdirSync(dirname(envFile), { recursive: true, mode: 0o755 });
-    writeFileSync(unitFile, unit);
-    if (!existsSync(envFile)) writeFileSync(envFile, ENV_TEXT, { mode: 0o600 });
+  const root = resolve(options.root);
+  const unitFile = join(root, UNIT);
+  const envFile = join(root, ENV_FILE);
+  if (options.force !== true) toFile(unitFile, () => keepChanges(unitFile, unit));
+  toFile(unitFile, () => makeFolder(dirname(unitFile), FOLDER_MODE));
+  toFile(envFile, () => {
+    makeFolder(dirname(envFile), FOLDER_MODE);
+    if (!existsSync(envFile)) writeWhole(envFile, ENV_TEXT, { mode: 0o600 });
     chmodSync(envFile, 0o600);
-  } catch (error) {
-    throw new PosternError(
-      'OPERATION_REFUSED',
-      `Cannot install: ${(error as Error).message}; run it as root, or with --root DIR`,
-      {},
-      error,
-    );
-  }
+  });
+  toFile(unitFile, () => writeWhole(unitFile, unit, { mode: 0o644 }));
   print(`Wrote ${unitFile}\nWrote ${envFile} (mode 600)`);
   // Both may come later, so neither stands in the way.
   if (!existsSync(config)) printError(`warning: "${config}" is not there yet; write it before Postern starts`);
@@ -129,6 +124,26 @@ export function install(options: InstallOptions): void {
   ${PROGRAM} check --config ${config} --env-file ${envFile}
   systemctl daemon-reload && systemctl enable --now postern
   journalctl -u postern -f`);
+}
+
+function keepChanges(unitFile: string, unit: string): void {
+  if (!existsSync(unitFile) || readFileSync(unitFile, 'utf8') === unit) return;
+  const remedy = 'keep changes of your own by "systemctl edit postern", then add --force to write the unit anew';
+  throw new PosternError('OPERATION_REFUSED', `Cannot install: "${unitFile}" is there and differs; ${remedy}`);
+}
+
+/** One line for whatever the file system has against it. */
+function toFile(path: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof PosternError) throw error;
+    const why = fileTrouble(error, {
+      place: 'name another folder with --root',
+      rights: 'run it as root, or with --root DIR',
+    });
+    throw new PosternError('OPERATION_REFUSED', `Cannot install: cannot write "${path}": ${why}`, {}, error);
+  }
 }
 
 /** The first folder or file on the way that only its owner may pass, e.g. a home; null where everybody may. */

@@ -1,6 +1,7 @@
 /** Everything that commands print goes through here, so that tests see it and machines can parse it. */
 import { writeSync } from 'node:fs';
 import { PosternError } from '../core/errors.ts';
+import { fileTrouble } from '../core/file-trouble.ts';
 import { printable } from '../policy/explain.ts';
 
 const PAUSE_MS = 5;
@@ -15,7 +16,7 @@ export function printError(text: string): void {
 }
 
 /** Another program may have made the pipe non-blocking, and whoever reads it may have gone (`| head`). */
-function writeAll(fd: number, text: string): void {
+function writeAll(fd: 1 | 2, text: string): void {
   let left = Buffer.from(text);
   while (left.length > 0) {
     try {
@@ -23,10 +24,20 @@ function writeAll(fd: number, text: string): void {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EPIPE') return;
-      if (code !== 'EAGAIN') throw error;
+      if (code !== 'EAGAIN') {
+        // Of a failure to complain nobody can be told; the exit code stands.
+        if (fd === 2) return;
+        throw unprintable(error);
+      }
       Atomics.wait(PAUSE, 0, 0, PAUSE_MS);
     }
   }
+}
+
+/** Whoever asked for it has not got it whole: a disk that is full, most often. */
+function unprintable(error: unknown): PosternError {
+  const why = fileTrouble(error, { place: 'send the output elsewhere', rights: 'send the output elsewhere' });
+  return new PosternError('OPERATION_REFUSED', `Cannot print: ${why}`, {}, error);
 }
 
 export function isTerminal(): boolean {

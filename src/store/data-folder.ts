@@ -3,23 +3,14 @@
  * The lock is a file lock of the operating system (taken through SQLite), so that it is gone with the
  * process however that ended; the pid beside it is for the message only.
  */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PosternError } from '../core/errors.ts';
+import { fileTrouble } from '../core/file-trouble.ts';
+import { makeFolder } from '../core/make-folder.ts';
+import { writeWhole } from '../core/write-whole.ts';
 import { isBusy, storeError } from './sqlite-error.ts';
 
 const LOCK_FILE = 'postern.lock';
@@ -36,29 +27,15 @@ export interface FolderLock {
 /** Makes the folder where it is missing. An existing folder keeps its mode: it may be shared with others on purpose. */
 export function makeDataFolder(folder: string): void {
   try {
-    makeFolder(resolve(folder));
+    makeFolder(resolve(folder), FOLDER_MODE);
   } catch (error) {
     throw unusable(folder, error);
-  }
-  if (!statSync(folder).isDirectory()) {
-    throw new PosternError(
-      'DATA_DIR_UNUSABLE',
-      `Cannot use data folder "${folder}": it is not a folder; name another one`,
-    );
   }
 }
 
 /** Whoever may write there can put another database or key in place of ours, whatever their own modes are. */
 export function mayAnybodyWrite(folder: string): boolean {
   return (statSync(folder).mode & 0o002) !== 0;
-}
-
-/** Parent by parent: mkdir's own `recursive` never returns where a file system answers ENOENT for ever, as /proc does. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
-  mkdirSync(path, { mode: FOLDER_MODE });
 }
 
 /** Holds the folder until `release` or the end of the process. */
@@ -123,20 +100,8 @@ export function writeDataFile(folder: string, name: string, text: string): void 
 
 /** Writes whole or not at all, and to the disk, before it answers. */
 function writePrivateFile(path: string, text: string): void {
-  const draft = `${path}.${process.pid}.new`;
-  rmSync(draft, { force: true });
-  const file = openSync(draft, 'wx', FILE_MODE);
-  try {
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
-  } finally {
-    closeSync(file);
-  }
-  renameSync(draft, path);
-  syncFolder(join(path, '..'));
+  writeWhole(path, text, { mode: FILE_MODE });
+  syncFolder(dirname(path));
 }
 
 function syncFolder(folder: string): void {
@@ -176,22 +141,9 @@ function unusable(folder: string, error: unknown): unknown {
   if (error instanceof PosternError) return error;
   const named = storeError('DATA_DIR_UNUSABLE', `use data folder "${folder}"`, error);
   if (named instanceof PosternError) return named;
-  const reason = error instanceof Error ? reasonOf(error) : String(error);
+  const reason = fileTrouble(error, {
+    place: 'name another folder',
+    rights: 'give this user the folder, or name another one',
+  });
   return new PosternError('DATA_DIR_UNUSABLE', `Cannot use data folder "${folder}": ${reason}`, { folder }, error);
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'it cannot be made there; name another folder',
-  EACCES: 'permission denied; give this user the folder, or name another one',
-  EPERM: 'not permitted; give this user the folder, or name another one',
-  EROFS: 'the file system is read-only; name another folder',
-  ENOSPC: 'the disk is full; free some space',
-  EDQUOT: 'the disk quota is used up; free some space',
-  ENOTDIR: 'a part of the path is not a folder; name another one',
-  EEXIST: 'it is not a folder; name another one',
-};
-
-function reasonOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return REASONS[code] ?? error.message;
 }

@@ -143,6 +143,48 @@ listen: { http: { address: "127.0.0.1:${port}", tls: off }, https: off, health: 
 hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: ["ip:\${PEER}"] } }
 `;
 
+/** Where nothing can be made, or making a folder fails oddly: /proc answers for ever that the new one is missing. */
+function awkwardPlaces(): readonly string[] {
+  const dir = mkdtempSync(join(root, 'places-'));
+  writeFileSync(join(dir, 'file'), 'mine');
+  symlinkSync(join(dir, 'nowhere', 'at', 'all'), join(dir, 'dangling'));
+  const own = ['file', 'file/below', 'dangling'].map((name) => join(dir, name));
+  return [...own, '/proc/postern/below', '/proc/self', '/dev/full'];
+}
+
+suite('a place where nothing can be written is one line with the remedy', () => {
+  const config = join(root, 'place.yaml');
+  writeFileSync(config, DOCUMENT(9).replace('${PEER}', '192.0.2.1'));
+  const app = ['--client-id=a', '--client-secret=b', '--cookie-secret=0123456789abcdef', '--email-domain=*'];
+  const local = ['--to', '9', '--url', 'https://a.test', '--allow', 'signed-in'];
+  const commands: readonly (readonly [name: string, args: readonly string[]])[] = [
+    ['postern install --root', ['install', '--config', config, '--root']],
+    ['postern user add --data', ['user', 'add', 'alice', '--data']],
+    ['postern run --data', ['run', '--config', config, '--data']],
+    ['postern ca export --data', ['ca', 'export', '--data']],
+    ['postern forward-auth --data', ['forward-auth', ...app, '--provider=github', '--data']],
+    ['postern guard --data', ['guard', ...local, '--data']],
+  ];
+  for (const [name, args] of commands) {
+    test(name, { timeout: 300_000 }, async () => {
+      for (const place of awkwardPlaces()) {
+        const { code, stderr } = await command([...args, place]);
+        assert.equal(code, 1, `${place}: ${stderr}`);
+        assert.match(stderr, /^postern: Cannot .*; .* \[(?:OPERATION_REFUSED|DATA_DIR_UNUSABLE)\]\n$/m, place);
+        assert.doesNotMatch(stderr, /\n\s+at |node:internal|INTERNAL/, 'no stack trace');
+        if (place.endsWith('/file')) assert.equal(readFileSync(place, 'utf8'), 'mine');
+      }
+    });
+  }
+
+  test('a disk too full for what is printed', async () => {
+    const { code, stderr } = await sh(`"${PROGRAM}" config schema > /dev/full`);
+    assert.equal(code, 1);
+    assert.equal(stderr, 'postern: Cannot print: the disk is full; free some space [OPERATION_REFUSED]\n');
+    assert.equal((await sh(`"${PROGRAM}" check --config nope.yaml 2> /dev/full`)).code, 1);
+  });
+});
+
 suite('commands wherever they are typed', () => {
   test('every command explains itself by --help', async () => {
     const names = ['', 'run', 'check', 'reload', 'explain', 'config show', 'config schema', 'ca export', 'ca install'];
