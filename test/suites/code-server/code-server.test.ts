@@ -7,18 +7,20 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { runOperation } from '../../../src/cli/operation.ts';
+import { askControl } from '../../../src/control/control-socket.ts';
 import { openBrowser, openContext, signInOn, takePicture } from '../../support/browser.ts';
 import { openTerminal, runInTerminal, startCodeServer, watchSockets } from '../../support/code-server.ts';
 import type { CodeServer, Sockets } from '../../support/code-server.ts';
+import { endsWithinASecond } from '../../support/one-second.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { addUser, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
-import { AT_ONCE_MS, until } from '../../support/programs.ts';
+import { until } from '../../support/programs.ts';
 
 const skip = skipWithout('code-server', 'chromium');
-
-/** From the acknowledgement of a change to the close. */
 
 interface Desk {
   readonly name: string;
@@ -71,24 +73,23 @@ hosts:
 
   const file = (name: string): string => join(code.project, name);
 
+  let made = 0;
+  /** Of a name that nothing was written to before. */
+  const freshFile = (name: string): string => file(`${name}-${made++}.txt`);
+
   /** A workbench with a terminal that has run a command, and whose output is on the page. */
   const openDesk = async (name: string): Promise<Desk> => {
     const desk = await visit(name);
     await desk.page.waitForURL((url) => url.host === `code.localhost:${postern.https}` && url.search !== '');
     assert.equal(desk.page.url(), link());
     await openTerminal(desk.page);
-    const made = file(`${name}.txt`);
-    assert.equal(await runInTerminal(desk.page, `echo it works | tee ${made}`, made), 'it works\n');
+    const output = freshFile(name);
+    assert.equal(await runInTerminal(desk.page, `echo it works | tee ${output}`, output), 'it works\n');
     await until(
       async () => ((await desk.page.locator('.xterm-rows').first().textContent()) ?? '').includes('works'),
       'the terminal shows the output',
     );
     return desk;
-  };
-
-  const cli = async (...args: string[]): Promise<void> => {
-    const done = await postern.cli(...args);
-    assert.equal(done.code, 0, done.stderr + done.stdout);
   };
 
   let other: Desk;
@@ -117,58 +118,72 @@ hosts:
       .filter((endedAt) => endedAt >= since);
   };
 
-  /** The change takes one person's permission away: that terminal drops, the other's goes on. */
-  const dropsWhen = async (name: string, change: () => Promise<void>): Promise<void> => {
-    const desk = await openDesk(name);
-    if (name === 'alice') await takePicture(desk.page, 'code-server-terminal');
-    assert.ok(desk.sockets.open > 0);
-    const beganAt = Date.now();
-    await change();
-    const acknowledgedAt = Date.now();
-    // When the gateway closed them is in its log; when the browser says so depends on how busy the machine is.
-    await until(() => endsOf(name, beganAt).length > 0, 'a WebSocket of the terminal ends');
-    await until(() => desk.sockets.lastClosedAt >= beganAt, 'the browser sees its WebSocket close');
-    for (const endedAt of endsOf(name, beganAt))
-      assert.ok(
-        endedAt - acknowledgedAt < AT_ONCE_MS,
-        `closed ${endedAt - acknowledgedAt} ms after the acknowledgement`,
-      );
+  /** Takes one person's permission away; `restore` gives it back, for another play. */
+  interface Change {
+    readonly make: () => Promise<unknown>;
+    readonly restore?: () => Promise<unknown>;
+  }
 
-    const late = file(`${name}-late.txt`);
-    await desk.page.keyboard.type(`echo late > ${late}\n`).catch(() => undefined);
-    // The other terminal was not touched: what ran there runs, and it answers.
-    const heard = pulse();
-    await until(() => pulse() > heard, 'the other terminal goes on');
-    const answer = file(`olga-after-${name}.txt`);
-    assert.equal(await runInTerminal(other.page, `echo still here > ${answer}`, answer), 'still here\n');
-    assert.deepEqual(endsOf('olga', beganAt), []);
-    assert.equal(existsSync(late), false, 'nothing is typed into the dropped terminal any more');
-    const again = await desk.page.goto(link());
-    assert.ok(again?.status() !== 200 || desk.page.url().includes('/.postern/sign-in'), 'no way back in');
-    await desk.page.context().close();
+  /** That person's terminal drops, the other's goes on. */
+  const dropsWhen = (t: TestContext, name: string, change: Change): Promise<void> =>
+    endsWithinASecond(t, async () => {
+      const desk = await openDesk(name);
+      if (name === 'alice') await takePicture(desk.page, 'code-server-terminal');
+      assert.ok(desk.sockets.open > 0);
+      const beganAt = Date.now();
+      await change.make();
+      const acknowledgedAt = Date.now();
+      // When the gateway closed them is in its log; when the browser says so depends on how busy the machine is.
+      await until(() => endsOf(name, beganAt).length > 0, 'a WebSocket of the terminal ends');
+      await until(() => desk.sockets.lastClosedAt >= beganAt, 'the browser sees its WebSocket close');
+
+      const late = freshFile(`${name}-late`);
+      await desk.page.keyboard.type(`echo late > ${late}\n`).catch(() => undefined);
+      // The other terminal was not touched: what ran there runs, and it answers.
+      const heard = pulse();
+      await until(() => pulse() > heard, 'the other terminal goes on');
+      const answer = freshFile(`olga-after-${name}`);
+      assert.equal(await runInTerminal(other.page, `echo still here > ${answer}`, answer), 'still here\n');
+      assert.deepEqual(endsOf('olga', beganAt), []);
+      assert.equal(existsSync(late), false, 'nothing is typed into the dropped terminal any more');
+      const endedAt = Math.max(...endsOf(name, beganAt));
+      const again = await desk.page.goto(link());
+      assert.ok(again?.status() !== 200 || desk.page.url().includes('/.postern/sign-in'), 'no way back in');
+      await desk.page.context().close();
+      await change.restore?.();
+      return { acknowledgedAt, endedAt };
+    });
+
+  // Through the control socket, as the commands do: their processes take a while to end after the acknowledgement.
+  const setGroups = (...groups: readonly string[]): Promise<unknown> =>
+    runOperation(postern.dataDir, 'user.groups', { name: 'dora', groups });
+  const reloadWith = async (rule: string): Promise<void> => {
+    postern.writeConfig(document(postern, rule));
+    const answer = (await askControl(postern.dataDir, 'reload', {})) as { readonly ok: boolean };
+    assert.ok(answer.ok);
   };
 
-  test('it drops at once when the session is revoked', { timeout: 200_000 }, () =>
-    dropsWhen('alice', () => cli('sessions', 'revoke', '--user', 'alice')),
+  test('it drops within a second when the session is revoked', { timeout: 400_000 }, (t) =>
+    dropsWhen(t, 'alice', { make: () => runOperation(postern.dataDir, 'sessions.revoke', { user: 'alice' }) }),
   );
 
-  test('it drops at once when the person is disabled', { timeout: 200_000 }, async () => {
-    await dropsWhen('dora', () => cli('user', 'disable', 'dora'));
-    await cli('user', 'enable', 'dora');
-  });
+  test('it drops within a second when the person is disabled', { timeout: 400_000 }, (t) =>
+    dropsWhen(t, 'dora', {
+      make: () => runOperation(postern.dataDir, 'user.disable', { name: 'dora' }),
+      restore: () => runOperation(postern.dataDir, 'user.enable', { name: 'dora' }),
+    }),
+  );
 
-  test('it drops at once when the person leaves the group', { timeout: 200_000 }, async () => {
-    await dropsWhen('dora', () => cli('user', 'groups', 'dora', 'guests'));
-  });
+  test('it drops within a second when the person leaves the group', { timeout: 400_000 }, (t) =>
+    dropsWhen(t, 'dora', { make: () => setGroups('guests'), restore: () => setGroups('developers') }),
+  );
 
-  test('it drops at once when the rule is edited and reloaded', { timeout: 200_000 }, async () => {
-    await dropsWhen('erin', async () => {
-      postern.writeConfig(document(postern, '["user:alice", "user:olga"]'));
-      await cli('reload');
-    });
-    postern.writeConfig(document(postern, RULE));
-    await cli('reload');
-  });
+  test('it drops within a second when the rule is edited and reloaded', { timeout: 400_000 }, (t) =>
+    dropsWhen(t, 'erin', {
+      make: () => reloadWith('["user:alice", "user:olga"]'),
+      restore: () => reloadWith(RULE),
+    }),
+  );
 
   test('Chromium carries the terminal over HTTP/2 (RFC 8441)', () => {
     const isSocket = (line: string): boolean =>
