@@ -9,7 +9,7 @@ import type { HealthCheck } from '../config/document/actions.ts';
 import { timerMs } from '../core/durations.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
-import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
+import type { AppCall, AppConnection, Repeat } from '../wire/app-call.ts';
 import { RequestLines } from '../wire/request-lines.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
 

@@ -22,7 +22,7 @@ import type { Clock } from '../core/clock.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink, BodySource, Exchange, RequestHead } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
-import type { AppCall, AppConnection, Repeat } from '../wire/http1-client.ts';
+import type { AppCall, AppConnection, Repeat } from '../wire/app-call.ts';
 import { RequestLines } from '../wire/request-lines.ts';
 import type { AppResponseHead } from '../wire/response-head.ts';
 import { DISCARD } from '../wire/http1-response.ts';

@@ -10,7 +10,7 @@ import { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { isHopByHop } from '../wire/hop-by-hop.ts';
-import { type AppCall, type AppConnection, MAX_INFORMS, type Repeat } from '../wire/http1-client.ts';
+import { type AppCall, type AppConnection, MAX_INFORMS, type Repeat } from '../wire/app-call.ts';
 import { AppResponseHead } from '../wire/response-head.ts';
 import { keepAllowedTrailers } from '../wire/trailers.ts';
 

@@ -10,8 +10,8 @@ import type { Resolver } from './resolve.ts';
 import { isUsable } from './target.ts';
 import type { Target } from './target.ts';
 import { PosternError } from '../core/errors.ts';
-import { Http1Client } from '../wire/http1-client.ts';
-import type { AppConnection, ClientOwner } from '../wire/http1-client.ts';
+import type { AppConnection } from '../wire/app-call.ts';
+import { type ClientOwner, Http1Client } from '../wire/http1-client.ts';
 import type { Ticker } from '../wire/ticker.ts';
 import type { Socket } from 'node:net';
 

@@ -1,8 +1,23 @@
 /** How an app's answer can fail, in the words of the log. What the app sent is never quoted. */
+import { HttpSyntaxError } from './http-syntax-error.ts';
 import { PosternError } from '../core/errors.ts';
 
 export function badResponse(what: string): PosternError {
   return new PosternError('UPSTREAM_BAD_RESPONSE', `Cannot relay the app's response: ${what}`);
+}
+
+export function timedOut(hasBegun: boolean): PosternError {
+  const what = hasBegun ? 'fell silent in the middle of its answer' : 'did not begin to answer in time';
+  return new PosternError('UPSTREAM_TIMEOUT', `Cannot relay the app's response: it ${what}`);
+}
+
+/** Thrown while it was read: by a rule of the body, or by who takes the answer: one exchange is lost, not the worker. */
+export function unreadable(error: unknown): PosternError {
+  if (error instanceof PosternError) return error;
+  if (!(error instanceof HttpSyntaxError))
+    return new PosternError('INTERNAL', "Cannot relay the app's response", {}, error);
+  const text = `Cannot relay the app's response: its body is not valid: rule "${error.rule}" is broken`;
+  return new PosternError('UPSTREAM_BAD_RESPONSE', text, { rule: error.rule }, error);
 }
 
 /** The connection ended behind the head of a final answer. */

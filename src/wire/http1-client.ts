@@ -4,75 +4,21 @@
  * shorter than announced, a response that is not strictly valid, bytes behind a complete response or
  * a broken peer end the connection: only one that is certainly clean is handed back for reuse.
  */
+import { type AppCall, type AppConnection, MAX_INFORMS, type Repeat } from './app-call.ts';
 import { AppSocket } from './app-socket.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import type { ChunkedOutput } from './chunked-decoder.ts';
 import type { BodySink } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
-import { HttpSyntaxError } from './http-syntax-error.ts';
-import { copyOf, hasBareLf } from './_http1-client-bytes.ts';
-import { badResponse, truncated, unanswered } from './_http1-client-errors.ts';
+import { copyOf, endOfHead, keptPart, requestHead } from './_http1-client-bytes.ts';
+import { badResponse, timedOut, truncated, unanswered, unreadable } from './_http1-client-errors.ts';
 import { RequestBodyWriter } from './http1-client-body.ts';
-import { readLatin1, writeLatin1 } from './latin1.ts';
-import type { RequestLines } from './request-lines.ts';
 import { LateWrite } from './turn-end.ts';
-import { MAX_RESPONSE_HEAD_BYTES, ResponseMemory } from './response-head.ts';
+import { ResponseMemory } from './response-head.ts';
 import type { AppResponseHead } from './response-head.ts';
-import { PosternError } from '../core/errors.ts';
+import type { PosternError } from '../core/errors.ts';
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-
-/** A request on its way to an app, and who takes the answer. */
-export interface AppCall {
-  readonly method: string;
-  /** Request line, Host and what differs from request to request, each line with its CRLF. */
-  readonly head: string;
-  /** The other fields. Framing fields are in neither. */
-  readonly lines: RequestLines;
-  /** As in BodySource; 0: none. */
-  readonly bodyLength: number;
-  readonly wantsUpgrade: boolean;
-  /** The visitor's connection that it came by. */
-  readonly visitor: object;
-  /** It signs the connection in, and not itself: NTLM, Negotiate. */
-  readonly bindsConnection: boolean;
-  readonly firstByteMs: number;
-  /** Longest silence in the middle of the answer; read again after `onHead`. */
-  readonly idleMs: number;
-  startBody(sink: BodySink): void;
-  resumeBody(): void;
-  cancelBody(): void;
-  /** 1xx other than 100 and 101. */
-  onInform(head: AppResponseHead): void;
-  /** The connection is not needed any more; the response is complete once the sink's `end` returned. */
-  onDone(): void;
-  /** Broke after the head; the sink's `abort` follows. */
-  onBroken(error: PosternError): void;
-  /** What of the trailers the client may see. */
-  passTrailers(trailers: HeaderBlock): HeaderBlock | null;
-  /** The final head; answers who takes the body. `resume` goes on after the sink's `write` answered false. */
-  onHead(head: AppResponseHead, resume: () => void): BodySink;
-  /** 101: the connection is the caller's now. Bytes that came early are un-shifted; an error listener is needed. */
-  onUpgrade(head: AppResponseHead, stream: Duplex): void;
-  /** Broke before a final head. */
-  onFail(error: PosternError, repeat: Repeat): void;
-}
-
-/**
- * Whether the app can have acted on a failed request: `never-seen` says that it has not; `stale` that a
- * reused connection was closed without a byte, so that an idempotent request may be sent again.
- */
-export type Repeat = 'no' | 'stale' | 'never-seen';
-
-/** What a call is sent on: an HTTP/1.1 connection, or a stream of an HTTP/2 one. */
-export interface AppConnection {
-  /** It carried an exchange before this one: the app may have closed it meanwhile. */
-  readonly isReused: boolean;
-  send(call: AppCall): void;
-  /** The client of the exchange is gone, or nobody wants the rest. No callback follows. */
-  destroy(): void;
-}
 
 /** Who keeps the connection. */
 export interface ClientOwner {
@@ -92,16 +38,8 @@ const UNTIL_CLOSE = 4;
 const TUNNEL = 5;
 const GONE = 6;
 
-const HEAD_END = Buffer.from('\r\n\r\n');
 /** How long an app that takes nothing more may be silent: its answer came before, or never will. */
 const DEAF_MS = 2_000;
-/** As many informational answers as anyone sane sends. */
-export const MAX_INFORMS = 32;
-
-/** Methods whose missing body is said aloud: apps answer 411 otherwise. */
-function expectsBody(method: string): boolean {
-  return method === 'POST' || method === 'PUT' || method === 'PATCH';
-}
 
 export class Http1Client implements AppConnection, ChunkedOutput {
   readonly socket: Socket;
@@ -178,13 +116,13 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     const length = call.bodyLength;
     if (length === 0) {
       this.deadline = this.#owner.now + call.firstByteMs;
-      this.#late.put(headOf(call, expectsBody(call.method) ? 'Content-Length: 0\r\n' : ''));
+      this.#late.put(requestHead(call));
       return;
     }
     this.deadline = Infinity;
     if (this.socket instanceof AppSocket) this.socket.onWriteFailed = this.#onWriteFailed;
     this.socket.cork();
-    this.#late.put(headOf(call, length === -1 ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`));
+    this.#late.put(requestHead(call));
     this.#late.send();
     this.#body.open(length);
     call.startBody(this.#body);
@@ -207,8 +145,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   /** Called by the owner about twice a second. */
   tick(now: number): void {
     if (now < this.deadline) return;
-    const what = this.#sink === null ? 'did not begin to answer in time' : 'fell silent in the middle of its answer';
-    this.#fail(new PosternError('UPSTREAM_TIMEOUT', `Cannot relay the app's response: it ${what}`), 'no');
+    this.#fail(timedOut(this.#sink !== null), 'no');
   }
 
   /** Takes buffer[0..length). `isShared`: the buffer is used again once this returns, so what is kept is copied. */
@@ -219,7 +156,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     try {
       this.#consume(buffer, length, isShared);
     } catch (error) {
-      this.#failRead(error);
+      this.#fail(unreadable(error), 'no');
     }
   }
 
@@ -251,13 +188,11 @@ export class Http1Client implements AppConnection, ChunkedOutput {
       this.#beginAnswer(known, call);
       return at + this.#memory.length;
     }
-    const end = buffer.indexOf(HEAD_END, at);
-    if (end === -1 || end + 4 > length) {
-      this.#keepPartial(buffer, at, length);
+    const next = endOfHead(buffer, at, length);
+    if (next === -1) {
+      this.#partial = keptPart(buffer, at, length);
       return -1;
     }
-    if (end - at > MAX_RESPONSE_HEAD_BYTES) throw badResponse('its header is too large');
-    const next = end + 4;
     const head = this.#memory.read(buffer, at, next, isHead);
     if (head.status >= 200) {
       this.#beginAnswer(head, call);
@@ -270,16 +205,6 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     if (++this.#informs > MAX_INFORMS) throw badResponse('it sent too many informational answers');
     if (head.status !== 100) call.onInform(head);
     return next;
-  }
-
-  #keepPartial(buffer: Buffer, at: number, length: number): void {
-    if (length - at > MAX_RESPONSE_HEAD_BYTES) throw badResponse('its header is too large');
-    if (length === at) return;
-    const start = readLatin1(buffer, at, Math.min(length, at + 5));
-    if (!'HTTP/'.startsWith(start)) throw badResponse('it does not begin with an HTTP/1.x status line');
-    // Such a head would never end.
-    if (hasBareLf(buffer, at, length)) throw badResponse('a line of its header does not end in CRLF');
-    this.#partial = Buffer.from(buffer.subarray(at, length));
   }
 
   #beginAnswer(head: AppResponseHead, call: AppCall): void {
@@ -346,7 +271,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     if (this.#state === CHUNKED) {
       const bytes = isShared ? copyOf(buffer, at, length) : buffer.subarray(at, length);
       const used = (this.#decoder as ChunkedDecoder).write(bytes, 0);
-      if (this.#isComplete()) return this.#finish(used < bytes.length);
+      if (this.isIdle) return this.#finish(used < bytes.length);
       return this.#afterRead();
     }
     const isWhole = this.#state === LENGTH && this.#left <= length - at;
@@ -363,10 +288,6 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     if ((this.#sink as BodySink).write(bytes) || this.#isPaused) return;
     this.#isPaused = true;
     this.socket.pause();
-  }
-
-  #isComplete(): boolean {
-    return this.#state === IDLE;
   }
 
   onData(slice: Buffer): boolean {
@@ -439,7 +360,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     try {
       this.#call?.resumeBody();
     } catch (error) {
-      this.#failRead(error);
+      this.#fail(unreadable(error), 'no');
     }
   }
 
@@ -459,16 +380,6 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     this.#owner.onGone(this);
   }
 
-  #failRead(error: unknown): void {
-    if (error instanceof PosternError) return this.#fail(error, 'no');
-    if (error instanceof HttpSyntaxError) {
-      const text = `Cannot relay the app's response: its body is not valid: rule "${error.rule}" is broken`;
-      return this.#fail(new PosternError('UPSTREAM_BAD_RESPONSE', text, { rule: error.rule }, error), 'no');
-    }
-    // Thrown by who takes the answer: one exchange is lost, not the worker.
-    this.#fail(new PosternError('INTERNAL', "Cannot relay the app's response", {}, error), 'no');
-  }
-
   #fail(error: PosternError, repeat: Repeat): void {
     const call = this.#call;
     const sink = this.#sink;
@@ -482,14 +393,4 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     call?.onBroken(error);
     sink.abort(error);
   }
-}
-
-/** Latin1 where it is text: lines that were not sent before. */
-function headOf(call: AppCall, framing: string): Buffer | string {
-  const start = call.head + framing;
-  const { bytes, text } = call.lines;
-  if (bytes === null) return `${start}${text}\r\n`;
-  const out = Buffer.allocUnsafe(start.length + bytes.length);
-  out.set(bytes, writeLatin1(out, start, 0));
-  return out;
 }
