@@ -30,36 +30,26 @@ import { createBearerDesk } from './bearer-desk.ts';
 import { createTokenDesk, type TokenDesk } from './token-desk.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
-import { createIssuing, sealOf } from './issuing.ts';
+import { createIssuing, demandOf, sealOf } from './issuing.ts';
 import { Health } from './health.ts';
 import { createOperations } from './operations.ts';
+import { startPeriodicWork, TICKET_KEYS_BYTES } from './periodic-work.ts';
 import { prepare } from './prepare.ts';
-import { createReload, newRevision } from './reload.ts';
+import { createReload, newRevision, workersNote } from './reload.ts';
 import { createSignInDesk } from './sign-in-desk.ts';
 import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
+import { watchStore } from './store-watch.ts';
 import { upstreamWarnings } from './upstream-warnings.ts';
 import { watchDescriptors } from './watch-descriptors.ts';
 import { assertAddressesFree } from './new-addresses.ts';
 import { authorityOf } from './provider-authority.ts';
-import { withoutSecrets } from './worker-document.ts';
-import type { Document } from '../config/document.ts';
-import type { Demand } from '../certs/issuance/on-demand.ts';
-import type { CompiledHost } from '../route/table.ts';
+import { passesTokens, withoutSecrets } from './worker-document.ts';
 import type { OwnedLogger } from '../core/log.ts';
-import type { WorkerPool } from '../edge/worker-pool.ts';
 import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
 import type { PrepareCertificates, Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
-
-/** Idle expiry reaches open tunnels this way; costs nothing when nothing is due. */
-const SWEEP_MS = 2_000;
-const PROBE_MS = 500;
-const REFRESH_MS = 1_000;
-const NOBODYS_KEY = '0'.repeat(64);
-const TICKET_KEYS_MS = 6 * 3_600_000;
-const ASSERTION_KEYS_MS = 3_600_000;
 
 export interface GatewayOptions {
   readonly source: DocumentSource;
@@ -166,16 +156,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   // Each inherited socket can be in one worker only.
   const workersOf = (wanted: number): number =>
     Object.keys(sockets).length > 0 ? 1 : wanted || availableParallelism();
-  let isStoreAnswering = true;
-  let storeAnsweredAt = systemClock.now();
-  const probe = setInterval(() => {
-    // Nobody's key: that it is not found is an answer.
-    void sessions.find(NOBODYS_KEY).then((answer) => {
-      isStoreAnswering = answer.kind !== 'unavailable';
-      if (isStoreAnswering) storeAnsweredAt = systemClock.now();
-    });
-  }, PROBE_MS);
-  closers.push(() => clearInterval(probe));
+  const storeWatch = watchStore({ sessions, clock: systemClock });
+  closers.push(storeWatch.stop);
   // They load their modules while the document is being prepared.
   const pool = startWorkerPool({
     count: workersOf(loaded?.workers ?? 0),
@@ -185,7 +167,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       logLevel: settings.level,
       logFormat: format,
       colours: isTerminal && format === 'pretty',
-      ticketKeys: randomBytes(48),
+      ticketKeys: randomBytes(TICKET_KEYS_BYTES),
       assertionKey: null,
       inheritedSockets: sockets,
     },
@@ -209,7 +191,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       },
     },
     log,
-    isStoreAnswering: () => isStoreAnswering,
+    isStoreAnswering: storeWatch.isAnswering,
     onGiveUp(error) {
       log.flushSync();
       options.onFatal(error);
@@ -269,7 +251,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     uploads: () => uploads.entries,
     reload: () => lastReload,
     notServing: () =>
-      isStoreAnswering || systemClock.now() - storeAnsweredAt <= now().document.session.staleForMs
+      storeWatch.silentMs() <= now().document.session.staleForMs
         ? null
         : 'the store does not answer for longer than session.stale_for',
   });
@@ -351,32 +333,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const socket = await openControlSocket(dataDir, operations);
   closers.push(() => socket.close());
 
-  const refresher = setInterval(() => {
-    desk.refresher
-      .tick()
-      .catch((error: unknown) =>
-        log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot look for grants to renew'),
-      );
-  }, REFRESH_MS);
-  const sweeper = setInterval(() => {
-    sessions
-      .sweep()
-      .catch((error: unknown) => log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot sweep expired sessions'));
-  }, SWEEP_MS);
-  const rotation = setInterval(() => pool.replaceTicketKeys(randomBytes(48)), TICKET_KEYS_MS);
-  const keyTimer = setInterval(() => {
-    assertionKeys
-      .tick()
-      .catch((error: unknown) =>
-        log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot look after signing keys'),
-      );
-  }, ASSERTION_KEYS_MS);
+  const stopWork = startPeriodicWork({ log, sessions, refresher: desk.refresher, assertionKeys, pool });
   closers.push(() => {
-    clearInterval(keyTimer);
-    clearInterval(refresher);
-    clearInterval(sweeper);
+    stopWork();
     desk.providers.close();
-    clearInterval(rotation);
   });
   await accounts.reconcile();
   const hasLocalAccounts = now().document.providers.some((provider) => provider.type === 'local');
@@ -396,38 +356,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   };
 }
 
-/** Some route asks for tokens of the provider: only then do workers hold any. */
-function passesTokens(document: Document): boolean {
-  let answer = passing.get(document);
-  if (answer === undefined) {
-    const { hosts, fallback } = document;
-    const all = fallback === null ? hosts : [...hosts, fallback];
-    answer = all.some(({ routes }) => routes.some(({ identityHeaders }) => identityHeaders.tokens.length > 0));
-    passing.set(document, answer);
-  }
-  return answer;
-}
-
-const passing = new WeakMap<Document, boolean>();
-
-/** Whether a handshake may lead to an order. */
-function demandOf(host: CompiledHost | null, name: string): Demand {
-  if (host?.config.tls.kind !== 'acme' || !host.config.tls.onDemand) return { kind: 'none' };
-  return { kind: host.name === name ? 'listed' : 'ask' };
-}
-
 /** In the opposite order of opening: first whoever brings work, at last the store and the log. */
 async function closeAll(closers: (() => Promise<unknown> | void)[], setDraining: () => void): Promise<void> {
   setDraining();
   for (const close of closers.toReversed()) await close();
-}
-
-/** More workers begin at once; one that ends would take along whoever waits in its queue. */
-function workersNote(wanted: number, { count, most }: WorkerPool): string | null {
-  if (wanted === count) return null;
-  const why =
-    wanted < count
-      ? 'the kernel would reset visitors who wait for the one that ends'
-      : `a running Postern takes at most ${most}`;
-  return `Restart Postern for "workers" ${wanted}: ${count} go on, since ${why}`;
 }

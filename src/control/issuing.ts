@@ -14,6 +14,8 @@ import type { SealKey } from '../session/seal.ts';
 import type { Store } from '../store/sqlite.ts';
 import type { TxtJournal, TxtPublisher } from '../certs/dns/dns-provider.ts';
 import type { IssuanceStore } from '../core/issuance-store.ts';
+import type { Demand } from '../certs/issuance/on-demand.ts';
+import type { CompiledHost } from '../route/table.ts';
 import type { OnDemandJoined, OnDemandPlace } from './on-demand.ts';
 import type { ChallengeStage } from './challenge-answers.ts';
 import type { TxtPublishers } from './txt-publishers.ts';
@@ -147,4 +149,10 @@ function gather(run: () => void): { call: () => void; stop: () => void } {
       if (timer !== null) clearTimeout(timer);
     },
   };
+}
+
+/** Whether a handshake may lead to an order. */
+export function demandOf(host: CompiledHost | null, name: string): Demand {
+  if (host?.config.tls.kind !== 'acme' || !host.config.tls.onDemand) return { kind: 'none' };
+  return { kind: host.name === name ? 'listed' : 'ask' };
 }

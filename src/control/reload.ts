@@ -82,3 +82,16 @@ async function reloadOnce(options: ReloaderOptions): Promise<ReloadAnswer> {
     return refuse(error instanceof Error ? error.message : String(error));
   }
 }
+
+/** More workers begin at once; one that ends would take along whoever waits in its queue. */
+export function workersNote(
+  wanted: number,
+  { count, most }: { readonly count: number; readonly most: number },
+): string | null {
+  if (wanted === count) return null;
+  const why =
+    wanted < count
+      ? 'the kernel would reset visitors who wait for the one that ends'
+      : `a running Postern takes at most ${most}`;
+  return `Restart Postern for "workers" ${wanted}: ${count} go on, since ${why}`;
+}

@@ -19,3 +19,17 @@ function strip(provider: Provider): Provider {
       return { ...provider, clientSecret: '', directory: null };
   }
 }
+
+/** Some route asks for tokens of the provider: only then do workers hold any. */
+export function passesTokens(document: Document): boolean {
+  let answer = passing.get(document);
+  if (answer === undefined) {
+    const { hosts, fallback } = document;
+    const all = fallback === null ? hosts : [...hosts, fallback];
+    answer = all.some(({ routes }) => routes.some(({ identityHeaders }) => identityHeaders.tokens.length > 0));
+    passing.set(document, answer);
+  }
+  return answer;
+}
+
+const passing = new WeakMap<Document, boolean>();
