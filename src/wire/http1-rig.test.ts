@@ -10,8 +10,8 @@ import type { PosternError } from '../core/errors.ts';
 import type { BodySink, ConnectionFacts, ExchangeOutcome } from './exchange.ts';
 import { HeaderBlock } from './header-block.ts';
 import type { Http1Exchange } from './http1-exchange.ts';
-import { type Http1Connection, serveHttp1 } from './http1-server.ts';
-import { HTTP1_DEFAULTS, type Http1Settings } from './http1-settings.ts';
+import { serveHttp1 } from './http1-server.ts';
+import { HTTP1_DEFAULTS, type Http1Connection, type Http1Settings } from './http1-settings.ts';
 import { createTicker, type IntervalTicker } from './ticker.ts';
 
 export const FACTS: ConnectionFacts = {

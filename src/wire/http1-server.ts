@@ -9,24 +9,16 @@ import type { Socket } from 'node:net';
 import { PosternError } from '../core/errors.ts';
 import type { ConnectionFacts, HandleExchange } from './exchange.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
+import { FinProbes } from './fin-probes.ts';
 import type { Http1Carrier } from './http1-carrier.ts';
 import { Http1Exchange } from './http1-exchange.ts';
-import { HeadBuffer, skipEmptyLines } from './http1-head-buffer.ts';
+import { HeadReader } from './http1-head-reader.ts';
 import { refusalBytes, refusalHead, refusalText } from './http1-refusal.ts';
-import type { Http1Settings } from './http1-settings.ts';
-import { readLatin1 } from './latin1.ts';
-import { FieldMemory, type Http1RequestHead, parseRequestHead } from './request-head.ts';
+import type { Http1Connection, Http1Settings } from './http1-settings.ts';
+import type { Http1RequestHead } from './request-head.ts';
 import type { Ticker, Ticking } from './ticker.ts';
 import { LateWrite } from './turn-end.ts';
-
-export interface Http1Connection {
-  readonly facts: ConnectionFacts;
-  /** True between requests. */
-  readonly isIdle: boolean;
-  /** Answers the running exchange with `Connection: close`; an idle connection is closed at once. */
-  drain(): void;
-  destroy(): void;
-}
+import { WriteStall } from './write-stall.ts';
 
 const HEAD = 0;
 const EXCHANGE = 1;
@@ -44,12 +36,8 @@ const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5_000;
 /** How long an idle connection remembers the fields of its last request. */
 const MEMORY_MS = 5_000;
-/** When to ask a client that sent FIN whether it still listens: ms after the FIN, each once. */
-const PROBES_MS = [1_000, 2_000, 10_000];
 const ANSWERED = new PosternError('CLIENT_CLOSED', 'The answer was complete before the request body');
 const NEVER = Number.POSITIVE_INFINITY;
-const CRLF_CRLF = '\r\n\r\n';
-const CR = 13;
 
 /** Serves HTTP/1.1 on a connected socket (plain or TLS) until it closes. */
 // oxlint-disable-next-line max-params -- the four things that every codec is given
@@ -74,24 +62,18 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   readonly late: LateWrite;
   readonly #settings: Http1Settings;
   readonly #handle: HandleExchange;
+  readonly #heads: HeadReader;
+  readonly #writes = new WriteStall();
   #state: number = HEAD;
   #exchange: Http1Exchange | null = null;
   /** Bytes that came and are not read yet. */
   #kept: Buffer | null = null;
-  /** A head that did not come in one piece. */
-  #partial: HeadBuffer | null = null;
-  /** Let go while the connection is idle: ten thousand of them should cost little. */
-  #memory: FieldMemory | null = null;
   #isBusy = false;
   #isPaused = false;
   /** For reading a head, waiting for one, or lingering. */
   #readDeadline = NEVER;
   #lingerUntil = NEVER;
-  #writeDeadline = NEVER;
-  /** Bytes that the kernel took, -1 while none wait. */
-  #taken = -1;
-  #endedAt = 0;
-  #probes = 0;
+  #probes: FinProbes | null = null;
 
   // A defect in whoever takes a body or gives an answer ends this connection and no other.
   readonly #onData = (chunk: Buffer): void => {
@@ -117,9 +99,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     }
   };
   readonly #onClosed = (): void => this.#closed();
-  readonly #onError = (): void => {
-    // 'close' follows and says all there is to say.
-  };
+  /** 'close' follows and says all there is to say. */
+  readonly #onError = (): void => undefined;
 
   // oxlint-disable-next-line max-params -- as serveHttp1
   constructor(socket: Socket, facts: ConnectionFacts, settings: Http1Settings, handle: HandleExchange) {
@@ -130,6 +111,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.writeIdleMs = settings.writeIdleMs;
     this.#settings = settings;
     this.#handle = handle;
+    this.#heads = new HeadReader(settings);
   }
 
   begin(): void {
@@ -148,7 +130,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   }
 
   get isIdle(): boolean {
-    return this.#state === HEAD && this.#partial === null && this.#kept === null;
+    return this.#state === HEAD && !this.#heads.isWithin && this.#kept === null;
   }
 
   get keptBytes(): number {
@@ -174,13 +156,13 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   /** Deadlines of whatever is going on. */
   tick(now: number): void {
     if (now >= this.#readDeadline) this.#readTimeout();
-    if (this.#state === HEAD && this.#readDeadline - now < this.#settings.keepAliveMs - MEMORY_MS) this.#memory = null;
+    if (this.#state === HEAD && this.#readDeadline - now < this.#settings.keepAliveMs - MEMORY_MS) this.#heads.forget();
     if (this.#state === EXCHANGE || this.#state === SKIPPING) {
       const exchange = this.#exchange;
       if (exchange !== null && !exchange.isBodyComplete) exchange.requestBody?.checkDeadlines(now);
-      if (this.hasReadEnded) this.#probe(now);
+      if (exchange !== null && this.#probes?.isDue(now) === true) this.#probe(exchange);
     }
-    this.#checkWrites(now);
+    if (this.#writes.hasCome(now, this.socket, this.writeIdleMs)) this.destroy();
   }
 
   feedBody(): void {
@@ -238,7 +220,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     this.ticker.remove(this);
-    this.#memory = null;
+    this.#heads.forget();
     const kept = this.#kept;
     this.#kept = null;
     if (kept !== null) socket.unshift(kept);
@@ -297,7 +279,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     if (body === null || body === undefined || !body.wantsBytes) return false;
     this.#kept = null;
     const stopped = body.feed(chunk, 0);
-    if (stopped < chunk.length) this.#putBack(chunk, stopped);
+    if (stopped < chunk.length && this.#state !== OVER && this.#state !== LINGERING)
+      this.#kept = stopped === 0 ? chunk : chunk.subarray(stopped);
     return true;
   }
 
@@ -315,16 +298,17 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     if (!this.#isBusy) this.#pump();
   }
 
-  #putBack(chunk: Buffer, from: number): void {
-    if (this.#state !== OVER && this.#state !== LINGERING) this.#kept = from === 0 ? chunk : chunk.subarray(from);
-  }
-
   #readHead(chunk: Buffer): void {
     this.#kept = null;
     try {
-      const end = this.#partial === null ? this.#readWholeHead(chunk) : this.#readPartialHead(this.#partial, chunk);
-      if (end === -1) return;
-      if (end < chunk.length) this.#kept = chunk.subarray(end);
+      const isFirst = !this.#heads.isWithin;
+      const head = this.#heads.read(chunk);
+      if (head === null) {
+        if (isFirst) this.#readDeadline = this.ticker.now + this.#settings.headTimeoutMs;
+        return;
+      }
+      this.#begin(head);
+      if (this.#heads.end < chunk.length) this.#kept = chunk.subarray(this.#heads.end);
     } catch (error) {
       if (!(error instanceof HttpSyntaxError)) throw error;
       this.#refuse(error.status, error.rule);
@@ -339,43 +323,13 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#settings.onDefect(error);
   }
 
-  /** The ordinary case: a head in one piece. Answers where it ends, or -1. */
-  #readWholeHead(chunk: Buffer): number {
-    const memory = (this.#memory ??= new FieldMemory());
-    const again = memory.recallHead(chunk) ?? memory.recallFields(chunk, this.#settings);
-    if (again !== null) return this.#begin(again, chunk.length);
-    const from = chunk[0] === CR ? skipEmptyLines(chunk) : 0;
-    const to = Math.min(chunk.length, from + this.#settings.headerBytes);
-    const text = readLatin1(chunk, from, to);
-    const end = text.indexOf(CRLF_CRLF);
-    if (end !== -1) {
-      const head = parseRequestHead(text, 0, end + 2, this.#settings, memory, { bytes: chunk, shift: from });
-      const next = from + end + CRLF_CRLF.length;
-      if (next === chunk.length) memory.keepHead(chunk, head);
-      return this.#begin(head, next);
-    }
-    const partial = (this.#partial = new HeadBuffer(this.#settings));
-    this.#readDeadline = this.ticker.now + this.#settings.headTimeoutMs;
-    return this.#readPartialHead(partial, chunk);
-  }
-
-  #readPartialHead(partial: HeadBuffer, chunk: Buffer): number {
-    const end = partial.add(chunk, 0);
-    if (end === -1) return -1;
-    const text = partial.text();
-    this.#partial = null;
-    return this.#begin(parseRequestHead(text, 0, text.length, this.#settings), end);
-  }
-
-  /** Answers `end`, where the head does. */
-  #begin(request: Http1RequestHead, end: number): number {
+  #begin(request: Http1RequestHead): void {
     this.#readDeadline = NEVER;
     this.#state = EXCHANGE;
     this.writeIdleMs = this.#settings.writeIdleMs;
     // Said aloud, so that nobody sends a request into the end.
     if (!request.keepAlive || this.#settings.keepAliveMs === 0) this.keepAlive = false;
     this.#exchange = new Http1Exchange(this, request, this.#settings);
-    return end;
   }
 
   /** After an answer: the next request, where it is here or may come. */
@@ -394,15 +348,15 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   #readEnd(): void {
     this.hasReadEnded = true;
-    this.#endedAt = this.ticker.now;
+    this.#probes ??= new FinProbes(this.ticker.now);
     if (!this.#isBusy) this.#settleEnd();
   }
 
   /** What the client's FIN means, once everything before it is read. */
   #settleEnd(): void {
     if (this.#state === HEAD && this.#kept === null) {
-      if (this.#partial === null || this.#partial.isEmpty) this.#linger();
-      else this.#refuse(400, 'head-truncated');
+      if (this.#heads.hasBegun) this.#refuse(400, 'head-truncated');
+      else this.#linger();
     } else if (this.#exchange?.isBodyComplete === false && this.#kept === null) {
       const facts = { rule: 'body-truncated' };
       this.bodyFailed(new PosternError('CLIENT_CLOSED', 'Client closed within its body', facts), 400, facts.rule);
@@ -421,7 +375,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#state = LINGERING;
     this.#exchange = null;
     this.#kept = null;
-    this.#partial = null;
+    this.#heads.drop();
     this.#lingerUntil = this.ticker.now + LINGER_MS;
     this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
     this.late.send();
@@ -430,36 +384,14 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   }
 
   #readTimeout(): void {
-    const isSilent = this.#partial === null || this.#partial.isEmpty;
-    if (this.#state === HEAD && !isSilent) this.#refuse(408, 'head-timeout');
+    if (this.#state === HEAD && this.#heads.hasBegun) this.#refuse(408, 'head-timeout');
     else if (this.#state === HEAD && this.#kept === null) this.#linger();
     else if (this.#state === LINGERING && this.socket.writableLength === 0) this.socket.destroy();
     // Still writing: the deadline of writes decides.
     else this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
   }
 
-  /** A client that takes nothing of what waits for it is gone or hostile. */
-  #checkWrites(now: number): void {
-    const { socket } = this;
-    const waiting = socket.writableLength;
-    const taken = waiting === 0 ? -1 : socket.bytesWritten - waiting;
-    if (taken !== this.#taken) {
-      this.#taken = taken;
-      this.#writeDeadline = taken === -1 ? NEVER : now + this.writeIdleMs;
-    } else if (now >= this.#writeDeadline) {
-      this.destroy();
-    }
-  }
-
-  /**
-   * FIN may be a half-close or the client's end; only writing tells. The first write to a closed
-   * socket brings RST, the next one an error, and the exchange ends.
-   */
-  #probe(now: number): void {
-    const exchange = this.#exchange;
-    const at = PROBES_MS[this.#probes];
-    if (exchange === null || at === undefined || now < this.#endedAt + at) return;
-    this.#probes++;
+  #probe(exchange: Http1Exchange): void {
     if (this.#state === EXCHANGE && exchange.isBodyComplete && this.socket.writableLength === 0) exchange.probe();
   }
 
@@ -477,7 +409,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#exchange = null;
     this.#kept = null;
     this.late.drop();
-    this.#partial = null;
+    this.#heads.drop();
     exchange?.close(false, new PosternError('CLIENT_CLOSED', reason));
   }
 }

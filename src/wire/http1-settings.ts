@@ -1,9 +1,17 @@
 /** What HTTP/1.1 toward clients is given: limits, and who is told. The other codecs take the same. */
 import type { ConnectionFacts } from './exchange.ts';
 import type { BodyLimits } from './http1-request-body.ts';
-import type { Http1Connection } from './http1-server.ts';
 import type { HeadLimits } from './request-head.ts';
 import type { Ticker } from './ticker.ts';
+
+export interface Http1Connection {
+  readonly facts: ConnectionFacts;
+  /** True between requests. */
+  readonly isIdle: boolean;
+  /** Answers the running exchange with `Connection: close`; an idle connection is closed at once. */
+  drain(): void;
+  destroy(): void;
+}
 
 export interface Http1Settings extends HeadLimits, BodyLimits {
   /** Most bytes of a request head. */

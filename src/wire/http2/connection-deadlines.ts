@@ -3,6 +3,7 @@
  * settings, the next request, the kernel to take what is written, and the end.
  */
 import type { Socket } from 'node:net';
+import { WriteStall } from '../write-stall.ts';
 import type { Http2Settings } from './settings.ts';
 
 /** From the first GOAWAY to the second, where the client does not answer our ping. */
@@ -32,9 +33,7 @@ export class ConnectionDeadlines {
   #restAt = NEVER;
   #drainUntil = NEVER;
   #closeUntil = NEVER;
-  /** Bytes that the kernel took, -1 while none wait. */
-  #taken = -1;
-  #writeUntil = NEVER;
+  readonly #writes = new WriteStall();
 
   constructor(settings: Http2Settings, socket: Socket) {
     const { ticker, headTimeoutMs } = settings;
@@ -67,7 +66,7 @@ export class ConnectionDeadlines {
   }
 
   check(now: number, progress: Progress, hasStreams: boolean): Due {
-    if (now >= this.#closeUntil || this.#isStalled(now)) return 'destroy';
+    if (now >= this.#closeUntil || this.#writes.hasCome(now, this.#socket, this.#settings.writeIdleMs)) return 'destroy';
     if (this.#closeUntil !== NEVER) return 'nothing';
     if (this.#isUnfinished(now, progress)) return progress.units === 0 ? 'silent' : 'head';
     if (now >= this.#acknowledgeUntil) return 'settings';
@@ -96,15 +95,5 @@ export class ConnectionDeadlines {
       this.#unfinishedUntil = now + this.#settings.headTimeoutMs;
     }
     return now >= this.#unfinishedUntil;
-  }
-
-  /** A client that takes nothing of what waits for it is gone or hostile. */
-  #isStalled(now: number): boolean {
-    const { writableLength, bytesWritten } = this.#socket;
-    const taken = writableLength === 0 ? -1 : bytesWritten - writableLength;
-    if (taken === this.#taken) return now >= this.#writeUntil;
-    this.#taken = taken;
-    this.#writeUntil = taken === -1 ? NEVER : now + this.#settings.writeIdleMs;
-    return false;
   }
 }
