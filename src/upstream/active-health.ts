@@ -3,7 +3,7 @@
  * that ask the same of the same target; its state survives a reload. A server counts as well until
  * it failed `fails` times in a row.
  */
-import type { PoolWaiter } from './pool.ts';
+import type { PoolWaiter } from './wait-queue.ts';
 import type { Carrier } from './backends.ts';
 import type { HealthCheck } from '../config/document/actions.ts';
 import { timerMs } from '../core/durations.ts';

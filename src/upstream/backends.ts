@@ -7,7 +7,7 @@ import { ActiveCheck } from './active-health.ts';
 import type { Member } from './balance.ts';
 import { Http2Pool } from './http2-pool.ts';
 import { Pool } from './pool.ts';
-import type { PoolWaiter } from './pool.ts';
+import type { PoolWaiter } from './wait-queue.ts';
 import type { Resolver } from './resolve.ts';
 import { createTarget, targetKey } from './target.ts';
 import type { Target } from './target.ts';

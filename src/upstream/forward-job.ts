@@ -12,7 +12,7 @@ import { BodyRelay } from './body-relay.ts';
 import { compileEdits, fieldValue } from './header-edits.ts';
 import { isGrpc, respondGrpcError } from './grpc.ts';
 import type { ForwardPlan, ForwardReport } from './plan.ts';
-import type { PoolWaiter } from './pool.ts';
+import type { PoolWaiter } from './wait-queue.ts';
 import { buildRequestFields, keepRequestTrailers } from './request-headers.ts';
 import { dropOwnCookies, editResponseHeaders, hasEdits } from './response-headers.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';

@@ -12,15 +12,14 @@ import type {
 import type { Socket } from 'node:net';
 import { choseHttp2, ConnectAttempt, unreachableError } from './connect.ts';
 import { Http2Client } from './http2-client.ts';
-import type { PoolWaiter } from './pool.ts';
 import type { Resolver } from './resolve.ts';
 import { isUsable } from './target.ts';
 import type { Target } from './target.ts';
+import { type PoolWaiter, WaitQueue } from './wait-queue.ts';
 import { PosternError } from '../core/errors.ts';
 import type { Ticker } from '../wire/ticker.ts';
 
 const MAX_IDLE_MS = 60_000;
-const MAX_QUEUE = 1_024;
 /** What a peer takes before its settings are known (RFC 9113 section 6.5.2 recommends no less). */
 const FIRST_STREAMS = 100;
 const WINDOW = 1_048_576;
@@ -105,17 +104,12 @@ export class Http2Session {
   }
 }
 
-interface Queued {
-  readonly waiter: PoolWaiter;
-  readonly until: number;
-}
-
 export class Http2Pool {
   readonly target: Target;
   readonly #resolver: Resolver;
   readonly #ticker: Ticker;
   readonly #sessions = new Set<Http2Session>();
-  #queue: Queued[] = [];
+  readonly #queue = new WaitQueue();
   #attempt: ConnectAttempt | null = null;
   #isDialling = false;
   #isDraining = false;
@@ -135,30 +129,27 @@ export class Http2Pool {
   }
 
   get isUnused(): boolean {
-    if (this.#queue.length > 0 || this.#isDialling) return false;
+    if (!this.#queue.isEmpty || this.#isDialling) return false;
     for (const session of this.#sessions) if (session.streamCount > 0) return false;
     return true;
   }
 
   acquire(waiter: PoolWaiter): void {
-    for (const session of this.#sessions) {
-      if (session.hasRoom) return waiter.onClient(session.open());
-    }
+    const session = this.#withRoom();
+    if (session !== null) return waiter.onClient(session.open());
     const isFull = this.#sessions.size >= waiter.maxConnections && !this.#isDialling;
-    if (this.#queue.length >= MAX_QUEUE) return waiter.onNoClient(this.#busy());
-    this.#queue.push({ waiter, until: this.now + waiter.connectMs });
+    if (this.#queue.isFull) return waiter.onNoClient(this.#busy());
+    this.#queue.add(waiter, this.now);
     if (!isFull) this.#dial(waiter.connectMs);
   }
 
   cancel(waiter: PoolWaiter): void {
-    this.#queue = this.#queue.filter((one) => one.waiter !== waiter);
+    this.#queue.remove(waiter);
   }
 
   tick(now: number): void {
     for (const session of this.#sessions) session.tick(now);
-    while (!this.#isDialling && this.#queue.length > 0 && (this.#queue[0] as Queued).until <= now) {
-      this.#queue.shift()?.waiter.onNoClient(this.#busy());
-    }
+    if (!this.#isDialling) this.#queue.refuseDue(now, () => this.#busy());
   }
 
   drain(): void {
@@ -173,10 +164,10 @@ export class Http2Pool {
   }
 
   serveQueue(): void {
-    while (this.#queue.length > 0) {
+    while (!this.#queue.isEmpty) {
       const session = this.#withRoom();
       if (session === null) return this.#dialForQueue();
-      this.#queue.shift()?.waiter.onClient(session.open());
+      this.#queue.shift()?.onClient(session.open());
     }
   }
 
@@ -191,7 +182,7 @@ export class Http2Pool {
   }
 
   #dialForQueue(): void {
-    const next = this.#queue[0]?.waiter;
+    const next = this.#queue.first;
     if (next !== undefined && this.#sessions.size < next.maxConnections) this.#dial(next.connectMs);
   }
 
@@ -234,9 +225,7 @@ export class Http2Pool {
       if (this.#isDraining) session.retire();
       return;
     }
-    const waiting = this.#queue;
-    this.#queue = [];
-    for (const { waiter } of waiting) waiter.onNoClient(error as PosternError);
+    this.#queue.refuseAll(error as PosternError);
   }
 
   #busy(): PosternError {

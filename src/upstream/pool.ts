@@ -9,37 +9,16 @@ import { ConnectAttempt, nameTimeoutError, unreachableError } from './connect.ts
 import type { Resolver } from './resolve.ts';
 import { isUsable } from './target.ts';
 import type { Target } from './target.ts';
+import { type PoolWaiter, WaitQueue } from './wait-queue.ts';
 import { PosternError } from '../core/errors.ts';
 import type { AppConnection } from '../wire/app-call.ts';
 import { type ClientOwner, Http1Client } from '../wire/http1-client.ts';
 import type { Ticker } from '../wire/ticker.ts';
 import type { Socket } from 'node:net';
 
-export interface PoolWaiter {
-  readonly connectMs: number;
-  /** Most connections to the target, tunnels included. */
-  readonly maxConnections: number;
-  /** Repeating the request is not safe. */
-  readonly wantsRecent: boolean;
-  /** Nothing that was used before will do. */
-  readonly wantsFresh: boolean;
-  /** A connection of its own that becomes a tunnel. */
-  readonly wantsUpgrade: boolean;
-  /** The visitor's connection that the request came by. */
-  readonly visitor: object;
-  onClient(connection: AppConnection): void;
-  onNoClient(error: PosternError): void;
-}
-
-const MAX_QUEUE = 1_024;
 const MAX_IDLE_MS = 60_000;
 /** A connection used this lately is not about to be closed by the app. */
 const RECENT_MS = 1_000;
-
-interface Queued {
-  readonly waiter: PoolWaiter;
-  readonly until: number;
-}
 
 /** A connection on its way; `onread` needs somebody to give bytes to before there is a client. */
 interface Dial {
@@ -62,7 +41,7 @@ export class Pool implements ClientOwner {
   readonly #bound = new Map<object, Http1Client>();
   readonly #clients = new Set<Http1Client>();
   readonly #dials = new Set<Dial>();
-  #queue: Queued[] = [];
+  readonly #queue = new WaitQueue();
   #isDraining = false;
 
   constructor(target: Target, resolver: Resolver, ticker: Ticker) {
@@ -84,9 +63,8 @@ export class Pool implements ClientOwner {
   }
 
   get isUnused(): boolean {
-    return (
-      this.#queue.length === 0 && this.#dials.size === 0 && this.#clients.size === this.#idle.length + this.#bound.size
-    );
+    const atRest = this.#idle.length + this.#bound.size;
+    return this.#queue.isEmpty && this.#dials.size === 0 && this.#clients.size === atRest;
   }
 
   /** Calls `onClient` at once where a connection is free. */
@@ -95,13 +73,13 @@ export class Pool implements ClientOwner {
     if (client !== null) return waiter.onClient(client);
     if (this.size >= waiter.maxConnections) this.#closeOldestIdle();
     if (this.size < waiter.maxConnections) return this.#dial(waiter);
-    if (this.#queue.length >= MAX_QUEUE) return waiter.onNoClient(this.#busy('the queue for one is full'));
-    this.#queue.push({ waiter, until: this.now + waiter.connectMs });
+    if (this.#queue.isFull) return waiter.onNoClient(this.#busy('the queue for one is full'));
+    this.#queue.add(waiter, this.now);
   }
 
   /** The waiter lost interest before it was called back. */
   cancel(waiter: PoolWaiter): void {
-    this.#queue = this.#queue.filter((one) => one.waiter !== waiter);
+    this.#queue.remove(waiter);
     for (const dial of this.#dials) {
       if (dial.waiter !== waiter) continue;
       dial.isCancelled = true;
@@ -119,9 +97,7 @@ export class Pool implements ClientOwner {
       if (client.idleUntil <= now) client.destroy();
     }
     if (this.#bound.size > 0) for (const client of this.#bound.values()) if (client.idleUntil <= now) client.destroy();
-    while (this.#queue.length > 0 && (this.#queue[0] as Queued).until <= now) {
-      this.#queue.shift()?.waiter.onNoClient(this.#busy('none became free in time'));
-    }
+    this.#queue.refuseDue(now, () => this.#busy('none became free in time'));
   }
 
   /** No route uses the target any more: what is under way ends, nothing is kept. */
@@ -144,7 +120,7 @@ export class Pool implements ClientOwner {
 
   onIdle(client: Http1Client, keepAliveMs: number): void {
     if (this.target.servesOnce) return client.destroy();
-    const next = this.#queue[0]?.waiter;
+    const next = this.#queue.first;
     if (next !== undefined) {
       // Makes room: the slot goes to a connection that was never used.
       if (next.wantsUpgrade || next.wantsFresh || client.boundTo !== null) return client.destroy();
@@ -202,11 +178,10 @@ export class Pool implements ClientOwner {
   }
 
   #serveQueue(): void {
-    while (this.#queue.length > 0) {
-      const { waiter } = this.#queue[0] as Queued;
-      if (this.size >= waiter.maxConnections) return;
+    for (let next = this.#queue.first; next !== undefined; next = this.#queue.first) {
+      if (this.size >= next.maxConnections) return;
       this.#queue.shift();
-      this.#dial(waiter);
+      this.#dial(next);
     }
   }
 
