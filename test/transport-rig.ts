@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { createIpSet } from '../src/core/ip-address.ts';
+import type { ServeConnection } from '../src/edge/connection.ts';
 import {
   type Refusal,
-  type ServeConnection,
   Transport,
   type TransportOptions,
   type TransportSettings,

@@ -3,7 +3,7 @@ import { serveHttp1 } from '../wire/http1-server.ts';
 import { serveHttp2 } from '../wire/http2-server.ts';
 import type { Http1Settings } from '../wire/http1-settings.ts';
 import type { Ticker } from '../wire/ticker.ts';
-import type { ServeConnection } from './listener.ts';
+import type { ServeConnection } from './connection.ts';
 import type { Serve } from './serve.ts';
 import type { Site } from './site.ts';
 

@@ -5,14 +5,15 @@
  * Decides nothing about requests, and logs nothing itself: refusals go to `onRefused`.
  */
 import { CHALLENGE_PROTOCOL } from './challenge-board.ts';
+import { type Connection, destroyConnection, destroyThis, factsOf, Listener, peerOf } from './connection.ts';
+import type { ServeConnection } from './connection.ts';
 import { type ConnectionCounts, ConnectionLimits } from './connection-limits.ts';
 import { peekFirstBytes, type PeekRefusal, type PeekResult } from './peek.ts';
 import { PeekQueue } from './peek-queue.ts';
-import type { ListenerTraits } from './request-context.ts';
 import { type ListenOn, startListening } from './start-listening.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
-import { answerTlsChallenge, type CertificateSource, type TlsAccepted, TlsServers } from './tls-servers.ts';
+import { answerTlsChallenge, type CertificateSource, TlsServers } from './tls-servers.ts';
 import { timerMs } from '../core/durations.ts';
 import { type IpSet, normaliseIp } from '../core/ip-address.ts';
 import { TurnPace } from '../core/turn-pace.ts';
@@ -21,22 +22,6 @@ import type { ConnectionFacts } from '../wire/exchange.ts';
 import type { ProxyHeader } from '../wire/proxy-protocol.ts';
 import net, { type Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-
-/** What a codec gives back for a connection that it took. */
-export interface ServedConnection {
-  /** Answers what runs, then closes. */
-  readonly drain: () => void;
-  readonly destroy: () => void;
-}
-
-/** Takes a socket whose next bytes are those of the protocol; it begins to flow right after. */
-// oxlint-disable-next-line max-params -- the four things that make a served connection
-export type ServeConnection = (
-  socket: Socket,
-  facts: ConnectionFacts,
-  protocol: 'http/1.1' | 'h2',
-  listener: ListenerTraits,
-) => ServedConnection;
 
 /** Read for each connection, so a reload changes them for the next one. */
 export interface TransportSettings extends ConnectionCounts {
@@ -109,32 +94,6 @@ const MAX_TURNS = 10_000;
 /** Last part of a drain over which what is still open is closed, so that clients do not all come back at once. */
 const SPREAD_SHARE = 0.25;
 const MAX_SPREAD_MS = 5_000;
-
-/** A listening socket and what it is for at this moment. */
-class Listener implements ListenerTraits {
-  tls: boolean;
-  redirectsToHttps: boolean;
-  isLocalSocket = false;
-  isRetired = false;
-
-  constructor({ tls, redirectsToHttps = true }: ListenOn) {
-    this.tls = tls;
-    this.redirectsToHttps = redirectsToHttps;
-  }
-}
-
-/** One accepted connection, from accept to close. */
-interface Connection {
-  readonly socket: Socket;
-  readonly listener: Listener;
-  readonly tls: boolean;
-  readonly peerAddress: string | null;
-  /** Address that was counted, to be given back. */
-  counted: string | null;
-  served: ServedConnection | null;
-  /** Once it is served. */
-  facts: ConnectionFacts | null;
-}
 
 export class Transport {
   readonly #options: TransportOptions;
@@ -439,46 +398,6 @@ export class Transport {
     this.#count(reason);
     this.#options.onRefused({ reason, detail, peerAddress, serverName });
   }
-}
-
-/** Shared by all sockets: an idle connection costs as little as possible. */
-function destroyThis(this: Socket): void {
-  this.destroy();
-}
-
-function destroyConnection(connection: Connection): void {
-  connection.served?.destroy();
-  connection.socket.destroy();
-}
-
-interface TlsFacts {
-  readonly serverName: string | null;
-  readonly accepted: TlsAccepted;
-}
-
-/** Whoever a listed peer speaks for. LOCAL: for nobody but itself; all else that names no address: unknown. */
-function peerOf(
-  { socket, peerAddress }: Connection,
-  proxy: ProxyHeader | null,
-): { address: string | null; port: number | null } {
-  if (proxy === null || proxy.isLocal) return { address: peerAddress, port: socket.remotePort ?? null };
-  return proxy.source ?? { address: null, port: null };
-}
-
-function factsOf(connection: Connection, proxy: ProxyHeader | null, tls: TlsFacts | null = null): ConnectionFacts {
-  const { socket } = connection;
-  const peer = peerOf(connection, proxy);
-  return {
-    peerAddress: peer.address,
-    peerPort: peer.port,
-    viaProxyProtocol: proxy !== null && !proxy.isLocal,
-    localPort: socket.localPort ?? 0,
-    scheme: connection.tls ? 'https' : 'http',
-    serverName: tls?.serverName ?? null,
-    tlsVersion: tls?.accepted.socket.getProtocol() ?? null,
-    clientCertificate: tls?.accepted.clientCertificate ?? null,
-    clientAuth: tls?.accepted.clientAuth ?? null,
-  };
 }
 
 function waitUntil(isDone: () => boolean, mostMs: number): Promise<void> {

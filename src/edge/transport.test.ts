@@ -10,7 +10,7 @@ import { serveHttp1 } from '../wire/http1-server.ts';
 import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 import { serveHttp2 } from '../wire/http2-server.ts';
 import { createTicker } from '../wire/ticker.ts';
-import type { ServeConnection } from './listener.ts';
+import type { ServeConnection } from './connection.ts';
 
 const app = makeCertificate('/CN=localhost', 'DNS:localhost');
 const ticker = createTicker();
