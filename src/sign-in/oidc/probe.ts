@@ -8,7 +8,7 @@ import { OAuthError, Outage, Refusal } from '../oauth/failures.ts';
 import type { Finding } from '../provider.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
 import { groupsRemedy, namesOf } from './person.ts';
-import type { Parts } from './provider.ts';
+import type { Parts } from './parts.ts';
 import { explainProblem } from './problems.ts';
 
 export async function probeProvider(parts: Parts, redirectUri: string): Promise<readonly Finding[]> {

@@ -3,7 +3,6 @@
  * protocol and checks the answer, `iss` of RFC 9207 included; the signature of every ID token is checked
  * on top of that, by keys that follow the provider's rotation.
  */
-import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
 import type { BearerSettings, OidcProvider } from '../../config/document/providers.ts';
@@ -24,19 +23,18 @@ import type {
 import { createGoogleGroups, type GoogleGroups } from '../google/groups.ts';
 import type { GoogleAddresses } from '../google/credentials.ts';
 import { verifyBearer } from './bearer.ts';
+import { addressIn, gather } from './claim-sources.ts';
 import type { Claims } from './claims.ts';
 import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
+import { grantOf, refreshAtOf } from './grants.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, readLogoutToken } from './logout-token.ts';
-import { readOverage } from './overage.ts';
-import { firstNames, isOverage, isSubject, personFrom, saidBefore } from './person.ts';
+import type { Parts } from './parts.ts';
+import { isSubject, personFrom, saidBefore } from './person.ts';
 import { explainProblem, IdTokenError } from './problems.ts';
 
-/** Before the access token is too old, so that no request of an app comes with an old one. */
-const AHEAD_MS = 30_000;
-const LEAST_REFRESH_MS = 10_000;
 /** A refusal that a clock may be the reason of. */
 const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
 
@@ -53,17 +51,6 @@ export interface OidcDeps {
 export interface OpenIdProvider extends Provider {
   /** For bearer tokens of the same issuer. */
   readonly keys: ProviderKeys;
-}
-
-export interface Parts {
-  readonly provider: OidcProvider;
-  readonly http: ProviderHttp;
-  readonly discovery: Discovery;
-  readonly keys: ProviderKeys;
-  readonly clock: Clock;
-  readonly clockWatch: ClockWatch;
-  /** Groups of a directory beside the provider; null: there is none. */
-  readonly googleGroups: GoogleGroups | null;
 }
 
 export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): OpenIdProvider {
@@ -307,95 +294,6 @@ function refusalOf(
   return null;
 }
 
-/** ID token first; userinfo only for what is missing there; the access token where a preset says that roles stand in it. */
-async function gather(
-  parts: Parts,
-  configuration: client.Configuration,
-  claims: Claims,
-  { accessToken, address }: { readonly accessToken: string; readonly address: string | null },
-): Promise<readonly Claims[]> {
-  const { provider } = parts;
-  const sources: Claims[] = [claims];
-  const areRolesMissing = firstNames(sources, provider.rolesClaims) === null;
-  if (provider.readsAccessToken && provider.rolesClaims.length > 0 && areRolesMissing) {
-    const own = await readAccessToken(parts, accessToken, claims['sub']);
-    if (own !== null) sources.push(own);
-  }
-  if (provider.overageUrl !== null && sources.some(isOverage)) {
-    const groups = await readOverage(parts.http, provider.overageUrl, accessToken);
-    if (groups !== null) sources.push(groups);
-  }
-  // First, so that no claim of a token passes for a group of the directory.
-  if (parts.googleGroups !== null)
-    sources.unshift({ groups: address === null ? [] : await parts.googleGroups.of(address) });
-  const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
-  if (hasUserinfo && isIncomplete(provider, sources)) {
-    sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
-  }
-  return sources;
-}
-
-/** A directory knows people by their address, so it must be theirs. */
-function addressIn({ email, email_verified: isVerified }: Claims): string | null {
-  return typeof email === 'string' && isVerified === true ? email : null;
-}
-
-/** Where a refresh brings no new ID token. */
-function addressOf({ email, emailVerified }: Person): string | null {
-  return emailVerified ? email : null;
-}
-
-function isIncomplete(provider: OidcProvider, sources: readonly Claims[]): boolean {
-  const has = (name: string): boolean => sources.some((one) => one[name] !== undefined);
-  if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) return true;
-  if (provider.scopes.includes('email') && !has('email')) return true;
-  return provider.groupsClaims.length > 0 && firstNames(sources, provider.groupsClaims) === null;
-}
-
-/** Null where it is no JWT of this issuer for this person: an access token is opaque to clients by right. */
-async function readAccessToken({ provider, keys }: Parts, token: string, subject: unknown): Promise<Claims | null> {
-  if (token.split('.').length !== 3) return null;
-  try {
-    const { claims } = await keys.verify(token, { audience: null, clockToleranceMs: provider.clockToleranceMs });
-    return claims.sub === subject && claims['azp'] === provider.clientId ? rolesOnly(provider, claims) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Nothing else of an access token is about the person for us. */
-function rolesOnly(provider: OidcProvider, claims: Claims): Claims {
-  const heads = new Set(provider.rolesClaims.map((path) => path.split('.', 1)[0]));
-  return Object.fromEntries(Object.entries(claims).filter(([name]) => heads.has(name)));
-}
-
-type Tokens = Pick<client.TokenEndpointResponse, 'access_token' | 'refresh_token' | 'expires_in'>;
-
-function grantOf(clock: Clock, tokens: Tokens, idToken: string | null, before: ProviderGrant | null): ProviderGrant {
-  const seconds = tokens.expires_in;
-  const { idTokenExpiresAt = null } = before ?? {};
-  return {
-    accessToken: tokens.access_token,
-    // Without rotation the old one stays good (RFC 6749 section 6).
-    refreshToken: tokens.refresh_token ?? before?.refreshToken ?? null,
-    idToken: idToken ?? before?.idToken ?? null,
-    idTokenExpiresAt: idToken === null ? idTokenExpiresAt : clock.now() + lifetimeOf(idToken, clock),
-    expiresAt: seconds === undefined ? null : clock.now() + seconds * 1_000,
-  };
-}
-
-/** By its own times, so that a provider's clock that is off does not count. It was verified a moment ago. */
-function lifetimeOf(idToken: string, clock: Clock): number {
-  const { exp = 0, iat = clock.now() / 1_000 } = decodeJwt(idToken);
-  return Math.max(0, (exp - iat) * 1_000);
-}
-
-function refreshAtOf({ provider, clock }: Parts, grant: ProviderGrant): number | null {
-  if (grant.refreshToken === null) return null;
-  const byToken = grant.expiresAt === null ? Number.POSITIVE_INFINITY : grant.expiresAt - AHEAD_MS;
-  return Math.max(clock.now() + LEAST_REFRESH_MS, Math.min(byToken, clock.now() + provider.recheckMs));
-}
-
 async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Promise<Refreshed> {
   const { provider, discovery, clock } = parts;
   if (grant.refreshToken === null) return { kind: 'unavailable', message: 'there is no refresh token' };
@@ -429,6 +327,11 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     const { message } = problemOf(parts, error);
     return fresh === null ? { kind: 'unavailable', message } : { kind: 'unavailable', message, grant: fresh };
   }
+}
+
+/** Where a refresh brings no new ID token. */
+function addressOf({ email, emailVerified }: Person): string | null {
+  return emailVerified ? email : null;
 }
 
 /** `isSilent`: without an ID token. Where there is no userinfo either, nothing was said at all. */

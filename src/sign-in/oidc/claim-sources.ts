@@ -1,0 +1,67 @@
+/**
+ * Where what is known of a person comes from: the ID token, and where that does not say enough the access token,
+ * userinfo, the list behind an overage, or a directory. What is asked for is only what is missing.
+ */
+import * as client from 'openid-client';
+import type { OidcProvider } from '../../config/document/providers.ts';
+import type { Claims } from './claims.ts';
+import { readOverage } from './overage.ts';
+import type { Parts } from './parts.ts';
+import { firstNames, isOverage } from './person.ts';
+
+/** ID token first; userinfo only for what is missing there; the access token where a preset says that roles stand in it. */
+export async function gather(
+  parts: Parts,
+  configuration: client.Configuration,
+  claims: Claims,
+  { accessToken, address }: { readonly accessToken: string; readonly address: string | null },
+): Promise<readonly Claims[]> {
+  const { provider } = parts;
+  const sources: Claims[] = [claims];
+  const areRolesMissing = firstNames(sources, provider.rolesClaims) === null;
+  if (provider.readsAccessToken && provider.rolesClaims.length > 0 && areRolesMissing) {
+    const own = await readAccessToken(parts, accessToken, claims['sub']);
+    if (own !== null) sources.push(own);
+  }
+  if (provider.overageUrl !== null && sources.some(isOverage)) {
+    const groups = await readOverage(parts.http, provider.overageUrl, accessToken);
+    if (groups !== null) sources.push(groups);
+  }
+  // First, so that no claim of a token passes for a group of the directory.
+  if (parts.googleGroups !== null)
+    sources.unshift({ groups: address === null ? [] : await parts.googleGroups.of(address) });
+  const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
+  if (hasUserinfo && isIncomplete(provider, sources)) {
+    sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
+  }
+  return sources;
+}
+
+/** A directory knows people by their address, so it must be theirs. */
+export function addressIn({ email, email_verified: isVerified }: Claims): string | null {
+  return typeof email === 'string' && isVerified === true ? email : null;
+}
+
+function isIncomplete(provider: OidcProvider, sources: readonly Claims[]): boolean {
+  const has = (name: string): boolean => sources.some((one) => one[name] !== undefined);
+  if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) return true;
+  if (provider.scopes.includes('email') && !has('email')) return true;
+  return provider.groupsClaims.length > 0 && firstNames(sources, provider.groupsClaims) === null;
+}
+
+/** Null where it is no JWT of this issuer for this person: an access token is opaque to clients by right. */
+async function readAccessToken({ provider, keys }: Parts, token: string, subject: unknown): Promise<Claims | null> {
+  if (token.split('.').length !== 3) return null;
+  try {
+    const { claims } = await keys.verify(token, { audience: null, clockToleranceMs: provider.clockToleranceMs });
+    return claims.sub === subject && claims['azp'] === provider.clientId ? rolesOnly(provider, claims) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Nothing else of an access token is about the person for us. */
+function rolesOnly(provider: OidcProvider, claims: Claims): Claims {
+  const heads = new Set(provider.rolesClaims.map((path) => path.split('.', 1)[0]));
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => heads.has(name)));
+}
