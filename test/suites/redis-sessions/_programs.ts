@@ -57,7 +57,7 @@ export async function startDoor({ dir, issuer, settings = {}, env = {} }: DoorOp
 }
 
 export interface Held {
-  /** When it was closed, of `performance.now()`; null: it is open. */
+  /** When it was closed, of `Date.now()`; null: it is open. */
   readonly closedAt: () => number | null;
   readonly end: () => void;
 }
@@ -68,7 +68,7 @@ export async function holdWebSocket({ side }: Door, jar: Jar): Promise<Held> {
   let closedAt: number | null = null;
   let answer = '';
   socket.on('error', () => undefined);
-  socket.on('close', () => (closedAt = performance.now()));
+  socket.on('close', () => (closedAt = Date.now()));
   socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
   const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
   const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13';
