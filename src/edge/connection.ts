@@ -75,7 +75,11 @@ export function peerOf(
   return proxy.source ?? { address: null, port: null };
 }
 
-export function factsOf(connection: Connection, proxy: ProxyHeader | null, tls: TlsFacts | null = null): ConnectionFacts {
+export function factsOf(
+  connection: Connection,
+  proxy: ProxyHeader | null,
+  tls: TlsFacts | null = null,
+): ConnectionFacts {
   const { socket } = connection;
   const peer = peerOf(connection, proxy);
   return {

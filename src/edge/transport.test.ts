@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import https from 'node:https';
+import net from 'node:net';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import { makeCertificate, openRig, talk } from '../../test/transport-rig.ts';
 import type { Exchange } from '../wire/exchange.ts';
@@ -49,7 +51,7 @@ async function post2(url: string, body: Buffer): Promise<string> {
 test('one TLS port speaks both protocols with the codecs of the house', async () => {
   const url = `https://localhost:${tlsRig.port}`;
   const one = await new Promise<string>((resolve, reject) => {
-    const req = https.request(`${url}/one`, { method: 'POST', ca: app.cert }, (res) => {
+    const req = https.request(`${url}/one`, { method: 'POST', ca: app.cert, agent: false }, (res) => {
       let text = String(res.headers['x-name']);
       res.on('data', (chunk: Buffer) => (text += ` ${chunk.toString()}`));
       res.on('end', () => resolve(text));
@@ -68,25 +70,64 @@ test('a plain port speaks HTTP/1.1 and HTTP/2 with prior knowledge', async () =>
   assert.match(await post2(`http://127.0.0.1:${plainRig.port}`, Buffer.alloc(300_000)), /^2 \/up/);
 });
 
-test('a client that leaves in the middle of its TLS handshake leaves nothing behind', async () => {
-  const before = tlsRig.transport.stats.accepted;
-  for (let round = 0; round < 5; round++) {
-    await new Promise<void>((resolve) => {
-      // In TLS 1.3 the client is done before its last flight is sent.
-      const socket = tls.connect({
-        port: tlsRig.port,
-        host: '127.0.0.1',
-        servername: 'localhost',
-        rejectUnauthorized: false,
-      });
-      socket.on('error', () => undefined);
-      socket.once('secureConnect', () => socket.destroy());
-      socket.once('close', () => resolve());
-    });
-  }
-  while (tlsRig.transport.stats.accepted < before + 5 || tlsRig.transport.stats.open > 0) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+type Leaves = (raw: net.Socket, socket: tls.TLSSocket) => void;
+
+/** In TLS 1.3 the client is done before its last flight is sent. */
+const MOMENTS: Readonly<Record<string, (leave: () => void, raw: net.Socket, socket: tls.TLSSocket) => void>> = {
+  'before its hello': (leave, raw) => void raw.once('connect', leave),
+  'behind its hello': (leave, raw) => void raw.once('connect', () => setImmediate(leave)),
+  'before its last flight': (leave, _raw, socket) => void socket.once('secureConnect', leave),
+  'behind its last flight': (leave, _raw, socket) => void socket.once('secureConnect', () => setImmediate(leave)),
+  'once it is served': (leave, _raw, socket) => void socket.once('secureConnect', () => setTimeout(leave, 20)),
+};
+const WAYS: Readonly<Record<string, Leaves>> = {
+  destroy: (_raw, socket) => void socket.destroy(),
+  close_notify: (_raw, socket) => void socket.end(),
+  FIN: (raw) => void raw.end(),
+  RST: (raw) => void raw.resetAndDestroy(),
+};
+
+test('a client that leaves in its TLS handshake, or right behind it, is let go of at once', async () => {
+  // No deadline of a codec ever comes, that of a handshake in a minute: only the client's leaving can end a connection.
+  const still = createTicker({ intervalMs: 1_000_000 });
+  const patient: ServeConnection = (socket, facts, protocol) => {
+    const calm = { ...settings, ticker: still };
+    return protocol === 'h2' ? serveHttp2(socket, facts, calm, answer) : serveHttp1(socket, facts, calm, answer);
+  };
+  const hosts = new Map([
+    ['localhost', { pair: app }],
+    [null, { pair: app }],
+  ]);
+  const { transport, port, close } = await openRig({
+    tls: true,
+    serve: patient,
+    hosts,
+    settings: { handshakeMs: 60_000 },
+  });
+  let clients = 0;
+  const comeAndGo = async (when: string, way: string, options: tls.ConnectionOptions): Promise<void> => {
+    const raw = net.connect(port, '127.0.0.1').on('error', () => undefined);
+    const socket = tls.connect({ socket: raw, rejectUnauthorized: false, ...options }).on('error', () => undefined);
+    MOMENTS[when]?.(() => WAYS[way]?.(raw, socket), raw, socket);
+    clients++;
+    while (transport.stats.accepted < clients || transport.stats.open > 0) await sleep(2);
+    assert.equal(transport.stats.handshaking, 0);
+    socket.destroy();
+    raw.destroy();
+  };
+  for (const when of Object.keys(MOMENTS))
+    for (const way of Object.keys(WAYS)) {
+      await comeAndGo(when, way, { servername: 'localhost', maxVersion: 'TLSv1.2' });
+      await comeAndGo(when, way, { servername: 'localhost', ALPNProtocols: ['h2'] });
+      await comeAndGo(when, way, { servername: 'localhost' });
+      await comeAndGo(when, way, { servername: '' });
+    }
+  assert.deepEqual(
+    Object.keys(transport.stats.refused).filter((reason) => reason !== 'closed-early'),
+    [],
+  );
+  still.close();
+  await close();
 });
 
 test('drain() ends both codecs in order', async () => {
