@@ -11,7 +11,6 @@ import { isUsable } from './target.ts';
 import type { Target } from './target.ts';
 import { type PoolWaiter, WaitQueue } from './wait-queue.ts';
 import { PosternError } from '../core/errors.ts';
-import type { AppConnection } from '../wire/app-call.ts';
 import { type ClientOwner, Http1Client } from '../wire/http1-client.ts';
 import type { Ticker } from '../wire/ticker.ts';
 import type { Socket } from 'node:net';

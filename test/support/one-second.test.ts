@@ -21,7 +21,10 @@ test('endsWithinASecond() plays a scenario again until it keeps the second, thre
   const third = play(3_000, 1_001, 1_000);
   await third.done;
   assert.equal(third.plays(), 3);
-  await assert.rejects(play(1_001, 5_000, 1_002).done, /any of 3 plays: ended 1001 ms .*; ended 5000 ms .*; ended 1002/);
+  await assert.rejects(
+    play(1_001, 5_000, 1_002).done,
+    /any of 3 plays: ended 1001 ms .*; ended 5000 ms .*; ended 1002/,
+  );
 });
 
 test('endsWithinASecond() does not play again what fails otherwise', async () => {

@@ -11,7 +11,12 @@ const LEAST_REFRESH_MS = 10_000;
 
 type Tokens = Pick<client.TokenEndpointResponse, 'access_token' | 'refresh_token' | 'expires_in'>;
 
-export function grantOf(clock: Clock, tokens: Tokens, idToken: string | null, before: ProviderGrant | null): ProviderGrant {
+export function grantOf(
+  clock: Clock,
+  tokens: Tokens,
+  idToken: string | null,
+  before: ProviderGrant | null,
+): ProviderGrant {
   const seconds = tokens.expires_in;
   const { idTokenExpiresAt = null } = before ?? {};
   return {

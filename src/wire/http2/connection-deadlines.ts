@@ -66,7 +66,8 @@ export class ConnectionDeadlines {
   }
 
   check(now: number, progress: Progress, hasStreams: boolean): Due {
-    if (now >= this.#closeUntil || this.#writes.hasCome(now, this.#socket, this.#settings.writeIdleMs)) return 'destroy';
+    if (now >= this.#closeUntil || this.#writes.hasCome(now, this.#socket, this.#settings.writeIdleMs))
+      return 'destroy';
     if (this.#closeUntil !== NEVER) return 'nothing';
     if (this.#isUnfinished(now, progress)) return progress.units === 0 ? 'silent' : 'head';
     if (now >= this.#acknowledgeUntil) return 'settings';

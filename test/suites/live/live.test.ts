@@ -192,17 +192,14 @@ hosts:
     dropsAfter(t, 'carol', {
       make: () => runOperation(postern.dataDir, 'user.disable', { name: 'carol' }),
       restore: () => runOperation(postern.dataDir, 'user.enable', { name: 'carol' }),
-    }),
-  );
+    }));
   test('when the person leaves the group', (t) =>
     dropsAfter(t, 'dave', {
       make: () => setGroups('dave', ['guests']),
       restore: () => setGroups('dave', ['staff']),
-    }),
-  );
+    }));
   test('when the rule is edited and reloaded', (t) =>
-    dropsAfter(t, 'erin', { make: () => reloadWith('["user:bob"]'), restore: () => reloadWith(RULE) }),
-  );
+    dropsAfter(t, 'erin', { make: () => reloadWith('["user:bob"]'), restore: () => reloadWith(RULE) }));
 
   test('on every worker: thirty connections of one session', (t) =>
     endsWithinASecond(t, async () => {
@@ -215,8 +212,7 @@ hosts:
       const acknowledgedAt = Date.now();
       const closed = lives.map((live) => live.closed);
       return { acknowledgedAt, endedAt: await lastEnd(closed, 'one of thirty connections') };
-    }),
-  );
+    }));
 
   test('over HTTP/2 too (RFC 8441)', (t) =>
     endsWithinASecond(t, async () => {
@@ -248,8 +244,7 @@ hosts:
       const endedAt = await lastEnd([closed], 'the stream of a WebSocket over HTTP/2');
       session.destroy();
       return { acknowledgedAt, endedAt };
-    }),
-  );
+    }));
 
   test('a WebSocket from another origin never opens', async () => {
     const cookie = await cookieOf('bob');
