@@ -75,6 +75,8 @@ export async function holdWebSocket({ side }: Door, jar: Jar): Promise<Held> {
   const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
   socket.write(`GET /live HTTP/1.1\r\nHost: ${HOST}\r\nCookie: ${cookie}\r\n${upgrade}\r\n${key}\r\n\r\n`);
   await until(() => answer.includes('\r\n\r\n') || closedAt !== null, 'the answer to the upgrade');
+  // The close frame is the first that comes; whoever speaks WebSocket closes behind it.
+  socket.on('data', () => socket.end());
   if (!answer.startsWith('HTTP/1.1 101 ')) throw new Error(`Cannot hold a WebSocket: ${answer.slice(0, 200)}`);
   return { closedAt: () => closedAt, end: () => socket.destroy() };
 }

@@ -190,6 +190,7 @@ suite('sessions in cookies', () => {
     withRig(async ({ provider, start, hold }) => {
       const door = await start('one', { env });
       const [alice, bob] = [await door.side.signIn('alice'), await door.side.signIn('bob')];
+      assert.equal(await statusAt(door, alice.jar), 202);
       const ofBob = await hold(door, bob.jar);
       await wait(1_000);
       assert.match(
