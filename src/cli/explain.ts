@@ -13,6 +13,7 @@ export interface ExplainOptions {
   readonly role: readonly string[];
   readonly ip?: string;
   readonly method: string;
+  readonly header: readonly string[];
   readonly config?: string;
   readonly envFile?: string;
   readonly json?: true;
@@ -27,6 +28,7 @@ export async function explain(url: string, options: ExplainOptions): Promise<voi
     roles: options.role,
     ip: options.ip ?? null,
     method: options.method,
+    headers: options.header,
   };
   const answer =
     options.config === undefined

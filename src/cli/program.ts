@@ -151,6 +151,7 @@ function addExplainCommand(program: Command, data: string): void {
     .option('--role <role>', 'a role of that person; may be repeated', collect, [])
     .option('--ip <address>', 'client address')
     .option('--method <method>', 'request method', 'GET')
+    .option('--header <field>', 'a header field, "Name: value"; may be repeated', collect, [])
     .option('--config <file>', 'judge by this document instead of the running one')
     .option('--env-file <file>', 'variables for ${NAME} in the document')
     .option('--json', 'machine-readable')

@@ -101,6 +101,7 @@ export interface PolicyTest {
   readonly ip: string | null;
   readonly method: string;
   readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly expect: 'allow' | 'deny' | 'sign-in' | 'challenge';
   readonly at: Path;
 }

@@ -1,6 +1,8 @@
 /** Everything that the control socket serves. */
 import { PosternError } from '../core/errors.ts';
 import { normaliseIp } from '../core/ip-address.ts';
+import { isFieldValue, isToken } from '../wire/fields.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
 import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { parseIdentity } from '../route/persons.ts';
@@ -27,6 +29,8 @@ export interface ExplainInput {
   readonly roles?: readonly string[];
   readonly ip: string | null;
   readonly method: string;
+  /** Fields of the request, each as "Name: value". */
+  readonly headers?: readonly string[];
 }
 
 export interface ExplainAnswer {
@@ -101,8 +105,24 @@ export function explain(table: RoutingTable, identity: Identity, input: ExplainI
     throw new PosternError('OPERATION_REFUSED', `Cannot explain: "${input.method}" is not a request method`);
   // As people type it: "app.example.com/path".
   const url = input.url.includes('://') ? input.url : `https://${input.url}`;
-  const explanation = explainRequest(table, { url, method: input.method.toUpperCase(), identity, ip });
+  const headers = readFields(input.headers ?? []);
+  const explanation = explainRequest(table, { url, method: input.method.toUpperCase(), identity, ip, headers });
   return { text: formatExplanation(explanation), json: explanationToJson(explanation) };
+}
+
+function readFields(lines: readonly string[]): HeaderBlock {
+  const headers = new HeaderBlock();
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    const [name, value] = [line.slice(0, colon), line.slice(colon + 1).trim()];
+    if (colon === -1 || !isToken(name) || !isFieldValue(value))
+      throw new PosternError(
+        'OPERATION_REFUSED',
+        `Cannot explain: "${line}" is not a header field such as "X-Team: ops"`,
+      );
+    headers.append(name, value);
+  }
+  return headers;
 }
 
 export function readIdentity(input: ExplainInput, table: RoutingTable): Identity {

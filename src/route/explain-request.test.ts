@@ -12,6 +12,7 @@ import {
   type Explanation,
 } from './explain-request.ts';
 import { parseIdentity } from './persons.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
 import { runPolicyTests } from './policy-tests.ts';
 
 const HOSTS = [
@@ -20,6 +21,7 @@ const HOSTS = [
     [
       routeOf('/lokiaws/*', ['ip:203.0.113.7'], { stripPrefix: '/lokiaws' }),
       routeOf('/lokitest/*', ['service:promtail'], { stripPrefix: '/lokitest' }),
+      routeOf('/hooks/*', ['public'], { matchHeaders: { 'x-key': 'k', 'x-any': null } }),
       routeOf('/*', ['group:/developers']),
     ],
     { deny: rules('ip:192.0.2.0/24') },
@@ -127,6 +129,7 @@ function testOf(changes: Partial<PolicyTest>): PolicyTest {
     ip: '198.51.100.1',
     method: 'GET',
     url: 'https://grafana.example.com/',
+    headers: {},
     at: ['tests', 0],
   };
   return { ...base, expect: 'deny', ...changes };
@@ -150,6 +153,16 @@ test('runPolicyTests() is silent where the document keeps its promises', () => {
     { url: 'https://nowhere.example.com/', expect: 'deny' },
   ];
   assert.deepEqual(run(...promises.map(testOf)), []);
+});
+
+test('routes that are told apart by header fields are explained and tested by them', () => {
+  const url = 'https://grafana.example.com/hooks/a';
+  const fields = { 'X-Key': 'k', 'X-Any': 'thing' };
+  const labelOf = (explanation: Explanation): string =>
+    explanation.kind === 'route' ? explanation.route.label : explanation.kind;
+  assert.equal(labelOf(explain(url, { headers: HeaderBlock.from(fields) })), 'grafana.example.com /hooks/*');
+  assert.equal(labelOf(explain(url)), 'no-route', 'the broader route has other rules, and takes nothing past this one');
+  assert.deepEqual(run(testOf({ url, headers: fields, expect: 'allow' }), testOf({ url, expect: 'deny' })), []);
 });
 
 test('runPolicyTests() names the test, what it gives and the rule that decided', () => {

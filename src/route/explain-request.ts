@@ -108,7 +108,7 @@ export function formatExplanation(explanation: Explanation): string {
     case 'no-host':
       return `No host "${explanation.host}" in the document, and no default\n`;
     case 'no-route':
-      return `Host   ${explanation.host.name}\nNo route takes "${explanation.path}" with this method, or only one past a stricter route\n`;
+      return `Host   ${explanation.host.name}\nNo route takes "${explanation.path}" with this method and these header fields, or only one past a stricter route\n`;
     case 'route': {
       const { host, route, targetPath, decision, shadow, traces } = explanation;
       const sent =

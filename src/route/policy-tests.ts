@@ -8,6 +8,7 @@ import { normaliseIp } from '../core/ip-address.ts';
 import type { Document, PolicyTest } from '../config/document.ts';
 import { describeDecision } from '../policy/explain.ts';
 import { explainRequest, type Explanation } from './explain-request.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
 import { parseIdentity } from './persons.ts';
 import type { RoutingTable } from './table.ts';
 
@@ -22,7 +23,9 @@ function runTest(test: PolicyTest, table: RoutingTable): Diagnostic | null {
   if (test.ip !== null && ip === null) {
     return problem([...test.at, 'ip'], `Address "${test.ip}" is not an IP address`, 'Write for example "192.0.2.1"');
   }
-  const explanation = explainRequest(table, { url: test.url, method: test.method, identity: who.identity, ip });
+  const { url, method } = test;
+  const headers = HeaderBlock.from(test.headers);
+  const explanation = explainRequest(table, { url, method, identity: who.identity, ip, headers });
   const got = outcomeOf(explanation);
   if (got === test.expect) return null;
   const message = `Test "${test.as}" ${test.method} "${test.url}" gives "${got}", expected "${test.expect}": ${reasonOf(explanation)}`;

@@ -5,6 +5,7 @@ import type { PolicyTest } from '../document.ts';
 import type { Path } from '../document/path.ts';
 import { TEST_METHODS, type TestInput } from '../schema/people.ts';
 import { type Context, entriesOf } from './context.ts';
+import { readHeaderMatch } from './header-edits.ts';
 
 export function readTests(input: readonly TestInput[], context: Context): readonly PolicyTest[] {
   const found: PolicyTest[] = [];
@@ -15,11 +16,19 @@ export function readTests(input: readonly TestInput[], context: Context): readon
     if (test.expect === undefined && !context.isBroken([...at, 'expect'])) {
       context.report(at, 'has no "expect"', 'add "expect: allow", "deny", "sign-in" or "challenge"');
     }
+    const headers = readTestHeaders(test.headers, [...at, 'headers'], context);
     if (request === null || test.expect === undefined) continue;
     const groups = [...entriesOf<string>(test.groups, [...at, 'groups'])].map(([group]) => group);
     const roles = [...entriesOf<string>(test.roles, [...at, 'roles'])].map(([role]) => role);
-    found.push({ as: test.as ?? 'anonymous', groups, roles, ip, ...request, expect: test.expect, at });
+    found.push({ as: test.as ?? 'anonymous', groups, roles, ip, ...request, headers, expect: test.expect, at });
   }
+  return found;
+}
+
+function readTestHeaders(input: TestInput['headers'], at: Path, context: Context): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(readHeaderMatch(input, at, context)))
+    if (value !== null) found[name] = value;
   return found;
 }
 

@@ -1,7 +1,7 @@
 /** Shape of the keys about people and machines: sign_in, session, services, maps, tests. */
 import type * as z from 'zod';
 import { identityKeys, type IdentityKeysInput } from './identity-headers.ts';
-import { rulesShape, type RulesInput, type Scalar } from './routes.ts';
+import { rulesShape, type RulesInput, scalar, type Scalar } from './routes.ts';
 import {
   duration,
   either,
@@ -53,6 +53,7 @@ export interface TestInput extends Readonly<Partial<Record<TestMethod, string | 
   readonly ip?: string | undefined;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
+  readonly headers?: Readonly<Record<string, Scalar>> | undefined;
   readonly expect?: 'allow' | 'deny' | 'sign-in' | 'challenge' | undefined;
 }
 
@@ -171,6 +172,10 @@ export const testShape: z.ZodType<TestInput> = section(
     options: key(text(URL_TEXT), METHOD),
     method: key(text('a method such as "GET"'), 'Any other method, together with `url`.'),
     url: key(text(URL_TEXT), 'The URL, together with `method`.'),
+    headers: key(
+      map(scalar, 'a map of header names to values'),
+      'Header fields of the request, for routes that are told apart by them.',
+    ),
     expect: key(word('allow', 'deny', 'sign-in', 'challenge'), 'What must come of it.'),
   },
   'a map with "as", "get" and "expect"',

@@ -137,7 +137,7 @@ const rule: z.ZodType<RuleInput> = z.union(
 
 export const rulesShape: z.ZodType<RulesInput> = oneOrMore(rule, 'a list of rules such as ["signed-in"]');
 
-const scalar: z.ZodType<Scalar> = either(z.string(), z.number(), 'text');
+export const scalar: z.ZodType<Scalar> = either(z.string(), z.number(), 'text');
 
 function headerEditKeys(
   message: string,

@@ -313,6 +313,9 @@ hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: ["group:staff"] 
       const unknown = await postern.cli('explain', 'http://app.test/', '--as', 'nobody-here');
       assert.match(unknown.stdout, /^Denied by[\s\S]*Note: there is no account "nobody-here"/m);
       assert.equal((await postern.cli('explain', 'app.test', '--method', 'G T')).code, 1);
+      const field = await postern.cli('explain', 'app.test', '--header', 'no field');
+      assert.deepEqual([field.code, /"no field" is not a header field/.test(field.stderr)], [1, true]);
+      assert.equal((await postern.cli('explain', 'app.test', '--header', 'X-Key: k')).code, 0);
     } finally {
       await postern.close();
     }
