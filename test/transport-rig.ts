@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { createIpSet } from '../src/core/ip-address.ts';
 import type { ServeConnection } from '../src/edge/connection.ts';
-import { type Refusal, Transport, type TransportOptions, type TransportSettings } from '../src/edge/listener.ts';
+import { Transport, type TransportOptions, type TransportSettings } from '../src/edge/listener.ts';
+import type { Refusal } from '../src/edge/refusal.ts';
 import type { CertificateSource } from '../src/edge/tls-servers.ts';
 import type { ConnectionFacts } from '../src/wire/exchange.ts';
 

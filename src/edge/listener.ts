@@ -10,6 +10,7 @@ import type { ServeConnection } from './connection.ts';
 import { type ConnectionCounts, ConnectionLimits } from './connection-limits.ts';
 import { peekFirstBytes, type PeekRefusal, type PeekResult } from './peek.ts';
 import { PeekQueue } from './peek-queue.ts';
+import type { Refusal, RefusalReason } from './refusal.ts';
 import { type ListenOn, startListening } from './start-listening.ts';
 import type { SharedCounts } from './shared-counts.ts';
 import { closeWith, DECODE_ERROR, UNRECOGNIZED_NAME, USE_HTTPS } from './tls-alert.ts';
@@ -33,22 +34,6 @@ export interface TransportSettings extends ConnectionCounts {
   readonly http2: boolean;
   /** Connections that may be before the end of their handshake at once. */
   readonly handshakes: number;
-}
-
-export type RefusalReason =
-  | PeekRefusal
-  | 'no-certificate'
-  | 'limit'
-  | 'handshake-timeout'
-  | 'handshake-overflow'
-  | 'accept-failed';
-
-/** One log line. `limit` and the two handshake reasons are counted only: a flood must not fill the log. */
-export interface Refusal {
-  readonly reason: RefusalReason;
-  readonly detail: string;
-  readonly peerAddress: string | null;
-  readonly serverName: string | null;
 }
 
 export interface TransportOptions {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Refusal } from './listener.ts';
+import type { Refusal } from './refusal.ts';
 import { RefusalLog, type RefusalLine } from './refusal-log.ts';
 
 const refusal = (serverName: string | null, reason: Refusal['reason'] = 'no-certificate'): Refusal => {

@@ -2,7 +2,7 @@
  * Lines of connections that were refused. Scanners come by the thousand: of each reason the first is told
  * at once, and those behind it by one line a minute, for as long as they come.
  */
-import type { Refusal, RefusalReason } from './listener.ts';
+import type { Refusal, RefusalReason } from './refusal.ts';
 
 const MINUTE_MS = 60_000;
 /** Names are the strangers' own: a few of them tell an operator whether one of his is among them. */
