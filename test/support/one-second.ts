@@ -29,8 +29,8 @@ export async function endsWithinASecond(
   for (let round = 1; round <= PLAYS; round++) {
     const pulse = new Pulse();
     const { acknowledgedAt, endedAt } = await play().finally(() => pulse.stop());
-    const lost = pulse.lostIn(acknowledgedAt, endedAt);
-    const taken = Math.max(0, endedAt - acknowledgedAt);
+    const lost = Math.round(pulse.lostIn(acknowledgedAt, endedAt));
+    const taken = Math.max(0, Math.round(endedAt - acknowledgedAt));
     told.push(`ended ${taken} ms after the acknowledgement (in ${lost} of them this process could not run)`);
     t.diagnostic(told.at(-1) ?? '');
     if (taken - lost <= PROMISED_MS) return;
