@@ -7,9 +7,18 @@ import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { PosternError } from '../core/errors.ts';
 import { NO_ANSWER } from './exchange.ts';
-import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from './exchange.ts';
+import type {
+  BodySink,
+  BodySource,
+  ConnectionFacts,
+  Exchange,
+  ExchangeOutcome,
+  RequestBodyLimits,
+  ResponseHead,
+} from './exchange.ts';
 import type { Http1Carrier } from './http1-carrier.ts';
-import { type BodyLimits, Http1RequestBody, NO_BODY } from './http1-request-body.ts';
+import { NO_BODY } from './body-bounds.ts';
+import { Http1RequestBody } from './http1-request-body.ts';
 import { DISCARD, Http1Response } from './http1-response.ts';
 import { writeLatin1 } from './latin1.ts';
 import type { Http1RequestHead } from './request-head.ts';
@@ -31,7 +40,7 @@ export class Http1Exchange implements Exchange {
   #tunnel: { readonly readBefore: number; readonly writtenBefore: number } | null = null;
   #isOver = false;
 
-  constructor(carrier: Http1Carrier, request: Http1RequestHead, limits: BodyLimits) {
+  constructor(carrier: Http1Carrier, request: Http1RequestHead, limits: RequestBodyLimits) {
     this.#carrier = carrier;
     this.request = request;
     this.connection = carrier.facts;
@@ -51,7 +60,7 @@ export class Http1Exchange implements Exchange {
   }
 
   /** Sets limits of this one request's body where its route has others. Call it before `body.start`. */
-  setBodyLimits(limits: Partial<BodyLimits>): void {
+  setBodyLimits(limits: Partial<RequestBodyLimits>): void {
     this.requestBody?.setLimits(limits);
   }
 

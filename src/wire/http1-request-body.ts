@@ -4,32 +4,15 @@
  * breaks a rule is aborted, never ended.
  */
 import { PosternError } from '../core/errors.ts';
-import { BodyPace } from './body-pace.ts';
+import { BodyBounds, type BodyFault } from './body-bounds.ts';
 import { ChunkedDecoder, type ChunkedOutput } from './chunked-decoder.ts';
-import type { BodySink, BodySource } from './exchange.ts';
+import type { BodySink, BodySource, RequestBodyLimits } from './exchange.ts';
 import type { HeaderBlock } from './header-block.ts';
 import type { Http1Carrier } from './http1-carrier.ts';
 import { HttpSyntaxError } from './http-syntax-error.ts';
 
-export interface BodyLimits {
-  /** Most bytes of one body, -1 without a limit. */
-  readonly maxBodyBytes: number;
-  /** Longest time between two reads. */
-  readonly bodyIdleMs: number;
-  /** Bytes a second that a body must come with over any time as long as `bodyIdleMs`, 0 for any. */
-  readonly minBodyRate: number;
-}
-
 /** A rest of this size is read over so that the connection can go on. */
 const MAX_SKIPPED = 65_536;
-
-/** A request without a body: one for all. */
-export const NO_BODY: BodySource = {
-  length: 0,
-  start: (sink) => sink.end(null),
-  resume: () => undefined,
-  cancel: () => undefined,
-};
 
 export class Http1RequestBody implements BodySource, ChunkedOutput {
   readonly length: number;
@@ -37,7 +20,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   isComplete = false;
   readonly #carrier: Http1Carrier;
   readonly #decoder: ChunkedDecoder | null;
-  #limits: BodyLimits;
+  readonly #bounds: BodyBounds;
   #left: number;
   #sink: BodySink | null = null;
   #isFlowing = false;
@@ -48,21 +31,19 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   #hasStarted = false;
   /** Why the body will not be complete: whoever starts it late is told at once. */
   #failure: PosternError | null = null;
-  #idleDeadline = Number.POSITIVE_INFINITY;
-  readonly #pace = new BodyPace();
 
   // oxlint-disable-next-line max-params -- made once a request with a body
-  constructor(carrier: Http1Carrier, length: number, limits: BodyLimits, invitation: string) {
+  constructor(carrier: Http1Carrier, length: number, limits: RequestBodyLimits, invitation: string) {
     this.#carrier = carrier;
     this.length = length;
     this.#left = length;
-    this.#limits = limits;
+    this.#bounds = new BodyBounds(limits);
     this.#invitation = invitation;
     this.#decoder = length === -1 ? new ChunkedDecoder(this) : null;
   }
 
-  setLimits(limits: Partial<BodyLimits>): void {
-    this.#limits = { ...this.#limits, ...limits };
+  setLimits(limits: Partial<RequestBodyLimits>): void {
+    this.#bounds.change(limits);
   }
 
   start(sink: BodySink): void {
@@ -73,11 +54,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
       return;
     }
     this.#sink = sink;
-    const most = this.#limits.maxBodyBytes;
-    if (most !== -1 && this.length > most) {
-      this.#refuseSize();
-      return;
-    }
+    if (this.#isBroken(this.#bounds.checkSize(this.length))) return;
     this.#invite();
     this.#flow(this.#carrier.ticker.now);
   }
@@ -122,7 +99,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   feed(buffer: Buffer, at: number): number {
     // Bytes that came unasked need no invitation any more.
     this.#invitation = '';
-    this.#idleDeadline = this.#carrier.ticker.now + this.#limits.bodyIdleMs;
+    this.#bounds.heard(this.#carrier.ticker.now);
     try {
       const stopped = this.#decoder === null ? this.#feedCounted(buffer, at) : this.#decoder.write(buffer, at);
       if (!this.isComplete) this.#sink?.flush();
@@ -148,25 +125,17 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
 
   /** Called at each tick while the body is not complete. */
   checkDeadlines(now: number): void {
-    if (!this.#isFlowing) return;
-    const isSilent = now >= this.#idleDeadline;
-    if (!this.#pace.isTooSlow(now, this.bytesIn, this.#limits) && !isSilent) return;
-    const error = new PosternError('REQUEST_TIMEOUT', 'Request body came too slowly', { bytesIn: this.bytesIn });
-    this.#carrier.bodyFailed(error, 408, isSilent ? 'body-timeout' : 'body-rate');
+    if (this.#isFlowing) this.#isBroken(this.#bounds.checkPace(now, this.bytesIn));
   }
 
   onData(slice: Buffer): boolean {
     this.bytesIn += slice.length;
     const sink = this.#sink;
     if (sink === null) return this.#isFlowing;
-    const most = this.#limits.maxBodyBytes;
-    if (most !== -1 && this.bytesIn > most) {
-      this.#refuseSize();
-      return false;
-    }
+    if (this.#isBroken(this.#bounds.checkSize(this.bytesIn))) return false;
     if (sink.write(slice)) return this.#isFlowing;
     this.#isFlowing = false;
-    this.#pace.pause(this.#carrier.ticker.now);
+    this.#bounds.pause(this.#carrier.ticker.now);
     return false;
   }
 
@@ -188,8 +157,7 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
   }
 
   #flow(now: number): void {
-    this.#pace.flow(now, this.#limits.bodyIdleMs);
-    this.#idleDeadline = now + this.#limits.bodyIdleMs;
+    this.#bounds.flow(now);
     this.#isFlowing = true;
     this.#carrier.feedBody();
   }
@@ -200,9 +168,9 @@ export class Http1RequestBody implements BodySource, ChunkedOutput {
     this.#invitation = '';
   }
 
-  #refuseSize(): void {
-    const facts = { maxBodyBytes: this.#limits.maxBodyBytes };
-    const error = new PosternError('PAYLOAD_TOO_LARGE', 'Request body is larger than the route takes', facts);
-    this.#carrier.bodyFailed(error, 413, 'body-size');
+  #isBroken(fault: BodyFault | null): boolean {
+    if (fault === null) return false;
+    this.#carrier.bodyFailed(fault.error, fault.status, fault.rule);
+    return true;
   }
 }

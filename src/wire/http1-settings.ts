@@ -1,6 +1,5 @@
 /** What HTTP/1.1 toward clients is given: limits, and who is told. The other codecs take the same. */
-import type { ConnectionFacts } from './exchange.ts';
-import type { BodyLimits } from './http1-request-body.ts';
+import type { ConnectionFacts, RequestBodyLimits } from './exchange.ts';
 import type { HeadLimits } from './request-head.ts';
 import type { Ticker } from './ticker.ts';
 
@@ -13,7 +12,7 @@ export interface Http1Connection {
   destroy(): void;
 }
 
-export interface Http1Settings extends HeadLimits, BodyLimits {
+export interface Http1Settings extends HeadLimits, RequestBodyLimits {
   /** Most bytes of a request head. */
   readonly headerBytes: number;
   /** Absolute: from the first byte to the end of the head. Also how long a new connection may stay silent. */

@@ -6,15 +6,23 @@
 import type { Duplex } from 'node:stream';
 import { PosternError } from '../../core/errors.ts';
 import { NO_ANSWER } from '../exchange.ts';
-import type { BodySink, BodySource, ConnectionFacts, Exchange, ExchangeOutcome, ResponseHead } from '../exchange.ts';
+import type {
+  BodySink,
+  BodySource,
+  ConnectionFacts,
+  Exchange,
+  ExchangeOutcome,
+  RequestBodyLimits,
+  ResponseHead,
+} from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
 import { refusalHead, refusalText } from '../http1-refusal.ts';
-import type { BodyLimits } from '../http1-request-body.ts';
+import { NO_BODY } from '../body-bounds.ts';
 import { DISCARD } from '../http1-response.ts';
 import type { Ticker } from '../ticker.ts';
 import { CANCEL, INTERNAL_ERROR, NO_ERROR } from './codes.ts';
 import { HeldBytes } from './held-bytes.ts';
-import { type BodyOwner, Http2RequestBody, NO_HTTP2_BODY } from './request-body.ts';
+import { type BodyOwner, Http2RequestBody } from './request-body.ts';
 import type { Http2RequestHead } from './request-head.ts';
 import type { ReceivingStream } from './receive-windows.ts';
 import { type Outlet, type SendOwner, SendStream } from './send-stream.ts';
@@ -87,7 +95,7 @@ export class Http2Exchange
     id: number,
     windows: StreamWindows,
     request: Http2RequestHead,
-    limits: BodyLimits,
+    limits: RequestBodyLimits,
   ) {
     this.#carrier = carrier;
     this.id = id;
@@ -100,7 +108,7 @@ export class Http2Exchange
     this.#writeIdleMs = carrier.writeIdleMs;
     const hasBody = !windows.hasReadEnded && request.upgrade === null;
     this.#body = hasBody ? new Http2RequestBody(this, request, limits) : null;
-    this.body = this.#body ?? NO_HTTP2_BODY;
+    this.body = this.#body ?? NO_BODY;
   }
 
   get ticker(): Ticker {
@@ -111,7 +119,7 @@ export class Http2Exchange
     return this.#status !== 0;
   }
 
-  setBodyLimits(limits: Partial<BodyLimits>): void {
+  setBodyLimits(limits: Partial<RequestBodyLimits>): void {
     this.#body?.setLimits(limits);
   }
 

@@ -3,22 +3,13 @@
  * was taken is granted again (RFC 9113 section 5.2), so that memory stays flat. Enforces size, idle time and
  * least rate; a body that breaks off is aborted, never ended. The connection compares Content-Length with what came.
  */
-import { PosternError } from '../../core/errors.ts';
-import { BodyPace } from '../body-pace.ts';
-import type { BodySink, BodySource } from '../exchange.ts';
+import type { PosternError } from '../../core/errors.ts';
+import { BodyBounds, type BodyFault } from '../body-bounds.ts';
+import type { BodySink, BodySource, RequestBodyLimits } from '../exchange.ts';
 import type { HeaderBlock } from '../header-block.ts';
-import type { BodyLimits } from '../http1-request-body.ts';
 import type { Ticker } from '../ticker.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { Http2RequestHead } from './request-head.ts';
-
-/** A request without a body: one for all. */
-export const NO_HTTP2_BODY: BodySource = {
-  length: 0,
-  start: (sink) => sink.end(null),
-  resume: () => undefined,
-  cancel: () => undefined,
-};
 
 /** What a body needs of its exchange. */
 export interface BodyOwner {
@@ -34,7 +25,7 @@ export class Http2RequestBody implements BodySource {
   bytesIn = 0;
   isComplete = false;
   readonly #owner: BodyOwner;
-  #limits: BodyLimits;
+  readonly #bounds: BodyBounds;
   #sink: BodySink | null = null;
   #hasStarted = false;
   #isFlowing = false;
@@ -45,12 +36,10 @@ export class Http2RequestBody implements BodySource {
   #waiting: HeldBytes | null = null;
   #hasEnded = false;
   #trailers: HeaderBlock | null = null;
-  #idleDeadline = 0;
-  readonly #pace = new BodyPace();
 
-  constructor(owner: BodyOwner, request: Http2RequestHead, limits: BodyLimits) {
+  constructor(owner: BodyOwner, request: Http2RequestHead, limits: RequestBodyLimits) {
     this.#owner = owner;
-    this.#limits = limits;
+    this.#bounds = new BodyBounds(limits);
     this.length = request.contentLength;
     this.#needsInvitation = request.expectsContinue;
   }
@@ -60,8 +49,8 @@ export class Http2RequestBody implements BodySource {
     return this.#waiting === null ? 0 : this.#waiting.length;
   }
 
-  setLimits(limits: Partial<BodyLimits>): void {
-    this.#limits = { ...this.#limits, ...limits };
+  setLimits(limits: Partial<RequestBodyLimits>): void {
+    this.#bounds.change(limits);
   }
 
   start(sink: BodySink): void {
@@ -72,7 +61,7 @@ export class Http2RequestBody implements BodySource {
       return;
     }
     this.#sink = sink;
-    if (this.#isTooLong(this.length)) return;
+    if (this.#isBroken(this.#bounds.checkSize(this.length))) return;
     if (this.takeInvitation() && this.heldBytes === 0 && !this.#hasEnded) this.#owner.sendContinue();
     this.#flow();
     this.#pass();
@@ -113,11 +102,7 @@ export class Http2RequestBody implements BodySource {
   }
 
   checkDeadlines(now: number): void {
-    if (!this.#isFlowing) return;
-    const isSilent = now >= this.#idleDeadline;
-    if (!this.#pace.isTooSlow(now, this.bytesIn, this.#limits) && !isSilent) return;
-    const error = new PosternError('REQUEST_TIMEOUT', 'Request body came too slowly', { bytesIn: this.bytesIn });
-    this.#owner.bodyFailed(error, 408, isSilent ? 'body-timeout' : 'body-rate');
+    if (this.#isFlowing) this.#isBroken(this.#bounds.checkPace(now, this.bytesIn));
   }
 
   /** Bytes of a DATA frame. */
@@ -161,18 +146,18 @@ export class Http2RequestBody implements BodySource {
   #handOn(chunk: Buffer): void {
     const sink = this.#sink as BodySink;
     this.bytesIn += chunk.length;
-    if (this.#isTooLong(this.bytesIn)) {
+    if (this.#isBroken(this.#bounds.checkSize(this.bytesIn))) {
       this.#owner.granted(chunk.length, false);
       return;
     }
-    this.#idleDeadline = this.#owner.ticker.now + this.#limits.bodyIdleMs;
+    this.#bounds.heard(this.#owner.ticker.now);
     // It may be told to go on from within.
     this.#isFlowing = false;
     const goesOn = sink.write(chunk);
     this.#owner.granted(chunk.length, this.#sink !== null);
     if (this.#sink === null) return;
     if (goesOn || this.#isFlowing) this.#isFlowing = true;
-    else this.#pace.pause(this.#owner.ticker.now);
+    else this.#bounds.pause(this.#owner.ticker.now);
   }
 
   #settle(): void {
@@ -192,19 +177,13 @@ export class Http2RequestBody implements BodySource {
   }
 
   #flow(): void {
-    const { now } = this.#owner.ticker;
-    this.#pace.flow(now, this.#limits.bodyIdleMs);
-    this.#idleDeadline = now + this.#limits.bodyIdleMs;
+    this.#bounds.flow(this.#owner.ticker.now);
     this.#isFlowing = true;
   }
 
-  #isTooLong(bytes: number): boolean {
-    const most = this.#limits.maxBodyBytes;
-    if (most === -1 || bytes <= most) return false;
-    const error = new PosternError('PAYLOAD_TOO_LARGE', 'Request body is larger than the route takes', {
-      maxBodyBytes: most,
-    });
-    this.#owner.bodyFailed(error, 413, 'body-size');
+  #isBroken(fault: BodyFault | null): boolean {
+    if (fault === null) return false;
+    this.#owner.bodyFailed(fault.error, fault.status, fault.rule);
     return true;
   }
 }

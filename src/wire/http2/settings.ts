@@ -1,10 +1,9 @@
 /** What a connection is served by, and what whoever accepted it may do to it. */
-import type { ConnectionFacts } from '../exchange.ts';
-import type { BodyLimits } from '../http1-request-body.ts';
+import type { ConnectionFacts, RequestBodyLimits } from '../exchange.ts';
 import type { Ticker } from '../ticker.ts';
 import type { Http2HeadLimits } from './request-head.ts';
 
-export interface Http2Settings extends Http2HeadLimits, BodyLimits {
+export interface Http2Settings extends Http2HeadLimits, RequestBodyLimits {
   /** How long the preface, a header block or our settings' answer may take. */
   readonly headTimeoutMs: number;
   /** How long a connection may be without a stream. */
