@@ -79,7 +79,8 @@ test('compileCel() treats a user of too many groups as undecidable', () => {
 });
 
 test('compileCel() notes what an expression reads', () => {
-  assert.deepEqual([...programOf('user.name == "x" || ip == "y"').reads].sort(), ['ip', 'user']);
+  assert.deepEqual([...programOf('user.name == "x" || ip == "y"').reads].sort(), ['ip', 'user', 'user.name']);
+  assert.deepEqual([...programOf('"x" in user["groups"]').reads].sort(), ['user', 'user.groups']);
 });
 
 test('a document without expressions never loads the engine', () => {

@@ -25,6 +25,7 @@ export interface CelVariables {
 }
 
 export interface CelProgram {
+  /** Variables, and fields of them: "user", "user.groups". */
   readonly reads: ReadonlySet<string>;
   /** The answer, or as text why there is none. Never throws. */
   readonly evaluate: (variables: CelVariables) => boolean | string;
@@ -103,6 +104,7 @@ function inspect(node: ASTNode, reads: Set<string>, isInLoop: boolean): string |
     case '.':
       if (isInLoop && (node.args[1] === 'groups' || node.args[1] === 'roles'))
         return `a loop may not look at "user.${node.args[1]}" again`;
+      if (node.args[0].op === 'id') reads.add(`${node.args[0].args}.${node.args[1]}`);
       return inspect(node.args[0], reads, isInLoop);
     case 'call': {
       const [name, args] = node.args;
@@ -115,8 +117,12 @@ function inspect(node: ASTNode, reads: Set<string>, isInLoop: boolean): string |
       if (isInLoop && LOOPS.has(name)) return `the loop "${name}" stands inside another loop`;
       return inspect(receiver, reads, isInLoop) ?? inspectAll(args, reads, isInLoop || LOOPS.has(name));
     }
+    case '[]': {
+      const [from, index] = node.args;
+      if (from.op === 'id') reads.add(`${from.args}.${index.op === 'value' ? String(index.args) : 'groups'}`);
+      return inspectAll(node.args, reads, isInLoop);
+    }
     case 'list':
-    case '[]':
     case '?:':
     case '||':
     case '&&':

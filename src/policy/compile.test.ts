@@ -410,3 +410,37 @@ test('decide() says what the provider of a refused person kept to itself, where 
   assert.match(said.reason, /groups are none, wanted/);
   assert.equal(of(['kc:group:/staff'], PROMTAIL).unsaid, undefined);
 });
+
+test('compilePolicy() refuses an expression that could mean people of several providers, as it does a short form', () => {
+  const problems = (allow: RuleText, ids: readonly string[] = ['kc', 'gitlab'], deny: RuleText[] = []): string[] => {
+    const rules = (texts: readonly RuleText[]) => texts.map((rule, index) => ({ rule, at: [index] }));
+    const providers = ids.map((id) => ({ id, type: 'oidc' }));
+    const input = { allow: rules([allow]), routeDeny: rules(deny), hostDeny: [], providers };
+    return compilePolicy(input).diagnostics.map(({ message, remedy }) => `${message} ${remedy ?? ''}`);
+  };
+  const groups = '"admins" in user.groups';
+  for (const [expression, read] of [
+    [groups, 'user.groups'],
+    ['user.name == "alice"', 'user.name'],
+    ['path.startsWith("/u/" + user.name + "/")', 'user.name'],
+    ['user.roles.exists(r, r == "x")', 'user.roles'],
+    ['user["groups"].exists(g, g == "x")', 'user.groups'],
+  ] as const) {
+    const [found = '', ...more] = problems({ when: expression });
+    assert.deepEqual(more, [], expression);
+    assert.ok(found.includes(`reads ${read}, but people of several providers`), found);
+    assert.match(found, /user\.provider == "kc".*"kc:signed-in"/);
+    assert.deepEqual(problems({ when: expression }, ['kc']), [], 'one provider');
+  }
+  const inAll = (...parts: RuleText[]): RuleText => ({ all: parts });
+  assert.equal(problems(inAll('signed-in', { when: groups })).length, 1);
+  for (const good of [
+    { when: `user.provider == "kc" && ${groups}` },
+    { when: 'user.email.endsWith("@example.com")' },
+    { when: 'method == "GET"' },
+    inAll('kc:signed-in', { when: groups }),
+    inAll('kc:group:x', { when: 'user.name == "alice"' }),
+  ])
+    assert.deepEqual(problems(good), [], JSON.stringify(good));
+  assert.deepEqual(problems('kc:signed-in', ['kc', 'gitlab'], [{ when: groups }]), [], 'a deny may mean both');
+});

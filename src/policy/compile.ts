@@ -71,12 +71,23 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   const allow = parseRules(input.allow, work);
   warnOfUseless(input.allow, diagnostics);
   const rules = { deny: compileRules(deny, 'deny', work), allow: compileRules(allow, 'allow', work) };
+  refuseUnqualified(allow, rules.allow, work);
   const principals = allow.map(({ principal }) => principal);
   const about = { namedUsers: principals.flatMap(namedBy), admittedProviders: admittedProviders(principals) };
   const policy = createPolicy(rules, hashOf(deny, allow), about);
   const { require: wanted = null } = input;
   const isAsking = wanted !== null && asksForSomething(wanted);
   return { policy: isAsking ? withStepUp(policy, wanted, input.providers) : policy, diagnostics };
+}
+
+/** The one provider whose people such rules could let in; null: nobody's, or those of several. */
+export function onlyProvider(
+  allow: readonly Rule[],
+  { providers, services, known }: Pick<PolicyInput, 'providers'> & Required<Pick<PolicyInput, 'services' | 'known'>>,
+): string | null {
+  const rules = parseRules(allow, { context: { providers, services }, known, diagnostics: [] });
+  const ids = admittedProviders(rules.map(({ principal }) => principal)) ?? providers.map(({ id }) => id);
+  return ids.length === 1 ? (ids[0] ?? null) : null;
 }
 
 interface ParsedRule {
@@ -124,6 +135,32 @@ function warnOfUseless(allow: readonly Rule[], diagnostics: Diagnostic[]): void 
     const shown = typeof rule === 'string' ? rule : JSON.stringify(rule);
     diagnostics.push(warning(at, `Rule "${shown}" has no effect beside "public"`, 'Remove it, or remove "public"'));
   }
+}
+
+/** As a short form: "admins" of one provider may be anybody's group at another. A deny that means both is on the safe side. */
+function refuseUnqualified(
+  allow: readonly ParsedRule[],
+  matchers: readonly Matcher[],
+  { context, diagnostics }: Work,
+): void {
+  const ids = context.providers.map(({ id }) => id);
+  for (const [index, { principal, at }] of allow.entries()) {
+    const whose = providersOf(principal) ?? ids;
+    const read = whose.length < 2 ? undefined : unqualifiedIn(matchers[index]);
+    if (read === undefined) continue;
+    const message = `Expression of "when" reads ${read}, but people of several providers may have that: ${whose.join(', ')}`;
+    const remedy = `Add 'user.provider == "${whose[0]}" &&', or put it beside a rule of one provider: { all: ["${whose[0]}:signed-in", { when: … }] }`;
+    diagnostics.push(problem(at, message, remedy));
+  }
+}
+
+function unqualifiedIn(matcher: Matcher | undefined): string | undefined {
+  if (matcher?.unqualified !== undefined) return matcher.unqualified;
+  for (const part of matcher?.parts ?? []) {
+    const found = unqualifiedIn(part);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The person, group or organisation that it names; of a team its organisation, which has to be asked about. */

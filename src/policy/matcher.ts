@@ -34,6 +34,8 @@ export interface Matcher {
   readonly parts: readonly Matcher[];
   /** Of whose people it looks at which names that a provider may keep to itself. */
   readonly names?: { readonly provider: string; readonly what: Unsaid };
+  /** What it reads of a person that means something at one provider only, where it does not look at which that is. */
+  readonly unqualified?: string;
 }
 
 export interface MatcherResult {
@@ -316,6 +318,8 @@ function all(text: string, parts: readonly Matcher[]): Matcher {
   };
 }
 
+const OF_PROVIDER = ['user.name', 'user.groups', 'user.roles'] as const;
+
 function when(text: string, program: CelProgram, list: List): Matcher {
   const isIdentityOnly = !['ip', 'method', 'host', 'path'].some((name) => program.reads.has(name));
   const core: Core = {
@@ -332,7 +336,9 @@ function when(text: string, program: CelProgram, list: List): Matcher {
   const asks: Who[] = [];
   if (program.reads.has('user')) asks.push('person');
   for (const machine of MACHINES) if (program.reads.has(machine)) asks.push(machine);
-  return simple(text, core, asks, isIdentityOnly);
+  const matcher = simple(text, core, asks, isIdentityOnly);
+  const unqualified = program.reads.has('user.provider') ? undefined : OF_PROVIDER.find((it) => program.reads.has(it));
+  return unqualified === undefined ? matcher : { ...matcher, unqualified };
 }
 
 /** Leaves out what the visitor could still become: what is decided without it, no credentials change. */

@@ -8,8 +8,10 @@ import type { Choice, UpstreamServer } from '../config/document/actions.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
 import type { Provider } from '../config/document/providers.ts';
 import type { Rule, RuleText, ShadowRules, StepUp } from '../config/document/rules.ts';
-import { compilePolicy, KnownRules, type CompiledPolicy } from '../policy/compile.ts';
+import type { Work } from '../core/turns.ts';
+import { compilePolicy, KnownRules, onlyProvider, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
+import { appsOf, findSharedApps } from './shared-apps.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
 import { compileTargetPath } from './target-path.ts';
 import { compileTemplate, type Template, type TemplateUse } from './template.ts';
@@ -37,6 +39,7 @@ export class RouteCompiler {
   readonly #policies = new Map<string, CompiledPolicy>();
   readonly #known = new KnownRules();
   readonly #diagnostics: Diagnostic[];
+  #sharedApps: ReadonlySet<string> = new Set();
   /** Of the route that is being compiled. */
   #qualifiesNames = false;
 
@@ -44,6 +47,15 @@ export class RouteCompiler {
     this.#document = document;
     this.#services = document.services.map((service) => service.name);
     this.#diagnostics = diagnostics;
+  }
+
+  /** Looks at all routes before the first is compiled: what an app is told depends on the others that lead there. */
+  *findSharedApps(): Work<void> {
+    const { providers, hosts, fallback } = this.#document;
+    if (providers.length < 2) return;
+    const input = { providers, services: this.#services, known: this.#known };
+    const all = fallback === null ? hosts : [...hosts, fallback];
+    this.#sharedApps = yield* findSharedApps(all, ({ allow }) => onlyProvider(allow, input));
   }
 
   /** Null where the route's path is none; everything else compiles to something that fails closed. */
@@ -56,7 +68,7 @@ export class RouteCompiler {
     }
     const names = new Set<string>();
     const policy = this.#policy(host, route);
-    const qualifiesNames = this.#admitsSeveral(policy);
+    const qualifiesNames = this.#admitsSeveral(policy) || appsOf(route).some((app) => this.#sharedApps.has(app));
     this.#qualifiesNames = qualifiesNames;
     const servers =
       route.action.kind === 'proxy' ? route.action.servers.map((server) => this.#server(server, names)) : [];
@@ -202,7 +214,7 @@ export class RouteCompiler {
     }
     for (const name of compiled.names) names.add(name);
     if (asked.use !== 'redirect' && this.#qualifiesNames && isAmbiguous(text, compiled.names)) {
-      const message = `${asked.label} "${text}" uses {user.name}, but two providers may both know a person of that name`;
+      const message = `${asked.label} "${text}" uses {user.name}, but two providers, by this route or another one that leads there, may both know a person of that name`;
       const remedy = asked.use === 'address' ? '{user.provider}/{user.name}' : '{user.provider}:{user.name}';
       const other =
         'name one provider in every rule of "allow", or use {map.NAME} with keys such as "local:user:alice"';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { ProxyAction } from '../config/document/actions.ts';
 import type { RuleText } from '../config/document/rules.ts';
 import type { Identity } from '../core/person.ts';
 import type { Facts } from '../policy/facts.ts';
@@ -433,6 +434,53 @@ test('compileTable() reports what cannot work, each with a remedy where there is
     one(routeOf('/*', ['signed-in']), { tls: { kind: 'off' } }, { trustedProxies: ['127.0.0.1/32'] }),
     [],
   );
+});
+
+test('compileTable() tells an app whose a name is where people of two providers come by routes of their own', () => {
+  const providers = ['local', 'kc'].map((id) => ({ id, type: 'local' as const, emailDomains: ['*'], at: [] }));
+  const to = (port: number, allow: string[], path = '/*') =>
+    routeOf(path, allow, { action: proxyTo(serverOf('127.0.0.1', port)) });
+  const toDesk = proxyTo(serverOf('127.0.0.1', 3002)) as ProxyAction;
+  const hosts = [
+    hostOf('a.example.com', [to(3000, ['local:user:alice'], '/admin/*'), to(3000, ['kc:signed-in'])]),
+    hostOf('b.example.com', [to(3001, ['kc:signed-in'])]),
+    hostOf('c.example.com', [to(3001, ['kc:group:x'], '/x/*'), to(3001, ['public'])]),
+    hostOf('d.example.com', [to(3002, ['local:signed-in'])]),
+    hostOf('e.example.com', [
+      routeOf('/*', ['kc:signed-in'], {
+        action: { kind: 'choose', choices: [{ when: null, action: toDesk, at: [] }] },
+      }),
+    ]),
+    hostOf('f.example.com', [to(3003, ['local:signed-in']), to(3003, ['token:ci'], '/api/*')]),
+  ];
+  const table = compileTable(documentOf(hosts, { providers })).table;
+  const qualifying = table.hosts.flatMap(({ routes }) => routes).filter((route) => route.qualifiesNames);
+  assert.deepEqual(
+    qualifying.map(({ id }) => id).filter((id) => !id.startsWith('c.')),
+    ['a.example.com /admin/*', 'a.example.com /*', 'd.example.com /*', 'e.example.com /*'],
+  );
+  assert.ok(!qualifying.some(({ id }) => id === 'c.example.com /x/*'), 'a public route tells names of nobody');
+  // Each by itself could be meant; together alice of the one would sit at the desk of the other.
+  const own = (name: string, allow: string[]) =>
+    hostOf(name, [routeOf('/*', allow, { action: proxyTo(serverOf('ide-{user.name}', 80)) })]);
+  const one = own('a.example.com', ['kc:signed-in']);
+  assert.deepEqual(problemsOf([one], { providers }), []);
+  const both = problemsOf([one, own('b.example.com', ['local:signed-in'])], { providers });
+  assert.match(both.join(), /two providers, by this route or another one that leads there/);
+});
+
+test('compileTableLazily() tells apps the same as compileTable()', async () => {
+  const providers = ['local', 'kc'].map((id) => ({ id, type: 'local' as const, emailDomains: ['*'], at: [] }));
+  const hosts = ['local', 'kc'].map((id) =>
+    hostOf(`${id}.example.com`, [routeOf('/*', [`${id}:signed-in`], { action: proxyTo(serverOf('127.0.0.1', 3000)) })]),
+  );
+  const lazy = await compileTableLazily(documentOf(hosts, { providers }), 5);
+  for (const host of lazy.hosts)
+    assert.deepEqual(
+      host.routes.map((route) => route.qualifiesNames),
+      [true],
+      host.name,
+    );
 });
 
 test('compileTable() warns of tokens that nobody who may come can have', () => {

@@ -34,6 +34,7 @@ function* compileAll(given: Document): Work<TableResult> {
   const { maps, named } = compileMaps(given, diagnostics);
   const document = { ...given, maps };
   const compiler = new RouteCompiler(document, diagnostics);
+  yield* compiler.findSharedApps();
   const signInHost = signInHostOf(document);
   const hosts = new Map<string, CompiledHost>();
   for (const host of document.hosts) {
@@ -62,6 +63,7 @@ function* compileLazily(given: Document): Work<RoutingTable> {
   const { maps, named } = compileMaps(given, []);
   const document = { ...given, maps };
   const compiler = new RouteCompiler(document, []);
+  yield* compiler.findSharedApps();
   const hosts = new Map<string, CompiledHost>();
   for (const [index, host] of document.hosts.entries()) {
     if (!hosts.has(host.name)) hosts.set(host.name, new LazyHost(host, compiler));

@@ -386,7 +386,7 @@ test('A code counts once, and in the browser that began', () =>
     assert.equal(thief.sessionToken(AUTH), undefined);
   }));
 
-test('Fuzz: no callback of a stranger gives a 2xx, a 5xx or an exception', () =>
+test('Fuzz: no callback of a stranger gives a 2xx, a 5xx or an exception', { timeout: 7_200_000 }, () =>
   withGithub(async (rig) => {
     const text = fc.string({ unit: 'binary', maxLength: 100 });
     const query = fc.record({ state: text, code: text, error: text }, { requiredKeys: [] });
@@ -407,4 +407,5 @@ test('Fuzz: no callback of a stranger gives a 2xx, a 5xx or an exception', () =>
     const asked = rig.twin.requests.filter((one) => one === 'POST /login/oauth/access_token').length;
     assert.ok(asked > runs / 100, `${asked} codes came as far as GitHub`);
     assert.ok(!rig.events.some((event) => event.kind === 'failed'));
-  }));
+  }),
+);

@@ -462,7 +462,10 @@ const callbackText = fc.oneof(
   fc.constant(''),
 );
 
-test('Fuzz: no state, code, iss or error of a stranger gives a 2xx, a 5xx or an exception', () =>
+/** A hundred thousand of them take their time. */
+const FUZZ = { timeout: 7_200_000 };
+
+test('Fuzz: no state, code, iss or error of a stranger gives a 2xx, a 5xx or an exception', FUZZ, () =>
   withOidc(async (rig) => {
     const alice = rig.browser();
     const good = new URL(rig.twin.visit(await departure(alice, `${APP}/`)));
@@ -490,9 +493,10 @@ test('Fuzz: no state, code, iss or error of a stranger gives a 2xx, a 5xx or an 
       !rig.events.some((event) => event.kind === 'failed'),
       JSON.stringify(rig.events.find((event) => event.kind === 'failed')),
     );
-  }));
+  }),
+);
 
-test('Fuzz: no ID token of a stranger gives a session, a 5xx or an exception', () =>
+test('Fuzz: no ID token of a stranger gives a session, a 5xx or an exception', FUZZ, () =>
   withOidc(async (rig) => {
     const part = fc.oneof(
       fc.base64String({ maxLength: 60 }),
@@ -516,7 +520,8 @@ test('Fuzz: no ID token of a stranger gives a session, a 5xx or an exception', (
       { numRuns: Number(process.env['POSTERN_FUZZ'] ?? 100) },
     );
     assert.ok(!rig.events.some((event) => event.kind === 'failed'));
-  }));
+  }),
+);
 
 function flip(text: string, at: number): string {
   const char = text[at] === 'A' ? 'B' : 'A';

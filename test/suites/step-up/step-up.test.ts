@@ -87,17 +87,17 @@ hosts:
   test('max_age: a recent sign-in enters, an old one is asked again by Keycloak, and comes to where it wanted', async () => {
     const page = await (await openContext(browser)).newPage();
     await signIn(page, url('recent', '/report?a=1&b=%2F'), 'alice');
-    assert.equal(await page.textContent('body'), 'app for alice');
+    assert.equal(await page.textContent('body'), 'app for keycloak:alice');
     await page.goto(url('open'));
     await sleep(MAX_AGE_S * 1_000);
     await page.goto(url('open'));
-    assert.equal(await page.textContent('body'), 'app for alice', 'other routes bear it');
+    assert.equal(await page.textContent('body'), 'app for keycloak:alice', 'other routes bear it');
     const deep = url('recent', '/deep/link?x=%2Fy&z=1');
     await page.goto(deep);
     await confirm(page, deep, 'alice');
-    assert.equal(await page.textContent('body'), 'app for alice');
+    assert.equal(await page.textContent('body'), 'app for keycloak:alice');
     await page.goto(url('open'));
-    assert.equal(await page.textContent('body'), 'app for alice', 'the other hosts follow by themselves');
+    assert.equal(await page.textContent('body'), 'app for keycloak:alice', 'the other hosts follow by themselves');
   });
 
   test('max_age: a script and a WebSocket are told what is missing, and an open WebSocket closes', async () => {
@@ -162,7 +162,7 @@ hosts:
     await page.fill('input[name="password"]', password);
     await page.click('button[type=submit]');
     await page.waitForURL(url('mine', '/deep?x=1'));
-    assert.equal(await page.textContent('body'), 'app for lea');
+    assert.equal(await page.textContent('body'), 'app for local:lea');
   });
 
   test('acr: Keycloak that names no such level gets a page that explains, not a loop', async () => {
@@ -184,9 +184,9 @@ hosts:
     await signIn(page, url('open'), 'carol');
     await page.goto(url('vault', '/safe?x=1'));
     await confirm(page, url('vault', '/safe?x=1'), 'carol');
-    assert.equal(await page.textContent('body'), 'app for carol');
+    assert.equal(await page.textContent('body'), 'app for keycloak:carol');
     await page.goto(url('open'));
-    assert.equal(await page.textContent('body'), 'app for carol');
+    assert.equal(await page.textContent('body'), 'app for keycloak:carol');
   });
 });
 
