@@ -16,13 +16,22 @@ const RETRY_SECONDS = 5;
 const USED = 'the token was used before';
 
 export async function handleBackChannelLogout(context: Context): Promise<Response> {
-  const { deps, now } = context;
   const tokens = readForm(context)?.getAll('logout_token') ?? [];
   const token = tokens.length === 1 ? (tokens[0] ?? '') : '';
   if (token === '' || token.length > MAX_TOKEN) return refuse(context, null, 'there is not exactly one "logout_token"');
-  const provider = deps.providers.list().find((one) => one.isMeantBy?.(token) === true);
-  if (provider?.readLogoutToken === undefined) return refuse(context, null, 'no provider of the document sent it');
-  const read = await provider.readLogoutToken(token);
+  // A document may have one client of an issuer under two names, as for another level of sign-in.
+  const meant = context.deps.providers.list().filter((one) => one.isMeantBy?.(token) === true);
+  if (meant.length === 0) return refuse(context, null, 'no provider of the document sent it');
+  const answers: Response[] = [];
+  for (const provider of meant) answers.push(await takeToken(context, provider, token));
+  const first = (status: number): Response | undefined => answers.find((one) => one.status === status);
+  return first(503) ?? first(200) ?? answer(400, { error: 'invalid_request' });
+}
+
+async function takeToken(context: Context, provider: Provider, token: string): Promise<Response> {
+  const { deps, now } = context;
+  const read = await provider.readLogoutToken?.(token);
+  if (read === undefined) return refuse(context, provider, 'it takes no logout token');
   if (read.kind === 'refused') return refuse(context, provider, read.message);
   if (read.kind === 'unavailable') return answer(503, { error: 'temporarily_unavailable' });
   const use = `${provider.id} ${read.id}`;

@@ -52,6 +52,8 @@ export interface OidcRigOptions {
   readonly settings?: Partial<OidcProvider>;
   readonly rig?: RigOptions;
   readonly others?: readonly Provider[];
+  /** The same provider once more, under another name. */
+  readonly again?: Partial<OidcProvider>;
   readonly twin?: Parameters<typeof startTwin>[0];
   /** The provider is down when the gateway starts. */
   readonly isDown?: boolean;
@@ -92,7 +94,9 @@ export async function withOidc(work: (rig: OidcRig) => Promise<void>, options: O
     },
   );
   provider.warm();
-  const all = [provider, ...(options.others ?? [])];
+  const again =
+    options.again === undefined ? [] : [createOidcProvider(settingsFor(twin, options.again), { clock, log })];
+  const all = [provider, ...again, ...(options.others ?? [])];
   const providers: Providers = { find: (id) => all.find((one) => one.id === id) ?? null, list: () => all };
   const rig = createRig({ hasLocalAccounts: false, providers: () => providers, ...options.rig });
   try {

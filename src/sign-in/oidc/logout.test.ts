@@ -59,6 +59,21 @@ test('A logout token with a sid and a sub ends the session of the sid, and those
     assert.deepEqual(await left(), ['alice', 'bob']);
   }));
 
+test('A logout token ends sessions by every name that the document has for its issuer and client', () =>
+  withOidc(
+    async (rig) => {
+      for (const id of ['keycloak', 'strong'])
+        await signInBy(rig.browser(), rig.twin, `${AUTH}/.postern/sign-in?provider=${id}`);
+      const names = (await rig.sessions.list()).map(({ person }) => person.provider).sort();
+      assert.deepEqual(names, ['keycloak', 'strong']);
+      const token = rig.twin.signLogout({ sub: 'sub-alice' });
+      assert.equal((await logOut(rig, token)).status, 200);
+      assert.equal(await alive(rig), 0);
+      assert.equal((await logOut(rig, token)).status, 400, 'once, by each of them');
+    },
+    { again: { id: 'strong', label: 'Strong' } },
+  ));
+
 test('A logout token counts once', () =>
   withOidc(async (rig) => {
     const token = rig.twin.signLogout({ sub: 'sub-alice' });
