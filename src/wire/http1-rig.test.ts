@@ -216,3 +216,15 @@ test('openRig() answers and records', async (t) => {
   assert.equal(rig.seen[0]?.end, 'ended');
   assert.equal(rig.seen[0]?.outcome?.complete, true);
 });
+
+export const NOTHING = (): void => undefined;
+/** Of an answer. */
+export const head = (
+  status = 200,
+  fields: Record<string, string | string[]> = {},
+): { status: number; headers: HeaderBlock } => ({
+  status,
+  headers: HeaderBlock.from(fields),
+});
+export const get = (path = '/', ...lines: string[]): string =>
+  `GET ${path} HTTP/1.1\r\nHost: a\r\n${lines.map((l) => `${l}\r\n`).join('')}\r\n`;
