@@ -190,3 +190,12 @@ export function policy(decide: (facts: Facts) => boolean, over: Partial<GatePoli
 export function signedIn(): GatePolicy {
   return policy(({ identity }) => identity.kind === 'person');
 }
+
+export const basic = (name: string, password: string): string =>
+  `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+export const cookie = (...tokens: string[]): { Cookie: string } => ({
+  Cookie: tokens.map((token) => `${COOKIE}=${token}`).join('; '),
+});
+/** Lets in whoever is somebody, machines too. */
+export const services = (): GatePolicy =>
+  policy(({ identity }) => identity.kind !== 'anonymous', { acceptsServices: true });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { actionTo, FakeBody, serverAt, until } from './test-rig.ts';
+import { actionTo, FakeBody, serverAt, until, LIMITS } from './test-rig.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { OK, rig } from './_forward-rig.ts';
 

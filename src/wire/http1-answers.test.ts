@@ -11,6 +11,7 @@ import {
   echo,
   eventually,
   exchangeBytes,
+  FACTS,
   get,
   head,
   NOTHING,
@@ -20,6 +21,7 @@ import {
   statusesOf,
 } from './http1-rig.test.ts';
 import { serveHttp1 } from './http1-server.ts';
+import { HTTP1_DEFAULTS } from './http1-settings.ts';
 import { createTicker } from './ticker.ts';
 
 const broken = new PosternError('UPSTREAM_TRUNCATED', 'The app broke off');
