@@ -341,7 +341,7 @@ hosts:
     }
   });
 
-  test('a mapper that is missing: whoever is refused for it is explained in the log, and check --live knows the claim', async () => {
+  test('a mapper that is missing: whoever is refused for it reads so, the log says the remedy, and check --live knows the claim', async () => {
     const [client] = (await keycloak.admin('GET', '/clients?clientId=postern')) as {
       id: string;
       protocolMappers: { id: string; name: string }[];
@@ -353,6 +353,8 @@ hosts:
       const from = postern.output().length;
       const refused = await signIn(createVisitor(), `${url('wiki.localhost')}/`, 'alice');
       assert.equal(refused.status, 403, refused.body);
+      assert.match(refused.body, /named no groups of this account/);
+      assert.doesNotMatch(refused.body, /groups_claim|providers\./, 'what to change is for whoever may know the rules');
       await postern.waitFor(/Claim \\"groups\\" is missing.*add a mapper \\"Group Membership\\"/, from);
       const checked = await postern.cli('check', '--live', '--config', postern.configFile);
       assert.equal(checked.code, 0, checked.stderr);

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -94,6 +96,39 @@ hosts:
     const unused = await comeBack(fresh);
     await crash();
     assert.equal((await go(fresh, unused)).status, 303, 'one that was not used goes on after a restart');
+  });
+
+  test('codes that a stranger makes up are asked about so often, and keep nobody else out', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 8, rejectUnauthorized: false, localAddress: '127.0.0.9' });
+    const get = (path: string, cookie: string): Promise<IncomingMessage> =>
+      new Promise((done, fail) => {
+        const headers = { ...NAVIGATION, host: `auth.localhost:${postern.https}`, cookie };
+        const options = { host: '127.0.0.1', port: postern.https, servername: 'auth.localhost', path, agent, headers };
+        request(options, (answer) => answer.resume().on('end', () => done(answer)))
+          .on('error', fail)
+          .end();
+      });
+    const makeUp = async (): Promise<number | undefined> => {
+      const { headers } = await get('/.postern/sign-in?provider=twin', '');
+      const { searchParams } = new URL(headers.location ?? '');
+      const query = new URLSearchParams({ code: 'x', iss: twin.issuer, state: searchParams.get('state') ?? '' });
+      const cookie = (headers['set-cookie'] ?? []).map((one) => one.split(';', 1)[0]).join('; ');
+      return (await get(`/.postern/callback/twin?${query.toString()}`, cookie)).statusCode;
+    };
+    const asked = twin.requests.filter((one) => one === 'POST /token').length;
+    const startedAt = Date.now();
+    let refused = 0;
+    try {
+      // Two a second are let through again, however slow the machine.
+      while (refused < 20) if ((await Promise.all(Array.from({ length: 8 }, makeUp))).includes(429)) refused++;
+    } finally {
+      agent.destroy();
+    }
+    const seconds = (Date.now() - startedAt) / 1_000;
+    const more = twin.requests.filter((one) => one === 'POST /token').length - asked;
+    assert.ok(more >= 200 && more <= 210 + 2 * seconds, `${more} codes in ${seconds} s`);
+    const visitor = createVisitor();
+    assert.equal((await visitor.open(await handOff(visitor, await comeBack(visitor)))).body, 'app for twin:alice');
   });
 
   test('a hand-off code opens one session, before a crash or after it', async () => {
