@@ -22,7 +22,7 @@ export function createAdmission(names: PinnedNames, namedUsers: () => ReadonlySe
   return async (provider, person) => {
     if (!provider.pinsNames) return { kind: 'person', person };
     const { id } = provider;
-    const { subject } = person;
+    const subject = numberAt(provider, person.subject);
     const pinned = await names.findPinnedName(id, subject);
     // Renamed meanwhile: rules, templates and apps go on to know the name that was pinned.
     const name = pinned ?? person.name;
@@ -37,3 +37,10 @@ export function createAdmission(names: PinnedNames, namedUsers: () => ReadonlySe
     };
   };
 }
+
+/** Another server has other people under the same numbers: should a document name another one, nobody inherits a name. */
+function numberAt({ authority }: Provider, subject: string): string {
+  return authority === GITHUB ? subject : `${subject} of ${authority}`;
+}
+
+const GITHUB = 'https://github.com';

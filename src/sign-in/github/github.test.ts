@@ -177,7 +177,7 @@ test('A login that a rule names belongs to the id that first came with it', () =
     assert.equal(stranger.sessionToken(AUTH), undefined);
     assert.match(
       lastMessage(rig),
-      /not-admitted: .*"alice" belongs to id 1, but id 2 has it now; .*postern user unpin github:alice/,
+      /not-admitted: .*"alice" belongs to id 1 of http:\S+, but id 2 of http:\S+ has it now; .*postern user unpin github:alice/,
     );
     // Alice under her new login is still Alice to rules and apps.
     twin.account = { id: 1, login: 'alice-new' };
@@ -200,7 +200,7 @@ test("A login that no rule names is nobody else's either: what apps keep under i
     const colleague = browser();
     assert.equal((await signInBy(colleague, twin)).status, 403);
     assert.equal(colleague.sessionToken(AUTH), undefined);
-    assert.match(lastMessage(rig), /not-admitted: .*"alice" belongs to id 1, but id 2 has it now/);
+    assert.match(lastMessage(rig), /not-admitted: .*"alice" belongs to id 1 of \S+, but id 2 of \S+ has it now/);
     // A rule that names it by now means whoever has it at GitHub: never the one who had it once.
     named.add('github:user:alice');
     twin.account = { id: 1, login: 'alice-new', organisations: ['acme'] };
@@ -210,7 +210,30 @@ test("A login that no rule names is nobody else's either: what apps keep under i
     assert.equal((await signInBy(browser(), twin)).status, 403, 'until the operator says so');
     assert.equal(await sessions.unpinName('github', 'alice'), true);
     assert.equal((await signInBy(browser(), twin)).text, 'app for alice');
-    assert.equal(await sessions.findPinnedName('github', '2'), 'alice');
+    assert.equal(await sessions.findPinnedName('github', `2 of ${twin.url}`), 'alice');
+  }));
+
+test('A pinned login is of one server: whoever has its number at another does not inherit it', () =>
+  withGithub(async ({ sessions, provider, browser, twin, entries }) => {
+    twin.account = { id: 1, login: 'alice' };
+    await signInBy(browser(), twin);
+    const [{ person: alice } = assert.fail()] = entries;
+    const admit = createAdmission(sessions, () => new Set(['github:user:alice', 'github:user:mallory']));
+    const at = async (authority: string, person: Partial<Person>) => {
+      const answer = await admit({ ...provider, authority }, { ...alice, ...person });
+      return answer.kind === 'person' ? answer.person.name : answer.message;
+    };
+    assert.equal(await at(twin.url, {}), 'alice');
+    // github.com first, then the document names an Enterprise Server under the same id.
+    assert.equal(await at('https://github.com', { subject: '583231', name: 'mallory' }), 'mallory');
+    assert.equal(await sessions.findPinnedName('github', '583231'), 'mallory');
+    assert.equal(await at('https://ghe.example', { subject: '583231', name: 'bob' }), 'bob');
+    assert.equal(await at(twin.url, { subject: '1', name: 'alice-new' }), 'alice', 'her own server knows her');
+    assert.equal(await at('https://ghe.example', { subject: '1', name: 'carol' }), 'carol');
+    assert.match(
+      await at('https://ghe.example', { subject: '9', name: 'alice' }),
+      /belongs to id 1 of http:\S+, but id 9 of https:\/\/ghe\.example has it now/,
+    );
   }));
 
 test('An organisation that restricts third-party apps is explained to the person and in the log', () =>
