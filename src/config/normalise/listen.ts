@@ -1,5 +1,5 @@
 /** Reads `listen:` and `trusted_proxies:`. */
-import { parseCidr } from '../../core/ip-address.ts';
+import { normaliseIp, parseCidr } from '../../core/ip-address.ts';
 import type { Listen, ListenAddress } from '../document.ts';
 import type { Path } from '../document/path.ts';
 import { parseListenAddress } from '../listen-address.ts';
@@ -28,7 +28,7 @@ export function readListen(input: ListenInput | undefined, context: Context): Li
   if (!isGiven && !['http', 'https'].some((key) => context.isBroken(['listen', key]))) {
     context.report(['listen'], 'has neither "http" nor "https"', 'add "https" with an address such as ":443"');
   }
-  refuseTwice([...http, ...https, ...health], context);
+  refuseTwice([http, https, health], context);
   const first = health[0];
   return {
     http,
@@ -70,14 +70,30 @@ function readListener(input: string | number | ListenerInput, at: Path, context:
   return { ...reading.value, tls: !isPlain, at };
 }
 
-function refuseTwice(addresses: readonly ListenAddress[], context: Context): void {
-  const seen = new Set<string>();
-  for (const { host, port, at } of addresses) {
-    if (port === 0) continue;
-    const text = `${host ?? ''}:${port}`;
-    if (seen.has(text)) context.report(at, 'is listened on twice');
-    seen.add(text);
+/**
+ * Every worker opens its own socket for an address, so the kernel refuses none of ours: where two take the same
+ * connections it deals them out, and a visitor meets TLS or plain HTTP as chance has it.
+ */
+function refuseTwice(lists: readonly (readonly ListenAddress[])[], context: Context): void {
+  const taken = new Map<string, { readonly list: number; readonly text: string }>();
+  for (const [list, addresses] of lists.entries()) {
+    for (const { host, port, at } of addresses) {
+      if (port === 0) continue;
+      const text = `${host ?? ''}:${port}`;
+      const rivals = placesOf(host).map((place) => taken.get(`${place} ${port}`) ?? null);
+      // "0.0.0.0" beside "[::]" for one purpose is a habit that does no harm.
+      if (rivals.some((one) => one !== null && (one.list !== list || one.text === text)))
+        context.report(at, 'is listened on twice', 'give one of them another port');
+      for (const place of placesOf(host)) taken.set(`${place} ${port}`, { list, text });
+    }
   }
+}
+
+/** Whose connections an address takes, where another may take the very same. */
+function placesOf(host: string | null): readonly string[] {
+  const address = host === null ? null : normaliseIp(host);
+  if (host === null || address === '::' || address === '0.0.0.0') return ['*'];
+  return host === 'localhost' ? ['127.0.0.1', '::1'] : [address ?? host];
 }
 
 export function readTrustedProxies(input: string | readonly string[] | undefined, context: Context): readonly string[] {
