@@ -14,6 +14,7 @@ export interface ExplainOptions {
   readonly ip?: string;
   readonly method: string;
   readonly header: readonly string[];
+  readonly clientCertificate?: string;
   readonly config?: string;
   readonly envFile?: string;
   readonly json?: true;
@@ -29,6 +30,7 @@ export async function explain(url: string, options: ExplainOptions): Promise<voi
     ip: options.ip ?? null,
     method: options.method,
     headers: options.header,
+    clientCertificate: options.clientCertificate ?? null,
   };
   const answer =
     options.config === undefined

@@ -152,6 +152,7 @@ function addExplainCommand(program: Command, data: string): void {
     .option('--ip <address>', 'client address')
     .option('--method <method>', 'request method', 'GET')
     .option('--header <field>', 'a header field, "Name: value"; may be repeated', collect, [])
+    .option('--client-certificate <which>', 'a client certificate that verified, as rules name one: "cn=NAME"')
     .option('--config <file>', 'judge by this document instead of the running one')
     .option('--env-file <file>', 'variables for ${NAME} in the document')
     .option('--json', 'machine-readable')

@@ -102,6 +102,8 @@ export interface PolicyTest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** As rules name one: "cn=machine-7"; null: none was shown. */
+  readonly clientCertificate: string | null;
   readonly expect: 'allow' | 'deny' | 'sign-in' | 'challenge';
   readonly at: Path;
 }

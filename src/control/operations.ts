@@ -1,6 +1,8 @@
 /** Everything that the control socket serves. */
 import { PosternError } from '../core/errors.ts';
 import { normaliseIp } from '../core/ip-address.ts';
+import { certificateOf, parseCertificateMatch } from '../policy/certificate-match.ts';
+import type { ClientCertificate } from '../wire/exchange.ts';
 import { isFieldValue, isToken } from '../wire/fields.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
@@ -31,6 +33,8 @@ export interface ExplainInput {
   readonly method: string;
   /** Fields of the request, each as "Name: value". */
   readonly headers?: readonly string[];
+  /** Which client certificate was shown, as rules name one: "cn=machine-7". */
+  readonly clientCertificate?: string | null;
 }
 
 export interface ExplainAnswer {
@@ -106,8 +110,18 @@ export function explain(table: RoutingTable, identity: Identity, input: ExplainI
   // As people type it: "app.example.com/path".
   const url = input.url.includes('://') ? input.url : `https://${input.url}`;
   const headers = readFields(input.headers ?? []);
-  const explanation = explainRequest(table, { url, method: input.method.toUpperCase(), identity, ip, headers });
+  const clientCertificate = readCertificate(input.clientCertificate ?? null);
+  const method = input.method.toUpperCase();
+  const explanation = explainRequest(table, { url, method, identity, ip, headers, clientCertificate });
   return { text: formatExplanation(explanation), json: explanationToJson(explanation) };
+}
+
+function readCertificate(text: string | null): ClientCertificate | null {
+  if (text === null) return null;
+  const match = parseCertificateMatch(text);
+  if (match !== null) return certificateOf(match);
+  const expected = 'write "cn=NAME", "email=ADDRESS", "dns=NAME", a SHA-256 fingerprint, or "*" for any';
+  throw new PosternError('OPERATION_REFUSED', `Cannot explain: "${text}" names no client certificate; ${expected}`);
 }
 
 function readFields(lines: readonly string[]): HeaderBlock {

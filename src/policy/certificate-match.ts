@@ -39,6 +39,19 @@ export function parseCertificateMatch(text: string): CertificateMatch | null {
   }
 }
 
+/** A certificate of which nothing is known but what is said here: for questions about one. */
+export function certificateOf(match: CertificateMatch): ClientCertificate {
+  const value = match.by === 'any' ? '' : match.value;
+  return {
+    fingerprint: match.by === 'fingerprint' ? value : '0'.repeat(64),
+    subject: match.by === 'cn' ? `CN=${value}` : '',
+    commonName: match.by === 'cn' ? value : null,
+    emails: match.by === 'email' ? [value] : [],
+    dnsNames: match.by === 'dns' ? [value] : [],
+    policy: '',
+  };
+}
+
 function parseFingerprint(text: string): CertificateMatch | null {
   const lower = text.toLowerCase();
   if (HEX.test(lower)) return { by: 'fingerprint', value: lower };

@@ -22,6 +22,7 @@ const HOSTS = [
       routeOf('/lokiaws/*', ['ip:203.0.113.7'], { stripPrefix: '/lokiaws' }),
       routeOf('/lokitest/*', ['service:promtail'], { stripPrefix: '/lokitest' }),
       routeOf('/hooks/*', ['public'], { matchHeaders: { 'x-key': 'k', 'x-any': null } }),
+      routeOf('/machines/*', ['client-certificate:cn=machine-7']),
       routeOf('/*', ['group:/developers']),
     ],
     { deny: rules('ip:192.0.2.0/24') },
@@ -130,6 +131,7 @@ function testOf(changes: Partial<PolicyTest>): PolicyTest {
     method: 'GET',
     url: 'https://grafana.example.com/',
     headers: {},
+    clientCertificate: null,
     at: ['tests', 0],
   };
   return { ...base, expect: 'deny', ...changes };
@@ -163,6 +165,16 @@ test('routes that are told apart by header fields are explained and tested by th
   assert.equal(labelOf(explain(url, { headers: HeaderBlock.from(fields) })), 'grafana.example.com /hooks/*');
   assert.equal(labelOf(explain(url)), 'no-route', 'the broader route has other rules, and takes nothing past this one');
   assert.deepEqual(run(testOf({ url, headers: fields, expect: 'allow' }), testOf({ url, expect: 'deny' })), []);
+});
+
+test('rules about client certificates are explained and tested with one', () => {
+  const url = 'https://grafana.example.com/machines/a';
+  const asked = (clientCertificate: string, expect: PolicyTest['expect']): PolicyTest =>
+    testOf({ url, clientCertificate, expect });
+  assert.deepEqual(run(asked('cn=machine-7', 'allow'), asked('cn=machine-8', 'deny'), testOf({ url })), []);
+  assert.deepEqual(run(asked('machine-7', 'allow')), [
+    'tests.0.client_certificate: "machine-7" names no client certificate',
+  ]);
 });
 
 test('runPolicyTests() names the test, what it gives and the rule that decided', () => {

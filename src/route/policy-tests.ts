@@ -6,6 +6,7 @@ import { assertNever } from '../core/assert-never.ts';
 import { problem, type Diagnostic } from '../core/diagnostic.ts';
 import { normaliseIp } from '../core/ip-address.ts';
 import type { Document, PolicyTest } from '../config/document.ts';
+import { certificateOf, parseCertificateMatch } from '../policy/certificate-match.ts';
 import { describeDecision } from '../policy/explain.ts';
 import { explainRequest, type Explanation } from './explain-request.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
@@ -25,7 +26,17 @@ function runTest(test: PolicyTest, table: RoutingTable): Diagnostic | null {
   }
   const { url, method } = test;
   const headers = HeaderBlock.from(test.headers);
-  const explanation = explainRequest(table, { url, method, identity: who.identity, ip, headers });
+  const match = test.clientCertificate === null ? null : parseCertificateMatch(test.clientCertificate);
+  if (match === null && test.clientCertificate !== null) {
+    const place = [...test.at, 'client_certificate'];
+    return problem(
+      place,
+      `"${test.clientCertificate}" names no client certificate`,
+      'Write for example "cn=machine-7"',
+    );
+  }
+  const clientCertificate = match === null ? null : certificateOf(match);
+  const explanation = explainRequest(table, { url, method, identity: who.identity, ip, headers, clientCertificate });
   const got = outcomeOf(explanation);
   if (got === test.expect) return null;
   const message = `Test "${test.as}" ${test.method} "${test.url}" gives "${got}", expected "${test.expect}": ${reasonOf(explanation)}`;

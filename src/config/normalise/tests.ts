@@ -20,7 +20,17 @@ export function readTests(input: readonly TestInput[], context: Context): readon
     if (request === null || test.expect === undefined) continue;
     const groups = [...entriesOf<string>(test.groups, [...at, 'groups'])].map(([group]) => group);
     const roles = [...entriesOf<string>(test.roles, [...at, 'roles'])].map(([role]) => role);
-    found.push({ as: test.as ?? 'anonymous', groups, roles, ip, ...request, headers, expect: test.expect, at });
+    found.push({
+      as: test.as ?? 'anonymous',
+      groups,
+      roles,
+      ip,
+      ...request,
+      headers,
+      clientCertificate: test.client_certificate ?? null,
+      expect: test.expect,
+      at,
+    });
   }
   return found;
 }

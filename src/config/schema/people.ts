@@ -54,6 +54,7 @@ export interface TestInput extends Readonly<Partial<Record<TestMethod, string | 
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers?: Readonly<Record<string, Scalar>> | undefined;
+  readonly client_certificate?: string | undefined;
   readonly expect?: 'allow' | 'deny' | 'sign-in' | 'challenge' | undefined;
 }
 
@@ -175,6 +176,10 @@ export const testShape: z.ZodType<TestInput> = section(
     headers: key(
       map(scalar, 'a map of header names to values'),
       'Header fields of the request, for routes that are told apart by them.',
+    ),
+    client_certificate: key(
+      text('a client certificate such as "cn=machine-7"'),
+      'A client certificate that verified, as rules name one: `cn=machine-7`.',
     ),
     expect: key(word('allow', 'deny', 'sign-in', 'challenge'), 'What must come of it.'),
   },
