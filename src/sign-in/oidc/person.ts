@@ -19,8 +19,16 @@ export interface PersonResult {
   readonly notes: readonly string[];
 }
 
-/** `sources`: the ID token first, then whatever else the same person's claims come from. */
-export function personFrom(provider: OidcProvider, subject: string, sources: readonly Claims[]): PersonResult {
+/**
+ * `sources`: the ID token first, then whatever else the same person's claims come from. How they signed in counts only as the
+ * ID token says it (`proof`; Core section 2): what userinfo passes on may be what people write about themselves.
+ */
+export function personFrom(
+  provider: OidcProvider,
+  subject: string,
+  sources: readonly Claims[],
+  proof: Claims = sources[0] ?? {},
+): PersonResult {
   const { email, isVerified } = emailFrom(provider, sources);
   const merged: Claims = { ...(Object.assign({}, ...sources.toReversed()) as Claims), email };
   const notes: string[] = [];
@@ -48,7 +56,7 @@ export function personFrom(provider: OidcProvider, subject: string, sources: rea
     groups: groups ?? [],
     roles: roles ?? [],
     ...(unsaid.length === 0 ? {} : { unsaid }),
-    amr: methodsOf(provider, merged),
+    amr: methodsOf(provider, proof),
   };
   return { person, notes };
 }

@@ -239,7 +239,7 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     if (refusal !== null) return { kind: 'problem', problem: refusal };
     const address = addressIn(claims);
     const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
-    const { person: known, notes } = personFrom(provider, String(claims['sub']), sources);
+    const { person: known, notes } = personFrom(provider, String(claims['sub']), sources, claims);
     const person = { ...known, ...proofOf(provider, claims, parts.clock.now()) };
     const grant = grantOf(parts.clock, tokens, idToken, null);
     const providerSession = typeof claims['sid'] === 'string' ? claims['sid'] : null;
@@ -313,7 +313,7 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
     return {
       kind: 'known',
-      person: refreshed(provider, person, { sources, isSilent: idToken === null }),
+      person: refreshed(provider, person, { sources, isSilent: idToken === null, proof: claims }),
       grant: fresh,
       refreshAt: refreshAtOf(parts, fresh),
       notes: [],
@@ -338,11 +338,15 @@ function addressOf({ email, emailVerified }: Person): string | null {
 function refreshed(
   provider: OidcProvider,
   before: Person,
-  { sources, isSilent }: { readonly sources: readonly Claims[]; readonly isSilent: boolean },
+  {
+    sources,
+    isSilent,
+    proof,
+  }: { readonly sources: readonly Claims[]; readonly isSilent: boolean; readonly proof: Claims },
 ): Person {
   if (isSilent && sources.length === 1) return before;
   const all = isSilent ? [...sources, saidBefore(provider, before)] : sources;
-  const { person } = personFrom(provider, before.subject, all);
+  const { person } = personFrom(provider, before.subject, all, proof);
   return { ...person, amr: person.amr.length === 0 ? before.amr : person.amr };
 }
 

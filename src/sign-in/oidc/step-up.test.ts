@@ -4,6 +4,7 @@ import { hasSecondFactor } from '../../policy/facts.ts';
 import { missingFor } from '../../policy/step-up.ts';
 import { APP, AUTH, type RigOptions } from '../_rig.ts';
 import { departure, settingsFor, signInBy, withOidc } from './_rig.ts';
+import { readGrant } from '../provider.ts';
 import { personFrom } from './person.ts';
 
 const FACTOR = { secondFactor: true, acr: [], maxAgeMs: null };
@@ -81,6 +82,34 @@ suite('What counts as a second factor is what the document says', () => {
     });
   }
 });
+
+test('How somebody signed in is what the ID token says: what userinfo says of it is no second factor, and no level', () =>
+  withOidc(
+    async ({ browser, twin, entries, sessions, provider }) => {
+      twin.userinfo = {
+        groups: ['/staff'],
+        amr: ['pwd', 'mfa'],
+        acr: 'gold',
+        auth_time: Math.floor(Date.now() / 1_000),
+      };
+      await signInBy(browser(), twin, `${APP}/`);
+      const { person } = entries.at(-1) ?? {};
+      assert.deepEqual(
+        [person?.groups, person?.amr, person?.acr, person?.authenticatedAt],
+        [['/staff'], [], null, null],
+        'groups are taken from there',
+      );
+      const [session] = await sessions.list();
+      const grant = readGrant(await sessions.findGrant(session?.key ?? ''));
+      assert.ok(session !== undefined && grant !== null);
+      for (const silent of [false, true]) {
+        twin.refreshesSilently = silent;
+        const fresh = await provider.refresh(session.person, { ...grant, refreshToken: twin.issueRefreshToken() });
+        assert.deepEqual(fresh.kind === 'known' ? fresh.person.amr : fresh, [], String(silent));
+      }
+    },
+    { settings: { secondFactor: { acr: ['gold'], amr: ['mfa'] } }, prepare: (twin) => (twin.userinfo = {}) },
+  ));
 
 const MINUTE = 60_000;
 
