@@ -7,6 +7,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PosternError } from '../core/errors.ts';
+import { fileTrouble } from '../core/file-trouble.ts';
 import { makePrivateFile } from './data-folder.ts';
 import { FIRST_TABLES } from './migrations/0001-first-tables.ts';
 import { SERVICE_TOKENS } from './migrations/0002-service-tokens.ts';
@@ -126,5 +127,9 @@ function foreign(path: string): PosternError {
 function unusable(path: string, error: unknown): unknown {
   const named = storeError('DATA_DIR_UNUSABLE', `open "${path}"`, error);
   if (named instanceof PosternError || !(error instanceof Error)) return named;
-  return new PosternError('DATA_DIR_UNUSABLE', `Cannot open "${path}": ${error.message}`, {}, error);
+  const why = fileTrouble(error, {
+    place: 'name another folder',
+    rights: 'give this user the folder, or name another one',
+  });
+  return new PosternError('DATA_DIR_UNUSABLE', `Cannot open "${path}": ${why}`, {}, error);
 }

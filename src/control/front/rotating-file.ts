@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { PosternError } from '../../core/errors.ts';
+import { fileTrouble } from '../../core/file-trouble.ts';
 import { createLineWriter } from '../../core/line-writer.ts';
 import type { LineSink } from '../../core/log.ts';
 import type { LineWriter } from '../../core/line-writer.ts';
@@ -69,7 +70,11 @@ function open(path: string): Current {
     const fd = openSync(path, 'a', 0o600);
     return { fd, writer: createLineWriter({ fd, flushMs: FLUSH_MS }), bytes: fstatSync(fd).size };
   } catch (error) {
-    const message = `Cannot write the log file "${path}": ${(error as Error).message}`;
+    const why = fileTrouble(error, {
+      place: 'name another one with logging_filename',
+      rights: 'give this user the file and its folder',
+    });
+    const message = `Cannot write the log file "${path}": ${why}`;
     throw new PosternError('CONFIG_UNREADABLE', message, { path }, error);
   }
 }
