@@ -98,7 +98,11 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
       this.#defect(error);
     }
   };
-  readonly #onClosed = (): void => this.#closed();
+  readonly #onClosed = (): void => {
+    this.#finish('Client closed the connection');
+    this.ticker.remove(this);
+    this.#settings.onClose?.(this);
+  };
   /** 'close' follows and says all there is to say. */
   readonly #onError = (): void => undefined;
 
@@ -126,7 +130,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     socket.on('error', this.#onError);
     this.#readDeadline = this.ticker.now + this.#settings.headTimeoutMs;
     this.ticker.add(this);
-    if (socket.destroyed) this.#closed();
+    if (socket.destroyed) this.#onClosed();
   }
 
   get isIdle(): boolean {
@@ -160,7 +164,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     if (this.#state === EXCHANGE || this.#state === SKIPPING) {
       const exchange = this.#exchange;
       if (exchange !== null && !exchange.isBodyComplete) exchange.requestBody?.checkDeadlines(now);
-      if (exchange !== null && this.#probes?.isDue(now) === true) this.#probe(exchange);
+      const isDue = this.#probes?.isDue(now) === true && this.#state === EXCHANGE;
+      if (isDue && exchange?.isBodyComplete === true && this.socket.writableLength === 0) exchange.probe();
     }
     if (this.#writes.hasCome(now, this.socket, this.writeIdleMs)) this.destroy();
   }
@@ -198,7 +203,8 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     const { requestBody } = exchange;
     const isBodyComplete = exchange.isBodyComplete;
     exchange.close(true, ANSWERED);
-    if (this.#isGone()) return;
+    // It may have ended the connection.
+    if ((this.#state as number) === OVER) return;
     if (!this.keepAlive || !exchange.request.keepAlive) {
       this.#linger();
     } else if (isBodyComplete || requestBody === null) {
@@ -225,11 +231,6 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     this.#kept = null;
     if (kept !== null) socket.unshift(kept);
     return socket;
-  }
-
-  /** The destroyed state, asked again after a call that may have changed it. */
-  #isGone(): boolean {
-    return this.#state === OVER;
   }
 
   #read(chunk: Buffer): void {
@@ -389,16 +390,6 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     else if (this.#state === LINGERING && this.socket.writableLength === 0) this.socket.destroy();
     // Still writing: the deadline of writes decides.
     else this.#readDeadline = this.ticker.now + LINGER_IDLE_MS;
-  }
-
-  #probe(exchange: Http1Exchange): void {
-    if (this.#state === EXCHANGE && exchange.isBodyComplete && this.socket.writableLength === 0) exchange.probe();
-  }
-
-  #closed(): void {
-    this.#finish('Client closed the connection');
-    this.ticker.remove(this);
-    this.#settings.onClose?.(this);
   }
 
   #finish(reason: string): void {
