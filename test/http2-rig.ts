@@ -8,7 +8,8 @@ import { HeaderBlock } from '../src/wire/header-block.ts';
 import { serveHttp2 } from '../src/wire/http2-server.ts';
 import type { Http2Connection, Http2Settings } from '../src/wire/http2/settings.ts';
 import { createTicker } from '../src/wire/ticker.ts';
-import { PLAIN_FACTS, SMALL_LIMITS } from './support/http2-settings.ts';
+import { FACTS } from './support/connection-facts.ts';
+import { SMALL_LIMITS } from './support/http2-settings.ts';
 
 export interface Rig {
   readonly port: number;
@@ -44,7 +45,7 @@ export async function open(handle: HandleExchange, settings: Partial<Http2Settin
     ...settings,
   };
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    const connection = serveHttp2(socket, PLAIN_FACTS, all, (exchange) => {
+    const connection = serveHttp2(socket, FACTS, all, (exchange) => {
       seen.push(exchange);
       exchange.onClose = (outcome) => outcomes.push(outcome);
       handle(exchange);

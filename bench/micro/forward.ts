@@ -6,6 +6,7 @@
  */
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { FACTS } from '../../test/support/connection-facts.ts';
 import { Worker } from 'node:worker_threads';
 import type { ProxyAction } from '../../src/config/document/actions.ts';
 import { createUpstreams } from '../../src/upstream/forward.ts';
@@ -63,17 +64,7 @@ for (let i = 0; i < workerData.connections; i++) {
   });
 }`;
 
-const FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 443,
-  scheme: 'https',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-  clientAuth: null,
-};
+const HTTPS_FACTS: ConnectionFacts = { ...FACTS, localPort: 443, scheme: 'https' };
 const NO_TLS = { verify: true, caFile: null, caPem: null, serverName: null, certificatePem: null, keyPem: null };
 const LIMITS: ForwardPlan['limits'] = {
   maxBodyBytes: 10_000_000,
@@ -140,7 +131,7 @@ function serveForward(port: number): Server {
   });
   const base = planFor(actionTo(port));
   return createServer((socket) => {
-    serveHttp1(socket, FACTS, { ...HTTP1_DEFAULTS, ticker }, (exchange) => {
+    serveHttp1(socket, HTTPS_FACTS, { ...HTTP1_DEFAULTS, ticker }, (exchange) => {
       requests++;
       const { path, query } = exchange.request;
       upstreams.forward(

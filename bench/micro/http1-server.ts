@@ -5,13 +5,14 @@
  */
 import { createServer, type AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { FACTS } from '../../test/support/connection-facts.ts';
 import { HeaderBlock } from '../../src/wire/header-block.ts';
 import { serveHttp1 } from '../../src/wire/http1-server.ts';
 import { HTTP1_DEFAULTS } from '../../src/wire/http1-settings.ts';
 import { readLatin1 } from '../../src/wire/latin1.ts';
 import { parseRequestHead } from '../../src/wire/request-head.ts';
 import { createTicker } from '../../src/wire/ticker.ts';
-import type { ConnectionFacts, Exchange } from '../../src/wire/exchange.ts';
+import type { Exchange } from '../../src/wire/exchange.ts';
 
 const SECONDS = Number(process.argv[2] ?? 3);
 const REQUEST = [
@@ -52,18 +53,6 @@ for (let i = 0; i < 16; i++) {
     if (left >= workerData.size) { left = 0; socket.write(request); }
   });
 }`;
-
-const FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 80,
-  scheme: 'http',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-  clientAuth: null,
-};
 
 const BODY = Buffer.alloc(762, 'x');
 const HEAD = {

@@ -9,33 +9,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
+import { FACTS } from '../../test/support/connection-facts.ts';
 import { createUpstreams } from './forward.ts';
 import type { ForwardPlan } from './plan.ts';
 import { createReport } from './plan.ts';
 import { actionTo, listen, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
-import type { ConnectionFacts } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { serveHttp1 } from '../wire/http1-server.ts';
-import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 import { createTicker } from '../wire/ticker.ts';
+import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 
 const closers: (() => unknown)[] = [];
 after(async () => {
   for (const close of closers) await close();
 });
-
-const FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 80,
-  scheme: 'http',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-  clientAuth: null,
-};
 
 /** A gateway in front of the action; answers its port. Failures become a page with the code. */
 async function gateway(action: ProxyAction, more: Partial<ForwardPlan> = {}): Promise<number> {

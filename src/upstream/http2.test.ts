@@ -7,17 +7,18 @@ import type { AddressInfo, Socket } from 'node:net';
 import { after, test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { WebSocketServer } from 'ws';
+import { FACTS } from '../../test/support/connection-facts.ts';
 import { createUpstreams } from './forward.ts';
 import type { ForwardPlan } from './plan.ts';
 import { createReport } from './plan.ts';
 import { actionTo, FakeBody, FakeExchange, LIMITS, listen, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { FakeRequest } from './test-rig.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
-import type { ConnectionFacts, Exchange } from '../wire/exchange.ts';
+import type { Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 import { serveHttp2 } from '../wire/http2-server.ts';
 import { createTicker, IntervalTicker } from '../wire/ticker.ts';
+import { HTTP1_DEFAULTS } from '../wire/http1-settings.ts';
 
 const closers: (() => unknown)[] = [];
 after(async () => {
@@ -273,18 +274,6 @@ test('gRPC errors that we make have a gRPC status', async () => {
   assert.equal(exchange.failure, null);
   assert.deepEqual([exchange.response?.status, exchange.response?.headers.get('grpc-status')], [200, '14']);
 });
-
-const FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 80,
-  scheme: 'http',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-  clientAuth: null,
-};
 
 async function http2Gateway(action: ProxyAction): Promise<number> {
   const ticker = createTicker();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { suite, test } from 'node:test';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { FACTS } from '../../test/support/connection-facts.ts';
 import { TLS_CERTIFICATE, TLS_KEY } from './_tls-fixture.ts';
 import { PosternError } from '../core/errors.ts';
 import { HeaderBlock } from './header-block.ts';
@@ -11,7 +12,6 @@ import {
   echo,
   eventually,
   exchangeBytes,
-  FACTS,
   get,
   head,
   NOTHING,

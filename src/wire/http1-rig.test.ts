@@ -6,25 +6,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { FACTS } from '../../test/support/connection-facts.ts';
 import type { PosternError } from '../core/errors.ts';
-import type { BodySink, ConnectionFacts, ExchangeOutcome } from './exchange.ts';
+import type { BodySink, ExchangeOutcome } from './exchange.ts';
 import { HeaderBlock } from './header-block.ts';
 import type { Http1Exchange } from './http1-exchange.ts';
 import { serveHttp1 } from './http1-server.ts';
 import { HTTP1_DEFAULTS, type Http1Connection, type Http1Settings } from './http1-settings.ts';
 import { createTicker, type IntervalTicker } from './ticker.ts';
-
-export const FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 80,
-  scheme: 'http',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-  clientAuth: null,
-};
 
 /** One request as the handler saw it. */
 export interface Seen {

@@ -1,18 +1,5 @@
-/** What tests of the HTTP/2 codec serve by, and the facts of a connection that nothing is known of. */
-import type { ConnectionFacts } from '../../src/wire/exchange.ts';
+/** What tests of the HTTP/2 codec serve by. */
 import type { Http2Settings } from '../../src/wire/http2/settings.ts';
-
-export const PLAIN_FACTS: ConnectionFacts = {
-  peerAddress: '127.0.0.1',
-  peerPort: 1,
-  viaProxyProtocol: false,
-  localPort: 1,
-  scheme: 'http',
-  serverName: null,
-  tlsVersion: null,
-  clientCertificate: null,
-  clientAuth: null,
-};
 
 /** Small bounds, so that a test reaches them. */
 export const SMALL_LIMITS: Omit<Http2Settings, 'ticker' | 'onClose' | 'onRefused' | 'onDefect'> = {

@@ -2,7 +2,8 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import * as h2 from '../../../test/support/http2-frames.ts';
-import { PLAIN_FACTS, SMALL_LIMITS } from '../../../test/support/http2-settings.ts';
+import { FACTS } from '../../../test/support/connection-facts.ts';
+import { SMALL_LIMITS } from '../../../test/support/http2-settings.ts';
 import type { Exchange, ExchangeOutcome, HandleExchange } from '../exchange.ts';
 import { createTicker, type IntervalTicker } from '../ticker.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -64,7 +65,7 @@ export function openInMemory(handle: HandleExchange, settings: Partial<Http2Sett
     onDefect: (error) => defects.push(error),
     ...settings,
   };
-  const connection = new ServerConnection(socket as unknown as Socket, PLAIN_FACTS, all, (exchange) => {
+  const connection = new ServerConnection(socket as unknown as Socket, FACTS, all, (exchange) => {
     seen.push(exchange);
     exchange.onClose = (outcome) => outcomes.push(outcome);
     handle(exchange);
