@@ -1,6 +1,6 @@
 /**
  * The last word on whom a provider knows. A login that can be given up and registered again by somebody
- * else (GitHub) stays with the subject that came with it first: what apps keep under it is theirs, and so is
+ * else (GitHub, GitLab, Gitea) stays with the subject that came with it first: what apps keep under it is theirs, and so is
  * an address with {user.name}. Once a rule names it, its owner is known by it for good, renamed or not.
  */
 import type { Person } from '../core/person.ts';

@@ -22,6 +22,8 @@ export interface ProviderPreset {
   readonly overageUrl: string | null;
   /** Further parameters of the authorization request. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** People rename themselves, and somebody else may take the old name: it stays with whoever came with it first. */
+  readonly pinsNames: boolean;
   /** What makes the provider say the groups, in its own words; null: in ours. */
   readonly groupsRemedy: string | null;
   /** For docs/reference/providers.md. */
@@ -40,9 +42,13 @@ const PLAIN: ProviderPreset = {
   switchPrompt: 'login',
   overageUrl: null,
   parameters: {},
+  pinsNames: false,
   groupsRemedy: null,
   quirks: ['The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.'],
 };
+
+const RENAMES =
+  'People may change their user name, and others take the old one: a name stays with the account that came with it first, known by it where a rule names it, until `postern user unpin ID:NAME`.';
 
 export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
   oidc: PLAIN,
@@ -151,9 +157,10 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     userClaims: ['nickname', 'preferred_username'],
     groupsClaims: ['groups', 'groups_direct'],
     rolesClaims: [],
+    pinsNames: true,
     quirks: [
       'Groups are full paths (`acme/platform`), read from userinfo.',
-      'People may change their user name: prefer `group:`.',
+      RENAMES,
       'There is no end-session address: signing out ends the session with Postern, not the one with GitLab.',
     ],
   },
@@ -163,7 +170,9 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://git.example.com/',
     rolesClaims: [],
     scopes: ['openid', 'profile', 'email', 'groups'],
+    pinsNames: true,
     quirks: [
+      RENAMES,
       'The issuer ends with "/". Groups are `org` and `org:team`, by the scope `groups`.',
       'The provider says nothing of verified addresses: e-mail rules need `trust_email: true`.',
     ],
@@ -174,7 +183,8 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://git.example.com/',
     rolesClaims: [],
     scopes: ['openid', 'profile', 'email', 'groups'],
-    quirks: ['As Gitea.'],
+    pinsNames: true,
+    quirks: [RENAMES, 'As Gitea.'],
   },
   'pocket-id': {
     ...PLAIN,

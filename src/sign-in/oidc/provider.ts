@@ -6,6 +6,7 @@
 import * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
 import type { BearerSettings, OidcProvider } from '../../config/document/providers.ts';
+import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import type { Person } from '../../core/person.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type {
@@ -81,7 +82,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     id: provider.id,
     label: provider.label,
     authority: provider.issuer,
-    pinsNames: false,
+    pinsNames: PROVIDER_PRESETS[provider.preset]?.pinsNames ?? false,
     canStepUp: ({ secondFactor }) => !secondFactor || provider.secondFactor.acr.length > 0,
     keys,
     // What is down at the start is no reason not to start.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { createAdmission } from '../admission.ts';
 import { APP, AUTH, OTHER } from '../_rig.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
 import type { Twin } from './_twin.ts';
@@ -296,6 +297,40 @@ test('Two hundred sign-ins at once: everybody becomes who they are', () =>
       people.map((name) => `app for ${name}`),
     );
   }));
+
+test('A name stays with the account that came with it first where people rename themselves, and nowhere else', async () => {
+  const comesAs = (preset: string, check: (names: readonly (string | null)[]) => void): Promise<void> =>
+    withOidc(
+      async ({ browser, twin, sessions, events }) => {
+        const names: (string | null)[] = [];
+        for (const [sub, name] of [
+          ['1', 'alice'],
+          ['1', 'alice-new'],
+          ['2', 'alice'],
+        ]) {
+          twin.claims = { sub, preferred_username: name };
+          const page = await signInBy(browser(), twin, `${APP}/`);
+          names.push(page.status === 200 ? page.text : null);
+        }
+        const last = events.at(-1);
+        if (names[2] === null) assert.match(JSON.stringify(last), /not-admitted.*postern user unpin keycloak:alice/);
+        if (names[2] === null) assert.equal(await sessions.unpinName('keycloak', 'alice'), true);
+        if (names[2] === null) assert.equal((await signInBy(browser(), twin, `${APP}/`)).text, 'app for alice');
+        check(names);
+      },
+      {
+        settings: { preset },
+        rig: { admit: (sessions) => createAdmission(sessions, () => new Set(['keycloak:user:alice'])) },
+      },
+    );
+  for (const preset of ['gitlab', 'gitea', 'forgejo'])
+    await comesAs(preset, (names) => assert.deepEqual(names, ['app for alice', 'app for alice', null], preset));
+  // Whoever administers accounts gives names away: a new account is who they say.
+  for (const preset of ['keycloak', 'oidc', 'entra-id'])
+    await comesAs(preset, (names) =>
+      assert.deepEqual(names, ['app for alice', 'app for alice-new', 'app for alice'], preset),
+    );
+});
 
 test("Entra's overage is asked of Graph, at sign-in and at each refresh; what Graph refuses is no group", () =>
   withOidc(
