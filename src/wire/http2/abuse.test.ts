@@ -299,6 +299,25 @@ suite('who stands still is not waited for', () => {
     rig.close();
   });
 
+  test('CVE-2019-9512 and 9515: pings and settings, as slow as they may be, whose answers nobody reads', () => {
+    for (const frame of [h2.frame(h2.PING, 0, 0, '12345678'), h2.frame(h2.SETTINGS, 0, 0)]) {
+      const rig = open(waits, { writeIdleMs: 1e9, keepAliveMs: 1e9 });
+      rig.frames();
+      rig.socket.isStuck = true;
+      let most = 0;
+      // Hours of it, at the rate that is no flood.
+      for (let i = 0; i < 20_000 && rig.refused.length === 0; i++) {
+        rig.tick(100);
+        rig.send(frame, frame, frame, frame, frame);
+        rig.connection.flush();
+        most = Math.max(most, rig.socket.writableLength + rig.connection.writer.pending);
+      }
+      assert.deepEqual(rig.refused, ['429 unread-answers']);
+      assert.ok(most < 300_000, `${most} bytes wait`);
+      rig.close();
+    }
+  });
+
   test('a connection without streams is closed when its time is over', () => {
     const rig = open(says('ok'));
     rig.send(get(1));

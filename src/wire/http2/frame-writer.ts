@@ -43,9 +43,14 @@ export class FrameWriter {
     return this.#fullBytes + this.#at - this.#from;
   }
 
+  /** Bytes that the client has not taken. */
+  get unread(): number {
+    return this.pending + this.#socket.writableLength;
+  }
+
   /** True while the socket has as much as it should hold: its 'drain' follows. */
   get isBlocked(): boolean {
-    return this.pending + this.#socket.writableLength >= this.#highWater;
+    return this.unread >= this.#highWater;
   }
 
   flush(): void {

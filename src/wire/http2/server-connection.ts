@@ -31,6 +31,8 @@ const GONE = 'The client went away';
 const AT_FAULT = 'The client broke a rule of HTTP/2';
 /** Less than this in a frame, though there is more to send, only a window of crumbs brings about. */
 const LEAST_CUT = 256;
+/** Answers wait for room; what is said about frames does not, and is the client's to bring about. */
+const MOST_UNREAD = 262_144;
 /** Bytes that may still come once the connection is over. */
 const MOST_AFTER_END = 1_048_576;
 /** Comes back when the client has seen our GOAWAY (section 6.8). */
@@ -302,7 +304,7 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
 
   onSettings(): void {
     this.writer.settingsAck();
-    this.#schedule();
+    this.#acknowledged();
   }
 
   onSettingsAck(): void {
@@ -315,7 +317,7 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
       return;
     }
     this.writer.ping(codes.ACK, bytes, from);
-    this.#schedule();
+    this.#acknowledged();
   }
 
   /** The client opens no more streams. */
@@ -384,6 +386,12 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
     this.#incoming.forget();
     this.encoder.forget();
     this.writer.release();
+  }
+
+  /** CVE-2019-9512 and 9515: a client that reads nothing may not have us keep answers for as long as it likes. */
+  #acknowledged(): void {
+    if (this.writer.unread > MOST_UNREAD) throw new Http2ConnectionError(codes.ENHANCE_YOUR_CALM, 'unread-answers');
+    this.#schedule();
   }
 
   #schedule(): void {
