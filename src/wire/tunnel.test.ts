@@ -245,9 +245,9 @@ test('end() breaks off what stands in the middle of a frame, and adds no second 
 test('end() waits for nobody longer than a moment, and a tunnel of something else it breaks at once', async () => {
   const silent = await open(Infinity, true);
   silent.tunnel.end(1001);
-  silent.tick(400);
+  silent.tick(200);
   assert.equal(silent.ends.length, 0);
-  silent.tick(400);
+  silent.tick(100);
   assert.equal(silent.ends.length, 1);
   await until(() => silent.inner.every((one) => one.destroyed));
   const other = await open();

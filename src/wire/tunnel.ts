@@ -34,8 +34,11 @@ export interface Tunnel {
 
 /** Where one end has said its last word and the other stays silent, nobody may be left to care. */
 const HALF_CLOSED_IDLE_MS = 300_000;
-/** How long both ends may take to close behind a close frame. */
-const ENDING_MS = 500;
+/**
+ * How long both ends may take to close behind a close frame; a tick of 250 ms later at most. With what it takes to
+ * look at a connection that is new (edge/long-lived.ts), who never answers is out within a second, too.
+ */
+const ENDING_MS = 250;
 const BROKEN = new Error('The other end of the tunnel broke off');
 
 let sharedTicker: Ticker | null = null;
