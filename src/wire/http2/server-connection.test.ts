@@ -1,69 +1,12 @@
 import assert from 'node:assert/strict';
-import type { Duplex } from 'node:stream';
 import { suite, test } from 'node:test';
 import * as h2 from '../../../test/support/http2-frames.ts';
 import { PosternError } from '../../core/errors.ts';
-import type { BodySink, Exchange, HandleExchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { HeaderBlock } from '../header-block.ts';
-import { type MemoryRig, openInMemory } from './_rig.ts';
+import { openInMemory } from './_rig.ts';
 import { CONNECTION_WINDOW, STREAM_WINDOW } from './receive-windows.ts';
-
-const BASE: h2.Fields = [
-  [':method', 'POST'],
-  [':scheme', 'https'],
-  [':path', '/'],
-  [':authority', 'a.test'],
-];
-const WHOLE = h2.END_STREAM | h2.END_HEADERS;
-const word = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-};
-const request = (id: number, flags = WHOLE, more: h2.Fields = []): Buffer =>
-  h2.frame(h2.HEADERS, flags, id, h2.block([...BASE, ...more]));
-const data = (id: number, bytes: Buffer | string, flags = 0): Buffer => h2.frame(h2.DATA, flags, id, bytes);
-const head = { status: 200, headers: HeaderBlock.from({ Date: 'x' }) };
-const ok: HandleExchange = (exchange) => exchange.respondWhole(head, 'ok');
-
-function open(handle: HandleExchange = () => undefined): MemoryRig {
-  const rig = openInMemory(handle);
-  rig.send(h2.PREFACE, h2.frame(h2.SETTINGS, 0, 0), h2.frame(h2.SETTINGS, 1, 0));
-  return rig;
-}
-
-/** What went out since the last call, in words. */
-function said(rig: MemoryRig): string[] {
-  const frames = rig.frames();
-  rig.socket.bytes.length = 0;
-  return frames.map(({ type, flags, id, payload }) => {
-    if (type === h2.GOAWAY) return `goaway ${payload.readUInt32BE(0)} ${payload.readUInt32BE(4)}`;
-    if (type === h2.RST_STREAM) return `reset ${id} ${payload.readUInt32BE(0)}`;
-    if (type === h2.WINDOW_UPDATE) return `window ${id} ${payload.readUInt32BE(0)}`;
-    if (type === h2.DATA) return `data ${id} ${payload.length}${(flags & 1) === 1 ? ' end' : ''}`;
-    return `${['', 'headers', '', '', 'settings', '', 'ping'][type]} ${id}${type === h2.HEADERS && (flags & 1) === 1 ? ' end' : ''}`;
-  });
-}
-
-/** A sink that keeps what it is given, and takes more only when told to. */
-class Held implements BodySink {
-  text = '';
-  bytes = 0;
-  end_: string | null = null;
-  isOpen = true;
-  write(chunk: Buffer): boolean {
-    this.bytes += chunk.length;
-    if (chunk.length < 100) this.text += chunk.toString();
-    return this.isOpen;
-  }
-  flush(): void {}
-  end(trailers: HeaderBlock | null): void {
-    this.end_ = `end ${trailers?.get('x-sum') ?? ''}`;
-  }
-  abort(error: PosternError): void {
-    this.end_ = `abort ${error.code}`;
-  }
-}
+import { BASE, data, head, Held, ok, open, request, said, WHOLE, word } from './_server-rig.ts';
 
 suite('how a connection begins and ends', () => {
   test('our settings come first: RFC 8441 is on, priorities are off, the window of all streams is opened', () => {
@@ -265,90 +208,6 @@ suite('requests', () => {
   });
 });
 
-suite('bodies', () => {
-  test('what nobody takes is not granted again; what was taken is', () => {
-    const sink = new Held();
-    const rig = open((exchange) => void exchange);
-    rig.send(request(1, h2.END_HEADERS));
-    said(rig);
-    for (let i = 0; i < 16; i++) rig.send(data(1, Buffer.alloc(16_384)));
-    assert.deepEqual(said(rig), [], 'the window is used up');
-    const [exchange] = rig.seen as [Exchange];
-    sink.isOpen = false;
-    exchange.body.start(sink);
-    assert.equal(sink.bytes, 16_384, 'a chunk was taken, and no more');
-    sink.isOpen = true;
-    exchange.body.resume();
-    assert.equal(sink.bytes, STREAM_WINDOW);
-    // The stream is read, so it gets what there is for all.
-    assert.deepEqual(said(rig), [
-      `window 1 ${STREAM_WINDOW / 2 + CONNECTION_WINDOW - STREAM_WINDOW}`,
-      `window 1 ${STREAM_WINDOW / 2}`,
-    ]);
-    rig.send(data(1, 'x', 1));
-    assert.equal(sink.end_, 'end ');
-    rig.close();
-  });
-
-  test('who sends more than was granted is stopped: the stream, or the connection (section 6.9.1)', () => {
-    const rig = open();
-    rig.send(request(1, h2.END_HEADERS));
-    said(rig);
-    for (let i = 0; i < 17; i++) rig.send(data(1, Buffer.alloc(16_384)));
-    assert.deepEqual(said(rig), ['reset 1 3']);
-    rig.close();
-    const all = open();
-    for (let id = 1; id < 11; id += 2) {
-      all.send(request(id, h2.END_HEADERS));
-      for (let i = 0; i < 16; i++) all.send(data(id, Buffer.alloc(16_384)));
-    }
-    assert.equal(said(all).at(-1), 'goaway 9 3');
-    all.close();
-  });
-
-  test('padding counts, and is granted again', () => {
-    const sink = new Held();
-    const rig = open((exchange) => exchange.body.start(sink));
-    rig.send(request(1, h2.END_HEADERS));
-    said(rig);
-    const padded = Buffer.concat([Buffer.of(255), Buffer.from('ab'), Buffer.alloc(255)]);
-    for (let i = 0; i < 600; i++) rig.send(data(1, padded, 8));
-    assert.equal(sink.bytes, 1_200);
-    assert.ok(said(rig).some((frame) => frame.startsWith('window 1 ')));
-    rig.close();
-  });
-
-  test('trailers of the client come with the end, without those that frame or identify', () => {
-    const sink = new Held();
-    const rig = open((exchange) => exchange.body.start(sink));
-    rig.send(
-      request(1, h2.END_HEADERS),
-      data(1, 'body'),
-      h2.frame(
-        h2.HEADERS,
-        WHOLE,
-        1,
-        h2.block([
-          ['x-sum', '7'],
-          ['x-forwarded-for', '1'],
-        ]),
-      ),
-    );
-    assert.deepEqual([sink.text, sink.end_], ['body', 'end 7']);
-    rig.close();
-  });
-
-  test('behind an early answer what is on its way is dropped, and granted to the others', () => {
-    const rig = open(ok);
-    rig.send(request(1, h2.END_HEADERS));
-    assert.deepEqual(said(rig).slice(-3), ['headers 1', 'data 1 2 end', 'reset 1 0']);
-    for (let i = 0; i < 40; i++) rig.send(data(1, Buffer.alloc(16_384)));
-    rig.send(h2.frame(h2.HEADERS, WHOLE, 1, h2.block([['x-sum', '7']])), h2.frame(h2.WINDOW_UPDATE, 0, 1, word(1)));
-    assert.deepEqual(said(rig), [`window 0 ${CONNECTION_WINDOW / 2}`]);
-    rig.close();
-  });
-});
-
 suite('answers', () => {
   test('retract() takes back an answer of which nothing has left', () => {
     const rig = open();
@@ -402,76 +261,6 @@ suite('answers', () => {
     exchange.abort(new PosternError('INTERNAL', 'x'));
     said(rig);
     assert.deepEqual(said(rig), []);
-    rig.close();
-  });
-});
-
-suite('tunnels of RFC 8441', () => {
-  const CONNECT: h2.Fields = [
-    [':method', 'CONNECT'],
-    [':protocol', 'websocket'],
-    [':scheme', 'https'],
-    [':path', '/ws'],
-    [':authority', 'a.test'],
-  ];
-  const settle = (): Promise<void> => new Promise((done) => setImmediate(done));
-
-  function tunnel(): { rig: MemoryRig; accept: () => Duplex } {
-    const rig = open();
-    rig.send(h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.block(CONNECT)));
-    said(rig);
-    const accept = (): Duplex =>
-      (rig.seen[0] as Exchange).acceptUpgrade({ status: 101, headers: HeaderBlock.from({ Date: 'x' }) });
-    return { rig, accept };
-  }
-
-  test('what came before it was open is in it, and both ends close in their own time', async () => {
-    const { rig, accept } = tunnel();
-    rig.send(data(1, 'early'));
-    const stream = accept();
-    let text = '';
-    stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    rig.send(data(1, ' late', 1));
-    await settle();
-    assert.equal(text, 'early late');
-    stream.write('and back');
-    stream.end();
-    await settle();
-    assert.deepEqual(said(rig), ['headers 1', 'data 1 8 end']);
-    assert.equal(rig.outcomes[0]?.complete, true);
-    assert.equal(rig.connection.isIdle, true);
-    rig.close();
-  });
-
-  test('a tunnel that is destroyed is reset with CANCEL, and one that the client resets is destroyed', async () => {
-    const { rig, accept } = tunnel();
-    const stream = accept();
-    stream.destroy();
-    await settle();
-    assert.deepEqual(said(rig), ['headers 1', 'reset 1 8'].slice(1));
-    rig.close();
-    const other = tunnel();
-    const second = other.accept();
-    other.rig.send(h2.frame(h2.RST_STREAM, 0, 1, word(8)));
-    await settle();
-    assert.equal(second.destroyed, true);
-    assert.equal(other.rig.outcomes.length, 1);
-    other.rig.close();
-  });
-
-  test('a tunnel that nobody reads is not granted more', async () => {
-    const { rig, accept } = tunnel();
-    const stream = accept();
-    said(rig);
-    for (let i = 0; i < 16; i++) rig.send(data(1, Buffer.alloc(16_384)));
-    await settle();
-    assert.deepEqual(said(rig), []);
-    let bytes = 0;
-    stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    await settle();
-    await settle();
-    assert.equal(bytes, STREAM_WINDOW);
-    assert.ok(said(rig).some((frame) => frame.startsWith('window 1')));
     rig.close();
   });
 });
