@@ -27,7 +27,11 @@ export async function verifyBearer(
   const { clockToleranceMs } = provider;
   if (!isCanonical(token)) return { kind: 'refused', message: 'the signature is not written in its one way' };
   try {
-    const { header, claims } = await keys.verify(token, { audience: bearer.audiences, clockToleranceMs });
+    const { header, claims } = await keys.verify(token, {
+      audience: bearer.audiences,
+      clockToleranceMs,
+      isOfStranger: true,
+    });
     const problem = problemOf(bearer, header.typ, claims);
     if (problem !== null) return { kind: 'refused', message: problem };
     const { person: known } = personFrom(provider, String(claims.sub), [claims]);

@@ -23,6 +23,10 @@ const FRESH_MS = 10 * 60_000;
 const STALE_MS = 60 * 60_000;
 /** Between two fetches because of an unknown key: tokens of strangers must not make us hammer. */
 const UNKNOWN_KEY_MS = 1_000;
+/** After a failure what is held serves, and strangers' tokens are not asked about. */
+const FAILED_MS = 10_000;
+/** Fewer than are verified at once. */
+const MOST_STRANGERS = 16;
 
 export interface VerifyOptions {
   /** One of these must be in `aud`; null: not looked at. */
@@ -32,6 +36,8 @@ export interface VerifyOptions {
   readonly type?: string;
   /** Fewer than all asymmetric ones. */
   readonly algorithms?: readonly string[];
+  /** Anybody may have sent it: few of those wait for keys that nobody knows, so that strangers hold up nobody else. */
+  readonly isOfStranger?: boolean;
   /** The caller looks at `iss` itself: one issuer that speaks for many. */
   readonly skipsIssuer?: boolean;
 }
@@ -76,7 +82,7 @@ export function createProviderKeys(deps: KeysDeps): ProviderKeys {
   const findKey = createFindKey(deps);
   return {
     issuer,
-    async verify(token, { audience, clockToleranceMs, type, algorithms, skipsIssuer }) {
+    async verify(token, { audience, clockToleranceMs, type, algorithms, skipsIssuer, isOfStranger = false }) {
       const settings: JWTVerifyOptions = {
         ...(skipsIssuer === true ? {} : { issuer }),
         algorithms: SIGNING_ALGORITHMS.filter((one) => algorithms?.includes(one) ?? true),
@@ -86,7 +92,7 @@ export function createProviderKeys(deps: KeysDeps): ProviderKeys {
         ...(type === undefined ? {} : { typ: type }),
       };
       try {
-        const { payload, protectedHeader } = await jwtVerify(token, findKey, settings);
+        const { payload, protectedHeader } = await jwtVerify(token, findKey(isOfStranger), settings);
         return { header: protectedHeader, claims: payload };
       } catch (error) {
         if (error instanceof errors.JWKSMultipleMatchingKeys) return tryEach(error, token, settings);
@@ -113,20 +119,30 @@ async function tryEach(
   throw new errors.JWSSignatureVerificationFailed();
 }
 
-function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): FindKey {
+function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): (isOfStranger: boolean) => FindKey {
   let held: Held | null = null;
   let fetching: Promise<Held> | null = null;
+  let failedAt = Number.NEGATIVE_INFINITY;
+  let strangers = 0;
 
   const fetchAgain = (): Promise<Held> => {
     fetching ??= fetchKeys()
       .then((keys) => (held = { find: createLocalJWKSet(keys), fetchedAt: clock.now() }))
+      .catch((error: unknown) => {
+        failedAt = clock.now();
+        throw error;
+      })
       .finally(() => (fetching = null));
     return fetching;
   };
 
+  const hasJustFailed = (): boolean => fetching === null && Math.abs(clock.now() - failedAt) < FAILED_MS;
+
   const current = async (): Promise<Held> => {
     const age = held === null ? Number.POSITIVE_INFINITY : clock.now() - held.fetchedAt;
     if (held !== null && age < FRESH_MS) return held;
+    // Not each by itself waits for a provider that does not answer.
+    if (held !== null && age < STALE_MS && hasJustFailed()) return held;
     try {
       return await fetchAgain();
     } catch (error) {
@@ -135,7 +151,24 @@ function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): FindKey {
     }
   };
 
-  return async (header, token) => {
+  /** What is not known yet: it may be a new one. */
+  const fetchFor = (): Promise<Held> =>
+    fetchAgain().catch((cause: unknown) => {
+      throw new KeysUnavailableError(issuer, cause);
+    });
+
+  const fetchForStranger = async (): Promise<Held> => {
+    if (strangers >= MOST_STRANGERS || hasJustFailed())
+      throw new KeysUnavailableError(issuer, new Error('asked too often about keys that are not known'));
+    strangers++;
+    try {
+      return await fetchFor();
+    } finally {
+      strangers--;
+    }
+  };
+
+  return (isOfStranger) => async (header, token) => {
     const keys = await current();
     try {
       return await keys.find(header, token);
@@ -143,10 +176,7 @@ function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): FindKey {
       const isUnknown = error instanceof errors.JWKSNoMatchingKey;
       if (!isUnknown || clock.now() - keys.fetchedAt < UNKNOWN_KEY_MS) throw error;
     }
-    // It may be a new one.
-    const fresh = await fetchAgain().catch((cause: unknown) => {
-      throw new KeysUnavailableError(issuer, cause);
-    });
+    const fresh = await (isOfStranger ? fetchForStranger() : fetchFor());
     return fresh.find(header, token);
   };
 }

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JSONWebKeySet } from 'jose';
+import { createProviderKeys, KeysUnavailableError, type ProviderKeys } from './keys.ts';
+import { jwkOf, makeKey, signJwt, type TwinKey } from './_twin-keys.ts';
+
+const ISSUER = 'https://id.example.com';
+const KNOWN = makeKey('known');
+
+interface Rig {
+  readonly keys: ProviderKeys;
+  now: number;
+  fetches: number;
+  /** What the provider answers next. */
+  answer: () => Promise<JSONWebKeySet>;
+}
+
+function createRig(): Rig {
+  const rig: Rig = {
+    keys: createProviderKeys({
+      issuer: ISSUER,
+      clock: { now: () => rig.now },
+      fetchKeys() {
+        rig.fetches++;
+        return rig.answer();
+      },
+    }),
+    now: 1_800_000_000_000,
+    fetches: 0,
+    answer: () => Promise.resolve({ keys: [jwkOf(KNOWN)] } as unknown as JSONWebKeySet),
+  };
+  return rig;
+}
+
+function ask({ keys, now }: Rig, key: TwinKey, isOfStranger: boolean): Promise<unknown> {
+  const seconds = Math.floor(now / 1_000);
+  const token = signJwt({ iss: ISSUER, aud: 'postern', sub: 'x', iat: seconds, exp: seconds + 300 }, {}, key);
+  return keys.verify(token, { audience: 'postern', clockToleranceMs: 0, isOfStranger });
+}
+
+const isUnavailable = (error: unknown): boolean => error instanceof KeysUnavailableError;
+
+test("verify() lets few of strangers' tokens wait for a key that nobody knows, and known keys never", async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, true);
+  rig.now += 2_000;
+  const held = Promise.withResolvers<JSONWebKeySet>();
+  rig.answer = () => held.promise;
+  const flood = Array.from({ length: 100 }, (_, n) => ask(rig, makeKeyOnce(n), true));
+  const outcomes = Promise.allSettled(flood);
+  // A sign-in by a new key waits, however many strangers do; those whose key is known do not.
+  const fresh = makeKey('fresh');
+  const signIn = ask(rig, fresh, false);
+  await ask(rig, KNOWN, true);
+  await ask(rig, KNOWN, false);
+  held.resolve({ keys: [KNOWN, fresh].map(jwkOf) } as unknown as JSONWebKeySet);
+  await signIn;
+  const refused = (await outcomes).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  assert.equal(refused.length, 100);
+  assert.equal(refused.filter(isUnavailable).length, 84);
+  assert.equal(rig.fetches, 2);
+});
+
+test('verify() does not ask a provider that has just failed for each token of a stranger', async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, true);
+  rig.now += 2_000;
+  rig.answer = () => Promise.reject(new Error('away'));
+  for (let n = 0; n < 20; n++) await assert.rejects(ask(rig, makeKeyOnce(n), true), isUnavailable);
+  assert.equal(rig.fetches, 2);
+  await ask(rig, KNOWN, true);
+  await assert.rejects(ask(rig, makeKeyOnce(0), false), isUnavailable);
+  assert.equal(rig.fetches, 3, 'a sign-in asks');
+  rig.now += 10_000;
+  await assert.rejects(ask(rig, makeKeyOnce(0), true), isUnavailable);
+  assert.equal(rig.fetches, 4);
+});
+
+test('verify() goes on by the keys that it holds while the provider is away, without waiting for each, for an hour', async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, false);
+  rig.answer = () => Promise.reject(new Error('away'));
+  rig.now += 11 * 60_000;
+  for (let n = 0; n < 20; n++) await ask(rig, KNOWN, false);
+  assert.equal(rig.fetches, 2);
+  rig.now += 50 * 60_000;
+  await assert.rejects(ask(rig, KNOWN, false), isUnavailable);
+});
+
+const others = new Map<number, TwinKey>();
+
+/** Keys are dear to make. */
+function makeKeyOnce(n: number): TwinKey {
+  const index = n % 4;
+  const made = others.get(index) ?? makeKey(`other-${index}`);
+  others.set(index, made);
+  return made;
+}
