@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LINK_PROVIDER, type Person } from '../core/person.ts';
+import { sessionCookieName } from '../session/token.ts';
 import { APP, AUTH, createRig, OTHER, type Browser, type Rig } from './_rig.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -45,6 +47,36 @@ test('Signing out everywhere ends every browser', () =>
     assert.match(done.text, /all devices/);
     assert.equal((await rig.sessions.list()).length, 0);
     assert.equal((await elsewhere.send(`${OTHER}/`)).status, 302);
+  }));
+
+test('Signing out ends nobody else who came by the same link, whatever the form says', () =>
+  withRig(async (rig) => {
+    const person: Person = {
+      provider: LINK_PROVIDER,
+      subject: 'key-of-the-link',
+      name: 'report',
+      displayName: 'link:report',
+      email: null,
+      emailVerified: false,
+      groups: [],
+      roles: [],
+      amr: [],
+      link: { host: 'app.example.com', scope: '/*' },
+    };
+    const come = async (): Promise<Browser> => {
+      const browser = rig.browser();
+      const { token } = await rig.sessions.openSignIn(person, 'app.example.com');
+      browser.plant('app.example.com', sessionCookieName(rig.instance, { secure: true, domain: null }), token);
+      return browser;
+    };
+    const [one, other] = [await come(), await come()];
+    const ask = await one.send(`${APP}/.postern/sign-out`);
+    assert.match(ask.text, /link:report/);
+    assert.doesNotMatch(ask.text, /name="everywhere"/);
+    const done = await one.submit(ask, { everywhere: '1' });
+    assert.equal(done.headers.get('location'), `${AUTH}/.postern/signed-out`);
+    assert.equal((await one.send(`${APP}/`)).status, 302);
+    assert.equal((await other.send(`${APP}/`)).text, 'app for report');
   }));
 
 test('Logout CSRF: GET ends nothing, and a form from elsewhere ends nothing', () =>

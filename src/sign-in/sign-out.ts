@@ -2,6 +2,7 @@
  * Signing out. GET asks and changes nothing; POST ends the sign-in session of this browser with every
  * app's session under it, or all sessions of the person. Ends on the sign-in host, whose cookie goes too.
  */
+import { LINK_PROVIDER } from '../core/person.ts';
 import { sessionCookieName } from '../session/token.ts';
 import { answerPage, answerRedirect, readForm, type Context } from './context.ts';
 import { readCookies, sessionCookie, sessionTraits } from './cookies.ts';
@@ -33,7 +34,8 @@ export async function postSignOut(context: Context): Promise<Response> {
   const { session } = request;
   if (session === null) return answerRedirect(303, signedOutUrl(context, false), [clearedCookie(context)]);
   if (readFormToken(deps, session.key, form.get('form') ?? '') === null) return refuseForm(context);
-  const isEverywhere = form.get('everywhere') === '1';
+  // A link is many people's: who leaves ends nobody else's session by it.
+  const isEverywhere = form.get('everywhere') === '1' && session.person.provider !== LINK_PROVIDER;
   const goOn = await providerLogout(context, session);
   // This browser's first: should the store fail in between, at least that one has ended.
   await deps.sessions.revoke(session.parent);

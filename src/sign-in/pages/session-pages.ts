@@ -1,4 +1,5 @@
 /** The start page of the sign-in host, and the pages around signing out. */
+import { LINK_PROVIDER } from '../../core/person.ts';
 import type { Texts } from '../texts/texts.ts';
 import { personLine } from './denied-page.ts';
 import { html, type Html } from './html.ts';
@@ -41,7 +42,7 @@ export function homePage(facts: HomeFacts): Html {
         </ul>`
     }
     ${facts.isLocal && html`<a class="button quiet" href="/.postern/security">${facts.texts.security.open}</a>`}
-    ${signOutForm(facts.texts, facts.formToken, 'quiet')}`;
+    ${signOutForm(facts.texts, facts.formToken, { look: 'quiet' })}`;
 }
 
 /** Directories put people into hundreds of groups: the first stand there, the others unfold. */
@@ -67,20 +68,26 @@ export function moment(at: number): Html {
 
 export function signOutPage(
   texts: Texts,
-  person: { readonly name: string; readonly displayName: string },
+  person: { readonly provider: string; readonly name: string; readonly displayName: string },
   formToken: string,
 ): Html {
+  // Whoever came by a link is one of many.
+  const form = signOutForm(texts, formToken, { hasElsewhere: person.provider !== LINK_PROVIDER });
   return html`<h1>${texts.signOut.title}</h1>
     <p class="lead">${texts.signOut.text}</p>
-    ${personLine(texts.signedInAs, person)} ${signOutForm(texts, formToken)}
+    ${personLine(texts.signedInAs, person)} ${form}
     <a class="button plain" href="/">${texts.signOut.stay}</a>`;
 }
 
-export function signOutForm(texts: Texts, formToken: string, look: 'loud' | 'quiet' = 'loud'): Html {
+export function signOutForm(
+  texts: Texts,
+  formToken: string,
+  { look = 'loud', hasElsewhere = true }: { readonly look?: 'loud' | 'quiet'; readonly hasElsewhere?: boolean } = {},
+): Html {
   return html`<form method="post" action="/.postern/sign-out">
     <input type="hidden" name="form" value="${formToken}" />
     <button type="submit" class="${look}">${texts.signOut.here}</button>
-    <button type="submit" class="quiet" name="everywhere" value="1">${texts.signOut.everywhere}</button>
+    ${hasElsewhere && html`<button type="submit" class="quiet" name="everywhere" value="1">${texts.signOut.everywhere}</button>`}
   </form>`;
 }
 
