@@ -30,10 +30,11 @@ export function createAdmission(names: PinnedNames, namedUsers: () => ReadonlySe
     const first = await names.keepName(id, name, subject);
     const owner = first === subject && isNamed ? await names.pinName(id, name, subject) : first;
     if (owner === subject) return { kind: 'person', person: { ...person, name } };
+    const told = (number: string): string => number.replace(` of ${provider.authority}`, '');
     const remedy = `if it is the same person, or that one is gone, run "postern user unpin ${id}:${name}"`;
     return {
       kind: 'refused',
-      message: `Sign-in by "${id}" refused: the name "${name}" belongs to id ${owner}, but id ${subject} has it now; ${remedy}`,
+      message: `Sign-in by "${id}" refused: the name "${name}" belongs to id ${told(owner)}, but id ${told(subject)} has it now; ${remedy}`,
     };
   };
 }
