@@ -81,8 +81,12 @@ const textOf = (file: string): string => (existsSync(file) ? readFileSync(file, 
 
 /** Types the command until the file that it writes a line to has one; answers what the file holds. */
 export async function runInTerminal(page: Page, command: string, file: string): Promise<string> {
+  let isAgain = false;
   await until(async () => {
     await page.locator('.xterm').first().click();
+    // Where the first keys were lost with the focus, the rest may be a program that reads what is typed next.
+    if (isAgain) await page.keyboard.press('Control+c');
+    isAgain = true;
     await page.keyboard.type(`${command}\n`, { delay: 5 });
     const deadline = Date.now() + 3_000;
     while (!textOf(file).endsWith('\n') && Date.now() < deadline) await page.waitForTimeout(50);
