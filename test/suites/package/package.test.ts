@@ -16,7 +16,7 @@ test('npm pack makes a package that installs and runs', { timeout: 180_000 }, as
     await run('npm', ['pack', '--silent', '--pack-destination', dir], { cwd: ROOT });
     const [tarball = ''] = readdirSync(dir);
     const { stdout: list } = await run('tar', ['tzf', join(dir, tarball)]);
-    assert.doesNotMatch(list, /\.test\.|\/src\/.*\.ts$|_rig|contract/m);
+    assert.doesNotMatch(list, /\.test\.|\/src\/.*\.ts$|_rig|-rig|_twin|_fake|contract/m);
     writeFileSync(join(dir, 'package.json'), '{ "name": "somebody", "private": true }');
     await run('npm', ['install', '--silent', '--no-audit', '--no-fund', join(dir, tarball)], { cwd: dir });
     const { stdout } = await run(join(dir, 'node_modules/.bin/postern'), ['--version'], { cwd: dir });
