@@ -51,7 +51,10 @@ hosts:
     const { stdout: token } = await postern.cli('token', 'create', '--for', 'ci');
     const headers = { authorization: `Bearer ${token.trim()}` };
     assert.equal((await createVisitor().send(url('/ci'), { headers })).status, 200);
-    await postern.waitFor(/"path":"\/ci"/);
+    // Each worker writes lines of its own, in its own time.
+    for (const who of ['ada', 'bob', 'eve', 'ci']) {
+      await postern.waitFor(new RegExp(`"path":"/${who}"[^\\n]*"decision":"allow"`));
+    }
     const rows = postern
       .output()
       .split('\n')
