@@ -1,4 +1,5 @@
 /** Joins the sign-in room to what it needs, and speaks Request and Response on its behalf with the workers. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../core/clock.ts';
 import { letOthersRun } from '../core/let-others-run.ts';
 import { TurnPace } from '../core/turn-pace.ts';
@@ -30,6 +31,8 @@ import { HeaderBlock } from '../wire/header-block.ts';
 /** More links than anybody reads. */
 const MOST_APPS = 200;
 const STRANGERS_MS_A_TURN = 1;
+/** Sixteen ask side by side: some two hundred questions a second, so that a worker on the same core has most of it. */
+const REFRESH_REST_MS = 60;
 const NO_FIELDS = new HeaderBlock();
 
 export interface DeskDeps {
@@ -70,7 +73,8 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });
   const admit = createAdmission(sessions, () => deps.prepared().table.namedUsers);
-  const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say });
+  const rest = (): Promise<void> => sleep(REFRESH_REST_MS, undefined, { ref: false });
+  const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say, rest });
   const signIn = createSignIn({
     providers,
     admit,

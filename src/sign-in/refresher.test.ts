@@ -101,3 +101,61 @@ test('a provider that is down costs nothing while it is, and what is due of othe
     'one refresh a session',
   );
 });
+
+test('createRefresher() pauses between questions that nobody waits for, not before one that somebody does', async () => {
+  const clock = { at: 1_000_000, now: () => clock.at };
+  const due = dueOf('there', 400);
+  const asked: string[] = [];
+  const renewed = new Set<string>();
+  const rests: (() => void)[] = [];
+  const provider = {
+    id: 'there',
+    authority: 'there',
+    async refresh(person: Person) {
+      asked.push(person.subject);
+      await turn();
+      return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
+    },
+  } as unknown as Provider;
+  const refresher = createRefresher({
+    clock,
+    log: () => undefined,
+    rest: () => new Promise<void>((resolve) => rests.push(resolve)),
+    providers: { list: () => [provider], find: () => provider },
+    admit: (_, person) => Promise.resolve({ kind: 'person', person }),
+    sessions: {
+      openGrant: (key) => Promise.resolve(due.find((one) => one.key === key) ?? null),
+      async dueGrants(_, limit, except) {
+        await turn();
+        return due.filter(({ key }) => !except.has(key) && !renewed.has(key)).slice(0, limit);
+      },
+      renewGrant(key) {
+        renewed.add(key);
+        return Promise.resolve(true);
+      },
+      deferGrant: () => Promise.reject(new Error('it answers')),
+      setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
+      refreshPerson: () => Promise.resolve(),
+      revoke: () => Promise.reject(new Error('nobody is signed out')),
+    },
+  });
+  const settle = async (): Promise<void> => {
+    for (let turns = 0; turns < 20; turns++) await turn();
+  };
+  await refresher.tick();
+  await settle();
+  assert.deepEqual([asked.length, rests.length], [16, 16], 'as many as there are seats, and each pauses');
+  const last = due.at(-1);
+  assert.equal(await refresher.renew(last?.key ?? ''), 'renewed');
+  assert.equal(asked.at(-1), last?.person.subject, 'whoever waits is overtaken by no pause');
+  assert.deepEqual([asked.length, rests.length], [17, 16], 'and makes none');
+  for (const go of rests.splice(0, 3)) go();
+  await settle();
+  assert.deepEqual([asked.length, rests.length], [20, 16], 'a seat whose pause is over takes the next');
+  clock.at += 600_001;
+  for (const go of rests.splice(0)) go();
+  await settle();
+  while (renewed.size < due.length) await turn();
+  assert.equal(rests.length < 2 * 16, true, 'whoever is far behind makes no more pauses');
+  assert.equal(new Set(asked).size, asked.length, 'one question a session');
+});

@@ -14,6 +14,8 @@ const FIRST_PAUSE_MS = 5_000;
 const LAST_PAUSE_MS = 60_000;
 /** A clock that is set back by more than this would put off every question by as much, and groups with it. */
 const SET_BACK_MS = 2_000;
+/** Whoever is behind for so long has more sessions than the pauses leave room for, and makes none from then on. */
+const LONGEST_BEHIND_MS = 600_000;
 /** So that what failed together does not come together again. */
 const SPREAD_MS = 5_000;
 
@@ -48,6 +50,11 @@ export interface RefresherDeps {
     { readonly kind: 'person'; readonly person: Person } | { readonly kind: 'refused'; readonly message: string }
   >;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /**
+   * The pause of a seat behind each question that nobody waits for: where a hundred thousand are due at once, what
+   * visitors do comes first. Without it there is none.
+   */
+  readonly rest?: () => Promise<unknown>;
 }
 
 /** `unavailable`: nothing new was learned. `ended`: there is no such session, or no more. */
@@ -72,14 +79,20 @@ interface Lane {
   readonly taken: Set<string>;
   readonly waiting: Waiting[];
   running: number;
+  /** Seats that pause: they are free for what somebody waits for. */
+  resting: number;
   asking: Promise<void> | null;
   hasMore: boolean;
+  /** Since when more has been due than was taken. */
+  behindSince: number;
   pauseMs: number;
   downUntil: number;
 }
 
 interface Waiting {
   readonly due: DueGrant;
+  /** Somebody waits for the answer. */
+  isAwaited: boolean;
   readonly settled: PromiseWithResolvers<Renewal>;
 }
 
@@ -125,6 +138,7 @@ class Lanes {
       if (!this.#taken.has(key)) this.#take(due, (lane, waiting) => lane.waiting.unshift(waiting));
     }
     const waiting = this.#taken.get(key) as Waiting;
+    waiting.isAwaited = true;
     const lane = this.#lane(waiting.due.person.provider);
     const at = lane.waiting.indexOf(waiting);
     if (at > 0) lane.waiting.unshift(...lane.waiting.splice(at, 1));
@@ -141,7 +155,9 @@ class Lanes {
   async #takeDue(lane: Lane): Promise<void> {
     // As of now: what is let go while the store is read would come back as it was before.
     const due = await this.#deps.sessions.dueGrants(lane.id, BATCH, new Set(lane.taken));
-    lane.hasMore = due.length >= BATCH;
+    const hasMore = due.length >= BATCH;
+    if (hasMore && !lane.hasMore) lane.behindSince = this.#deps.clock.now();
+    lane.hasMore = hasMore;
     for (const one of due) {
       // Somebody may have asked for it meanwhile.
       if (!this.#taken.has(one.key)) this.#take(one, (_, waiting) => lane.waiting.push(waiting));
@@ -152,7 +168,15 @@ class Lanes {
   #lane(id: string): Lane {
     let lane = this.#lanes.get(id);
     if (lane === undefined) {
-      const empty = { taken: new Set<string>(), waiting: [], running: 0, asking: null, hasMore: false };
+      const empty = {
+        taken: new Set<string>(),
+        waiting: [],
+        running: 0,
+        resting: 0,
+        asking: null,
+        hasMore: false,
+        behindSince: 0,
+      };
       lane = { id, ...empty, pauseMs: FIRST_PAUSE_MS, downUntil: 0 };
       this.#lanes.set(id, lane);
     }
@@ -161,7 +185,7 @@ class Lanes {
 
   #take(due: DueGrant, queue: (lane: Lane, waiting: Waiting) => void): void {
     const lane = this.#lane(due.person.provider);
-    const waiting = { due, settled: Promise.withResolvers<Renewal>() };
+    const waiting = { due, isAwaited: false, settled: Promise.withResolvers<Renewal>() };
     this.#taken.set(due.key, waiting);
     lane.taken.add(due.key);
     queue(lane, waiting);
@@ -183,8 +207,10 @@ class Lanes {
       for (const waiting of lane.waiting.splice(0)) this.#letGo(lane, waiting, 'unavailable');
     }
     while (lane.running < MOST_AT_ONCE) {
-      const next = lane.waiting.shift();
-      if (next === undefined) break;
+      // What is awaited stands in front.
+      const next = lane.waiting[0];
+      if (next === undefined || (!next.isAwaited && lane.running + lane.resting >= MOST_AT_ONCE)) break;
+      lane.waiting.shift();
       lane.running++;
       void this.#settle(next, lane);
     }
@@ -199,6 +225,17 @@ class Lanes {
     });
     lane.running--;
     this.#letGo(lane, waiting, renewal);
+    if (!waiting.isAwaited) void this.#rest(lane);
+    this.#pump(lane);
+  }
+
+  async #rest(lane: Lane): Promise<void> {
+    const { rest } = this.#deps;
+    const isFarBehind = lane.hasMore && this.#deps.clock.now() - lane.behindSince > LONGEST_BEHIND_MS;
+    if (rest === undefined || isFarBehind) return;
+    lane.resting++;
+    await rest();
+    lane.resting--;
     this.#pump(lane);
   }
 }
