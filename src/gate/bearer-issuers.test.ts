@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as check, property, string } from 'fast-check';
 import { COOKIE, createRig, policy, request } from './_rig.ts';
-import { createBearerIssuers } from './bearer-issuers.ts';
+import { bearerIssuersOf, createBearerIssuers } from './bearer-issuers.ts';
 import { keyOfBearer } from '../session/token.ts';
+import type { OidcProvider } from '../config/document/providers.ts';
 import type { Person } from '../core/person.ts';
 import type { BearerAnswer } from './ports.ts';
 
 const ISSUER = 'https://id.example.com/realms/main';
-const ISSUERS = createBearerIssuers([{ provider: 'keycloak', issuer: ISSUER, audiences: ['postern', 'api'] }]);
+const ISSUERS = createBearerIssuers([
+  { provider: 'keycloak', issuer: ISSUER, audiences: ['postern', 'api'], settings: '' },
+]);
 const jwt = (claims: unknown, head: unknown = { alg: 'RS256' }): string =>
   `${Buffer.from(JSON.stringify(head)).toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
 const CI: Person = {
@@ -127,9 +130,88 @@ test('a document that takes the tokens back ends those that came, on open connec
   });
   await rig.gate.redecide();
   assert.deepEqual(closed, []);
-  rig.settings.bearers = createBearerIssuers([{ provider: 'keycloak', issuer: ISSUER, audiences: ['other'] }]);
+  rig.settings.bearers = createBearerIssuers([
+    { provider: 'keycloak', issuer: ISSUER, audiences: ['other'], settings: '' },
+  ]);
   await rig.gate.redecide();
   assert.deepEqual(closed, ['token-ended']);
   const after = await rig.ask(headers, pushers());
   assert.deepEqual([after.decision.kind, after.removeAuthorization], ['sign-in', false]);
+});
+
+test('a document that takes the tokens of fewer, or reads another person in them, asks again about those that came', async () => {
+  const settings = {
+    id: 'keycloak',
+    type: 'oidc',
+    label: 'Keycloak',
+    issuer: ISSUER,
+    prompt: null,
+    bearer: null,
+    userClaims: ['preferred_username'],
+    groupsClaims: ['groups'],
+    rolesClaims: [],
+    emailDomains: ['*'],
+    trustEmail: false,
+    hostedDomain: null,
+    secondFactor: { acr: [], amr: ['mfa'] },
+    clockToleranceMs: 60_000,
+  } as unknown as OidcProvider;
+  const rig = createJwtRig();
+  const token = jwt({ iss: settings.issuer, aud: 'api' });
+  const headers = { Authorization: `Bearer ${token}` };
+  const takes = (over: Partial<OidcProvider>): void => {
+    rig.settings.bearers = createBearerIssuers(bearerIssuersOf([{ ...settings, ...over }]));
+  };
+  const bearer = { audiences: ['api'], parties: ['ci', 'web'] };
+  takes({ bearer });
+  await rig.gate.redecide();
+  const stricter: Partial<OidcProvider>[] = [
+    { bearer: { ...bearer, parties: ['ci'] } },
+    { bearer, rolesClaims: ['roles'] },
+    { bearer, groupsClaims: [] },
+    { bearer, userClaims: ['sub'] },
+    { bearer, emailDomains: ['example.com'] },
+    { bearer, hostedDomain: 'example.com' },
+  ];
+  for (const over of stricter) {
+    rig.answers.set(token, found(token, rig.clock.at + 60_000));
+    assert.equal((await rig.ask(headers, pushers())).decision.kind, 'allow');
+    rig.answers.delete(token);
+    await rig.gate.redecide();
+    assert.equal((await rig.ask(headers, pushers())).decision.kind, 'allow', 'nothing of it has changed');
+    takes(over);
+    await rig.gate.redecide();
+    assert.equal((await rig.ask(headers, pushers())).decision.kind, 'challenge', JSON.stringify(over));
+  }
+  const before = rig.settings.bearers.version;
+  takes({ ...stricter.at(-1), label: 'Another name', prompt: 'login' });
+  assert.equal(rig.settings.bearers.version, before, 'what says nothing of tokens ends none');
+});
+
+test('an open connection that rides on a token ends when the provider takes its key away', async () => {
+  const rig = createJwtRig();
+  const token = jwt({ iss: ISSUER, aud: 'api' });
+  rig.answers.set(token, found(token, rig.clock.at + 24 * 3_600_000));
+  const judged = await rig.ask({ Authorization: `Bearer ${token}` }, pushers());
+  const closed: string[] = [];
+  const findPolicy = (): ReturnType<typeof pushers> => pushers();
+  rig.gate.track({ judged, exchange: request({}), bytesHeard: () => 0, findPolicy, close: (why) => closed.push(why) });
+  const passes = async (ms: number): Promise<void> => {
+    rig.clock.at += ms;
+    rig.gate.tick();
+    await new Promise(setImmediate);
+  };
+  await passes(300_000);
+  const asked = rig.state.lookUps;
+  assert.ok(asked > 1, 'it is asked about again');
+  for (let n = 0; n < 20; n++) await passes(1_000);
+  assert.equal(rig.state.lookUps, asked, 'not at each tick');
+  assert.deepEqual(closed, []);
+  rig.state.verifyBearer = () => ({ kind: 'unavailable' });
+  await passes(300_000);
+  assert.deepEqual(closed, [], 'a provider that is away ends nothing');
+  rig.state.verifyBearer = () => ({ kind: 'absent' });
+  await passes(300_000);
+  assert.deepEqual(closed, ['token-ended']);
+  assert.deepEqual(rig.tokenReports, [], 'nobody lists the use of what is no token of ours');
 });

@@ -3,12 +3,14 @@
  * its audiences. Nothing is checked here: a token that lies about it is verified and refused; one that is
  * for somebody else is the app's.
  */
-import type { Provider } from '../config/document/providers.ts';
+import type { OidcProvider, Provider } from '../config/document/providers.ts';
 
 export interface BearerIssuer {
   readonly provider: string;
   readonly issuer: string;
   readonly audiences: readonly string[];
+  /** All that decides whether a token counts, and for whom: tokens that are known were judged by it. */
+  readonly settings: string;
 }
 
 export interface BearerIssuers {
@@ -27,8 +29,15 @@ export const NO_BEARER_ISSUERS: BearerIssuers = { version: '', providerOf: () =>
 export function bearerIssuersOf(providers: readonly Provider[]): readonly BearerIssuer[] {
   return providers.flatMap((one) => {
     if (one.type !== 'oidc' || one.bearer === null) return [];
-    return [{ provider: one.id, issuer: one.issuer, audiences: one.bearer.audiences }];
+    return [{ provider: one.id, issuer: one.issuer, audiences: one.bearer.audiences, settings: settingsOf(one) }];
   });
+}
+
+function settingsOf(provider: OidcProvider): string {
+  const { bearer, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, hostedDomain } = provider;
+  const { secondFactor, clockToleranceMs } = provider;
+  const person = [userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, secondFactor];
+  return JSON.stringify([bearer, hostedDomain, clockToleranceMs, person]);
 }
 
 export function createBearerIssuers(list: readonly BearerIssuer[]): BearerIssuers {

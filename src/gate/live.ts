@@ -14,6 +14,8 @@ import type { UseReport } from './use-report.ts';
 
 /** Decisions in one go before the event loop gets its turn. */
 const SLICE = 500;
+/** How often the cache is asked for a token that nobody sends again: it is verified anew when the cache thinks it is time. */
+const LOOK_MS = 60_000;
 
 export type CloseReason =
   | 'session-ended'
@@ -71,6 +73,7 @@ interface Tracked {
   /** When its use was noted for the store, and what had been heard by then. */
   notedAt: number;
   notedBytes: number;
+  lookedAt: number;
   isOver: boolean;
 }
 
@@ -99,6 +102,7 @@ export class LiveRegistry {
       staleAt: Infinity,
       notedAt: 0,
       notedBytes: -1,
+      lookedAt: this.#deps.clock.now(),
       isOver: false,
     };
     tracked.staleAt = staleAtOf(identity, live.findPolicy());
@@ -135,7 +139,14 @@ export class LiveRegistry {
       if (now >= held.expiresAt) this.#close(tracked, endOf(tracked, 'expired'));
       else if (now >= tracked.staleAt) this.#decideAgain(tracked);
       else if (Math.abs(now - tracked.notedAt) >= noteMs) this.#noteUse(tracked, held, now);
+      if (!('person' in held) && Math.abs(now - tracked.lookedAt) >= LOOK_MS) this.#look(tracked, held, now);
     }
+  }
+
+  /** A provider may have taken its key away; `absent` closes it. */
+  #look(tracked: Tracked, { key }: BearerView, now: number): void {
+    tracked.lookedAt = now;
+    void this.#deps.bearers.find(key, now);
   }
 
   #noteUse(tracked: Tracked, held: CredentialView, now: number): void {
@@ -144,7 +155,7 @@ export class LiveRegistry {
     tracked.notedBytes = bytes;
     tracked.notedAt = now;
     if ('person' in held) this.#deps.use.note(held.parent, now);
-    else this.#deps.tokenUse.note(held.key, now);
+    else if (held.identity.kind === 'token') this.#deps.tokenUse.note(held.key, now);
   }
 
   /** What changed between the decision and now was told before this one was in the list. */

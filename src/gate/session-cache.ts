@@ -90,7 +90,8 @@ export class SessionCache<V extends CredentialView = SessionView> {
     if (this.#isAlive(entry, now) && !entry.isDoubtful && this.#deps.isConfirmed()) {
       this.#lastHeardAt = now;
       this.#lookups.cached++;
-      if (now - entry.confirmedAt >= RECONFIRM_MS) void this.#lookUp(key);
+      // A clock that was set back is no reason to ask later.
+      if (Math.abs(now - entry.confirmedAt) >= RECONFIRM_MS) void this.#lookUp(key);
       return entry;
     }
     return now < entry.retryAt ? this.#stale(key) : this.#lookUp(key);

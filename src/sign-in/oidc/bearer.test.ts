@@ -20,9 +20,13 @@ interface Rig {
   readonly verify: (token: string) => Promise<VerifiedBearer>;
 }
 
-async function withRig(work: (rig: Rig) => Promise<void>, parties: readonly string[] | null = null): Promise<void> {
+async function withRig(
+  work: (rig: Rig) => Promise<void>,
+  over: { readonly parties?: readonly string[]; readonly hostedDomain?: string } = {},
+): Promise<void> {
   const twin = await startTwin();
-  const settings = settingsFor(twin, { bearer: { audiences: [AUDIENCE, 'other-api'], parties } });
+  const { parties = null, hostedDomain = null } = over;
+  const settings = settingsFor(twin, { hostedDomain, bearer: { audiences: [AUDIENCE, 'other-api'], parties } });
   const provider = createOidcProvider(settings, { clock: { now: Date.now }, log: () => undefined });
   const claims = (over: Record<string, unknown> = {}): Record<string, unknown> =>
     Object.fromEntries(
@@ -181,7 +185,7 @@ suite('An access token is refused', () => {
         for (const azp of ['web', '', undefined, ['ci'], 'CI'])
           assert.equal((await verify(twin.sign(claims({ azp })))).kind, 'refused', String(azp));
       },
-      ['ci'],
+      { parties: ['ci'] },
     ));
 });
 
@@ -223,4 +227,17 @@ test('whatever the text is, it is refused and nothing throws', async () => {
       { numRuns: 5_000 },
     );
   });
+});
+
+test("a token of an account outside hosted_domain lets nobody in: anybody's project gets tokens for any audience", async () => {
+  await withRig(
+    async ({ twin, claims, verify }) => {
+      for (const hd of [undefined, 'evil.example', ['example.com'], 'EXAMPLE.com', '']) {
+        const answer = await verify(twin.sign(claims({ hd, email: 'robot@p.iam.example', email_verified: true })));
+        assert.deepEqual(answer, { kind: 'refused', message: 'the account is not of "example.com"' });
+      }
+      assert.equal((await verify(twin.sign(claims({ hd: 'example.com' })))).kind, 'bearer');
+    },
+    { hostedDomain: 'example.com' },
+  );
 });

@@ -32,7 +32,7 @@ export async function verifyBearer(
       clockToleranceMs,
       isOfStranger: true,
     });
-    const problem = problemOf(bearer, header.typ, claims);
+    const problem = problemOf(bearer, header.typ, claims) ?? strangerIn(provider, claims);
     if (problem !== null) return { kind: 'refused', message: problem };
     const { person: known } = personFrom(provider, String(claims.sub), [claims]);
     const person = { ...known, ...proofIn(claims) };
@@ -54,6 +54,11 @@ function proofIn({ acr, auth_time: at }: Claims): Pick<Person, 'acr' | 'authenti
 function isCanonical(token: string): boolean {
   const signature = token.slice(token.lastIndexOf('.') + 1);
   return Buffer.from(signature, 'base64url').toString('base64url') === signature;
+}
+
+/** Whoever has a project at Google gets tokens of its accounts for any audience: the domain holds for these as at sign-in. */
+function strangerIn({ hostedDomain }: OidcProvider, claims: Claims): string | null {
+  return hostedDomain === null || claims['hd'] === hostedDomain ? null : `the account is not of "${hostedDomain}"`;
 }
 
 function problemOf(bearer: BearerSettings, headerType: string | undefined, claims: Claims): string | null {
