@@ -266,6 +266,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     const providers = await desk.providers.prepare(document.providers);
     const move = await health.move(document.listen.health);
     live = { prepared: next, revision };
+    // Before the workers: they ask at once about tokens that the new document reads otherwise.
+    const swapped = desk.providers.adopt(providers);
     try {
       await pool.apply(
         { revision, document: withoutSecrets(document), certificates: certificates.set },
@@ -273,6 +275,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       );
     } catch (error) {
       live = before ?? live;
+      swapped.undo();
       await move.discard();
       throw error;
     }
@@ -282,7 +285,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     void deployer.deploy(certificates.set, document.tls.deployTo);
     // What a CA issued since the document was prepared.
     if (document.acme !== null) void keeper.review();
-    desk.providers.adopt(providers);
+    swapped.settle();
     await sessions.revokeStrangers(
       (provider, authority) =>
         provider === LINK_PROVIDER ||

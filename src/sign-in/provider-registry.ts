@@ -21,7 +21,7 @@ export interface RegistryDeps {
 export interface ProviderRegistry extends Providers {
   /** Makes ready what the document needs, beside what runs; `adopt` swaps. */
   readonly prepare: (settings: readonly ProviderSettings[]) => Promise<PreparedProviders>;
-  readonly adopt: (prepared: PreparedProviders) => void;
+  readonly adopt: (prepared: PreparedProviders) => Adopted;
   readonly close: () => void;
 }
 
@@ -32,6 +32,12 @@ interface Held {
 
 export interface PreparedProviders {
   readonly held: readonly Held[];
+}
+
+/** A swap that may still be taken back: those of before are there until one of these is called. */
+export interface Adopted {
+  readonly settle: () => void;
+  readonly undo: () => void;
 }
 
 export function createProviderRegistry(deps: RegistryDeps): ProviderRegistry {
@@ -52,14 +58,24 @@ export function createProviderRegistry(deps: RegistryDeps): ProviderRegistry {
     adopt({ held }) {
       const before = running;
       running = held;
-      for (const one of held) if (!before.some(({ provider }) => provider === one.provider)) one.provider.warm();
-      for (const one of before) if (!held.some(({ provider }) => provider === one.provider)) one.provider.close();
+      for (const { provider } of without(held, before)) provider.warm();
+      return {
+        settle: () => without(before, held).forEach(({ provider }) => provider.close()),
+        undo() {
+          running = before;
+          without(held, before).forEach(({ provider }) => provider.close());
+        },
+      };
     },
     close() {
       for (const { provider } of running) provider.close();
       running = [];
     },
   };
+}
+
+function without(these: readonly Held[], those: readonly Held[]): readonly Held[] {
+  return these.filter(({ provider }) => !those.some((other) => other.provider === provider));
 }
 
 async function create(settings: ProviderSettings, deps: RegistryDeps): Promise<Provider | null> {

@@ -160,6 +160,26 @@ hosts:
     },
   );
 
+  test('a document that takes the tokens of another client refuses those of this one at once, however busy it is', async () => {
+    const own = token();
+    const visitor = createVisitor();
+    const headers = { authorization: `Bearer ${own}` };
+    const push = (): Promise<Visit> => visitor.send(`https://app.localhost:${postern.https}/push/`, { headers });
+    assert.equal((await push()).status, 200);
+    postern.writeConfig(document(postern, ', bearer: { audience: postern, azp: [another] }'));
+    let isDone = false;
+    const busy = (async () => {
+      while (!isDone) await push();
+    })();
+    assert.equal((await postern.cli('reload')).code, 0);
+    isDone = true;
+    await busy;
+    for (let turn = 0; turn < 4; turn++) assert.equal((await ask('/push/', own)).status, 401);
+    assert.equal((await push()).status, 401);
+    postern.writeConfig(document(postern, BEARER));
+    assert.equal((await postern.cli('reload')).code, 0);
+  });
+
   test('a document that takes the tokens no more refuses them at once', async () => {
     const own = token();
     assert.equal((await ask('/push/', own)).status, 200);
