@@ -7,7 +7,7 @@ export interface StoredFactor {
   readonly id: string;
   readonly subject: string;
   readonly kind: 'totp' | 'passkey' | 'recovery';
-  /** Credential id of a passkey, hash of a recovery code: unique among all accounts. Null for `totp`. */
+  /** Of a credential id, a recovery code, the secret of an app: a hash, unique among all accounts. Null for apps of old. */
   readonly handle: string | null;
   /** What the person calls it. */
   readonly name: string;

@@ -22,6 +22,8 @@ export interface PasskeyState {
   readonly publicKey: string;
   readonly counter: number;
   readonly transports: readonly string[];
+  /** It may be on several devices (backup eligible, which never changes: WebAuthn section 6.1.3). Left out of old ones: not known. */
+  readonly isSynced?: boolean;
 }
 
 export interface FactorSummary {
@@ -62,7 +64,7 @@ export interface Factors {
   isEnrolled(subject: string): Promise<boolean>;
   /** True where anybody has a passkey. */
   hasPasskeys(): Promise<boolean>;
-  /** Keeps an app whose first code is right; false where it is wrong. */
+  /** Keeps an app whose first code is right; false where it is wrong, or the app is kept already. */
   addTotp(subject: string, name: string, secret: string, code: string): Promise<boolean>;
   /** A code of any authenticator app of the account, or one of its recovery codes. */
   checkCode(subject: string, typed: string): Promise<CodeAnswer>;
@@ -72,6 +74,7 @@ export interface Factors {
   findPasskey(credentialId: string): Promise<FoundPasskey | null>;
   /** New codes, shown once; the old ones are void. */
   makeRecovery(subject: string): Promise<readonly string[]>;
+  /** With the last one the recovery codes go. */
   remove(subject: string, id: string): Promise<boolean>;
   /** For the operator, when somebody has lost everything. */
   removeAll(subject: string): Promise<number>;
@@ -92,7 +95,7 @@ export function createFactors(deps: FactorsDeps): Factors {
     isEnrolled: async (subject) => (await store.listFactors(subject)).some(isSecondFactor),
     async addTotp(subject, name, secret, code) {
       const state = await takeTotp({ secret, lastStep: -1 }, code, clock.now());
-      return state !== null && add(deps, { subject, kind: 'totp', handle: null, name }, state);
+      return state !== null && add(deps, { subject, kind: 'totp', handle: secretHandle(subject, secret), name }, state);
     },
     async checkCode(subject, typed) {
       const retryAfterMs = guesses.begin(subject);
@@ -110,7 +113,13 @@ export function createFactors(deps: FactorsDeps): Factors {
       );
       return codes;
     },
-    remove: (subject, id) => store.deleteFactor(subject, id),
+    async remove(subject, id) {
+      const wasThere = await store.deleteFactor(subject, id);
+      // They stand in for a factor: where there is none any more, those on paper are void.
+      const isLast = wasThere && !(await store.listFactors(subject)).some(isSecondFactor);
+      if (isLast) await store.replaceRecovery(subject, []);
+      return wasThere;
+    },
     removeAll: (subject) => store.deleteFactorsOf(subject),
   };
 }
@@ -193,6 +202,11 @@ function purposeOf(id: string): string {
 
 function passkeyHandle(credentialId: string): string {
   return hash('sha256', `passkey/${credentialId}`, 'base64url');
+}
+
+/** A secret that was kept twice would take each of its codes twice (RFC 6238 section 5.2). */
+function secretHandle(subject: string, secret: string): string {
+  return hash('sha256', `totp/${subject}/${secret}`, 'base64url');
 }
 
 /** 80 random bits need no slow hash; the account is part of it, so that rows of two accounts cannot meet. */

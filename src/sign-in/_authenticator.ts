@@ -17,6 +17,8 @@ export interface Ceremony {
   readonly flags?: number;
   readonly counter?: number;
   readonly crossOrigin?: boolean;
+  /** Whose it is, as the page says when it is made; when it is shown, what it claims. Null: nothing. */
+  readonly user?: string | null;
   /** Signs in its place. */
   readonly key?: KeyObject;
 }
@@ -27,6 +29,7 @@ export class Authenticator {
   readonly #rpId: string;
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   #counter = 0;
+  #user: string | null = null;
 
   constructor(origin: string) {
     this.#origin = origin;
@@ -35,6 +38,7 @@ export class Authenticator {
 
   /** The JSON that the page's script writes into the form. */
   create(wish: Ceremony): string {
+    this.#user = wish.user ?? null;
     const { x = '', y = '' } = this.#keys.publicKey.export({ format: 'jwk' });
     const key = new Map<unknown, unknown>([
       [1, 2],
@@ -68,11 +72,13 @@ export class Authenticator {
   get(wish: Ceremony): string {
     const data = this.#data({ flags: PRESENT | VERIFIED, counter: ++this.#counter, ...wish });
     const clientData = this.#clientData({ type: 'webauthn.get', ...wish });
+    const user = wish.user === undefined ? this.#user : wish.user;
     const signed = Buffer.concat([data, createHash('sha256').update(clientData).digest()]);
     return this.#answer({
       clientDataJSON: clientData.toString('base64url'),
       authenticatorData: data.toString('base64url'),
       signature: sign('sha256', signed, wish.key ?? this.#keys.privateKey).toString('base64url'),
+      ...(user === null ? {} : { userHandle: user }),
     });
   }
 

@@ -6,10 +6,14 @@ import { APP, AUTH, createRig, hiddenFields, type Browser, type Page, type Rig }
 import { Authenticator, type Ceremony } from './_authenticator.ts';
 
 /** What the page hands to the browser. */
-function challengeOn(page: Page): string {
+function wishOn(page: Page): { readonly challenge?: string; readonly user?: { readonly id: string } } {
   const json =
     /data-passkey="([^"]+)"/.exec(page.text)?.[1]?.replaceAll('&quot;', '"').replaceAll('&amp;', '&') ?? '{}';
-  return (JSON.parse(json) as { options?: { challenge?: string } }).options?.challenge ?? '';
+  return (JSON.parse(json) as { options?: ReturnType<typeof wishOn> }).options ?? {};
+}
+
+function challengeOn(page: Page): string {
+  return wishOn(page).challenge ?? '';
 }
 
 /** A form of the page that holds a passkey's answer. */
@@ -31,7 +35,7 @@ async function withPasskey(
     const owner = rig.browser();
     await owner.signInOn(await owner.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
     const page = await owner.open(`${AUTH}/.postern/security`);
-    const answer = device.create({ challenge: challengeOn(page), ...enrolment });
+    const answer = device.create({ challenge: challengeOn(page), user: wishOn(page).user?.id ?? null, ...enrolment });
     const form = { ...hiddenFields(page), do: 'passkey', name: 'Key', answer };
     const added = await owner.send(`${AUTH}/.postern/security`, { form });
     if (added.status === 200) await work(rig, device);
@@ -69,6 +73,10 @@ suite('A passkey is refused', () => {
     'of a ceremony that makes a new one': { type: 'webauthn.create' },
     'without a person there': { flags: 0 },
     'that did not check the person, where it stands alone': { flags: 0x01 },
+    'that another account has, as its device says': { user: Buffer.from('somebody else').toString('base64url') },
+    'that does not say whose it is, where nobody was named': { user: null },
+    'that may be on several devices by now, and was made for one': { flags: 0x01 | 0x04 | 0x08 },
+    'that is copied, but cannot be': { flags: 0x01 | 0x04 | 0x10 },
     'signed by another key': { key: stranger },
     'for a challenge of nobody': { challenge: 'AAAA' },
   };
@@ -146,3 +154,29 @@ suite('A new passkey is not kept', () => {
   for (const [name, enrolment] of Object.entries(cases))
     test(name, async () => assert.equal(await withPasskey(() => Promise.resolve(), enrolment), false));
 });
+
+test('a passkey that may be on several devices says so for good, and is no key in hardware', () =>
+  withPasskey(
+    async (rig, device) => {
+      const synced = 0x01 | 0x04 | 0x08;
+      assert.equal((await signInBy(rig.browser(), device, { flags: synced | 0x10 })).status, 303);
+      assert.ok((await rig.sessions.list()).some(({ person }) => person.amr.join(' ') === 'swk user mfa'));
+      assert.equal((await signInBy(rig.browser(), device, { flags: synced })).status, 303, 'whether it is copied may change');
+      assert.equal((await signInBy(rig.browser(), device, { flags: 0x01 | 0x04 })).status, 403);
+    },
+    { flags: 0x01 | 0x04 | 0x08 | 0x40 },
+  ).then(assert.ok));
+
+test('beside a password a passkey need not say whose it is, but not that it is another account’s', () =>
+  withPasskey(async (rig, device) => {
+    for (const [user, status] of [
+      [null, 303],
+      [Buffer.from('somebody else').toString('base64url'), 403],
+    ] as const) {
+      const browser = rig.browser();
+      const step = await browser.signInOn(await browser.open(`${APP}/`), 'ann', 'right password');
+      const answer = device.get({ challenge: challengeOn(step), user, flags: 0x01 });
+      const form = { ...passkeyFields(step), answer };
+      assert.equal((await browser.send(`${AUTH}/.postern/second-step`, { form })).status, status);
+    }
+  }).then(assert.ok));

@@ -65,7 +65,7 @@ export function offerPasskey(
       challenge: mintChallenge(context, 'create', binding),
       rp: { id: context.url.host, name: brand.name },
       user: {
-        id: Buffer.from(account.subject).toString('base64url'),
+        id: handleOf(account.subject),
         name: account.name,
         displayName: account.displayName,
       },
@@ -106,12 +106,28 @@ export async function checkPasskey(
       credential: { id: credentialId, publicKey: Buffer.from(publicKey, 'base64url'), counter },
     });
     const { subject } = passkey;
+    const isSynced = authenticationInfo.credentialDeviceType === 'multiDevice';
+    if (!isOf(response, subject, needsVerification) || isSynced !== (passkey.state.isSynced ?? isSynced)) return null;
     if (!verified || !(await takeChallenge(context, response, subject))) return null;
     if (!(await passkey.use(authenticationInfo.newCounter))) return null;
-    return { subject, isDeviceBound: authenticationInfo.credentialDeviceType === 'singleDevice' };
+    return { subject, isDeviceBound: !isSynced };
   } catch {
     return null;
   }
+}
+
+/**
+ * Section 7.2, step 6: whom the device takes it for is whose it is. Where nobody was named before, the device has to say so.
+ */
+function isOf({ response }: AuthenticationResponseJSON, subject: string, isAlone: boolean): boolean {
+  const { userHandle } = response;
+  if (userHandle === undefined || userHandle === '') return !isAlone;
+  return userHandle === handleOf(subject);
+}
+
+/** By which authenticators know an account. */
+function handleOf(subject: string): string {
+  return Buffer.from(subject).toString('base64url');
 }
 
 /** What a new passkey is kept as; null where the answer is not right. */
@@ -139,6 +155,7 @@ export async function readNewPasskey(
       publicKey: Buffer.from(publicKey).toString('base64url'),
       counter,
       transports: transports ?? [],
+      isSynced: registrationInfo.credentialDeviceType === 'multiDevice',
     };
   } catch {
     return null;

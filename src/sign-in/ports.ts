@@ -60,8 +60,8 @@ export interface SignInSessions {
   readonly findGrant: (key: string) => Promise<unknown>;
   /** A cookie for an app host; null where the sign-in session is gone. */
   readonly openChild: (parentKey: string, host: string) => Promise<FreshSession | null>;
-  /** Ends a sign-in with all its children. */
-  readonly revoke: (key: string) => Promise<unknown>;
+  /** Ends a sign-in with all its children; 0: it had ended already. */
+  readonly revoke: (key: string) => Promise<number>;
   readonly revokeByPerson: (provider: string, subject: string) => Promise<number>;
   readonly revokeByProviderSession: (provider: string, providerSession: string) => Promise<number>;
   /** Sign-ins of a person of which the provider did not say its own session. */
@@ -115,6 +115,8 @@ export interface SignInPasskey {
   readonly publicKey: string;
   readonly counter: number;
   readonly transports: readonly string[];
+  /** It may be on several devices (backup eligible, which never changes: WebAuthn section 6.1.3). Left out of old ones: not known. */
+  readonly isSynced?: boolean;
 }
 
 /** Second factors of local accounts. */

@@ -301,3 +301,84 @@ test('a second factor alone makes no sign-in recent: the password was shown when
     assert.equal((await rig.sessions.list())[0]?.person.authenticatedAt, signedInAt);
   });
 });
+
+test('an app that is kept twice, by a double click, would take each code twice: it is kept once', async () => {
+  await withRig({}, async (rig) => {
+    const browser = rig.browser();
+    const { secret } = await enrol(rig, browser);
+    const page = await browser.open(`${AUTH}/.postern/security?add=totp`);
+    const second = secretOn(page);
+    assert.notEqual(second, secret);
+    const fields = { code: codeOf(rig, second), name: 'Tablet' };
+    const answers = await Promise.all([1, 2, 3].map(() => browser.submit(page, fields)));
+    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [303, 403, 403]);
+    const subject = (await rig.accounts.findByName('ann'))?.subject ?? '';
+    assert.equal((await rig.deps.factors.overview(subject)).factors.length, 2);
+    rig.advance(60_000);
+    const code = codeOf(rig, second);
+    assert.deepEqual(await rig.deps.factors.checkCode(subject, code), { kind: 'totp' });
+    assert.deepEqual(await rig.deps.factors.checkCode(subject, code), { kind: 'wrong' }, 'a code works once');
+  });
+});
+
+test('recovery codes go with the last second factor, and the next one brings new ones', async () => {
+  await withRig({}, async (rig) => {
+    const browser = rig.browser();
+    const { codes } = await enrol(rig, browser);
+    const { accounts, deps } = rig;
+    const subject = (await accounts.findByName('ann'))?.subject ?? '';
+    const [factor] = (await deps.factors.overview(subject)).factors;
+    const page = await browser.open(`${AUTH}/.postern/security`);
+    const form = { form: hiddenFields(page)['form'] ?? '', do: 'remove', id: factor?.id ?? '' };
+    await browser.send(`${AUTH}/.postern/security`, { form });
+    assert.deepEqual(await deps.factors.overview(subject), { factors: [], recoveryLeft: 0 });
+    const again = await enrol(rig, rig.browser());
+    assert.deepEqual(await deps.factors.checkCode(subject, codes[0] ?? ''), { kind: 'wrong' });
+    assert.deepEqual(await deps.factors.checkCode(subject, again.codes[0] ?? ''), { kind: 'recovery' });
+  });
+});
+
+test('a session that was revoked in the very moment of a second step, or of a new factor, opens no other', async () => {
+  for (const what of ['second step', 'new factor']) {
+    await withRig({}, async (rig) => {
+      const { factors } = rig.deps;
+      const revokeAll = async (): Promise<void> => {
+        const subject = (await rig.accounts.findByName('ann'))?.subject ?? '';
+        await rig.sessions.revokeByPerson('local', subject);
+      };
+      const browser = rig.browser();
+      await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+      const page = await browser.open(`${AUTH}/.postern/security?add=totp`);
+      const secret = secretOn(page);
+      if (what === 'new factor') {
+        const { addTotp } = factors;
+        Object.assign(factors, {
+          addTotp: async (...given: Parameters<typeof addTotp>) => {
+            const isAdded = await addTotp(...given);
+            await revokeAll();
+            return isAdded;
+          },
+        });
+        await browser.submit(page, { code: codeOf(rig, secret), name: 'Phone' });
+      } else {
+        const other = rig.browser();
+        await other.signInOn(await other.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+        await other.submit(await other.open(`${AUTH}/.postern/security?add=totp`), { code: '000000' });
+        await browser.submit(page, { code: codeOf(rig, secret), name: 'Phone' });
+        rig.advance(60_000);
+        const step = await other.open(`${AUTH}/.postern/second-step`);
+        assert.match(step.text, /One more step/);
+        const { checkCode } = factors;
+        Object.assign(factors, {
+          checkCode: async (...given: Parameters<typeof checkCode>) => {
+            const answer = await checkCode(...given);
+            await revokeAll();
+            return answer;
+          },
+        });
+        await other.submit(step, { code: codeOf(rig, secret) });
+      }
+      assert.deepEqual(await rig.sessions.list(), [], what);
+    });
+  }
+});

@@ -115,7 +115,9 @@ interface Proof {
 async function finish(context: Context, basis: Basis, ticketText: string | null, proof: Proof): Promise<Response> {
   const { deps, url } = context;
   const old = signInSession(context);
-  if (old !== null) await deps.sessions.revoke(old.key);
+  const ended = old === null ? 0 : await deps.sessions.revoke(old.key);
+  // One that somebody has ended meanwhile stands for no password.
+  if (basis.verified === undefined && ended === 0) return startAgain(ticketText);
   const opened = await deps.accounts.openSignIn(basis.account.subject, url.host, proof.amr, {
     verified: basis.verified,
     // Where a session stands for the password, that one was shown back then.

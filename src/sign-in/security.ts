@@ -65,9 +65,12 @@ export async function postSecurity(context: Context): Promise<Response> {
 function readVisit(context: Context, text: string | null): Visit | Response {
   const ticketText = text !== null && openTicket(context.deps.seal, text) !== null ? text : null;
   const session = signInSession(context);
-  if (session === null)
-    return answerRedirect(303, ticketText === null ? '/.postern/sign-in' : `/.postern/sign-in?ticket=${ticketText}`);
+  if (session === null) return toSignIn(ticketText);
   return session.person.provider === LOCAL_PROVIDER ? { session, ticketText } : explainForeign(context, session);
+}
+
+function toSignIn(ticketText: string | null): Response {
+  return answerRedirect(303, ticketText === null ? '/.postern/sign-in' : `/.postern/sign-in?ticket=${ticketText}`);
 }
 
 /**
@@ -122,10 +125,14 @@ async function added(context: Context, visit: Visit, amr: readonly string[]): Pr
   const { deps, url } = context;
   const { person, key } = visit.session;
   const { authenticatedAt = null } = person;
-  const isRaised = !person.amr.includes('mfa');
-  const opened = isRaised ? await deps.accounts.openSignIn(person.subject, url.host, amr, { authenticatedAt }) : null;
-  if (opened !== null) await deps.sessions.revoke(key);
-  const cookies = opened === null ? [] : [signInCookie(context, opened)];
+  const cookies: string[] = [];
+  if (!person.amr.includes('mfa')) {
+    // What somebody has ended meanwhile is not gone on with.
+    const isAlive = (await deps.sessions.revoke(key)) > 0;
+    const opened = isAlive ? await deps.accounts.openSignIn(person.subject, url.host, amr, { authenticatedAt }) : null;
+    if (opened === null) return toSignIn(visit.ticketText);
+    cookies.push(signInCookie(context, opened));
+  }
   const overview = await deps.factors.overview(person.subject);
   if (overview.recoveryLeft === 0) return showRecovery(context, visit, cookies);
   return answerRedirect(303, continueUrl(visit), cookies);
