@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createAttempts } from './attempts.ts';
+import { createGuessLimit } from './guess-limit.ts';
 
 function rig(maxEntries?: number): {
   attempts: ReturnType<typeof createAttempts>;
@@ -89,4 +90,19 @@ test('a neighbour behind one address never keeps out who has signed in there, da
   }
   assert.equal(attempts.begin('name-x', '192.0.2.1').kind, 'wait');
   assert.equal(attempts.begin('alice', '192.0.2.1').kind, 'go');
+});
+
+test('a clock that is set back keeps nobody out for longer than the wait', () => {
+  const { attempts, clock } = rig();
+  const guesses = createGuessLimit(clock);
+  for (let n = 0; n < 5; n++) {
+    attempts.begin('bob', '192.0.2.1');
+    guesses.begin('bob');
+  }
+  clock.at -= 6 * 3_600_000;
+  assert.deepEqual(attempts.begin('bob', '192.0.2.1'), { kind: 'wait', retryAfterMs: 1_000 });
+  assert.equal(guesses.begin('bob'), 2_000);
+  clock.at += 2_000;
+  assert.deepEqual(attempts.begin('bob', '192.0.2.1'), { kind: 'go' });
+  assert.equal(guesses.begin('bob'), 0);
 });

@@ -120,6 +120,8 @@ function createCounters(max: number, pace: Pace, clock: Clock, fadeMs: number = 
   const live = (key: string): Counter | null => {
     const counter = counters.get(key);
     if (counter === undefined) return null;
+    // A clock that was set back makes no wait longer.
+    counter.lastAt = Math.min(counter.lastAt, clock.now());
     if (clock.now() - counter.lastAt < fadeMs) return counter;
     counters.delete(key);
     return null;

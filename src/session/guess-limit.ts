@@ -18,11 +18,13 @@ export interface GuessLimit {
 }
 
 export function createGuessLimit(clock: Clock): GuessLimit {
-  const counters = new Map<string, { readonly failures: number; readonly lastAt: number }>();
+  const counters = new Map<string, { readonly failures: number; lastAt: number }>();
   return {
     begin(key) {
       const now = clock.now();
       const before = counters.get(key);
+      // A clock that was set back makes no wait longer.
+      if (before !== undefined) before.lastAt = Math.min(before.lastAt, now);
       const failures = before === undefined || now - before.lastAt > FADE_MS ? 0 : before.failures;
       const delayMs = failures < FREE ? 0 : Math.min(FIRST_DELAY_MS * 2 ** Math.min(failures - FREE, 20), MAX_DELAY_MS);
       const waitMs = before === undefined ? 0 : before.lastAt + delayMs - now;
