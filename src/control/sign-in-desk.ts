@@ -82,6 +82,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     links: {
       peek: (secret) => deps.links.peek(secret),
       open: (secret) => deps.links.open(secret),
+      isThere: (key) => deps.links.isThere(key),
       isOpenTo: (facts) => wouldLetIn(deps.prepared().table, facts),
     },
     accounts,

@@ -32,6 +32,8 @@ export interface Links {
   peek(secret: string): Promise<StoredLink | null>;
   /** Takes one use; the person that the session is to be of. */
   open(secret: string): Promise<{ readonly link: StoredLink; readonly person: Person } | null>;
+  /** False once it is revoked. */
+  isThere(key: string): Promise<boolean>;
   list(): Promise<readonly StoredLink[]>;
   /** Ends the link and the sessions that it opened; false where there is none of the name. */
   revoke(name: string, actor: string): Promise<boolean>;
@@ -82,6 +84,7 @@ export function createLinks({ store, audit, clock, revokeSessions }: LinksDeps):
       await note(`link:${link.name}`, 'link.open', link);
       return { link, person: personOf(link) };
     },
+    isThere: async (key) => (await store.findLink(key)) !== null,
     list: () => store.listLinks(),
     async revoke(name, actor) {
       const gone = await store.deleteLink(name);

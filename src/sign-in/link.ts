@@ -35,6 +35,11 @@ export async function openLink(context: Context): Promise<Response> {
   if (opened === null || opened === undefined) return explain(context);
   const options = { authority: '', providerSession: null, grant: null, expiresAt: opened.link.expiresAt };
   const { token, view } = await deps.sessions.openSignIn(opened.person, url.host, options);
+  // Whoever takes the link back ends the sessions that are there: this one was not, perhaps.
+  if ((await deps.links?.isThere(opened.link.key)) !== true) {
+    await deps.sessions.revoke(view.key);
+    return explain(context);
+  }
   deps.report?.({
     kind: 'signed-in',
     requestId: request.requestId,

@@ -205,6 +205,7 @@ export interface EntryFacts {
 }
 
 export interface SignInLink {
+  readonly key: string;
   readonly name: string;
   readonly host: string;
   /** Path and query that it opens. */
@@ -218,6 +219,8 @@ export interface SignInLinks {
   readonly peek: (secret: string) => Promise<SignInLink | null>;
   /** Takes one use of it. */
   readonly open: (secret: string) => Promise<{ readonly link: SignInLink; readonly person: Person } | null>;
+  /** False once it is revoked. */
+  readonly isThere: (key: string) => Promise<boolean>;
   /** Whether somebody is let in as who they are, as far as can be told here. */
   readonly isOpenTo: (facts: EntryFacts) => boolean;
 }
