@@ -73,7 +73,7 @@ function identityHeadersOf(context: RequestContext, route: CompiledRoute, deps: 
   if (judged === null) return NOBODY;
   const { identity, session, bearer } = judged;
   const expiresAt = session?.expiresAt ?? bearer?.expiresAt ?? Number.POSITIVE_INFINITY;
-  const isQualified = route.qualifiesNames;
+  const isQualified = identity.kind === 'person' && identity.person.provider !== route.plainNamesOf;
   return deps.identityHeaders(route.config.identityHeaders, {
     identity,
     origin: context.origin,

@@ -39,10 +39,14 @@ const seen = (identity: Identity, isQualified = false) => ({
   expiresAt: Number.MAX_SAFE_INTEGER,
   isQualified,
 });
-const none: SignAssertion = () => null;
+const QUIET = {
+  sign: (): null => null,
+  signer: () => null,
+  isProvider: (id: string): boolean => ['keycloak', 'gitlab', 'local'].includes(id),
+};
 
 test('identityHeaders() says what the preset names, and nothing where there is nothing to say', () => {
-  const make = createIdentityHeaders({ sign: none, now: Date.now });
+  const make = createIdentityHeaders({ ...QUIET, now: Date.now });
   assert.deepEqual(make(DEFAULT_IDENTITY_HEADERS, seen(person())), [
     ['X-Forwarded-User', 'ada'],
     ['X-Forwarded-Preferred-Username', 'ada'],
@@ -70,17 +74,20 @@ test('identityHeaders() says what the preset names, and nothing where there is n
 });
 
 test('identityHeaders() writes groups by comma, JSON or one field each', () => {
-  const make = createIdentityHeaders({ sign: none, now: Date.now });
+  const make = createIdentityHeaders({ ...QUIET, now: Date.now });
   const groups = (groupsEncoding: Naming['groupsEncoding']) =>
     make(naming({ groups: 'X-G' }, { groupsEncoding }), seen(person()));
   assert.deepEqual(groups('comma'), [['X-G', '/ops,ünï']]);
   assert.deepEqual(groups('json'), [['X-G', String.raw`["/ops","a,b","\u00fcn\u00ef"]`]]);
   assert.deepEqual(JSON.parse(groups('json')[0]?.[1] ?? ''), ADA.groups);
-  assert.deepEqual(groups('repeated'), [
-    ['X-G', '/ops'],
-    ['X-G', 'a,b'],
-    ['X-G', 'ünï'],
-  ]);
+  assert.deepEqual(
+    groups('repeated'),
+    [
+      ['X-G', '/ops'],
+      ['X-G', 'ünï'],
+    ],
+    'programs join fields of one name by commas',
+  );
   const ids = make(naming({ subject: 'X-S', provider: 'X-P', roles: 'X-R' }), seen(person()));
   assert.deepEqual(ids, [
     ['X-S', 'keycloak:s-1'],
@@ -90,7 +97,7 @@ test('identityHeaders() writes groups by comma, JSON or one field each', () => {
 });
 
 test('people of two providers with one name are two to every header made for them', () => {
-  const make = createIdentityHeaders({ sign: none, now: Date.now });
+  const make = createIdentityHeaders({ ...QUIET, now: Date.now });
   const fields = naming({ subject: 'X-S', user: 'X-U', groups: 'X-G' });
   const one = make(fields, seen(person({ groups: ['a'] })));
   const two = make(fields, seen(person({ provider: 'local', groups: ['b'] })));
@@ -126,7 +133,7 @@ function createSigner(): {
   const counted: SignAssertion = (wish) => (count++, sign(wish));
   return {
     clock,
-    make: createIdentityHeaders({ sign: counted, now: () => clock.at }),
+    make: createIdentityHeaders({ ...QUIET, sign: counted, signer: () => key, now: () => clock.at }),
     signed: () => count,
     rotate: () => (key = mint('k2')),
     verify: async (token, audience) => {
@@ -199,15 +206,16 @@ test('an assertion is signed once for a session and audience, anew at half its l
 
 test('after a rotation new assertions name the new key, and those signed before still verify', async () => {
   const rig = createSigner();
-  const old = tokenOf(rig.make(ASSERTED, seen(person())));
+  const ada = person();
+  const old = tokenOf(rig.make(ASSERTED, seen(ada)));
   rig.rotate();
-  const fresh = tokenOf(rig.make(ASSERTED, seen(person())));
+  const fresh = tokenOf(rig.make(ASSERTED, seen(ada)));
   assert.deepEqual([decodeProtectedHeader(old).kid, decodeProtectedHeader(fresh).kid], ['k1', 'k2']);
   assert.ok((await rig.verify(old, ORIGIN)) && (await rig.verify(fresh, ORIGIN)));
 });
 
 test('where people of several providers come, names and groups carry theirs', () => {
-  const make = createIdentityHeaders({ sign: none, now: Date.now });
+  const make = createIdentityHeaders({ ...QUIET, now: Date.now });
   const fields = naming({ user: 'X-U', preferred_username: 'X-P', groups: 'X-G' });
   const ada = person({ groups: ['/ops', '/dev'] });
   assert.deepEqual(make(fields, seen(ada, true)), [
@@ -221,4 +229,17 @@ test('where people of several providers come, names and groups carry theirs', ()
     ['X-G', '/ops,/dev'],
   ]);
   assert.deepEqual(make(fields, seen(CI, true)), [['X-U', 'ci']]);
+});
+
+test('a plain name that reads as one of another provider, or as a link, is told with its own', () => {
+  const make = createIdentityHeaders({ ...QUIET, now: Date.now });
+  const fields = naming({ user: 'X-U', preferred_username: 'X-P', groups: 'X-G', roles: 'X-R' });
+  const plain = (name: string): unknown => make(fields, seen(person({ name, groups: [name], roles: [name] })));
+  const all = (name: string): unknown => ['X-U', 'X-P', 'X-G', 'X-R'].map((field) => [field, name]);
+  for (const name of ['gitlab:bob', 'local:admin', 'keycloak:ada', 'link:report'])
+    assert.deepEqual(plain(name), all(`keycloak:${name}`), name);
+  for (const name of ['bob', 'urn:bob', 'gitlab', ':gitlab:bob', 'gitlab-bob', 'GITLAB:bob'])
+    assert.deepEqual(plain(name), all(name), name);
+  const bob = make(fields, seen(person({ provider: 'gitlab', name: 'bob', groups: ['bob'], roles: ['bob'] }), true));
+  assert.deepEqual(bob, all('gitlab:bob'), 'the only one who is told so');
 });

@@ -23,6 +23,10 @@ export type SignAssertion = (wish: AssertionWish) => { readonly token: string; r
 
 export interface IdentityHeadersDeps {
   readonly sign: SignAssertion;
+  /** Another one where another key signs: what the one before has signed is not used any more. */
+  readonly signer: () => unknown;
+  /** Whether a qualified name may begin so. */
+  readonly isProvider: (id: string) => boolean;
   readonly now: () => number;
 }
 
@@ -47,6 +51,7 @@ const MOST_AUDIENCES = 32;
 interface Kept {
   readonly headers: IdentityHeaders;
   readonly renewAt: number;
+  readonly signer: unknown;
   /** When what it was made for ends: one person's sessions share what is kept, and none may hand on a longer one. */
   readonly endsAt: number;
 }
@@ -84,12 +89,15 @@ function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) =>
     const audience = hasAssertion ? (naming.audience ?? origin) : '';
     const key = isQualified ? `: ${audience}` : audience;
     const known = kept.get(key);
-    const isFresh = !hasAssertion || (known !== undefined && deps.now() < known.renewAt && known.endsAt <= expiresAt);
+    const signer = hasAssertion ? deps.signer() : null;
+    const isSignedStill = known !== undefined && deps.now() < known.renewAt && known.signer === signer;
+    const isFresh = !hasAssertion || (isSignedStill && known.endsAt <= expiresAt);
     if (known !== undefined && isFresh) return known.headers;
     const signed = hasAssertion ? deps.sign({ identity, audience, origin, expiresAt }) : null;
-    const headers = describe(naming, { identity, isQualified }, signed?.token ?? null);
+    const told = { identity, isQualified, isProvider: deps.isProvider };
+    const headers = describe(naming, told, signed?.token ?? null);
     if (kept.size >= MOST_AUDIENCES) kept.clear();
-    kept.set(key, { headers, renewAt: signed?.renewAt ?? 0, endsAt: expiresAt });
+    kept.set(key, { headers, renewAt: signed?.renewAt ?? 0, signer, endsAt: expiresAt });
     return headers;
   };
 }
@@ -97,6 +105,7 @@ function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) =>
 interface Told {
   readonly identity: AssertionWish['identity'];
   readonly isQualified: boolean;
+  readonly isProvider: IdentityHeadersDeps['isProvider'];
 }
 
 function describe(naming: Naming, told: Told, assertion: string | null): IdentityHeaders {
@@ -110,31 +119,37 @@ function describe(naming: Naming, told: Told, assertion: string | null): Identit
 function valuesOf(
   value: Exclude<IdentityField['value'], 'assertion'>,
   { groupsEncoding }: Naming,
-  { identity, isQualified }: Told,
+  told: Told,
 ): readonly string[] {
+  const { identity } = told;
   if (value === 'subject') return [subjectOf(identity)];
   // A link named as a person must not be taken for that person.
   if (identity.kind === 'link') return value === 'user' ? [subjectOf(identity)] : [];
   if (identity.kind !== 'person') return value === 'user' ? [identity.name] : [];
   const { person } = identity;
-  const prefix = isQualified ? `${person.provider}:` : '';
-  const qualified = (names: readonly string[]): readonly string[] =>
-    isQualified ? names.map((name) => prefix + name) : names;
+  const named = (name: string): string => (isToQualify(name, told) ? `${person.provider}:${name}` : name);
   switch (value) {
     case 'user':
     case 'preferred_username':
-      return [prefix + person.name];
+      return [named(person.name)];
     case 'name':
       return [person.displayName];
     case 'email':
       return person.email !== null && person.emailVerified ? [person.email] : [];
     case 'groups':
-      return encode(qualified(person.groups), groupsEncoding);
+      return encode(person.groups.map(named), groupsEncoding);
     case 'roles':
-      return encode(qualified(person.roles), groupsEncoding);
+      return encode(person.roles.map(named), groupsEncoding);
     default:
       return [person.provider];
   }
+}
+
+/** A plain name that reads as another provider's, or as a link's, must not be taken for one: somebody may be called "gitlab:bob". */
+function isToQualify(name: string, { isQualified, isProvider }: Told): boolean {
+  if (isQualified) return true;
+  const colon = name.indexOf(':');
+  return colon > 0 && (name.startsWith('link:') || isProvider(name.slice(0, colon)));
 }
 
 /** Who it is, for good: names may change and be given to others. */
@@ -147,9 +162,9 @@ export function subjectOf(identity: AssertionWish['identity']): string {
 function encode(names: readonly string[], encoding: Naming['groupsEncoding']): readonly string[] {
   if (names.length === 0) return [];
   if (encoding === 'json') return [toAsciiJson(names)];
-  if (encoding === 'repeated') return names;
-  // A comma in a name would make one group look like two.
-  return [names.filter((name) => !name.includes(',')).join(',')];
+  // A comma in a name would make one group look like two: programs join repeated fields by it, too (RFC 9110 section 5.3).
+  const whole = names.filter((name) => !name.includes(','));
+  return encoding === 'repeated' ? whole : [whole.join(',')];
 }
 
 /** Field values are bytes to many apps: with escapes there is one reading. */

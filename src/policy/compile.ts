@@ -80,14 +80,32 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   return { policy: isAsking ? withStepUp(policy, wanted, input.providers) : policy, diagnostics };
 }
 
-/** The one provider whose people such rules could let in; null: nobody's, or those of several. */
-export function onlyProvider(
+/** Whose people such rules ask for. What looks at no person (`public`, `ip:`) may let somebody in, and asks for nobody. */
+export function askedProviders(
   allow: readonly Rule[],
   { providers, services, known }: Pick<PolicyInput, 'providers'> & Required<Pick<PolicyInput, 'services' | 'known'>>,
-): string | null {
+): readonly string[] {
   const rules = parseRules(allow, { context: { providers, services }, known, diagnostics: [] });
-  const ids = admittedProviders(rules.map(({ principal }) => principal)) ?? providers.map(({ id }) => id);
-  return ids.length === 1 ? (ids[0] ?? null) : null;
+  const all = providers.map(({ id }) => id);
+  return [...new Set(rules.flatMap(({ principal }) => askedBy(principal) ?? all))];
+}
+
+/** Null: anybody's. */
+function askedBy(principal: Principal): readonly string[] | null {
+  switch (principal.kind) {
+    case 'public':
+    case 'ip':
+    case 'client-certificate':
+      return [];
+    case 'when':
+      return /\buser\b/.test(principal.expression) ? null : [];
+    case 'all': {
+      const asking = principal.parts.map(askedBy).filter((ids) => ids === null || ids.length > 0);
+      return asking.length === 0 ? [] : inAll(asking);
+    }
+    default:
+      return providersOf(principal);
+  }
 }
 
 interface ParsedRule {
@@ -194,14 +212,17 @@ function providersOf(principal: Principal): readonly string[] | null {
     case 'org':
     case 'team':
       return [principal.provider];
-    case 'all': {
-      const parts = principal.parts.map(providersOf).filter((ids) => ids !== null);
-      const [first, ...rest] = parts;
-      return first === undefined ? null : first.filter((id) => rest.every((ids) => ids.includes(id)));
-    }
+    case 'all':
+      return inAll(principal.parts.map(providersOf));
     default:
       return null;
   }
+}
+
+/** Null stands for all. */
+function inAll(parts: readonly (readonly string[] | null)[]): readonly string[] | null {
+  const [first, ...rest] = parts.filter((ids) => ids !== null);
+  return first === undefined ? null : first.filter((id) => rest.every((ids) => ids.includes(id)));
 }
 
 type About = Pick<CompiledPolicy, 'namedUsers' | 'admittedProviders'>;

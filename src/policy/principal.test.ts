@@ -28,6 +28,11 @@ function refusalOf(rule: RuleText, context: PrincipalContext = ONE): string {
   return `${refused[0]?.message} / ${refused[0]?.remedy}`;
 }
 
+test('parsePrincipal() knows every name that a service of a document may have', () => {
+  for (const name of ['promtail', 'Bot.1', 'bot@ci', 'a_b-c'])
+    assert.equal(textOf(`service:${name}`, { ...ONE, services: [name] }), `service:${name}`);
+});
+
 test('parsePrincipal() gives every principal one full spelling', () => {
   const spellings: [RuleText, string][] = [
     ['public', 'public'],

@@ -64,7 +64,8 @@ const KNOWN: readonly string[] = [...BARE, ...Object.keys(EXAMPLES)];
 const MOST_PARTS = 64;
 const MOST_NESTING = 8;
 const CONTROL = /[\x00-\x1f\x7f]/;
-const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** As the document may name one under `services`. */
+const SERVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
 /** Reads one rule. Problems are collected; the principal fails closed where there are any. */
 export function parsePrincipal(text: RuleText, at: Place, context: PrincipalContext): ParsedPrincipal {

@@ -88,14 +88,30 @@ test('compileTable() tells an app whose a name is where people of two providers 
       }),
     ]),
     hostOf('f.example.com', [to(3003, ['local:signed-in']), to(3003, ['token:ci'], '/api/*')]),
+    hostOf('g.example.com', [to(3004, ['kc:group:x'], '/admin/*'), to(3004, ['signed-in'])]),
+    hostOf('h.example.com', [to(3005, ['kc:signed-in', 'ip:192.0.2.0/24'])]),
+    hostOf('i.example.com', [to(3006, ['public'])]),
+    hostOf('j.example.com', [routeOf('/*', [{ all: ['ip:192.0.2.0/24', 'kc:signed-in'] }])]),
   ];
   const table = compileTable(documentOf(hosts, { providers })).table;
-  const qualifying = table.hosts.flatMap(({ routes }) => routes).filter((route) => route.qualifiesNames);
-  assert.deepEqual(
-    qualifying.map(({ id }) => id).filter((id) => !id.startsWith('c.')),
-    ['a.example.com /admin/*', 'a.example.com /*', 'd.example.com /*', 'e.example.com /*'],
-  );
-  assert.ok(!qualifying.some(({ id }) => id === 'c.example.com /x/*'), 'a public route tells names of nobody');
+  const told = table.hosts.flatMap(({ routes }) => routes).map(({ id, plainNamesOf }) => [id, plainNamesOf]);
+  assert.deepEqual(told, [
+    ['a.example.com /admin/*', null],
+    ['a.example.com /*', null],
+    ['b.example.com /*', 'kc'],
+    ['c.example.com /x/*', 'kc'],
+    // Who is signed in already is told there, too: by the same name as elsewhere, and of others with their provider.
+    ['c.example.com /*', 'kc'],
+    ['d.example.com /*', null],
+    ['e.example.com /*', null],
+    ['f.example.com /*', 'local'],
+    ['f.example.com /api/*', 'local'],
+    ['g.example.com /admin/*', null],
+    ['g.example.com /*', null],
+    ['h.example.com /*', 'kc'],
+    ['i.example.com /*', null],
+    ['j.example.com /*', 'kc'],
+  ]);
   // Each by itself could be meant; together alice of the one would sit at the desk of the other.
   const own = (name: string, allow: string[]) =>
     hostOf(name, [routeOf('/*', allow, { action: proxyTo(serverOf('ide-{user.name}', 80)) })]);
@@ -113,8 +129,8 @@ test('compileTableLazily() tells apps the same as compileTable()', async () => {
   const lazy = await compileTableLazily(documentOf(hosts, { providers }), 5);
   for (const host of lazy.hosts)
     assert.deepEqual(
-      host.routes.map((route) => route.qualifiesNames),
-      [true],
+      host.routes.map((route) => route.plainNamesOf),
+      [null],
       host.name,
     );
 });

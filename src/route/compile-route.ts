@@ -9,7 +9,7 @@ import type { Host, Route } from '../config/document/hosts.ts';
 import type { Provider } from '../config/document/providers.ts';
 import type { Rule, RuleText, ShadowRules, StepUp } from '../config/document/rules.ts';
 import type { Work } from '../core/turns.ts';
-import { compilePolicy, KnownRules, onlyProvider, type CompiledPolicy } from '../policy/compile.ts';
+import { askedProviders, compilePolicy, KnownRules, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
 import { appsOf, findSharedApps } from './shared-apps.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
@@ -39,7 +39,7 @@ export class RouteCompiler {
   readonly #policies = new Map<string, CompiledPolicy>();
   readonly #known = new KnownRules();
   readonly #diagnostics: Diagnostic[];
-  #sharedApps: ReadonlySet<string> = new Set();
+  #sharedApps: ReadonlyMap<string, ReadonlySet<string>> = new Map();
   /** Of the route that is being compiled. */
   #qualifiesNames = false;
 
@@ -53,9 +53,21 @@ export class RouteCompiler {
   *findSharedApps(): Work<void> {
     const { providers, hosts, fallback } = this.#document;
     if (providers.length < 2) return;
-    const input = { providers, services: this.#services, known: this.#known };
     const all = fallback === null ? hosts : [...hosts, fallback];
-    this.#sharedApps = yield* findSharedApps(all, ({ allow }) => onlyProvider(allow, input));
+    this.#sharedApps = yield* findSharedApps(all, (route) => this.#askedBy(route));
+  }
+
+  #askedBy({ allow }: Route): readonly string[] {
+    const { providers } = this.#document;
+    return askedProviders(allow, { providers, services: this.#services, known: this.#known });
+  }
+
+  /** Whose people may come to the app, by this route or another one, because they were asked who they are. */
+  #peopleOf(route: Route): ReadonlySet<string> {
+    const { providers } = this.#document;
+    if (providers.length < 2) return new Set(providers.map(({ id }) => id));
+    const shared = appsOf(route).flatMap((app) => [...(this.#sharedApps.get(app) ?? [])]);
+    return new Set([...this.#askedBy(route), ...shared]);
   }
 
   /** Null where the route's path is none; everything else compiles to something that fails closed. */
@@ -68,8 +80,8 @@ export class RouteCompiler {
     }
     const names = new Set<string>();
     const policy = this.#policy(host, route);
-    const qualifiesNames = this.#admitsSeveral(policy) || appsOf(route).some((app) => this.#sharedApps.has(app));
-    this.#qualifiesNames = qualifiesNames;
+    const people = [...this.#peopleOf(route)];
+    this.#qualifiesNames = this.#admitsSeveral(policy) || people.length > 1;
     const servers =
       route.action.kind === 'proxy' ? route.action.servers.map((server) => this.#server(server, names)) : [];
     const isPersonal = [...names].some((name) => ABOUT_IDENTITY.test(name));
@@ -84,7 +96,7 @@ export class RouteCompiler {
       config: route,
       policy,
       shadow: route.shadow === null ? null : this.#shadow(host, route, route.shadow),
-      qualifiesNames,
+      plainNamesOf: people.length === 1 ? (people[0] ?? null) : null,
       needsIdentity: !policy.isPublic || isFilledByIdentity || choices.length > 0,
       choices,
       isPersonal: isPersonal || choices.length > 0,

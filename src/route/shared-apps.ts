@@ -1,7 +1,8 @@
 /**
- * Apps that several routes lead to, each for people of another provider. An app knows people by name, whichever way they
- * came, so alice of the one must not become alice of the other there: names carry the provider, as on a route that both
- * may enter. What is the same app is told by its address, as the document writes it.
+ * Apps that several routes lead to, and whose people these ask for. An app knows people by name, whichever way they came,
+ * so alice of one provider must not become alice of another there, nor two people by two routes: names carry the
+ * provider wherever one of its routes may bring those of several. What is the same app is told by its address, as the
+ * document writes it.
  */
 import type { Work } from '../core/turns.ts';
 import type { UpstreamServer } from '../config/document/actions.ts';
@@ -10,33 +11,31 @@ import type { Host, Route } from '../config/document/hosts.ts';
 /** Hosts between two looks at the clock. */
 const HOSTS_AT_ONCE = 50;
 
-/** `providerOf`: the one provider whose people a route may let in; null: none, or several, which are told apart anyway. */
+/** Apps with one route are left out: these are told by it alone. */
 export function* findSharedApps(
   hosts: readonly Host[],
-  providerOf: (route: Route) => string | null,
-): Work<ReadonlySet<string>> {
+  askedBy: (route: Route) => readonly string[],
+): Work<ReadonlyMap<string, ReadonlySet<string>>> {
   const routesTo = new Map<string, number>();
   for (const [index, { routes }] of hosts.entries()) {
     for (const app of routes.flatMap(appsOf)) routesTo.set(app, (routesTo.get(app) ?? 0) + 1);
     if (index % HOSTS_AT_ONCE === 0) yield;
   }
-  const providers = new Map<string, string>();
-  const shared = new Set<string>();
+  const people = new Map<string, Set<string>>();
   for (const [index, { routes }] of hosts.entries()) {
     for (const route of routes) {
       // Most apps have one route: whose rules need not be looked at.
       const apps = appsOf(route).filter((app) => (routesTo.get(app) ?? 0) > 1);
-      const provider = apps.length === 0 ? null : providerOf(route);
-      if (provider === null) continue;
+      const asked = apps.length === 0 ? [] : askedBy(route);
       for (const app of apps) {
-        const before: string = providers.get(app) ?? provider;
-        providers.set(app, before);
-        if (before !== provider) shared.add(app);
+        const known = people.get(app) ?? new Set();
+        people.set(app, known);
+        for (const id of asked) known.add(id);
       }
     }
     if (index % HOSTS_AT_ONCE === 0) yield;
   }
-  return shared;
+  return people;
 }
 
 /** Whatever the scheme: the same port is the same program. */

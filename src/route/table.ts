@@ -52,8 +52,11 @@ export interface CompiledRoute {
   readonly policy: CompiledPolicy;
   /** Of the rules on trial; null where there are none. */
   readonly shadow: CompiledPolicy | null;
-  /** True where people of several providers may come: a name alone does not say who is meant. */
-  readonly qualifiesNames: boolean;
+  /**
+   * The provider whose people its app knows by their names alone; those of others carry theirs. Null: all do, since a name
+   * alone does not say who is meant.
+   */
+  readonly plainNamesOf: string | null;
   /** True where somebody's identity is needed: for the policy, or to fill a template. */
   readonly needsIdentity: boolean;
   /** The path for the app, after strip_prefix and rewrite; null: refuse the request as ambiguous (400). */

@@ -20,7 +20,7 @@ const LOCAL: readonly Provider[] = [{ id: LOCAL_ID, type: 'local', emailDomains:
 const PROVIDER_ID = /^[a-z][a-z0-9_-]{0,31}$/;
 /** They stand where a provider's id may stand, at the head of a rule. */
 const RULE_WORDS: ReadonlySet<string> = new Set(
-  'public signed-in user email email-domain group role org team service token ip client-certificate country all when'.split(
+  'public signed-in user email email-domain group role org team service token link ip client-certificate country all when'.split(
     ' ',
   ),
 );

@@ -59,7 +59,7 @@ const namesShape: z.ZodType<IdentityNamesInput> = section(
     id_token: name("The ID token of the person's provider, likewise."),
     groups_encoding: key(
       word('comma', 'json', 'repeated'),
-      'How several groups or roles are written: `comma` (one that holds a comma is left out), `json`, or `repeated`: a field for each.',
+      'How several groups or roles are written: `comma`, `json`, or `repeated`: a field for each. But for `json`, one that holds a comma is left out.',
       { default: 'comma' },
     ),
   },
