@@ -62,7 +62,8 @@ they would decide otherwise the line says so, \`postern_shadow_decisions_total\`
 
 **Against what happened.** \`postern policy diff old.yaml new.yaml --log access.jsonl\` replays the lines of a log and prints whose access would change, by which rules and how often; it exits 1
 where some would. A line names people, not their groups: those are what Postern knows now, or \`--people FILE\`. Where the old document then decides otherwise than the log says (a group
-of then, a certificate, a header), the request is counted as unclear. Damaged lines are
+of then, a certificate, a header), the request is counted as unclear. Whom the rules let in and \`{user.name}\`, a map or \`routes\` lead to no app is shown as \`no-app\`; what a route asks for by \`require\` was shown by whom it let in, and is a change where only the new
+document asks for it. Logs may be packed by gzip or zstd, as rotated ones are, and \`--log\` may stand there several times. Damaged lines are
 counted and the first is named; a log of which no line can be read is an error, not "no change".
 `;
 }

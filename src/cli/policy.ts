@@ -1,6 +1,8 @@
 /** `postern policy diff OLD NEW --log FILE`: whose access a new document would change, by what really happened. */
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { pipeline, Readable, type Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { PosternError } from '../core/errors.ts';
 import { fileSource } from '../control/document-source.ts';
 import { compileTable } from '../route/compile.ts';
@@ -81,10 +83,31 @@ function isPerson(value: unknown): value is KnownPerson {
 async function* linesOf(file: string): AsyncIterableIterator<string> {
   const input = file === '-' ? process.stdin : createReadStream(file);
   try {
-    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    const plain = await unpacked(input);
+    yield* createInterface({ input: plain, crlfDelay: Number.POSITIVE_INFINITY });
   } catch (error) {
     throw refusal(`"${file}" cannot be read: ${(error as Error).message}`);
   }
+}
+
+/** Logs that were rotated are packed, most often: what a file is, its first bytes say. */
+async function unpacked(input: Readable): Promise<Readable> {
+  const chunks = (input as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  const whole = Readable.from(
+    (async function* whole() {
+      if (first.done !== true) yield first.value;
+      yield* { [Symbol.asyncIterator]: () => chunks };
+    })(),
+  );
+  const unpack = first.done === true ? null : unpackerOf(first.value);
+  // Whoever reads hears of a failure.
+  return unpack === null ? whole : pipeline(whole, unpack, () => undefined);
+}
+
+function unpackerOf(start: Buffer): Transform | null {
+  if (start.length > 1 && start.readUInt16BE(0) === 0x1f8b) return createGunzip();
+  return start.length > 3 && start.readUInt32BE(0) === 0x28b52ffd ? createZstdDecompress() : null;
 }
 
 function show({ requests, changes, unclear }: PolicyDiff, damaged: Damaged): void {

@@ -112,7 +112,8 @@ export function explain(table: RoutingTable, identity: Identity, input: ExplainI
   const headers = readFields(input.headers ?? []);
   const clientCertificate = readCertificate(input.clientCertificate ?? null);
   const method = input.method.toUpperCase();
-  const explanation = explainRequest(table, { url, method, identity, ip, headers, clientCertificate });
+  const now = Date.now();
+  const explanation = explainRequest(table, { url, method, identity, ip, headers, clientCertificate, now });
   return { text: formatExplanation(explanation), json: explanationToJson(explanation) };
 }
 

@@ -1,29 +1,18 @@
-/**
- * Which app a visitor is led to, where that depends on who comes. What cannot be decided leads nowhere:
- * there is no guess and no neighbour's app.
- */
+/** The place that a request is led to, where that depends on who comes. */
 import type { Identity } from '../core/person.ts';
 import type { Facts } from '../policy/facts.ts';
+import { findPlace } from '../route/place.ts';
 import type { CompiledRoute } from '../route/table.ts';
 import type { TemplateContext } from '../route/template.ts';
 import type { RequestContext } from './request-context.ts';
-
-/** The route itself, or the choice that is meant for who comes; null: none is. */
-export function routeFor(route: CompiledRoute, facts: Facts): CompiledRoute | null {
-  if (route.choices.length === 0) return route;
-  return route.choices.find((choice) => choice.matches(facts))?.route ?? null;
-}
 
 /**
  * The place as text, to be compared when something changes while a request is under way; null: nowhere.
  * Only for routes where it depends on who comes.
  */
 export function placeOf(route: CompiledRoute, facts: Facts, context: RequestContext): string | null {
-  const chosen = routeFor(route, facts);
-  if (chosen === null) return null;
-  const template = templateContextOf(context, facts.identity);
-  const addresses = chosen.servers.map((server) => server.resolve(template));
-  return addresses.includes(null) ? null : JSON.stringify([chosen.id, addresses]);
+  const place = findPlace(route, facts, templateContextOf(context, facts.identity));
+  return place === null ? null : JSON.stringify([place.route.id, place.addresses]);
 }
 
 export function factsOf(context: RequestContext, identity: Identity): Facts {

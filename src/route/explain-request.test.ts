@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { Document, PolicyTest } from '../config/document.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 import { compileTable } from './compile.ts';
-import { documentOf, hostOf, routeOf, rules } from './document-fixture.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
+import { documentOf, hostOf, proxyTo, routeOf, rules, serverOf } from './document-fixture.ts';
 import {
   explainRequest,
   explanationToJson,
@@ -192,4 +193,61 @@ test('runPolicyTests() names the test, what it gives and the rule that decided',
     'tests.3.as: Rule "nope:user:x" names the provider "nope", which the document does not have',
     'tests.4: Test "anonymous" GET "https://nowhere.example.com/" gives "deny", expected "allow": no host "nowhere.example.com"',
   ]);
+});
+
+const PERSONAL = [
+  hostOf('ide.example.com', [
+    routeOf('/*', ['signed-in'], { action: proxyTo(serverOf('/run/ide/{user.name}.sock', '', 'unix')) }),
+  ]),
+  hostOf('lab.example.com', [
+    routeOf('/*', ['signed-in'], {
+      action: {
+        kind: 'choose',
+        choices: [
+          { when: rules('group:research'), action: proxyTo(serverOf('127.0.0.1', 9001)) as ProxyAction, at: [] },
+          { when: rules('group:guests'), action: { kind: 'respond', status: 200, body: 'x', headers: {} }, at: [] },
+        ],
+      },
+    }),
+  ]),
+];
+
+test('explainRequest() says which app is meant for the visitor, as the gateway leads them', () => {
+  const personal = compileTable(documentOf(PERSONAL)).table;
+  const asked = (host: string, as: string, groups: string[] = []): Explanation =>
+    explainRequest(personal, { url: `https://${host}.example.com/`, method: 'GET', identity: identityOf(as, groups), ip: null });
+  const appOf = (explanation: Explanation): unknown => [
+    /^App .*$/m.exec(formatExplanation(explanation))?.[0],
+    (explanationToJson(explanation) as { app?: string | null }).app,
+  ];
+  const cases: [Explanation, string | undefined, string | null | undefined][] = [
+    [
+      asked('ide', 'alice'),
+      'App    unix:/run/ide/alice.sock (ide.example.com /*)',
+      'unix:/run/ide/alice.sock (ide.example.com /*)',
+    ],
+    [asked('ide', 'a.b'), 'App    none for this visitor: a page that says so, with 403', null],
+    [
+      asked('lab', 'alice', ['guests', 'research']),
+      'App    http://127.0.0.1:9001 (lab.example.com /* (1))',
+      'http://127.0.0.1:9001 (lab.example.com /* (1))',
+    ],
+    [asked('lab', 'alice', ['guests']), 'App    respond (lab.example.com /* (2))', 'respond (lab.example.com /* (2))'],
+    [asked('lab', 'alice'), 'App    none for this visitor: a page that says so, with 403', null],
+    [asked('lab', 'anonymous'), undefined, undefined],
+  ];
+  for (const [explanation, line, app] of cases) assert.deepEqual(appOf(explanation), [line, app]);
+});
+
+test('runPolicyTests() counts whom no app is meant for as denied: they get a page', () => {
+  const document = documentOf(PERSONAL, {
+    tests: [
+      testOf({ as: 'a.b', url: 'https://ide.example.com/', expect: 'deny' }),
+      testOf({ as: 'alice', url: 'https://ide.example.com/', expect: 'allow' }),
+      testOf({ as: 'alice', url: 'https://lab.example.com/', expect: 'allow' }),
+    ],
+  });
+  const failed = runPolicyTests(document, compileTable(document).table).map(({ message }) => message);
+  assert.equal(failed.length, 1);
+  assert.match(failed[0] ?? '', /gives "deny", expected "allow": .*let in, but no app is meant for this visitor/);
 });

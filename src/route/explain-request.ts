@@ -10,7 +10,8 @@ import type { ClientCertificate } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { HttpSyntaxError } from '../wire/http-syntax-error.ts';
 import { parseRequestTarget } from '../wire/request-target.ts';
-import type { CompiledHost, CompiledRoute, RoutingTable } from './table.ts';
+import { findPlace, type Place } from './place.ts';
+import type { CompiledHost, CompiledRoute, RoutingTable, ServerAddress } from './table.ts';
 
 export interface AskedRequest {
   /** Absolute: "https://app.example.com/path?query". */
@@ -40,6 +41,8 @@ export type Explanation =
       readonly decision: Decision;
       /** What the rules on trial would decide; null where there are none. */
       readonly shadow: Decision | null;
+      /** Of a route that leads each to a place of their own, for who is let in; null: to none. Left out: the same for all. */
+      readonly place?: Place | null;
       readonly traces: readonly RuleTrace[];
     };
 
@@ -72,7 +75,15 @@ export function explainRequest(table: RoutingTable, asked: AskedRequest): Explan
   const { policy } = route;
   const shadow = route.shadow?.decide(facts) ?? null;
   const judged = { decision: policy.decide(facts), shadow, traces: policy.explain(facts) };
-  return { kind: 'route', host, route, path, targetPath: route.targetPath(path), ...judged };
+  const explained = { kind: 'route', host, route, path, targetPath: route.targetPath(path), ...judged } as const;
+  if (!route.isPersonal || judged.decision.kind !== 'allow') return explained;
+  const template = { identity: asked.identity, ip: asked.ip, requestId: '', path, query };
+  return { ...explained, place: findPlace(route, facts, template) };
+}
+
+/** What the visitor gets: whom the rules let in, but no app is meant for, gets a page that says so. */
+export function leadsNowhere(explanation: Explanation): boolean {
+  return explanation.kind === 'route' && explanation.place === null;
 }
 
 interface Target {
@@ -113,13 +124,25 @@ export function formatExplanation(explanation: Explanation): string {
       const { host, route, targetPath, decision, shadow, traces } = explanation;
       const sent =
         targetPath === null ? 'refused with 400: the path is ambiguous after strip_prefix and rewrite' : targetPath;
-      const place = `Host   ${host.name}\nRoute  ${route.label}\nPath   ${explanation.path} -> ${sent}\n`;
+      const app = explanation.place === undefined ? '' : `App    ${describePlace(explanation.place)}\n`;
+      const place = `Host   ${host.name}\nRoute  ${route.label}\nPath   ${explanation.path} -> ${sent}\n${app}`;
       const trial = shadow === null ? '' : `On trial: ${describeDecision(shadow)}\n`;
       return `${place}Rules\n${formatTraces(traces)}${describeDecision(decision)}\n${trial}`;
     }
     default:
       return assertNever(explanation);
   }
+}
+
+function describePlace(place: Place | null): string {
+  if (place === null) return 'none for this visitor: a page that says so, with 403';
+  const { route, addresses } = place;
+  const what = addresses.length === 0 ? route.config.action.kind : addresses.map(printAddress).join(', ');
+  return `${what} (${route.label})`;
+}
+
+function printAddress({ scheme, host, port }: ServerAddress): string {
+  return scheme === 'unix' ? `unix:${host}` : `${scheme}://${host}:${port}`;
 }
 
 /** The same as plain data. */
@@ -133,10 +156,11 @@ export function explanationToJson(explanation: Explanation): unknown {
     case 'no-route':
       return { kind: explanation.kind, host: explanation.host.name, path: explanation.path };
     case 'route': {
-      const { kind, host, route, path, targetPath, decision, shadow, traces } = explanation;
+      const { kind, host, route, path, targetPath, decision, shadow, traces, place } = explanation;
       const rules = tracesToJson(traces);
       const trial = shadow === null ? {} : { shadow };
-      return { kind, host: host.name, route: route.label, path, targetPath, decision, ...trial, rules };
+      const app = place === undefined ? {} : { app: place === null ? null : describePlace(place) };
+      return { kind, host: host.name, route: route.label, path, targetPath, ...app, decision, ...trial, rules };
     }
     default:
       return assertNever(explanation);

@@ -2,18 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as check, property, string } from 'fast-check';
 import { compileTable } from './compile.ts';
-import { documentOf, hostOf, routeOf } from './document-fixture.ts';
+import { documentOf, hostOf, proxyTo, routeOf, rules, serverOf } from './document-fixture.ts';
 import { createPolicyDiffer, readLogLine } from './policy-diff.ts';
 import type { KnownPerson, PolicyDiff } from './policy-diff.ts';
-import type { RuleText } from '../config/document/rules.ts';
+import type { ProxyAction } from '../config/document/actions.ts';
+import type { Route } from '../config/document/hosts.ts';
+import type { RuleText, StepUp } from '../config/document/rules.ts';
 import type { RoutingTable } from './table.ts';
 
-const table = (rules: Readonly<Record<string, RuleText[]>>): RoutingTable =>
+const table = (allowed: Readonly<Record<string, RuleText[]>>): RoutingTable =>
   compileTable(
     documentOf([
       hostOf(
         'app.example.com',
-        Object.entries(rules).map(([path, allow]) => routeOf(path, allow)),
+        Object.entries(allowed).map(([path, allow]) => routeOf(path, allow)),
       ),
     ]),
   ).table;
@@ -126,4 +128,65 @@ test('readLogLine() tells a damaged line from one that is about something else',
   assert.equal(readLogLine(line('local:bob', 'allow', { path: 5 })), 'damaged');
   for (const text of ['', '  ', '{"level":30,"msg":"Serving"}', '{}', line('local:bob', '-', {})])
     assert.equal(readLogLine(text), 'other', text);
+});
+
+const tableFor = (route: Route): RoutingTable => compileTable(documentOf([hostOf('app.example.com', [route])])).table;
+
+test('whoever is let in, and led to no app any more, or to one at last, is a change', () => {
+  const to = (...groups: string[]): RoutingTable =>
+    tableFor(
+      routeOf('/*', ['signed-in'], {
+        action: {
+          kind: 'choose',
+          choices: groups.map((group, at) => ({
+            when: rules(`group:${group}`),
+            action: proxyTo(serverOf('127.0.0.1', 9000 + at)) as ProxyAction,
+            at: [],
+          })),
+        },
+      }),
+    );
+  const bob = { provider: 'local', name: 'bob', groups: ['dev'] };
+  const lines = [line('local:ada', 'allow'), line('local:bob', 'allow', { reason: 'no-app' })];
+  const got = diff(to('ops'), to('dev'), lines, [ADA, bob]);
+  assert.deepEqual(got.unclear, []);
+  assert.deepEqual(
+    got.changes.map(({ who, before, after }) => [who, before.outcome, after.outcome]),
+    [
+      ['local:ada', 'allow', 'no-app'],
+      ['local:bob', 'no-app', 'allow'],
+    ],
+  );
+});
+
+test('what a route asks for besides was shown by whom it let in; what only the new document asks for is a change', () => {
+  const asking = (require: Partial<StepUp> | null, allow: RuleText[] = ['signed-in']): RoutingTable =>
+    tableFor(routeOf('/*', allow, { require: require && { secondFactor: false, acr: [], maxAgeMs: null, ...require } }));
+  const rows = [line('local:ada', 'allow'), line('local:bob', 'allow'), line('local:bob', 'sign-in')];
+  const needs: Partial<StepUp>[] = [{ secondFactor: true }, { maxAgeMs: 60_000 }, { acr: ['gold', 'silver'] }];
+  for (const wanted of needs) {
+    const same = diff(asking(wanted), asking(wanted), rows);
+    assert.deepEqual([same.changes, same.unclear], [[], []], JSON.stringify(wanted));
+    const fewer = diff(asking(wanted), asking(wanted, ['group:ops']), rows);
+    assert.deepEqual(
+      fewer.changes.map(({ who, before, after }) => [who, before.outcome, after.outcome]),
+      [
+        ['local:bob', 'allow', 'deny'],
+        ['local:bob', 'sign-in', 'deny'],
+      ],
+    );
+    const more = diff(asking(null), asking(wanted), rows.slice(0, 2));
+    assert.deepEqual(
+      more.changes.map(({ who, after }) => [who, after.outcome]),
+      [
+        ['local:ada', 'sign-in'],
+        ['local:bob', 'sign-in'],
+      ],
+    );
+  }
+});
+
+test('a credential that was wrong is no matter of rules', () => {
+  const row = line('-', 'challenge', { reason: 'credential-refused' });
+  assert.equal(readLogLine(row), 'other');
 });

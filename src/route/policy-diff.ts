@@ -7,7 +7,8 @@
 import type { Identity, Person } from '../core/person.ts';
 import { normaliseIp } from '../core/ip-address.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
-import { explainRequest } from './explain-request.ts';
+import { explainRequest, leadsNowhere } from './explain-request.ts';
+import type { StepUp } from '../policy/facts.ts';
 import type { RoutingTable } from './table.ts';
 
 /** Of a line of the log, what is needed here. */
@@ -31,7 +32,8 @@ export interface KnownPerson {
   readonly email?: string | null;
 }
 
-export type Outcome = 'allow' | 'deny' | 'sign-in' | 'challenge' | 'nothing';
+/** `no-app`: let in, and led nowhere. */
+export type Outcome = 'allow' | 'no-app' | 'deny' | 'sign-in' | 'challenge' | 'nothing';
 
 export interface Verdict {
   readonly outcome: Outcome;
@@ -72,11 +74,14 @@ export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
   }
   if (typeof line !== 'object' || line === null || Array.isArray(line)) return 'damaged';
   if (line['kind'] !== 'request') return 'other';
-  const { who, method, host, path, decision, ip } = line;
+  const { who, method, host, path, decision, reason, ip } = line;
   if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return 'damaged';
   if (typeof who !== 'string') return 'damaged';
   if (typeof decision !== 'string' || !DECIDED.has(decision)) return 'other';
-  return { who, method, host, path, decision, ip: typeof ip === 'string' ? normaliseIp(ip) : null };
+  // Whose credential was wrong, no rule says.
+  if (reason === 'credential-refused') return 'other';
+  const address = typeof ip === 'string' ? normaliseIp(ip) : null;
+  return { who, method, host, path, decision: reason === 'no-app' ? reason : decision, ip: address };
 }
 
 export interface DiffTables {
@@ -96,13 +101,11 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
   const unclear = new Map<string, number>();
   let requests = 0;
   const judge = (request: LoggedRequest): readonly [Verdict, Verdict, string] => {
-    const key = JSON.stringify([request.who, request.ip, request.method, request.host, request.path]);
+    const { who, ip, method, host, path, decision } = request;
+    const key = JSON.stringify([who, ip, method, host, path, decision]);
     let answer = answers.get(key);
     if (answer === undefined) {
-      const identity = identityOf(request, known);
-      const [before, oldRoute] = verdictOf(tables.before, request, identity);
-      const [after, newRoute] = verdictOf(tables.after, request, identity);
-      answer = [before, after, newRoute ?? oldRoute ?? request.host];
+      answer = judgeBoth(tables, request, identityOf(request, known));
       if (answers.size >= MOST_REMEMBERED) answers.clear();
       answers.set(key, answer);
     }
@@ -130,16 +133,38 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
   };
 }
 
-function identityOf({ who, decision }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): Identity {
+function judgeBoth(
+  tables: DiffTables,
+  request: LoggedRequest,
+  identity: Identity,
+): readonly [before: Verdict, after: Verdict, route: string] {
+  let [before, oldRoute, needs] = verdictOf(tables.before, request, identity);
+  let who = identity;
+  // Whoever came in has shown what the route asked for then. What only the new one asks for is a change.
+  if (needs !== null && request.decision !== 'sign-in' && identity.kind === 'person') {
+    who = { kind: 'person', person: { ...identity.person, ...proofOf(needs) } };
+    [before, oldRoute] = verdictOf(tables.before, request, who);
+  }
+  const [after, newRoute] = verdictOf(tables.after, request, who);
+  return [before, after, newRoute ?? oldRoute ?? request.host];
+}
+
+/** Any time will do: nothing else is judged by it. */
+const NOW = 1;
+
+function proofOf({ secondFactor, acr, maxAgeMs }: StepUp): Partial<Person> {
+  const level = acr[0] === undefined ? {} : { acr: acr[0] };
+  return { ...(secondFactor ? { amr: ['mfa'] } : {}), ...level, ...(maxAgeMs === null ? {} : { authenticatedAt: NOW }) };
+}
+
+function identityOf({ who }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): Identity {
   if (who === '-') return ANONYMOUS;
   const machine = MACHINE.exec(who);
   if (machine?.[1] === 'link') return { kind: 'link', name: machine[2] ?? '', place: 'anywhere' };
   if (machine !== null) return { kind: machine[1] as 'service' | 'token', name: machine[2] ?? '' };
   const colon = who.indexOf(':');
   const [provider, name] = [who.slice(0, colon), who.slice(colon + 1)];
-  // A known person was asked to sign in: for a second factor. Else it was shown, where it was needed.
-  const amr = decision === 'sign-in' ? [] : ['mfa'];
-  return { kind: 'person', person: { ...personFrom(known.get(who) ?? { provider, name, groups: [] }), amr } };
+  return { kind: 'person', person: personFrom(known.get(who) ?? { provider, name, groups: [] }) };
 }
 
 function personFrom({ provider, name, groups, roles = [], email = null }: KnownPerson): Person {
@@ -151,12 +176,14 @@ function verdictOf(
   table: RoutingTable,
   { method, host, path, ip }: LoggedRequest,
   identity: Identity,
-): readonly [Verdict, route: string | null] {
-  const explanation = explainRequest(table, { url: `https://${host}${path}`, method, identity, ip });
+): readonly [Verdict, route: string | null, needs: StepUp | null] {
+  const explanation = explainRequest(table, { url: `https://${host}${path}`, method, identity, ip, now: NOW });
   if (explanation.kind !== 'route') {
     const route = explanation.kind === 'no-route' ? explanation.host.name : null;
-    return [{ outcome: 'nothing', by: explanation.kind }, route];
+    return [{ outcome: 'nothing', by: explanation.kind }, route, null];
   }
   const { decision, route } = explanation;
-  return [{ outcome: decision.kind, by: decision.rule }, route.label];
+  const needs = decision.kind === 'sign-in' ? (decision.needs ?? null) : null;
+  const outcome = leadsNowhere(explanation) ? 'no-app' : decision.kind;
+  return [{ outcome, by: decision.rule }, route.label, needs];
 }

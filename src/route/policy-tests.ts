@@ -8,7 +8,7 @@ import { normaliseIp } from '../core/ip-address.ts';
 import type { Document, PolicyTest } from '../config/document.ts';
 import { certificateOf, parseCertificateMatch } from '../policy/certificate-match.ts';
 import { describeDecision } from '../policy/explain.ts';
-import { explainRequest, type Explanation } from './explain-request.ts';
+import { explainRequest, leadsNowhere, type Explanation } from './explain-request.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { parseIdentity } from './persons.ts';
 import type { RoutingTable } from './table.ts';
@@ -45,7 +45,7 @@ function runTest(test: PolicyTest, table: RoutingTable): Diagnostic | null {
 
 /** What reaches no app counts as denied. */
 function outcomeOf(explanation: Explanation): PolicyTest['expect'] {
-  if (explanation.kind !== 'route' || explanation.targetPath === null) return 'deny';
+  if (explanation.kind !== 'route' || explanation.targetPath === null || leadsNowhere(explanation)) return 'deny';
   return explanation.decision.kind;
 }
 
@@ -62,6 +62,7 @@ function reasonOf(explanation: Explanation): string {
     case 'no-route':
       return `no route of "${explanation.host.name}" takes it`;
     case 'route':
+      if (leadsNowhere(explanation)) return `${explanation.route.label}: let in, but no app is meant for this visitor`;
       return `${explanation.route.label}: ${describeDecision(explanation.decision)}`;
     default:
       return assertNever(explanation);

@@ -8,6 +8,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { after, before, suite, test } from 'node:test';
 import { addUser, signIn, startPostern } from '../../support/postern.ts';
 import { createVisitor } from '../../support/visitor.ts';
@@ -110,6 +111,21 @@ hosts:
     const diff = JSON.parse(json.stdout) as { changes: { who: string }[]; unclear: unknown[] };
     assert.deepEqual(new Set(diff.changes.map(({ who }) => who)), new Set(['local:bob', 'local:eve', 'token:ci']));
     assert.deepEqual(diff.unclear, []);
+    // As logrotate leaves them: the last day packed, and two files of one day behind each other.
+    const packed = [gzipSync(postern.output()), zstdCompressSync(postern.output())];
+    const rotated = packed.map((bytes, at) => {
+      const file = join(postern.dir, `access.${at}`);
+      writeFileSync(file, bytes);
+      return file;
+    });
+    const logs = rotated.flatMap((file) => ['--log', file]);
+    const twice = await postern.cli('policy', 'diff', files.old, files.next, ...logs, '--json');
+    const count = (text: string): number =>
+      (JSON.parse(text) as { changes: { requests: number }[] }).changes.reduce((sum, one) => sum + one.requests, 0);
+    assert.equal(count(twice.stdout), 2 * count(json.stdout), twice.stderr);
+    writeFileSync(rotated[0] ?? '', gzipSync(postern.output()).subarray(0, 200));
+    const broken = await postern.cli('policy', 'diff', files.old, files.next, '--log', rotated[0] ?? '');
+    assert.match(broken.stderr, /cannot be read: unexpected end of file/);
     // What a terminal gets besides stands there as text.
     const whole = postern
       .output()
