@@ -15,6 +15,8 @@ export interface Person {
   readonly roles: readonly string[];
   /** What the document looks for and the provider said nothing of, not even that there are none. */
   readonly unsaid?: readonly Unsaid[];
+  /** Of what there is more than is known here: too much for the provider's token, or for us. */
+  readonly cut?: readonly Unsaid[];
   /** How the person proved who they are (RFC 8176), e.g. ["pwd"], ["pwd", "otp"]. */
   readonly amr: readonly string[];
   /** The level of authentication that the provider named. */
@@ -24,6 +26,9 @@ export interface Person {
   /** Of somebody who came by a link and is no person at all: where it leads. */
   readonly link?: LinkPlace;
 }
+
+/** Groups, or roles, that are kept of one person. */
+export const MOST_NAMES = 10_000;
 
 export type Unsaid = 'groups' | 'roles';
 

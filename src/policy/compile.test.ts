@@ -147,6 +147,21 @@ test('a deny is not evaded by the spelling of a name or an e-mail', () => {
   assert.equal(kindFor(accented, { identity: person('jose') }), 'allow');
 });
 
+test('a deny is not evaded by more groups or roles than are known', () => {
+  const rules: RuleText[] = ['group:/banned', { when: '"/banned" in user.groups' }];
+  for (const deny of rules) {
+    const { policy } = compile({ allow: ['signed-in'], deny: [deny] });
+    assert.equal(kindFor(policy, { identity: person('c', { groups: ['/a'] }) }), 'allow');
+    assert.equal(kindFor(policy, { identity: person('c', { groups: ['/a'], cut: ['groups'] }) }), 'deny');
+    assert.equal(kindFor(policy, { identity: person('c', { cut: ['roles'] }) }), 'allow', 'that is about roles');
+  }
+  const { policy: not } = compile({ allow: [{ when: '!("/banned" in user.groups)' }] });
+  assert.equal(kindFor(not, { identity: person('c', { groups: ['/a'] }) }), 'allow');
+  assert.equal(kindFor(not, { identity: person('c', { groups: ['/a'], cut: ['groups'] }) }), 'deny');
+  const { policy: known } = compile({ allow: ['group:/a'] });
+  assert.equal(kindFor(known, { identity: person('c', { groups: ['/a'], cut: ['groups'] }) }), 'allow');
+});
+
 test('names and groups are those of the provider that is named', () => {
   const policy = compile({
     allow: ['keycloak:user:alice', 'keycloak:group:/developers'],

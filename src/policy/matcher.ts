@@ -157,7 +157,7 @@ type PersonPredicate = (person: Person, value: string) => boolean;
 
 /**
  * A deny ignores the case of names and their form in Unicode, and counts an e-mail that is not verified or not
- * plainly an address: a spelling must not be a way around it.
+ * plainly an address: a spelling must not be a way around it, nor more groups than fit into a token.
  */
 const PERSON_TESTS: Readonly<Record<List, Readonly<Record<PersonKind, PersonPredicate>>>> = {
   allow: {
@@ -171,14 +171,19 @@ const PERSON_TESTS: Readonly<Record<List, Readonly<Record<PersonKind, PersonPred
   },
   deny: {
     user: (person, value) => isSameIgnoringCase(person.name, value),
-    group: (person, value) => hasIgnoringCase(person.groups, value),
-    role: (person, value) => hasIgnoringCase(person.roles, value),
+    group: (person, value) => isCut(person, 'groups') || hasIgnoringCase(person.groups, value),
+    role: (person, value) => isCut(person, 'roles') || hasIgnoringCase(person.roles, value),
     org: (person, value) => hasIgnoringCase(person.groups, value),
     team: (person, value) => hasIgnoringCase(person.groups, value),
     email: (person, value) => isDeniedEmail(person, (address) => address.text === value),
     'email-domain': (person, value) => isDeniedEmail(person, (address) => address.domain === value),
   },
 };
+
+/** What they have besides is not known. */
+function isCut({ cut }: Person, what: Unsaid): boolean {
+  return cut?.includes(what) === true;
+}
 
 function hasIgnoringCase(names: readonly string[], value: string): boolean {
   return names.some((name) => isSameIgnoringCase(name, value));
@@ -209,6 +214,8 @@ function whyPerson(test: PersonTest, person: Person): string {
   if (person.provider !== test.provider) return `signed in by "${person.provider}", wanted "${test.provider}"`;
   if (test.kind === 'user') return `user is "${person.name}", wanted "${test.value}"`;
   const what = NAMED[test.kind];
+  if (what !== undefined && isCut(person, what) && !person[what].includes(test.value))
+    return `the ${what} of the person are too many to be all known`;
   if (what !== undefined)
     return person.unsaid?.includes(what) === true
       ? `"${person.provider}" did not say the ${what} of the person, wanted "${test.value}"`
@@ -324,11 +331,11 @@ function when(text: string, program: CelProgram, list: List): Matcher {
   const isIdentityOnly = !['ip', 'method', 'host', 'path'].some((name) => program.reads.has(name));
   const core: Core = {
     matches: (facts) => {
-      const answer = program.evaluate(variablesOf(facts));
+      const answer = evaluate(program, facts);
       return typeof answer === 'string' ? list === 'deny' : answer;
     },
     why: (facts) => {
-      const answer = program.evaluate(variablesOf(facts));
+      const answer = evaluate(program, facts);
       return typeof answer === 'string' ? `the expression cannot be decided: ${answer}` : `the expression is ${answer}`;
     },
     judge: (who, facts) => judgeExpression(program, { who, facts, list }),
@@ -339,6 +346,14 @@ function when(text: string, program: CelProgram, list: List): Matcher {
   const matcher = simple(text, core, asks, isIdentityOnly);
   const unqualified = program.reads.has('user.provider') ? undefined : OF_PROVIDER.find((it) => program.reads.has(it));
   return unqualified === undefined ? matcher : { ...matcher, unqualified };
+}
+
+/** That somebody is in no such group cannot be said of whom not all are known. */
+function evaluate(program: CelProgram, facts: Facts): boolean | string {
+  const { identity } = facts;
+  const cut = identity.kind === 'person' ? (identity.person.cut ?? []) : [];
+  const what = cut.find((one) => program.reads.has(`user.${one}`));
+  return what === undefined ? program.evaluate(variablesOf(facts)) : `the ${what} of the user are not all known`;
 }
 
 /** Leaves out what the visitor could still become: what is decided without it, no credentials change. */

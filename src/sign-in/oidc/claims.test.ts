@@ -152,6 +152,7 @@ test("personFrom() explains Entra's overage, and takes no groups from it", async
     const { person, notes } = personFrom(settings, 'sub', [claims]);
     assert.deepEqual(person.groups, []);
     assert.match(notes.join(), /too many \(overage\).*app roles/);
+    assert.deepEqual(person.cut, ['groups'], 'a deny about a group has to know that there are more');
   }
 });
 
@@ -166,4 +167,16 @@ test('personFrom() tells what was not said from what was said to be none', async
   assert.deepEqual(unsaid({ realm_access: { roles: [] } }), ['groups']);
   assert.equal(unsaid({ groups: [], resource_access: { app: { roles: [] } } }), undefined);
   assert.equal(unsaid({}, { groupsClaims: [], rolesClaims: [] }), undefined, 'nobody looks for them');
+});
+
+test('personFrom() knows thousands of groups, and says of more that it does not know them all', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `/g${at}`);
+  const many = personFrom(settings, 'sub', [{ groups: names(5_000), realm_access: { roles: [] } }]);
+  assert.deepEqual([many.person.groups.length, many.person.cut, many.notes], [5_000, undefined, []]);
+  const more = personFrom(settings, 'sub', [{ groups: names(10_001), realm_access: { roles: names(10_001) } }]);
+  assert.deepEqual([more.person.groups.length, more.person.cut], [10_000, ['groups', 'roles']]);
+  assert.match(more.notes.join(), /more than 10000 groups or roles: the rest does not count/);
 });

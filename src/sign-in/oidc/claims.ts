@@ -4,9 +4,10 @@
  * is any name and is written before what it leads to ("grafana:admin").
  */
 
+import { MOST_NAMES } from '../../core/person.ts';
+
 export type Claims = Readonly<Record<string, unknown>>;
 
-const MAX_NAMES = 2_000;
 const MAX_LENGTH = 256;
 /** Control characters, and those that move text about: ends of lines, embeddings, overrides and isolates of direction. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
@@ -18,7 +19,7 @@ export function readNames(claims: Claims, paths: readonly string[]): readonly st
   for (const path of paths) {
     for (const { value, prefix } of lookUp(claims, path)) {
       isThere = true;
-      for (const name of namesIn(value)) if (names.size < MAX_NAMES && isName(prefix + name)) names.add(prefix + name);
+      for (const name of namesIn(value)) if (names.size < MOST_NAMES && isName(prefix + name)) names.add(prefix + name);
     }
   }
   return isThere ? [...names] : null;

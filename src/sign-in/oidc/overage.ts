@@ -7,7 +7,8 @@ import type { ProviderHttp } from '../provider-http.ts';
 import type { Claims } from './claims.ts';
 
 const PER_PAGE = 999;
-const MOST_PAGES = 5;
+/** More names than are kept of anybody. */
+const MOST_PAGES = 11;
 
 export interface OverageOptions {
   /** What names a group. */

@@ -4,7 +4,7 @@
  */
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
-import type { Person, Unsaid } from '../../core/person.ts';
+import { MOST_NAMES, type Person, type Unsaid } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
 import { vouchesFor } from '../../policy/provider-kinds.ts';
 import { isName, readNames, readText, type Claims } from './claims.ts';
@@ -46,6 +46,11 @@ export function personFrom(
   if (groups === null && provider.groupsClaims.length > 0) unsaid.push('groups');
   if (roles === null && provider.rolesClaims.length > 0) unsaid.push('roles');
   notes.push(...notesOnGroups(provider, sources, groups));
+  const isCut = (names: readonly string[] | null): boolean => (names?.length ?? 0) >= MOST_NAMES;
+  const cut: Unsaid[] = [];
+  if (isCut(groups) || (groups === null && sources.some(isOverage))) cut.push('groups');
+  if (isCut(roles)) cut.push('roles');
+  if (isCut(groups) || isCut(roles)) notes.push(TOO_MANY);
   const person: Person = {
     provider: provider.id,
     subject,
@@ -56,10 +61,13 @@ export function personFrom(
     groups: groups ?? [],
     roles: roles ?? [],
     ...(unsaid.length === 0 ? {} : { unsaid }),
+    ...(cut.length === 0 ? {} : { cut }),
     amr: methodsOf(provider, proof),
   };
   return { person, notes };
 }
+
+const TOO_MANY = `A person has more than ${MOST_NAMES} groups or roles: the rest does not count, and every "deny" about one matches`;
 
 /** Of two sources that say different addresses, what one says of its own proves nothing of the other's. */
 function emailFrom(
