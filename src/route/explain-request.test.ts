@@ -215,7 +215,12 @@ const PERSONAL = [
 test('explainRequest() says which app is meant for the visitor, as the gateway leads them', () => {
   const personal = compileTable(documentOf(PERSONAL)).table;
   const asked = (host: string, as: string, groups: string[] = []): Explanation =>
-    explainRequest(personal, { url: `https://${host}.example.com/`, method: 'GET', identity: identityOf(as, groups), ip: null });
+    explainRequest(personal, {
+      url: `https://${host}.example.com/`,
+      method: 'GET',
+      identity: identityOf(as, groups),
+      ip: null,
+    });
   const appOf = (explanation: Explanation): unknown => [
     /^App .*$/m.exec(formatExplanation(explanation))?.[0],
     (explanationToJson(explanation) as { app?: string | null }).app,

@@ -161,7 +161,9 @@ test('whoever is let in, and led to no app any more, or to one at last, is a cha
 
 test('what a route asks for besides was shown by whom it let in; what only the new document asks for is a change', () => {
   const asking = (require: Partial<StepUp> | null, allow: RuleText[] = ['signed-in']): RoutingTable =>
-    tableFor(routeOf('/*', allow, { require: require && { secondFactor: false, acr: [], maxAgeMs: null, ...require } }));
+    tableFor(
+      routeOf('/*', allow, { require: require && { secondFactor: false, acr: [], maxAgeMs: null, ...require } }),
+    );
   const rows = [line('local:ada', 'allow'), line('local:bob', 'allow'), line('local:bob', 'sign-in')];
   const needs: Partial<StepUp>[] = [{ secondFactor: true }, { maxAgeMs: 60_000 }, { acr: ['gold', 'silver'] }];
   for (const wanted of needs) {

@@ -154,7 +154,11 @@ const NOW = 1;
 
 function proofOf({ secondFactor, acr, maxAgeMs }: StepUp): Partial<Person> {
   const level = acr[0] === undefined ? {} : { acr: acr[0] };
-  return { ...(secondFactor ? { amr: ['mfa'] } : {}), ...level, ...(maxAgeMs === null ? {} : { authenticatedAt: NOW }) };
+  return {
+    ...(secondFactor ? { amr: ['mfa'] } : {}),
+    ...level,
+    ...(maxAgeMs === null ? {} : { authenticatedAt: NOW }),
+  };
 }
 
 function identityOf({ who }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): Identity {

@@ -317,6 +317,16 @@ function purposeOf(key: string): string {
 
 function isSamePerson(a: Person, b: Person): boolean {
   const texts = (it: Person): string =>
-    JSON.stringify([it.name, it.displayName, it.email, it.emailVerified, it.groups, it.roles, it.unsaid, it.cut, it.amr]);
+    JSON.stringify([
+      it.name,
+      it.displayName,
+      it.email,
+      it.emailVerified,
+      it.groups,
+      it.roles,
+      it.unsaid,
+      it.cut,
+      it.amr,
+    ]);
   return texts(a) === texts(b);
 }

@@ -39,7 +39,8 @@ test('a link opens its place, and no session outlives it', () =>
 
 test('a link that is revoked in the moment in which it is opened opens nothing', () =>
   withLinks(async (rig, links, token) => {
-    const { openSignIn } = rig.sessions;
+    const { sessions } = rig;
+    const openSignIn = sessions.openSignIn.bind(sessions);
     Object.assign(rig.sessions, {
       openSignIn: async (...given: Parameters<typeof openSignIn>) => {
         assert.equal(await links.revoke('guest', 'cli'), true);

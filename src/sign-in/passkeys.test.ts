@@ -161,7 +161,11 @@ test('a passkey that may be on several devices says so for good, and is no key i
       const synced = 0x01 | 0x04 | 0x08;
       assert.equal((await signInBy(rig.browser(), device, { flags: synced | 0x10 })).status, 303);
       assert.ok((await rig.sessions.list()).some(({ person }) => person.amr.join(' ') === 'swk user mfa'));
-      assert.equal((await signInBy(rig.browser(), device, { flags: synced })).status, 303, 'whether it is copied may change');
+      assert.equal(
+        (await signInBy(rig.browser(), device, { flags: synced })).status,
+        303,
+        'whether it is copied may change',
+      );
       assert.equal((await signInBy(rig.browser(), device, { flags: 0x01 | 0x04 })).status, 403);
     },
     { flags: 0x01 | 0x04 | 0x08 | 0x40 },

@@ -133,7 +133,10 @@ hosts:
     assert.ok(statuses.length === shots.length || (isCut && statuses.length > 0), `${statuses.join()} ${about}`);
     for (const [at, status] of statuses.entries()) {
       assert.ok(status < 500, `${status} ${about}`);
-      const isForStrangers = shots[at]?.host === 'auth' || shots[at]?.target.startsWith('/open/') === true;
+      // A page of the sign-in host, or a public one: but no callback and no landing is either.
+      const { host = '', target = '' } = shots[at] ?? {};
+      const isForStrangers =
+        (host === 'auth' && !target.startsWith('/.postern/callback/')) || target.startsWith('/open/');
       if (!isForStrangers) assert.ok(status >= 300, `${status} at ${at} ${about}`);
     }
   }

@@ -167,12 +167,12 @@ hosts:
     const push = (): Promise<Visit> => visitor.send(`https://app.localhost:${postern.https}/push/`, { headers });
     assert.equal((await push()).status, 200);
     postern.writeConfig(document(postern, ', bearer: { audience: postern, azp: [another] }'));
-    let isDone = false;
+    const done = new AbortController();
     const busy = (async () => {
-      while (!isDone) await push();
+      while (!done.signal.aborted) await push();
     })();
     assert.equal((await postern.cli('reload')).code, 0);
-    isDone = true;
+    done.abort();
     await busy;
     for (let turn = 0; turn < 4; turn++) assert.equal((await ask('/push/', own)).status, 401);
     assert.equal((await push()).status, 401);
