@@ -113,7 +113,7 @@ class Pool implements WorkerPool {
       this.#start(index, index === 0 ? options.firstThread : undefined);
     this.#heart = setInterval(() => {
       if (!options.isStoreAnswering()) return;
-      for (const member of this.#members.values()) member.channel.send('heartbeat');
+      for (const member of this.#everyone()) member.channel.send('heartbeat');
     }, HEARTBEAT_MS).unref();
   }
 
@@ -173,8 +173,8 @@ class Pool implements WorkerPool {
   }
 
   async sessionsChanged(changes: readonly SessionChange[]): Promise<void> {
-    // A worker that dies here starts anew with an empty cache, so its answer is not missed.
-    await Promise.allSettled(this.#all().map((member) => member.channel.call('sessionsChanged', changes)));
+    // A worker that dies here starts anew with an empty cache, so its answer is not missed. Those that leave have visitors still.
+    await Promise.allSettled(this.#everyone().map((member) => member.channel.call('sessionsChanged', changes)));
   }
 
   async metrics(): Promise<readonly MetricsSnapshot[]> {
@@ -188,7 +188,7 @@ class Pool implements WorkerPool {
 
   async drain(deadlineMs: number): Promise<void> {
     this.#isEnding = true;
-    const all = [...this.#all(), ...this.#leaving];
+    const all = this.#everyone();
     await Promise.allSettled(all.map((member) => member.channel.call('drain', deadlineMs)));
     clearInterval(this.#heart);
     await Promise.all(all.map((member) => member.worker.terminate()));
@@ -200,6 +200,10 @@ class Pool implements WorkerPool {
 
   #all(): Member[] {
     return [...this.#members.values()];
+  }
+
+  #everyone(): Member[] {
+    return [...this.#members.values(), ...this.#leaving];
   }
 
   #start(index: number, thread?: Worker): Member {

@@ -165,6 +165,54 @@ hosts:
     assert.ok(!existsSync(join(postern.dir, 'worker1-listens')), 'it died before');
   });
 
+  test('a worker that met a defect hears who is signed out for as long as it stays: what is under way breaks off', async () => {
+    app.on('download', ({ socket }) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const timer = setInterval(() => socket.write('4\r\nmore\r\n'), 50);
+      socket.on('close', () => clearInterval(timer));
+    });
+    const postern = await startPostern({
+      files: { 'defects.mjs': INJECTION },
+      document: ({ http, health }) => `version: 1
+workers: 1
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+log: { level: info }
+limits: { drain: 2m }
+providers: { local: { type: local } }
+session: { insecure_http: true }
+sign_in: { url: "http://auth.localhost:${http}" }
+hosts: { app.localhost: { to: "http://127.0.0.1:${app.port}", allow: [signed-in], tls: off } }
+`,
+      preload: 'defects.mjs',
+    });
+    const url = `http://app.localhost:${postern.http}/`;
+    try {
+      const downloads = new Map<string, Promise<number>>();
+      for (const name of ['alice', 'bob']) {
+        const visitor = await signIn(`${url}.postern/start?to=/`, name, await addUser(postern, name));
+        const socket = connect(postern.http, '127.0.0.1');
+        const head = `Host: app.localhost:${postern.http}\r\nCookie: ${visitor.cookieHeader(url)}\r\n`;
+        socket.write(`GET /download HTTP/1.1\r\n${head}\r\n`);
+        socket.on('error', () => undefined);
+        const [first] = (await once(socket, 'data')) as [Buffer];
+        assert.match(first.toString('latin1'), /^HTTP\/1\.1 200 /);
+        downloads.set(name, once(socket.resume(), 'close').then(Date.now));
+      }
+      const from = postern.output().length;
+      writeFileSync(join(postern.dir, 'worker0-throw'), '');
+      await postern.waitFor('defect by test', from);
+      await until(() => existsSync(join(postern.dir, 'worker1-listens')), 'another one listens');
+      assert.equal((await postern.cli('sessions', 'revoke', '--user', 'alice')).code, 0);
+      const patience = new Promise<string>((done) => setTimeout(done, 20_000, 'still open').unref());
+      assert.notEqual(await Promise.race([downloads.get('alice'), patience]), 'still open');
+      const bobs = await Promise.race([downloads.get('bob'), Promise.resolve('goes on')]);
+      assert.equal(bobs, 'goes on', "somebody else's is brought home");
+      await postern.waitFor(/"path":"\/download"[^\n]*"who":"local:alice"[^\n]*"reason":"session-ended"/);
+    } finally {
+      await postern.close('SIGKILL');
+    }
+  });
+
   test('a defect of the control thread: it is told, and orders are still taken', async () => {
     const { postern, meet } = await startWithDefects(1);
     try {
