@@ -22,7 +22,7 @@ export interface AssertionDeps {
 
 export function createAssertions(deps: AssertionDeps): SignAssertion {
   let held: { readonly key: SigningKey; readonly secret: KeyObject; readonly head: string } | null = null;
-  return (wish) => {
+  const make = (wish: AssertionWish): ReturnType<SignAssertion> => {
     const key = deps.key();
     if (key === null) return null;
     if (held?.key !== key) {
@@ -35,6 +35,7 @@ export function createAssertions(deps: AssertionDeps): SignAssertion {
     const signature = sign('sha256', Buffer.from(text), { key: held.secret, dsaEncoding: 'ieee-p1363' });
     return { token: `${text}.${signature.toString('base64url')}`, renewAt: now + (expiresAt - now) / 2 };
   };
+  return Object.assign(make, { signer: deps.key });
 }
 
 interface Times {

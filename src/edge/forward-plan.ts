@@ -79,6 +79,7 @@ function identityHeadersOf(context: RequestContext, route: CompiledRoute, deps: 
     origin: context.origin,
     expiresAt,
     isQualified,
+    providers: context.site.table.providers,
   });
 }
 

@@ -19,14 +19,14 @@ export interface AssertionWish {
 }
 
 /** A signed assertion and when the next one is due; null where none can be signed. */
-export type SignAssertion = (wish: AssertionWish) => { readonly token: string; readonly renewAt: number } | null;
+export interface SignAssertion {
+  (wish: AssertionWish): { readonly token: string; readonly renewAt: number } | null;
+  /** Another one where another key signs: what the one before has signed is not used any more. */
+  readonly signer: () => unknown;
+}
 
 export interface IdentityHeadersDeps {
   readonly sign: SignAssertion;
-  /** Another one where another key signs: what the one before has signed is not used any more. */
-  readonly signer: () => unknown;
-  /** Whether a qualified name may begin so. */
-  readonly isProvider: (id: string) => boolean;
   readonly now: () => number;
 }
 
@@ -40,6 +40,8 @@ export interface Seen {
    * alice of two providers are two people.
    */
   readonly isQualified: boolean;
+  /** Of the document: a qualified name begins with the id of one. */
+  readonly providers: readonly { readonly id: string }[];
 }
 
 export type MakeIdentityHeaders = (naming: Naming, seen: Seen) => IdentityHeaders;
@@ -83,18 +85,18 @@ function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) =>
     else ofMachine.set(name, fresh);
     return fresh;
   };
-  return ({ identity, origin, expiresAt, isQualified }) => {
+  return ({ identity, origin, expiresAt, isQualified, providers }) => {
     if (identity.kind === 'anonymous') return NOBODY;
     const kept = keptFor(identity);
     const audience = hasAssertion ? (naming.audience ?? origin) : '';
     const key = isQualified ? `: ${audience}` : audience;
     const known = kept.get(key);
-    const signer = hasAssertion ? deps.signer() : null;
+    const signer = hasAssertion ? deps.sign.signer() : null;
     const isSignedStill = known !== undefined && deps.now() < known.renewAt && known.signer === signer;
     const isFresh = !hasAssertion || (isSignedStill && known.endsAt <= expiresAt);
     if (known !== undefined && isFresh) return known.headers;
     const signed = hasAssertion ? deps.sign({ identity, audience, origin, expiresAt }) : null;
-    const told = { identity, isQualified, isProvider: deps.isProvider };
+    const told = { identity, isQualified, providers };
     const headers = describe(naming, told, signed?.token ?? null);
     if (kept.size >= MOST_AUDIENCES) kept.clear();
     kept.set(key, { headers, renewAt: signed?.renewAt ?? 0, signer, endsAt: expiresAt });
@@ -105,7 +107,7 @@ function createMaker(naming: Naming, deps: IdentityHeadersDeps): (seen: Seen) =>
 interface Told {
   readonly identity: AssertionWish['identity'];
   readonly isQualified: boolean;
-  readonly isProvider: IdentityHeadersDeps['isProvider'];
+  readonly providers: Seen['providers'];
 }
 
 function describe(naming: Naming, told: Told, assertion: string | null): IdentityHeaders {
@@ -146,10 +148,11 @@ function valuesOf(
 }
 
 /** A plain name that reads as another provider's, or as a link's, must not be taken for one: somebody may be called "gitlab:bob". */
-function isToQualify(name: string, { isQualified, isProvider }: Told): boolean {
+function isToQualify(name: string, { isQualified, providers }: Told): boolean {
   if (isQualified) return true;
   const colon = name.indexOf(':');
-  return colon > 0 && (name.startsWith('link:') || isProvider(name.slice(0, colon)));
+  const head = name.slice(0, Math.max(0, colon));
+  return head === 'link' || providers.some(({ id }) => id === head);
 }
 
 /** Who it is, for good: names may change and be given to others. */

@@ -166,12 +166,7 @@ const serve = createServe({
   upstreams,
   longLived,
   passedTokens,
-  identityHeaders: createIdentityHeaders({
-    sign: createAssertions({ key: () => assertionKey, issuer, now }),
-    signer: () => assertionKey,
-    isProvider: (id) => currentSite().table.providers.some((one) => one.id === id),
-    now,
-  }),
+  identityHeaders: createIdentityHeaders({ sign: createAssertions({ key: () => assertionKey, issuer, now }), now }),
   isOwnCookieName,
   removeCookies: (value) => withoutCookies(value, isOwnCookieName),
   finish: createFinish(
