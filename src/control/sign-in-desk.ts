@@ -175,7 +175,7 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts, providers: read
   }
   const mayKnow = table.mayKnowRules({ identity, ip: facts.ip, clientCertificate: null, request: null });
   if (decision.kind !== 'deny') return decision;
-  const unsaid = unsaidClaims(providers, facts.person, decision.unsaid);
+  const unsaid = unsaidClaims(providers, facts.person, decision);
   const { rule, reason } = decision;
   return { kind: 'deny', unsaid, ...(mayKnow ? { refusedBy: { rule, reason } } : {}) };
 }

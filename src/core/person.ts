@@ -17,6 +17,8 @@ export interface Person {
   readonly unsaid?: readonly Unsaid[];
   /** Of what there is more than is known here: too much for the provider's token, or for us. */
   readonly cut?: readonly Unsaid[];
+  /** Organisations that rules name and of which the provider does not say whether the person is in. A deny that names one refuses them. */
+  readonly withheld?: readonly string[];
   /** How the person proved who they are (RFC 8176), e.g. ["pwd"], ["pwd", "otp"]. */
   readonly amr: readonly string[];
   /** The level of authentication that the provider named. */
@@ -30,7 +32,8 @@ export interface Person {
 /** Groups, or roles, that are kept of one person. */
 export const MOST_NAMES = 10_000;
 
-export type Unsaid = 'groups' | 'roles';
+/** What rules may look at and a provider may say nothing of. A person holds the first three; the others follow from the rest of them. */
+export type Unsaid = 'name' | 'groups' | 'roles' | 'email' | 'verified-email' | 'organisations';
 
 export interface LinkPlace {
   readonly host: string;

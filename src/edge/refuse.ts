@@ -6,9 +6,8 @@
 import { PosternError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { deniedPage, type RefusingRule } from '../sign-in/pages/denied-page.ts';
+import { deniedPage, type DeniedFacts, type RefusingRule } from '../sign-in/pages/denied-page.ts';
 import { errorPage } from '../sign-in/pages/error-page.ts';
-import { unsaidClaims, type UnsaidClaims } from '../sign-in/pages/unsaid.ts';
 import { classifyRequest } from '../sign-in/request-kind.ts';
 import { expiredTokenJson, stepUpParameters, unauthorizedJson } from '../sign-in/unauthorized.ts';
 import type { StepUp } from '../policy/facts.ts';
@@ -16,6 +15,8 @@ import type { PlainAnswer } from '../sign-in/pages/page.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
 import type { RequestContext } from './request-context.ts';
+import { factsOf } from './place.ts';
+import { unsaidByPlace, unsaidByRules } from './unsaid.ts';
 
 export interface RefuseDeps {
   readonly beginSignIn: (request: InternalRequest) => Promise<InternalResponse>;
@@ -59,33 +60,31 @@ const CLOSE: Fields = [['Connection', 'close']];
 /** The 403 of the rules: names the account and offers another one. */
 export function sendDenied(context: RequestContext): void {
   context.errorCode ??= 'ACCESS_DENIED';
-  sendAboutAccount(context, 403, 'rules', { rule: ruleFor(context), unsaid: unsaidFor(context) });
+  sendAboutAccount(context, 403, 'rules', { rule: ruleFor(context), unsaid: unsaidByRules(context) });
 }
 
 /** Each visitor is led to an app of their own, and there is none for this one, or it is not running. */
 export function sendNoApp(context: RequestContext, status: 403 | 503): void {
   context.errorCode ??= 'NO_APP';
-  sendAboutAccount(context, status, 'no-app');
+  sendAboutAccount(context, status, 'no-app', { unsaid: unsaidByPlace(context), mayKnow: mayKnow(context) });
 }
 
 /** Which rule refused, for those whom the document lets know. */
-function ruleFor({ judged, site, ip, exchange }: RequestContext): RefusingRule | null {
-  if (judged?.decision.kind !== 'deny') return null;
-  const { request, connection } = exchange;
-  const facts = { identity: judged.identity, ip, clientCertificate: connection.clientCertificate, request };
-  return site.table.mayKnowRules(facts) ? judged.decision : null;
+function ruleFor(context: RequestContext): RefusingRule | null {
+  const { judged } = context;
+  return judged?.decision.kind === 'deny' && mayKnow(context) ? judged.decision : null;
 }
 
-function unsaidFor({ judged, site }: RequestContext): UnsaidClaims | null {
-  if (judged?.decision.kind !== 'deny' || judged.identity.kind !== 'person') return null;
-  return unsaidClaims(site.document.providers, judged.identity.person, judged.decision.unsaid);
+function mayKnow(context: RequestContext): boolean {
+  const { judged, site } = context;
+  return judged !== null && site.table.mayKnowRules(factsOf(context, judged.identity));
 }
 
 function sendAboutAccount(
   context: RequestContext,
   status: 403 | 503,
   reason: 'rules' | 'no-app',
-  why: { readonly rule?: RefusingRule | null; readonly unsaid?: UnsaidClaims | null } = {},
+  why: Pick<DeniedFacts, 'rule' | 'unsaid' | 'mayKnow'>,
 ): void {
   const { headers, host } = context.exchange.request;
   if (isGrpc(headers)) {

@@ -10,10 +10,11 @@ import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 /** What an expression may read. An absent one makes the expression fail where it is needed. */
 export interface CelVariables {
   user?: {
-    readonly name: string;
-    readonly email: string;
-    readonly groups: readonly string[];
-    readonly roles: readonly string[];
+    /** Left out, as the others may be: not known. */
+    readonly name?: string;
+    readonly email?: string;
+    readonly groups?: readonly string[];
+    readonly roles?: readonly string[];
     readonly provider: string;
   };
   service?: string;
@@ -69,9 +70,8 @@ export function compileCel(expression: string): CelCompilation {
 }
 
 function evaluate(run: (context: CelVariables) => unknown, variables: CelVariables): boolean | string {
-  const { user } = variables;
-  if (user !== undefined && user.groups.length + user.roles.length > MOST_GROUPS)
-    return `the user has more than ${MOST_GROUPS} groups and roles`;
+  const { groups = [], roles = [] } = variables.user ?? {};
+  if (groups.length + roles.length > MOST_GROUPS) return `the user has more than ${MOST_GROUPS} groups and roles`;
   try {
     const answer = run(variables);
     return typeof answer === 'boolean' ? answer : 'the expression gave neither true nor false';

@@ -5,12 +5,12 @@
  */
 import { hash } from 'node:crypto';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
-import type { Unsaid } from '../core/person.ts';
 import type { Place, Rule } from './rule-text.ts';
 import { NO_RULE, type Decision, type Facts, type RuleTrace, type StepUp } from './facts.ts';
 import { asksForSomething, missingFor, ruleOf, tracesOf } from './step-up.ts';
 import { compileMatcher, type List, type Matcher, type Who } from './matcher.ts';
 import { parsePrincipal, principalText, type Principal, type PrincipalContext, type ProviderRef } from './principal.ts';
+import { describeLacks, lacksOf, type Lack } from './unsaid.ts';
 
 export interface CompiledPolicy {
   /** Hash of the content: identical rules share it. */
@@ -73,7 +73,9 @@ export function compilePolicy(input: PolicyInput): PolicyResult {
   const rules = { deny: compileRules(deny, 'deny', work), allow: compileRules(allow, 'allow', work) };
   refuseUnqualified(allow, rules.allow, work);
   const principals = allow.map(({ principal }) => principal);
-  const about = { namedUsers: principals.flatMap(namedBy), admittedProviders: admittedProviders(principals) };
+  // Those that are kept out, too: who is asked about nobody, or renamed, would not be kept out.
+  const named = [...deny, ...allow].flatMap(({ principal }) => namedBy(principal));
+  const about = { namedUsers: named, admittedProviders: admittedProviders(principals) };
   const policy = createPolicy(rules, hashOf(deny, allow), about);
   const { require: wanted = null } = input;
   const isAsking = wanted !== null && asksForSomething(wanted);
@@ -295,20 +297,25 @@ function refuse(rules: Rules, facts: Facts, denied: Matcher | null): Decision {
     if (forMachine !== undefined) return { kind: 'challenge', rule: forMachine.text };
   }
   if (denied !== null) return { kind: 'deny', rule: denied.text, reason: denied.why(facts) };
-  const unsaid = unsaidOf(rules, facts);
-  const decision = { kind: 'deny', rule: NO_RULE, reason: reasonOfNoRule(rules, facts) } as const;
-  return unsaid.length === 0 ? decision : { ...decision, unsaid };
+  const lacks = lacksThatCount(rules, facts);
+  const why = reasonOfNoRule(rules, facts);
+  if (lacks.length === 0) return { kind: 'deny', rule: NO_RULE, reason: why };
+  // One rule about one thing says it by itself.
+  const reason = / not say |no e-mail|not verified/.test(why) ? why : `${why}; ${describeLacks(facts, lacks)}`;
+  const withheld = lacks.flatMap(({ name }) => name ?? []);
+  const unsaid = [...new Set(lacks.map(({ what }) => what))];
+  return { kind: 'deny', rule: NO_RULE, reason, unsaid, ...(withheld.length === 0 ? {} : { withheld }) };
 }
 
-function unsaidOf({ allow }: Rules, { identity }: Facts): readonly Unsaid[] {
+/** What some allow rule looks at, and the person's provider keeps to itself. */
+function lacksThatCount({ allow }: Rules, facts: Facts): readonly Lack[] {
+  const { identity } = facts;
   if (identity.kind !== 'person') return [];
-  const { provider, unsaid = [] } = identity.person;
-  return unsaid.filter((what) => allow.some((rule) => looksAt(rule, provider, what)));
+  return lacksOf(identity.person).filter((lack) => allow.some((rule) => looksAt(rule, lack, facts)));
 }
 
-function looksAt({ names, parts }: Matcher, provider: string, what: Unsaid): boolean {
-  if (names !== undefined) return names.provider === provider && names.what === what;
-  return parts.some((part) => looksAt(part, provider, what));
+function looksAt(rule: Matcher, lack: Lack, facts: Facts): boolean {
+  return rule.looksAt?.(lack, facts) === true || rule.parts.some((part) => looksAt(part, lack, facts));
 }
 
 /** The first allow rule that could match such a visitor whom no deny would refuse for certain. */

@@ -36,13 +36,7 @@ export interface StepUp {
 /** Each names the rule that made it. `sign-in` and `challenge` name the rule that could still let in. */
 export type Decision =
   | { readonly kind: 'allow'; readonly rule: string }
-  | {
-      readonly kind: 'deny';
-      readonly rule: string;
-      readonly reason: string;
-      /** What the person's provider said nothing of, and an allow rule looks at. */
-      readonly unsaid?: readonly Unsaid[];
-    }
+  | Refusal
   | {
       readonly kind: 'sign-in';
       readonly rule: string;
@@ -50,6 +44,16 @@ export type Decision =
       readonly needs?: StepUp;
     }
   | { readonly kind: 'challenge'; readonly rule: string };
+
+export interface Refusal {
+  readonly kind: 'deny';
+  readonly rule: string;
+  readonly reason: string;
+  /** What the person's provider said nothing of, and an allow rule looks at. */
+  readonly unsaid?: readonly Unsaid[];
+  /** The organisations among it. */
+  readonly withheld?: readonly string[];
+}
 
 /** How one rule was judged. Plain data without secrets, to print or to send. */
 export interface RuleTrace {

@@ -11,6 +11,7 @@ import { isCertificateMeant } from './certificate-match.ts';
 import { parseEmailAddress } from './email-address.ts';
 import type { Facts } from './facts.ts';
 import { principalText, type PersonKind, type Principal } from './principal.ts';
+import { isKept, type Lack } from './unsaid.ts';
 
 export type List = 'allow' | 'deny';
 /** Somebody whom the visitor may prove to be: any person, any service, any holder of a token. */
@@ -32,8 +33,8 @@ export interface Matcher {
   /** Whose proof of identity the rule looks at. */
   readonly asks: readonly Who[];
   readonly parts: readonly Matcher[];
-  /** Of whose people it looks at which names that a provider may keep to itself. */
-  readonly names?: { readonly provider: string; readonly what: Unsaid };
+  /** Whether it looks at what the person's provider keeps to itself, so that it may not match for that. */
+  readonly looksAt?: (lack: Lack, facts: Facts) => boolean;
   /** What it reads of a person that means something at one provider only, where it does not look at which that is. */
   readonly unqualified?: string;
 }
@@ -146,12 +147,28 @@ function ofPerson(text: string, test: PersonTest, list: List): Matcher {
     why: (facts) => (facts.identity.kind === 'person' ? whyPerson(test, facts.identity.person) : absence(facts)),
     judge: (who) => (who === 'person' ? 'maybe' : 'no'),
   };
-  const matcher = simple(text, core, ['person']);
-  const what = NAMED[test.kind];
-  return what === undefined ? matcher : { ...matcher, names: { provider: test.provider, what } };
+  const looksAt = ({ what, name }: Lack, { identity }: Facts): boolean =>
+    identity.kind === 'person' &&
+    identity.person.provider === test.provider &&
+    READS[test.kind].includes(what) &&
+    (name === undefined || name === organisationOf(value));
+  return { ...simple(text, core, ['person']), looksAt };
 }
 
-const NAMED: Partial<Record<PersonKind, Unsaid>> = { group: 'groups', role: 'roles' };
+const READS: Readonly<Record<PersonKind, readonly Unsaid[]>> = {
+  user: ['name'],
+  group: ['groups'],
+  role: ['roles'],
+  org: ['organisations'],
+  team: ['organisations'],
+  email: ['email', 'verified-email'],
+  'email-domain': ['email', 'verified-email'],
+};
+
+/** Of "acme/platform", and of "acme" itself. */
+function organisationOf(value: string): string {
+  return value.split('/', 1)[0] ?? '';
+}
 
 type PersonPredicate = (person: Person, value: string) => boolean;
 
@@ -173,8 +190,8 @@ const PERSON_TESTS: Readonly<Record<List, Readonly<Record<PersonKind, PersonPred
     user: (person, value) => isSameIgnoringCase(person.name, value),
     group: (person, value) => isCut(person, 'groups') || hasIgnoringCase(person.groups, value),
     role: (person, value) => isCut(person, 'roles') || hasIgnoringCase(person.roles, value),
-    org: (person, value) => hasIgnoringCase(person.groups, value),
-    team: (person, value) => hasIgnoringCase(person.groups, value),
+    org: (person, value) => hasIgnoringCase(person.groups, value) || isKept(person, value),
+    team: (person, value) => hasIgnoringCase(person.groups, value) || isKept(person, organisationOf(value)),
     email: (person, value) => isDeniedEmail(person, (address) => address.text === value),
     'email-domain': (person, value) => isDeniedEmail(person, (address) => address.domain === value),
   },
@@ -212,16 +229,24 @@ function isDeniedEmail(person: Person, isMeant: (address: { text: string; domain
 
 function whyPerson(test: PersonTest, person: Person): string {
   if (person.provider !== test.provider) return `signed in by "${person.provider}", wanted "${test.provider}"`;
-  if (test.kind === 'user') return `user is "${person.name}", wanted "${test.value}"`;
-  const what = NAMED[test.kind];
-  if (what !== undefined && isCut(person, what) && !person[what].includes(test.value))
-    return `the ${what} of the person are too many to be all known`;
-  if (what !== undefined)
+  if (test.kind === 'user') {
+    const why = person.unsaid?.includes('name') === true ? `"${person.provider}" did not say the name, so ` : '';
+    return `${why}user is "${person.name}", wanted "${test.value}"`;
+  }
+  if (test.kind === 'group' || test.kind === 'role') {
+    const what = `${test.kind}s` as const;
+    if (isCut(person, what) && !person[what].includes(test.value))
+      return `the ${what} of the person are too many to be all known`;
     return person.unsaid?.includes(what) === true
       ? `"${person.provider}" did not say the ${what} of the person, wanted "${test.value}"`
       : whyNames(what, person[what], test.value);
-  if (test.kind === 'org' || test.kind === 'team')
-    return whyNames('organisations and teams', person.groups, test.value);
+  }
+  if (test.kind === 'org' || test.kind === 'team') {
+    const organisation = organisationOf(test.value);
+    return isKept(person, organisation)
+      ? `"${person.provider}" does not say whether the person is in "${organisation}"`
+      : whyNames('organisations and teams', person.groups, test.value);
+  }
   if (person.email === null) return 'the person has no e-mail address';
   if (!person.emailVerified) return `e-mail "${person.email}" is not verified`;
   if (parseEmailAddress(person.email) === null) return `e-mail ${JSON.stringify(person.email)} is not a plain address`;
@@ -343,7 +368,7 @@ function when(text: string, program: CelProgram, list: List): Matcher {
   const asks: Who[] = [];
   if (program.reads.has('user')) asks.push('person');
   for (const machine of MACHINES) if (program.reads.has(machine)) asks.push(machine);
-  const matcher = simple(text, core, asks, isIdentityOnly);
+  const matcher = { ...simple(text, core, asks, isIdentityOnly), looksAt: readsUnsaid(program) };
   const unqualified = program.reads.has('user.provider') ? undefined : OF_PROVIDER.find((it) => program.reads.has(it));
   return unqualified === undefined ? matcher : { ...matcher, unqualified };
 }
@@ -354,6 +379,25 @@ function evaluate(program: CelProgram, facts: Facts): boolean | string {
   const cut = identity.kind === 'person' ? (identity.person.cut ?? []) : [];
   const what = cut.find((one) => program.reads.has(`user.${one}`));
   return what === undefined ? program.evaluate(variablesOf(facts)) : `the ${what} of the user are not all known`;
+}
+
+const FIELDS: Partial<Record<Unsaid, 'name' | 'groups' | 'roles' | 'email'>> = {
+  name: 'name',
+  groups: 'groups',
+  roles: 'roles',
+  email: 'email',
+  'verified-email': 'email',
+};
+
+/** By trying it without: what is decided then is not decided by that. */
+function readsUnsaid(program: CelProgram): NonNullable<Matcher['looksAt']> {
+  return ({ what }, facts) => {
+    const field = FIELDS[what];
+    const { user, ...others } = variablesOf(facts);
+    if (field === undefined || user === undefined || !program.reads.has(`user.${field}`)) return false;
+    const { [field]: _, ...rest } = user;
+    return typeof program.evaluate({ ...others, user: rest }) === 'string';
+  };
 }
 
 /** Leaves out what the visitor could still become: what is decided without it, no credentials change. */

@@ -18,6 +18,11 @@ import { compileTemplate, type Template, type TemplateUse } from './template.ts'
 
 const ABOUT_IDENTITY = /^(?:user|service|token|map)\./;
 const UNDECIDABLE: Template = () => null;
+const EVERYBODY: Omit<CompiledChoice, 'route'> = {
+  matches: () => true,
+  unsaid: () => ({}),
+  namedUsers: [],
+};
 
 interface Rendering {
   readonly render: Template;
@@ -113,11 +118,11 @@ export class RouteCompiler {
     return choices.flatMap(({ when, action, at }, index) => {
       const compiled = this.compile(host, { ...route, action, at }, `${id} (${index + 1})`);
       if (compiled === null) return [];
-      return [{ route: compiled.route, matches: when === null ? () => true : this.#matcher(when) }];
+      return [{ route: compiled.route, ...(when === null ? EVERYBODY : this.#matcher(when)) }];
     });
   }
 
-  #matcher(rules: readonly Rule[]): CompiledChoice['matches'] {
+  #matcher(rules: readonly Rule[]): Omit<CompiledChoice, 'route'> {
     const { providers } = this.#document;
     const services = this.#services;
     const known = this.#known;
@@ -130,7 +135,14 @@ export class RouteCompiler {
       known,
     });
     this.#diagnostics.push(...diagnostics);
-    return (facts) => policy.decide(facts).kind === 'allow';
+    return {
+      namedUsers: policy.namedUsers,
+      matches: (facts) => policy.decide(facts).kind === 'allow',
+      unsaid(facts) {
+        const decision = policy.decide(facts);
+        return decision.kind === 'deny' ? decision : {};
+      },
+    };
   }
 
   #shadow(host: Host, route: Route, { allow, deny }: ShadowRules): CompiledPolicy {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import type { Person } from '../core/person.ts';
 import type { Identity } from '../core/person.ts';
 import type { Facts } from '../policy/facts.ts';
 import { canonicalPath } from '../wire/canonical-path.ts';
@@ -287,6 +288,33 @@ test('keys of maps are read as rules are: the provider written out, names of Git
   assert.equal(portOf('bob', ['other']), undefined);
   // Names are pinned, and organisations asked about, as those of rules are.
   assert.deepEqual([...table.namedUsers].sort(), ['github:org:acme', 'github:user:alice']);
+});
+
+test('Whom the rules keep out, those on trial and those of choices name counts as named, and a choice says what was not told', () => {
+  const providers = [{ id: 'github', type: 'github', emailDomains: [], at: [] }] as unknown as Document['providers'];
+  const rule = (text: string) => ({ rule: text, at: [] });
+  const answer = { kind: 'respond', status: 200, headers: {}, body: '' } as const;
+  const route = routeOf('/*', ['signed-in'], {
+    deny: [rule('org:contractors')],
+    shadow: { allow: [rule('org:trial')], deny: [] },
+    action: {
+      kind: 'choose',
+      choices: [{ when: [rule('user:carol'), rule('team:lab/core')], action: answer, at: [] }],
+    },
+  });
+  const host = { ...hostOf('app.example.com', [route]), deny: [rule('user:mallory')] };
+  const { table, diagnostics } = compileTable(documentOf([host], { providers }));
+  assert.deepEqual(diagnostics, []);
+  const named = 'org:contractors user:mallory org:trial user:carol org:lab'.split(' ').map((one) => `github:${one}`);
+  assert.deepEqual([...table.namedUsers].sort(), named.sort());
+  const [choice] = table.findHost('app.example.com')?.routes[0]?.choices ?? [];
+  const { person } = ALICE as { person: Person };
+  const told = (withheld: readonly string[]) => {
+    const identity = { kind: 'person', person: { ...person, provider: 'github', withheld } } as const;
+    return choice?.unsaid({ identity, ip: null, clientCertificate: null, request: null });
+  };
+  assert.deepEqual(told(['lab'])?.withheld, ['lab']);
+  assert.equal(told(['other'])?.unsaid, undefined);
 });
 
 test('headers and redirects are filled, and never with control characters or another site', () => {

@@ -133,9 +133,13 @@ function compileMayKnow(document: Document, diagnostics: Diagnostic[]): RoutingT
   return (facts) => policy.decide(facts).kind === 'allow';
 }
 
-/** By rules, and by the keys of maps. */
+/** By rules, those on trial and of choices too, and by the keys of maps. */
 function namedUsersOf(hosts: readonly CompiledHost[], byMap: readonly string[]): ReadonlySet<string> {
-  return new Set([...hosts.flatMap((host) => host.routes.flatMap((route) => route.policy.namedUsers)), ...byMap]);
+  return new Set([...hosts.flatMap((host) => host.routes.flatMap(namedByRoute)), ...byMap]);
+}
+
+function namedByRoute({ policy, shadow, choices }: CompiledRoute): readonly string[] {
+  return [policy, ...(shadow === null ? [] : [shadow]), ...choices].flatMap(({ namedUsers }) => namedUsers);
 }
 
 /** A rule of a host is compiled with each of its routes; what is wrong with it is said once. */

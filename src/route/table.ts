@@ -6,7 +6,7 @@ import type { Choice, UpstreamServer } from '../config/document/actions.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
 import type { ProviderRef } from '../policy/principal.ts';
 import type { CompiledPolicy } from '../policy/compile.ts';
-import type { Facts } from '../policy/facts.ts';
+import type { Facts, Refusal } from '../policy/facts.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { HostRoutes } from './host-routes.ts';
 import type { Template, TemplateContext } from './template.ts';
@@ -75,6 +75,10 @@ export interface CompiledRoute {
 
 export interface CompiledChoice {
   readonly matches: (facts: Facts) => boolean;
+  /** Of whom it does not match: what their provider said nothing of. */
+  readonly unsaid: (facts: Facts) => Pick<Refusal, 'unsaid' | 'withheld'>;
+  /** As of a policy. */
+  readonly namedUsers: readonly string[];
   /** The route as it is for those who match. */
   readonly route: CompiledRoute;
 }

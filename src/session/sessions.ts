@@ -326,6 +326,7 @@ function isSamePerson(a: Person, b: Person): boolean {
       it.roles,
       it.unsaid,
       it.cut,
+      it.withheld,
       it.amr,
     ]);
   return texts(a) === texts(b);

@@ -20,8 +20,8 @@ export interface GoogleGroupsDeps {
 }
 
 export interface GoogleGroups {
-  /** Rejects where nothing was learned; answers none where Google refuses, and says why in the log. */
-  readonly of: (email: string) => Promise<readonly string[]>;
+  /** Rejects where nothing was learned; answers null where Google refuses, and says why in the log. */
+  readonly of: (email: string) => Promise<readonly string[] | null>;
   /** For `postern check --live`: rejects with what stands in the way. */
   readonly check: () => Promise<void>;
 }
@@ -46,7 +46,7 @@ export function createGoogleGroups(settings: DirectorySettings, deps: GoogleGrou
       } catch (error) {
         if (!(error instanceof Refusal || error instanceof OAuthError)) throw error;
         deps.log('warn', `Groups of a person are missing: ${error.message}`, {});
-        return [];
+        return null;
       }
     },
     async check() {

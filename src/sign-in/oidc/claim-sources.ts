@@ -28,14 +28,19 @@ export async function gather(
     if (groups !== null) sources.push(groups);
   }
   // First, so that no claim of a token passes for a group of the directory.
-  if (parts.googleGroups !== null)
-    sources.unshift({ groups: address === null ? [] : await parts.googleGroups.of(address) });
+  if (parts.googleGroups !== null) {
+    const groups = address === null ? null : await parts.googleGroups.of(address);
+    sources.unshift(groups === null ? UNKNOWN_GROUPS : { groups });
+  }
   const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
   if (hasUserinfo && isIncomplete(provider, sources)) {
     sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
   }
   return sources;
 }
+
+/** None to let anybody in by, marked as Entra marks what is not all. */
+const UNKNOWN_GROUPS: Claims = { groups: [], hasgroups: true };
 
 /** A directory knows people by their address, so it must be theirs. */
 export function addressIn({ email, email_verified: isVerified }: Claims): string | null {

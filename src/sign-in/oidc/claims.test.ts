@@ -161,7 +161,7 @@ test('personFrom() tells what was not said from what was said to be none', async
   const settings = settingsFor(twin);
   await twin.stop();
   const unsaid = (claims: Claims, over = {}): readonly string[] | undefined =>
-    personFrom({ ...settings, ...over }, 'sub', [claims]).person.unsaid;
+    personFrom({ ...settings, ...over }, 'sub', [{ preferred_username: 'bob', ...claims }]).person.unsaid;
   assert.deepEqual(unsaid({}), ['groups', 'roles']);
   assert.deepEqual(unsaid({ groups: [] }), ['roles']);
   assert.deepEqual(unsaid({ realm_access: { roles: [] } }), ['groups']);
@@ -174,9 +174,34 @@ test('personFrom() knows thousands of groups, and says of more that it does not 
   const settings = settingsFor(twin);
   await twin.stop();
   const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `/g${at}`);
-  const many = personFrom(settings, 'sub', [{ groups: names(5_000), realm_access: { roles: [] } }]);
+  const many = personFrom(settings, 'sub', [{ preferred_username: 'a', groups: names(5_000), realm_access: { roles: [] } }]);
   assert.deepEqual([many.person.groups.length, many.person.cut, many.notes], [5_000, undefined, []]);
   const more = personFrom(settings, 'sub', [{ groups: names(10_001), realm_access: { roles: names(10_001) } }]);
   assert.deepEqual([more.person.groups.length, more.person.cut], [10_000, ['groups', 'roles']]);
   assert.match(more.notes.join(), /more than 10000 groups or roles: the rest does not count/);
+});
+
+test('personFrom() says where nobody named the person, who then has no name but the subject', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  const { person, notes } = personFrom(settings, 'f:1:bob', [{ email: 'root@example.com', groups: [] }]);
+  assert.deepEqual([person.name, person.unsaid?.includes('name')], ['f:1:bob', true]);
+  assert.match(notes.join(), /"preferred_username" is missing.*"profile".*"user_claim" of "providers.keycloak"/);
+  assert.equal(personFrom(settings, 'sub', [{ preferred_username: 'bob' }]).person.unsaid?.includes('name'), false);
+  assert.equal(personFrom({ ...settings, userClaims: [] }, 'sub', [{}]).person.unsaid?.includes('name'), false);
+});
+
+test('personFrom() marks groups of which there are more than it was told', async () => {
+  const twin = await startTwin();
+  const settings = settingsFor(twin);
+  await twin.stop();
+  const of = (...sources: Claims[]) => personFrom(settings, 'sub', sources);
+  const some: Claims = { groups: ['/a', '/b'] };
+  const pointer = { _claim_names: { groups: 'src1' } };
+  for (const whole of [[some], [{}], [pointer, some], [some, { hasgroups: true }]])
+    assert.equal(of(...whole).person.cut, undefined);
+  const part = of(pointer, { ...some, hasgroups: true });
+  assert.deepEqual([of(pointer).person.cut, part.person.cut], [['groups'], ['groups']]);
+  assert.match(part.notes.join(), /not all known: every "deny" by a group of "keycloak"/);
 });

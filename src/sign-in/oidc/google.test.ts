@@ -45,6 +45,7 @@ test('google with a directory knows the groups of a person, and takes none of a 
     rig.workspace.members = { 'a@corp.com': ['alice@corp.com'], 'b@corp.com': ['alice@corp.com'], 'c@corp.com': [] };
     await signInBy(rig.browser(), rig.twin, `${APP}/`);
     assert.deepEqual(await groupsOf(rig), ['a@corp.com', 'b@corp.com']);
+    assert.equal((await rig.sessions.list()).at(-1)?.person.cut, undefined);
     assert.deepEqual([...new Set(rig.workspace.grants.map(({ sub }) => sub))], [ADMIN]);
   }));
 
@@ -74,6 +75,8 @@ test('google signs in people whom the directory does not know, and says where it
     rig.workspace.allowed = [];
     await signInBy(rig.browser(), rig.twin, `${APP}/`);
     assert.deepEqual(await groupsOf(rig), []);
+    // Nobody knows which: whoever rules keep out by a group is kept out.
+    assert.deepEqual((await rig.sessions.list()).at(-1)?.person.cut, ['groups']);
     assert.match(rig.logged.join('\n'), /Groups of a person are missing: .*domain-wide delegation/);
     assert.doesNotMatch(rig.logged.join('\n'), /PRIVATE KEY|ya29/);
   }));

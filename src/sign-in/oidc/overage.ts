@@ -17,7 +17,7 @@ export interface OverageOptions {
   readonly isSecurityOnly?: boolean;
 }
 
-/** The groups as a claim; null where the API does not allow it. */
+/** The groups as a claim, marked as Entra marks what is not all; null where the API does not allow it. */
 export async function readOverage(
   http: ProviderHttp,
   address: string,
@@ -33,6 +33,7 @@ export async function readOverage(
   }).toString();
   const groups: string[] = [];
   let next: URL | null = start;
+  let hasMore = false;
   for (let page = 0; next !== null && page < MOST_PAGES; page++) {
     const headers = {
       authorization: `Bearer ${accessToken}`,
@@ -47,9 +48,11 @@ export async function readOverage(
       const name = isMap(item) ? item[field] : undefined;
       if (typeof name === 'string') groups.push(name);
     }
+    hasMore = body['@odata.nextLink'] !== undefined;
     next = nextOf(body['@odata.nextLink'], start);
   }
-  return { groups };
+  // Where it goes on, or leads elsewhere, the rest is not known.
+  return { groups, ...(hasMore ? { hasgroups: true } : {}) };
 }
 
 /** A link to elsewhere would send the token there. */

@@ -39,16 +39,17 @@ export function personFrom(
       `E-mail address of a person does not count: "${provider.id}" is not listed for "${address.domain}"; add it to "email_domains"`,
     );
   }
-  const name = nameOf(provider, merged, isVerified) ?? subject;
+  const said = nameOf(provider, merged, isVerified);
+  const name = said ?? subject;
   const groups = firstNames(sources, provider.groupsClaims);
   const roles = firstNames(sources, provider.rolesClaims);
-  const unsaid: Unsaid[] = [];
+  const unsaid: Unsaid[] = said === null && provider.userClaims.length > 0 ? ['name'] : [];
   if (groups === null && provider.groupsClaims.length > 0) unsaid.push('groups');
   if (roles === null && provider.rolesClaims.length > 0) unsaid.push('roles');
-  notes.push(...notesOnGroups(provider, sources, groups));
+  notes.push(...notesOnName(provider, said), ...notesOnGroups(provider, sources, groups));
   const isCut = (names: readonly string[] | null): boolean => (names?.length ?? 0) >= MOST_NAMES;
   const cut: Unsaid[] = [];
-  if (isCut(groups) || (groups === null && sources.some(isOverage))) cut.push('groups');
+  if (isCut(groups) || areKeptBack(provider, sources)) cut.push('groups');
   if (isCut(roles)) cut.push('roles');
   if (isCut(groups) || isCut(roles)) notes.push(TOO_MANY);
   const person: Person = {
@@ -121,12 +122,31 @@ export function firstNames(sources: readonly Claims[], paths: readonly string[])
   return null;
 }
 
+/** There are groups that nobody told: a deny may mean any of them. */
+function areKeptBack({ groupsClaims }: OidcProvider, sources: readonly Claims[]): boolean {
+  if (groupsClaims.length === 0) return false;
+  const saying = sources.find((one) => readNames(one, groupsClaims) !== null);
+  return saying === undefined ? sources.some(isOverage) : isOverage(saying);
+}
+
+function notesOnName({ id, userClaims }: OidcProvider, said: string | null): readonly string[] {
+  if (said !== null || userClaims.length === 0) return [];
+  const claims = quoted(userClaims);
+  return [
+    `Claim ${claims} is missing, so the person is known by the subject alone and "user:" does not match; have "${id}" send it (often by the scope "profile"), or name the claim by "user_claim" of "providers.${id}"`,
+  ];
+}
+
 function notesOnGroups(
   provider: OidcProvider,
   sources: readonly Claims[],
   groups: readonly string[] | null,
 ): readonly string[] {
-  if (groups !== null || provider.groupsClaims.length === 0) return [];
+  if (provider.groupsClaims.length === 0) return [];
+  if (groups !== null)
+    return areKeptBack(provider, sources)
+      ? [`Groups of a person are not all known: every "deny" by a group of "${provider.id}" refuses this person`]
+      : [];
   if (sources.some(isOverage)) {
     return [
       `Groups of a person are missing: "${provider.id}" leaves them out because there are too many (overage); choose "Groups assigned to the application" for the groups claim, or use app roles`,
@@ -144,7 +164,11 @@ export function groupsRemedy({ id, preset, groupsClaims }: OidcProvider): string
 }
 
 export function namesOf({ groupsClaims }: OidcProvider): string {
-  return groupsClaims.map((claim) => `"${claim}"`).join(' or ');
+  return quoted(groupsClaims);
+}
+
+function quoted(claims: readonly string[]): string {
+  return claims.map((claim) => `"${claim}"`).join(' or ');
 }
 
 /** Entra ID: more than 200 groups, and only a pointer to them (`_claim_names`, or `hasgroups`). */

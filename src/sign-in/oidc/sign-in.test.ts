@@ -351,6 +351,7 @@ test("Entra's overage is asked of Graph, at sign-in and at each refresh; what Gr
       twin.graphLink = 'https://evil.example/graph';
       await signInBy(browser(), twin, `${APP}/`);
       assert.deepEqual(entries.at(-1)?.person.groups, ['id-1', 'id-2'], 'no link leads elsewhere');
+      assert.deepEqual(entries.at(-1)?.person.cut, ['groups'], 'so there may be more');
       twin.graphPages = null;
       await signInBy(browser(), twin, `${APP}/`);
       assert.deepEqual(entries.at(-1)?.person.groups, []);

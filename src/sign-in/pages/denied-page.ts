@@ -29,6 +29,8 @@ export interface DeniedFacts {
   readonly rule?: RefusingRule | null;
   /** What the account's provider said nothing of, where that may be why. */
   readonly unsaid?: UnsaidClaims | null;
+  /** Whether they may know what to change; left out: where they are told the rule. */
+  readonly mayKnow?: boolean;
   readonly brand?: Brand;
   readonly accept?: string | null;
   readonly acceptLanguage?: string | null;
@@ -60,7 +62,7 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
         <dd>${rule.reason}</dd>
       </dl>`
     }
-    ${unsaid !== null && unsaidNote(texts, unsaid, rule !== null)}
+    ${unsaid !== null && unsaidNote(texts, unsaid, facts.mayKnow ?? rule !== null)}
     <p class="soft">${words.ask}</p>
     ${facts.switchUrl !== null && html`<a class="button quiet" href="${facts.switchUrl}">${texts.useAnotherAccount}</a>`}`;
   const brand = facts.brand === undefined ? {} : { brand: facts.brand };

@@ -5,7 +5,8 @@ import { ERRORS } from '../../core/errors.ts';
 import { deniedPage } from './denied-page.ts';
 import { errorPage, formatFor } from './error-page.ts';
 import { unsaidClaims } from './unsaid.ts';
-import type { OidcProvider } from '../../config/document/providers.ts';
+import type { GithubProvider, OidcProvider } from '../../config/document/providers.ts';
+import type { Unsaid } from '../../core/person.ts';
 import { escapeHtml, html, trusted } from './html.ts';
 
 const field = (answer: { headers: readonly (readonly [string, string])[] }, name: string): string | undefined =>
@@ -161,13 +162,13 @@ test('deniedPage() says what a provider did not say, and only beside a rule what
 
 test('unsaidClaims() knows nothing of providers that are gone, or say what they like', () => {
   const local = { id: 'local', type: 'local', emailDomains: ['*'], at: [] } as const;
-  assert.equal(unsaidClaims([local], { provider: 'local' }, ['groups']), null);
-  assert.equal(unsaidClaims([local], { provider: 'gone' }, ['groups']), null);
+  assert.equal(unsaidClaims([local], { provider: 'local' }, { unsaid: ['groups'] }), null);
+  assert.equal(unsaidClaims([local], { provider: 'gone' }, { unsaid: ['groups'] }), null);
   const claimsOf = { label: 'K', preset: 'oidc', groupsClaims: ['g'], rolesClaims: ['r'] };
   const oidc = { ...local, ...claimsOf, id: 'kc', type: 'oidc' } as unknown as OidcProvider;
-  const claims = unsaidClaims([oidc], { provider: 'kc' }, ['roles']);
+  const claims = unsaidClaims([oidc], { provider: 'kc' }, { unsaid: ['roles'] });
   assert.deepEqual(claims?.missing, [{ what: 'roles', claims: ['r'] }]);
-  assert.equal(unsaidClaims([oidc], { provider: 'kc' }), null);
+  assert.equal(unsaidClaims([oidc], { provider: 'kc' }, {}), null);
 });
 
 test('The pages for workers load nothing but themselves and node:crypto', () => {
@@ -176,4 +177,49 @@ test('The pages for workers load nothing but themselves and node:crypto', () => 
     console.log(process.getActiveResourcesInfo().length, process.moduleLoadList.filter((it) => /NativeModule (https?|http2|tls|sqlite|worker)$/.test(it)).length)`;
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   assert.match(printed, /^\d+ 0$/m);
+});
+
+test('deniedPage() says for each thing that a provider did not say what that means, and to those who may know what to change', () => {
+  const kc = {
+    id: 'kc',
+    type: 'oidc',
+    preset: 'keycloak',
+    label: 'Acme',
+    userClaims: ['preferred_username'],
+    groupsClaims: ['groups'],
+    rolesClaims: ['roles'],
+  } as unknown as OidcProvider;
+  const hub = { id: 'hub', type: 'github', label: 'GitHub', emailDomains: [], at: [] } as unknown as GithubProvider;
+  const notes = (provider: string, unsaid: readonly Unsaid[], acceptLanguage: string, mayKnow: boolean): string[] => {
+    const claims = unsaidClaims([kc, hub], { provider }, { unsaid, withheld: ['acme', 'lab'] });
+    const account = { name: 'bob', displayName: 'Bob' };
+    const facts = { host: 'h', requestId: 'r', account, switchUrl: null, acceptLanguage, mayKnow, unsaid: claims };
+    return [...deniedPage({ ...facts, reason: 'no-app' }).body.matchAll(/<p class="note">([^<]*)<\/p>/g)].map(
+      ([, text = '']) => text,
+    );
+  };
+  const remedies: Readonly<Record<Unsaid, RegExp | null>> = {
+    name: /“preferred_username”.*“(?:user_claim|providers\.kc)”/,
+    groups: /“Group Membership”/,
+    roles: /“roles”.*“(?:roles_claim|providers\.kc)”/,
+    email: /“email”.*“providers\.kc”|“providers\.kc”.*“email”/,
+    'verified-email': /“email_domains”.*“trust_email: true”|“trust_email: true”/,
+    organisations: /Third-party application access policy/,
+  };
+  const seen = new Set<string>();
+  for (const language of ['en', 'ko', 'zh'])
+    for (const [what, remedy] of Object.entries(remedies) as [Unsaid, RegExp][]) {
+      const [said = '', ...more] = notes('kc', [what], language, false);
+      assert.deepEqual(more, [], `${language} ${what}`);
+      assert.match(said, what === 'organisations' ? /acme, lab/ : /Acme/);
+      assert.ok(!/claim|providers|_/.test(said), said);
+      const known = notes('kc', [what], language, true);
+      assert.deepEqual([known.length, known[0]], [2, said]);
+      assert.match(known[1] ?? '', remedy, `${language} ${what}`);
+      seen.add(said).add(known[1] ?? '');
+    }
+  assert.equal(seen.size, 3 * 6 * 2, 'nothing is said twice, in no language');
+  // GitHub has no claims, and nobody can trust it beyond its word.
+  assert.equal(notes('hub', ['email'], 'en', true).length, 1);
+  assert.doesNotMatch(notes('hub', ['verified-email'], 'en', true)[1] ?? '', /trust_email/);
 });

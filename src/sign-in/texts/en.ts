@@ -304,12 +304,20 @@ export const EN: Texts = {
     rule: 'Rule',
     reason: 'Reason',
     unsaid: {
+      name: (label) => `${label} did not say the name of this account, so no rule about a user can match it.`,
+      email: (label) => `${label} gave no e-mail address of this account, or none that is verified.`,
+      'verified-email': (label) =>
+        `The e-mail address of this account does not count here: ${label} did not say that it is verified, or is not trusted for its domain.`,
       groups: (label) =>
         `${label} named no groups of this account: it may be in none, or ${label} may not be set up to say them.`,
       roles: (label) =>
         `${label} named no roles of this account: it may have none, or ${label} may not be set up to say them.`,
       operator: ({ label, claims, key, provider, remedy }) =>
         `For whoever runs this site: nothing that ${label} said of this account has the claim ${claims}. If others lack it too, ${remedy ?? `have ${label} put it into its ID token or userinfo`}, or name the claim that it uses by ${key} of ${provider}.`,
+      operatorEmail: (label, provider) =>
+        `For whoever runs this site: nothing that ${label} said of this account has the claim “email”. If others lack it too, have ${label} send it, and see that “scopes” of ${provider} hold “email”.`,
+      operatorDomains: (label, provider, canTrust) =>
+        `For whoever runs this site: e-mail rules count addresses that ${label} says are verified, of the domains that “email_domains” of ${provider} lists.${canTrust ? ` Where ${label} verifies addresses and does not say so (“email_verified”), set “trust_email: true”.` : ''}`,
       atProvider: {
         keycloak:
           'add a mapper “Group Membership” with the claim name “groups” to the client there (“Client scopes”, its dedicated scope)',

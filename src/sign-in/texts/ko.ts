@@ -296,12 +296,21 @@ export const KO: Texts = {
     rule: '규칙',
     reason: '이유',
     unsaid: {
+      name: (label) =>
+        `${label}에서 이 계정의 이름을 알려 주지 않아, 사용자 이름으로 정한 규칙이 이 계정에 적용되지 않습니다.`,
+      email: (label) => `${label}에서 이 계정의 이메일 주소를 알려 주지 않았거나, 확인된 주소가 없습니다.`,
+      'verified-email': (label) =>
+        `이 계정의 이메일 주소는 여기에서 인정되지 않습니다. ${label}에서 확인된 주소라고 알려 주지 않았거나, 이 사이트가 그 도메인에 대해서는 ${label}의 확인을 인정하지 않습니다.`,
       groups: (label) =>
         `${label}에서 이 계정의 그룹을 알려 주지 않았습니다. 속한 그룹이 없거나, 그룹을 보내도록 ${label}이\u2060(가) 설정되어 있지 않을 수 있습니다.`,
       roles: (label) =>
         `${label}에서 이 계정의 역할을 알려 주지 않았습니다. 역할이 없거나, 역할을 보내도록 ${label}이\u2060(가) 설정되어 있지 않을 수 있습니다.`,
       operator: ({ label, claims, key, provider, remedy }) =>
         `운영자에게: ${label}에서 이 계정에 대해 보낸 정보에 클레임 ${claims}이\u2060(가) 없습니다. 다른 사람에게도 없다면 ${remedy ?? `${label}에서 이 클레임을 ID 토큰이나 userinfo에 넣도록 설정하거나`}, 제공자가 쓰는 클레임 이름을 ${provider}의 ${key}에 적어 주세요.`,
+      operatorEmail: (label, provider) =>
+        `운영자에게: ${label}에서 이 계정에 대해 보낸 정보에 클레임 “email”이 없습니다. 다른 사람에게도 없다면 ${label}에서 이 클레임을 보내도록 설정하고, ${provider}의 “scopes”에 “email”이 있는지 확인해 주세요.`,
+      operatorDomains: (label, provider, canTrust) =>
+        `운영자에게: 이메일 규칙에는 ${label}에서 확인된 주소라고 알려 준 주소만 쓰이고, 그 도메인이 ${provider}의 “email_domains”에 있어야 합니다.${canTrust ? ` ${label}에서 주소를 확인하지만 그렇게 알려 주지는 않는다면(“email_verified”) “trust_email: true”를 설정해 주세요.` : ''}`,
       atProvider: {
         keycloak:
           '제공자의 클라이언트(“Client scopes”의 전용 scope)에 클레임 이름이 “groups”인 “Group Membership” 매퍼를 추가하거나',

@@ -199,10 +199,16 @@ export interface Texts {
     readonly reason: string;
     /** The provider said nothing of what the rules look at. */
     readonly unsaid: {
+      readonly name: (label: string) => string;
       readonly groups: (label: string) => string;
       readonly roles: (label: string) => string;
+      readonly email: (label: string) => string;
+      readonly 'verified-email': (label: string) => string;
       /** For whoever runs the site. */
       readonly operator: (remedy: UnsaidRemedy) => string;
+      readonly operatorEmail: (label: string, provider: string) => string;
+      /** `canTrust`: the provider may be trusted without its word. */
+      readonly operatorDomains: (label: string, provider: string, canTrust: boolean) => string;
       /** What makes it say the groups, by preset; stands within `operator`. */
       readonly atProvider: Readonly<Record<string, string>>;
     };

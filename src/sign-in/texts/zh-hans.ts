@@ -289,11 +289,19 @@ export const ZH_HANS: Texts = {
     rule: '规则',
     reason: '原因',
     unsaid: {
+      name: (label) => `${label} 没有说明此帐号的名称，因此按用户名设定的规则都不适用于它。`,
+      email: (label) => `${label} 没有提供此帐号的电子邮件地址，或者没有已验证的地址。`,
+      'verified-email': (label) =>
+        `此帐号的电子邮件地址在这里不算数：${label} 没有说明它已经过验证，或者本站不认可 ${label} 对该域名的验证。`,
       groups: (label) =>
         `${label} 没有说明此帐号属于哪些群组：它可能不属于任何群组，也可能是 ${label} 没有设置为提供群组。`,
       roles: (label) => `${label} 没有说明此帐号有哪些角色：它可能没有角色，也可能是 ${label} 没有设置为提供角色。`,
       operator: ({ label, claims, key, provider, remedy }) =>
         `致运营者：${label} 提供的此帐号信息中没有声明 ${claims}。如果其他人也没有，请${remedy ?? `让 ${label} 把它放入 ID 令牌或 userinfo`}，或在 ${provider} 的 ${key} 中写明它所用的声明。`,
+      operatorEmail: (label, provider) =>
+        `致运营者：${label} 提供的此帐号信息中没有声明“email”。如果其他人也没有，请让 ${label} 提供它，并确认 ${provider} 的“scopes”中有“email”。`,
+      operatorDomains: (label, provider, canTrust) =>
+        `致运营者：电子邮件规则只认 ${label} 说明已验证的地址，并且其域名须列在 ${provider} 的“email_domains”中。${canTrust ? `如果 ${label} 会验证地址但不作说明（“email_verified”），请设置“trust_email: true”。` : ''}`,
       atProvider: {
         keycloak: '在提供方的客户端（“Client scopes”中的专用 scope）添加声明名为“groups”的“Group Membership”映射器',
         'entra-id': '在提供方的应用中选择“Token configuration”、“Add groups claim”',

@@ -71,6 +71,11 @@ sign_in: { url: "https://auth.localhost:${https}", name: Acme Gate, logo: logo.s
 hosts:
   app.localhost: { to: "app:whoami", allow: ["company:signed-in", "partner:signed-in", "local:signed-in"] }
   staff.localhost: { to: "app:whoami", allow: ["company:group:staff"] }
+  expr.localhost: { to: "app:whoami", allow: [{ when: 'user.provider == "company" && "staff" in user.groups' }] }
+  mail.localhost: { to: "app:whoami", allow: ["company:email-domain:example.com"] }
+  rooms.localhost:
+    allow: ["company:signed-in"]
+    routes: [{ when: ["company:group:staff"], respond: { status: 200, body: "the staff room" } }]
   vault.localhost: { to: "app:whoami", allow: ["company:signed-in"], require: second-factor }
 `,
     });
@@ -169,6 +174,14 @@ hosts:
         assert.equal(((await page.textContent('main')) ?? '').includes('groups_claim'), notes === 2);
         await page.goto(at('staff'));
         assert.equal(await page.locator('main .note').count(), notes, 'the same of the app host');
+        for (const host of ['expr', 'mail', 'rooms']) {
+          await page.goto(at(host));
+          assert.equal(await page.locator('main .note').count(), notes, `of ${host}`);
+          assert.equal(((await page.textContent('main')) ?? '').includes('providers.company'), notes === 2);
+          await page.goto(at(host));
+          assert.equal(await page.locator('main .note').count(), notes, `of ${host}, by its own word`);
+          if (host !== 'expr') await look(tab, `provider-${locale}-unsaid-${host}-${name}`, /./);
+        }
       }
       twin.people = new Map([['', alice]]);
       await goBy(page, 'Company account', at('app', '/.postern/start?switch=1'));
