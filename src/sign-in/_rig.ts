@@ -12,7 +12,6 @@ import { createSealKey, sealJson, unsealJson } from '../session/seal.ts';
 import { createSessions } from '../session/sessions.ts';
 import { keyOfToken, sessionCookieName } from '../session/token.ts';
 import { NO_PROVIDERS, type Providers } from './provider.ts';
-import type { Admit } from './admission.ts';
 import { createSignIn, type SignIn } from './router.ts';
 import { isUnder } from './cookies.ts';
 import { openStore } from '../store/sqlite.ts';
@@ -20,7 +19,15 @@ import { POSTERN_BRAND } from './pages/brand.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Accounts } from '../session/accounts.ts';
 import type { Sessions } from '../session/sessions.ts';
-import type { EntryDecision, EntryFacts, SessionFacts, SignInDeps, SignInEvent, SignInHashPool } from './ports.ts';
+import type {
+  Admit,
+  EntryDecision,
+  EntryFacts,
+  SessionFacts,
+  SignInDeps,
+  SignInEvent,
+  SignInHashPool,
+} from './ports.ts';
 
 export const AUTH = 'https://auth.example.com';
 export const APP = 'https://app.example.com';
@@ -104,7 +111,7 @@ export function createRig(options: RigOptions = {}): Rig {
       provider: options.provider ?? null,
     }),
     providers: options.providers?.(clock) ?? NO_PROVIDERS,
-    admit: options.admit?.(sessions) ?? ((_, person) => Promise.resolve({ kind: 'person', person })),
+    admit: options.admit?.(sessions) ?? ((_, person) => Promise.resolve({ kind: 'person', person, notes: [] })),
     ...(options.providerFor === undefined ? {} : { providerFor: options.providerFor }),
     lacksTokens: (key, { path }) => Promise.resolve(options.lacksTokens?.(key, path) ?? false),
     isListedHost: (host) => listed.includes(host),

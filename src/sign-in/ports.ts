@@ -193,8 +193,16 @@ export interface SignInSettings {
 }
 
 export type Admission =
-  | { readonly kind: 'person'; readonly person: Person }
+  /** `notes`: for the log, what of the person does not count. */
+  | { readonly kind: 'person'; readonly person: Person; readonly notes: readonly string[] }
   | { readonly kind: 'refused'; readonly message: string };
+
+/** `organisations`: their numbers by name, where others may take up the name. */
+export type Admit = (
+  provider: Provider,
+  person: Person,
+  organisations?: ReadonlyMap<string, string>,
+) => Promise<Admission>;
 
 export interface EntryFacts {
   readonly host: string;
@@ -248,7 +256,7 @@ export interface SignInDeps {
   readonly clock: Clock;
   readonly providers: Providers;
   /** The last word on whom a provider knows: names that are pinned to another subject. */
-  readonly admit: (provider: Provider, person: Person) => Promise<Admission>;
+  readonly admit: Admit;
   /** Names our cookies, since cookies ignore ports. */
   readonly instance: string;
   /** Read at each use, so that a reload changes it. */

@@ -27,7 +27,7 @@ import { openTicket } from './ticket.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { FreshSession } from './ports.ts';
-import type { Finished, Provider, ProviderProblem } from './provider.ts';
+import type { Finished, Known, Provider, ProviderProblem } from './provider.ts';
 
 export const CALLBACK_PATH = '/.postern/callback/';
 const RETRY_SECONDS = 10;
@@ -187,15 +187,16 @@ async function open(
 ): Promise<Response> {
   const { deps, request } = context;
   const drop = dropFlow(context, flow.id);
-  const person = await deps.admit(provider, finished.person);
+  const person = await deps.admit(provider, finished.person, finished.organisations);
   if (person.kind === 'refused') {
     const problem = { reason: 'not-admitted', message: person.message } as const;
     return explainProblem(context, provider, problem, { ticket, cookies: [drop] });
   }
-  const withheld = await withheldProblem(context, finished, ticket);
+  const notes = [...finished.notes, ...person.notes];
+  const withheld = await withheldProblem(context, { person: person.person, notes }, ticket);
   if (withheld !== null) return explainProblem(context, provider, withheld, { ticket, cookies: [drop] });
   const opened = await openSession(context, { ...finished, person: person.person }, { flow, provider });
-  const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes: finished.notes };
+  const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
   const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
@@ -211,15 +212,16 @@ async function open(
 /** Null unless the person is refused there, and the reason may be what the provider keeps to itself. */
 async function withheldProblem(
   { deps, request }: Context,
-  { person, withheld = [], notes }: Finished & { readonly kind: 'known' },
+  { person, notes }: Pick<Known, 'person' | 'notes'>,
   ticketText: string | null,
 ): Promise<ProviderProblem | null> {
   const ticket = ticketText === null ? null : openTicket(deps.seal, ticketText);
-  if (withheld.length === 0 || ticket === null) return null;
+  if (person.withheld === undefined || ticket === null) return null;
   const { host, path, query } = splitUrl(ticket.origin + ticket.returnTo);
   const decision = await deps.mayEnter({ host, path, query, person, ip: request.ip });
-  if (decision.kind === 'allow' || decision.needs !== undefined) return null;
-  return { reason: 'withheld', message: notes.join('; '), about: withheld.join(', ') };
+  const withheld = decision.unsaid?.missing.find(({ what }) => what === 'organisations');
+  if (withheld === undefined) return null;
+  return { reason: 'withheld', message: notes.join('; '), about: withheld.claims.join(', ') };
 }
 
 /** The cookie of a session with a new id; null where the one of the same person goes on: a tab that came first has opened it, or only tokens were fetched. */

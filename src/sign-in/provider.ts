@@ -80,6 +80,8 @@ export interface Known {
   readonly refreshAt: number | null;
   /** For the log: what is odd but no reason to refuse. */
   readonly notes: readonly string[];
+  /** Numbers of the person's organisations by their names, which others may take up. */
+  readonly organisations?: ReadonlyMap<string, string>;
 }
 
 export type Begun =
@@ -89,8 +91,6 @@ export type Finished =
   | (Known & {
       readonly kind: 'known';
       readonly providerSession: string | null;
-      /** Organisations that rules name and of which the provider does not say whether the person is in. */
-      readonly withheld?: readonly string[];
     })
   | { readonly kind: 'problem'; readonly problem: ProviderProblem };
 export type Refreshed =

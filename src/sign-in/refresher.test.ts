@@ -52,7 +52,7 @@ test('a provider that is down costs nothing while it is, and what is due of othe
     clock,
     log: () => undefined,
     providers: { list: () => providers, find: (id) => providers.find((one) => one.id === id) ?? null },
-    admit: (_, person) => Promise.resolve({ kind: 'person', person }),
+    admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
     sessions: {
       openGrant: () => Promise.resolve(null),
       async dueGrants(provider, limit, except) {
@@ -122,7 +122,7 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
     log: () => undefined,
     rest: () => new Promise<void>((resolve) => rests.push(resolve)),
     providers: { list: () => [provider], find: () => provider },
-    admit: (_, person) => Promise.resolve({ kind: 'person', person }),
+    admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
     sessions: {
       openGrant: (key) => Promise.resolve(due.find((one) => one.key === key) ?? null),
       async dueGrants(_, limit, except) {

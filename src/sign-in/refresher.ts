@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
+import type { Admit } from './ports.ts';
 import { readGrant, type Provider, type ProviderGrant, type Providers } from './provider.ts';
 
 /** Taken out of the store at once, and asked at once, of each provider. */
@@ -43,12 +44,7 @@ export interface RefresherDeps {
   readonly sessions: RefreshedSessions;
   readonly providers: Providers;
   readonly clock: Clock;
-  readonly admit: (
-    provider: Provider,
-    person: Person,
-  ) => Promise<
-    { readonly kind: 'person'; readonly person: Person } | { readonly kind: 'refused'; readonly message: string }
-  >;
+  readonly admit: Admit;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
   /**
    * The pause of a seat behind each question that nobody waits for: where a hundred thousand are due at once, what
@@ -281,7 +277,7 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
     await sessions.revoke(due.key);
     return 'ended';
   }
-  const admitted = await deps.admit(provider, answer.person);
+  const admitted = await deps.admit(provider, answer.person, answer.organisations);
   if (admitted.kind === 'refused') {
     log('info', admitted.message, facts);
     await sessions.revoke(due.key);

@@ -39,6 +39,12 @@ export class GithubTwin {
   isSecondarilyLimited = false;
   /** The app's owner has made a new client secret. */
   hasNewSecret = false;
+  /** It has no app of this client id: of those it says no more than that there is none. */
+  knowsNoApp = false;
+  /** A path of the API that the app has no permission for. */
+  forbidden: string | null = null;
+  /** Of organisations, by their login; others count on. */
+  numbers: Record<string, number> = {};
   /** Every API answer has this status. */
   failsWith: number | null = null;
   /** Waited for before the API answers somebody. */
@@ -102,6 +108,10 @@ export class GithubTwin {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     if (url.pathname === '/login/oauth/access_token') {
+      if (this.knowsNoApp) {
+        send(response, 404, { error: 'Not Found' });
+        return;
+      }
       send(response, 200, this.#token(new URLSearchParams(Buffer.concat(chunks).toString())));
       return;
     }
@@ -156,6 +166,7 @@ export class GithubTwin {
     } else if (this.failsWith !== null) send(response, this.failsWith, { message: 'Server Error' });
     else if (path.startsWith('/repos/')) this.#repository(response, request, account, path);
     else if (account === undefined) send(response, 401, { message: 'Bad credentials' });
+    else if (path === this.forbidden) send(response, 403, { message: 'Resource not accessible by integration' });
     else if (path === '/user')
       send(response, 200, { id: account.id, login: account.login, name: account.name ?? null });
     else if (path === '/user/emails') this.#page(response, url, account.emails ?? []);
@@ -201,7 +212,11 @@ export class GithubTwin {
   #organisationsOf(account: TwinAccount): unknown[] {
     return (account.organisations ?? [])
       .filter((one) => !this.#isHidden(one))
-      .map((name) => (this.isGitea ? { name, full_name: `The ${name}` } : { login: name }));
+      .map((name) => (this.isGitea ? { name, full_name: `The ${name}` } : { login: name, id: this.#numberOf(name) }));
+  }
+
+  #numberOf(organisation: string): number {
+    return (this.numbers[organisation.toLowerCase()] ??= 1_000 + Object.keys(this.numbers).length);
   }
 
   #teamsOf(account: TwinAccount): unknown[] {
@@ -221,7 +236,11 @@ export class GithubTwin {
       const message = `Although you appear to have the correct authorization credentials, the \`${name}\` organization has enabled OAuth App access restrictions, meaning that data access to third-parties is limited.`;
       send(response, 403, { message });
     } else if ((account.organisations ?? []).some((one) => one.toLowerCase() === name)) {
-      send(response, 200, { state: 'active', role: 'member' });
+      send(response, 200, {
+        state: 'active',
+        role: 'member',
+        organization: { login: name, id: this.#numberOf(name) },
+      });
     } else send(response, 404, { message: 'Not Found' });
   }
 

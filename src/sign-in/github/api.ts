@@ -25,11 +25,19 @@ export interface GithubEmail {
   readonly verified: boolean;
 }
 
+export interface GithubOrganisation {
+  readonly login: string;
+  /** Its number, which nobody else gets; null: not said. */
+  readonly id: string | null;
+}
+
 /** Why GitHub does not say whether somebody is a member. */
-export type Membership = 'member' | 'none' | 'app-not-approved' | 'sso-required';
+export type Membership =
+  | { readonly kind: 'member'; readonly id: string | null }
+  | { readonly kind: 'none' | 'app-not-approved' | 'sso-required' };
 
 export class GithubError extends Error {
-  readonly kind: 'unauthorised' | 'limited' | 'unavailable' | 'refused';
+  readonly kind: 'unauthorised' | 'limited' | 'unavailable' | 'refused' | 'no-permission';
   /** When a limit ends; null: not said. */
   readonly until: number | null;
 
@@ -44,8 +52,8 @@ export class GithubError extends Error {
 export interface GithubApi {
   readonly user: (token: string) => Promise<GithubUser>;
   readonly emails: (token: string) => Promise<readonly GithubEmail[]>;
-  /** Logins of the organisations that the app may know of. */
-  readonly organisations: (token: string) => Promise<readonly string[]>;
+  /** The organisations that the app may know of. */
+  readonly organisations: (token: string) => Promise<readonly GithubOrganisation[]>;
   /** "acme/platform". */
   readonly teams: (token: string) => Promise<readonly string[]>;
   /** Of the person who signed in, in one organisation. */
@@ -97,10 +105,20 @@ export function createGithubApi(http: ProviderHttp, base: string, options: Githu
       return user;
     },
     emails: (token) => list('/user/emails', token, readEmail),
-    organisations: (token) => list('/user/orgs', token, organisationName),
+    organisations: (token) => list('/user/orgs', token, readOrganisation),
     teams: (token) => list('/user/teams', token, teamName),
     membership: (token, organisation) => membership(http, base, token, organisation),
   };
+}
+
+function readOrganisation(item: unknown): GithubOrganisation | null {
+  const login = organisationName(item);
+  return login === null ? null : { login, id: numberOf(item) };
+}
+
+function numberOf(item: unknown): string | null {
+  const id = isMap(item) ? item['id'] : undefined;
+  return typeof id === 'number' && Number.isSafeInteger(id) && id > 0 ? String(id) : null;
 }
 
 /** Gitea and Forgejo have names where GitHub has logins and slugs. */
@@ -123,12 +141,14 @@ async function membership(http: ProviderHttp, base: string, token: string, organ
   const response = await http.fetch(url, { headers: { ...HEADERS, authorization: `Bearer ${token}` } });
   if (response.ok) {
     const body: unknown = await response.json();
-    return isMap(body) && body['state'] === 'active' ? 'member' : 'none';
+    if (!isMap(body) || body['state'] !== 'active') return { kind: 'none' };
+    return { kind: 'member', id: numberOf(body['organization']) };
   }
-  if (response.status === 404) return 'none';
-  if (response.status === 403 && response.headers.has('x-github-sso')) return 'sso-required';
+  if (response.status === 404) return { kind: 'none' };
+  if (response.status === 403 && response.headers.has('x-github-sso')) return { kind: 'sso-required' };
   const text = await response.clone().text();
-  if (response.status === 403 && /OAuth App access restrictions|third-party/i.test(text)) return 'app-not-approved';
+  if (response.status === 403 && /OAuth App access restrictions|third-party/i.test(text))
+    return { kind: 'app-not-approved' };
   throw await errorOf(response, '/user/memberships/orgs');
 }
 
@@ -153,8 +173,21 @@ async function errorOf(response: Response, path: string): Promise<GithubError> {
   if (status >= 500) return new GithubError('unavailable', `"${path}" answered ${status}`);
   // A suspended account cannot even ask who it is.
   const kind = status === 403 && path.endsWith('/user') ? 'unauthorised' : 'refused';
-  return new GithubError(kind, `"${path}" answered ${status}${said === '' ? '' : `: ${said}`}`);
+  const what = `"${path}" answered ${status}${said === '' ? '' : `: ${said}`}`;
+  const remedy = PERMISSIONS[path.slice(path.lastIndexOf('/user/'))];
+  if (remedy === undefined || (status !== 403 && status !== 404)) return new GithubError(kind, what);
+  return new GithubError('no-permission', `${what}; ${remedy}`);
 }
+
+/** GitHub answers 403 or 404 where an app may not ask. */
+const OF_MEMBERS =
+  'the app needs the scope "read:org", which "scopes" has to hold, or as a GitHub App the organisation permission "Members: read"';
+const PERMISSIONS: Readonly<Record<string, string>> = {
+  '/user/emails':
+    'the app needs the scope "user:email", or as a GitHub App the account permission "Email addresses: read"',
+  '/user/orgs': OF_MEMBERS,
+  '/user/teams': OF_MEMBERS,
+};
 
 function limitEnd(headers: Headers): number | null {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN);

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
-import { APP, AUTH, createRig, type Browser, type Page, type Rig, type RigOptions } from '../_rig.ts';
+import { APP, AUTH, OTHER, createRig, type Browser, type Page, type Rig, type RigOptions } from '../_rig.ts';
 import type { Person } from '../../core/person.ts';
 import type { GithubProvider } from '../../config/document/providers.ts';
+import { compilePolicy } from '../../policy/compile.ts';
 import { createAdmission } from '../admission.ts';
+import { unsaidClaims } from '../pages/unsaid.ts';
 import { readGrant, type Provider, type ProviderGrant } from '../provider.ts';
 import { apiBaseOf, nextPage } from './api.ts';
 import { createGithubProvider } from './provider.ts';
@@ -63,6 +65,19 @@ async function withGithub(
     rig.close();
     await twin.stop();
   }
+}
+
+/** As the rules decide, and what the page is told of a refusal. */
+function byRule(rule: string): NonNullable<RigOptions['mayEnter']> {
+  const provider: GithubProvider = settingsFor(new GithubTwin());
+  const input = { allow: [{ rule, at: [] }], routeDeny: [], hostDeny: [], providers: [provider] };
+  const { policy } = compilePolicy(input);
+  return ({ person }) => {
+    const identity = { kind: 'person', person } as const;
+    const decision = policy.decide({ identity, ip: null, clientCertificate: null, request: null });
+    if (decision.kind !== 'deny') return decision;
+    return { kind: 'deny', unsaid: unsaidClaims([provider], person, decision) };
+  };
 }
 
 async function departure(browser: Browser, url: string): Promise<string> {
@@ -255,7 +270,7 @@ test('An organisation that restricts third-party apps is explained to the person
     },
     {
       orgs: ['acme'],
-      rig: { mayEnter: ({ person }) => ({ kind: person.groups.includes('acme') ? 'allow' : 'deny' }) },
+      rig: { mayEnter: byRule('github:org:acme') },
     },
   ));
 
@@ -274,9 +289,63 @@ test('An organisation that wants its single sign-on is explained, and an outside
     },
     {
       orgs: ['acme'],
-      rig: { mayEnter: ({ person }) => ({ kind: person.groups.includes('acme') ? 'allow' : 'deny' }) },
+      rig: { mayEnter: byRule('github:org:acme') },
     },
   ));
+
+test('What an organisation keeps to itself is told where a rule looks at it, later on another host too, and nowhere else', () =>
+  withGithub(
+    async (rig) => {
+      rig.twin.account = { id: 1, login: 'alice', organisations: ['acme', 'hidden'] };
+      rig.twin.restricted.add('hidden');
+      const alice = rig.browser();
+      assert.equal((await signInBy(alice, rig.twin)).text, 'app for alice', 'no rule of this host looks at it');
+      assert.deepEqual(rig.entries.at(-1)?.person.withheld, ['hidden']);
+      const page = await alice.open(`${OTHER}/`);
+      assert.equal(page.status, 403);
+      assert.match(page.text, /GitHub does not say whether you are in hidden/);
+      rig.twin.account = { id: 2, login: 'bob' };
+      rig.twin.restricted.clear();
+      const bob = await signInBy(rig.browser(), rig.twin, `${OTHER}/`);
+      assert.ok(!bob.text.includes('does not say'), 'who is in no organisation is plainly refused');
+    },
+    {
+      orgs: ['hidden'],
+      rig: {
+        mayEnter: (facts) =>
+          byRule(facts.host === new URL(OTHER).hostname ? 'github:org:hidden' : 'github:user:alice')(facts),
+      },
+    },
+  ));
+
+test('An organisation that a rule names is the one that had the name first: whoever registers it again lets nobody in', () =>
+  withGithub(async (rig) => {
+    const { browser, twin, named, entries, sessions, provider } = rig;
+    named.add('github:org:acme');
+    twin.numbers = { acme: 10, other: 30 };
+    twin.account = { id: 1, login: 'alice', organisations: ['Acme', 'other'], teams: ['Acme/core'] };
+    await signInBy(browser(), twin);
+    assert.deepEqual(entries.at(-1)?.person.groups, ['acme', 'other', 'acme/core']);
+    // Acme renames itself; mallory registers the name that is free, and a team of the same name. No rule names "other".
+    twin.numbers = { acme: 20, other: 31 };
+    twin.account = { id: 2, login: 'mallory', organisations: ['acme', 'other'], teams: ['acme/core'] };
+    await signInBy(browser(), twin);
+    assert.deepEqual(entries.at(-1)?.person.groups, ['other']);
+    const notes = rig.events.flatMap((event) => ('notes' in event ? (event.notes ?? []) : []));
+    assert.match(notes.at(-1) ?? '', /"acme" does not count: .*id 10, but id 20 .*postern user unpin github:org:acme/);
+    // A refresh says the same as a sign-in.
+    const admit = createAdmission(sessions, () => named);
+    const [signedIn] = await sessions.list({ provider: 'github', subject: '2' });
+    const grant = readGrant(await sessions.findGrant(signedIn?.key ?? ''));
+    const fresh = await provider.refresh(signedIn?.person as Person, grant as ProviderGrant);
+    assert.ok(fresh.kind === 'known');
+    assert.deepEqual(fresh.person.groups, ['acme', 'other', 'acme/core']);
+    const again = await admit(provider, fresh.person, fresh.organisations);
+    assert.deepEqual(again.kind === 'person' && again.person.groups, ['other']);
+    assert.equal(await sessions.unpinName('github', 'org:acme'), true);
+    await signInBy(browser(), twin);
+    assert.deepEqual(entries.at(-1)?.person.groups, ['acme', 'other', 'acme/core']);
+  }));
 
 suite('Whatever GitHub answers has a page and a reason in the log', () => {
   const cases: Readonly<Record<string, readonly [(twin: GithubTwin) => void, number, RegExp]>> = {
@@ -289,6 +358,17 @@ suite('Whatever GitHub answers has a page and a reason in the log', () => {
     ],
     'the rate limit is used up': [(twin) => (twin.limitedUntil = 4e9), 503, /unavailable: .*rate limit/],
     'GitHub is down': [(twin) => (twin.failsWith = 502), 503, /unavailable: /],
+    'the app may not ask for teams': [
+      (twin) => (twin.forbidden = '/user/teams'),
+      502,
+      /scope: .*"\/api\/v3\/user\/teams" answered 403.*"read:org".*"Members: read"/,
+    ],
+    'the app may not ask for addresses': [(twin) => (twin.forbidden = '/user/emails'), 502, /scope: .*"user:email"/],
+    'GitHub knows no such app': [
+      (twin) => (twin.knowsNoApp = true),
+      502,
+      /registration: .*check "client_id" and "url"/,
+    ],
     'the API refuses': [(twin) => (twin.failsWith = 404), 400, /invalid: .*404/],
     'an error that nobody knows': [(twin) => (twin.authorizationError = '<script>'), 400, /invalid: /],
   };

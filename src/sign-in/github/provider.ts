@@ -10,6 +10,7 @@ import type { Person } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
 import { canonicalGithubName, vouchesFor } from '../../policy/provider-kinds.ts';
 import { isName } from '../oidc/claims.ts';
+import { TLS_CODES } from '../oidc/problems.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type {
   Finding,
@@ -98,9 +99,8 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     if (typeof answer.error === 'string') return { kind: 'problem', problem: explainAnswer(provider, answer.error) };
     const grant = grantOf(parts, answer, null);
     if (grant.accessToken === null) return problem('invalid', provider, 'the answer has no access token');
-    const { person, withheld } = await personOf(parts, grant.accessToken);
+    const { person, withheld, organisations } = await personOf(parts, grant.accessToken);
     const notes = withheld.map((one) => noteOn(provider, one));
-    const organisations = withheld.map(({ organisation }) => organisation);
     return {
       kind: 'known',
       person,
@@ -108,7 +108,7 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
       notes,
       providerSession: null,
       refreshAt: refreshAtOf(parts, grant),
-      withheld: organisations,
+      organisations,
     };
   } catch (error) {
     return { kind: 'problem', problem: explainError(provider, error) };
@@ -130,6 +130,8 @@ async function askForToken(parts: Parts, parameters: Readonly<Record<string, str
   });
   if (response.status >= 500 || response.status === 429)
     throw new GithubError('unavailable', `the token endpoint answered ${response.status}`);
+  // Of an app that it does not know GitHub says "Not Found".
+  if (response.status === 404) return { error: 'not_found' };
   const body: unknown = await response.json().catch(() => null);
   if (typeof body !== 'object' || body === null)
     throw new GithubError('refused', `the token endpoint answered ${response.status} and no JSON`);
@@ -145,6 +147,8 @@ interface Found {
   readonly person: Person;
   /** Organisations that rules name and of which GitHub does not say whether the person is in. */
   readonly withheld: readonly Withheld[];
+  /** Their numbers, by name. */
+  readonly organisations: ReadonlyMap<string, string>;
 }
 
 async function personOf(parts: Parts, token: string): Promise<Found> {
@@ -155,13 +159,21 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
     api.organisations(token),
     api.teams(token),
   ]);
-  const known = new Set(organisations.flatMap((login) => canonicalGithubName('org', login) ?? []));
+  const known = new Set<string>();
+  const numbers = new Map<string, string>();
+  const add = (login: string, number: string | null): void => {
+    const name = canonicalGithubName('org', login);
+    if (name === null) return;
+    known.add(name);
+    if (number !== null) numbers.set(name, number);
+  };
+  for (const { login, id } of organisations) add(login, id);
   const withheld: Withheld[] = [];
   for (const organisation of parts.namedOrganisations(provider.id)) {
     if (known.has(organisation)) continue;
     const membership = await api.membership(token, organisation);
-    if (membership === 'member') known.add(organisation);
-    else if (membership !== 'none') withheld.push({ organisation, why: membership });
+    if (membership.kind === 'member') add(organisation, membership.id);
+    else if (membership.kind !== 'none') withheld.push({ organisation, why: membership.kind });
   }
   const login = canonicalGithubName('user', user.login);
   if (login === null) throw new GithubError('refused', `the login "${user.login.slice(0, 60)}" is none`);
@@ -179,9 +191,10 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
     emailVerified: address !== null && vouchesFor(provider, address.domain),
     groups: [...new Set(groups)],
     roles: [],
+    ...(withheld.length === 0 ? {} : { withheld: withheld.map(({ organisation }) => organisation) }),
     amr: [],
   };
-  return { person, withheld };
+  return { person, withheld, organisations: numbers };
 }
 
 function noteOn(provider: GithubProvider, { organisation, why }: Withheld): string {
@@ -218,7 +231,8 @@ async function refresh(parts: Parts, person: Person, before: ProviderGrant): Pro
     if (grant === null || grant.accessToken === null) return ended('the token cannot be renewed');
     const found = await personOf(parts, grant.accessToken);
     if (found.person.subject !== person.subject) return ended('the token is of another person');
-    return { kind: 'known', person: found.person, grant, refreshAt: refreshAtOf(parts, grant), notes: [] };
+    const { person: fresh, organisations } = found;
+    return { kind: 'known', person: fresh, organisations, grant, refreshAt: refreshAtOf(parts, grant), notes: [] };
   } catch (error) {
     if (error instanceof GithubError && error.kind === 'unauthorised') return ended(error.message);
     const until = error instanceof GithubError ? error.until : null;
@@ -263,10 +277,8 @@ function problem(reason: ProviderProblem['reason'], provider: GithubProvider, wh
 const BY_ERROR: Readonly<Record<string, readonly [reason: ProviderProblem['reason'], remedy: string]>> = {
   access_denied: ['denied', 'the person cancelled'],
   application_suspended: ['registration', 'GitHub suspended the app; write to its support'],
-  redirect_uri_mismatch: [
-    'registration',
-    'register the callback address with the app: https://SIGN-IN-HOST/.postern/callback/ID',
-  ],
+  redirect_uri_mismatch: ['registration', 'register the callback address with the app'],
+  not_found: ['registration', 'it knows no such app: check "client_id" and "url"'],
   incorrect_client_credentials: ['registration', 'check "client_id" and "client_secret"'],
   unverified_user_email: ['denied', 'the person has no verified e-mail address at GitHub'],
   bad_verification_code: ['invalid', 'the code was used before, has expired, or is none'],
@@ -284,13 +296,24 @@ function whatAnswered(error: string): { readonly reason: ProviderProblem['reason
   return { reason, what: `GitHub answered "${said}"; ${remedy}` };
 }
 
+const REASONS: Readonly<Record<GithubError['kind'], ProviderProblem['reason']>> = {
+  limited: 'unavailable',
+  unavailable: 'unavailable',
+  unauthorised: 'invalid',
+  refused: 'invalid',
+  'no-permission': 'scope',
+};
+
 function explainError(provider: GithubProvider, error: unknown): ProviderProblem {
   const message = (what: string): string => `Sign-in by "${provider.id}" failed: ${what}`;
   if (error instanceof GithubError) {
-    const reason = error.kind === 'limited' || error.kind === 'unavailable' ? 'unavailable' : 'invalid';
-    return { reason, message: message(error.message) };
+    return { reason: REASONS[error.kind], message: message(error.message) };
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (TLS_CODES.test(code) || code.startsWith('ERR_SSL')) {
+    const remedy = `name its CA by "ca" of "providers.${provider.id}"`;
+    return { reason: 'unavailable', message: message(`cannot trust "${provider.url}": ${code}; ${remedy}`) };
+  }
   const what = code === '' ? String(error) : code;
   return { reason: 'unavailable', message: message(`cannot reach "${provider.url}": ${what}`) };
 }

@@ -64,7 +64,9 @@ type Check = (login: string, groups: readonly string[]) => Promise<void>;
 async function readFrom(api: GithubApi, token: string, check: Check): Promise<Persona> {
   const user = await api.user(token);
   const [organisations, teams] = await Promise.all([api.organisations(token), api.teams(token)]);
-  const groups = [...organisations, ...teams.map((team) => team.replace('/', ':'))].filter(isUsable);
+  const groups = [...organisations.map(({ login }) => login), ...teams.map((team) => team.replace('/', ':'))].filter(
+    isUsable,
+  );
   if (!isUsable(user.login)) throw new Refusal('the login of the person is none');
   await check(user.login, groups);
   const emails = await api.emails(token);
@@ -98,10 +100,10 @@ async function checkAccount(inquiry: Inquiry, api: GithubApi, checked: Checked):
 /** An organisation may keep its members to itself, which looks like no membership. */
 async function explained(api: GithubApi, token: string, org: string | null, refusal: Refusal): Promise<Refusal> {
   if (org === null) return refusal;
-  const membership = await api.membership(token, org).catch(() => 'none' as const);
-  if (membership === 'app-not-approved')
+  const { kind } = await api.membership(token, org).catch(() => ({ kind: 'none' }) as const);
+  if (kind === 'app-not-approved')
     return new NotAdmitted(`${refusal.message}: it restricts third-party apps, and an owner has to approve this one`);
-  if (membership === 'sso-required')
+  if (kind === 'sso-required')
     return new NotAdmitted(
       `${refusal.message}: it wants its single sign-on, for which the person has to authorise this app`,
     );
