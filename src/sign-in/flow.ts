@@ -21,6 +21,8 @@ export const MAX_TICKET = 2_000;
 export interface Flow {
   readonly id: string;
   readonly provider: string;
+  /** Whom the person was sent to (RFC 9700 section 4.4.2.2): after a reload the id may mean another. */
+  readonly authority: string;
   readonly state: string;
   readonly nonce: string;
   readonly codeVerifier: string;
@@ -36,7 +38,7 @@ export interface Flow {
 
 export function createFlow(
   context: Context,
-  wish: Pick<Flow, 'provider' | 'redirectUri' | 'ticket' | 'stepUps' | 'renews'>,
+  wish: Pick<Flow, 'provider' | 'authority' | 'redirectUri' | 'ticket' | 'stepUps' | 'renews'>,
 ): Flow {
   const id = newFlowId(context.now);
   return {
@@ -52,10 +54,11 @@ export function createFlow(
 /** The flow's own cookie, and the removal of those that are too many. */
 export function flowCookies(context: Context, flow: Flow): string[] {
   const { deps, url } = context;
-  const { id, provider, state, nonce, codeVerifier, redirectUri, ticket, stepUps, renews, startedAt } = flow;
+  const { id, provider, authority, state, nonce, codeVerifier, redirectUri, ticket, stepUps, renews, startedAt } = flow;
   const sealed = deps.seal.seal(`${PURPOSE}/${id}`, [
-    1,
+    2,
     provider,
+    authority,
     hashOf(state),
     nonce,
     codeVerifier,
@@ -94,10 +97,10 @@ export function findFlow(context: Context, state: string): FoundFlow {
 
 function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): Flow | null {
   const fields = seal.unseal(`${PURPOSE}/${id}`, sealed);
-  if (!Array.isArray(fields) || fields.length !== 10 || fields[0] !== 1) return null;
-  const [, provider, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt, stepUps, renews] =
+  if (!Array.isArray(fields) || fields.length !== 11 || fields[0] !== 2) return null;
+  const [, provider, authority, stateHash, nonce, codeVerifier, redirectUri, ticket, startedAt, stepUps, renews] =
     fields as unknown[];
-  const texts = [provider, stateHash, nonce, codeVerifier, redirectUri];
+  const texts = [provider, authority, stateHash, nonce, codeVerifier, redirectUri];
   if (!texts.every((one) => typeof one === 'string') || typeof startedAt !== 'number') return null;
   if (typeof stepUps !== 'number') return null;
   if (ticket !== null && typeof ticket !== 'string') return null;
@@ -106,6 +109,7 @@ function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): 
   return {
     id,
     provider: provider as string,
+    authority: authority as string,
     state,
     nonce: nonce as string,
     codeVerifier: codeVerifier as string,

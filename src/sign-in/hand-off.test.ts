@@ -208,6 +208,23 @@ test('With a cookie domain one cookie serves its hosts, and others still get a h
     { cookieDomain: '.example.com' },
   ));
 
+test('A host that a reload takes away on the way there opens no session, and uses up no code', () => {
+  const listed = [APP, OTHER].map((origin) => new URL(origin).hostname);
+  return withRig(
+    async (rig) => {
+      const alice = await signedIn(rig);
+      const land = (await codeFor(alice, `${OTHER}/x`)).headers.get('location') ?? '';
+      listed.pop();
+      const page = await alice.send(land);
+      assert.equal(page.status, 421);
+      assert.equal(alice.sessionToken(OTHER), undefined);
+      listed.push(new URL(OTHER).hostname);
+      assert.equal((await alice.open(land)).text, 'app for alice');
+    },
+    { listed },
+  );
+});
+
 test('A store that is away is a 503 that says so, for navigations and programs, and opens nothing', () =>
   withRig(async (rig) => {
     const browser = await signedIn(rig, 'alice', `${OTHER}/`);

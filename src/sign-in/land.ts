@@ -5,7 +5,7 @@
  */
 import { isToken } from '../session/token.ts';
 import { answerPage, answerRedirect, type Context } from './context.ts';
-import { flowCookieName } from './begin.ts';
+import { flowCookieName, refuseUnlisted } from './begin.ts';
 import { hostCookie, onlyCookie, sessionCookie, sessionTraits } from './cookies.ts';
 import type { HandOff } from './enter.ts';
 import { html } from './pages/html.ts';
@@ -15,6 +15,8 @@ import { hashNonce, isFlowId } from './ticket.ts';
 
 export async function handleLand(context: Context): Promise<Response> {
   const { deps, request, query, url, now } = context;
+  // A reload may have taken the host away since it was begun: of what `default:` serves the name is the visitor's.
+  if (!deps.isListedHost(url.host)) return refuseUnlisted(context);
   const code = query.get('code') ?? '';
   const flow = query.get('flow') ?? '';
   if (isNotTopLevel(context.headers, 'app host') || !isToken(code) || !isFlowId(flow)) return explain(context, []);

@@ -68,7 +68,14 @@ export async function goToProvider(context: Context, provider: Provider, departu
   const ticket = await fitTicket(context, departure.ticket);
   const { stepUp = null, renews = null } = departure;
   const stepUps = stepUp?.tries ?? 0;
-  const flow = createFlow(context, { provider: provider.id, redirectUri, ticket, stepUps, renews });
+  const flow = createFlow(context, {
+    provider: provider.id,
+    authority: provider.authority,
+    redirectUri,
+    ticket,
+    stepUps,
+    renews,
+  });
   const { state, nonce, codeVerifier } = flow;
   const begun = await provider.begin({
     redirectUri,
@@ -110,6 +117,7 @@ export async function handleCallback(context: Context): Promise<Response> {
   if (found.kind !== 'flow') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
   const { flow } = found;
   if (flow.provider !== provider.id) return refuseFlow(context, provider, flow, MIXED_UP);
+  if (flow.authority !== provider.authority) return refuseFlow(context, provider, flow, MOVED);
   const who = whoComes(context);
   const turn = deps.callbacks.begin(flow.id, who);
   if (turn.kind === 'used') return refuseFlow(context, provider, flow, USED);
@@ -153,6 +161,9 @@ async function finishFlow(context: Context, provider: Provider, flow: Flow): Pro
 /** What comes of a code that somebody made up, whatever words the provider has for it. */
 const OF_STRANGERS: ReadonlySet<ProviderProblem['reason']> = new Set(['invalid', 'registration', 'denied']);
 const USED = (): string => 'its state was used before';
+const GONE = (): string => 'the document has no such provider any more';
+const MOVED = (flow: Flow): string =>
+  `its state belongs to a sign-in at "${flow.authority}", which the document named until a moment ago`;
 const MIXED_UP = (flow: Flow): string => `its state belongs to a sign-in by "${flow.provider}" (mix-up)`;
 
 function refuseFlow(context: Context, provider: Provider, flow: Flow, why: (flow: Flow) => string): Response {
@@ -196,6 +207,7 @@ async function open(
   const withheld = await withheldProblem(context, { person: person.person, notes }, ticket);
   if (withheld !== null) return explainProblem(context, provider, withheld, { ticket, cookies: [drop] });
   const opened = await openSession(context, { ...finished, person: person.person }, { flow, provider });
+  if (opened === 'gone') return refuseFlow(context, provider, flow, GONE);
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
@@ -224,12 +236,16 @@ async function withheldProblem(
   return { reason: 'withheld', message: notes.join('; '), about: withheld.claims.join(', ') };
 }
 
-/** The cookie of a session with a new id; null where the one of the same person goes on: a tab that came first has opened it, or only tokens were fetched. */
+/**
+ * `gone`: a reload has taken the provider away, or made it another, since the callback came, and has ended the sessions of
+ * it before this one was there. Else the cookie of a session with a new id; null where the one of the same person goes on: a tab
+ * that came first has opened it, or only tokens were fetched.
+ */
 async function openSession(
   context: Context,
   finished: Finished & { readonly kind: 'known' },
   { flow, provider }: { readonly flow: Flow; readonly provider: Provider },
-): Promise<string | null> {
+): Promise<string | null | 'gone'> {
   const { deps, settings, url } = context;
   const { person, grant, refreshAt, providerSession } = finished;
   const old = signInSession(context);
@@ -244,7 +260,9 @@ async function openSession(
   if (isRenewal && (await deps.sessions.renewTokens(old.key, person, basis))) return null;
   if (old !== null) await deps.sessions.revoke(old.key);
   const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, basis);
-  return signInCookie(context, opened);
+  if (deps.providers.find(provider.id)?.authority === authority) return signInCookie(context, opened);
+  await deps.sessions.revoke(opened.view.key);
+  return 'gone';
 }
 
 /** The back button: the sign-in is finished, and its session is there. */

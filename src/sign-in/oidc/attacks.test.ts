@@ -9,6 +9,7 @@ import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
 import { APP, AUTH, type Page } from '../_rig.ts';
 import { departure, settingsFor, signInBy, withOidc, type OidcRig } from './_rig.ts';
+import type { Provider, Providers } from '../provider.ts';
 import { createOidcProvider } from './provider.ts';
 import { makeKey } from './_twin-keys.ts';
 import { startTwin, type Twin } from './_twin.ts';
@@ -446,6 +447,70 @@ test('Mix-up: an ID token of another provider is refused where no iss parameter 
     assertRefused(rig, await alice.open(rig.twin.visit(away)), alice);
     assert.match(reasonOf(rig), /invalid: /);
   }, false));
+
+suite('A reload while somebody is at the provider', () => {
+  const withReload = async (work: (rig: OidcRig, reload: (to: Provider | null) => void) => Promise<void>) => {
+    let running: Provider | null = null;
+    const providers: Providers = { find: () => running, list: () => (running === null ? [] : [running]) };
+    const reload = (to: Provider | null): void => {
+      running = to;
+    };
+    await withOidc(
+      (rig) => {
+        reload(rig.provider);
+        return work(rig, reload);
+      },
+      { rig: { providers: () => providers } },
+    );
+  };
+
+  test('that makes its id another issuer sends no code of the one to the other (mix-up, RFC 9700 section 4.4)', () =>
+    withReload(async (rig, reload) => {
+      const other = await startTwin();
+      const deps = { clock: { now: () => Date.now() }, log: () => undefined };
+      const moved = createOidcProvider(settingsFor(other), deps);
+      try {
+        const alice = rig.browser();
+        const callback = rig.twin.visit(await departure(alice, `${APP}/`));
+        reload(moved);
+        assertRefused(rig, await alice.open(callback), alice);
+        assert.match(reasonOf(rig), /its state belongs to a sign-in at/);
+        assert.deepEqual(other.requests, []);
+        // Begun again it goes to the other one.
+        assert.equal((await signInBy(alice, other, `${APP}/`)).text, 'app for alice');
+      } finally {
+        moved.close();
+        await other.stop();
+      }
+    }));
+
+  for (const [what, isOther] of [
+    ['takes it away', false],
+    ['makes it another issuer', true],
+  ] as const) {
+    test(`that ${what} while its answer is on its way leaves no session of it`, () =>
+      withReload(async (rig, reload) => {
+        const alice = rig.browser();
+        const callback = rig.twin.visit(await departure(alice, `${APP}/`));
+        const { provider, sessions } = rig;
+        reload({
+          ...provider,
+          async finish(of) {
+            const finished = await provider.finish(of);
+            reload(isOther ? { ...provider, authority: 'https://other.example' } : null);
+            // As the reload does, which comes before there is a session to be ended.
+            await sessions.revokeStrangers(() => false);
+            return finished;
+          },
+        });
+        const page = await alice.open(callback);
+        assert.equal(page.status, 400);
+        assert.equal(alice.sessionToken(AUTH), undefined);
+        assert.deepEqual(await sessions.list(), []);
+        assert.match(reasonOf(rig), /no such provider any more/);
+      }));
+  }
+});
 
 test('Doubled parameters of a callback are refused', () =>
   withOidc(async (rig) => {
