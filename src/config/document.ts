@@ -81,6 +81,8 @@ export interface SessionSettings {
   readonly lifetimeMs: number;
   readonly idleMs: number;
   readonly staleForMs: number;
+  /** Sign-ins of one person at a time. */
+  readonly mostPerPerson: number;
   readonly insecureHttp: boolean;
   /** ".example.com": one cookie for the domain instead of hand-offs. */
   readonly cookieDomain: string | null;

@@ -34,6 +34,7 @@ function shownDocument(document: Document): Shown {
       lifetime: formatDuration(session.lifetimeMs),
       idle: formatDuration(session.idleMs),
       stale_for: formatDuration(session.staleForMs),
+      per_person: session.mostPerPerson,
       insecure_http: session.insecureHttp,
       cookie_domain: session.cookieDomain ?? undefined,
     },

@@ -23,7 +23,7 @@ import { createSealKey } from '../session/seal.ts';
 import { createServicePasswords } from '../session/service-passwords.ts';
 import { createLinks } from '../session/links.ts';
 import { createServiceTokens } from '../session/service-tokens.ts';
-import { createSessions } from '../session/sessions.ts';
+import { createSessions, type SessionLimits } from '../session/sessions.ts';
 import { warnOfOpenFolder } from './open-folder.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createBearerDesk } from './bearer-desk.ts';
@@ -107,7 +107,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     return live.prepared;
   };
   const sealKey = createSealKey(store.sealKey);
-  const limits = (): { lifetimeMs: number; idleMs: number } => now().document.session;
+  const limits = (): SessionLimits => now().document.session;
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits });
   closers.push(() => sessions.flush());
   const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });

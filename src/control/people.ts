@@ -52,6 +52,9 @@ export interface SessionList {
   readonly list: () => Promise<readonly (Omit<SignInSummary, 'lastSeenAt'> & Pick<SessionLine, 'lastSeenAt'>)[]>;
   readonly revoke: (key: string) => Promise<number>;
   readonly revokeByPerson: (provider: string, subject: string) => Promise<number>;
+  /** Where there may be more than a list shows. */
+  readonly subjectsNamed?: (provider: string, name: string) => Promise<readonly string[]>;
+  readonly keysBeginning?: (prefix: string) => Promise<readonly string[]>;
 }
 
 /** Names are what operators type; every call answers JSON. */
@@ -179,14 +182,22 @@ async function revoke(deps: PeopleDeps, input: { id?: string; user?: string }): 
 }
 
 /** By the id that `sessions list` shows, or more of it. */
-export async function revokeById(sessions: Pick<SessionList, 'list' | 'revoke'>, id: string): Promise<number> {
-  const found = id.length < 4 ? [] : (await sessions.list()).filter((session) => session.key.startsWith(id));
+export async function revokeById(
+  sessions: Pick<SessionList, 'list' | 'revoke' | 'keysBeginning'>,
+  id: string,
+): Promise<number> {
+  const found = id.length < 4 ? [] : await keysFor(sessions, id);
   const [only] = found;
   if (only === undefined)
     throw refusal(`Cannot revoke session "${id}": no session has this id; "postern sessions list" shows them`);
   if (found.length > 1)
-    throw refusal(`Cannot revoke session "${id}": ${found.length} sessions begin so; write more of the id`);
-  return sessions.revoke(only.key);
+    throw refusal(`Cannot revoke session "${id}": several sessions begin so; write more of the id`);
+  return sessions.revoke(only);
+}
+
+async function keysFor(sessions: Pick<SessionList, 'list' | 'keysBeginning'>, id: string): Promise<readonly string[]> {
+  if (sessions.keysBeginning !== undefined) return sessions.keysBeginning(id);
+  return (await sessions.list()).map(({ key }) => key).filter((key) => key.startsWith(id));
 }
 
 interface FullName {
@@ -202,17 +213,23 @@ function readFullName(text: string): FullName | null {
 
 /** People of providers have no account here: they are found by their sessions. */
 export async function revokeByName(
-  sessions: Pick<SessionList, 'list' | 'revokeByPerson'>,
+  sessions: Pick<SessionList, 'list' | 'revokeByPerson' | 'subjectsNamed'>,
   { provider, name }: FullName,
 ): Promise<number> {
-  const people = (await sessions.list())
-    .map(({ person }) => person)
-    .filter((person) => person.provider === provider && person.name === name);
   let revoked = 0;
-  for (const subject of new Set(people.map((person) => person.subject)))
+  for (const subject of await subjectsFor(sessions, { provider, name }))
     revoked += await sessions.revokeByPerson(provider, subject);
   if (revoked > 0) return revoked;
   throw refusal(`Cannot revoke sessions of "${provider}:${name}": there are none; "postern sessions list" shows them`);
+}
+
+async function subjectsFor(
+  sessions: Pick<SessionList, 'list' | 'subjectsNamed'>,
+  { provider, name }: FullName,
+): Promise<Iterable<string>> {
+  if (sessions.subjectsNamed !== undefined) return sessions.subjectsNamed(provider, name);
+  const people = (await sessions.list()).map(({ person }) => person);
+  return new Set(people.flatMap((one) => (one.provider === provider && one.name === name ? [one.subject] : [])));
 }
 
 /** The name is free for whoever signs in with it next; who had it is signed out. */

@@ -58,6 +58,14 @@ export type SignInSelector =
   | { readonly by: 'provider-session'; readonly provider: string; readonly providerSession: string }
   /** Those of a person of which the provider did not say its own session. */
   | { readonly by: 'unnamed-session'; readonly provider: string; readonly subject: string }
+  /** Those of a person beyond the `most` newest, of which `newest` is one. */
+  | {
+      readonly by: 'surplus';
+      readonly provider: string;
+      readonly subject: string;
+      readonly newest: string;
+      readonly most: number;
+    }
   | { readonly by: 'authority'; readonly provider: string; readonly authority: string }
   | { readonly by: 'expiry'; readonly expiredAt: number; readonly idleSince: number }
   | { readonly by: 'everything' };
@@ -93,9 +101,9 @@ export interface SessionStore {
   findSession(key: string): Promise<FoundSession | null>;
   /** At most `limit` trees, newest first. */
   listSignIns(selector: SignInSelector, limit: number): Promise<readonly SignInTree[]>;
-  /** Sign-ins of one person by their keys, at most `limit` behind `after`; "" begins. For whoever goes through all of them. */
+  /** Sign-ins of one person, or of everybody, by their keys, at most `limit` behind `after`; "" begins. For whoever goes through all of them. */
   pageSignIns(
-    person: { readonly provider: string; readonly subject: string },
+    person: { readonly provider: string; readonly subject: string } | null,
     after: string,
     limit: number,
   ): Promise<readonly StoredSignIn[]>;

@@ -101,6 +101,7 @@ export function documentOf(hosts: readonly Host[], changes: Partial<Document> = 
     session: {
       lifetimeMs: 43_200_000,
       idleMs: 7_200_000,
+      mostPerPerson: 1_000,
       staleForMs: 60_000,
       insecureHttp: false,
       cookieDomain: null,

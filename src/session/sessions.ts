@@ -11,7 +11,7 @@ import { keyOfToken, mintToken } from './token.ts';
 import { createSingleUse, type SingleUse } from './single-use.ts';
 import { createTouches, type Touches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Person } from '../core/person.ts';
+import { LINK_PROVIDER, type Person } from '../core/person.ts';
 import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
 import type {
   OpenedSession,
@@ -33,6 +33,8 @@ const PAGE = 100;
 export interface SessionLimits {
   readonly lifetimeMs: number;
   readonly idleMs: number;
+  /** Sign-ins of one person at a time: the oldest give way. Left out: as many as come. */
+  readonly mostPerPerson?: number;
 }
 
 export interface SessionsDeps {
@@ -68,6 +70,10 @@ export interface Sessions extends Grants, SingleUse {
   revokeStrangers(isKnown: (provider: string, authority: string) => boolean): Promise<number>;
   /** Sign-ins that are alive, newest first. */
   list(person?: { readonly provider: string; readonly subject: string }): Promise<readonly SignInSummary[]>;
+  /** Subjects of those who are signed in under a name, however many others are. */
+  subjectsNamed(provider: string, name: string): Promise<readonly string[]>;
+  /** Keys of sign-ins that begin so, at most two: whoever types one means one. */
+  keysBeginning(prefix: string): Promise<readonly string[]>;
   /** Gives live sessions of this (provider, subject) the new attributes; each keeps its own amr. */
   refreshPerson(person: Person): Promise<void>;
   /** Deletes what has expired, codes too. Call it about every 30 s. */
@@ -111,7 +117,13 @@ export function createSessions(deps: SessionsDeps): Sessions {
       if (isTaken) await refreshPerson(deps, person, tell);
       return isTaken;
     },
-    openSignIn: (person, host, options) => openSignIn(deps, person, host, options ?? {}),
+    async openSignIn(person, host, options) {
+      const opened = await openSignIn(deps, person, host, options ?? {});
+      const surplus = surplusOf(deps, person, opened.view.key);
+      // Read first: hardly anybody has so many, and a write costs.
+      if (surplus !== null && (await store.listSignIns(surplus, 1)).length > 0) await end(surplus);
+      return opened;
+    },
     openChild: (parentKey, host) => openChild(deps, { parentKey, host, usedAt: touches.lastSeen(parentKey) }, tell),
     renewSignIn: (key, renewal) => renewSignIn(deps, key, renewal, tell),
     find: (key) => find(deps, touches, key),
@@ -127,6 +139,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
       );
       return trees.flatMap((tree) => summaryOf(deps, tree, touches.lastSeen(tree.signIn.key)) ?? []);
     },
+    subjectsNamed: (provider, name) => subjectsNamed(deps, provider, name),
+    keysBeginning: (prefix) => keysBeginning(store, prefix),
     refreshPerson: (person) => refreshPerson(deps, person, tell),
     flush: () => touches.flushAll(),
     async sweep() {
@@ -141,6 +155,34 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** A link is many people's; null: nobody has too many. */
+function surplusOf(deps: SessionsDeps, { provider, subject }: Person, newest: string): SignInSelector | null {
+  const { mostPerPerson: most } = deps.limits();
+  if (most === undefined || provider === LINK_PROVIDER) return null;
+  return { by: 'surplus', provider, subject, newest, most };
+}
+
+async function subjectsNamed(deps: SessionsDeps, provider: string, name: string): Promise<readonly string[]> {
+  const found = new Set<string>();
+  let after = '';
+  for (;;) {
+    const page = await deps.store.pageSignIns(null, after, PAGE);
+    for (const signIn of page)
+      if (signIn.provider === provider && personOf(deps, signIn)?.name === name) found.add(signIn.subject);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return [...found];
+    after = last.key;
+    await setImmediate();
+  }
+}
+
+async function keysBeginning(store: SessionStore, prefix: string): Promise<readonly string[]> {
+  const exact = await store.findSession(prefix);
+  if (exact !== null) return exact.signIn.key === prefix ? [prefix] : [];
+  const page = await store.pageSignIns(null, prefix, 2);
+  return page.map(({ key }) => key).filter((key) => key.startsWith(prefix));
 }
 
 async function isOfSame({ store }: SessionsDeps, key: string, person: Person, basis: TokenBasis): Promise<boolean> {

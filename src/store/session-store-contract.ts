@@ -191,6 +191,31 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       assert.deepEqual((await store.pageSignIns(ada, 'k2', 1))[0], signIn('k3'));
     });
 
+    check('pageSignIns() of everybody goes through all of them, each once', async (store) => {
+      for (const n of [3, 1, 2]) await store.putSignIn(signIn(`k${n}`, { subject: `s${n}` }), 'h');
+      assert.deepEqual(
+        (await store.pageSignIns(null, '', 2)).map(({ key }) => key),
+        ['k1', 'k2'],
+      );
+      assert.deepEqual(await store.pageSignIns(null, 'k2', 2), [signIn('k3', { subject: 's3' })]);
+    });
+
+    check('The surplus of a person is the oldest of their sign-ins, and never the one just opened', async (store) => {
+      for (const n of [1, 2, 3]) await store.putSignIn(signIn(`k${n}`, { createdAt: n }), 'h');
+      // The clock was set back.
+      await store.putSignIn(signIn('new', { createdAt: 0 }), 'h');
+      await store.putSignIn(signIn('bob', { subject: 'bob', createdAt: 0 }), 'h');
+      await store.putCookie('k1', 'c', 'app.example');
+      const surplus = { by: 'surplus', provider: 'local', subject: 'ada', newest: 'new', most: 2 } as const;
+      assert.deepEqual(
+        (await store.listSignIns(surplus, 9)).map((tree) => tree.signIn.key),
+        ['k2', 'k1'],
+      );
+      assert.deepEqual((await store.deleteSignIns(surplus)).toSorted(), ['c', 'k1', 'k2']);
+      assert.deepEqual(await store.deleteSignIns(surplus), []);
+      assert.notEqual(await store.findSession('bob'), null);
+    });
+
     check('takeCode() gives a code to one of a hundred callers', async (store) => {
       await store.putCode('k', 'v', 2_000);
       const taken = await Promise.all(Array.from({ length: 100 }, () => store.takeCode('k')));

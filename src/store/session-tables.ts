@@ -28,6 +28,8 @@ const CONDITIONS: Readonly<Record<SignInSelector['by'], string>> = {
   person: 's.provider = :provider AND s.subject = :subject',
   'provider-session': 's.provider = :provider AND s.provider_session = :providerSession',
   'unnamed-session': 's.provider = :provider AND s.subject = :subject AND s.provider_session IS NULL',
+  surplus: `s.key IN (SELECT key FROM sign_ins WHERE provider = :provider AND subject = :subject
+    ORDER BY key = :newest DESC, created_at DESC LIMIT -1 OFFSET :most)`,
   authority: 's.provider = :provider AND s.authority = :authority',
   expiry: '(s.expires_at <= :expiredAt OR s.last_seen_at <= :idleSince)',
   everything: '1',
@@ -49,6 +51,7 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
   const page = db.prepare(
     `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.provider = ? AND s.subject = ? AND s.key > ? ORDER BY s.key LIMIT ?`,
   );
+  const pageOfAll = db.prepare(`SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.key > ? ORDER BY s.key LIMIT ?`);
   const replaceValue = db.prepare('UPDATE sign_ins SET value = ? WHERE key = ?');
   // A grant that nobody used was put off until somebody does.
   const touch = db.prepare(
@@ -72,8 +75,12 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
         const rows = selections[selector.by].trees.all({ ...bindOf(selector), limit });
         return rows.map((row) => treeOf(row, cookiesOf.all(String(row['key']))));
       }),
-    pageSignIns: ({ provider, subject }, after, limit) =>
-      read(() => page.all(provider, subject, after, limit).map(signInOf)),
+    pageSignIns: (person, after, limit) =>
+      read(() => {
+        const rows =
+          person === null ? pageOfAll.all(after, limit) : page.all(person.provider, person.subject, after, limit);
+        return rows.map(signInOf);
+      }),
     deleteSignIns: (selector) =>
       writer.durable(() => {
         const { keys, remove } = selections[selector.by];
@@ -108,6 +115,7 @@ function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by
     person: prepare(CONDITIONS.person),
     'provider-session': prepare(CONDITIONS['provider-session']),
     'unnamed-session': prepare(CONDITIONS['unnamed-session']),
+    surplus: prepare(CONDITIONS.surplus),
     authority: prepare(CONDITIONS.authority),
     expiry: prepare(CONDITIONS.expiry),
     everything: prepare(CONDITIONS.everything),

@@ -91,6 +91,7 @@ export function readSession(input: SessionInput, context: Context): SessionSetti
     lifetimeMs,
     idleMs,
     staleForMs: durationOf('stale_for', 60_000, 0),
+    mostPerPerson: input.per_person ?? 1_000,
     insecureHttp: input.insecure_http ?? false,
     cookieDomain: readCookieDomain(input.cookie_domain, context),
   };

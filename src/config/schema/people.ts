@@ -12,6 +12,7 @@ import {
   oneOrMore,
   section,
   text,
+  whole,
   type UnitInput,
   word,
 } from './shapes.ts';
@@ -30,6 +31,7 @@ export interface SessionInput {
   readonly lifetime?: UnitInput | undefined;
   readonly idle?: UnitInput | undefined;
   readonly stale_for?: UnitInput | undefined;
+  readonly per_person?: number | undefined;
   readonly insecure_http?: boolean | undefined;
   readonly cookie_domain?: string | undefined;
 }
@@ -106,6 +108,11 @@ export const sessionShape: z.ZodType<SessionInput> = section(
     stale_for: key(duration(), 'How long a known session is served while the store is away; then 503.', {
       default: '1m',
     }),
+    per_person: key(
+      whole(1, 100_000),
+      'Most sessions of one person (browsers, not tabs) at a time: signing in once more ends the oldest. Links are not counted.',
+      { default: 1000 },
+    ),
     insecure_http: key(
       flag(),
       '`true`: allow sign-in over plain HTTP. Passwords and cookies can then be read on the way.',
