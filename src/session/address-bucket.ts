@@ -10,6 +10,11 @@ export function addressBucket(ip: string | null): string {
   return `${expand(ip).slice(0, 4).join(':')}::/64`;
 }
 
+/** What one subscriber may have of IPv6 at most, which is many buckets; null where there is nothing of the kind. */
+export function addressNetwork(ip: string | null): string | null {
+  return ip === null || !isIPv6(ip) ? null : `${expand(ip).slice(0, 3).join(':')}::/48`;
+}
+
 /** The eight groups, without leading zeros. */
 function expand(ip: string): string[] {
   const [head = '', tail] = ip.split('::');

@@ -2,14 +2,24 @@
  * What stands between a callback and the provider that it makes us ask. A state is used up, durably, by the session that it
  * opens (`sessions.spend`), so strangers have no way to fill what is kept of used states. Here it is used up while it is
  * on its way, so that no provider sees a code twice, and once it has failed. And whoever makes codes up is asked for
- * patience before the provider loses its own with all of us: by address, or by the browser where somebody has signed in there.
+ * patience before the provider loses its own with all of us: by address and by the network it is a part of, or by the
+ * browser where somebody has signed in there.
  * Memory is bounded: what was used longest ago goes first.
  */
 import type { Clock } from '../core/clock.ts';
 
-/** Codes that fail, before there is a wait. */
-const FREE = 200;
-const PER_SECOND = 2;
+/** Codes that fail before there is a wait, and how fast time forgives them. */
+interface Pace {
+  readonly free: number;
+  readonly perSecond: number;
+}
+
+const OWN: Pace = { free: 200, perSecond: 2 };
+/** One subscriber may have 65 536 networks of /64: all of them together. */
+const NETWORK: Pace = { free: 1_000, perSecond: 5 };
+/** Of strangers everywhere. Beyond it each still has a few tries, or whoever has many addresses would keep all newcomers out. */
+const EVERYBODY: Pace = { free: 5_000, perSecond: 20 };
+const TRIES_OF_EACH = 3;
 const LONGEST_WAIT_MS = 60_000;
 /** More than a crowd behind one address has at the provider in one moment. */
 const MOST_AT_ONCE = 2_000;
@@ -21,10 +31,19 @@ export type Turn = { readonly kind: 'go' | 'used' } | { readonly kind: 'wait'; r
 /** `made-up`: the provider knew nothing of it. `over`: nothing came of it, and not by the fault of whoever came. */
 export type Outcome = 'signed-in' | 'made-up' | 'over';
 
+/** Whose limits count. */
+export interface Comer {
+  /** The browser, where somebody has signed in there, else the address. */
+  readonly who: string;
+  /** What the address is a part of; null: nothing that is anybody's. */
+  readonly network: string | null;
+  readonly isKnown: boolean;
+}
+
 export interface CallbackLimit {
   /** Ask before the provider is asked. After `go` there is one `end`. */
-  readonly begin: (flowId: string, who: string) => Turn;
-  readonly end: (flowId: string, who: string, outcome: Outcome) => void;
+  readonly begin: (flowId: string, comer: Comer) => Turn;
+  readonly end: (flowId: string, comer: Comer, outcome: Outcome) => void;
 }
 
 interface Account {
@@ -37,40 +56,71 @@ interface Account {
 export function createCallbackLimit(clock: Clock): CallbackLimit {
   const running = new Set<string>();
   const failed = new Set<string>();
-  /** In the order of last use. */
-  const accounts = new Map<string, Account>();
-
-  const open = (who: string): Account => {
-    const now = clock.now();
-    const { running: busy = 0, failed: before = 0, at = now } = accounts.get(who) ?? {};
-    const forgiven = (Math.max(0, now - at) / 1_000) * PER_SECOND;
-    const account = { running: busy, failed: Math.max(0, before - forgiven), at: now };
-    accounts.delete(who);
-    accounts.set(who, account);
-    dropOldest(accounts, MAX_WHO);
-    return account;
-  };
+  const own = createLedger(OWN, clock);
+  const networks = createLedger(NETWORK, clock);
+  const everybody = createLedger(EVERYBODY, clock);
 
   return {
-    begin(flowId, who) {
+    begin(flowId, { who, network, isKnown }) {
       if (running.has(flowId) || failed.has(flowId)) return { kind: 'used' };
-      const account = open(who);
-      const over = account.failed + 1 - FREE;
-      if (over > 0) return { kind: 'wait', retryAfterMs: Math.ceil((over / PER_SECOND) * 1_000) };
-      if (account.running >= MOST_AT_ONCE) return { kind: 'wait', retryAfterMs: 1_000 };
+      const account = own.open(who);
+      const isOneOfMany = !isKnown && account.failed >= TRIES_OF_EACH;
+      const retryAfterMs = Math.max(
+        own.waitMs(who),
+        network === null ? 0 : networks.waitMs(network),
+        isOneOfMany ? everybody.waitMs('') : 0,
+        account.running >= MOST_AT_ONCE ? 1_000 : 0,
+      );
+      if (retryAfterMs > 0) return { kind: 'wait', retryAfterMs };
       account.running++;
       running.add(flowId);
       return { kind: 'go' };
     },
-    end(flowId, who, outcome) {
+    end(flowId, { who, network, isKnown }, outcome) {
       running.delete(flowId);
-      const account = open(who);
+      const account = own.open(who);
       account.running = Math.max(0, account.running - 1);
       if (outcome === 'signed-in') return;
       failed.add(flowId);
       dropOldest(failed, MAX_FAILED);
-      const most = FREE + (LONGEST_WAIT_MS / 1_000) * PER_SECOND;
-      if (outcome === 'made-up') account.failed = Math.min(most, account.failed + 1);
+      if (outcome !== 'made-up') return;
+      own.fail(who);
+      if (network !== null) networks.fail(network);
+      if (!isKnown) everybody.fail('');
+    },
+  };
+}
+
+interface Ledger {
+  /** As of now. */
+  readonly open: (key: string) => Account;
+  readonly waitMs: (key: string) => number;
+  readonly fail: (key: string) => void;
+}
+
+function createLedger({ free, perSecond }: Pace, clock: Clock): Ledger {
+  /** In the order of last use. */
+  const accounts = new Map<string, Account>();
+  const open = (key: string): Account => {
+    const now = clock.now();
+    const account = accounts.get(key) ?? { running: 0, failed: 0, at: now };
+    account.failed = Math.max(0, account.failed - (Math.max(0, now - account.at) / 1_000) * perSecond);
+    account.at = now;
+    accounts.delete(key);
+    accounts.set(key, account);
+    dropOldest(accounts, MAX_WHO);
+    return account;
+  };
+  return {
+    open,
+    waitMs(key) {
+      if (!accounts.has(key)) return 0;
+      const over = open(key).failed + 1 - free;
+      return over > 0 ? Math.ceil((over / perSecond) * 1_000) : 0;
+    },
+    fail(key) {
+      const account = open(key);
+      account.failed = Math.min(free + (LONGEST_WAIT_MS / 1_000) * perSecond, account.failed + 1);
     },
   };
 }

@@ -2,9 +2,10 @@
  * A browser in which somebody has signed in by a provider: a sealed number that nobody else has, so that what others do
  * behind the same address holds it up no more. It says nothing of who that was, and opens nothing.
  */
-import { addressBucket } from '../session/address-bucket.ts';
+import { addressBucket, addressNetwork } from '../session/address-bucket.ts';
 import { mintToken } from '../session/token.ts';
 import { hostCookie, onlyCookie, purposeName } from './cookies.ts';
+import type { Comer } from './callback-limit.ts';
 import type { Context } from './context.ts';
 
 const REMEMBER_MS = 180 * 86_400_000;
@@ -17,12 +18,14 @@ export function rememberBrowser(context: Context): string {
 }
 
 /** Whose limits count: the browser's own, or those of its address. */
-export function whoComes(context: Context): string {
+export function whoComes(context: Context): Comer {
   const sealed = onlyCookie(context.request, nameOf(context));
   const fields = sealed === null ? undefined : context.deps.seal.unseal(PURPOSE, sealed);
   const [number, at] = Array.isArray(fields) ? (fields as unknown[]) : [];
   const isKnown = typeof number === 'string' && typeof at === 'number' && context.now - at < REMEMBER_MS;
-  return isKnown ? `browser ${number}` : `address ${addressBucket(context.request.ip)}`;
+  if (isKnown) return { who: `browser ${number}`, network: null, isKnown };
+  const { ip } = context.request;
+  return { who: `address ${addressBucket(ip)}`, network: addressNetwork(ip), isKnown };
 }
 
 function nameOf({ deps, url }: Context): string {
