@@ -190,8 +190,7 @@ export async function revokeById(
   const [only] = found;
   if (only === undefined)
     throw refusal(`Cannot revoke session "${id}": no session has this id; "postern sessions list" shows them`);
-  if (found.length > 1)
-    throw refusal(`Cannot revoke session "${id}": several sessions begin so; write more of the id`);
+  if (found.length > 1) throw refusal(`Cannot revoke session "${id}": several sessions begin so; write more of the id`);
   return sessions.revoke(only);
 }
 

@@ -10,7 +10,7 @@ export function addressBucket(ip: string | null): string {
   return `${expand(ip).slice(0, 4).join(':')}::/64`;
 }
 
-/** What one subscriber may have of IPv6 at most, which is many buckets; null where there is nothing of the kind. */
+/** What one subscriber may have of IPv6 at most (RFC 6177), which is many buckets; null where there is nothing of the kind. */
 export function addressNetwork(ip: string | null): string | null {
   return ip === null || !isIPv6(ip) ? null : `${expand(ip).slice(0, 3).join(':')}::/48`;
 }

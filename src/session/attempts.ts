@@ -5,7 +5,7 @@
  * Memory is bounded: the least recently used counters go first.
  */
 import { canonicaliseName } from './account-name.ts';
-import { addressBucket } from './address-bucket.ts';
+import { addressBucket, addressNetwork } from './address-bucket.ts';
 import type { Clock } from '../core/clock.ts';
 
 export interface AttemptsDeps {
@@ -42,6 +42,9 @@ const MAX_ENTRIES = 20_000;
 const PAIR: Pace = { free: 5, maxDelayMs: 60_000 };
 const ACCOUNT: Pace = { free: 20, maxDelayMs: 30_000 };
 const ADDRESS: Pace = { free: 30, maxDelayMs: 60_000 };
+/** A subscriber may have 65 536 addresses as IPv6 counts them here: each would be a fresh one. */
+const NETWORK_PAIR: Pace = { free: 20, maxDelayMs: 60_000 };
+const NETWORK: Pace = { free: 120, maxDelayMs: 60_000 };
 /** No account has this name, so all impossible names share one counter. */
 const IMPOSSIBLE = '(impossible name)';
 
@@ -59,49 +62,71 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
   /** (account, address) pairs that have signed in: crowds elsewhere do not hold them back. */
   const known = createCounters(max, PAIR, clock, KNOWN_MS);
 
-  const keysOf = (typed: string, ip: string | null): { account: string; address: string; pair: string } => {
+  const networks = createCounters(max, NETWORK, clock);
+  const networkPairs = createCounters(max, NETWORK_PAIR, clock);
+
+  const keysOf = (typed: string, ip: string | null): Keys => {
     const account = canonicaliseName(typed) ?? IMPOSSIBLE;
     const address = addressBucket(ip);
-    return { account, address, pair: `${account} ${address}` };
+    const network = addressNetwork(ip);
+    const networkPair = network === null ? null : `${account} ${network}`;
+    return { account, address, pair: `${account} ${address}`, network, networkPair };
+  };
+  /** What counts for more than one pair. */
+  const addToAll = ({ account, address, network, networkPair }: Keys, change: number): void => {
+    accounts.add(account, change);
+    addresses.add(address, change);
+    if (network !== null) networks.add(network, change);
+    if (networkPair !== null) networkPairs.add(networkPair, change);
   };
 
   return {
     begin(typed, ip) {
-      const { account, address, pair } = keysOf(typed, ip);
+      const keys = keysOf(typed, ip);
+      const { account, address, pair, network, networkPair } = keys;
       const isKnown = known.has(pair);
       // The first try from a fresh address is never held back for what others did to the account:
       // else whoever keeps failing from many addresses would lock its owner out.
       const waits = [
         pairs.waitMs(pair),
         isKnown ? 0 : addresses.waitMs(address),
+        isKnown || network === null ? 0 : networks.waitMs(network),
+        isKnown || networkPair === null ? 0 : networkPairs.waitMs(networkPair),
         isKnown || !pairs.has(pair) ? 0 : accounts.waitMs(account),
       ];
       const retryAfterMs = Math.max(...waits);
       if (retryAfterMs > 0) return { kind: 'wait', retryAfterMs };
       pairs.add(pair, 1);
-      accounts.add(account, 1);
-      addresses.add(address, 1);
+      addToAll(keys, 1);
       return { kind: 'go' };
     },
     succeed(typed, ip) {
-      const { account, address, pair } = keysOf(typed, ip);
+      const keys = keysOf(typed, ip);
+      const { pair } = keys;
       const own = pairs.failures(pair);
       pairs.forget(pair);
       // Only what this pair has failed is forgiven: a guesser's own account buys no new tries.
-      accounts.add(account, -own);
-      addresses.add(address, -own);
+      addToAll(keys, -own);
       known.add(pair, 1);
     },
     cancel(typed, ip) {
-      const { account, address, pair } = keysOf(typed, ip);
-      pairs.add(pair, -1);
-      accounts.add(account, -1);
-      addresses.add(address, -1);
+      const keys = keysOf(typed, ip);
+      pairs.add(keys.pair, -1);
+      addToAll(keys, -1);
     },
     get size() {
-      return pairs.size + accounts.size + addresses.size + known.size;
+      return [pairs, accounts, addresses, networks, networkPairs, known].reduce((sum, { size }) => sum + size, 0);
     },
   };
+}
+
+interface Keys {
+  readonly account: string;
+  readonly address: string;
+  readonly pair: string;
+  /** What an address of IPv6 is a part of; null for others. */
+  readonly network: string | null;
+  readonly networkPair: string | null;
 }
 
 interface Counters {
