@@ -39,6 +39,8 @@ export interface Twin {
   answer: Record<string, string>;
   /** The provider answers with this error instead of a code. */
   error: string | null;
+  /** What it says of it. */
+  errorDescription: string;
   /** The token endpoint answers so. */
   tokenError: { readonly status: number; readonly body: Record<string, unknown> } | null;
   /** Adds seconds to every time in tokens. */
@@ -113,6 +115,7 @@ class TwinServer implements Twin {
   tamper: Twin['tamper'] = (parts) => parts;
   answer: Record<string, string> = {};
   error: string | null = null;
+  errorDescription = 'Told to';
   tokenError: Twin['tokenError'] = null;
   clockOffset = 0;
   expiresIn = 300;
@@ -170,7 +173,10 @@ class TwinServer implements Twin {
     if (error === null) back.searchParams.set('code', this.#grants.issueCode(query, this.claims));
     else {
       back.searchParams.set('error', error);
-      back.searchParams.set('error_description', unknown === undefined ? 'Told to' : `Invalid scopes: ${unknown}`);
+      back.searchParams.set(
+        'error_description',
+        unknown === undefined ? this.errorDescription : `Invalid scopes: ${unknown}`,
+      );
     }
     if (this.#issParameter) back.searchParams.set('iss', this.issuer);
     for (const [name, value] of Object.entries(this.answer)) back.searchParams.set(name, value);
@@ -263,7 +269,7 @@ class TwinServer implements Twin {
     if (person !== undefined) {
       this.claims = person;
       response.writeHead(302, { location: this.visit(url) }).end();
-    } else if (unknown) response.writeHead(302, { location: this.visit(url) }).end();
+    } else if (unknown || this.error !== null) response.writeHead(302, { location: this.visit(url) }).end();
     else response.writeHead(200, { 'content-type': 'text/html' }).end('<form>');
   }
 

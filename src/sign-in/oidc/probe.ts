@@ -9,7 +9,7 @@ import type { Finding } from '../provider.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
 import { groupsRemedy, namesOf } from './person.ts';
 import type { Parts } from './parts.ts';
-import { explainProblem } from './problems.ts';
+import { explainProblem, printable, remedyOfRequest } from './problems.ts';
 
 export async function probeProvider(parts: Parts, redirectUri: string): Promise<readonly Finding[]> {
   const { provider, discovery } = parts;
@@ -19,11 +19,14 @@ export async function probeProvider(parts: Parts, redirectUri: string): Promise<
   } catch (error) {
     return [{ ok: false, message: explainProblem(provider, error).message }];
   }
+  const known = await probeClient(parts, configuration, redirectUri);
+  const request = await probeRequest(parts, configuration, redirectUri);
   return [
     { ok: true, message: `"${provider.issuer}" answers, and names itself so` },
     await probeKeys(parts, configuration),
-    await probeClient(parts, configuration, redirectUri),
-    await probeRequest(parts, configuration, redirectUri),
+    known,
+    // A client that is not known there has no redirect URI either: the one cause is said once.
+    ...(known.ok || request.isClear ? [request.finding] : []),
     ...probeClaims(provider, configuration),
     ...probeClock(parts),
     ...(parts.googleGroups === null ? [] : [await probeDirectory(parts, parts.googleGroups)]),
@@ -89,12 +92,18 @@ async function probeClient(
   }
 }
 
+interface RequestFinding {
+  readonly finding: Finding;
+  /** Whether the provider says what is wrong, or that nothing is. */
+  readonly isClear: boolean;
+}
+
 /** As a browser would begin: a provider that does not know the redirect URI must not send anybody there. */
 async function probeRequest(
   { provider, http }: Parts,
   configuration: client.Configuration,
   redirectUri: string,
-): Promise<Finding> {
+): Promise<RequestFinding> {
   const url = client.buildAuthorizationUrl(configuration, {
     redirect_uri: redirectUri,
     scope: provider.scopes.join(' '),
@@ -105,20 +114,30 @@ async function probeRequest(
   });
   try {
     const response = await http.fetch(url.href, { headers: { accept: 'text/html' } });
-    const to = response.headers.get('location');
-    const error = to !== null && to.startsWith(redirectUri) ? new URL(to).searchParams.get('error') : null;
-    if (error === 'invalid_scope') {
-      const remedy = `define the scope there, or leave it out of "scopes" of "providers.${provider.id}"`;
-      return {
-        ok: false,
-        message: `Provider "${provider.id}" refuses a scope of "${provider.scopes.join(' ')}"; ${remedy}`,
-      };
-    }
-    if (response.status < 400 && error === null) return { ok: true, message: 'takes the redirect URI and the scopes' };
-    const what = error === null ? `answered ${response.status}` : `answered "${error.slice(0, 60)}"`;
-    const remedy = `register the redirect URI "${redirectUri}" with the client "${provider.clientId}"`;
-    return { ok: false, message: `Provider "${provider.id}" ${what} to the first step of a sign-in; ${remedy}` };
+    return readAnswer(provider, redirectUri, response);
   } catch (error) {
-    return { ok: false, message: explainProblem(provider, error).message };
+    return { finding: { ok: false, message: explainProblem(provider, error).message }, isClear: true };
   }
+}
+
+function readAnswer(provider: OidcProvider, redirectUri: string, { status, headers }: Response): RequestFinding {
+  const to = headers.get('location');
+  const query = to !== null && to.startsWith(redirectUri) ? new URL(to).searchParams : null;
+  const error = query?.get('error') ?? null;
+  const told = (message: string): RequestFinding => ({ finding: { ok: false, message }, isClear: true });
+  if (error === 'invalid_scope') {
+    const remedy = `define the scope there, or leave it out of "scopes" of "providers.${provider.id}"`;
+    return told(`Provider "${provider.id}" refuses a scope of "${provider.scopes.join(' ')}"; ${remedy}`);
+  }
+  if (error !== null) {
+    const words = query?.get('error_description') ?? '';
+    const said = `"${printable(error).slice(0, 60)}"${words === '' ? '' : ` (${printable(words)})`}`;
+    const remedy = remedyOfRequest(provider, error) ?? `look at the client "${provider.clientId}" there`;
+    return told(`Provider "${provider.id}" answered ${said} to the first step of a sign-in; ${remedy}`);
+  }
+  if (status < 400) return { finding: { ok: true, message: 'takes the redirect URI and the scopes' }, isClear: true };
+  // On a page of its own: it sends nobody to an address that is not registered (RFC 6749 section 4.1.2.1).
+  const remedy = `register the redirect URI "${redirectUri}" with the client "${provider.clientId}"`;
+  const message = `Provider "${provider.id}" answered ${status} to the first step of a sign-in; ${remedy}`;
+  return { finding: { ok: false, message }, isClear: false };
 }

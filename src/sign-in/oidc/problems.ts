@@ -38,6 +38,9 @@ export const UNREACHED: RegExp =
 /** Codes of OpenSSL that say: somebody answered who cannot be trusted. */
 export const TLS_CODES: RegExp = /^(?:CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO)/;
 
+/** OpenSSL met plain text. */
+const NO_TLS = /wrong version number|packet length too long|record layer failure/i;
+
 /** What neither openid-client nor jose looks at in an ID token. */
 export class IdTokenError extends Error {
   constructor(what: string) {
@@ -96,14 +99,33 @@ function ofAnswer(provider: OidcProvider, { error, description, status }: Answer
     const remedy = `define the scope at the provider, or leave it out of "scopes" of "providers.${provider.id}"`;
     return { reason, what: `${said}; asked for "${scopes}": ${remedy}` };
   }
-  if (error === 'invalid_client' || error === 'unauthorized_client')
-    return {
-      reason: 'registration',
-      what: `${said}; check "client_id" and "client_secret" of "providers.${provider.id}"`,
-    };
+  // Keycloak: a page of its own was open for too long while somebody signed in in another tab.
+  if (description === 'authentication_expired') return { reason: 'invalid', what: said };
+  const remedy = status === 0 ? remedyOfRequest(provider, error) : remedyOfClient(provider, { error, description });
+  if (remedy !== null) return { reason: 'registration', what: `${said}; ${remedy}` };
   // A code that was used, is too old, or is none.
   if (error === 'invalid_grant') return { reason: 'invalid', what: `${said}; the code was not accepted` };
   return { reason: status >= 500 || status === 429 ? 'unavailable' : reason, what: said };
+}
+
+/** What to change where a provider refuses the first step of a sign-in (RFC 6749 section 4.1.2.1); null: not known. */
+export function remedyOfRequest({ clientId }: OidcProvider, error: string): string | null {
+  if (error === 'unauthorized_client' || error === 'unsupported_response_type')
+    return `let the client "${clientId}" use the authorization code flow there (Keycloak: "Standard flow")`;
+  return error === 'invalid_request'
+    ? `the client "${clientId}" there has to take "response_type=code" with PKCE by S256, sent by the browser and not pushed (PAR)`
+    : null;
+}
+
+/** The same of the token endpoint (section 5.2). */
+function remedyOfClient(
+  { id, clientId }: OidcProvider,
+  { error, description = '' }: Omit<Answer, 'status'>,
+): string | null {
+  if (error !== 'invalid_client' && error !== 'unauthorized_client') return null;
+  return description.includes('client_assertion')
+    ? `have the client "${clientId}" show its secret there (Keycloak: "Client Authenticator" is "Client Id and Secret")`
+    : `check "client_id" and "client_secret" of "providers.${id}"`;
 }
 
 function outageOf(error: unknown, provider: OidcProvider): Reading | null {
@@ -112,6 +134,11 @@ function outageOf(error: unknown, provider: OidcProvider): Reading | null {
   if (error.name === 'TimeoutError' || error.name === 'AbortError' || UNREACHED.test(code)) {
     const what = code === '' || code.startsWith('OAUTH') ? 'no answer in time' : code;
     return { reason: 'unavailable', what: `cannot reach "${provider.internalUrl ?? provider.issuer}": ${what}` };
+  }
+  if (code.startsWith('HPE_') || (code === 'EPROTO' && NO_TLS.test(error.message))) {
+    const what = `"${provider.internalUrl ?? provider.issuer}" speaks otherwise: "http" and "https" do not fit its port`;
+    const key = provider.internalUrl === null ? 'issuer' : 'internal_url';
+    return { reason: 'unavailable', what: `${what}; check scheme and port of "${key}" of "providers.${provider.id}"` };
   }
   if (TLS_CODES.test(code) || code.startsWith('ERR_SSL')) {
     const remedy = `name its CA by "ca" of "providers.${provider.id}"`;
@@ -153,7 +180,8 @@ function ofResponse(provider: OidcProvider, { status, headers }: Response): Read
   const type = printable(headers.get('content-type')?.split(';', 1)[0] ?? 'no type');
   const isRefusal = status >= 400 && status < 500 && status !== 404 && status !== 429;
   const what = `"${provider.issuer}" answered ${status} (${type}), which the protocol does not know there`;
-  return { reason: isRefusal ? 'registration' : 'unavailable', what };
+  const remedy = `check "issuer" of "providers.${provider.id}": its description is below it at "/.well-known/openid-configuration"`;
+  return { reason: isRefusal ? 'registration' : 'unavailable', what: status === 404 ? `${what}; ${remedy}` : what };
 }
 
 function codeOf(error: unknown): string {

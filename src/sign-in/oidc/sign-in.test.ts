@@ -83,8 +83,8 @@ suite('Each error of a provider has a page and a reason in the log', () => {
     account_selection_required: [403, /needs something from you first/, /interaction/],
     temporarily_unavailable: [503, /not available right now/, /unavailable/],
     server_error: [503, /not available right now/, /unavailable/],
-    unauthorized_client: [502, /does not accept this site/, /registration: .*check "client_id" and "client_secret"/],
-    invalid_request: [502, /does not accept this site/, /registration/],
+    unauthorized_client: [502, /does not accept this site/, /registration: .*use the authorization code flow there/],
+    invalid_request: [502, /does not accept this site/, /registration: .*with PKCE by S256/],
     'an unknown one <script>': [400, /could not be finished/, /invalid/],
   };
   for (const [error, [status, page, log]] of Object.entries(cases)) {
@@ -96,6 +96,16 @@ suite('Each error of a provider has a page and a reason in the log', () => {
       assert.match(outcome.log, log);
     });
   }
+});
+
+test('A page of the provider that was too old is no outage of it (Keycloak: authentication_expired)', async () => {
+  const outcome = await outcomeOf(({ twin }) => {
+    twin.error = 'temporarily_unavailable';
+    twin.errorDescription = 'authentication_expired';
+  });
+  assert.equal(outcome.status, 400);
+  assert.match(outcome.text, /took too long[\s\S]*provider=keycloak&amp;ticket=/);
+  assert.match(outcome.log, /invalid: .*authentication_expired/);
 });
 
 test('A scope that the provider refuses is explained with the remedy, on the page and in the log', async () => {
@@ -270,6 +280,36 @@ suite('probe() tries what can be tried without a person, and says what to change
     assert.match(missing, /or name the claim by "groups_claim" of "providers.keycloak"/);
     assert.match(await messages(['sub', 'email']), /have "keycloak" send it/);
     for (const good of [['sub', 'groups'], [], undefined]) assert.doesNotMatch(await messages(good), /does not list/);
+  });
+  test('a client that the provider does not know is said once: it has no redirect URI either', async () => {
+    const said = await wrong({ settings: { clientSecret: 'x' } }, (twin) => (twin.redirectUri = 'https://other'));
+    assert.match(said, /check "client_id" and "client_secret"/);
+    assert.doesNotMatch(said, /redirect URI|; Provider/);
+  });
+  for (const [error, words, expected] of [
+    [
+      'unauthorized_client',
+      'Standard flow is disabled for the client.',
+      /\(Standard flow is disabled.*"Standard flow"/,
+    ],
+    ['invalid_request', 'Missing parameter: code_challenge_method', /\(Missing parameter.*PKCE by S256/],
+    [
+      'access_denied',
+      '',
+      /answered "access_denied" to the first step of a sign-in; look at the client "client-of-\w+" there/,
+    ],
+  ] as const)
+    test(`the provider refuses the first step: ${error}`, async () => {
+      const said = await wrong({}, (twin) => {
+        twin.error = error;
+        twin.errorDescription = words;
+      });
+      assert.match(said, expected);
+      assert.doesNotMatch(said, /redirect URI/);
+    });
+  test('an address that speaks otherwise', async () => {
+    const at = (change: (issuer: string) => string) => wrong({ namesIssuer: (twin) => change(twin.issuer) });
+    assert.match(await at((issuer) => issuer.replace('http:', 'https:')), /check scheme and port of "issuer"/);
   });
   test('an unknown scope', async () =>
     assert.match(

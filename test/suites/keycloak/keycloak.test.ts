@@ -330,7 +330,8 @@ hosts:
         /register the redirect URI "https:\/\/other.localhost\/.postern\/callback\/keycloak"/,
       ],
       ['recheck: 10s', 'scopes: [openid, groups]', /refuses a scope of "openid groups".*leave it out of "scopes"/],
-      ['/realms/main', '/realms/none', /answered 404/],
+      ['/realms/main', '/realms/none', /answered 404.*check "issuer" of "providers.keycloak"/],
+      ['http://localhost', 'https://localhost', /check scheme and port of "issuer"/],
     ];
     for (const [from, to, expected] of wrong) {
       const file = join(postern.dir, 'wrong.yaml');
@@ -338,6 +339,27 @@ hosts:
       const checked = await postern.cli('check', '--live', '--config', file);
       assert.equal(checked.code, 1);
       assert.match(checked.stderr, expected);
+    }
+    // What Keycloak itself is set to. One cause is said once, with what to change there.
+    const [client] = (await keycloak.admin('GET', '/clients?clientId=postern')) as { id: string; attributes: object }[];
+    const set = (changes: object): Promise<unknown> =>
+      keycloak.admin('PUT', `/clients/${client?.id ?? ''}`, { ...client, ...changes });
+    const unlike: [changes: object, expected: RegExp][] = [
+      [{ standardFlowEnabled: false }, /Standard flow is disabled for the client.*Keycloak: "Standard flow"/],
+      [{ enabled: false }, /check "client_id" and "client_secret"/],
+      [{ clientAuthenticatorType: 'client-jwt' }, /"Client Authenticator" is "Client Id and Secret"/],
+      [{ attributes: { ...client?.attributes, 'pkce.code.challenge.method': 'plain' } }, /PKCE by S256/],
+    ];
+    try {
+      for (const [changes, expected] of unlike) {
+        await set(changes);
+        const checked = await postern.cli('check', '--live', '--config', postern.configFile);
+        assert.equal(checked.code, 1, JSON.stringify(changes));
+        assert.match(checked.stderr, expected);
+        assert.doesNotMatch(checked.stderr, /register the redirect URI/);
+      }
+    } finally {
+      await set({ attributes: { ...client?.attributes, 'pkce.code.challenge.method': '' } });
     }
   });
 

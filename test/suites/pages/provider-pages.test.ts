@@ -64,7 +64,7 @@ suite('the pages on the way to a provider', { skip }, () => {
 listen: { http: "127.0.0.1:${http}", https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
 workers: 1
 providers:
-  company: { type: oidc, name: Company account, issuer: "${twin.issuer}", client_id: ${twin.clientId}, client_secret: "\${TWIN_SECRET}" }
+  company: { type: oidc, name: Company account, issuer: "${twin.issuer}", client_id: ${twin.clientId}, client_secret: "\${TWIN_SECRET}", email_domains: [example.com] }
   partner: { type: oidc, name: Partner, issuer: "http://127.0.0.1:${dead}", client_id: a, client_secret: b }
   local: { type: local }
 sign_in: { url: "https://auth.localhost:${https}", name: Acme Gate, logo: logo.svg, color: "#b3123d", show_rule_to: ["company:user:olga"] }
