@@ -119,9 +119,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     },
     async openSignIn(person, host, options) {
       const opened = await openSignIn(deps, person, host, options ?? {});
-      const surplus = surplusOf(deps, person, opened.view.key);
-      // Read first: hardly anybody has so many, and a write costs.
-      if (surplus !== null && (await store.listSignIns(surplus, 1)).length > 0) await end(surplus);
+      await endSurplus(deps, opened, end);
       return opened;
     },
     openChild: (parentKey, host) => openChild(deps, { parentKey, host, usedAt: touches.lastSeen(parentKey) }, tell),
@@ -132,15 +130,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
       for (const [key, at] of seen) touches.add(key, Math.min(at, now));
     },
     ...createRevocations(store, end),
-    async list(person) {
-      const trees = await store.listSignIns(
-        person === undefined ? { by: 'everything' } : { by: 'person', ...person },
-        LIST_LIMIT,
-      );
-      return trees.flatMap((tree) => summaryOf(deps, tree, touches.lastSeen(tree.signIn.key)) ?? []);
-    },
-    subjectsNamed: (provider, name) => subjectsNamed(deps, provider, name),
-    keysBeginning: (prefix) => keysBeginning(store, prefix),
+    list: (person) => list(deps, touches, person),
+    ...createSearch(deps),
     refreshPerson: (person) => refreshPerson(deps, person, tell),
     flush: () => touches.flushAll(),
     async sweep() {
@@ -157,11 +148,25 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
 }
 
-/** A link is many people's; null: nobody has too many. */
-function surplusOf(deps: SessionsDeps, { provider, subject }: Person, newest: string): SignInSelector | null {
-  const { mostPerPerson: most } = deps.limits();
-  if (most === undefined || provider === LINK_PROVIDER) return null;
-  return { by: 'surplus', provider, subject, newest, most };
+/** Not of a link, which is many people's. */
+async function endSurplus(
+  { store, limits }: SessionsDeps,
+  { view: { key: newest, person } }: OpenedSession,
+  end: (selector: SignInSelector) => Promise<number>,
+): Promise<void> {
+  const { mostPerPerson: most } = limits();
+  const { provider, subject } = person;
+  if (most === undefined || provider === LINK_PROVIDER) return;
+  const surplus: SignInSelector = { by: 'surplus', provider, subject, newest, most };
+  // Read first: hardly anybody has so many, and a write costs.
+  if ((await store.listSignIns(surplus, 1)).length > 0) await end(surplus);
+}
+
+function createSearch(deps: SessionsDeps): Pick<Sessions, 'subjectsNamed' | 'keysBeginning'> {
+  return {
+    subjectsNamed: (provider, name) => subjectsNamed(deps, provider, name),
+    keysBeginning: (prefix) => keysBeginning(deps.store, prefix),
+  };
 }
 
 async function subjectsNamed(deps: SessionsDeps, provider: string, name: string): Promise<readonly string[]> {
@@ -191,6 +196,16 @@ async function isOfSame({ store }: SessionsDeps, key: string, person: Person, ba
   // Another session there would end there without this one being heard of.
   const isThere = signIn?.authority === basis.authority && signIn.providerSession === basis.providerSession;
   return signIn?.key === key && isPersons && isThere;
+}
+
+async function list(
+  deps: SessionsDeps,
+  touches: Touches,
+  person: { readonly provider: string; readonly subject: string } | undefined,
+): Promise<readonly SignInSummary[]> {
+  const selector: SignInSelector = person === undefined ? { by: 'everything' } : { by: 'person', ...person };
+  const trees = await deps.store.listSignIns(selector, LIST_LIMIT);
+  return trees.flatMap((tree) => summaryOf(deps, tree, touches.lastSeen(tree.signIn.key)) ?? []);
 }
 
 async function find(deps: SessionsDeps, touches: Touches, key: string): Promise<SessionAnswer> {

@@ -11,6 +11,8 @@ import type { Context } from './context.ts';
 import type { LongTickets, SignInSeal } from './ports.ts';
 
 export const FLOW_LIFETIME_MS: number = 10 * 60_000;
+/** Longer than it counts, so that whoever is late does not lose where they wanted to go. */
+const COOKIE_LIFETIME_MS = 60 * 60_000;
 const PURPOSE = 'provider-flow';
 const FLOW_ID = /^[a-z0-9]{7}[A-Za-z0-9_-]{8}$/;
 /** Tabs of one browser that may be at a provider at the same time. */
@@ -68,7 +70,7 @@ export function flowCookies(context: Context, flow: Flow): string[] {
     stepUps,
     renews,
   ]);
-  return [hostCookie(nameOf(context, id), sealed, url.isSecure, FLOW_LIFETIME_MS), ...dropOld(context)];
+  return [hostCookie(nameOf(context, id), sealed, url.isSecure, COOKIE_LIFETIME_MS), ...dropOld(context)];
 }
 
 export function dropFlow(context: Context, id: string): string {
@@ -82,8 +84,10 @@ export function flowIdOf(state: string): string | null {
 
 export type FoundFlow =
   | { readonly kind: 'flow'; readonly flow: Flow }
-  /** `missing`: begun in another browser, or its cookie is gone. `stale`: it took too long. */
-  | { readonly kind: 'missing' | 'stale' };
+  /** It took too long. */
+  | { readonly kind: 'stale'; readonly flow: Flow }
+  /** Begun in another browser, or its cookie is gone. */
+  | { readonly kind: 'missing' };
 
 /** The flow that this browser began with exactly this state. */
 export function findFlow(context: Context, state: string): FoundFlow {
@@ -92,7 +96,7 @@ export function findFlow(context: Context, state: string): FoundFlow {
   const flow = id === null || sealed === null ? null : openFlow(context.deps.seal, id, sealed, state);
   if (flow === null) return { kind: 'missing' };
   const age = context.now - flow.startedAt;
-  return age >= 0 && age < FLOW_LIFETIME_MS ? { kind: 'flow', flow } : { kind: 'stale' };
+  return age >= 0 && age < FLOW_LIFETIME_MS ? { kind: 'flow', flow } : { kind: 'stale', flow };
 }
 
 function openFlow(seal: SignInSeal, id: string, sealed: string, state: string): Flow | null {

@@ -114,7 +114,8 @@ export async function handleCallback(context: Context): Promise<Response> {
   if (isNotTopLevel(context.headers)) return explainCallback(context, []);
   const states = query.getAll('state');
   const found = findFlow(context, states.length === 1 ? (states[0] ?? '') : '');
-  if (found.kind !== 'flow') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
+  if (found.kind === 'missing') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
+  if (found.kind === 'stale') return beginAgain(context, found.flow);
   const { flow } = found;
   if (flow.provider !== provider.id) return refuseFlow(context, provider, flow, MIXED_UP);
   if (flow.authority !== provider.authority) return refuseFlow(context, provider, flow, MOVED);
@@ -207,7 +208,7 @@ async function open(
   const withheld = await withheldProblem(context, { person: person.person, notes }, ticket);
   if (withheld !== null) return explainProblem(context, provider, withheld, { ticket, cookies: [drop] });
   const opened = await openSession(context, { ...finished, person: person.person }, { flow, provider });
-  if (opened === 'gone') return refuseFlow(context, provider, flow, GONE);
+  if (opened.kind === 'gone') return refuseFlow(context, provider, flow, GONE);
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
@@ -217,7 +218,7 @@ async function open(
     url: next,
     flowId: flow.id,
     label,
-    cookies: [opened, drop, rememberWay(context, provider.id), rememberBrowser(context)],
+    cookies: [opened.cookie, drop, rememberWay(context, provider.id), rememberBrowser(context)],
   });
 }
 
@@ -236,33 +237,36 @@ async function withheldProblem(
   return { reason: 'withheld', message: notes.join('; '), about: withheld.claims.join(', ') };
 }
 
-/**
- * `gone`: a reload has taken the provider away, or made it another, since the callback came, and has ended the sessions of
- * it before this one was there. Else the cookie of a session with a new id; null where the one of the same person goes on: a tab
- * that came first has opened it, or only tokens were fetched.
- */
+type Opened =
+  /** The cookie of a session with a new id; null where the one of the same person goes on: a tab that came first has opened it, or only tokens were fetched. */
+  | { readonly kind: 'session'; readonly cookie: string | null }
+  /** A reload has taken the provider away, or made it another, and has ended the sessions of it before this one was there. */
+  | { readonly kind: 'gone' };
+const SAME: Opened = { kind: 'session', cookie: null };
+
 async function openSession(
   context: Context,
   finished: Finished & { readonly kind: 'known' },
   { flow, provider }: { readonly flow: Flow; readonly provider: Provider },
-): Promise<string | null | 'gone'> {
+): Promise<Opened> {
   const { deps, settings, url } = context;
   const { person, grant, refreshAt, providerSession } = finished;
   const old = signInSession(context);
   const openedAt = old === null ? 0 : old.expiresAt - settings.lifetimeMs;
   const isSame = old?.person.provider === person.provider && old.person.subject === person.subject;
   // Not where more was to be shown: it is the session that has to show it.
-  if (isSame && openedAt >= flow.startedAt && flow.stepUps === 0) return null;
+  if (isSame && openedAt >= flow.startedAt && flow.stepUps === 0) return SAME;
   const { authority } = provider;
   const basis = { authority, providerSession, grant: { value: grant, refreshAt } };
   // As a refresh would: the session shows no more than before, and ends when it would have ended. So it keeps its id.
   const isRenewal = isSame && flow.renews === old.key;
-  if (isRenewal && (await deps.sessions.renewTokens(old.key, person, basis))) return null;
+  if (isRenewal && (await deps.sessions.renewTokens(old.key, person, basis))) return SAME;
   if (old !== null) await deps.sessions.revoke(old.key);
   const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, basis);
-  if (deps.providers.find(provider.id)?.authority === authority) return signInCookie(context, opened);
+  if (deps.providers.find(provider.id)?.authority === authority)
+    return { kind: 'session', cookie: signInCookie(context, opened) };
   await deps.sessions.revoke(opened.view.key);
-  return 'gone';
+  return { kind: 'gone' };
 }
 
 /** The back button: the sign-in is finished, and its session is there. */
@@ -275,11 +279,23 @@ function dropOf(context: Context, state: string | undefined): readonly string[] 
   return id === null ? [] : [dropFlow(context, id)];
 }
 
-function explainCallback(context: Context, cookies: readonly string[]): Response {
+/** Setting up a second factor at the provider took longer than a state lives: on to where the person wanted to go. */
+async function beginAgain(context: Context, flow: Flow): Promise<Response> {
+  const ticket = await unfitTicket(context, flow.ticket);
+  const cookies = [dropFlow(context, flow.id)];
+  const isSignedIn = signInSession(context) !== null;
+  return isSignedIn ? answerRedirect(303, againUrl(ticket), cookies) : explainCallback(context, cookies, ticket);
+}
+
+function againUrl(ticket: string | null): string {
+  return ticket === null ? '/.postern/sign-in' : `/.postern/sign-in?ticket=${ticket}`;
+}
+
+function explainCallback(context: Context, cookies: readonly string[], ticket: string | null = null): Response {
   const { landing, tryAgain } = context.texts;
   const main = html`<h1>${landing.title}</h1>
     <p class="soft">${landing.text}</p>
-    <a class="button" href="/.postern/sign-in">${tryAgain}</a>`;
+    <a class="button" href="${againUrl(ticket)}">${tryAgain}</a>`;
   return answerPage(context, 400, { title: landing.title, main }, { cookies, referrer: 'no-referrer' });
 }
 

@@ -367,12 +367,23 @@ test('A callback in a frame, a prefetch or a fetch uses nothing up', () =>
 test('A flow that took too long, or lost its cookie, is explained and can be begun again', () =>
   withOidc(async (rig) => {
     const alice = rig.browser();
-    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    const back = rig.twin.visit(await departure(alice, `${APP}/deep?x=1`));
     rig.advance(11 * 60_000);
     const page = await alice.open(back);
     assertRefused(rig, page, alice);
-    assert.match(page.text, /href="\/.postern\/sign-in"/);
+    assert.ok(!rig.twin.requests.includes('POST /token'), 'its code is not even tried');
     assert.ok(!alice.jar.some((cookie) => cookie.name.includes('-f-')), 'its cookie is gone');
+    // Whoever set up a second factor at the provider meanwhile still comes to where they wanted to go.
+    const again = /href="(\/.postern\/sign-in\?ticket=[^"]+)"/.exec(page.text)?.[1] ?? '';
+    const late = rig.twin.visit(await departure(alice, AUTH + again));
+    assert.equal((await alice.open(late)).url, `${APP}/deep?x=1`);
+    // In another tab of somebody who is signed in by now it goes on by itself.
+    const tab = rig.twin.visit(await departure(alice, `${AUTH}/.postern/sign-in?switch=1&provider=keycloak`));
+    rig.advance(11 * 60_000);
+    assert.equal((await alice.open(tab)).url, `${AUTH}/`);
+    const lost = await rig.browser().open(back);
+    assert.equal(lost.status, 400);
+    assert.match(lost.text, /href="\/.postern\/sign-in"/);
   }));
 
 test('Session fixation: a session of the sign-in host that was there before ends', () =>
