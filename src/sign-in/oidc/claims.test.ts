@@ -174,7 +174,9 @@ test('personFrom() knows thousands of groups, and says of more that it does not 
   const settings = settingsFor(twin);
   await twin.stop();
   const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `/g${at}`);
-  const many = personFrom(settings, 'sub', [{ preferred_username: 'a', groups: names(5_000), realm_access: { roles: [] } }]);
+  const many = personFrom(settings, 'sub', [
+    { preferred_username: 'a', groups: names(5_000), realm_access: { roles: [] } },
+  ]);
   assert.deepEqual([many.person.groups.length, many.person.cut, many.notes], [5_000, undefined, []]);
   const more = personFrom(settings, 'sub', [{ groups: names(10_001), realm_access: { roles: names(10_001) } }]);
   assert.deepEqual([more.person.groups.length, more.person.cut], [10_000, ['groups', 'roles']]);

@@ -101,7 +101,7 @@ suite(`${COUNT} sessions`, { timeout: 900_000 }, () => {
       clock,
       sessions,
       providers: { list: () => [provider], find: (id) => (id === provider.id ? provider : null) },
-      admit: (_, person) => Promise.resolve({ kind: 'person', person }),
+      admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
       log: () => undefined,
     });
     const settle = async (): Promise<void> => {
