@@ -12,12 +12,17 @@ import type { LongTickets, SignInSeal } from './ports.ts';
 
 export const FLOW_LIFETIME_MS: number = 10 * 60_000;
 /** Longer than it counts, so that whoever is late does not lose where they wanted to go. */
-const COOKIE_LIFETIME_MS = 60 * 60_000;
+export const COOKIE_LIFETIME_MS: number = 20 * 60_000;
 const PURPOSE = 'provider-flow';
 const FLOW_ID = /^[a-z0-9]{7}[A-Za-z0-9_-]{8}$/;
 /** Tabs of one browser that may be at a provider at the same time. */
 const MAX_FLOWS = 6;
-/** Longer ones do not fit into a cookie beside the rest: RFC 6265 section 6.1 promises 4096 bytes. */
+/**
+ * Longer ones wait in the store. A browser that opens many tabs at once has the cookies of all of them at the same time, and a
+ * request that is larger than the head may be (32 KiB) is refused until they have ended.
+ */
+export const SHORT_TICKET = 400;
+/** Longer ones do not fit into a cookie at all: RFC 6265 section 6.1 promises 4096 bytes. */
 export const MAX_TICKET = 2_000;
 
 export interface Flow {

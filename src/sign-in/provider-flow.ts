@@ -9,6 +9,7 @@ import type { Outcome } from './callback-limit.ts';
 import { rememberBrowser, whoComes } from './known-browser.ts';
 import { rememberWay } from './remembered.ts';
 import {
+  COOKIE_LIFETIME_MS,
   createFlow,
   dropFlow,
   findFlow,
@@ -16,6 +17,7 @@ import {
   flowCookies,
   flowIdOf,
   MAX_TICKET,
+  SHORT_TICKET,
   type Flow,
 } from './flow.ts';
 import { html } from './pages/html.ts';
@@ -93,10 +95,12 @@ export async function goToProvider(context: Context, provider: Provider, departu
 
 /** A long ticket waits in the store: what the cookie holds then is the code that it can be had for, once. */
 async function fitTicket(context: Context, ticket: string | null): Promise<string | null> {
-  if (ticket === null || ticket.length <= MAX_TICKET) return ticket;
-  const lifetimeMs = 15 * 60_000;
+  if (ticket === null || ticket.length <= SHORT_TICKET) return ticket;
   const { deps, request, now } = context;
-  return deps.longTickets.keep(() => deps.sessions.mintCode(ticket, lifetimeMs), request.ip, now);
+  const mint = (): Promise<string> => deps.sessions.mintCode(ticket, COOKIE_LIFETIME_MS);
+  const kept = await deps.longTickets.keep(mint, request.ip, now);
+  // A crowd of one address has no room there, but few tabs each.
+  return kept ?? (ticket.length <= MAX_TICKET ? ticket : null);
 }
 
 async function unfitTicket(context: Context, kept: string | null): Promise<string | null> {

@@ -318,6 +318,26 @@ suite('probe() tries what can be tried without a person, and says what to change
     ));
 });
 
+test('Tabs that open at once with long links leave room in the head of a request, and each comes to its own', () =>
+  withOidc(async ({ browser, twin }) => {
+    const alice = browser();
+    const links = Array.from({ length: 20 }, (_, n) => `${APP}/d/${'dashboard'.repeat(120)}?tab=${n}`);
+    const away = await Promise.all(links.map((link) => departure(alice, link)));
+    const bytes = alice.cookieHeader(`${AUTH}/`).length;
+    assert.ok(bytes < 16_384, `${bytes} bytes of cookies`);
+    for (const [n, url] of away.entries()) assert.equal((await alice.open(twin.visit(url))).url, links[n]);
+    // Where the store has no room left for an address, the cookie still has.
+    const crowd = await Promise.all(
+      Array.from({ length: 220 }, async (_, n) => {
+        const visitor = browser();
+        const link = `${APP}/d/${'dashboard'.repeat(40)}?tab=${n}`;
+        return { visitor, link, url: await departure(visitor, link) };
+      }),
+    );
+    const { visitor, link, url } = crowd.at(-1) ?? assert.fail();
+    assert.equal((await visitor.open(twin.visit(url))).url, link);
+  }));
+
 test('Two hundred sign-ins at once: everybody becomes who they are', () =>
   withOidc(async ({ browser, twin }) => {
     const people = Array.from({ length: 200 }, (_, i) => `person-${i}`);
