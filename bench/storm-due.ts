@@ -75,6 +75,7 @@ const { refreshed: all, most, reused } = await twin.tell({ kind: 'look' });
 console.log(
   `  of ${count} sessions ${all} were asked about by now, at most ${most} times each, tokens used twice ${reused}`,
 );
+load.close();
 await site.close();
 rmSync(dir, { recursive: true, force: true });
 process.exit(0);

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:storm`: what visitors of apps notice while strangers do nothing but shake hands, while many others
  * sign in, and while a provider that was away is asked about everybody at once. `--only handshakes,sign-ins,refreshes`;
- * `bench/storm-due.ts` is the last of them with many more sessions.
+ * `--apart 40`: a person each 40 ms. `bench/storm-due.ts` is the last of them with many more sessions.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,11 +20,14 @@ const { values: flags } = parseArgs({
     rate: { type: 'string', default: '4000' },
     connections: { type: 'string', default: '20' },
     windows: { type: 'string', default: '5' },
+    apart: { type: 'string', default: '0' },
     only: { type: 'string', default: 'handshakes,sign-ins,refreshes' },
   },
 });
 const people = Number(flags.people);
 const rate = Number(flags.rate);
+/** Milliseconds from one person to the next. */
+const apart = Number(flags.apart);
 const phases = flags.only.split(',');
 /** A session is due so long after it was signed in or renewed. */
 const RECHECK_SECONDS = 30;
@@ -33,9 +36,13 @@ const STRANGERS = 50;
 
 goBeforeOthers();
 const dir = mkdtempSync(join(tmpdir(), 'postern-bench-storm-'));
-const site = await startStormSite({ dir, people: people + 1, recheckSeconds: RECHECK_SECONDS, core: GATEWAY_CORE });
+const site = await startStormSite({ dir, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: GATEWAY_CORE });
 const { twin, origin } = site;
 const crowd = await startCrowd(people, origin, { wrap: BEHIND });
+// Until the code of a sign-in is compiled.
+const first = await startCrowd(people, origin, { from: people + 1, wrap: BEHIND });
+await first.enter('/');
+first.close();
 const someone = await startCrowd(1, origin, { from: people, wrap: BEHIND });
 const wrong = await someone.enter('/');
 if (wrong.length > 0) throw new Error(`Cannot sign in: ${wrong[0]}`);
@@ -48,13 +55,14 @@ const load = await createUnderLoad({
   dir,
   pid: site.pid,
 });
-const someWindows = (): Promise<unknown> => sleep((Number(flags.windows) - 0.5) * WINDOW_SECONDS * 1_000);
+const someWindows = (): Promise<unknown> => sleep(Number(flags.windows) * WINDOW_SECONDS * 1_000);
 const seconds = (from: number): number => (Date.now() - from) / 1_000;
 
 await load.during(`${rate} requests/s, nobody else`, someWindows());
 if (phases.includes('handshakes')) await shakeHands();
 if (phases.includes('sign-ins') || phases.includes('refreshes')) await signIn();
 if (phases.includes('refreshes')) await refresh();
+load.close();
 crowd.close();
 someone.close();
 await site.close();
@@ -76,10 +84,14 @@ async function shakeHands(): Promise<void> {
 
 async function signIn(): Promise<void> {
   const started = Date.now();
-  const entered = crowd.enter('/').then((failed) => ({ failed, took: seconds(started) }));
-  await load.during(`${people} sign in at once`, entered, ({ failed, took }) => {
-    return `not signed in ${failed.length}${failed.length > 0 ? ` (${failed[0]})` : ''}, ${took.toFixed(1)} s`;
-  });
+  const entered = crowd.enter('/', apart).then((failed) => ({ failed, took: seconds(started) }));
+  await load.during(
+    apart === 0 ? `${people} sign in at once` : `${people} sign in, one each ${apart} ms`,
+    entered,
+    ({ failed, took }) => {
+      return `not signed in ${failed.length}${failed.length > 0 ? ` (${failed[0]})` : ''}, ${took.toFixed(1)} s`;
+    },
+  );
 }
 
 async function refresh(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Drives load from one core: wrk for HTTP/1.1, h2load for HTTP/2 and for a fixed rate (open loop). */
-import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -93,8 +93,12 @@ export interface Http2LoadOptions extends LoadOptions {
   readonly http1?: boolean;
 }
 
-export async function loadHttp2(options: Http2LoadOptions): Promise<LoadResult> {
-  const log = join(options.dir, 'h2load.tsv');
+/** Its arguments for taskset, and the file in which it notes each request. */
+function h2load(options: Http2LoadOptions): { readonly args: readonly string[]; readonly log: string } {
+  // Apart from what a gateway may watch: it is written for each request.
+  const own = join(options.dir, 'load');
+  mkdirSync(own, { recursive: true });
+  const log = join(own, 'h2load.tsv');
   writeFileSync(log, '');
   const headers = Object.entries(options.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const shape = [
@@ -110,6 +114,11 @@ export async function loadHttp2(options: Http2LoadOptions): Promise<LoadResult> 
     shape.push('--rps', String(Math.max(1, Math.round(options.perSecond / options.connections))));
   if (options.http1 === true) shape.push('--h1');
   const args = ['-c', String(options.core), 'h2load', ...shape, ...headers, options.url];
+  return { args, log };
+}
+
+export async function loadHttp2(options: Http2LoadOptions): Promise<LoadResult> {
+  const { args, log } = h2load(options);
   const { stdout } = await exec('taskset', args, { maxBuffer: 1 << 26 });
   const counts = /requests: (\d+) total.* (\d+) done, (\d+) succeeded, (\d+) failed/.exec(stdout);
   const rate = /finished in ([\d.]+)(m?s), ([\d.]+) req\/s/.exec(stdout);
@@ -125,6 +134,44 @@ export async function loadHttp2(options: Http2LoadOptions): Promise<LoadResult> 
     p50,
     p99,
   };
+}
+
+export interface LoadWindow {
+  /** Milliseconds. */
+  readonly p99: number;
+  readonly failed: number;
+}
+
+export interface SteadyLoad {
+  /** What was asked for in each of `count` windows of `ms`, the first of which began at `from` (milliseconds since 1970). */
+  readonly windows: (from: number, ms: number, count: number) => readonly LoadWindow[];
+  readonly stop: () => void;
+}
+
+/** A fixed rate over the same connections until it is stopped, or for the seconds that are said. */
+export function startSteadyLoad(options: Http2LoadOptions): SteadyLoad {
+  const { args, log } = h2load(options);
+  const child = spawn('taskset', args, { stdio: 'ignore' });
+  return {
+    windows(from, ms, count) {
+      // Microseconds since 1970; the status, -1 where there was none; microseconds it took.
+      const rows = readFileSync(log, 'latin1')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => line.split('\t').map(Number) as [number, number, number]);
+      return Array.from({ length: count }, (_, i) => {
+        const begin = (from + i * ms) * 1_000;
+        return windowOf(rows.filter(([begun]) => begun >= begin && begun < begin + ms * 1_000));
+      });
+    },
+    stop: () => void child.kill(),
+  };
+}
+
+function windowOf(rows: readonly [number, number, number][]): LoadWindow {
+  const took = rows.map(([, , microseconds]) => microseconds).sort((a, b) => a - b);
+  const failed = rows.filter(([, status]) => status < 200 || status > 299).length;
+  return { p99: (took[Math.floor(took.length * 0.99)] ?? NaN) / 1_000, failed };
 }
 
 async function percentiles(log: string): Promise<{ p50: number; p99: number }> {

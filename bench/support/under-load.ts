@@ -1,24 +1,32 @@
 /**
  * What somebody who is signed in notices while other things go on: one gateway with one worker alone on core 0;
- * on core 1 the load, which asks at a fixed rate (open loop), and behind it whatever makes the trouble. p99 over
+ * on core 1 the load, which asks at a fixed rate (open loop) over the same connections all the time, and behind it
+ * whatever makes the trouble. p99 over
  * windows of two seconds: their median and the worst, and how that is to the first that was measured. How much of the
  * gateway's core others had is told, since each time one of them has it a request may wait for the kernel's next tick.
  */
 import { execFileSync } from 'node:child_process';
 import { setPriority } from 'node:os';
-import { loadHttp2 } from './load.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startSteadyLoad } from './load.ts';
 import { coreSeconds, threadSeconds } from './process-cpu.ts';
-import type { LoadResult } from './load.ts';
+import type { SteadyLoad } from './load.ts';
 import type { ThreadTime } from './process-cpu.ts';
 
 export const GATEWAY_CORE = 0;
 export const LOAD_CORE = 1;
 export const WINDOW_SECONDS = 2;
-/** A command for what goes behind the load on its core: ten steps are a tenth of what the load wants at the same time. */
-export const BEHIND: readonly string[] = ['taskset', '-c', String(LOAD_CORE), 'nice', '-n', '10'];
+/**
+ * A command for what goes behind the load on its core. Not by `nice`: what is nicer still keeps the core until the
+ * kernel's next tick, and the load would measure its own waiting. It holds among processes of one session.
+ */
+export const BEHIND: readonly string[] = ['taskset', '-c', String(LOAD_CORE), 'chrt', '--idle', '0'];
 const BEFORE_OTHERS = -15;
 const LABEL = 42;
-const WARM_WINDOWS = 2;
+const WARM_MS = 6_000;
+/** Until the last requests of a window are answered and noted. */
+const SETTLE_MS = 500;
+const LONGEST_SECONDS = 3_600;
 
 /** Call it first: what is started later inherits it. */
 export function goBeforeOthers(): void {
@@ -56,15 +64,29 @@ interface During {
 export interface UnderLoad {
   /** Load while the work goes on, window by window; prints a line. */
   readonly during: <T>(label: string, work: Promise<T>, tell?: (result: T) => string) => Promise<void>;
+  readonly close: () => void;
 }
 
 export async function createUnderLoad(options: UnderLoadOptions): Promise<UnderLoad> {
   let first: During | null = null;
+  const { url, cookie, perSecond, connections, dir } = options;
+  const load = startSteadyLoad({
+    url,
+    headers: { Cookie: cookie },
+    connections,
+    streams: 1,
+    perSecond,
+    seconds: LONGEST_SECONDS,
+    core: LOAD_CORE,
+    dir,
+    http1: true,
+  });
   // Until the worker's code is compiled.
-  for (let window = 0; window < WARM_WINDOWS; window++) await drive(options);
+  await sleep(WARM_MS);
   return {
+    close: () => load.stop(),
     async during(label, work, tell) {
-      const it = await measure(options, work);
+      const it = await measure(options, load, work);
       first ??= it;
       const ratio = `${(it.median / first.median).toFixed(1)}x`;
       const facts = tell === undefined ? '' : `; ${tell(await work)}`;
@@ -76,49 +98,39 @@ export async function createUnderLoad(options: UnderLoadOptions): Promise<UnderL
   };
 }
 
-const drive = ({ url, cookie, perSecond, connections, dir }: UnderLoadOptions): Promise<LoadResult> =>
-  loadHttp2({
-    url,
-    headers: { Cookie: cookie },
-    connections,
-    streams: 1,
-    perSecond,
-    seconds: WINDOW_SECONDS,
-    core: LOAD_CORE,
-    dir,
-    http1: true,
-  });
-
-interface Window extends LoadResult {
-  /** Part of it in which others had the gateway's core. */
-  readonly foreign: number;
-}
-
-async function driveWindow(options: UnderLoadOptions): Promise<Window> {
-  const look = (): number => coreSeconds(GATEWAY_CORE) - sumOf(threadSeconds(options.pid), 'seconds');
-  const [before, startedAt] = [look(), performance.now()];
-  const result = await drive(options);
-  return { ...result, foreign: (look() - before) / ((performance.now() - startedAt) / 1_000) };
+/** Part of the gateway's core that others have had since the last look. */
+function createForeign(pid: number): () => number {
+  const look = (): number => coreSeconds(GATEWAY_CORE) - sumOf(threadSeconds(pid), 'seconds');
+  let [before, at] = [look(), performance.now()];
+  return () => {
+    const [now, later] = [look(), performance.now()];
+    const part = (now - before) / ((later - at) / 1_000);
+    [before, at] = [now, later];
+    return part;
+  };
 }
 
 const sumOf = (threads: readonly ThreadTime[], what: 'seconds' | 'waitedSeconds', name?: string): number =>
   threads.reduce((sum, one) => (name === undefined || one.name === name ? sum + one[what] : sum), 0);
 
-async function measure(options: UnderLoadOptions, work: Promise<unknown>): Promise<During> {
-  const before = threadSeconds(options.pid);
-  const state = { isOver: false };
-  void work.finally(() => (state.isOver = true)).catch(() => undefined);
-  const all: Window[] = [];
-  do all.push(await driveWindow(options));
-  while (!state.isOver);
-  const after = threadSeconds(options.pid);
+async function measure({ pid }: UnderLoadOptions, load: SteadyLoad, work: Promise<unknown>): Promise<During> {
+  const before = threadSeconds(pid);
+  const foreign = createForeign(pid);
+  const from = Date.now();
+  // Whole windows, at least one: what is begun after the end says nothing.
+  await Promise.all([work, sleep(WINDOW_SECONDS * 1_000)]);
+  const windows = Math.floor((Date.now() - from) / (WINDOW_SECONDS * 1_000));
+  const others = foreign();
+  const after = threadSeconds(pid);
+  await sleep(SETTLE_MS);
+  const all = load.windows(from, WINDOW_SECONDS * 1_000, windows);
   const spent = (name: string, what: 'seconds' | 'waitedSeconds'): number =>
     sumOf(after, what, name) - sumOf(before, what, name);
   const p99s = all.map(({ p99 }) => p99).sort((a, b) => a - b);
   return {
     median: p99s[Math.floor((p99s.length - 1) / 2)] ?? NaN,
     worst: p99s.at(-1) ?? NaN,
-    foreign: all.reduce((sum, { foreign }) => sum + foreign, 0) / all.length,
+    foreign: others,
     failed: all.reduce((sum, { failed }) => sum + failed, 0),
     worker: spent('edge 0', 'seconds'),
     waited: spent('edge 0', 'waitedSeconds'),

@@ -1,4 +1,5 @@
 /** The process of a crowd: see crowd.ts, which tells it what to do. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { membersOf, toldOf } from './crowd.ts';
 import type { Answer, Member, Order } from './crowd.ts';
 import { createVisitor } from './visitor.ts';
@@ -20,12 +21,16 @@ async function enter({ member, visitor }: Person, path: string): Promise<Visit> 
 }
 
 /** What is wrong; nothing else is told. An app that echoes nothing about people is fine with any 200. */
-async function all(path: string, more: string, visit: (person: Person) => Promise<Visit>): Promise<readonly string[]> {
+async function all(
+  path: string,
+  more: string,
+  visit: (person: Person, index: number) => Promise<Visit>,
+): Promise<readonly string[]> {
   const wrong = await Promise.all(
-    people.map(async (person) => {
+    people.map(async (person, index) => {
       const { member } = person;
       try {
-        const { status, body, headers, url } = await visit(person);
+        const { status, body, headers, url } = await visit(person, index);
         const isEcho = body.includes(' for ');
         if (status === 200 && (!isEcho || body === toldOf(member, path) + more)) return null;
         const text = /<title>([^<]*)/.exec(body)?.[1] ?? body.slice(0, 200);
@@ -48,7 +53,10 @@ async function obey(order: Order): Promise<readonly string[]> {
       }));
       return [];
     case 'enter':
-      return all(order.path, order.more, (person) => enter(person, order.path));
+      return all(order.path, order.more, async (person, index) => {
+        await sleep(index * order.apartMs);
+        return enter(person, order.path);
+      });
     case 'come':
       return all(order.path, order.more, ({ visitor }) => visitor.send(base + order.path));
     case 'let-go':

@@ -17,7 +17,8 @@ export interface Member {
 /** What the process is told; `id` comes back with the answer. */
 export type Order = { readonly id: number } & (
   | { readonly kind: 'gather'; readonly count: number; readonly from: number; readonly url: string }
-  | { readonly kind: 'enter' | 'come'; readonly path: string; readonly more: string }
+  | { readonly kind: 'enter'; readonly path: string; readonly more: string; readonly apartMs: number }
+  | { readonly kind: 'come'; readonly path: string; readonly more: string }
   | { readonly kind: 'let-go' | 'cookies' }
 );
 export interface Answer {
@@ -28,8 +29,11 @@ type Told<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 export interface Crowd {
   readonly members: readonly Member[];
-  /** All sign in at once, from this path of the app to the twin and back: what is wrong with what they see at the end. */
-  readonly enter: (path: string) => Promise<readonly string[]>;
+  /**
+   * All sign in at once, or so many milliseconds apart, from this path of the app to the twin and back: what is wrong
+   * with what they see at the end.
+   */
+  readonly enter: (path: string, apartMs?: number) => Promise<readonly string[]>;
   /** All ask for the path at once. `more`: groups beside their own. */
   readonly come: (path: string, more?: string) => Promise<readonly string[]>;
   /** Closes connections that are kept: the next may come to another worker. */
@@ -91,7 +95,7 @@ export async function startCrowd(
   await ask({ kind: 'gather', count, from, url });
   return {
     members: membersOf(count, from),
-    enter: (path) => ask({ kind: 'enter', path, more: '' }),
+    enter: (path, apartMs = 0) => ask({ kind: 'enter', path, more: '', apartMs }),
     come: (path, more = '') => ask({ kind: 'come', path, more }),
     letGo: () => ask({ kind: 'let-go' }),
     cookies: () => ask({ kind: 'cookies' }),
