@@ -8,6 +8,8 @@ import { dirname } from 'node:path';
 import { fileState } from './files.ts';
 
 const FOLDERS_MAX = 256;
+/** The folder may hold what is written all the time: a log, a database. Its events are looked into so often at most. */
+const LOOK_EVERY_MS = 50;
 
 export interface FileWatch {
   readonly close: () => void;
@@ -20,36 +22,44 @@ export interface FileWatchOptions {
   readonly pollMs?: number;
   /** A certificate and its key are two files: wait this long for the second. */
   readonly settleMs?: number;
+  /** What tells a file from what it was before. */
+  readonly stateOf?: (file: string) => string;
 }
 
-export function watchFiles({ files, onChange, pollMs = 10_000, settleMs = 300 }: FileWatchOptions): FileWatch {
-  let seen = stateOf(files);
+export function watchFiles(options: FileWatchOptions): FileWatch {
+  const { files, onChange, pollMs = 10_000, settleMs = 300, stateOf = fileState } = options;
+  const look = (): string => files.map(stateOf).join('|');
+  let seen = look();
   let settling: NodeJS.Timeout | null = null;
   const settle = (): void => {
-    const before = stateOf(files);
+    const before = look();
     if (before === seen) return;
     if (settling !== null) clearTimeout(settling);
     settling = setTimeout(() => {
       settling = null;
-      if (stateOf(files) !== before) return settle();
+      if (look() !== before) return settle();
       seen = before;
       onChange();
     }, settleMs).unref();
   };
+  let soon: NodeJS.Timeout | null = null;
+  const lookSoon = (): void => {
+    soon ??= setTimeout(() => {
+      soon = null;
+      settle();
+    }, LOOK_EVERY_MS).unref();
+  };
   const folders = [...new Set(files.map((file) => dirname(file)))].slice(0, FOLDERS_MAX);
-  const watchers = folders.map((folder) => watchFolder(folder, settle)).filter((watcher) => watcher !== null);
+  const watchers = folders.map((folder) => watchFolder(folder, lookSoon)).filter((watcher) => watcher !== null);
   const poll = setInterval(settle, pollMs).unref();
   return {
     close: () => {
       clearInterval(poll);
       if (settling !== null) clearTimeout(settling);
+      if (soon !== null) clearTimeout(soon);
       for (const watcher of watchers) watcher.close();
     },
   };
-}
-
-function stateOf(files: readonly string[]): string {
-  return files.map(fileState).join('|');
 }
 
 /** Null where the folder cannot be watched: the poll remains. */
