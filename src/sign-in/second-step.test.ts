@@ -341,6 +341,18 @@ test('recovery codes go with the last second factor, and the next one brings new
   });
 });
 
+/** As it is, and something else happens before whoever asked hears of it. */
+function followedBy<Given extends unknown[], Answer>(
+  ask: (...given: Given) => Promise<Answer>,
+  next: () => Promise<void>,
+): (...given: Given) => Promise<Answer> {
+  return async (...given) => {
+    const answer = await ask(...given);
+    await next();
+    return answer;
+  };
+}
+
 test('a session that was revoked in the very moment of a second step, or of a new factor, opens no other', async () => {
   for (const what of ['second step', 'new factor']) {
     await withRig({}, async (rig) => {
@@ -355,13 +367,7 @@ test('a session that was revoked in the very moment of a second step, or of a ne
       const secret = secretOn(page);
       if (what === 'new factor') {
         const { addTotp } = factors;
-        Object.assign(factors, {
-          addTotp: async (...given: Parameters<typeof addTotp>) => {
-            const isAdded = await addTotp(...given);
-            await revokeAll();
-            return isAdded;
-          },
-        });
+        Object.assign(factors, { addTotp: followedBy(addTotp, revokeAll) });
         await browser.submit(page, { code: codeOf(rig, secret), name: 'Phone' });
       } else {
         const other = rig.browser();
@@ -372,13 +378,7 @@ test('a session that was revoked in the very moment of a second step, or of a ne
         const step = await other.open(`${AUTH}/.postern/second-step`);
         assert.match(step.text, /One more step/);
         const { checkCode } = factors;
-        Object.assign(factors, {
-          checkCode: async (...given: Parameters<typeof checkCode>) => {
-            const answer = await checkCode(...given);
-            await revokeAll();
-            return answer;
-          },
-        });
+        Object.assign(factors, { checkCode: followedBy(checkCode, revokeAll) });
         await other.submit(step, { code: codeOf(rig, secret) });
       }
       assert.deepEqual(await rig.sessions.list(), [], what);
