@@ -2,6 +2,7 @@
  * Real pebble and pebble-challtestsrv, started from nothing on ports of their own: every name resolves to
  * 127.0.0.1, and validations come to the two ports that are given. Pebble's faults stay on unless a test says otherwise.
  */
+import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -33,6 +34,8 @@ export interface Pebble {
   readonly output: () => string;
   /** How many certificates it has issued. */
   readonly issued: () => number;
+  /** Orders that it took for replacements, and those of its certificates that it cannot find by their renewal id. */
+  readonly replacements: () => { readonly noted: number; readonly unfindable: number };
   /** The root of what it issues. */
   readonly issuerPem: () => Promise<string>;
   readonly management: (path: string, body?: string) => Promise<string>;
@@ -46,6 +49,12 @@ const PROFILES = {
   default: { description: 'As long as usual', validityPeriod: 7_776_000 },
   shortlived: { description: 'Six days', validityPeriod: 518_400 },
 };
+
+/**
+ * RFC 9773 section 4.1 takes the serial as DER has it, with a zero before a high bit; pebble keeps it without, and
+ * answers 500 to `replaces`. So it is with one in 256, whose first byte of eight happens to be none.
+ */
+const UNFINDABLE = /Issued certificate serial [89a-f](?:[0-9a-f]{2})*[0-9a-f] /;
 
 export async function startPebble(options: PebbleOptions): Promise<Pebble> {
   const dir = mkdtempSync(join(tmpdir(), 'postern-pebble-'));
@@ -89,6 +98,10 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     apiPem: { cert: readFileSync(join(dir, 'api.pem'), 'utf8'), key: readFileSync(join(dir, 'api.key'), 'utf8') },
     output: ca.output,
     issued: () => ca.output().split('Issued certificate serial').length - 1,
+    replacements: () => ({
+      noted: ca.output().split('is a replacement of').length - 1,
+      unfindable: ca.output().split(UNFINDABLE).length - 1,
+    }),
     issuerPem: () => manage('roots/0'),
     management: manage,
     async dns(path, body) {
@@ -104,6 +117,12 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** So many orders came as replacements, as far as pebble can tell. */
+export function assertReplacements(pebble: Pebble, wanted: number): void {
+  const { noted, unfindable } = pebble.replacements();
+  assert.ok(noted <= wanted && noted >= wanted - unfindable, `${noted} of ${wanted}, ${unfindable} unfindable`);
 }
 
 function writeCertificate(dir: string): string {

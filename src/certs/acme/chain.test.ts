@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { serverNameOf } from './challenge.ts';
-import { alternatesOf } from './chain.ts';
+import { alternatesOf, renewalIdOf } from './chain.ts';
 
 const BASE = 'https://ca.example/cert/1';
 
@@ -47,4 +48,19 @@ test('serverNameOf() is the reverse name of an address (RFC 8738 section 6)', ()
   assert.equal(serverNameOf('a.example.com'), 'a.example.com');
   assert.equal(serverNameOf('192.0.2.1'), '1.2.0.192.in-addr.arpa');
   assert.equal(serverNameOf('2001:db8::1'), '1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa');
+});
+
+/** RFC 9773 appendix A: its serial has a high bit. */
+const NAMED = `-----BEGIN CERTIFICATE-----
+MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt
+cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS
+BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu
+7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf
+qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B
+yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
++FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK
+-----END CERTIFICATE-----`;
+
+test('renewalIdOf() takes the serial as DER has it, with the zero before a high bit', () => {
+  assert.equal(renewalIdOf(new X509Certificate(NAMED)), 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE');
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { skipWithout } from '../../support/peers.ts';
-import { startPebble } from '../../support/pebble.ts';
+import { assertReplacements, startPebble } from '../../support/pebble.ts';
 import { until } from '../../support/programs.ts';
 import { openAcmeRig, untilTrusted, visit } from './rig.ts';
 
@@ -132,7 +132,7 @@ test(
         async () => (await visit(rig.https, 'a.example.com', roots)).serial !== first.serial,
         'the new one is served',
       );
-      assert.match(rig.pebble.output(), /is a replacement of/);
+      assertReplacements(rig.pebble, 1);
     } finally {
       await rig.close();
     }

@@ -21,7 +21,7 @@ import { writeSigningRequest } from '../../../src/certs/x509-writer.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { freePorts } from '../../support/free-ports.ts';
-import { startPebble, type Pebble } from '../../support/pebble.ts';
+import { assertReplacements, startPebble, type Pebble } from '../../support/pebble.ts';
 import type { ChallengeAnswers } from '../../../src/certs/acme/challenge.ts';
 import type { ChallengeType } from '../../../src/certs/acme/challenge-type.ts';
 
@@ -259,7 +259,7 @@ test('renewal information is asked for, an order replaces a certificate, and it 
   assert.ok(window.askAgainAt !== null && window.askAgainAt > Date.now());
   const replaces = renewalIdOf(new X509Certificate(first)) ?? '';
   await order(client, signer, ['renew.example.com'], { replaces });
-  assert.match(pebble.output(), /is a replacement of/);
+  assertReplacements(pebble, 1);
   // The place is taken: the CA is asked without `replaces`.
   await order(client, signer, ['renew.example.com'], { replaces });
   await revokeCertificate(client, { certificatePem: first, reason: 'superseded', signer }, signal);
