@@ -30,3 +30,23 @@ test('createBearerDesk() checks at most so many at once, and a refused one not a
   assert.equal((await verify('gone', 't0')).kind, 'absent');
   assert.ok(lines.length <= 10, 'the log is not filled by strangers');
 });
+
+test('createBearerDesk() has what one document refused looked at anew by the next one', async () => {
+  const clock = { now: () => 1_000 };
+  const log = { info: () => undefined, warn: () => undefined };
+  let asked = 0;
+  const refuses = (): Promise<VerifiedBearer> => {
+    asked++;
+    return Promise.resolve({ kind: 'refused', message: 'another client' });
+  };
+  let provider = { id: 'k', verifyBearer: refuses };
+  const providers = { find: () => provider, list: () => [] };
+  const verify = createBearerDesk({ providers: providers as never, clock, log });
+  await verify('k', 't');
+  await verify('k', 't');
+  assert.equal(asked, 1);
+  provider = { id: 'k', verifyBearer: () => refuses() };
+  await verify('k', 't');
+  await verify('k', 't');
+  assert.equal(asked, 2);
+});

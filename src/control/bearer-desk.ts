@@ -6,7 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { BearerAnswer } from '../session/record.ts';
 import { keyOfBearer } from '../session/token.ts';
-import type { Providers } from '../sign-in/provider.ts';
+import type { Provider, Providers } from '../sign-in/provider.ts';
 
 const MOST_AT_ONCE = 64;
 const REFUSED_FOR_MS = 5_000;
@@ -19,19 +19,22 @@ export interface BearerDeskDeps {
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
+type VerifyOne = NonNullable<Provider['verifyBearer']>;
+
 export type VerifyBearer = (provider: string, token: string) => Promise<BearerAnswer>;
 
 export function createBearerDesk(deps: BearerDeskDeps): VerifyBearer {
   const { clock } = deps;
-  /** Key -> until when; oldest first. */
-  const refused = new Map<string, number>();
+  /** Oldest first. By whom: a document that takes other tokens has another one say it. */
+  const refused = new Map<string, { readonly until: number; readonly by: VerifyOne }>();
   const say = createThrottle(clock);
   let running = 0;
   return async (id, token) => {
     const key = keyOfBearer(id, token);
-    if (clock.now() < (refused.get(key) ?? 0)) return { kind: 'absent' };
     const verify = deps.providers.find(id)?.verifyBearer;
     if (verify === undefined) return { kind: 'absent' };
+    const before = refused.get(key);
+    if (before?.by === verify && clock.now() < before.until) return { kind: 'absent' };
     if (running >= MOST_AT_ONCE) return { kind: 'unavailable' };
     running++;
     try {
@@ -47,7 +50,7 @@ export function createBearerDesk(deps: BearerDeskDeps): VerifyBearer {
       }
       if (say()) deps.log.info({ code: 'CREDENTIAL_REFUSED', ...facts }, 'Bearer token refused');
       refused.delete(key);
-      refused.set(key, clock.now() + REFUSED_FOR_MS);
+      refused.set(key, { until: clock.now() + REFUSED_FOR_MS, by: verify });
       if (refused.size > MOST_REFUSED) refused.delete(refused.keys().next().value as string);
       return { kind: 'absent' };
     } finally {
