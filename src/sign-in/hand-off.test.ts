@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { APP, AUTH, OTHER, type Page } from './_rig.ts';
 import { sessionCookieName } from '../session/token.ts';
+import { POSTERN_BRAND } from './pages/brand.ts';
 import { createSignIn } from './router.ts';
 import { codeFor, DEEP, PASSWORD, signedIn, withRig } from './_hand-off-rig.ts';
 
@@ -252,6 +253,24 @@ test('A store that is away is a 503 that says so, for navigations and programs, 
     assert.equal(response.headers.get('retry-after'), '5');
     assert.match(await response.text(), /req-9/);
     assert.ok(rig.events.some((event) => event.kind === 'failed'));
+    // Whoever reads it reads it in their language, under the operator's name.
+    const brand = { ...POSTERN_BRAND, name: 'Acme Tools' };
+    const { handle, beginSignIn } = createSignIn({
+      ...rig.deps,
+      settings: () => ({ ...rig.deps.settings(), brand }),
+      isListedHost: (host) => (OTHER.includes(host) ? assert.fail('a defect') : true),
+    });
+    for (const [language, words] of [
+      ['ko-KR', /<html lang="ko">.*Acme Tools/s],
+      ['zh-CN', /<html lang="zh-Hans">.*Acme Tools/s],
+      ['en', /<html lang="en">.*Acme Tools/s],
+    ] as const) {
+      const headers = [['accept', 'text/html'] as const, ['Accept-Language', language] as const];
+      const broken = await handle({ ...facts, headers });
+      const defect = await beginSignIn({ ...facts, headers, url: `${OTHER}/x`, onSignInHost: false });
+      assert.deepEqual([broken.status, defect.status], [503, 500], language);
+      for (const page of [broken, defect]) assert.match(await page.text(), words, language);
+    }
   }));
 
 test('Over plain HTTP cookies have no prefix and no Secure, or a browser would drop them', () =>

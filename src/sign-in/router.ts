@@ -5,14 +5,22 @@
  */
 import { PosternError } from '../core/errors.ts';
 import { beginSignIn, handleStart } from './begin.ts';
-import { answerError, answerPage, answerRedirect, createContext, toResponse, type Context } from './context.ts';
+import {
+  answerError,
+  answerPage,
+  answerRedirect,
+  createContext,
+  createFieldReader,
+  toResponse,
+  type Context,
+} from './context.ts';
 import { mintFormToken } from './form-guard.ts';
 import { handleBackChannelLogout } from './back-channel.ts';
 import { createCallbackLimit } from './callback-limit.ts';
 import { createLongTickets } from './flow.ts';
 import { handleLand } from './land.ts';
 import { openLink, showLink } from './link.ts';
-import { errorPage } from './pages/error-page.ts';
+import { errorPage, type ErrorFacts } from './pages/error-page.ts';
 import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.ts';
 import { homePage } from './pages/session-pages.ts';
 import { postSetPassword, showSetPassword } from './set-password.ts';
@@ -113,14 +121,29 @@ async function guarded(
   } catch (error) {
     deps.report?.({ kind: 'failed', requestId: request.requestId, error });
     const isStore = error instanceof PosternError && error.code === 'STORE_UNAVAILABLE';
-    const facts = { requestId: request.requestId, accept: acceptOf(request) };
-    if (!isStore) return toResponse(errorPage({ ...facts, status: 500, code: 'INTERNAL' }));
-    return toResponse(errorPage({ ...facts, status: 503, code: 'STORE_UNAVAILABLE', retryAfter: STORE_RETRY_SECONDS }));
+    const facts = isStore
+      ? { status: 503, code: 'STORE_UNAVAILABLE', retryAfter: STORE_RETRY_SECONDS }
+      : { status: 500, code: 'INTERNAL' };
+    return toResponse(errorPage({ ...facts, ...lookFor(deps, request) }));
   }
 }
 
-function acceptOf(request: SignInRequest): string | null {
-  return request.headers.find(([name]) => name.toLowerCase() === 'accept')?.[1] ?? null;
+/** Who asks, and whose page it is. Nothing of it is worth another failure. */
+function lookFor(
+  deps: SignInDeps,
+  { headers, requestId }: SignInRequest,
+): Pick<ErrorFacts, 'requestId' | 'accept' | 'acceptLanguage' | 'brand'> {
+  const fields = createFieldReader(headers);
+  const look = {
+    requestId,
+    accept: fields.get('accept') ?? null,
+    acceptLanguage: fields.get('accept-language') ?? null,
+  };
+  try {
+    return { ...look, brand: deps.settings().brand };
+  } catch {
+    return look;
+  }
 }
 
 function showHome(context: Context): Response {
