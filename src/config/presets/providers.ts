@@ -155,11 +155,12 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuer: null,
     issuerExample: 'https://gitlab.com',
     userClaims: ['nickname', 'preferred_username'],
-    groupsClaims: ['groups', 'groups_direct'],
+    // Not `groups_direct`, which its ID tokens have: whoever is in a group above would be in none of it.
+    groupsClaims: ['groups'],
     rolesClaims: [],
     pinsNames: true,
     quirks: [
-      'Groups are full paths (`acme/platform`), read from userinfo.',
+      'Groups are full paths (`acme/platform`), those above the direct ones included, read from userinfo.',
       RENAMES,
       'There is no end-session address: signing out ends the session with Postern, not the one with GitLab.',
     ],

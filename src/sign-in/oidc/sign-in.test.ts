@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import { createAdmission } from '../admission.ts';
 import { APP, AUTH, OTHER } from '../_rig.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
@@ -390,6 +391,27 @@ test('A name stays with the account that came with it first where people rename 
     await comesAs(preset, (names) =>
       assert.deepEqual(names, ['app for alice', 'app for alice-new', 'app for alice'], preset),
     );
+});
+
+test('GitLab says of whoever is in a group above the direct ones only in userinfo, and both count', () => {
+  const { userClaims, groupsClaims, rolesClaims } = PROVIDER_PRESETS['gitlab'] ?? assert.fail();
+  return withOidc(
+    async ({ browser, twin, entries, provider, sessions }) => {
+      const about = { nickname: 'alice', email: 'alice@example.com', email_verified: true };
+      // As GitLab documents it: `groups_direct` in the ID token, `groups` with those above in userinfo alone.
+      twin.claims = { sub: '7', ...about, groups_direct: ['acme/platform/web'] };
+      twin.userinfo = { ...about, groups: ['acme', 'acme/platform', 'acme/platform/web'] };
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.groups, ['acme', 'acme/platform', 'acme/platform/web']);
+      const [session] = await sessions.list();
+      const grant = readGrant(await sessions.findGrant(session?.key ?? ''));
+      assert.ok(session !== undefined && grant !== null);
+      twin.userinfo = { ...about, groups: ['acme'] };
+      const again = await provider.refresh(session.person, grant);
+      assert.deepEqual(again.kind === 'known' ? again.person.groups : again, ['acme']);
+    },
+    { settings: { preset: 'gitlab', userClaims, groupsClaims, rolesClaims, readsAccessToken: false } },
+  );
 });
 
 test("Entra's overage is asked of Graph, at sign-in and at each refresh; what Graph refuses is no group", () =>
