@@ -16,6 +16,8 @@ export interface ProviderPreset {
   readonly rolesClaims: readonly string[];
   /** Roles stand in the access token only, which is then a JWT of the same issuer. */
   readonly readsAccessToken: boolean;
+  /** Where an ID token lacks the roles of the preset, userinfo may have them: worth asking. */
+  readonly userinfoHasRoles: boolean;
   /** `prompt` for "use another account". */
   readonly switchPrompt: 'select_account' | 'login';
   /** Where groups are asked for that did not fit into a token; null: nowhere. */
@@ -39,6 +41,7 @@ const PLAIN: ProviderPreset = {
   groupsClaims: ['groups'],
   rolesClaims: ['roles'],
   readsAccessToken: false,
+  userinfoHasRoles: true,
   switchPrompt: 'login',
   overageUrl: null,
   parameters: {},
@@ -58,6 +61,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://id.example.com/realms/main',
     rolesClaims: ['realm_access.roles', 'resource_access.*.roles'],
     readsAccessToken: true,
+    userinfoHasRoles: false,
     groupsRemedy:
       'add a mapper "Group Membership" with the claim name "groups" to the client ("Client scopes", its dedicated scope)',
     quirks: [
@@ -91,6 +95,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://login.microsoftonline.com/TENANT-ID/v2.0',
     userClaims: ['preferred_username', 'upn', 'email'],
     rolesClaims: ['roles'],
+    userinfoHasRoles: false,
     switchPrompt: 'select_account',
     scopes: ['openid', 'profile', 'email', 'offline_access'],
     groupsRemedy: 'choose "Token configuration", "Add groups claim" of the application',

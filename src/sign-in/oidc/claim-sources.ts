@@ -4,6 +4,7 @@
  */
 import * as client from 'openid-client';
 import type { OidcProvider } from '../../config/document/providers.ts';
+import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import type { Claims } from './claims.ts';
 import { readOverage } from './overage.ts';
 import type { Parts } from './parts.ts';
@@ -51,7 +52,14 @@ function isIncomplete(provider: OidcProvider, sources: readonly Claims[]): boole
   const has = (name: string): boolean => sources.some((one) => one[name] !== undefined);
   if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) return true;
   if (provider.scopes.includes('email') && !has('email')) return true;
-  return provider.groupsClaims.length > 0 && firstNames(sources, provider.groupsClaims) === null;
+  const isMissing = (paths: readonly string[]): boolean => paths.length > 0 && firstNames(sources, paths) === null;
+  return isMissing(provider.groupsClaims) || (mayHaveRoles(provider) && isMissing(provider.rolesClaims));
+}
+
+/** A claim that the document names may be anywhere; where a preset's is, the preset knows. */
+function mayHaveRoles({ preset, rolesClaims }: OidcProvider): boolean {
+  const known = PROVIDER_PRESETS[preset];
+  return known === undefined || known.userinfoHasRoles || rolesClaims.join() !== known.rolesClaims.join();
 }
 
 /** Null where it is no JWT of this issuer for this person: an access token is opaque to clients by right. */

@@ -5,6 +5,7 @@ import { createAdmission } from '../admission.ts';
 import { APP, AUTH, OTHER } from '../_rig.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
 import type { Twin } from './_twin.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import { readGrant } from '../provider.ts';
 
 test('One sign-in by a provider opens two apps on unrelated hosts', () =>
@@ -145,7 +146,7 @@ test('Userinfo is asked only for what is missing, and only believed for the same
       assert.deepEqual(entries[0]?.person.groups, ['/from-userinfo']);
       assert.ok(twin.requests.includes('GET /userinfo'));
       twin.requests.length = 0;
-      twin.claims = { ...twin.claims, groups: [] };
+      twin.claims = { ...twin.claims, groups: [], realm_access: { roles: [] } };
       await signInBy(browser(), twin, `${APP}/`);
       assert.deepEqual(entries.at(-1)?.person.groups, [], 'an empty claim is there');
       assert.ok(!twin.requests.includes('GET /userinfo'));
@@ -157,6 +158,37 @@ test('Userinfo is asked only for what is missing, and only believed for the same
   });
   assert.equal(other.status, 400);
   assert.match(other.log, /invalid: .*sub/);
+});
+
+test('Roles that only userinfo says are asked of it, where the provider could say them there', async () => {
+  const { rolesClaims: ofZitadel } = PROVIDER_PRESETS['zitadel'] ?? assert.fail();
+  const { rolesClaims: ofEntra } = PROVIDER_PRESETS['entra-id'] ?? assert.fail();
+  const rolesBy = async (settings: Partial<OidcProvider>, userinfo: object): Promise<readonly unknown[]> => {
+    let found: readonly unknown[] = [];
+    await withOidc(
+      async ({ browser, twin, entries }) => {
+        // Everything else is in the ID token.
+        twin.claims = { ...twin.claims, groups: ['/dev'] };
+        await signInBy(browser(), twin, `${APP}/`);
+        found = [...(entries.at(-1)?.person.roles ?? []), twin.requests.includes('GET /userinfo')];
+      },
+      { settings: { readsAccessToken: false, ...settings }, prepare: (twin) => (twin.userinfo = { ...userinfo }) },
+    );
+    return found;
+  };
+  assert.deepEqual(await rolesBy({ preset: 'oidc', rolesClaims: ['access.roles'] }, { access: { roles: ['admin'] } }), [
+    'admin',
+    true,
+  ]);
+  const grants = { [ofZitadel[0] ?? '']: { editor: { 1: 'example.com' } } };
+  assert.deepEqual(await rolesBy({ preset: 'zitadel', rolesClaims: ofZitadel }, grants), ['editor', true]);
+  const own = { preset: 'keycloak', readsAccessToken: true, rolesClaims: ['my_roles'] };
+  assert.deepEqual(await rolesBy(own, { my_roles: ['a'] }), ['a', true], 'a claim that the document names');
+  assert.deepEqual(
+    await rolesBy({ preset: 'entra-id', rolesClaims: ofEntra }, {}),
+    [false],
+    'it never says them there',
+  );
 });
 
 test("Keycloak's roles come from the access token, if the issuer signed it for this person and client", () =>
