@@ -5,6 +5,7 @@
 import * as client from 'openid-client';
 import type { OidcProvider } from '../../config/document/providers.ts';
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
+import type { GoogleGroups } from '../google/groups.ts';
 import type { Claims } from './claims.ts';
 import { readOverage } from './overage.ts';
 import type { Parts } from './parts.ts';
@@ -29,10 +30,7 @@ export async function gather(
     if (groups !== null) sources.push(groups);
   }
   // First, so that no claim of a token passes for a group of the directory.
-  if (parts.googleGroups !== null) {
-    const groups = address === null ? null : await parts.googleGroups.of(address);
-    sources.unshift(groups === null ? UNKNOWN_GROUPS : { groups });
-  }
+  if (parts.googleGroups !== null) sources.unshift(await directoryGroups(parts.googleGroups, address));
   const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
   if (hasUserinfo && isIncomplete(provider, sources)) {
     sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
@@ -42,6 +40,11 @@ export async function gather(
 
 /** None to let anybody in by, marked as Entra marks what is not all. */
 const UNKNOWN_GROUPS: Claims = { groups: [], hasgroups: true };
+
+export async function directoryGroups(directory: GoogleGroups, address: string | null): Promise<Claims> {
+  const groups = address === null ? null : await directory.of(address);
+  return groups === null ? UNKNOWN_GROUPS : { groups };
+}
 
 /** A directory knows people by their address, so it must be theirs. */
 export function addressIn({ email, email_verified: isVerified }: Claims): string | null {

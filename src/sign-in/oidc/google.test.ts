@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ADMIN, keyFile, Workspace } from '../google/_workspace.ts';
+import { readGrant } from '../provider.ts';
 import { signInBy, withOidc, type OidcRig } from './_rig.ts';
 
 const APP = 'https://app.example.com';
@@ -109,6 +110,37 @@ test('google takes a lost group over at the next refresh, and keeps what it knew
     workspace.members = { 'dev@corp.com': ['alice@corp.com'] };
     const again = await provider.refresh(person, { ...grant, refreshToken: twin.issueRefreshToken() });
     assert.deepEqual(again.kind === 'known' ? again.person.groups : null, ['dev@corp.com'], 'by the address it knew');
+  }));
+
+test('google looks at the groups again where it gave no refresh token: after the first consent it gives none', () =>
+  withGoogle(async (rig) => {
+    const { provider, workspace, twin, sessions } = rig;
+    twin.givesRefreshToken = false;
+    await signInBy(rig.browser(), twin, `${APP}/`);
+    assert.deepEqual(await groupsOf(rig), ['dev@corp.com']);
+    const [session] = await sessions.list();
+    assert.ok(session !== undefined);
+    // The provider's clock is the real one, behind that of the sessions: what is to be looked at again is due already.
+    rig.advance(1_000);
+    sessions.touch([[session.key, session.lastSeenAt + 1_000]]);
+    assert.deepEqual(
+      (await sessions.dueGrants('keycloak', 10)).map(({ key }) => key),
+      [session.key],
+    );
+    const grant = readGrant(await sessions.findGrant(session.key));
+    assert.ok(grant?.refreshToken === null);
+    twin.requests.length = 0;
+    workspace.isDown = true;
+    assert.equal((await provider.refresh(session.person, grant)).kind, 'unavailable');
+    workspace.isDown = false;
+    workspace.members = {};
+    const after = await provider.refresh(session.person, grant);
+    assert.ok(after.kind === 'known');
+    // How and when they signed in is of the session, not of an answer.
+    assert.deepEqual({ ...after.person, acr: null, authenticatedAt: null }, { ...session.person, groups: [] });
+    assert.ok(after.refreshAt !== null && Math.abs(after.refreshAt - Date.now() - 300_000) < 10_000);
+    assert.deepEqual(after.grant, grant);
+    assert.ok(!twin.requests.some((one) => one.endsWith('/token') || one.endsWith('/userinfo')));
   }));
 
 test('postern check --live says whether the directory tells the groups, and what is missing', () =>

@@ -35,8 +35,9 @@ function lifetimeOf(idToken: string, clock: Clock): number {
   return Math.max(0, (exp - iat) * 1_000);
 }
 
-export function refreshAtOf({ provider, clock }: Parts, grant: ProviderGrant): number | null {
-  if (grant.refreshToken === null) return null;
+export function refreshAtOf({ provider, clock, googleGroups }: Parts, grant: ProviderGrant): number | null {
+  // Groups of a directory are asked for without it.
+  if (grant.refreshToken === null) return googleGroups === null ? null : clock.now() + provider.recheckMs;
   const byToken = grant.expiresAt === null ? Number.POSITIVE_INFINITY : grant.expiresAt - AHEAD_MS;
   return Math.max(clock.now() + LEAST_REFRESH_MS, Math.min(byToken, clock.now() + provider.recheckMs));
 }

@@ -24,7 +24,7 @@ import type {
 import { createGoogleGroups, type GoogleGroups } from '../google/groups.ts';
 import type { GoogleAddresses } from '../google/credentials.ts';
 import { verifyBearer } from './bearer.ts';
-import { addressIn, gather } from './claim-sources.ts';
+import { addressIn, directoryGroups, gather } from './claim-sources.ts';
 import type { Claims } from './claims.ts';
 import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
@@ -297,7 +297,7 @@ function refusalOf(
 
 async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Promise<Refreshed> {
   const { provider, discovery, clock } = parts;
-  if (grant.refreshToken === null) return { kind: 'unavailable', message: 'there is no refresh token' };
+  if (grant.refreshToken === null) return askDirectory(parts, person, grant);
   let fresh: ProviderGrant | null = null;
   try {
     const configuration = await discovery.get();
@@ -327,6 +327,20 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
       };
     const { message } = problemOf(parts, error);
     return fresh === null ? { kind: 'unavailable', message } : { kind: 'unavailable', message, grant: fresh };
+  }
+}
+
+/** A directory is asked by our own account: without a refresh token groups follow all the same. Google gives one at the first consent alone. */
+async function askDirectory(parts: Parts, person: Person, grant: ProviderGrant): Promise<Refreshed> {
+  const { provider, googleGroups } = parts;
+  if (googleGroups === null) return { kind: 'unavailable', message: 'there is no refresh token' };
+  try {
+    const proof = { sub: person.subject };
+    const sources = [await directoryGroups(googleGroups, addressOf(person)), proof];
+    const fresh = refreshed(provider, person, { sources, isSilent: true, proof });
+    return { kind: 'known', person: fresh, grant, refreshAt: refreshAtOf(parts, grant), notes: [] };
+  } catch (error) {
+    return { kind: 'unavailable', message: problemOf(parts, error).message };
   }
 }
 
