@@ -38,6 +38,9 @@ export function createKept<T>(deps: KeptDeps<T>): Kept<T> {
   let retryMs = FIRST_RETRY_MS;
   let isClosed = false;
 
+  /** A clock that was set back makes nothing newer than it is. */
+  const since = ({ at }: { readonly at: number }): number => Math.abs(clock.now() - at);
+
   const ask = (): Promise<T> => {
     asking ??= deps
       .fetch()
@@ -70,18 +73,18 @@ export function createKept<T>(deps: KeptDeps<T>): Kept<T> {
   return {
     known: () => held?.value ?? null,
     async confirm() {
-      if (held !== null && clock.now() - held.at < CONFIRMED_MS) return held.value;
-      if (failure !== null && clock.now() - failure.at < FAILURE_HOLDS_MS) throw failure.error;
+      if (held !== null && since(held) < CONFIRMED_MS) return held.value;
+      if (failure !== null && since(failure) < FAILURE_HOLDS_MS) throw failure.error;
       return ask();
     },
     async get() {
       if (held !== null) {
         // The old one serves while the new one is fetched.
-        const isDue = clock.now() - held.at >= FRESH_MS && asking === null && retry === null;
+        const isDue = since(held) >= FRESH_MS && asking === null && retry === null;
         if (isDue) void ask().catch(() => undefined);
         return held.value;
       }
-      if (failure !== null && clock.now() - failure.at < FAILURE_HOLDS_MS) throw failure.error;
+      if (failure !== null && since(failure) < FAILURE_HOLDS_MS) throw failure.error;
       return ask();
     },
     close() {

@@ -87,6 +87,24 @@ test('verify() goes on by the keys that it holds while the provider is away, wit
   await assert.rejects(ask(rig, KNOWN, false), isUnavailable);
 });
 
+test('verify() under a clock that is set back finds new keys, and gives up those that are gone, as before', async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, false);
+  // Three hours ahead at the start, and put right since.
+  rig.now -= 3 * 3_600_000;
+  const fresh = makeKeyOnce(0);
+  rig.answer = () => Promise.resolve({ keys: [jwkOf(fresh)] } as unknown as JSONWebKeySet);
+  await ask(rig, fresh, false);
+  await assert.rejects(ask(rig, KNOWN, false));
+  const away = createRig();
+  await ask(away, KNOWN, false);
+  away.now -= 3 * 3_600_000;
+  away.answer = () => Promise.reject(new Error('away'));
+  await ask(away, KNOWN, false);
+  away.now += 55 * 60_000;
+  await assert.rejects(ask(away, KNOWN, false), isUnavailable, 'for an hour, however the clock went');
+});
+
 const others = new Map<number, TwinKey>();
 
 /** Keys are dear to make. */

@@ -139,6 +139,8 @@ function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): (isOfStranger: b
   const hasJustFailed = (): boolean => fetching === null && Math.abs(clock.now() - failedAt) < FAILED_MS;
 
   const current = async (): Promise<Held> => {
+    // A clock that was set back makes nothing fresher than it is: the keys are due to be looked at.
+    if (held !== null && clock.now() < held.fetchedAt) held = { ...held, fetchedAt: clock.now() - FRESH_MS };
     const age = held === null ? Number.POSITIVE_INFINITY : clock.now() - held.fetchedAt;
     if (held !== null && age < FRESH_MS) return held;
     // Not each by itself waits for a provider that does not answer.
