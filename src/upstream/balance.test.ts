@@ -116,7 +116,7 @@ test('active checks take a sick server out and in again, and all sick is UPSTREA
   const health: HealthCheck = {
     path: '/healthz',
     intervalMs: 20,
-    timeoutMs: 500,
+    timeoutMs: 20_000,
     expect: [200, 399],
     passes: 2,
     fails: 2,

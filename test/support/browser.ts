@@ -16,12 +16,22 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** For what never comes. Two busy processors can keep a page waiting for longer than playwright's half a minute. */
+const PATIENCE_MS = 90_000;
+
 export async function openBrowser(...flags: readonly string[]): Promise<Browser> {
-  return chromium.launch({ executablePath: findPeer('chromium') ?? '/usr/bin/chromium', args: [...FLAGS, ...flags] });
+  const executablePath = findPeer('chromium') ?? '/usr/bin/chromium';
+  return chromium.launch({ executablePath, args: [...FLAGS, ...flags], timeout: PATIENCE_MS });
 }
 
 export async function openContext(browser: Browser, options: BrowserContextOptions = {}): Promise<BrowserContext> {
-  return browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, ...options });
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    viewport: { width: 1280, height: 800 },
+    ...options,
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context;
 }
 
 /** Kept in test/output/, to be looked at. */
@@ -38,5 +48,8 @@ export async function signInOn(page: Page, name: string, password: string): Prom
 
 /** Past the pages that lead to a provider and back by themselves, to one that stays. */
 export async function arrive(page: Page): Promise<void> {
+  // Of a page whose text has not come yet it cannot be told which it is.
+  await page.waitForLoadState();
   await page.waitForSelector('#go', { state: 'detached' });
+  await page.waitForLoadState();
 }

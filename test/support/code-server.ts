@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { findPeer } from './peers.ts';
 import { freePorts } from './free-ports.ts';
-import { accepts, until } from './programs.ts';
+import { accepts, endProgram, until } from './programs.ts';
 
 export interface CodeServer {
   readonly port: number;
   /** Its project folder. */
   readonly project: string;
-  readonly stop: () => void;
+  readonly stop: () => Promise<void>;
 }
 
 export async function startCodeServer(): Promise<CodeServer> {
@@ -33,9 +33,9 @@ export async function startCodeServer(): Promise<CodeServer> {
   return {
     port,
     project: join(dir, 'project'),
-    stop() {
-      child.kill();
-      rmSync(dir, { recursive: true, force: true });
+    async stop() {
+      await endProgram(child);
+      rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -22,26 +22,26 @@ export function startProgram(
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return { child, output: () => output, stop: () => endProgram(child) };
+}
+
+/** Until it has ended: while it writes on, its folder cannot be removed. */
+export async function endProgram(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((done) => {
     child.once('exit', () => done());
   });
-  return {
-    child,
-    output: () => output,
-    async stop() {
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-      await ended;
-      clearTimeout(timer);
-    },
-  };
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await ended;
+  clearTimeout(timer);
 }
 
 /**
  * What is promised within a second, as the end of a connection after its session's, is within this on a machine that
  * runs other suites beside. Who is not told, but has to find out, takes ten seconds and more.
  */
-export const AT_ONCE_MS = 5_000;
+export const AT_ONCE_MS = 9_000;
 
 /** Asks again and again until it is so. The limit is for what never comes, so that a failing test ends. */
 export async function until(isSo: () => boolean | Promise<boolean>, what: string, mostMs = 40_000): Promise<void> {

@@ -1,5 +1,6 @@
 /** Raw bytes to a port, and whatever comes back until the peer closes or is silent. */
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** For the first byte: a busy machine may take its time, and where nothing comes the peer mostly closes. */
 const FIRST_BYTE_MS = 20_000;
@@ -18,13 +19,15 @@ export interface RawOptions {
   readonly quietMs?: number;
   /** Pause between the parts. */
   readonly pauseMs?: number;
+  /** What has to have come before the second part is sent. */
+  readonly first?: string;
   /** Half close behind the last part. */
   readonly fin?: boolean;
 }
 
 export function sendRaw(port: number, bytes: string | readonly string[], options: RawOptions = {}): Promise<RawAnswer> {
   const parts = typeof bytes === 'string' ? [bytes] : bytes;
-  const { quietMs = 700, pauseMs = 20, fin = false } = options;
+  const { quietMs = 700, pauseMs = 20, fin = false, first = '' } = options;
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: fin });
     let text = '';
@@ -49,11 +52,11 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
     socket.on('close', () => finish(true));
     socket.on('connect', () => {
       void (async () => {
-        for (const part of parts) {
+        for (const [at, part] of parts.entries()) {
+          const mayWaitUntil = at === 0 ? 0 : Date.now() + FIRST_BYTE_MS;
+          while (!text.includes(first) && !socket.destroyed && Date.now() < mayWaitUntil) await sleep(5);
           socket.write(part, 'latin1');
-          await new Promise((done) => {
-            setTimeout(done, pauseMs);
-          });
+          await sleep(pauseMs);
         }
         if (fin) socket.end();
         wait();

@@ -69,7 +69,7 @@ export interface Replicated {
   readonly stop: () => Promise<void>;
 }
 
-/** A master, a replica and three sentinels that fail over after a second. */
+/** A master, a replica and three sentinels that fail over after four seconds: by less, a busy machine is a dead master. */
 export async function startReplicated(password: string): Promise<Replicated> {
   const dir = mkdtempSync(join(tmpdir(), 'postern-sentinel-'));
   const secret = ['--requirepass', password, '--masterauth', password];
@@ -88,8 +88,8 @@ export async function startReplicated(password: string): Promise<Replicated> {
       `dir ${dir}`,
       `sentinel monitor ${masterName} 127.0.0.1 ${master.port} 2`,
       `sentinel auth-pass ${masterName} ${password}`,
-      `sentinel down-after-milliseconds ${masterName} 1000`,
-      `sentinel failover-timeout ${masterName} 5000`,
+      `sentinel down-after-milliseconds ${masterName} 4000`,
+      `sentinel failover-timeout ${masterName} 8000`,
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     return startProgram('redis-server', [file, '--sentinel']);

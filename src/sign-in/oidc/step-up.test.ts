@@ -147,7 +147,7 @@ test('max_age: whoever signed in long ago is sent back with it, once, and comes 
       const [after, ...more] = await sessions.list();
       assert.equal(more.length, 0);
       assert.notEqual(after?.key, before?.key);
-      assert.ok(Math.abs((after?.person.authenticatedAt ?? 0) - Date.now()) < 5_000);
+      assert.ok(Math.abs((after?.person.authenticatedAt ?? 0) - Date.now()) < 60_000);
     },
     { rig: NEEDS_PROOF },
   ));

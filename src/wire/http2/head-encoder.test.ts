@@ -45,7 +45,7 @@ test('encodeHead() drops fields of a connection and adds length, HSTS and Date',
     'max-age=9',
   );
   const date = fields.find((field) => field.startsWith('date: '));
-  assert.ok(Math.abs(Date.parse(date?.slice(6) ?? '') - Date.now()) < 3_000);
+  assert.ok(Math.abs(Date.parse(date?.slice(6) ?? '') - Date.now()) < 60_000);
   assert.deepEqual(fields.filter((field) => field !== date).sort(), [
     ':status: 418',
     'content-length: 5',

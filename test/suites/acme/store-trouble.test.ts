@@ -44,7 +44,7 @@ async function goThrough(rig: AcmeRig, { begin, end, line }: Trouble): Promise<v
   assert.equal(rig.pebble.issued(), issued + 1);
 }
 
-test('a full disk', { skip: skip === false ? canMount('disk') : skip, timeout: 180_000 }, async (t) => {
+test('a full disk', { skip: skip === false ? canMount('disk') : skip, timeout: 400_000 }, async (t) => {
   const disk = openSmallDisk('3m');
   t.after(() => disk.close());
   const rig = await openAcmeRig({ hosts: HOSTS, pebble: PEBBLE, dir: disk.dir, workers: 1 });
@@ -72,7 +72,8 @@ test('a full disk', { skip: skip === false ? canMount('disk') : skip, timeout: 1
 
 test('a database that cannot be written', { skip, timeout: 400_000 }, async () => {
   const rig = await openAcmeRig({ hosts: HOSTS, pebble: PEBBLE });
-  const other = new DatabaseSync(join(rig.postern.dataDir, 'postern.db'));
+  // Postern may be in the middle of a write of its own.
+  const other = new DatabaseSync(join(rig.postern.dataDir, 'postern.db'), { timeout: 20_000 });
   try {
     await goThrough(rig, {
       begin: () => other.exec('BEGIN IMMEDIATE'),

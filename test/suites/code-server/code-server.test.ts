@@ -56,7 +56,7 @@ hosts:
   after(async () => {
     await browser?.close();
     await postern?.close();
-    code?.stop();
+    await code?.stop();
   });
 
   const link = (): string => `https://code.localhost:${postern.https}/?folder=${code.project}`;
@@ -95,7 +95,7 @@ hosts:
   let other: Desk;
   const pulse = (): number => (existsSync(file('pulse.txt')) ? statSync(file('pulse.txt')).size : 0);
 
-  test('a deep link leads through the sign-in to a terminal that runs commands', { timeout: 200_000 }, async () => {
+  test('a deep link leads through the sign-in to a terminal that runs commands', { timeout: 300_000 }, async () => {
     other = await openDesk('olga');
     // Something that runs on in the terminal of the person whom no change concerns.
     const command = `(while sleep 0.2; do echo . >> ${file('pulse.txt')}; done) &`;
@@ -194,7 +194,7 @@ hosts:
     for (const line of lines) assert.match(line, /"version":"2","status":200/);
   });
 
-  test('a stranger gets the 403 page with the account and a request id', { timeout: 60_000 }, async () => {
+  test('a stranger gets the 403 page with the account and a request id', { timeout: 300_000 }, async () => {
     const { page } = await visit('mallory');
     await page.waitForSelector('text=mallory');
     await takePicture(page, 'code-server-denied');

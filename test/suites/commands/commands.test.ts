@@ -51,7 +51,7 @@ function command(args: readonly string[], how: Circumstances = {}): Promise<Ende
     child.stdin.on('error', () => undefined);
     child.stdin.end(how.input ?? '');
     const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    child.on('exit', (code) => {
+    child.on('close', (code) => {
       clearTimeout(timer);
       done({ code, stdout, stderr });
     });

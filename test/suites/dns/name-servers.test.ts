@@ -22,7 +22,7 @@ import { skipWithout } from '../../support/peers.ts';
 import { memoryJournal } from '../../support/txt-journal.ts';
 
 const signal = new AbortController().signal;
-const tools = { ...systemTools, timeoutMs: 3000 };
+const tools = { ...systemTools, timeoutMs: 20_000 };
 
 interface Updates {
   readonly server: NameServerProcess;

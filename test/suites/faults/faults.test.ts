@@ -78,7 +78,7 @@ suite('apps that misbehave', () => {
     apps.push(truncated, chunked, extra);
     const [nobody = 0] = await freePorts(1);
     const host = (name: string, port: number): string =>
-      `  ${name}.test: { tls: off, to: "http://127.0.0.1:${port}", allow: [public], first_byte_timeout: 3s, connect_timeout: 3s }\n`;
+      `  ${name}.test: { tls: off, to: "http://127.0.0.1:${port}", allow: [public], first_byte_timeout: ${name === 'silent' ? 3 : 30}s, connect_timeout: 30s }\n`;
     const hosts = CASES.map(([name], i) => host(name, apps[i]?.port ?? 0)).join('');
     postern = await startPostern({
       document: ({ http, health }) => `version: 1

@@ -19,6 +19,13 @@ const GET = 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n';
 const UPGRADE =
   'GET /ws HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
+/** An answer with its body, whatever pieces they come in; or what is none, as behind an upgrade. */
+function isWhole(text: string): boolean {
+  const end = text.indexOf('\r\n\r\n');
+  if (!text.startsWith('HTTP/')) return text !== '';
+  return end !== -1 && text.length >= end + 4 + Number(/^Content-Length: (\d+)/im.exec(text)?.[1] ?? 0);
+}
+
 /** A connection that stays, and what comes back. */
 async function open(
   port: number,
@@ -32,9 +39,13 @@ async function open(
     socket,
     closed: () => isClosed,
     async ask(bytes) {
-      const answer = once(socket, 'data') as Promise<[Buffer]>;
+      let text = '';
+      const listen = (chunk: Buffer): void => void (text += chunk.toString('latin1'));
+      socket.on('data', listen);
       socket.write(bytes);
-      return String((await answer)[0]);
+      await until(() => isWhole(text) || isClosed, `an answer to ${bytes.split('\r', 1)[0]}`);
+      socket.off('data', listen);
+      return text;
     },
   };
 }

@@ -108,11 +108,7 @@ suite('sockets that somebody else opened', { timeout: 600_000 }, () => {
         [ACTIVATE, ...[one, two].flatMap((port) => ['-l', `127.0.0.1:${port}`])],
       );
       try {
-        await until(
-          () => output().includes('Listening on') || output().includes('127.0.0.1'),
-          'systemd listens',
-          10_000,
-        );
+        await until(() => output().includes('Listening on') || output().includes('127.0.0.1'), 'systemd listens');
         const first = await sendRaw(one, GET, { quietMs: 20_000 });
         assert.deepEqual(first.statuses, [200], output());
         assert.deepEqual((await sendRaw(two, GET)).statuses, [200]);

@@ -152,7 +152,6 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
 
   const openTab = async (options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> => {
     const context = await openContext(browser, options);
-    context.setDefaultTimeout(10_000);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(error.message));
@@ -166,6 +165,7 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
 
   const look = async (tab: { page: Page; complaints: string[] }, name: string, heading: RegExp): Promise<void> => {
     const wrong: string[] = [];
+    await tab.page.locator('h1', { hasText: heading }).first().waitFor();
     for (const size of SIZES) {
       await tab.page.setViewportSize(size);
       for (const colorScheme of ['light', 'dark'] as const) {
@@ -240,6 +240,7 @@ suite('the pages of forward-auth', { skip: skipWithout('chromium') }, () => {
     await tab.page.fill('#username', 'alice');
     await tab.page.fill('#password', 'wrong');
     await tab.page.click('form[method=post] button');
+    await tab.page.waitForSelector('[role=alert]');
     assert.equal(await tab.page.inputValue('#username'), 'alice');
     await look(tab, 'password-wrong', /^Sign in$/);
     await tab.page.fill('#password', 'password');

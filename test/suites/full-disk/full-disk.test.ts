@@ -60,7 +60,7 @@ hosts:
     return visitor.submit(page, { name: 'alice', password }, 'sign-in');
   };
 
-  test('who is signed in stays; who wants in gets a page that says so', { timeout: 60_000 }, async () => {
+  test('who is signed in stays; who wants in gets a page that says so', { timeout: 300_000 }, async () => {
     fill();
     // What the database has in its files already may still take a few writes.
     const newcomer = createVisitor();
@@ -74,7 +74,7 @@ hosts:
     assert.equal((await fetch(`http://127.0.0.1:${postern.health}/healthz`)).status, 200);
   });
 
-  test('the operator gets one line with the reason, and nothing is half done', { timeout: 60_000 }, async () => {
+  test('the operator gets one line with the reason, and nothing is half done', { timeout: 300_000 }, async () => {
     const before = (await postern.cli('user', 'list')).stdout;
     const added = await postern.cli('user', 'add', 'bob', '--print-link');
     assert.equal(added.code, 1, added.stdout);
@@ -86,7 +86,7 @@ hosts:
     assert.equal((await alice.send(url())).status, 200);
   });
 
-  test('with space again, everybody gets in', { timeout: 60_000 }, async () => {
+  test('with space again, everybody gets in', { timeout: 300_000 }, async () => {
     rmSync(filler());
     const page = await trySignIn(createVisitor());
     assert.equal(page.status, 200, page.body);
@@ -96,13 +96,17 @@ hosts:
     assert.equal((await alice.send(url())).status, 401);
   });
 
-  test('a start on a full disk is refused in one line, and leaves the data as it is', { timeout: 60_000 }, async () => {
-    const fresh = join(disk.dir, 'another');
-    fill();
-    const started = await runPostern(['run', '--config', postern.configFile, '--data', fresh]);
-    assert.equal(started.code, 1);
-    assert.match(started.stderr, /^postern: Cannot [^\n]*(disk is full|no space left)[^\n]*\n$/i);
-    rmSync(filler());
-    assert.ok(statSync(join(postern.dataDir, 'postern.db')).size > 0);
-  });
+  test(
+    'a start on a full disk is refused in one line, and leaves the data as it is',
+    { timeout: 300_000 },
+    async () => {
+      const fresh = join(disk.dir, 'another');
+      fill();
+      const started = await runPostern(['run', '--config', postern.configFile, '--data', fresh]);
+      assert.equal(started.code, 1);
+      assert.match(started.stderr, /^postern: Cannot [^\n]*(disk is full|no space left)[^\n]*\n$/i);
+      rmSync(filler());
+      assert.ok(statSync(join(postern.dataDir, 'postern.db')).size > 0);
+    },
+  );
 });

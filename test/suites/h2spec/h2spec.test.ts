@@ -57,7 +57,7 @@ hosts:
     await app?.close();
   });
 
-  test('every case passes', { timeout: 120_000 }, async () => {
+  test('every case passes', { timeout: 300_000 }, async () => {
     const { passed, skipped, failed, output } = await runH2spec('--tls', '--insecure', '--port', String(postern.https));
     assert.ok(passed >= LEAST_CASES, output);
     assert.deepEqual([skipped, failed], [0, 0], output);

@@ -113,7 +113,7 @@ ${NAMES.map((name) => `  ${name}.site.localhost: { to: "http://127.0.0.1:${portO
     assert.equal((await postern.cli('sessions', 'revoke', '--user', 'alice')).code, 0);
     const deep = urlOf('pwa', '/deep/link?a=%26&b=+&c');
     await page.goto(deep);
-    assert.ok(page.url().startsWith(urlOf('auth', '/.postern/sign-in?ticket=')), page.url());
+    await page.waitForURL((at) => at.href.startsWith(urlOf('auth', '/.postern/sign-in?ticket=')));
     await signInOn(page, 'alice', password);
     await page.waitForURL(deep);
     assert.equal(await page.title(), 'pwa');

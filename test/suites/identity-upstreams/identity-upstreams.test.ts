@@ -18,7 +18,7 @@ import { runOperation } from '../../../src/cli/operation.ts';
 import { findPeer, skipWithout } from '../../support/peers.ts';
 import { endsWithinASecond, lastEnd } from '../../support/one-second.ts';
 import { addUser, signIn, startPostern } from '../../support/postern.ts';
-import { until } from '../../support/programs.ts';
+import { endProgram, until } from '../../support/programs.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
@@ -61,8 +61,8 @@ hosts:
   });
   after(async () => {
     await postern?.close();
-    for (const app of apps) app.kill('SIGTERM');
-    rmSync(dir, { recursive: true, force: true });
+    await Promise.all(apps.map((app) => endProgram(app)));
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
   });
 
   test('alice and bob each get their own, at the same time', async () => {

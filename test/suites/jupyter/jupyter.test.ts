@@ -73,7 +73,7 @@ hosts:
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test('a kernel runs code over its WebSocket', { timeout: 90_000 }, async () => {
+  test('a kernel runs code over its WebSocket', { timeout: 300_000 }, async () => {
     const base = `https://lab.localhost:${postern.https}`;
     const api = await visitor.send(`${base}/jupyter/api/kernelspecs`);
     assert.equal(api.status, 200, api.body);

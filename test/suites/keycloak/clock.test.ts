@@ -162,10 +162,14 @@ hosts:
       assert.equal((await signIn(alice, 'alice')).status, 200);
       assert.equal((await signIn(bob, 'bob')).status, 403);
       writeFileSync(join(postern.dir, 'offset'), String(3 * MINUTE));
-      await until(async () => {
-        assert.equal(await statusFor(alice), 200, 'nobody is signed out');
-        return /Clock of provider .*about 3 min behind/.test(postern.output());
-      }, 'a refresh finds it');
+      await until(
+        async () => {
+          assert.equal(await statusFor(alice), 200, 'nobody is signed out');
+          return /Clock of provider .*about 3 min behind/.test(postern.output());
+        },
+        'a refresh finds it',
+        REFRESHED_MS,
+      );
       await postern.waitFor(/people who are signed in go on/);
       assert.equal(await statusFor(alice), 200);
       writeFileSync(join(postern.dir, 'offset'), '0');

@@ -24,6 +24,8 @@ import type { Visit, Visitor } from '../../support/visitor.ts';
 
 /** The least that `recheck` can be. */
 const RECHECK_MS = 10_000;
+/** Sessions that are due are looked for every ten seconds, by a machine that may be busy. */
+const NEXT_REFRESH_MS = 6 * RECHECK_MS;
 /** Passed on to tls.connect; the types of ws do not know it. */
 const SERVER_NAME: object = { servername: 'wiki.localhost' };
 
@@ -224,9 +226,11 @@ hosts:
     assert.equal(refused.status, 403);
     assert.match(refused.body, /bob/);
     await keycloak.addToGroup('bob', 'developers');
-    const addedAt = Date.now();
-    await until(async () => (await visitor.open(`${url('wiki.localhost')}/`)).status === 200, 'bob enters');
-    assert.ok(Date.now() - addedAt < 3 * RECHECK_MS, `it took ${Date.now() - addedAt} ms`);
+    await until(
+      async () => (await visitor.open(`${url('wiki.localhost')}/`)).status === 200,
+      'bob enters',
+      NEXT_REFRESH_MS,
+    );
   });
 
   test('a person who leaves the group loses the open WebSocket at the next refresh', async () => {
@@ -235,11 +239,7 @@ hosts:
     assert.equal((await signIn(visitor, `${url('wiki.localhost')}/`, 'carol')).status, 200);
     const socket = await openSocket(visitor);
     await keycloak.removeFromGroup('carol', 'developers');
-    const leftAt = Date.now();
-    const timer = setTimeout(() => assert.fail('The WebSocket is still open'), 3 * RECHECK_MS);
-    await socket.closed;
-    clearTimeout(timer);
-    assert.ok(Date.now() - leftAt < 3 * RECHECK_MS);
+    await until(() => !socket.isOpen(), 'the WebSocket closes', NEXT_REFRESH_MS);
     assert.equal((await visitor.open(`${url('wiki.localhost')}/`)).status, 403);
   });
 

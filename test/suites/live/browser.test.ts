@@ -77,7 +77,7 @@ hosts:
     app?.close();
   });
 
-  test('events come one by one, a WebSocket speaks, and both end with the session', { timeout: 90_000 }, async () => {
+  test('events come one by one, a WebSocket speaks, and both end with the session', { timeout: 300_000 }, async () => {
     const password = await addUser(postern, 'alice');
     const page = await (await openContext(browser)).newPage();
     await page.goto(`https://app.localhost:${postern.https}/`);
@@ -91,6 +91,7 @@ hosts:
       await until(async () => (await look()).events.at(-1) === word, `"${word}" arrives`);
     }
     await until(async () => (await look()).echoes.length > 0, 'the WebSocket echoes');
+    await until(async () => (await look()).socket === 1, 'the page has looked at them since');
     const open = await look();
     assert.deepEqual(open, {
       events: ['one', 'two', 'three'],

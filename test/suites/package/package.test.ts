@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../../..');
 
-test('npm pack makes a package that installs and runs', { timeout: 180_000 }, async () => {
+test('npm pack makes a package that installs and runs', { timeout: 600_000 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'postern-package-'));
   try {
     await run('npm', ['pack', '--silent', '--pack-destination', dir], { cwd: ROOT });

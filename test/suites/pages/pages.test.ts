@@ -102,6 +102,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
   const look = async (tab: { page: Page; complaints: string[] }, name: string, heading: RegExp): Promise<void> => {
     const { page, complaints } = tab;
     const wrong: string[] = [];
+    await page.locator('h1', { hasText: heading }).first().waitFor();
     for (const size of SIZES) {
       await page.setViewportSize(size);
       for (const colorScheme of ['light', 'dark'] as const) {
@@ -119,7 +120,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
 
   const signInAs = async (page: Page, name: string): Promise<void> => signInOn(page, name, passwords.get(name) ?? '');
 
-  test('a new account sets its password and is at home', { timeout: 60_000 }, async () => {
+  test('a new account sets its password and is at home', { timeout: 300_000 }, async () => {
     const added = await postern.cli('user', 'add', 'nora', '--group', 'staff', '--print-link');
     const link = /https?:\/\/\S+/.exec(added.stdout)?.[0] ?? '';
     const tab = await openTab();
@@ -139,7 +140,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     await look(tab, 'set-password-gone', /no longer works/);
   });
 
-  test('a person signs in, is at home, and signs out', { timeout: 60_000 }, async () => {
+  test('a person signs in, is at home, and signs out', { timeout: 300_000 }, async () => {
     const tab = await openTab();
     const { page } = tab;
     await page.goto(at('whoami', '/some/where?q=1&r=%2F'));
@@ -169,7 +170,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     await page.waitForSelector('#password');
   });
 
-  test('who may not gets the 403 page and can take another account', { timeout: 60_000 }, async () => {
+  test('who may not gets the 403 page and can take another account', { timeout: 300_000 }, async () => {
     const tab = await openTab();
     const { page } = tab;
     await page.goto(at('whoami'));
@@ -185,7 +186,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     await look(tab, 'denied-address', /No access/);
   });
 
-  test('what goes wrong has a page of its own with a request id', { timeout: 120_000 }, async () => {
+  test('what goes wrong has a page of its own with a request id', { timeout: 300_000 }, async () => {
     const tab = await openTab();
     const { page } = tab;
     await page.goto(at('whoami'));
@@ -212,7 +213,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     }
   });
 
-  test('names of any length and script, and many groups, stay in place', { timeout: 120_000 }, async () => {
+  test('names of any length and script, and many groups, stay in place', { timeout: 300_000 }, async () => {
     for (const [name, displayName] of LONG_NAMES) {
       const tab = await openTab();
       const { page } = tab;
@@ -234,7 +235,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
   });
 
   for (const locale of ['ko-KR', 'zh-CN']) {
-    test(`the pages in ${locale}`, { timeout: 60_000 }, async () => {
+    test(`the pages in ${locale}`, { timeout: 300_000 }, async () => {
       const tab = await openTab(locale);
       const { page } = tab;
       await page.goto(at('whoami'));
@@ -254,7 +255,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     });
   }
 
-  test('a sign-in that never sticks is explained, not repeated', { timeout: 60_000 }, async () => {
+  test('a sign-in that never sticks is explained, not repeated', { timeout: 300_000 }, async () => {
     const tab = await openTab();
     const { page } = tab;
     await page.goto(at('whoami', '/deep'));
@@ -267,14 +268,14 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     await look(tab, 'loop', /goes round in circles/);
   });
 
-  test('anonymous visitors of the whoami app see a page without a person', { timeout: 60_000 }, async () => {
+  test('anonymous visitors of the whoami app see a page without a person', { timeout: 300_000 }, async () => {
     const tab = await openTab();
     await tab.page.goto(at('open'));
     await tab.page.waitForSelector('.dot.on');
     await look(tab, 'whoami-anonymous', /Who am I/);
   });
 
-  test('what stands after "#" survives sign-in, a wrong password and a second tab', { timeout: 60_000 }, async () => {
+  test('what stands after "#" survives sign-in, a wrong password and a second tab', { timeout: 300_000 }, async () => {
     const tab = await openTab();
     const link = at('whoami', '/board?x=%2F#/experiments/1?q=a%2Fb');
     await tab.page.goto(link);
@@ -289,7 +290,7 @@ services: { ci: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85R
     assert.equal(second.url(), at('whoami', '/plain'), 'none is made up');
   });
 
-  test('signing in, whoami and signing out work without script', { timeout: 60_000 }, async () => {
+  test('signing in, whoami and signing out work without script', { timeout: 300_000 }, async () => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: false });
     contexts.push(context);
     const page = await context.newPage();

@@ -113,6 +113,7 @@ hosts:
     heading: RegExp,
   ): Promise<void> => {
     const wrong: string[] = [];
+    await page.locator('h1', { hasText: heading }).first().waitFor();
     for (const size of SIZES) {
       await page.setViewportSize(size);
       for (const colorScheme of ['light', 'dark'] as const) {
@@ -196,7 +197,7 @@ hosts:
     });
   }
 
-  test('what stands after "#" survives the choice', { timeout: 180_000 }, async () => {
+  test('what stands after "#" survives the choice', { timeout: 300_000 }, async () => {
     const { page } = await open('en-US');
     await page.goto(at('app', '/deep?x=1#part'));
     await page.click(`main a:has-text("Company account")`);
@@ -204,7 +205,7 @@ hosts:
     assert.equal(page.url(), at('app', '/deep?x=1#part'));
   });
 
-  test('choosing, signing in and being refused work without JavaScript', { timeout: 180_000 }, async () => {
+  test('choosing, signing in and being refused work without JavaScript', { timeout: 300_000 }, async () => {
     const { page, complaints } = await open('en-US', false);
     await page.goto(at('app', '/deep?x=1'));
     await page.click(`main a:has-text("Company account")`);

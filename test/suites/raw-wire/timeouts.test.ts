@@ -43,7 +43,7 @@ listen:
   https: off
   health: "127.0.0.1:${health}"
   proxy_protocol: [127.0.0.2/32]
-limits: { head_timeout: 1s, body_timeout: 1s, min_body_rate: 500B, write_timeout: 2s, keep_alive: 1s, handshake_timeout: 1s }
+limits: { head_timeout: 3s, body_timeout: 3s, min_body_rate: 500B, write_timeout: 4s, keep_alive: 3s, handshake_timeout: 3s }
 hosts:
   app.test:
     tls: off

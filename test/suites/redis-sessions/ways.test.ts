@@ -132,7 +132,7 @@ suite('ways to Redis', () => {
           return /role:master/.test(await replica.cli('info', 'replication')) && (await one.isReady());
         },
         'the failover',
-        30_000,
+        90_000,
       );
       await until(async () => (await kindOf(other, browser.headers)) === 'found', 'the other');
       assert.equal(await kindOf(one, browser.headers), 'found');

@@ -72,7 +72,7 @@ hosts:
 
   test(
     'a route asks for one, an authenticator app is set up on the way, and is asked for ever after',
-    { timeout: 90_000 },
+    { timeout: 300_000 },
     async () => {
       const context = await openContext(browser, { viewport: { width: 390, height: 844 } });
       const page = await context.newPage();
@@ -138,7 +138,7 @@ hosts:
     return cdp;
   };
 
-  test('a passkey is added, stands after a password, and signs in alone', { timeout: 90_000 }, async () => {
+  test('a passkey is added, stands after a password, and signs in alone', { timeout: 300_000 }, async () => {
     const context = await openContext(browser, { colorScheme: 'dark' });
     const page = await context.newPage();
     await addAuthenticator(context, page);
@@ -180,7 +180,7 @@ hosts:
 
   test(
     'a passkey answer of one browser is worth nothing twice, nor in another browser',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const context = await openContext(browser);
       const page = await context.newPage();

@@ -91,7 +91,9 @@ suite('several servers behind one route', () => {
   const apps: App[] = [];
 
   before(async () => {
-    for (const name of ['one', 'two', 'three']) apps.push(await startApp(name));
+    // Each comes back on its port, which nobody may have taken meanwhile.
+    const ports = await freePorts(3);
+    for (const [at, name] of ['one', 'two', 'three'].entries()) apps.push(await startApp(name, '127.0.0.1', ports[at]));
     const to = `["http://127.0.0.1:${apps[0]?.port}", "http://127.0.0.1:${apps[1]?.port}", "http://127.0.0.1:${apps[2]?.port}"]`;
     postern = await startPostern({
       document: ({ http, health }) => `version: 1
@@ -136,23 +138,26 @@ hosts:
     }, 'the server that is back gets requests');
   });
 
-  test('a health check takes a server out that answers, and back in', { timeout: 60_000 }, async () => {
+  test('a health check takes a server out that answers, and back in', { timeout: 300_000 }, async () => {
     const [first] = apps;
     if (first === undefined) throw new Error('no app');
+    // Deaths of before have lines of their own.
+    let from = postern.output().length;
     first.isWell = false;
-    await postern.waitFor(/Server is down/);
+    await postern.waitFor(/Server is down/, from);
     forget();
     only(await askMany(20, () => ask(postern.http, 'active')), 200);
     assert.equal(first.requests, 0);
+    from = postern.output().length;
     first.isWell = true;
-    await postern.waitFor(/Server is up/);
+    await postern.waitFor(/Server is up/, from);
     only(await askMany(20, () => ask(postern.http, 'active')), 200);
     assert.ok(first.requests > 0);
   });
 
   test(
     'all are dead: 502 where requests found out, 503 where the health checks know',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       for (const app of apps) await app.die();
       assert.equal((await ask(postern.http, 'passive')).status, 502);
@@ -172,7 +177,7 @@ hosts:
 suite('an app that is slow to come', () => {
   test(
     'no connection within connect_timeout: 504; no first byte within its timeout: 504',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const stuck = await startStuckPort();
       const silent = createServer(() => undefined);
@@ -236,7 +241,7 @@ async function startStuckPort(): Promise<{ port: number; stop: () => void }> {
 }
 
 suite('an app whose name points elsewhere', { skip: canMount('hosts') }, () => {
-  test('the next connection goes to the new address, without a failed request', { timeout: 90_000 }, async () => {
+  test('the next connection goes to the new address, without a failed request', { timeout: 300_000 }, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'postern-names-'));
     const hosts = join(dir, 'hosts');
     const point = (address: string): void => writeFileSync(hosts, `127.0.0.1 localhost\n${address} app.internal\n`);

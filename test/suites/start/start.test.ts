@@ -46,7 +46,7 @@ function startWith(dir: string, document: string, env: Readonly<Record<string, s
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    child.on('exit', (code) => {
+    child.on('close', (code) => {
       clearTimeout(timer);
       done({ code, output });
     });
@@ -169,7 +169,7 @@ hosts:
   whoami.localhost: { to: "app:whoami", allow: ["user:alice"] }
 ${rest}`;
 
-  test('a session outlives SIGKILL and a second start; SIGTERM ends with 0', { timeout: 60_000 }, async () => {
+  test('a session outlives SIGKILL and a second start; SIGTERM ends with 0', { timeout: 300_000 }, async () => {
     const dir = folder();
     let ports = { https: 0, health: 0 };
     const first = await startPostern({
@@ -191,7 +191,7 @@ ${rest}`;
 
   test(
     'a document that fails its own tests is not taken over, and the running one stays',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       let ports = { https: 0, health: 0 };
       const postern = await startPostern({
@@ -227,7 +227,7 @@ ${rest}`;
 suite('operation', () => {
   test(
     'health, metrics, users and sessions by the command line, running and stopped',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const dir = folder();
       const postern = await startPostern({
@@ -307,7 +307,7 @@ hosts:
 
   test(
     'the embedded default answers, and keeps the first administrator waiting for a password',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const dir = folder();
       const [https = 0] = await freePorts(1);

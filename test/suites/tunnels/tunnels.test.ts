@@ -118,7 +118,7 @@ ${more}`;
     assert.equal(done.code, 0, done.stderr);
   };
 
-  test('all open and speak', { timeout: 180_000 }, async () => {
+  test('all open and speak', { timeout: 300_000 }, async () => {
     let started = 0;
     const next = async (): Promise<void> => {
       while (started < COUNT) await open(++started % 3 === 0 ? 'carol' : 'alice');
@@ -128,7 +128,7 @@ ${more}`;
     await speakAll(tunnels, 'hello');
   });
 
-  test('a reload that does not concern them closes none', { timeout: 180_000 }, async () => {
+  test('a reload that does not concern them closes none', { timeout: 300_000 }, async () => {
     const other = `  other.test: { tls: off, respond: here, allow: [public] }\n`;
     await reload(document(postern, '["user:carol", "group:staff"]', other));
     await speakAll(tunnels, 'still');
@@ -137,7 +137,7 @@ ${more}`;
     assert.match(metrics, new RegExp(`^postern_open_tunnels ${COUNT}$`, 'm'));
   });
 
-  test('a reload that takes one person away closes those at once and no other', { timeout: 180_000 }, async (t) => {
+  test('a reload that takes one person away closes those at once and no other', { timeout: 300_000 }, async (t) => {
     const [gone, kept] = [
       tunnels.filter(({ person }) => person === 'carol'),
       tunnels.filter(({ person }) => person === 'alice'),

@@ -29,7 +29,7 @@ const says = (postern: PosternProcess, wanted: string): Promise<void> =>
   until(async () => (await bodyOf(postern)) === wanted, `it answers "${wanted}"`);
 
 suite('watch: true', () => {
-  test('follows edits in place and by renaming, and bears a bad document', { timeout: 60_000 }, async () => {
+  test('follows edits in place and by renaming, and bears a bad document', { timeout: 300_000 }, async () => {
     const postern = await startPostern({ document: (ports) => document(ports, 'one') });
     try {
       await says(postern, 'one');
@@ -54,7 +54,7 @@ suite('watch: true', () => {
     }
   });
 
-  test('follows the env file', { timeout: 60_000 }, async () => {
+  test('follows the env file', { timeout: 300_000 }, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'postern-watch-'));
     const env = join(dir, 'postern.env');
     writeFileSync(env, 'SAID=one\n');
@@ -72,7 +72,7 @@ suite('watch: true', () => {
     }
   });
 
-  test('follows a ConfigMap, whose files are links into a folder that is swapped', { timeout: 60_000 }, async () => {
+  test('follows a ConfigMap, whose files are links into a folder that is swapped', { timeout: 300_000 }, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'postern-configmap-'));
     let ports: Ports | null = null;
     const write = (version: string, body: string): void => {

@@ -94,7 +94,7 @@ suite('witnesses of how bytes are read', { skip: skipWithout('nginx', 'haproxy',
       writeFileSync(file, config(dir, port, app.port));
       witnesses.push({ name, port, app, program: startProgram(name, args(dir, file)) });
     }
-    for (const { name, port } of witnesses) await until(() => accepts(port), `${name} listens`, 20_000);
+    for (const { name, port } of witnesses) await until(() => accepts(port), `${name} listens`);
     const host = (name: string, port: number): string =>
       `  ${name}.test: { tls: off, to: "http://127.0.0.1:${port}", allow: [public] }\n`;
     postern = await startPostern({
