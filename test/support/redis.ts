@@ -31,12 +31,16 @@ export interface RedisOptions {
 
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const [port = 0] = options.port === undefined ? await freePorts(1) : [options.port];
-  const kept = options.dir === undefined ? ['--save', '', '--appendonly', 'no'] : ['--dir', options.dir];
+  // A replica writes what it gets to its folder first, and any server begins with a dump that lies there.
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'postern-redis-'));
+  const kept = options.dir === undefined ? ['--save', '', '--appendonly', 'no'] : [];
   const program = startProgram('redis-server', [
     '--port',
     String(port),
     '--bind',
     '127.0.0.1',
+    '--dir',
+    dir,
     ...kept,
     ...(options.args ?? []),
   ]);
@@ -50,6 +54,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       // A process that was halted takes no SIGTERM.
       program.child.kill('SIGCONT');
       await program.stop();
+      if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
     },
   };
 }
