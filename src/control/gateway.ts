@@ -197,13 +197,14 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
       options.onFatal(error);
     },
   });
-  closers.push(() => pool.drain(live === null ? 0 : now().document.limits.drainMs));
   const stopTelling = sessions.onChange((change) => {
     if (change.kind !== 'tokens' || passesTokens(now().document)) void pool.sessionsChanged([change]);
   });
   closers.push(
     stopTelling,
     tokens.onRevoked((keys) => pool.sessionsChanged([{ kind: 'revoked', keys }])),
+    // Before it has ended nobody stops telling: visitors sign out, and sessions run out, while their downloads go on.
+    () => pool.drain(live === null ? 0 : now().document.limits.drainMs),
   );
   const issuing = createIssuing({
     store,

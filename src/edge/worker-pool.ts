@@ -35,6 +35,8 @@ export interface WorkerPoolOptions {
   readonly isStoreAnswering: () => boolean;
   /** Called when workers cannot be kept alive: the process should end. */
   readonly onGiveUp: (error: PosternError) => void;
+  /** For tests: what stands in for a thread. */
+  readonly startThread?: (index: number) => Worker;
 }
 
 export interface WorkerPool {
@@ -68,6 +70,8 @@ interface Member {
   readonly part: number;
   readonly worker: Worker;
   readonly channel: Channel<WorkerMethods>;
+  /** Resolves when it has what it was given last. */
+  taken: Promise<void>;
 }
 
 /** Parts of the shared counts: for as many workers again as begin, and for those that take others' places. */
@@ -126,9 +130,22 @@ class Pool implements WorkerPool {
     if (before !== null) await this.#openListeners(before, snapshot);
     const next = { ...snapshot, workers: Math.max(this.count, Math.min(workers, this.most)) };
     this.#snapshot = next;
-    await Promise.all(this.#all().map((member) => give(member, next)));
+    const left = Promise.all([...this.#leaving].map((member) => giveOrEnd(member, next)));
+    await Promise.all(this.#all().map((member) => this.#reload(member, next, before === null)));
     const missing = Array.from({ length: next.workers }, (_, index) => index).filter((at) => !this.#members.has(at));
     await Promise.all(missing.map((index) => give(this.#start(index), next)));
+    await left;
+  }
+
+  /** One that dies meanwhile is no reason to refuse what the others have: whoever takes its place gets the same. */
+  async #reload(member: Member, snapshot: WorkerSnapshot, isFirst: boolean): Promise<void> {
+    try {
+      await give(member, snapshot);
+    } catch (error) {
+      if (isFirst || this.#members.get(member.index) === member) throw error;
+      if (this.#leaving.has(member)) await member.worker.terminate();
+      await this.#replaced(member.index);
+    }
   }
 
   /** All workers have the new addresses, or none. */
@@ -143,33 +160,33 @@ class Pool implements WorkerPool {
 
   replaceCertificates(certificates: CertificateSet): void {
     if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, certificates };
-    for (const member of this.#all()) member.channel.send('replaceCertificates', certificates);
+    for (const member of this.#everyone()) member.channel.send('replaceCertificates', certificates);
   }
 
   async addCertificate(late: LateCertificate): Promise<void> {
     // A worker that dies here is started again with the set, which has grown by it.
-    await Promise.allSettled(this.#all().map((member) => member.channel.call('addCertificate', late)));
+    await Promise.allSettled(this.#everyone().map((member) => member.channel.call('addCertificate', late)));
   }
 
   replaceTicketKeys(keys: Uint8Array): void {
     this.#ticketKeys = keys;
-    for (const member of this.#all()) member.channel.send('replaceTicketKeys', keys);
+    for (const member of this.#everyone()) member.channel.send('replaceTicketKeys', keys);
   }
 
   replaceAssertionKey(key: SigningKey): void {
     this.#assertionKey = key;
-    for (const member of this.#all()) member.channel.send('replaceAssertionKey', key);
+    for (const member of this.#everyone()) member.channel.send('replaceAssertionKey', key);
   }
 
   async showChallenge(answer: ChallengeAnswer): Promise<void> {
     this.#challenges.set(answer.id, answer);
     // A worker that dies here gets the answer when it is started again.
-    await Promise.allSettled(this.#all().map((member) => member.channel.call('showChallenge', answer)));
+    await Promise.allSettled(this.#everyone().map((member) => member.channel.call('showChallenge', answer)));
   }
 
   hideChallenge(id: string): void {
     this.#challenges.delete(id);
-    for (const member of this.#all()) member.channel.send('hideChallenge', id);
+    for (const member of this.#everyone()) member.channel.send('hideChallenge', id);
   }
 
   async sessionsChanged(changes: readonly SessionChange[]): Promise<void> {
@@ -218,12 +235,13 @@ class Pool implements WorkerPool {
       counts: this.#counts,
       part,
     };
-    const worker = thread ?? startWorkerThread(index);
+    const worker = thread ?? (this.#options.startThread ?? startWorkerThread)(index);
     worker.ref();
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     worker.postMessage(ownBoot);
     const methods: ControlMethods & PoolMethods = { ...control, metDefect: () => this.#onDefect(member) };
-    const member: Member = { index, part, worker, channel: openChannel<WorkerMethods>(worker, methods) };
+    const channel = openChannel<WorkerMethods>(worker, methods);
+    const member: Member = { index, part, worker, channel, taken: Promise.resolve() };
     this.#members.set(index, member);
     worker.on('error', (error) => log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker failed'));
     worker.on('exit', (exitCode) => this.#onExit(member, exitCode));
@@ -291,10 +309,19 @@ class Pool implements WorkerPool {
     const { log } = this.#options;
     log.warn({ worker: index }, 'Edge worker is started again');
     try {
-      await give(this.#start(index), this.#snapshot as WorkerSnapshot);
+      await this.#giveNewest(this.#start(index));
     } catch (error) {
       log.error({ code: 'INTERNAL', worker: index, err: error }, 'Edge worker cannot take the configuration');
     }
+  }
+
+  async #giveNewest(member: Member): Promise<void> {
+    const snapshot = this.#snapshot as WorkerSnapshot;
+    await give(member, snapshot);
+    const newest = this.#snapshot as WorkerSnapshot;
+    // Told while it was on its way, and undone by what it brought. Another document brings its own.
+    const isMissed = newest.revision === snapshot.revision && newest.certificates !== snapshot.certificates;
+    if (isMissed) member.channel.send('replaceCertificates', newest.certificates);
   }
 
   #retire(index: number): void {
@@ -304,9 +331,24 @@ class Pool implements WorkerPool {
   }
 }
 
+/**
+ * One snapshot at a time, in the order of asking: parts of two would be taken for one, and the older one could be
+ * ready last, and stay.
+ */
+function give(member: Member, snapshot: WorkerSnapshot, stays = true): Promise<void> {
+  const taken = member.taken.catch(() => undefined).then(() => send(member, snapshot, stays));
+  member.taken = taken;
+  return taken;
+}
+
+/** What is under way in a worker that leaves is judged by the new document, too. Where that fails it serves nobody any more. */
+async function giveOrEnd(member: Member, snapshot: WorkerSnapshot): Promise<void> {
+  await give(member, snapshot, false).catch(() => member.worker.terminate());
+}
+
 /** Part by part, each when the one before has been taken. */
-async function give({ channel }: Member, snapshot: WorkerSnapshot): Promise<void> {
+async function send({ channel }: Member, snapshot: WorkerSnapshot, stays: boolean): Promise<void> {
   const { parts, rest } = splitSnapshot(snapshot);
   for (const part of parts) await channel.call('stage', snapshot.revision, part);
-  await channel.call('apply', rest);
+  await channel.call('apply', rest, stays);
 }

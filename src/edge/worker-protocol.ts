@@ -70,8 +70,11 @@ export type WorkerMethods = {
   openListeners: (listen: Document['listen']) => Promise<void>;
   /** Lets go what the document that stays has not. */
   keepListeners: (listen: Document['listen']) => Promise<void>;
-  /** Compiles beside, swaps, decides every open exchange again. Rejects with LISTEN_FAILED at the first snapshot. */
-  apply: (snapshot: WorkerSnapshot) => Promise<void>;
+  /**
+   * Compiles beside, swaps, decides every open exchange again. Rejects with LISTEN_FAILED at the first snapshot. One that
+   * does not stay (it met a defect) opens no address: whoever waited there would be reset with it.
+   */
+  apply: (snapshot: WorkerSnapshot, stays: boolean) => Promise<void>;
   /** A part of the snapshot that the next `apply` brings the rest of. */
   stage: (revision: string, part: SnapshotPart) => void;
   /** New certificates for the same document. */

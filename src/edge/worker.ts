@@ -250,7 +250,7 @@ function stage(revision: string, part: SnapshotPart): void {
   staged.joiner.add(part);
 }
 
-async function apply(rest: WorkerSnapshot): Promise<void> {
+async function apply(rest: WorkerSnapshot, stays: boolean): Promise<void> {
   const snapshot = staged.revision === rest.revision ? staged.joiner.finish(rest) : rest;
   staged = { revision: '', joiner: new SnapshotJoiner() };
   const { document } = snapshot;
@@ -273,7 +273,7 @@ async function apply(rest: WorkerSnapshot): Promise<void> {
   await gate.redecide();
   await before?.release();
   if (before === null) setInterval(tick, TICK_MS).unref();
-  await listeners.open(document.listen);
+  if (stays) await listeners.open(document.listen);
   await listeners.keep(document.listen);
 }
 

@@ -168,53 +168,92 @@ hosts:
     assert.ok(!existsSync(join(postern.dir, 'worker1-listens')), 'it died before');
   });
 
-  test('a worker that met a defect hears who is signed out for as long as it stays: what is under way breaks off', async () => {
+  interface Leaving {
+    readonly postern: PosternProcess;
+    /** The document with another rule for the app. */
+    readonly write: (allow: string) => void;
+    /** "goes on", or "closed": waits for the end where one is awaited. */
+    readonly download: (name: string, awaited: 'closed' | 'goes on') => Promise<string>;
+  }
+
+  /** Alice and Bob download through the only worker, which then meets a defect: another has its place. */
+  async function withLeaving(work: (it: Leaving) => Promise<void>): Promise<void> {
     app.on('download', ({ socket }) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/zip\r\nTransfer-Encoding: chunked\r\n\r\n');
       const timer = setInterval(() => socket.write('4\r\nmore\r\n'), 50);
       socket.on('close', () => clearInterval(timer));
     });
-    const postern = await startPostern({
-      files: { 'defects.mjs': INJECTION },
-      document: ({ http, health }) => `version: 1
+    let ports = { http: 0, health: 0 };
+    const document = (allow: string): string => `version: 1
 workers: 1
-listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+listen: { http: { address: "127.0.0.1:${ports.http}", tls: off }, https: off, health: "127.0.0.1:${ports.health}" }
 log: { level: info }
 limits: { drain: 2m }
 providers: { local: { type: local } }
 session: { insecure_http: true }
-sign_in: { url: "http://auth.localhost:${http}" }
-hosts: { app.localhost: { to: "http://127.0.0.1:${app.port}", allow: [signed-in], tls: off } }
-`,
+sign_in: { url: "http://auth.localhost:${ports.http}" }
+hosts: { app.localhost: { to: "http://127.0.0.1:${app.port}", allow: [${allow}], tls: off } }
+`;
+    const postern = await startPostern({
+      files: { 'defects.mjs': INJECTION },
+      document(given) {
+        ports = given;
+        return document('signed-in');
+      },
       preload: 'defects.mjs',
     });
     const url = `http://app.localhost:${postern.http}/`;
+    const sockets: Socket[] = [];
     try {
-      const downloads = new Map<string, Promise<number>>();
+      const ends = new Map<string, Promise<string>>();
       for (const name of ['alice', 'bob']) {
         const visitor = await signIn(`${url}.postern/start?to=/`, name, await addUser(postern, name));
         const socket = connect(postern.http, '127.0.0.1');
+        sockets.push(socket);
         const head = `Host: app.localhost:${postern.http}\r\nCookie: ${visitor.cookieHeader(url)}\r\n`;
         socket.write(`GET /download HTTP/1.1\r\n${head}\r\n`);
         socket.on('error', () => undefined);
         const [first] = (await once(socket, 'data')) as [Buffer];
         assert.match(first.toString('latin1'), /^HTTP\/1\.1 200 /);
-        downloads.set(name, once(socket.resume(), 'close').then(Date.now));
+        ends.set(
+          name,
+          once(socket.resume(), 'close').then(() => 'closed'),
+        );
       }
       const from = postern.output().length;
       writeFileSync(join(postern.dir, 'worker0-throw'), '');
       await postern.waitFor('defect by test', from);
       await until(() => existsSync(join(postern.dir, 'worker1-listens')), 'another one listens');
-      assert.equal((await postern.cli('sessions', 'revoke', '--user', 'alice')).code, 0);
-      const patience = new Promise<string>((done) => setTimeout(done, 20_000, 'still open').unref());
-      assert.notEqual(await Promise.race([downloads.get('alice'), patience]), 'still open');
-      const bobs = await Promise.race([downloads.get('bob'), Promise.resolve('goes on')]);
-      assert.equal(bobs, 'goes on', "somebody else's is brought home");
-      await postern.waitFor(/"path":"\/download"[^\n]*"who":"local:alice"[^\n]*"reason":"session-ended"/);
+      await work({
+        postern,
+        write: (allow) => postern.writeConfig(document(allow)),
+        download(name, awaited) {
+          const patience = awaited === 'closed' ? new Promise((done) => setTimeout(done, 20_000).unref()) : null;
+          return Promise.race([ends.get(name) ?? 'none', Promise.resolve(patience).then(() => 'goes on')]);
+        },
+      });
     } finally {
+      for (const socket of sockets) socket.destroy();
       await postern.close('SIGKILL');
     }
-  });
+  }
+
+  test('a worker that met a defect hears who is signed out for as long as it stays: what is under way breaks off', () =>
+    withLeaving(async ({ postern, download }) => {
+      assert.equal((await postern.cli('sessions', 'revoke', '--user', 'alice')).code, 0);
+      assert.equal(await download('alice', 'closed'), 'closed');
+      assert.equal(await download('bob', 'goes on'), 'goes on', "somebody else's is brought home");
+      await postern.waitFor(/"path":"\/download"[^\n]*"who":"local:alice"[^\n]*"reason":"session-ended"/);
+    }));
+
+  test('a worker that met a defect takes a reload over: whom the new document keeps out is out there, too', () =>
+    withLeaving(async ({ postern, write, download }) => {
+      write('"user:bob"');
+      assert.equal((await postern.cli('reload')).code, 0);
+      assert.equal(await download('alice', 'closed'), 'closed');
+      assert.equal(await download('bob', 'goes on'), 'goes on', 'he may still');
+      await postern.waitFor(/"path":"\/download"[^\n]*"who":"local:alice"[^\n]*"reason":"not-allowed"/);
+    }));
 
   test('a defect of the control thread: it is told, and orders are still taken', async () => {
     const { postern, meet } = await startWithDefects(1);
