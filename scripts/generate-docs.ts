@@ -89,6 +89,7 @@ A logout token of the provider is checked in full (signature, issuer, audience, 
 * \`sub\` without \`sid\`: all sessions of the person by this provider.
 * \`sid\`: the session that was opened with it. One that is over already, or was never here, ends nothing, and the answer is 200 all the same: the person is signed out, as the provider wanted.
 * \`sid\` and \`sub\`: besides, sessions of the person in whose ID token the provider did not say a \`sid\`: any of them may be the one that is meant. Sessions with another \`sid\` go on.
+* A session that is just being opened counts as one that is there: also where the token comes while the person is on the way back from the provider. They are asked to sign in again.
 
 ## What to know of each
 

@@ -2,8 +2,9 @@
  * `/.postern/backchannel-logout` on the sign-in host: a provider says that somebody signed out there
  * (OpenID Connect Back-Channel Logout 1.0). Validated in full, used once. A `sub` alone ends all sessions of the
  * person (section 2.4), a `sid` the one that it names (section 2.7: where that is over already, all is well), and
- * with a `sub` beside it those of the person whose `sid` the provider never said, since any may be meant. Answers
- * before the workers could let another request through, and tells a caller nothing but yes or no.
+ * with a `sub` beside it those of the person whose `sid` the provider never said, since any may be meant. It counts for
+ * a session that is being opened, too. Answers before the workers could let another request through, and tells a caller
+ * nothing but yes or no.
  */
 import { readForm, toResponse, type Context } from './context.ts';
 import { plainHeaders } from './pages/error-page.ts';
@@ -36,6 +37,8 @@ async function takeToken(context: Context, provider: Provider, token: string): P
   if (read.kind === 'unavailable') return answer(503, { error: 'temporarily_unavailable' });
   const use = `${provider.id} ${read.id}`;
   if (await deps.sessions.wasSpent('logout', use)) return refuse(context, provider, USED);
+  // Before sessions are looked for: one that is written meanwhile is looked at by whoever writes it.
+  deps.logouts.hear(provider, read);
   const ended = await endSessions(context, provider, read);
   // Only now: where the sessions could not be ended, the provider may say it again.
   const once = { until: now + REMEMBER_MS, owner: provider.id };

@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { CallbackLimit } from './callback-limit.ts';
+import type { HeardLogouts } from './heard-logouts.ts';
 import type { Brand } from './pages/brand.ts';
 import type { UnsaidClaims } from './pages/unsaid.ts';
 import type { Provider, Providers } from './provider.ts';
@@ -279,6 +280,7 @@ export interface SignInDeps {
 export interface SignInMemory {
   readonly longTickets: LongTickets;
   readonly callbacks: CallbackLimit;
+  readonly logouts: HeardLogouts;
 }
 
 /** Tickets that do not fit into a cookie, kept in the store; bounded, since anybody may begin a sign-in. */

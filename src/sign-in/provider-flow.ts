@@ -148,6 +148,7 @@ async function finishFlow(context: Context, provider: Provider, flow: Flow): Pro
   // Before the provider is: RFC 6749 section 4.1.2 has it revoke the tokens of a code that comes twice.
   if (await deps.sessions.wasSpent('flow', flow.id)) return used();
   const { state, nonce, codeVerifier, redirectUri } = flow;
+  const heardBefore = deps.logouts.count;
   const finished = await provider.finish({ query, state, nonce, codeVerifier, redirectUri });
   if (finished.kind === 'problem') {
     const ticket = await unfitTicket(context, flow.ticket);
@@ -160,7 +161,7 @@ async function finishFlow(context: Context, provider: Provider, flow: Flow): Pro
   const owner = `${provider.id} ${finished.person.subject}`;
   if (!(await deps.sessions.spend('flow', flow.id, { until, owner }))) return used();
   const ticket = await unfitTicket(context, flow.ticket);
-  return { response: await open(context, provider, finished, { flow, ticket }), outcome: 'signed-in' };
+  return { response: await open(context, provider, finished, { flow, ticket, heardBefore }), outcome: 'signed-in' };
 }
 
 /** What comes of a code that somebody made up, whatever words the provider has for it. */
@@ -169,12 +170,20 @@ const USED = (): string => 'its state was used before';
 const GONE = (): string => 'the document has no such provider any more';
 const MOVED = (flow: Flow): string =>
   `its state belongs to a sign-in at "${flow.authority}", which the document named until a moment ago`;
+const SIGNED_OUT = (): string => 'the provider has signed the person out meanwhile';
 const MIXED_UP = (flow: Flow): string => `its state belongs to a sign-in by "${flow.provider}" (mix-up)`;
 
-function refuseFlow(context: Context, provider: Provider, flow: Flow, why: (flow: Flow) => string): Response {
+// oxlint-disable-next-line max-params -- whose flow it is, and what to say
+function refuseFlow(
+  context: Context,
+  provider: Provider,
+  flow: Flow,
+  why: (flow: Flow) => string,
+  ticket: string | null = null,
+): Response {
   const message = `Callback of "${provider.id}" refused: ${why(flow)}`;
   report(context, provider, { reason: 'invalid', message });
-  return explainCallback(context, [dropFlow(context, flow.id)]);
+  return explainCallback(context, [dropFlow(context, flow.id)], ticket);
 }
 
 /** The flow is left as it is: the same address may be opened again. */
@@ -199,7 +208,7 @@ async function open(
   context: Context,
   provider: Provider,
   finished: Finished & { readonly kind: 'known' },
-  { flow, ticket }: { readonly flow: Flow; readonly ticket: string | null },
+  { flow, ticket, heardBefore }: { readonly flow: Flow; readonly ticket: string | null; readonly heardBefore: number },
 ): Promise<Response> {
   const { deps, request } = context;
   const drop = dropFlow(context, flow.id);
@@ -211,8 +220,9 @@ async function open(
   const notes = [...finished.notes, ...person.notes];
   const withheld = await withheldProblem(context, { person: person.person, notes }, ticket);
   if (withheld !== null) return explainProblem(context, provider, withheld, { ticket, cookies: [drop] });
-  const opened = await openSession(context, { ...finished, person: person.person }, { flow, provider });
-  if (opened.kind === 'gone') return refuseFlow(context, provider, flow, GONE);
+  const known = { ...finished, person: person.person };
+  const opened = await openSession(context, known, { flow, provider, heardBefore });
+  if (opened.kind === 'void') return refuseFlow(context, provider, flow, opened.why, ticket);
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
@@ -244,14 +254,14 @@ async function withheldProblem(
 type Opened =
   /** The cookie of a session with a new id; null where the one of the same person goes on: a tab that came first has opened it, or only tokens were fetched. */
   | { readonly kind: 'session'; readonly cookie: string | null }
-  /** A reload has taken the provider away, or made it another, and has ended the sessions of it before this one was there. */
-  | { readonly kind: 'gone' };
+  /** A reload has taken the provider away, or made it another, or the provider has ended its session: before this one was there to be ended with it. */
+  | { readonly kind: 'void'; readonly why: () => string };
 const SAME: Opened = { kind: 'session', cookie: null };
 
 async function openSession(
   context: Context,
   finished: Finished & { readonly kind: 'known' },
-  { flow, provider }: { readonly flow: Flow; readonly provider: Provider },
+  { flow, provider, heardBefore }: { readonly flow: Flow; readonly provider: Provider; readonly heardBefore: number },
 ): Promise<Opened> {
   const { deps, settings, url } = context;
   const { person, grant, refreshAt, providerSession } = finished;
@@ -267,10 +277,14 @@ async function openSession(
   if (isRenewal && (await deps.sessions.renewTokens(old.key, person, basis))) return SAME;
   if (old !== null) await deps.sessions.revoke(old.key);
   const opened: FreshSession = await deps.sessions.openSignIn(person, url.host, basis);
-  if (deps.providers.find(provider.id)?.authority === authority)
+  const { startedAt } = flow;
+  const { authTime = null } = finished;
+  const opening = { subject: person.subject, providerSession, startedAt, heardBefore, authTime };
+  const isThere = deps.providers.find(provider.id)?.authority === authority;
+  if (isThere && !deps.logouts.cover(provider, opening))
     return { kind: 'session', cookie: signInCookie(context, opened) };
   await deps.sessions.revoke(opened.view.key);
-  return { kind: 'gone' };
+  return { kind: 'void', why: isThere ? SIGNED_OUT : GONE };
 }
 
 /** The back button: the sign-in is finished, and its session is there. */

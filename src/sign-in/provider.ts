@@ -91,6 +91,8 @@ export type Finished =
   | (Known & {
       readonly kind: 'known';
       readonly providerSession: string | null;
+      /** When the person signed in there, by the provider's clock; left out or null: not said. */
+      readonly authTime?: number | null;
     })
   | { readonly kind: 'problem'; readonly problem: ProviderProblem };
 export type Refreshed =
@@ -110,6 +112,8 @@ export type LogoutToken =
       readonly kind: 'logout';
       readonly subject: string | null;
       readonly providerSession: string | null;
+      /** By the provider's clock. */
+      readonly issuedAt: number;
       /** `jti`: a token counts once. */
       readonly id: string;
     }

@@ -18,6 +18,7 @@ import { mintFormToken } from './form-guard.ts';
 import { handleBackChannelLogout } from './back-channel.ts';
 import { createCallbackLimit } from './callback-limit.ts';
 import { createLongTickets } from './flow.ts';
+import { createHeardLogouts } from './heard-logouts.ts';
 import { handleLand } from './land.ts';
 import { openLink, showLink } from './link.ts';
 import { errorPage, type ErrorFacts } from './pages/error-page.ts';
@@ -86,6 +87,7 @@ export function createSignIn(outside: SignInDeps): SignIn {
   const memory: SignInMemory = {
     longTickets: createLongTickets(),
     callbacks: createCallbackLimit(outside.clock),
+    logouts: createHeardLogouts(outside.clock),
   };
   const deps = { ...outside, ...memory };
   return {

@@ -41,14 +41,19 @@ export async function readLogoutToken(
     if (typeof jti !== 'string' || jti === '') return refuse('"jti" is missing');
     if (nonce !== undefined) return refuse('it has a "nonce", which only an ID token may have');
     if (!isLogoutEvent(events)) return refuse('"events" does not hold the logout event');
-    const subject = typeof sub === 'string' ? sub : null;
-    const providerSession = typeof sid === 'string' ? sid : null;
+    const subject = nameIn(sub);
+    const providerSession = nameIn(sid);
     if (subject === null && providerSession === null) return refuse('it has neither "sub" nor "sid"');
-    return { kind: 'logout', subject, providerSession, id: jti };
+    return { kind: 'logout', subject, providerSession, issuedAt: iat * 1_000, id: jti };
   } catch (error) {
     if (error instanceof KeysUnavailableError) return { kind: 'unavailable', message: error.message };
     return refuse(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** A `sub` or a `sid`. An empty one is nobody's: it would end whoever else has none. */
+export function nameIn(claim: unknown): string | null {
+  return typeof claim === 'string' && claim !== '' ? claim : null;
 }
 
 /** Signed a moment ago by whoever may: so it is the clocks. */

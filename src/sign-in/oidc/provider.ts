@@ -31,7 +31,7 @@ import { createDiscovery, type Discovery } from './discovery.ts';
 import { grantOf, refreshAtOf } from './grants.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
-import { isMeantBy, readLogoutToken } from './logout-token.ts';
+import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
 import type { Parts } from './parts.ts';
 import { isSubject, personFrom, saidBefore } from './person.ts';
 import { explainProblem, IdTokenError } from './problems.ts';
@@ -243,8 +243,8 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     const { person: known, notes } = personFrom(provider, String(claims['sub']), sources, claims);
     const person = { ...known, ...proofOf(provider, claims, parts.clock.now()) };
     const grant = grantOf(parts.clock, tokens, idToken, null);
-    const providerSession = typeof claims['sid'] === 'string' ? claims['sid'] : null;
-    return { kind: 'known', person, notes, grant, providerSession, refreshAt: refreshAtOf(parts, grant) };
+    const signedIn = { providerSession: nameIn(claims['sid']), authTime: authTimeOf(claims) };
+    return { kind: 'known', person, notes, grant, ...signedIn, refreshAt: refreshAtOf(parts, grant) };
   } catch (error) {
     return { kind: 'problem', problem: problemOf(parts, error) };
   }
@@ -266,6 +266,10 @@ function proofOf(
   // By its own times, so that a provider's clock that is off does not count.
   const ageMs = (iat - at) * 1_000;
   return { acr: level, authenticatedAt: ageMs >= -clockToleranceMs ? now - Math.max(0, ageMs) : null };
+}
+
+function authTimeOf({ auth_time: at }: Claims): number | null {
+  return typeof at === 'number' ? at * 1_000 : null;
 }
 
 /** openid-client trusts the connection that an ID token came by (Core section 3.1.3.7, point 6): we check the signature as well. */
