@@ -110,7 +110,14 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const limits = (): SessionLimits => now().document.session;
   const sessions = createSessions({ store: store.sessions, clock: systemClock, sealKey, limits });
   closers.push(() => sessions.flush());
-  const accounts = createAccounts({ store: store.accounts, sessions, clock: systemClock, provider: LOCAL_PROVIDER });
+  const hasLocalAccounts = (): boolean => now().document.providers.some(({ type }) => type === 'local');
+  const accounts = createAccounts({
+    store: store.accounts,
+    sessions,
+    clock: systemClock,
+    provider: LOCAL_PROVIDER,
+    isOffered: hasLocalAccounts,
+  });
   const { instance } = store;
   const tokens = createServiceTokens({ store: store.tokens, audit: store.accounts, clock: systemClock, instance });
   const links = createLinks({
@@ -343,8 +350,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     desk.providers.close();
   });
   await accounts.reconcile();
-  const hasLocalAccounts = now().document.providers.some((provider) => provider.type === 'local');
-  const firstLink = hasLocalAccounts ? await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal }) : null;
+  const firstLink = hasLocalAccounts() ? await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal }) : null;
   return {
     log,
     workers: pool.count,

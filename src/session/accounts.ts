@@ -47,6 +47,8 @@ export interface AccountsDeps {
   readonly clock: Clock;
   /** Id of the local provider in the document. */
   readonly provider: string;
+  /** Whether the document has local accounts at this moment; left out: always. */
+  readonly isOffered?: () => boolean;
 }
 
 export interface Accounts {
@@ -59,8 +61,8 @@ export interface Accounts {
   /** The person that an account is, with the proofs of this sign-in, e.g. ["pwd"]. */
   personOf(account: Account, amr: readonly string[]): Person;
   /**
-   * Opens a sign-in session for an account that is enabled at this moment; null where it is not, or
-   * where its password hash is no longer `verified`, the one that the password was checked against.
+   * Opens a sign-in session for an account that is enabled at this moment; null where it is not, where the document has
+   * no local accounts by now, or where its password hash is no longer `verified`, the one that the password was checked against.
    */
   openSignIn(
     subject: string,
@@ -221,9 +223,13 @@ function createLinks(deps: AccountsDeps, audit: Audit): Pick<Accounts, 'mintLink
   };
 }
 
-/** Looks at the account again after the session is written: disabling and group changes look at sessions after the account. */
+/**
+ * Looks at the account, and at the document, again after the session is written: disabling, group changes and a reload
+ * that takes local accounts away look at sessions after these.
+ */
 async function openAccountSession(deps: AccountsDeps, wish: SignInWish): Promise<OpenedSession | null> {
-  const { store, sessions, provider } = deps;
+  const { store, sessions, provider, isOffered = () => true } = deps;
+  if (!isOffered()) return null;
   const before = await store.findAccount(wish.subject);
   if (before === null || before.disabled) return null;
   if (wish.verified !== undefined && before.passwordHash !== wish.verified) return null;
@@ -231,7 +237,7 @@ async function openAccountSession(deps: AccountsDeps, wish: SignInWish): Promise
   const person = { ...personFrom(provider, before, wish.amr), acr: null, authenticatedAt };
   const opened = await sessions.openSignIn(person, wish.host);
   const after = await store.findAccount(wish.subject);
-  if (after?.revision === before.revision) return opened;
+  if (after?.revision === before.revision && isOffered()) return opened;
   await sessions.revoke(opened.view.key);
   return openAccountSession(deps, wish);
 }

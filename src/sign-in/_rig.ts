@@ -64,6 +64,8 @@ export interface Rig {
   readonly instance: string;
   readonly advance: (ms: number) => void;
   readonly browser: () => Browser;
+  /** A reload takes the local accounts away, with the sessions that are there. */
+  readonly takeLocalAccountsAway: () => Promise<void>;
   /** Forgets all that is not in the store. */
   readonly restart: () => unknown;
   readonly addAccount: (name: string, password: string, groups?: readonly string[]) => Promise<string>;
@@ -84,7 +86,9 @@ export function createRig(options: RigOptions = {}): Rig {
     sealKey,
     limits: () => ({ lifetimeMs, idleMs: lifetimeMs }),
   });
-  const accounts = createAccounts({ store: store.accounts, sessions, clock, provider: 'local' });
+  let hasLocalAccounts = options.hasLocalAccounts ?? true;
+  const isOffered = (): boolean => hasLocalAccounts;
+  const accounts = createAccounts({ store: store.accounts, sessions, clock, provider: 'local', isOffered });
   const events: SignInEvent[] = [];
   const entries: EntryFacts[] = [];
   const listed = options.listed ?? [AUTH, APP, OTHER].map((origin) => new URL(origin).hostname);
@@ -106,7 +110,7 @@ export function createRig(options: RigOptions = {}): Rig {
       lifetimeMs,
       cookieDomain,
       brand: POSTERN_BRAND,
-      hasLocalAccounts: options.hasLocalAccounts ?? true,
+      hasLocalAccounts,
       keepsFragment: options.keepsFragment ?? false,
       provider: options.provider ?? null,
     }),
@@ -133,6 +137,10 @@ export function createRig(options: RigOptions = {}): Rig {
     instance: store.instance,
     advance: (ms) => (now += ms),
     browser: () => new Browser(world),
+    async takeLocalAccountsAway() {
+      hasLocalAccounts = false;
+      await sessions.revokeStrangers((provider) => provider !== 'local');
+    },
     restart: () => (world.signIn = createSignIn(deps)),
     async addAccount(name, password, groups = []) {
       const added = await accounts.add({ name, groups }, 'test');
@@ -146,6 +154,16 @@ export function createRig(options: RigOptions = {}): Rig {
       store.close();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Once, when it is proved who comes, and before their session is written. */
+export function beforeOpening({ sessions }: Pick<Rig, 'sessions'>, work: () => Promise<void>): void {
+  const open = sessions.openSignIn.bind(sessions);
+  sessions.openSignIn = async (...args) => {
+    sessions.openSignIn = open;
+    await work();
+    return open(...args);
   };
 }
 

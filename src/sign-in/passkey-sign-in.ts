@@ -8,6 +8,7 @@ import { isFromOwnPage, readFormToken, readPreSession } from './form-guard.ts';
 import { checkPasskey, passkeyAmr } from './passkeys.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { refuseForm } from './refusals.ts';
+import { startAgain } from './second-step.ts';
 import { refusePasskey } from './sign-in.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket } from './ticket.ts';
@@ -33,6 +34,7 @@ export async function postPasskey(context: Context): Promise<Response> {
   if (old !== null) await deps.sessions.revoke(old.key);
   const amr = [passkeyAmr(passkey), 'user', 'mfa'];
   const opened = await deps.accounts.openSignIn(account.subject, url.host, amr);
+  if (opened === null && !deps.settings().hasLocalAccounts) return startAgain(ticketText);
   if (opened === null) {
     deps.report?.({ kind: 'disabled', ...facts });
     return refusePasskey(context, ticketText, context.texts.signIn.disabled);

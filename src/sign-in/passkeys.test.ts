@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { suite, test } from 'node:test';
-import { APP, AUTH, createRig, hiddenFields, type Browser, type Page, type Rig } from './_rig.ts';
+import { APP, AUTH, beforeOpening, createRig, hiddenFields, type Browser, type Page, type Rig } from './_rig.ts';
 import { Authenticator, type Ceremony } from './_authenticator.ts';
 
 /** What the page hands to the browser. */
@@ -57,6 +57,16 @@ test('a passkey signs in by itself, and comes to the page that was wanted', () =
     assert.equal((await browser.follow(await signInBy(browser, device))).url, `${APP}/deep?q=1`);
     const shown = (await rig.sessions.list()).map(({ person }) => person.amr.join(' ')).sort();
     assert.deepEqual(shown, ['hwk user mfa', 'pwd swk mfa']);
+  }).then(assert.ok));
+
+test('A reload that takes local accounts away while a passkey is shown leaves no session of one', () =>
+  withPasskey(async (rig, device) => {
+    const browser = rig.browser();
+    beforeOpening(rig, rig.takeLocalAccountsAway);
+    const page = await signInBy(browser, device);
+    assert.deepEqual([page.status, await rig.sessions.list()], [303, []]);
+    assert.match(page.headers.get('location') ?? '', /^\/\.postern\/sign-in\?ticket=/);
+    assert.equal(browser.sessionToken(AUTH), undefined);
   }).then(assert.ok));
 
 suite('A passkey is refused', () => {

@@ -169,7 +169,8 @@ function readTicket(context: Context, text: string | null): string | null {
   return text !== null && openTicket(context.deps.seal, text) !== null ? text : null;
 }
 
-function startAgain(ticketText: string | null): Response {
+/** On the page that says which ways in there are. */
+export function startAgain(ticketText: string | null): Response {
   return answerRedirect(303, ticketText === null ? '/.postern/sign-in' : `/.postern/sign-in?ticket=${ticketText}`);
 }
 

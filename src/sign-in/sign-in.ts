@@ -17,7 +17,7 @@ import { goToProvider, RESUMES } from './provider-flow.ts';
 import { refuseForm, refuseTicket } from './refusals.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
-import { goToSecondStep } from './second-step.ts';
+import { goToSecondStep, startAgain } from './second-step.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket, type Ticket } from './ticket.ts';
 import type { SessionFacts, SignInAccount } from './ports.ts';
@@ -142,6 +142,7 @@ export async function postSignIn(context: Context): Promise<Response> {
   if (await deps.factors.isEnrolled(answer.account.subject))
     return goToSecondStep(context, answer.account, { ticketText: visit.ticketText });
   const opened = await openSession(context, answer, madeAt);
+  if (opened === null && !deps.settings().hasLocalAccounts) return startAgain(visit.ticketText);
   if (opened === null) return refusePassword(context, visit, name, await whyNot(context, answer.account));
   deps.report?.({ kind: 'signed-in', requestId: request.requestId, ip: request.ip, account: answer.account.name });
   const ticket = visit.ticketText;

@@ -1,7 +1,7 @@
 /** Logout tokens that come while the session which they are about is being opened. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { APP, AUTH, type Page } from '../_rig.ts';
+import { APP, AUTH, beforeOpening, type Page } from '../_rig.ts';
 import type { Claims } from './_twin-keys.ts';
 import { departure, signInBy, withOidc, type OidcRig } from './_rig.ts';
 
@@ -14,16 +14,6 @@ async function logOut({ browser, twin }: OidcRig, claims: Claims): Promise<void>
 }
 
 const alive = async ({ sessions }: OidcRig): Promise<number> => (await sessions.list()).length;
-
-/** Once, between the provider's tokens and the session's first write. */
-function beforeOpening({ sessions }: OidcRig, work: () => Promise<void>): void {
-  const open = sessions.openSignIn.bind(sessions);
-  sessions.openSignIn = async (...args) => {
-    sessions.openSignIn = open;
-    await work();
-    return open(...args);
-  };
-}
 
 async function assertRefused(rig: OidcRig, page: Page, why: RegExp): Promise<void> {
   assert.equal(page.status, 400, page.url);
