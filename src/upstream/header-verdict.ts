@@ -44,10 +44,6 @@ const DROPPED: ReadonlySet<string> = new Set([
   'x_scheme',
   'x_client_ip',
   'x_cluster_client_ip',
-  'x_remote_user',
-  'x_remote_email',
-  'x_remote_groups',
-  'x_remote_name',
   'true_client_ip',
   'cf_connecting_ip',
   'cf_connecting_ipv6',
@@ -67,6 +63,8 @@ const DROPPED_PREFIXES = [
   'postern_',
   'cf_access_',
   'x_webauth_',
+  'x_remote_',
+  'x_authenticated_',
   // What other gateways say about who comes. Apps take some of it unchecked, such as Backstage the ID token of oauth2-proxy.
   'x_oauth2_proxy_',
   'x_authentik_',
@@ -76,8 +74,12 @@ const DROPPED_PREFIXES = [
   'x_ms_client_principal',
   'x_ms_token_',
   'tailscale_user_',
+  'x_consumer_',
   'ssl_client_',
   'x_ssl_client_',
+  // RFC 9440 section 4: we end TLS, so nobody else says whose certificate it was.
+  'client_cert',
+  'x_client_cert',
 ];
 
 /** Fields with a meaning of their own: another spelling of them is never sent on. */

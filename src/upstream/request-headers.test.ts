@@ -32,6 +32,14 @@ const FAMILY = [
   'X-Real-IP',
   'True-Client-IP',
   'X-Request-Id',
+  // RFC 9440 section 4: whoever ends TLS removes these. Kubernetes and Kong say by the others who comes.
+  'Client-Cert',
+  'Client-Cert-Chain',
+  'X-Client-Cert',
+  'X-Remote-Group',
+  'X-Remote-Extra-Scopes',
+  'X-Authenticated-User',
+  'X-Consumer-Username',
 ];
 
 test('no spelling of a field about the visitor is kept', () => {
