@@ -82,8 +82,9 @@ test('mayEnter() says what a provider did not say, and the rule only to whoever 
     return mayEnter(table, { host: 'staff.example', path: '/', query: '', person: someone, ip: null }, [kc]);
   };
   const claims = { label: 'Acme', id: 'kc', preset: 'oidc', missing: [{ what: 'groups', claims: ['groups'] }] };
-  assert.deepEqual(of('bob', ['groups']), { kind: 'deny', unsaid: claims });
-  assert.deepEqual(of('bob'), { kind: 'deny', unsaid: null });
+  const judged = { route: 'staff.example /*', rule: '(no rule)', shadow: null };
+  assert.deepEqual(of('bob', ['groups']), { kind: 'deny', unsaid: claims, judged });
+  assert.deepEqual(of('bob'), { kind: 'deny', unsaid: null, judged });
   const known = of('olga', ['groups']);
   assert.deepEqual(known.unsaid, claims);
   assert.match(known.refusedBy?.reason ?? '', /"kc" did not say the groups/);

@@ -6,6 +6,7 @@ import { TurnPace } from '../core/turn-pace.ts';
 import { createAttempts } from '../session/attempts.ts';
 import { sealJson, unsealJson } from '../session/seal.ts';
 import { createAdmission } from '../sign-in/admission.ts';
+import { refusedEntryOf } from '../sign-in/enter.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { unsaidClaims } from '../sign-in/pages/unsaid.ts';
@@ -177,7 +178,10 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts, providers: read
   if (decision.kind !== 'deny') return decision;
   const unsaid = unsaidClaims(providers, facts.person, decision);
   const { rule, reason } = decision;
-  return { kind: 'deny', unsaid, ...(mayKnow ? { refusedBy: { rule, reason } } : {}) };
+  const { shadow } = explanation;
+  const trial = shadow === null || shadow.kind === 'deny' ? null : { kind: shadow.kind, rule: shadow.rule };
+  const judged = { route: route.label, rule, shadow: trial };
+  return { kind: 'deny', unsaid, judged, ...(mayKnow ? { refusedBy: { rule, reason } } : {}) };
 }
 
 /** Only the app host sees its connection: the client certificate, the address it comes from there, the fields that choose a route. It decides anyway. */
@@ -244,9 +248,11 @@ function report(log: Logger, event: SignInEvent): void {
 async function toInternal(response: Response): Promise<InternalResponse> {
   const headers = [...response.headers].filter(([name]) => name !== 'set-cookie');
   const cookies = response.headers.getSetCookie().map((value) => ['set-cookie', value] as [string, string]);
+  const refused = refusedEntryOf(response);
   return {
     status: response.status,
     headers: [...headers, ...cookies],
     body: new Uint8Array(await response.arrayBuffer()),
+    ...(refused === null ? {} : { refused }),
   };
 }

@@ -3,6 +3,7 @@
  * `core/channel.ts` carries them.
  */
 import type { SessionAnswer, SessionView } from '../gate/ports.ts';
+import type { RefusedEntry } from '../sign-in/ports.ts';
 
 /** A request to one of Postern's own pages (`/.postern/*`), carried whole to the control thread. */
 export interface InternalRequest {
@@ -25,6 +26,8 @@ export interface InternalResponse {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
+  /** The page says that the rules of another host refuse: what its line in the log is about. */
+  readonly refused?: RefusedEntry;
 }
 
 /** Requests from a worker; each is answered once. */

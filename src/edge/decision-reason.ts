@@ -43,7 +43,8 @@ export const REASONS = {
 export type Reason = keyof typeof REASONS;
 
 export function reasonOf(context: RequestContext): Reason {
-  const { outcome, judged, errorCode } = context;
+  const { outcome, judged, errorCode, refused } = context;
+  if (refused !== null) return ofRefusal(refused.rule);
   if (errorCode === 'NO_HOST') return 'no-host';
   if (errorCode === 'NO_ROUTE') return 'no-route';
   if (outcome !== null && Object.hasOwn(REASONS, outcome)) return outcome as Reason;
@@ -62,7 +63,7 @@ function ofDecision(decision: Judged['decision'], judged: Judged): Reason {
     case 'allow':
       return ofAllow(decision, judged);
     case 'deny':
-      return decision.rule === NO_RULE ? 'no-rule' : 'denied-by-rule';
+      return ofRefusal(decision.rule);
     case 'sign-in':
       return 'sign-in-needed';
     case 'challenge':
@@ -70,6 +71,10 @@ function ofDecision(decision: Judged['decision'], judged: Judged): Reason {
     default:
       return decision.kind;
   }
+}
+
+function ofRefusal(rule: string): Reason {
+  return rule === NO_RULE ? 'no-rule' : 'denied-by-rule';
 }
 
 function ofAllow({ rule }: Decision & { kind: 'allow' }, { identity }: Judged): Reason {

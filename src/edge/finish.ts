@@ -26,13 +26,14 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
   const { accessLog, metrics, log, longLived } = deps;
   return (context, outcome) => {
     longLived.end(context);
-    const { exchange, judged, report, route } = context;
+    const { exchange, judged, report, route, refused } = context;
     const durationMs = performance.now() - exchange.startedAt;
-    const decision = context.outcome ?? judged?.decision.kind ?? null;
+    const decision = refused === null ? (context.outcome ?? judged?.decision.kind ?? null) : 'deny';
+    const shadow = context.shadow ?? refused?.shadow ?? null;
     const errorCode = context.errorCode ?? report?.errorCode ?? null;
     metrics.request(route === null ? null : route.label, outcome.status, durationMs);
     if (decision !== null) metrics.count('decisions', decision);
-    if (context.shadow !== null) metrics.count('shadowDecisions', context.shadow.kind);
+    if (shadow !== null) metrics.count('shadowDecisions', shadow.kind);
     // A stream of HTTP/2 does not know what passed through its tunnel; the tunnel does.
     const bytesIn = outcome.bytesIn || (report?.tunnel?.bytesToApp ?? 0);
     const bytesOut = outcome.bytesOut || (report?.tunnel?.bytesToClient ?? 0);
@@ -55,11 +56,12 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
       bytesOut,
       durationMs,
       who: judged === null ? '-' : whoOf(judged.identity),
-      route: route === null ? null : route.label,
-      rule: judged !== null && 'rule' in judged.decision ? judged.decision.rule : null,
+      route: route?.label ?? refused?.route ?? null,
+      rule: refused?.rule ?? (judged !== null && 'rule' in judged.decision ? judged.decision.rule : null),
       decision,
       reason: reasonOf(context),
-      shadow: context.shadow,
+      shadow,
+      wanted: refused,
       upstream: report?.server ?? null,
       connectMs: report?.connectMs ?? null,
       firstByteMs: report?.firstByteMs ?? null,

@@ -11,6 +11,7 @@ import type { ForwardReport } from '../upstream/plan.ts';
 import type { Tunnel } from '../wire/tunnel.ts';
 import type { ClientFacts } from '../wire/client-address.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { RefusedEntry } from '../sign-in/ports.ts';
 import type { Site } from './site.ts';
 
 /** What kind of listener a request came by. */
@@ -36,6 +37,8 @@ export class RequestContext {
   judged: Judged | null = null;
   /** What the rules on trial would have decided, where that is something else. */
   shadow: Decision | null = null;
+  /** On the sign-in host: where the rules do not let the visitor go. */
+  refused: RefusedEntry | null = null;
   /** Where the visitor was led to, on a route where that depends on who comes; see place.ts. */
   place: string | null = null;
   report: (ForwardReport & { readonly tunnel: Pick<Tunnel, 'bytesToApp' | 'bytesToClient'> | null }) | null = null;

@@ -125,8 +125,12 @@ function serveOwnPage(context: RequestContext, deps: ServeDeps): void {
     })
     .then((response) => {
       if (context.isOver) return;
-      if (response === null) sendError(context, 503, 'STORE_UNAVAILABLE', [['Retry-After', '2']]);
-      else sendInternal(context.exchange, response);
+      if (response === null) {
+        sendError(context, 503, 'STORE_UNAVAILABLE', [['Retry-After', '2']]);
+        return;
+      }
+      context.refused = response.refused ?? null;
+      sendInternal(context.exchange, response);
     })
     .catch((error: unknown) => failWith(context, error));
 }

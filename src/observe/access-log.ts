@@ -35,6 +35,8 @@ export interface AccessEntry {
   readonly reason: string | null;
   /** What rules on trial would have decided, where that is something else. */
   readonly shadow: { readonly kind: string; readonly rule: string } | null;
+  /** On the sign-in host: where whoever is refused wanted to go. Decision, rule and reason are of that. */
+  readonly wanted?: { readonly host: string; readonly path: string; readonly query: string } | null;
   readonly upstream: string | null;
   readonly connectMs: number | null;
   readonly firstByteMs: number | null;
@@ -101,16 +103,18 @@ export function accessLine(entry: AccessEntry): string {
 }
 
 /** Most requests ride on an open connection to the app and succeed. */
-function isUsual({ connectMs, retries, errorCode, shadow, complete }: AccessEntry): boolean {
-  return connectMs === null && retries === 0 && errorCode === null && shadow === null && complete;
+function isUsual({ connectMs, retries, errorCode, shadow, wanted, complete }: AccessEntry): boolean {
+  const isOrdinary = connectMs === null && retries === 0 && errorCode === null && shadow === null;
+  return isOrdinary && complete && (wanted ?? null) === null;
 }
 
-function unusualFields({ connectMs, retries, errorCode, shadow, complete }: AccessEntry): string {
+function unusualFields({ connectMs, retries, errorCode, shadow, wanted = null, complete }: AccessEntry): string {
   const connect = connectMs === null ? '' : `,"connectMs":${milliseconds(connectMs)}`;
   const again = retries === 0 ? '' : `,"retries":${retries}`;
   const code = errorCode === null ? '' : `,"code":${quoted(errorCode)}`;
   const trial = shadow === null ? '' : `${field('shadow', shadow.kind)}${field('shadowRule', shadow.rule)}`;
-  return `${connect}${again}${code}${trial}${complete ? '' : ',"complete":false'}`;
+  const to = wanted === null ? '' : `${field('wantedHost', wanted.host)},"wantedPath":${quoted(target(wanted))}`;
+  return `${connect}${again}${code}${trial}${to}${complete ? '' : ',"complete":false'}`;
 }
 
 type Decided = Pick<AccessEntry, 'who' | 'route' | 'rule' | 'decision' | 'reason' | 'upstream' | 'tls'>;
@@ -145,7 +149,7 @@ function field(name: string, value: string | null): string {
 }
 
 /** Path and masked query, bounded. */
-function target({ path, query }: AccessEntry): string {
+function target({ path, query }: Pick<AccessEntry, 'path' | 'query'>): string {
   if (query === '' || isOwnPath(path)) return redactTokens(cut(path, TARGET_MAX));
   return redactTokens(cut(path + redactQuery(cut(query, TARGET_MAX)), TARGET_MAX));
 }

@@ -74,14 +74,18 @@ export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
   }
   if (typeof line !== 'object' || line === null || Array.isArray(line)) return 'damaged';
   if (line['kind'] !== 'request') return 'other';
-  const { who, method, host, path, decision, reason, ip } = line;
+  const { who, method, decision, reason, ip } = line;
+  // Whoever is refused before they come to an app was on the sign-in host, on the way to open something.
+  const isOnTheWay = line['wantedHost'] !== undefined;
+  const { host, path } = isOnTheWay ? { host: line['wantedHost'], path: line['wantedPath'] } : line;
   if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return 'damaged';
   if (typeof who !== 'string') return 'damaged';
   if (typeof decision !== 'string' || !DECIDED.has(decision)) return 'other';
   // Whose credential was wrong, no rule says.
   if (reason === 'credential-refused') return 'other';
   const address = typeof ip === 'string' ? normaliseIp(ip) : null;
-  return { who, method, host, path, decision: reason === 'no-app' ? reason : decision, ip: address };
+  const asked = { host, path, method: isOnTheWay ? 'GET' : method };
+  return { who, ...asked, decision: reason === 'no-app' ? reason : decision, ip: address };
 }
 
 export interface DiffTables {

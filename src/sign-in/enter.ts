@@ -10,14 +10,14 @@ import { deniedPage, personLine } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
 import { goToProvider } from './provider-flow.ts';
 import { isNotTopLevel } from './request-kind.ts';
-import { splitUrl } from './return-path.ts';
+import { splitUrl, type UrlParts } from './return-path.ts';
 import { countRound, ROUNDS_LIFETIME_MS } from './rounds.ts';
 import { isFresh, type Ticket } from './ticket.ts';
 import type { Person } from '../core/person.ts';
 import { describeStepUp } from '../policy/step-up.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { Provider } from './provider.ts';
-import type { EntryDecision, SessionFacts } from './ports.ts';
+import type { EntryDecision, RefusedEntry, SessionFacts } from './ports.ts';
 
 export const CODE_LIFETIME_MS = 30_000;
 
@@ -47,7 +47,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   const { path, query } = target;
   const decision = await deps.mayEnter({ host: target.host, path, query, person: session.person, ip: request.ip });
   if (decision.needs !== undefined) return askForMore(context, entrance, decision.needs);
-  if (decision.kind !== 'allow') return refuseEntry(context, entrance, { host: target.host, decision });
+  if (decision.kind !== 'allow') return refuseEntry(context, entrance, { target, decision });
 
   const cookies: string[] = [];
   if (!entrance.isFreshSignIn) {
@@ -149,10 +149,11 @@ function factsOn({ acr = null, authenticatedAt = null, amr }: Person): string {
 function refuseEntry(
   context: Context,
   entrance: Entrance,
-  { host, decision }: { readonly host: string; readonly decision: EntryDecision },
+  { target, decision }: { readonly target: UrlParts; readonly decision: EntryDecision },
 ): Response {
   const { request, settings, headers } = context;
-  return toResponse(
+  const { host, path, query } = target;
+  const response = toResponse(
     deniedPage({
       host,
       rule: decision.refusedBy ?? null,
@@ -164,6 +165,15 @@ function refuseEntry(
       acceptLanguage: headers.get('accept-language') ?? null,
     }),
   );
+  if (decision.judged !== undefined) refusedEntries.set(response, { host, path, query, ...decision.judged });
+  return response;
+}
+
+const refusedEntries = new WeakMap<Response, RefusedEntry>();
+
+/** Whom the page tells that they may not enter, and where; null: it says something else. */
+export function refusedEntryOf(response: Response): RefusedEntry | null {
+  return refusedEntries.get(response) ?? null;
 }
 
 function explainLoop(context: Context, ticket: Ticket, host: string, cookies: readonly string[]): Response {

@@ -242,6 +242,19 @@ export interface EntryDecision {
   readonly refusedBy?: { readonly rule: string; readonly reason: string };
   /** What the person's provider said nothing of, where that may be why they are refused. */
   readonly unsaid?: UnsaidClaims | null;
+  /** Of a refusal, for the log: which rule, and what those on trial would have decided, where that is something else. */
+  readonly judged?: Pick<RefusedEntry, 'route' | 'rule' | 'shadow'>;
+}
+
+/** Somebody whom the rules of a host refuse before they come to it: of the line in the log. Plain data. */
+export interface RefusedEntry {
+  readonly host: string;
+  readonly path: string;
+  /** With its "?", or "". */
+  readonly query: string;
+  readonly route: string;
+  readonly rule: string;
+  readonly shadow: { readonly kind: string; readonly rule: string } | null;
 }
 
 export interface SignInDeps {

@@ -18,13 +18,15 @@ suite('rules on trial and replayed logs', () => {
   let app: Server;
   let postern: PosternProcess;
   const url = (path: string): string => `https://app.localhost:${postern.https}${path}`;
-  const document = (ports: { https: number; health: number }, rules: string): string => `version: 1
+  const document = (ports: { https: number; health: number }, rules: string, ops = OPS): string => `version: 1
 listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
 providers: { local: { type: local } }
 sign_in: { url: "https://auth.localhost:${ports.https}" }
 hosts:
   app.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", ${rules} }
+  ops.localhost: { to: "http://127.0.0.1:${(app.address() as AddressInfo).port}", ${ops} }
 `;
+  const OPS = 'allow: ["group:ops"], shadow: { allow: ["user:eva"] }';
   const OLD = 'allow: [signed-in, "token:ci"], shadow: { allow: ["group:ops"], deny: ["user:bob"] }';
 
   before(async () => {
@@ -74,6 +76,44 @@ hosts:
     assert.match(metrics, /postern_shadow_decisions_total\{decision="deny"\} [3-9]/);
     const explained = await postern.cli('explain', url('/'), '--as', 'bob');
     assert.match(explained.stdout, /Allowed by "signed-in"\nOn trial: Denied by "local:user:bob"/);
+  });
+
+  test('who is refused before they come to the app is in the log by the rule, judged on trial and replayed, too', async () => {
+    const target = `https://ops.localhost:${postern.https}/panel?tab=1&token=s3cret`;
+    const rowOf = async (name: string): Promise<Record<string, unknown>> => {
+      const visitor = createVisitor();
+      const password = await addUser(postern, name, []);
+      const page = await visitor.submit(await visitor.open(target), { name, password }, 'sign-in');
+      assert.equal(page.status, 403, page.body);
+      const line = new RegExp(`^.*"who":"local:${name}"[^\\n]*"decision":"deny".*$`, 'm');
+      await postern.waitFor(line);
+      return JSON.parse(line.exec(postern.output())?.[0] ?? '{}') as Record<string, unknown>;
+    };
+    const place = {
+      host: 'auth.localhost',
+      path: '/.postern/sign-in',
+      wantedHost: 'ops.localhost',
+      wantedPath: '/panel?tab=1&token=***',
+    };
+    const why = { status: 403, route: 'ops.localhost /*', rule: '(no rule)', reason: 'no-rule' };
+    assert.partialDeepStrictEqual(await rowOf('mallory'), { ...place, ...why });
+    assert.partialDeepStrictEqual(await rowOf('eva'), {
+      ...place,
+      ...why,
+      shadow: 'allow',
+      shadowRule: 'local:user:eva',
+    });
+    const files = ['old.yaml', 'next.yaml', 'access.jsonl'].map((name) => join(postern.dir, `ops-${name}`));
+    const [old = '', next = '', log = ''] = files;
+    writeFileSync(old, document(postern, OLD));
+    writeFileSync(next, document(postern, OLD, 'allow: ["group:ops", "user:mallory"]'));
+    writeFileSync(log, postern.output());
+    const { stdout } = await postern.cli('policy', 'diff', old, next, '--log', log);
+    assert.match(
+      stdout,
+      /local:mallory +ops\.localhost \/\* +deny \(\(no rule\)\) +allow \(local:user:mallory\) +1 +GET ops\.localhost\/panel/,
+    );
+    assert.doesNotMatch(stdout, /local:eva|Unclear/);
   });
 
   test('every row of the log has a reason', async () => {
