@@ -2,7 +2,8 @@
 import { decodeJwt } from 'jose';
 import type * as client from 'openid-client';
 import type { Clock } from '../../core/clock.ts';
-import type { ProviderGrant } from '../provider.ts';
+import type { OidcProvider } from '../../config/document/providers.ts';
+import type { Finished, ProviderGrant } from '../provider.ts';
 import type { Parts } from './parts.ts';
 
 /** Before the access token is too old, so that no request of an app comes with an old one. */
@@ -40,4 +41,17 @@ export function refreshAtOf({ provider, clock, googleGroups }: Parts, grant: Pro
   if (grant.refreshToken === null) return googleGroups === null ? null : clock.now() + provider.recheckMs;
   const byToken = grant.expiresAt === null ? Number.POSITIVE_INFINITY : grant.expiresAt - AHEAD_MS;
   return Math.max(clock.now() + LEAST_REFRESH_MS, Math.min(byToken, clock.now() + provider.recheckMs));
+}
+
+/** Said once: whoever took a group away at the provider waits for it to count here. */
+export function createRenewalNote({ id, groupsClaims, rolesClaims }: OidcProvider): (finished: Finished) => Finished {
+  let isSaid = groupsClaims.length + rolesClaims.length === 0;
+  const what = `"${id}" gave no refresh token, so groups and roles of people who are in are not looked at again until they sign in anew`;
+  const remedy =
+    'let the client have refresh tokens there (often by the scope "offline_access" in "scopes"), or shorten "session.lifetime"';
+  return (finished) => {
+    if (isSaid || finished.kind !== 'known' || finished.refreshAt !== null) return finished;
+    isSaid = true;
+    return { ...finished, notes: [...finished.notes, `${what}; ${remedy}`] };
+  };
 }

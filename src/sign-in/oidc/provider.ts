@@ -28,7 +28,7 @@ import { addressIn, directoryGroups, gather } from './claim-sources.ts';
 import type { Claims } from './claims.ts';
 import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 import { createDiscovery, type Discovery } from './discovery.ts';
-import { grantOf, refreshAtOf } from './grants.ts';
+import { createRenewalNote, grantOf, refreshAtOf } from './grants.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
@@ -78,6 +78,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
   const keys = createKeys(provider, http, discovery, deps.clock);
   const googleGroups = googleGroupsOf(provider, http, deps);
   const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, clockWatch, googleGroups };
+  const withRenewalNote = createRenewalNote(provider);
   return {
     id: provider.id,
     label: provider.label,
@@ -88,7 +89,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     // What is down at the start is no reason not to start.
     warm: () => void discovery.get().catch(() => undefined),
     begin: (wish) => begin(parts, wish),
-    finish: (callback) => finish(parts, callback),
+    finish: async (callback) => withRenewalNote(await finish(parts, callback)),
     refresh: (person, grant) => refresh(parts, person, grant),
     logoutUrl: (grant, returnTo) => logoutUrl(parts, grant, returnTo),
     isMeantBy: (token) => isMeantBy(provider, token),

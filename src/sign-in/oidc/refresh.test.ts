@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { OidcProvider } from '../../config/document/providers.ts';
 import { APP, AUTH } from '../_rig.ts';
 import { createRefresher, type Refresher } from '../refresher.ts';
 import { signInBy, withOidc, type OidcRig } from './_rig.ts';
@@ -267,3 +268,23 @@ test('A rotated refresh token is kept where the provider breaks off after it', (
     },
     { prepare: (twin) => (twin.userinfo = { groups: [] }) },
   ));
+
+test('A provider that gives no refresh token is named once, with what to change: its groups are not followed', async () => {
+  const notesOf = async (over: Partial<OidcProvider>): Promise<readonly string[]> => {
+    const found: string[] = [];
+    await withOidc(
+      async ({ browser, twin, events }) => {
+        twin.givesRefreshToken = false;
+        twin.claims = { ...twin.claims, groups: ['/dev'], realm_access: { roles: [] } };
+        for (let n = 0; n < 2; n++) await signInBy(browser(), twin, `${APP}/`);
+        for (const event of events) if (event.kind === 'signed-in') found.push(...(event.notes ?? []));
+      },
+      { settings: over },
+    );
+    return found;
+  };
+  const [only = '', ...more] = await notesOf({});
+  assert.match(only, /"keycloak" gave no refresh token.*sign in anew; .*"offline_access".*"session.lifetime"/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(await notesOf({ groupsClaims: [], rolesClaims: [] }), [], 'there is nothing to follow');
+});
