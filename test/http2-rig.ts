@@ -41,6 +41,7 @@ export async function open(handle: HandleExchange, settings: Partial<Http2Settin
     ...SMALL_LIMITS,
     ticker,
     onClose: () => closed++,
+    wordsFor: (status) => (status === 431 ? 'Zu groß: 쿠키\n' : ''),
     onRefused: ({ status, rule }) => `id-${refused.push(`${status} ${rule}`)}`,
     ...settings,
   };

@@ -3,6 +3,7 @@ import { serveHttp1 } from '../wire/http1-server.ts';
 import { serveHttp2 } from '../wire/http2-server.ts';
 import type { Http1Settings } from '../wire/http1-settings.ts';
 import type { Ticker } from '../wire/ticker.ts';
+import { wordsInAllLanguages } from '../sign-in/texts/texts.ts';
 import type { ServeConnection } from './connection.ts';
 import type { Serve } from './serve.ts';
 import type { Site } from './site.ts';
@@ -33,6 +34,9 @@ export function createCodecs(options: CodecsOptions): ServeConnection {
   };
 }
 
+/** An address that is too long, more cookies than fit: the head was not read, so nobody knows the visitor's language. */
+const OF_BROWSERS: ReadonlySet<number> = new Set([414, 431]);
+
 function settingsOf({ document }: Site, options: CodecsOptions): Http1Settings {
   const { limits } = document;
   return {
@@ -48,5 +52,6 @@ function settingsOf({ document }: Site, options: CodecsOptions): Http1Settings {
     ticker: options.ticker,
     onRefused: options.onRefused,
     onDefect: options.onDefect,
+    wordsFor: (status) => (OF_BROWSERS.has(status) ? wordsInAllLanguages(String(status)) : ''),
   };
 }

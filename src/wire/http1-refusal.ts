@@ -1,14 +1,14 @@
 /**
  * What a request that broke HTTP is answered: the status, the short name of the rule and the id of its line in the
- * log, nothing of its bytes.
+ * log, nothing of its bytes; and words for people, where a browser may send such a thing by itself.
  */
 import { HeaderBlock } from './header-block.ts';
 import { METHODS_TAKEN } from './http-syntax-error.ts';
 import { PrintedHead } from './response-text.ts';
 
 /** A whole answer, after which the connection is closed. */
-export function refusalBytes(status: number, rule: string, id: string | null): string {
-  const text = refusalText(status, rule, id);
+export function refusalBytes(status: number, rule: string, id: string | null, words = ''): string {
+  const text = refusalText(status, rule, id, words);
   const framing = `Content-Length: ${text.length}\r\nConnection: close\r\n`;
   return `${new PrintedHead(refusalHead(status), framing, 2, null).text}${text}`;
 }
@@ -19,6 +19,8 @@ export function refusalHead(status: number): { status: number; headers: HeaderBl
   return { status, headers };
 }
 
-export function refusalText(status: number, rule: string, id: string | null): string {
-  return id === null ? `${status} ${rule}\n` : `${status} ${rule}\nRequest ${id}\n`;
+/** As bytes, one a character. `words`: lines for people, each with its end. */
+export function refusalText(status: number, rule: string, id: string | null, words = ''): string {
+  const told = words === '' ? '' : Buffer.from(words, 'utf8').toString('latin1');
+  return `${status} ${rule}\n${told}${id === null ? '' : `Request ${id}\n`}`;
 }

@@ -277,6 +277,13 @@ export function textsFor(acceptLanguage: string | null | undefined): Texts {
   return best;
 }
 
+/** Of an error, a line a language, for whoever's language is not known. */
+export function wordsInAllLanguages(error: string): string {
+  return Object.values(TABLES)
+    .map(({ errors }) => `${(errors[error] ?? errors.other).title}: ${(errors[error] ?? errors.other).text}\n`)
+    .join('');
+}
+
 /** What a person reads best, first: `ui_locales` of a provider (OpenID Connect Core section 3.1.2.1). */
 export function localesOf(acceptLanguage: string | null | undefined): readonly string[] {
   const known = rangesOf(acceptLanguage).filter(({ tag, weight }) => weight > 0 && TAG.test(tag));
