@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { freePorts } from '../../test/support/free-ports.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { Health } from './health.ts';
 import type { HealthDeps } from './health.ts';
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => {
-    server.listen(0, '127.0.0.1', done);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 test('Health is alive all the time, and ready while it serves: neither without its store nor while it ends', async (t) => {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   let why: string | null = null;
   const pool = {
     count: 2,
