@@ -136,6 +136,22 @@ test('a line is bounded, however long the request', () => {
   );
 });
 
+test('a line of the sign-in host says where whoever is refused wanted to go, without secrets and control characters', () => {
+  const own = { host: 'auth.example.com', path: '/.postern/sign-in', query: '?ticket=t', upstream: null };
+  const refused = { ...own, status: 403, decision: 'deny', rule: '(no rule)', reason: 'no-rule' };
+  const wanted = { host: 'ops.example.com', path: '/a\u001B[2J', query: '?b=1&token=s3cret' };
+  const line = parsed({ ...refused, wanted });
+  assert.deepEqual([line['path'], line['wantedHost']], ['/.postern/sign-in', 'ops.example.com']);
+  assert.equal(line['wantedPath'], '/a\u001B[2J?b=1&token=***');
+  assert.equal(parsed(refused)['wantedHost'], undefined);
+  const text = accessLineForPeople({ ...ENTRY, ...refused, wanted }, false);
+  assert.match(
+    text,
+    / 403 GET {2}auth\.example\.com\/\.postern\/sign-in .* \[deny: \(no rule\)\] for ops\.example\.com\/a/,
+  );
+  assert.doesNotMatch(text, /s3cret|\u001B/);
+});
+
 test('accessLineForPeople() is one short line', () => {
   const line = accessLineForPeople(ENTRY, false);
   assert.match(

@@ -210,6 +210,8 @@ export function accessLineForPeople(entry: AccessEntry, hasColour: boolean): str
     paint(36, cut(entry.who, TEXT_MAX)),
     paint(90, decisionText(entry)),
   ];
+  const { wanted = null } = entry;
+  if (wanted !== null) parts.push(paint(90, `for ${cut(wanted.host + target(wanted), TEXT_MAX)}`));
   if (entry.upstream !== null) parts.push(paint(90, `-> ${cut(entry.upstream, TEXT_MAX)}`));
   if (entry.errorCode !== null) parts.push(paint(31, `${entry.errorCode} ${entry.requestId}`));
   else if (!entry.complete) parts.push(paint(33, 'cut off'));
