@@ -6,7 +6,14 @@ import { setFlagsFromString } from 'node:v8';
  * and the verdict of each request, and from there they kept all that hangs on them: a fifth of all garbage
  * survived. Nothing that a request makes lives longer than the request.
  */
-export const SERVING_V8_FLAGS: readonly string[] = ['--no-allocation-site-pretenuring'];
+const NO_PRETENURING = '--no-allocation-site-pretenuring';
+/**
+ * The heap is collected whole when it has grown by its own size. V8 let a worker of 25 MB grow by two while people
+ * connected: every 1.6 s its helpers had the core for 20 to 45 ms and freed nothing, since those who connect stay.
+ */
+const WHOLE_AT_TWICE = '--heap-growing-percent=100';
+
+export const SERVING_V8_FLAGS: readonly string[] = [NO_PRETENURING, WHOLE_AT_TWICE];
 
 /** For this thread, and for those that are started after it. */
 export function setServingFlags(): void {
