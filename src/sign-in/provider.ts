@@ -103,6 +103,7 @@ export type Refreshed =
   | {
       readonly kind: 'unavailable';
       readonly message: string;
+      /** It is about this person alone, who is asked about again then. Left out: others would be answered as little. */
       readonly retryAt?: number;
       /** New tokens came before what went wrong: a refresh token that was rotated must not be lost. */
       readonly grant?: ProviderGrant;

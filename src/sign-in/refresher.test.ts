@@ -159,3 +159,55 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   assert.equal(rests.length < 2 * 16, true, 'whoever is far behind makes no more pauses');
   assert.equal(new Set(asked).size, asked.length, 'one question a session');
 });
+
+test('a provider that fails for one person alone pauses once for it; one that fails for whoever comes pauses again', async () => {
+  const clock = { at: 1_000_000, now: () => clock.at };
+  const [ann, bob, eve] = dueOf('there', 3) as [DueGrant, DueGrant, DueGrant];
+  const logged: string[] = [];
+  const deferred: number[] = [];
+  const failing = new Set([ann.key]);
+  const provider = {
+    id: 'there',
+    authority: 'there',
+    refresh: (person: Person) =>
+      Promise.resolve(
+        failing.has(person.subject)
+          ? { kind: 'unavailable', message: 'it answered 500' }
+          : { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] },
+      ),
+  } as unknown as Provider;
+  const refresher = createRefresher({
+    clock,
+    log: (_, message, facts) => logged.push(`${message} ${JSON.stringify(facts)}`),
+    providers: { list: () => [provider], find: () => provider },
+    admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
+    sessions: {
+      openGrant: (key) => Promise.resolve([ann, bob, eve].find((one) => one.key === key) ?? null),
+      dueGrants: () => Promise.resolve([]),
+      renewGrant: () => Promise.resolve(true),
+      deferGrant: (_, at) => Promise.resolve(void deferred.push(at - clock.at)),
+      setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
+      refreshPerson: () => Promise.resolve(),
+      revoke: () => Promise.reject(new Error('nobody is signed out')),
+    },
+  });
+  const ask = ({ key }: DueGrant): Promise<string> => refresher.renew(key);
+  assert.deepEqual([await ask(ann), await ask(bob)], ['unavailable', 'unavailable'], 'it may be an outage');
+  for (let times = 0; times < 3; times++) {
+    clock.at += 60_000;
+    assert.deepEqual(
+      [await ask(bob), await ask(ann), await ask(bob), await ask(eve)],
+      ['renewed', 'unavailable', 'renewed', 'renewed'],
+    );
+    assert.ok((deferred.at(-1) ?? 0) >= 60_000, 'asked about again in a minute');
+  }
+  assert.deepEqual(logged, [
+    'it answered 500; people who are signed in go on {"provider":"there"}',
+    `it answered 500; people who are signed in go on {"provider":"there","user":"${ann.person.name}"}`,
+  ]);
+  failing.add(bob.key);
+  assert.deepEqual([await ask(bob), await ask(eve)], ['unavailable', 'unavailable'], 'nobody is asked about');
+  clock.at += 5_000;
+  failing.clear();
+  assert.deepEqual([await ask(eve), await ask(ann), await ask(bob)], ['renewed', 'renewed', 'renewed']);
+});

@@ -1,12 +1,14 @@
 /**
  * Asks providers again about people who are signed in, before their tokens are too old: groups and roles
  * follow, a session that the provider ended ends here. One question a sign-in at a time, a few a provider.
- * A provider that does not answer signs nobody out: it is asked again later.
+ * A provider that does not answer signs nobody out: it is asked again later. One that refuses somebody, and answers for
+ * others, is asked about the others as before.
  */
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { Admit } from './ports.ts';
-import { readGrant, type Provider, type ProviderGrant, type Providers } from './provider.ts';
+import { readGrant, type Provider, type ProviderGrant, type Providers, type Refreshed } from './provider.ts';
+import { RefreshTroubles } from './refresh-troubles.ts';
 
 /** Taken out of the store at once, and asked at once, of each provider. */
 const BATCH = 64;
@@ -83,6 +85,7 @@ interface Lane {
   behindSince: number;
   pauseMs: number;
   downUntil: number;
+  readonly troubles: RefreshTroubles;
 }
 
 interface Waiting {
@@ -173,7 +176,7 @@ class Lanes {
         hasMore: false,
         behindSince: 0,
       };
-      lane = { id, ...empty, pauseMs: FIRST_PAUSE_MS, downUntil: 0 };
+      lane = { id, ...empty, pauseMs: FIRST_PAUSE_MS, downUntil: 0, troubles: new RefreshTroubles() };
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -257,21 +260,10 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
     return 'ended';
   }
   const answer = await provider.refresh(due.person, grant);
-  if (answer.kind === 'unavailable') {
-    const wasUp = lane.downUntil <= deps.clock.now() && lane.pauseMs === FIRST_PAUSE_MS;
-    if (wasUp) log('warn', `${answer.message}; people who are signed in go on`, { provider: provider.id });
-    // A limit is one person's: the others are asked as before.
-    if (answer.retryAt === undefined && lane.downUntil <= deps.clock.now()) {
-      lane.downUntil = deps.clock.now() + lane.pauseMs;
-      lane.pauseMs = Math.min(LAST_PAUSE_MS, lane.pauseMs * 2);
-    }
-    const retryAt = (answer.retryAt ?? lane.downUntil) + Math.floor(spreadOf(due.key) * SPREAD_MS);
-    if (answer.grant === undefined) await sessions.deferGrant(due.key, retryAt);
-    else await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: retryAt });
-    return answer.grant === undefined ? 'unavailable' : 'renewed';
-  }
+  if (answer.kind === 'unavailable') return putOff(deps, due, lane, answer);
   lane.pauseMs = FIRST_PAUSE_MS;
   lane.downUntil = 0;
+  lane.troubles.answered({ key: due.key, subject: due.person.subject });
   if (answer.kind === 'ended') {
     log('info', answer.message, facts);
     await sessions.revoke(due.key);
@@ -287,4 +279,30 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
   await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
   await sessions.refreshPerson(admitted.person);
   return 'renewed';
+}
+
+type Unavailable = Extract<Refreshed, { kind: 'unavailable' }>;
+
+// oxlint-disable-next-line max-params -- who was asked about, where, and what came of it
+async function putOff(deps: RefresherDeps, due: DueGrant, lane: Lane, answer: Unavailable): Promise<Renewal> {
+  const { sessions, clock, log } = deps;
+  const asked = { key: due.key, subject: due.person.subject };
+  const isAlone = lane.troubles.failed(asked);
+  const ownRetryAt = answer.retryAt ?? (isAlone ? clock.now() + LAST_PAUSE_MS : null);
+  if (ownRetryAt === null) pause(deps, lane, answer.message);
+  else if (lane.troubles.isNews(asked, answer.message))
+    log('warn', `${answer.message}; people who are signed in go on`, { provider: lane.id, user: due.person.name });
+  const retryAt = (ownRetryAt ?? lane.downUntil) + Math.floor(spreadOf(due.key) * SPREAD_MS);
+  if (answer.grant === undefined) await sessions.deferGrant(due.key, retryAt);
+  else await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: retryAt });
+  return answer.grant === undefined ? 'unavailable' : 'renewed';
+}
+
+/** Nobody is asked about for a while, and for longer each time. */
+function pause({ clock, log }: RefresherDeps, lane: Lane, message: string): void {
+  const now = clock.now();
+  if (lane.downUntil > now) return;
+  if (lane.pauseMs === FIRST_PAUSE_MS) log('warn', `${message}; people who are signed in go on`, { provider: lane.id });
+  lane.downUntil = now + lane.pauseMs;
+  lane.pauseMs = Math.min(LAST_PAUSE_MS, lane.pauseMs * 2);
 }

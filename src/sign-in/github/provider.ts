@@ -235,12 +235,17 @@ async function refresh(parts: Parts, person: Person, before: ProviderGrant): Pro
     return { kind: 'known', person: fresh, organisations, grant, refreshAt: refreshAtOf(parts, grant), notes: [] };
   } catch (error) {
     if (error instanceof GithubError && error.kind === 'unauthorised') return ended(error.message);
-    const until = error instanceof GithubError ? error.until : null;
+    const until = error instanceof GithubError ? (error.until ?? ownRetryAt(parts, error, grant)) : null;
     const message = explainError(provider, error).message;
     const renewed = grant === null || grant === before ? {} : { grant };
     const retry = until === null ? {} : { retryAt: Math.max(until, clock.now()) };
     return { kind: 'unavailable', message, ...renewed, ...retry };
   }
+}
+
+/** With a token that counts: what is refused then is refused to this person. Null: others fare no better. */
+function ownRetryAt(parts: Parts, { kind }: GithubError, grant: ProviderGrant | null): number | null {
+  return grant !== null && (kind === 'refused' || kind === 'no-permission') ? refreshAtOf(parts, grant) : null;
 }
 
 /**

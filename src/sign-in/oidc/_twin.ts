@@ -17,6 +17,8 @@ export interface Twin {
   claims: Claims;
   /** What userinfo says; `sub` is added. */
   userinfo: Claims | null;
+  /** What userinfo answers about a person instead; null: it is as above. */
+  userinfoError: (subject: string) => { readonly status: number; readonly challenge?: string } | null;
   /** The userinfo answer is a JWT with these claims on top. */
   signedUserinfo: Claims | null;
   /** The last word on the discovery document. */
@@ -104,6 +106,7 @@ class TwinServer implements Twin {
   readonly clientSecret = 'twin secret/+%';
   claims: Claims = { sub: 'sub-alice', preferred_username: 'alice', email: 'alice@example.com', email_verified: true };
   userinfo: Claims | null = null;
+  userinfoError: Twin['userinfoError'] = () => null;
   signedUserinfo: Claims | null = null;
   describe: Twin['describe'] = (metadata) => metadata;
   clientAuth: Twin['clientAuth'] = 'basic';
@@ -129,6 +132,8 @@ class TwinServer implements Twin {
   readonly authorizations: URLSearchParams[] = [];
   readonly #issParameter: boolean;
   readonly #grants = new TwinGrants();
+  /** Whose each is, where userinfo is asked. */
+  readonly #accessTokens = new Map<string, string>();
   #keys: TwinKey[] = [makeKey('key-1')];
   #server: Server | null = null;
   #port = 0;
@@ -218,7 +223,7 @@ class TwinServer implements Twin {
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
     else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
     else if (path === '/graph') this.#graph(new URL(request.url ?? '/', this.issuer), send);
-    else if (path === '/userinfo') this.#userinfo(response, send);
+    else if (path === '/userinfo') this.#userinfo(request, response, send);
     else this.#api({ request, path, body }, send);
   }
 
@@ -233,7 +238,14 @@ class TwinServer implements Twin {
     send(answer?.status ?? 404, answer?.body ?? {});
   }
 
-  #userinfo(response: ServerResponse, send: (status: number, json: unknown) => void): void {
+  #userinfo(request: IncomingMessage, response: ServerResponse, send: (status: number, json: unknown) => void): void {
+    const subject = this.#accessTokens.get((request.headers.authorization ?? '').replace(/^Bearer /, ''));
+    const error = subject === undefined ? null : this.userinfoError(subject);
+    if (error !== null) {
+      const { status, challenge } = error;
+      response.writeHead(status, challenge === undefined ? {} : { 'www-authenticate': challenge }).end();
+      return;
+    }
     const claims = { sub: this.claims['sub'], ...this.userinfo };
     if (this.signedUserinfo === null) {
       send(200, claims);
@@ -337,8 +349,10 @@ class TwinServer implements Twin {
       ...this.accessClaims,
     };
     const refreshToken = this.#grants.issueRefreshToken(String(given['sub']));
+    const accessToken = this.accessClaims === null ? randomUUID() : this.sign(access);
+    if (this.userinfo !== null) this.#accessTokens.set(accessToken, String(given['sub']));
     return {
-      access_token: this.accessClaims === null ? randomUUID() : this.sign(access),
+      access_token: accessToken,
       token_type: 'Bearer',
       expires_in: this.expiresIn,
       ...(isRefresh && this.refreshesSilently ? {} : { id_token: idToken }),

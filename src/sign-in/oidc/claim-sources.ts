@@ -10,6 +10,7 @@ import type { Claims } from './claims.ts';
 import { readOverage } from './overage.ts';
 import type { Parts } from './parts.ts';
 import { firstNames, isOverage } from './person.ts';
+import { userinfoRefusalOf } from './problems.ts';
 
 /** ID token first; userinfo only for what is missing there; the access token where a preset says that roles stand in it. */
 export async function gather(
@@ -33,9 +34,17 @@ export async function gather(
   if (parts.googleGroups !== null) sources.unshift(await directoryGroups(parts.googleGroups, address));
   const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
   if (hasUserinfo && isIncomplete(provider, sources)) {
-    sources.push(await client.fetchUserInfo(configuration, accessToken, String(claims['sub'])));
+    sources.push(await askUserinfo(configuration, accessToken, String(claims['sub'])));
   }
   return sources;
+}
+
+async function askUserinfo(configuration: client.Configuration, token: string, subject: string): Promise<Claims> {
+  try {
+    return await client.fetchUserInfo(configuration, token, subject);
+  } catch (error) {
+    throw userinfoRefusalOf(error) ?? error;
+  }
 }
 
 /** None to let anybody in by, marked as Entra marks what is not all. */

@@ -49,6 +49,41 @@ export class IdTokenError extends Error {
   }
 }
 
+/** Userinfo answered, and says no to the token of this person. */
+export class UserinfoRefusal extends Error {
+  constructor(status: number) {
+    super(`userinfo answered ${status} to the person's token`);
+    this.name = 'UserinfoRefusal';
+  }
+}
+
+/** Null: nobody said no. */
+export function userinfoRefusalOf(error: unknown): UserinfoRefusal | null {
+  for (const one of chainOf(error)) {
+    const status = one instanceof Response || one instanceof WWWAuthenticateChallengeError ? one.status : 0;
+    // Without such a place, in a crowd, or out of time: it is so for others, too.
+    if (status >= 400 && status < 500 && ![404, 408, 429].includes(status)) return new UserinfoRefusal(status);
+  }
+  return null;
+}
+
+/** Errors of the token endpoint that are about the client, or the provider itself, whoever is asked about. */
+const OF_CLIENT: ReadonlySet<string> = new Set([
+  'invalid_client',
+  'unauthorized_client',
+  'invalid_request',
+  'unsupported_grant_type',
+  'temporarily_unavailable',
+  'server_error',
+]);
+
+/** Whether a refresh failed for this person, and may well not fail for others. `hasTokens`: it gave new tokens first. */
+export function isOfOnePerson(provider: OidcProvider, error: unknown, hasTokens: boolean): boolean {
+  if (error instanceof ResponseBodyError)
+    return error.status < 500 && error.status !== 429 && !OF_CLIENT.has(error.error);
+  return hasTokens && (error instanceof UserinfoRefusal || read(provider, error).reason === 'invalid');
+}
+
 export function explainProblem(provider: OidcProvider, error: unknown): ProviderProblem {
   const { reason, what } = read(provider, error);
   return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };
@@ -67,6 +102,8 @@ function read(provider: OidcProvider, error: unknown): Reading {
     return ofAnswer(provider, { error: error.error, description: error.error_description, status: error.status });
   if (error instanceof WWWAuthenticateChallengeError)
     return { reason: 'registration', what: `the provider refused the client (${error.status}); check "client_secret"` };
+  if (error instanceof UserinfoRefusal)
+    return { reason: 'registration', what: `${error.message}; check "scopes" of "providers.${provider.id}"` };
   if (error instanceof IssuerMismatchError || error instanceof PlainKeysError)
     return { reason: 'registration', what: error.message };
   for (const one of chainOf(error)) {

@@ -34,7 +34,7 @@ import { probeProvider } from './probe.ts';
 import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
 import type { Parts } from './parts.ts';
 import { isSubject, personFrom, saidBefore } from './person.ts';
-import { explainProblem, IdTokenError } from './problems.ts';
+import { explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
 
 /** A refusal that a clock may be the reason of. */
 const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
@@ -331,14 +331,22 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
         message: `Provider "${provider.id}" ended the session: ${explainProblem(provider, error).message}`,
       };
     const { message } = problemOf(parts, error);
-    return fresh === null ? { kind: 'unavailable', message } : { kind: 'unavailable', message, grant: fresh };
+    const own = isOfOnePerson(provider, error, fresh !== null) ? { retryAt: nextTime(parts, fresh) } : {};
+    return { kind: 'unavailable', message, ...own, ...(fresh === null ? {} : { grant: fresh }) };
   }
+}
+
+/** When a sign-in would be looked at anyway: whom the provider refuses is asked about as often as anybody. */
+function nextTime(parts: Parts, fresh: ProviderGrant | null): number {
+  const byToken = fresh === null ? null : refreshAtOf(parts, fresh);
+  return byToken ?? parts.clock.now() + parts.provider.recheckMs;
 }
 
 /** A directory is asked by our own account: without a refresh token groups follow all the same. Google gives one at the first consent alone. */
 async function askDirectory(parts: Parts, person: Person, grant: ProviderGrant): Promise<Refreshed> {
   const { provider, googleGroups } = parts;
-  if (googleGroups === null) return { kind: 'unavailable', message: 'there is no refresh token' };
+  if (googleGroups === null)
+    return { kind: 'unavailable', message: 'there is no refresh token', retryAt: nextTime(parts, null) };
   try {
     const proof = { sub: person.subject };
     const sources = [await directoryGroups(googleGroups, addressOf(person)), proof];

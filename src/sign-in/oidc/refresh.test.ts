@@ -288,3 +288,63 @@ test('A provider that gives no refresh token is named once, with what to change:
   assert.deepEqual(more, []);
   assert.deepEqual(await notesOf({ groupsClaims: [], rolesClaims: [] }), [], 'there is nothing to follow');
 });
+
+for (const [what, error] of Object.entries({
+  '403': { status: 403 },
+  '401 with a challenge': { status: 401, challenge: 'Bearer error="invalid_token"' },
+})) {
+  test(`A person whom userinfo refuses for ever (${what}) holds up nobody else, and is told of once`, () =>
+    withRefresher(
+      async ({ rig, refresher, logged, later }) => {
+        const { twin, browser, sessions } = rig;
+        const bob = { ...twin.claims, sub: 'sub-bob', preferred_username: 'bob' };
+        twin.people = new Map([
+          ['sub-alice', twin.claims],
+          ['sub-bob', bob],
+        ]);
+        twin.userinfo = {};
+        await signInBy(browser(), twin, `${APP}/`);
+        twin.claims = bob;
+        await signInBy(browser(), twin, `${APP}/`);
+        twin.userinfoError = (subject) => (subject === 'sub-alice' ? error : null);
+        const keyOf = async (name: string): Promise<string> =>
+          (await sessions.list()).find(({ person }) => person.name === name)?.key ?? '';
+        for (let times = 1; times <= 3; times++) {
+          await later(400_000);
+          assert.equal(twin.refreshesOf.get('sub-alice'), times, 'asked about in its turn');
+          // At once: nobody waits for the end of a pause.
+          assert.equal(await refresher.renew(await keyOf('bob')), 'renewed');
+        }
+        assert.equal((await sessions.list()).length, 2, 'and nobody is signed out');
+        const lines = logged.filter((one) => one.includes('userinfo answered'));
+        assert.equal(lines.length, 1, logged.join('\n'));
+        assert.match(lines[0] ?? '', /check "scopes" of "providers\.keycloak"; people who are signed in go on/);
+      },
+      { settings: SETTINGS, prepare: (twin) => (twin.userinfo = {}) },
+    ));
+}
+
+test('A refusal of the token endpoint that is about one person holds up nobody else; one about the client does', () =>
+  withRefresher(async ({ rig, refresher }) => {
+    const { twin, browser, sessions } = rig;
+    const people = ['sub-alice', 'sub-bob'].map((sub) => ({ ...twin.claims, sub, preferred_username: sub }));
+    twin.people = new Map(people.map((one) => [one.sub, one]));
+    for (const one of people) {
+      twin.claims = one;
+      await signInBy(browser(), twin, `${APP}/`);
+    }
+    const [first, second] = (await sessions.list()).map(({ key }) => key) as [string, string];
+    for (const [error, isHeldUp] of [
+      ['interaction_required', false],
+      ['access_denied', false],
+      ['invalid_client', true],
+    ] as const) {
+      twin.tokenError = { status: error === 'invalid_client' ? 401 : 403, body: { error } };
+      assert.equal(await refresher.renew(first), 'unavailable', error);
+      twin.tokenError = null;
+      assert.equal(await refresher.renew(second), isHeldUp ? 'unavailable' : 'renewed', error);
+      assert.equal((await sessions.list()).length, 2);
+      rig.advance(400_000);
+      assert.equal(await refresher.renew(first), 'renewed');
+    }
+  }));
