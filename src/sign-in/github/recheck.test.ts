@@ -211,3 +211,17 @@ test('GitHub down, or in the middle of an answer: people go on as they were', ()
     assert.deepEqual(await groupsOf('alice'), ['acme']);
     assert.match(logged.join('\n'), /people who are signed in go on/);
   }));
+
+test('what GitHub refuses about one person puts off the question about no other', () =>
+  withRecheck(async (rig) => {
+    const { twin, refresher, enter, sessions } = rig;
+    await enter(fresh(ALICE));
+    await enter(fresh(BOB));
+    const keyOf = async (login: string): Promise<string> =>
+      (await sessions.list()).find(({ person }) => person.name === login)?.key ?? '';
+    twin.forbidden = '/user/orgs';
+    assert.equal(await refresher.renew(await keyOf('alice')), 'unavailable');
+    twin.forbidden = null;
+    assert.equal(await refresher.renew(await keyOf('bob')), 'renewed');
+    assert.equal((await sessions.list()).length, 2);
+  }));
