@@ -74,8 +74,11 @@ export interface Sessions extends Grants, SingleUse {
   subjectsNamed(provider: string, name: string): Promise<readonly string[]>;
   /** Keys of sign-ins that begin so, at most two: whoever types one means one. */
   keysBeginning(prefix: string): Promise<readonly string[]>;
-  /** Gives live sessions of this (provider, subject) the new attributes; each keeps its own amr. */
-  refreshPerson(person: Person): Promise<void>;
+  /**
+   * Gives live sessions of this (provider, subject) the new attributes; each keeps its own amr. Those that `authority`
+   * vouched for ("": Postern itself): while a reload makes the id another issuer, the same subject is two people.
+   */
+  refreshPerson(person: Person, authority?: string): Promise<void>;
   /** Deletes what has expired, codes too. Call it about every 30 s. */
   sweep(): Promise<void>;
   /** A one-time secret that stands for `payload`, e.g. the hand-off code. Resolves when durable. */
@@ -114,7 +117,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     ...grants,
     async renewTokens(key, person, basis) {
       const isTaken = (await isOfSame(deps, key, person, basis)) && (await grants.renewGrant(key, basis.grant));
-      if (isTaken) await refreshPerson(deps, person, tell);
+      if (isTaken) await refreshPerson(deps, { person, authority: basis.authority }, tell);
       return isTaken;
     },
     async openSignIn(person, host, options) {
@@ -132,7 +135,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     ...createRevocations(store, end),
     list: (person) => list(deps, touches, person),
     ...createSearch(deps),
-    refreshPerson: (person) => refreshPerson(deps, person, tell),
+    refreshPerson: (person, authority = '') => refreshPerson(deps, { person, authority }, tell),
     flush: () => touches.flushAll(),
     async sweep() {
       const now = clock.now();
@@ -294,11 +297,16 @@ async function renewSignIn(
 }
 
 /** Page by page: whoever has ten thousand sessions, or a start that looks at all of them, holds up nobody else. */
-async function refreshPerson(deps: SessionsDeps, person: Person, tell: (change: SessionChange) => void): Promise<void> {
+async function refreshPerson(
+  deps: SessionsDeps,
+  { person, authority }: { readonly person: Person; readonly authority: string },
+  tell: (change: SessionChange) => void,
+): Promise<void> {
   let after = '';
   for (;;) {
     const page = await deps.store.pageSignIns(person, after, PAGE);
-    await refreshAll(deps, page, person, tell);
+    const own = page.filter((signIn) => signIn.authority === authority);
+    await refreshAll(deps, own, person, tell);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
     after = last.key;

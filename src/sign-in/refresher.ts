@@ -31,7 +31,7 @@ export interface RefreshedSessions {
   ) => Promise<boolean>;
   readonly deferGrant: (key: string, refreshAt: number) => Promise<void>;
   readonly setGrantsBack: (ms: number) => Promise<void>;
-  readonly refreshPerson: (person: Person) => Promise<void>;
+  readonly refreshPerson: (person: Person, authority: string) => Promise<void>;
   readonly revoke: (key: string) => Promise<unknown>;
 }
 
@@ -277,7 +277,7 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
   }
   // The grant first: a refresh token that was rotated must not be lost.
   await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
-  await sessions.refreshPerson(admitted.person);
+  await sessions.refreshPerson(admitted.person, due.authority);
   return 'renewed';
 }
 

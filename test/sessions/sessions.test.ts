@@ -181,6 +181,20 @@ withRig(
   },
 );
 
+withRig('refreshPerson() changes nobody whom another issuer vouched for under the same id', async ({ sessions }) => {
+  const opened = [];
+  for (const authority of ['https://old.example', 'https://new.example', ''])
+    opened.push(await sessions.openSignIn({ ...ADA, provider: 'keycloak', groups: [] }, 'h', { authority }));
+  // Its answer was on its way when a reload made the id another one.
+  await sessions.refreshPerson({ ...ADA, provider: 'keycloak', groups: ['admins'] }, 'https://old.example');
+  const groups = [];
+  for (const { view } of opened) {
+    const answer = await sessions.find(view.key);
+    groups.push(answer.kind === 'found' ? answer.session.person.groups : answer.kind);
+  }
+  assert.deepEqual(groups, [['admins'], [], []]);
+});
+
 withRig(
   'refreshPerson() goes through hundreds of sessions and lets others have their turn in between',
   async ({ sessions, changes }) => {
