@@ -5,7 +5,7 @@
 import type { ProviderHttp } from '../provider-http.ts';
 
 const PER_PAGE = 100;
-/** Two thousand organisations or teams; what has more is cut off, and then no rule matches the rest. */
+/** Two thousand organisations or teams; what has more is cut off, which is said of teams: nobody asks about each. */
 const MOST_PAGES = 20;
 const HEADERS = {
   accept: 'application/vnd.github+json',
@@ -29,6 +29,12 @@ export interface GithubOrganisation {
   readonly login: string;
   /** Its number, which nobody else gets; null: not said. */
   readonly id: string | null;
+}
+
+export interface Listed<T> {
+  readonly all: readonly T[];
+  /** There are more. */
+  readonly isCut: boolean;
 }
 
 /** Why GitHub does not say whether somebody is a member. */
@@ -55,7 +61,7 @@ export interface GithubApi {
   /** The organisations that the app may know of. */
   readonly organisations: (token: string) => Promise<readonly GithubOrganisation[]>;
   /** "acme/platform". */
-  readonly teams: (token: string) => Promise<readonly string[]>;
+  readonly teams: (token: string) => Promise<Listed<string>>;
   /** Of the person who signed in, in one organisation. */
   readonly membership: (token: string, organisation: string) => Promise<Membership>;
 }
@@ -79,23 +85,25 @@ export function createGithubApi(http: ProviderHttp, base: string, options: Githu
     throw await errorOf(response, new URL(url).pathname);
   };
 
-  const list = async <T>(path: string, token: string, read: (item: unknown) => T | null): Promise<T[]> => {
-    const found: T[] = [];
-    let next: string | null = `${base}${path}?per_page=${PER_PAGE}`;
-    for (let page = 0; next !== null && page < MOST_PAGES; page++) {
+  const list = async <T>(path: string, token: string, read: (item: unknown) => T | null): Promise<Listed<T>> => {
+    const all: T[] = [];
+    const url = `${base}${path}`;
+    let next: string | null = `${url}?per_page=${PER_PAGE}`;
+    for (let page = 1; next !== null && page <= MOST_PAGES; page++) {
       const response: Response = await ask(next, token);
       const items: unknown = await response.json();
       if (!Array.isArray(items)) throw new GithubError('refused', `"${path}" answered no list`);
       for (const item of items as unknown[]) {
         const one = read(item);
-        if (one !== null) found.push(one);
+        if (one !== null) all.push(one);
       }
-      next =
-        options.pagesByNumber === true
-          ? numberedPage(`${base}${path}`, items.length, page + 2)
-          : nextPage(response.headers.get('link'), base);
+      const link = response.headers.get('link');
+      next = options.pagesByNumber === true ? null : nextPage(link, base);
+      // A server behind a proxy may name itself otherwise in its links: there is more, by the name that we know.
+      const isByNumber = options.pagesByNumber === true || targetOfNext(link) !== null;
+      if (isByNumber) next ??= numberedPage(url, items.length, page + 1);
     }
-    return found;
+    return { all, isCut: next !== null };
   };
 
   return {
@@ -104,8 +112,8 @@ export function createGithubApi(http: ProviderHttp, base: string, options: Githu
       if (user === null) throw new GithubError('refused', '"/user" answered nobody');
       return user;
     },
-    emails: (token) => list('/user/emails', token, readEmail),
-    organisations: (token) => list('/user/orgs', token, readOrganisation),
+    emails: async (token) => (await list('/user/emails', token, readEmail)).all,
+    organisations: async (token) => (await list('/user/orgs', token, readOrganisation)).all,
     teams: (token) => list('/user/teams', token, teamName),
     membership: (token, organisation) => membership(http, base, token, organisation),
   };
@@ -199,14 +207,16 @@ function limitEnd(headers: Headers): number | null {
 
 /** RFC 8288. A link to elsewhere would send the token there. */
 export function nextPage(link: string | null, base: string): string | null {
+  const target = targetOfNext(link);
+  if (target === null || !URL.canParse(target) || !`${target}/`.startsWith(`${base}/`)) return null;
+  return new URL(target).origin === new URL(base).origin ? target : null;
+}
+
+/** Wherever it leads; null: this page is the last. */
+function targetOfNext(link: string | null): string | null {
   for (const part of (link ?? '').split(',')) {
     const [, target = '', parameters = ''] = /^\s*<([^>]*)>\s*;(.*)$/.exec(part) ?? [];
-    if (!/\brel="?next"?/.test(parameters)) continue;
-    return URL.canParse(target) &&
-      `${target}/`.startsWith(`${base}/`) &&
-      new URL(target).origin === new URL(base).origin
-      ? target
-      : null;
+    if (/\brel="?next"?/.test(parameters)) return target;
   }
   return null;
 }

@@ -145,14 +145,27 @@ test('Only the primary address counts, and only if it is verified and the provid
     }
   }));
 
-test('Lists are read to their last page, and a link to elsewhere is not followed', () =>
+test('Lists are read to their last page; a link to elsewhere is not followed, but says that there is more', () =>
   withGithub(async ({ browser, twin, entries }) => {
     twin.account = { id: 7, login: 'alice', organisations: Array.from({ length: 250 }, (_, i) => `org-${i}`) };
     await signInBy(browser(), twin);
     assert.equal(entries[0]?.person.groups.length, 250);
     twin.evilLink = 'https://evil.example/user/orgs?page=2';
     await signInBy(browser(), twin);
-    assert.equal(entries.at(-1)?.person.groups.length, 100);
+    assert.equal(entries.at(-1)?.person.groups.length, 250);
+    // Three pages by the links, and four by their numbers: the last is empty.
+    assert.equal(twin.requests.filter((one) => one.includes('/user/orgs')).length, 7);
+  }));
+
+test('Whoever is in more teams than are read is known to be in more: a deny of a team must not let them by', () =>
+  withGithub(async ({ browser, twin, entries }) => {
+    const teams = Array.from({ length: 2_001 }, (_, i) => `acme/team-${i}`);
+    twin.account = { id: 7, login: 'alice', organisations: ['acme'], teams: teams.slice(0, 1_999) };
+    await signInBy(browser(), twin);
+    assert.deepEqual([entries[0]?.person.groups.length, entries[0]?.person.cut], [2_000, undefined]);
+    twin.account = { id: 7, login: 'alice', organisations: ['acme'], teams };
+    await signInBy(browser(), twin);
+    assert.deepEqual([entries.at(-1)?.person.groups.length, entries.at(-1)?.person.cut], [2_001, ['groups']]);
   }));
 
 test('nextPage() answers only what lies under the API itself', () => {

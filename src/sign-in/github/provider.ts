@@ -178,7 +178,7 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
   const login = canonicalGithubName('user', user.login);
   if (login === null) throw new GithubError('refused', `the login "${user.login.slice(0, 60)}" is none`);
   // A team counts only with its organisation: what is withheld above must not come in by the side.
-  const inTeams = teams.flatMap((team) => canonicalGithubName('team', team) ?? []);
+  const inTeams = teams.all.flatMap((team) => canonicalGithubName('team', team) ?? []);
   const groups = [...known, ...inTeams.filter((team) => known.has(team.split('/', 1)[0] ?? ''))];
   const email = emails.find((one) => one.primary && one.verified)?.email ?? null;
   const address = email === null ? null : parseEmailAddress(email);
@@ -191,6 +191,7 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
     emailVerified: address !== null && vouchesFor(provider, address.domain),
     groups: [...new Set(groups)],
     roles: [],
+    ...(teams.isCut ? { cut: ['groups'] } : {}),
     ...(withheld.length === 0 ? {} : { withheld: withheld.map(({ organisation }) => organisation) }),
     amr: [],
   };

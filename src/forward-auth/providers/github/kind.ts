@@ -64,9 +64,10 @@ type Check = (login: string, groups: readonly string[]) => Promise<void>;
 async function readFrom(api: GithubApi, token: string, check: Check): Promise<Persona> {
   const user = await api.user(token);
   const [organisations, teams] = await Promise.all([api.organisations(token), api.teams(token)]);
-  const groups = [...organisations.map(({ login }) => login), ...teams.map((team) => team.replace('/', ':'))].filter(
-    isUsable,
-  );
+  const groups = [
+    ...organisations.map(({ login }) => login),
+    ...teams.all.map((team) => team.replace('/', ':')),
+  ].filter(isUsable);
   if (!isUsable(user.login)) throw new Refusal('the login of the person is none');
   await check(user.login, groups);
   const emails = await api.emails(token);
