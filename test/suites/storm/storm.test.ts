@@ -115,13 +115,16 @@ hosts:
       }),
     );
     await twin.start();
+    const backAt = Date.now();
     const refreshed = (): number[] =>
       crowd.members.map(({ subject }) => (twin.refreshesOf.get(subject) ?? 0) - (before.get(subject) ?? 0));
     await until(() => refreshed().every((count) => count > 0), 'the refresh of everybody', 120_000);
     // Whatever would ask once more has the time to.
     await sleep(3_000);
-    const odd = refreshed().filter((count) => count !== 1);
-    assert.deepEqual(odd.slice(0, 5), [], `exactly one refresh a session, but for ${odd.length}`);
+    // One, unless the machine is so busy that some are due again by now.
+    const most = 1 + Math.floor((Date.now() - backAt) / RECHECK_MS);
+    const odd = refreshed().filter((count) => count < 1 || count > most);
+    assert.deepEqual(odd.slice(0, 5), [], `at most ${most} refreshes a session, but for ${odd.length}`);
     assert.equal(twin.reused(), 0, 'no refresh token was used twice');
     for (let turn = 0; turn < 2; turn++) {
       await crowd.letGo();
