@@ -77,6 +77,22 @@ const OF_CLIENT: ReadonlySet<string> = new Set([
   'server_error',
 ]);
 
+/**
+ * Answers to a refresh by which the provider takes somebody out: the token counts no more (RFC 6749 section 5.2), a rule
+ * refuses them (Auth0), or they have to come in person (Entra ID, OpenID Connect Core section 3.1.2.6).
+ */
+const ENDING: ReadonlySet<string> = new Set([
+  'invalid_grant',
+  'access_denied',
+  'interaction_required',
+  'login_required',
+  'consent_required',
+]);
+
+export function endsSession(error: unknown): boolean {
+  return error instanceof ResponseBodyError && error.status < 500 && ENDING.has(error.error);
+}
+
 /** Whether a refresh failed for this person, and may well not fail for others. `hasTokens`: it gave new tokens first. */
 export function isOfOnePerson(provider: OidcProvider, error: unknown, hasTokens: boolean): boolean {
   if (error instanceof ResponseBodyError)

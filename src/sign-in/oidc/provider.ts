@@ -34,7 +34,7 @@ import { probeProvider } from './probe.ts';
 import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
 import type { Parts } from './parts.ts';
 import { isSubject, personFrom, saidBefore } from './person.ts';
-import { explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
+import { endsSession, explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
 
 /** A refusal that a clock may be the reason of. */
 const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
@@ -325,7 +325,7 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
       notes: [],
     };
   } catch (error) {
-    if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant')
+    if (endsSession(error))
       return {
         kind: 'ended',
         message: `Provider "${provider.id}" ended the session: ${explainProblem(provider, error).message}`,

@@ -335,8 +335,7 @@ test('A refusal of the token endpoint that is about one person holds up nobody e
     }
     const [first, second] = (await sessions.list()).map(({ key }) => key) as [string, string];
     for (const [error, isHeldUp] of [
-      ['interaction_required', false],
-      ['access_denied', false],
+      ['insufficient_permissions', false],
       ['invalid_client', true],
     ] as const) {
       twin.tokenError = { status: error === 'invalid_client' ? 401 : 403, body: { error } };
@@ -346,5 +345,24 @@ test('A refusal of the token endpoint that is about one person holds up nobody e
       assert.equal((await sessions.list()).length, 2);
       rig.advance(400_000);
       assert.equal(await refresher.renew(first), 'renewed');
+    }
+  }));
+
+test('A provider that wants to see a person again, or refuses them, ends their session alone', () =>
+  withRefresher(async ({ rig, refresher, logged }) => {
+    const { twin, browser, sessions } = rig;
+    for (const error of ['access_denied', 'interaction_required', 'login_required', 'consent_required']) {
+      const before = new Set((await sessions.list()).map(({ key }) => key));
+      await signInBy(browser(), twin, `${APP}/`);
+      const key = (await sessions.list()).map((one) => one.key).find((one) => !before.has(one)) ?? '';
+      twin.tokenError = { status: 503, body: { error } };
+      assert.equal(await refresher.renew(key), 'unavailable', 'whoever cannot answer says nothing of anybody');
+      rig.advance(400_000);
+      twin.tokenError = { status: 400, body: { error, error_description: 'MFA is required' } };
+      assert.equal(await refresher.renew(key), 'ended', error);
+      twin.tokenError = null;
+      assert.deepEqual(new Set((await sessions.list()).map((one) => one.key)), before);
+      assert.match(logged.at(-1) ?? '', /ended the session.*MFA is required/);
+      await signInBy(browser(), twin, `${APP}/`);
     }
   }));
