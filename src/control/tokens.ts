@@ -57,8 +57,11 @@ function chosen(all: readonly StoredToken[], input: { id?: string; name?: string
   }
   const id = input.id ?? '';
   const found = id.length < SHORTEST_PREFIX ? [] : all.filter((one) => one.key.startsWith(id));
-  if (found.length === 0)
-    throw refusal(`Cannot revoke token "${id}": no token has this id; "postern token list" shows them`);
+  if (found.length === 0) {
+    const isName = all.some((one) => one.name === id);
+    const remedy = isName ? `"postern token revoke --for ${id}" means the name` : '"postern token list" shows them';
+    throw refusal(`Cannot revoke token "${id}": no token has this id; ${remedy}`);
+  }
   if (found.length > 1)
     throw refusal(`Cannot revoke token "${id}": ${found.length} tokens begin so; write more of the id`);
   return found;

@@ -151,6 +151,8 @@ hosts:
     assert.match(stdout, /first/);
     const user = seen.find(({ url }) => url.includes('git-receive-pack'))?.raw;
     assert.equal(user?.[user.indexOf('X-Forwarded-User') + 1], 'ci');
+    const byName = await postern.cli('token', 'revoke', 'ci');
+    assert.match(byName.stderr, /no token has this id; "postern token revoke --for ci" means the name/);
     await cli('token', 'revoke', '--for', 'ci');
     const refused = await push(token, 'second');
     assert.equal(refused.ok, false);
