@@ -49,6 +49,16 @@ test('cover() looks at when it was heard: before the person left, at the provide
   assert.equal(cover({ authTime: START + 1_000 }), true, 'while tokens were on their way no clock counts');
 });
 
+test('cover() keeps nobody out for as long as a clock was set back', () => {
+  const clock = { at: START, now: () => clock.at };
+  const logouts = createHeardLogouts(clock);
+  logouts.hear(KEYCLOAK, { ...LOGOUT, subject: 'sub-alice' });
+  clock.at -= 2 * 3_600_000;
+  const opening = { ...ALICE, startedAt: clock.at - 5_000 };
+  assert.equal(logouts.cover(KEYCLOAK, { ...opening, heardBefore: logouts.count }), false);
+  assert.equal(logouts.cover(KEYCLOAK, opening), true, 'heard while tokens were on their way');
+});
+
 test('hear() forgets what no sign-in that is on its way can be older than, and keeps so many', () => {
   const clock = { at: START, now: () => clock.at };
   const logouts = createHeardLogouts(clock);

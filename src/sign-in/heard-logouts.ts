@@ -79,7 +79,7 @@ export function createHeardLogouts(clock: Clock): HeardLogouts {
       else said.push(keyOf(provider, 'session', providerSession));
       return said.some((key) => {
         const entry = heard.get(key);
-        return entry !== undefined && isNewer(entry, opening);
+        return entry !== undefined && isNewer(entry, opening, clock.now());
       });
     },
   };
@@ -87,10 +87,16 @@ export function createHeardLogouts(clock: Clock): HeardLogouts {
 
 /**
  * Heard while the tokens were on their way: it counts, whatever clocks say. Heard before, while the person was at the
- * provider: not where they signed in there after it. Before that: the provider knew of it when it gave a new code.
+ * provider: not where they signed in there after it. Before that: the provider knew of it when it gave a new code. So it is
+ * taken to be where the clock was set back since: else nobody of those would come in until it has caught up.
  */
-function isNewer({ number, heardAt, issuedAt }: Entry, { heardBefore, startedAt, authTime }: Opening): boolean {
+function isNewer(
+  { number, heardAt, issuedAt }: Entry,
+  { heardBefore, startedAt, authTime }: Opening,
+  now: number,
+): boolean {
   if (number > heardBefore) return true;
+  if (heardAt > now) return false;
   return heardAt > startedAt && (authTime === null || authTime <= issuedAt);
 }
 
