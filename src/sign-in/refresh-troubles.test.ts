@@ -40,12 +40,50 @@ test('isNews() is true once for each reason, and again once the trouble was over
   assert.equal(troubles.isNews(ann, 'never'), true);
 });
 
-test('Who is in trouble is kept for a thousand people', () => {
+test('Who is in trouble is kept for a thousand people, and who failed longest ago goes first', () => {
   const troubles = new RefreshTroubles();
-  troubles.failed(ann);
-  for (let i = 0; i < 999; i++) troubles.failed({ key: `k${i}`, subject: `s${i}` });
+  const others = Array.from({ length: 1_000 }, (_, i) => ({ key: `k${i}`, subject: `s${i}` }));
+  const [first, ...rest] = others as [typeof ann, ...(typeof ann)[]];
+  for (const one of [ann, first, ...rest.slice(0, 998)]) troubles.failed(one);
   troubles.answered(bob);
   assert.equal(troubles.failed(ann), true);
-  troubles.failed({ key: 'one', subject: 'too many' });
-  assert.equal(troubles.failed(ann), false);
+  troubles.failed(rest[998] as typeof ann);
+  assert.equal(troubles.failed(ann), true, 'others failed longer ago');
+  assert.equal(troubles.failed(first), false);
+});
+
+test('isNews() fills no log where a provider refuses whoever is asked about', () => {
+  const troubles = new RefreshTroubles();
+  let lines = 0;
+  for (let turn = 0; turn < 2; turn++)
+    for (let i = 0; i < 2_000; i++) {
+      const one = { key: `k${i}`, subject: `s${i}` };
+      troubles.failed(one);
+      if (troubles.isNews(one, 'it refuses everybody')) lines++;
+    }
+  assert.equal(lines, 999);
+});
+
+test('isResting() is about one sign-in, for five seconds, whatever becomes of the clock, and over with an answer', () => {
+  const troubles = new RefreshTroubles();
+  troubles.failed(ann);
+  const at = 1_000_000;
+  assert.equal(troubles.isResting(ann, at), false);
+  troubles.rest(ann, at);
+  const rests = [0, 4_999, 5_000, -7_200_000].map((ms) => troubles.isResting(ann, at + ms));
+  assert.deepEqual(rests, [true, true, false, false]);
+  assert.equal(troubles.isResting({ ...ann, key: 'a2' }, at), false);
+  troubles.answered(ann);
+  assert.equal(troubles.isResting(ann, at), false);
+});
+
+test('A thousand sign-ins of one person are kept', () => {
+  const troubles = new RefreshTroubles();
+  for (let i = 0; i <= 1_000; i++) {
+    const one = { ...ann, key: `a${i}` };
+    troubles.failed(one);
+    troubles.rest(one, 10);
+  }
+  const kept = [0, 1, 1_000].map((i) => troubles.isResting({ ...ann, key: `a${i}` }, 10));
+  assert.deepEqual(kept, [false, true, true]);
 });

@@ -3,14 +3,16 @@
  * answered for others in between. A provider that is away fails whoever is asked about next, who did not fail before.
  */
 
-/** Who failed longest ago goes first, and is taken for another sign of an outage once. */
+/** People, and sign-ins of each. Who failed longest ago goes first, and is taken for another sign of an outage once. */
 const MOST = 1_000;
+/** How long nobody asks about a sign-in again, whoever waits. */
+const REST_MS = 5_000;
 
 interface Trouble {
   /** How many answers there had been when it began. */
   readonly answers: number;
-  /** Sign-ins that have failed, and were not answered since. */
-  readonly keys: Set<string>;
+  /** Sign-ins that have failed, and were not answered since; since when each rests. */
+  readonly keys: Map<string, number>;
   said: string;
 }
 
@@ -33,18 +35,34 @@ export class RefreshTroubles {
   /** Answers whether it is this person's alone. */
   failed({ key, subject }: Asked): boolean {
     const before = this.#troubles.get(subject);
-    const trouble = before ?? { answers: this.#answers, keys: new Set(), said: '' };
-    trouble.keys.add(key);
-    this.#troubles.set(subject, trouble);
-    if (this.#troubles.size > MOST) this.#troubles.delete(this.#troubles.keys().next().value as string);
+    const trouble = before ?? { answers: this.#answers, keys: new Map<string, number>(), said: '' };
+    putLast(trouble.keys, key, Number.NEGATIVE_INFINITY);
+    putLast(this.#troubles, subject, trouble);
     return before !== undefined && this.#answers > before.answers;
   }
 
-  /** True once for each reason, for as long as the trouble lasts. */
+  /** Where nothing else pauses: an app may ask for the tokens of this one with every request. */
+  rest({ key, subject }: Asked, now: number): void {
+    this.#troubles.get(subject)?.keys.set(key, now);
+  }
+
+  /** A clock that was set back keeps nobody waiting. */
+  isResting({ key, subject }: Asked, now: number): boolean {
+    const since = this.#troubles.get(subject)?.keys.get(key) ?? Number.NEGATIVE_INFINITY;
+    return Math.abs(now - since) < REST_MS;
+  }
+
+  /** True once for each reason, for as long as the trouble lasts. Where it is of more people than are kept, they were named. */
   isNews({ subject }: Asked, message: string): boolean {
     const trouble = this.#troubles.get(subject);
     if (trouble === undefined || trouble.said === message) return false;
     trouble.said = message;
-    return true;
+    return this.#troubles.size < MOST;
   }
+}
+
+function putLast<T>(all: Map<string, T>, key: string, value: T): void {
+  all.delete(key);
+  all.set(key, value);
+  if (all.size > MOST) all.delete(all.keys().next().value as string);
 }

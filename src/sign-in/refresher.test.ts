@@ -166,15 +166,19 @@ test('a provider that fails for one person alone pauses once for it; one that fa
   const logged: string[] = [];
   const deferred: number[] = [];
   const failing = new Set([ann.key]);
+  let failures = 0;
   const provider = {
     id: 'there',
     authority: 'there',
-    refresh: (person: Person) =>
-      Promise.resolve(
-        failing.has(person.subject)
+    refresh(person: Person) {
+      const fails = failing.has(person.subject);
+      if (fails) failures++;
+      return Promise.resolve(
+        fails
           ? { kind: 'unavailable', message: 'it answered 500' }
           : { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] },
-      ),
+      );
+    },
   } as unknown as Provider;
   const refresher = createRefresher({
     clock,
@@ -201,6 +205,12 @@ test('a provider that fails for one person alone pauses once for it; one that fa
     );
     assert.ok((deferred.at(-1) ?? 0) >= 60_000, 'asked about again in a minute');
   }
+  const before = failures;
+  for (let requests = 0; requests < 20; requests++) {
+    assert.equal(await ask(ann), 'unavailable');
+    clock.at += 500;
+  }
+  assert.equal(failures - before, 1, 'an app that wants tokens with each request has the provider asked every five seconds');
   assert.deepEqual(logged, [
     'it answered 500; people who are signed in go on {"provider":"there"}',
     `it answered 500; people who are signed in go on {"provider":"there","user":"${ann.person.name}"}`,

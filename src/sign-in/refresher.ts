@@ -134,6 +134,7 @@ class Lanes {
     if (!this.#taken.has(key)) {
       const due = await this.#deps.sessions.openGrant(key);
       if (due === null) return 'ended';
+      if (this.#lane(due.person.provider).troubles.isResting(askedOf(due), this.#deps.clock.now())) return 'unavailable';
       if (!this.#taken.has(key)) this.#take(due, (lane, waiting) => lane.waiting.unshift(waiting));
     }
     const waiting = this.#taken.get(key) as Waiting;
@@ -263,7 +264,7 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
   if (answer.kind === 'unavailable') return putOff(deps, due, lane, answer);
   lane.pauseMs = FIRST_PAUSE_MS;
   lane.downUntil = 0;
-  lane.troubles.answered({ key: due.key, subject: due.person.subject });
+  lane.troubles.answered(askedOf(due));
   if (answer.kind === 'ended') {
     log('info', answer.message, facts);
     await sessions.revoke(due.key);
@@ -281,17 +282,24 @@ async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider
   return 'renewed';
 }
 
+function askedOf({ key, person }: DueGrant): { readonly key: string; readonly subject: string } {
+  return { key, subject: person.subject };
+}
+
 type Unavailable = Extract<Refreshed, { kind: 'unavailable' }>;
 
 // oxlint-disable-next-line max-params -- who was asked about, where, and what came of it
 async function putOff(deps: RefresherDeps, due: DueGrant, lane: Lane, answer: Unavailable): Promise<Renewal> {
   const { sessions, clock, log } = deps;
-  const asked = { key: due.key, subject: due.person.subject };
+  const asked = askedOf(due);
   const isAlone = lane.troubles.failed(asked);
   const ownRetryAt = answer.retryAt ?? (isAlone ? clock.now() + LAST_PAUSE_MS : null);
   if (ownRetryAt === null) pause(deps, lane, answer.message);
-  else if (lane.troubles.isNews(asked, answer.message))
-    log('warn', `${answer.message}; people who are signed in go on`, { provider: lane.id, user: due.person.name });
+  else {
+    lane.troubles.rest(asked, clock.now());
+    if (lane.troubles.isNews(asked, answer.message))
+      log('warn', `${answer.message}; people who are signed in go on`, { provider: lane.id, user: due.person.name });
+  }
   const retryAt = (ownRetryAt ?? lane.downUntil) + Math.floor(spreadOf(due.key) * SPREAD_MS);
   if (answer.grant === undefined) await sessions.deferGrant(due.key, retryAt);
   else await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: retryAt });
