@@ -73,7 +73,7 @@ function wordsOf({ method, args: [first] }: Message): string {
 interface Fakes {
   readonly pool: WorkerPool;
   readonly threads: FakeThread[];
-  readonly reload: (revision: string) => Promise<void>;
+  readonly reload: (revision: string, workers?: number) => Promise<void>;
 }
 
 async function withPool(count: number, work: (fakes: Fakes) => Promise<void>): Promise<void> {
@@ -100,8 +100,8 @@ async function withPool(count: number, work: (fakes: Fakes) => Promise<void>): P
       return thread as unknown as Worker;
     },
   });
-  const reload = (revision: string): Promise<void> =>
-    pool.apply({ revision, document: documentOf([]), certificates: EMPTY_CERTIFICATE_SET }, count);
+  const reload = (revision: string, workers = count): Promise<void> =>
+    pool.apply({ revision, document: documentOf([]), certificates: EMPTY_CERTIFICATE_SET }, workers);
   try {
     await reload('first');
     await work({ pool, threads, reload });
@@ -113,6 +113,10 @@ async function withPool(count: number, work: (fakes: Fakes) => Promise<void>): P
 
 async function settle(): Promise<void> {
   for (let turns = 0; turns < 30; turns++) await turn();
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await turn();
 }
 
 const appliedBy = ({ told }: FakeThread): string[] => told.filter((one) => one.startsWith('apply'));
@@ -201,6 +205,16 @@ test('apply() goes on where a worker dies in the middle of it: the others have t
     await first.terminate();
     await reloaded;
     assert.deepEqual(appliedBy(threads[2] as FakeThread), ['apply second']);
+  }));
+
+test('apply() goes on where a worker that it adds dies before it serves: another takes its place', () =>
+  withPool(1, async ({ pool, threads, reload }) => {
+    const reloaded = reload('second', 2);
+    await until(() => threads.length === 2);
+    await (threads[1] as FakeThread).terminate();
+    await reloaded;
+    assert.deepEqual(threads.map(appliedBy), [['apply first', 'apply second'], ['apply second'], ['apply second']]);
+    assert.equal(pool.count, 2);
   }));
 
 test('apply() is refused where a worker that stays cannot take the document', () =>

@@ -133,7 +133,7 @@ class Pool implements WorkerPool {
     const left = Promise.all([...this.#leaving].map((member) => giveOrEnd(member, next)));
     await Promise.all(this.#all().map((member) => this.#reload(member, next, before === null)));
     const missing = Array.from({ length: next.workers }, (_, index) => index).filter((at) => !this.#members.has(at));
-    await Promise.all(missing.map((index) => give(this.#start(index), next)));
+    await Promise.all(missing.map((index) => this.#reload(this.#start(index), next, before === null)));
     await left;
   }
 

@@ -210,7 +210,11 @@ test('a provider that fails for one person alone pauses once for it; one that fa
     assert.equal(await ask(ann), 'unavailable');
     clock.at += 500;
   }
-  assert.equal(failures - before, 1, 'an app that wants tokens with each request has the provider asked every five seconds');
+  assert.equal(
+    failures - before,
+    1,
+    'an app that wants tokens with each request has the provider asked every five seconds',
+  );
   assert.deepEqual(logged, [
     'it answered 500; people who are signed in go on {"provider":"there"}',
     `it answered 500; people who are signed in go on {"provider":"there","user":"${ann.person.name}"}`,

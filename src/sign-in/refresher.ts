@@ -134,7 +134,8 @@ class Lanes {
     if (!this.#taken.has(key)) {
       const due = await this.#deps.sessions.openGrant(key);
       if (due === null) return 'ended';
-      if (this.#lane(due.person.provider).troubles.isResting(askedOf(due), this.#deps.clock.now())) return 'unavailable';
+      if (this.#lane(due.person.provider).troubles.isResting(askedOf(due), this.#deps.clock.now()))
+        return 'unavailable';
       if (!this.#taken.has(key)) this.#take(due, (lane, waiting) => lane.waiting.unshift(waiting));
     }
     const waiting = this.#taken.get(key) as Waiting;
