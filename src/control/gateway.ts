@@ -210,7 +210,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   closers.push(
     stopTelling,
     tokens.onRevoked((keys) => pool.sessionsChanged([{ kind: 'revoked', keys }])),
-    // Before it has ended nobody stops telling: visitors sign out, and sessions run out, while their downloads go on.
+    // Telling stops only when it has ended: whoever signs out meanwhile has downloads that go on.
     () => pool.drain(live === null ? 0 : now().document.limits.drainMs),
   );
   const issuing = createIssuing({

@@ -8,8 +8,8 @@ import { setFlagsFromString } from 'node:v8';
  */
 const NO_PRETENURING = '--no-allocation-site-pretenuring';
 /**
- * The heap is collected whole when it has grown by its own size. V8 let a worker of 25 MB grow by two while people
- * connected: every 1.6 s its helpers had the core for 20 to 45 ms and freed nothing, since those who connect stay.
+ * The heap is collected whole when it has grown by its own size. V8's own limit is a little above what lives: while
+ * people connected a worker of 25 MB came to it every 1.6 s, which freed nothing and took the core for 20 to 45 ms.
  */
 const WHOLE_AT_TWICE = '--heap-growing-percent=100';
 
