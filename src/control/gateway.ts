@@ -291,8 +291,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     issuing.useProviders(document.dns);
     keeper.adopt(certificates);
     void deployer.deploy(certificates.set, document.tls.deployTo);
-    // What a CA issued since the document was prepared.
-    if (document.acme !== null) void keeper.review();
+    // What a CA issued, somebody uploaded or a file became since the document was prepared.
+    if (document.acme !== null || before !== null) void keeper.review();
     swapped.settle();
     await sessions.revokeStrangers(
       (provider, authority) =>

@@ -7,7 +7,7 @@ import { EMPTY_CERTIFICATE_SET } from '../certs/certificate-set.ts';
 import type { Logger } from '../core/log.ts';
 import { documentOf } from '../route/document-fixture.ts';
 import { startWorkerPool, type WorkerPool } from './worker-pool.ts';
-import type { ControlMethods } from './worker-protocol.ts';
+import type { ControlMethods, WorkerSnapshot } from './worker-protocol.ts';
 
 interface Message {
   readonly kind: string;
@@ -24,6 +24,8 @@ class FakeThread extends EventEmitter {
   readonly held: Set<string> = new Set();
   /** Methods that it fails at. */
   readonly failing: Set<string> = new Set();
+  /** What it was to apply. */
+  readonly documents: WorkerSnapshot[] = [];
   hasEnded = false;
   readonly #waiting: Message[] = [];
 
@@ -33,6 +35,7 @@ class FakeThread extends EventEmitter {
     const { kind, method = '' } = message;
     if (kind !== 'call' && kind !== 'send') return;
     if (method !== 'heartbeat') this.told.push(wordsOf(message as Message));
+    if (method === 'apply') this.documents.push(message.args?.[0] as WorkerSnapshot);
     if (kind === 'send') return;
     this.#waiting.push(message as Message);
     this.go();
@@ -217,8 +220,32 @@ test('apply() goes on where a worker that it adds dies before it serves: another
     assert.equal(pool.count, 2);
   }));
 
-test('apply() is refused where a worker that stays cannot take the document', () =>
+test('apply() is refused where a worker that stays cannot take the document, and leaves the one of before in all', () =>
   withPool(2, async ({ threads, reload }) => {
-    (threads[1] as FakeThread).failing.add('apply');
+    const [first, second] = threads as [FakeThread, FakeThread];
+    second.failing.add('apply');
     await assert.rejects(reload('second'), /cannot apply/);
+    assert.deepEqual(appliedBy(first), ['apply first', 'apply second', 'apply first']);
+    await second.terminate();
+    await settle();
+    assert.deepEqual(appliedBy(threads[2] as FakeThread), ['apply first'], 'so has one that is started again');
+  }));
+
+test('replaceCertificates() in the middle of a reload is about the document of before, and for where that stays', () =>
+  withPool(2, async ({ pool, threads, reload }) => {
+    const [first, second] = threads as [FakeThread, FakeThread];
+    for (const isRefused of [false, true]) {
+      second.held.add('apply');
+      if (isRefused) second.failing.add('apply');
+      const reloaded = reload('next');
+      await settle();
+      first.told.length = 0;
+      pool.replaceCertificates({ ...EMPTY_CERTIFICATE_SET, minVersion: 'TLSv1.3' });
+      second.held.clear();
+      second.go();
+      if (isRefused) await assert.rejects(reloaded);
+      else await reloaded;
+      assert.equal(first.told.includes('replaceCertificates'), false, 'it has those of the new one');
+    }
+    assert.equal(first.documents.at(-1)?.certificates.minVersion, 'TLSv1.3', 'what it goes back to has them');
   }));

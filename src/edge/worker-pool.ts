@@ -45,7 +45,8 @@ export interface WorkerPool {
   readonly most: number;
   /**
    * Opens the addresses that are new, swaps the snapshot in every worker, starts workers that are missing
-   * to `workers`. Rejects with LISTEN_FAILED where an address cannot be had; then nothing has changed.
+   * to `workers`. Rejects with LISTEN_FAILED where an address cannot be had, or with why a worker cannot take it; then
+   * all have the document of before.
    */
   readonly apply: (snapshot: Snapshot, workers: number) => Promise<void>;
   readonly replaceCertificates: (certificates: CertificateSet) => void;
@@ -96,6 +97,8 @@ class Pool implements WorkerPool {
   /** When workers died, to tell an accident from a machine that cannot run them. */
   #deaths: number[] = [];
   #snapshot: WorkerSnapshot | null = null;
+  /** While another takes its place: what all go back to where one cannot take that. */
+  #before: WorkerSnapshot | null = null;
   #ticketKeys: Uint8Array;
   #assertionKey: SigningKey | null;
   /** What CAs may ask for now: a worker that is started again needs it too. */
@@ -130,11 +133,30 @@ class Pool implements WorkerPool {
     if (before !== null) await this.#openListeners(before, snapshot);
     const next = { ...snapshot, workers: Math.max(this.count, Math.min(workers, this.most)) };
     this.#snapshot = next;
+    this.#before = before;
+    try {
+      await this.#giveToAll(next, before === null);
+    } catch (error) {
+      if (this.#before !== null) await this.#giveBack(this.#before);
+      throw error;
+    } finally {
+      this.#before = null;
+    }
+  }
+
+  async #giveToAll(next: WorkerSnapshot, isFirst: boolean): Promise<void> {
     const left = Promise.all([...this.#leaving].map((member) => giveOrEnd(member, next)));
-    await Promise.all(this.#all().map((member) => this.#reload(member, next, before === null)));
+    await Promise.all(this.#all().map((member) => this.#reload(member, next, isFirst)));
     const missing = Array.from({ length: next.workers }, (_, index) => index).filter((at) => !this.#members.has(at));
-    await Promise.all(missing.map((index) => this.#reload(this.#start(index), next, before === null)));
+    await Promise.all(missing.map((index) => this.#reload(this.#start(index), next, isFirst)));
     await left;
+  }
+
+  /** A document that is called refused serves nobody: neither in those that took it, nor in one that is started again. */
+  async #giveBack(before: WorkerSnapshot): Promise<void> {
+    this.#snapshot = before;
+    const left = [...this.#leaving].map((member) => giveOrEnd(member, before));
+    await Promise.allSettled([...left, ...this.#all().map((member) => give(member, before))]);
   }
 
   /** One that dies meanwhile is no reason to refuse what the others have: whoever takes its place gets the same. */
@@ -159,6 +181,11 @@ class Pool implements WorkerPool {
   }
 
   replaceCertificates(certificates: CertificateSet): void {
+    if (this.#before !== null) {
+      // Those of the document of before: workers that have the new one already would be without what it adds.
+      this.#before = { ...this.#before, certificates };
+      return;
+    }
     if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, certificates };
     for (const member of this.#everyone()) member.channel.send('replaceCertificates', certificates);
   }
