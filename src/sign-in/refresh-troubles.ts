@@ -5,6 +5,8 @@
 
 /** People, and sign-ins of each. Who failed longest ago goes first, and is taken for another sign of an outage once. */
 const MOST = 1_000;
+/** Of whom nothing was heard for so long: their sessions have ended, and nobody tells. */
+const FORGOTTEN_MS = 86_400_000;
 /** How long nobody asks about a sign-in again, whoever waits. */
 const REST_MS = 5_000;
 
@@ -14,6 +16,8 @@ interface Trouble {
   /** Sign-ins that have failed, and were not answered since; since when each rests. */
   readonly keys: Map<string, number>;
   said: string;
+  /** When the last of them failed. */
+  at: number;
 }
 
 interface Asked {
@@ -33,9 +37,11 @@ export class RefreshTroubles {
   }
 
   /** Answers whether it is this person's alone. */
-  failed({ key, subject }: Asked): boolean {
+  failed({ key, subject }: Asked, now: number): boolean {
+    this.#forget(now);
     const before = this.#troubles.get(subject);
-    const trouble = before ?? { answers: this.#answers, keys: new Map<string, number>(), said: '' };
+    const trouble = before ?? { answers: this.#answers, keys: new Map<string, number>(), said: '', at: now };
+    trouble.at = now;
     putLast(trouble.keys, key, Number.NEGATIVE_INFINITY);
     putLast(this.#troubles, subject, trouble);
     return before !== undefined && this.#answers > before.answers;
@@ -58,6 +64,13 @@ export class RefreshTroubles {
     if (trouble === undefined || trouble.said === message) return false;
     trouble.said = message;
     return this.#troubles.size < MOST;
+  }
+
+  #forget(now: number): void {
+    for (const [subject, { at }] of this.#troubles) {
+      if (Math.abs(now - at) < FORGOTTEN_MS) return;
+      this.#troubles.delete(subject);
+    }
   }
 }
 

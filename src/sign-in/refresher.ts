@@ -293,7 +293,7 @@ type Unavailable = Extract<Refreshed, { kind: 'unavailable' }>;
 async function putOff(deps: RefresherDeps, due: DueGrant, lane: Lane, answer: Unavailable): Promise<Renewal> {
   const { sessions, clock, log } = deps;
   const asked = askedOf(due);
-  const isAlone = lane.troubles.failed(asked);
+  const isAlone = lane.troubles.failed(asked, clock.now());
   const ownRetryAt = answer.retryAt ?? (isAlone ? clock.now() + LAST_PAUSE_MS : null);
   if (ownRetryAt === null) pause(deps, lane, answer.message);
   else {
