@@ -335,6 +335,7 @@ export type SignInEvent =
       readonly provider: string;
       readonly reason: string;
       readonly message: string;
+      readonly notes?: readonly string[];
     }
   | {
       readonly kind: 'back-channel-logout';

@@ -215,7 +215,7 @@ async function open(
   const person = await deps.admit(provider, finished.person, finished.organisations);
   if (person.kind === 'refused') {
     const problem = { reason: 'not-admitted', message: person.message } as const;
-    return explainProblem(context, provider, problem, { ticket, cookies: [drop] });
+    return explainProblem(context, provider, problem, { ticket, cookies: [drop], notes: finished.notes });
   }
   const notes = [...finished.notes, ...person.notes];
   const withheld = await withheldProblem(context, { person: person.person, notes }, ticket);
@@ -320,16 +320,18 @@ function explainCallback(context: Context, cookies: readonly string[], ticket: s
 interface Explained {
   readonly ticket: string | null;
   readonly cookies?: readonly string[];
+  /** What is to be said of the provider besides: some of it once. */
+  readonly notes?: readonly string[];
 }
 
 export function explainProblem(
   context: Context,
   provider: Provider,
   problem: ProviderProblem,
-  { ticket, cookies = [] }: Explained,
+  { ticket, cookies = [], notes = [] }: Explained,
 ): Response {
   const { texts, deps, settings } = context;
-  report(context, provider, problem);
+  report(context, provider, problem, notes);
   const others = deps.providers.list().length + (settings.hasLocalAccounts ? 1 : 0) > 1;
   const ticketPart = ticket === null ? '' : `&ticket=${ticket}`;
   const words = texts.provider.problems[problem.reason];
@@ -345,7 +347,7 @@ export function explainProblem(
   return answerPage(context, STATUS[problem.reason], { title, main }, { cookies, referrer: 'no-referrer', ...retry });
 }
 
-function report(context: Context, provider: Provider, problem: ProviderProblem): void {
+function report(context: Context, provider: Provider, problem: ProviderProblem, notes: readonly string[] = []): void {
   const { request, deps } = context;
   deps.report?.({
     kind: 'provider-problem',
@@ -354,5 +356,6 @@ function report(context: Context, provider: Provider, problem: ProviderProblem):
     provider: provider.id,
     reason: problem.reason,
     message: problem.message,
+    ...(notes.length === 0 ? {} : { notes }),
   });
 }

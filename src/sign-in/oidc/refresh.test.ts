@@ -269,6 +269,18 @@ test('A rotated refresh token is kept where the provider breaks off after it', (
     { prepare: (twin) => (twin.userinfo = { groups: [] }) },
   ));
 
+test('A provider that gives no refresh token is named where the first who comes is refused, too', () =>
+  withOidc(
+    async ({ browser, twin, events }) => {
+      twin.givesRefreshToken = false;
+      await signInBy(browser(), twin, `${APP}/`);
+      const event = events.findLast(({ kind }) => kind === 'provider-problem');
+      assert.ok(event?.kind === 'provider-problem' && event.reason === 'not-admitted');
+      assert.match(event.notes?.join() ?? '', /gave no refresh token/);
+    },
+    { rig: { admit: () => () => Promise.resolve({ kind: 'refused', message: 'another has the name' }) } },
+  ));
+
 test('A provider that gives no refresh token is named once, with what to change: its groups are not followed', async () => {
   const notesOf = async (over: Partial<OidcProvider>): Promise<readonly string[]> => {
     const found: string[] = [];
