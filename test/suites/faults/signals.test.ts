@@ -89,6 +89,7 @@ hosts: { app.test: { tls: off, to: "http://127.0.0.1:${(app.address() as Address
     try {
       // It has begun, and opens its store; the document is read again once it is ready.
       while (!existsSync(join(dir, 'data')) && child.exitCode === null) await sleep(1);
+      assert.doesNotMatch(output, /ready/);
       child.kill('SIGHUP');
       await until(() => /Postern is ready/.test(output), 'it is ready');
       await until(() => /Document reloaded/.test(output), 'the early SIGHUP counts');

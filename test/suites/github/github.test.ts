@@ -99,9 +99,11 @@ hosts:
         socket.once('close', () => fail(new Error('The WebSocket did not open')));
       });
       bob.organisations = [];
-      await until(async () => (await visitor.open(address())).status === 403, 'bob is out', 6 * RECHECK_MS);
+      const removedAt = Date.now();
+      await until(async () => (await visitor.open(address())).status === 403, 'bob is out', 3 * RECHECK_MS);
       // A worker knows it now, and says so.
       const acknowledgedAt = Date.now();
+      assert.ok(acknowledgedAt - removedAt < 2 * RECHECK_MS + 5_000);
       return { acknowledgedAt, endedAt: await lastEnd([closed], "bob's WebSocket") };
     }));
 });
