@@ -118,6 +118,13 @@ async function settle(): Promise<void> {
   for (let turns = 0; turns < 30; turns++) await turn();
 }
 
+/** It meets a defect and stays, since something is under way in it. */
+async function leave(thread: FakeThread): Promise<void> {
+  thread.held.add('drain');
+  thread.meetDefect();
+  await settle();
+}
+
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await turn();
 }
@@ -127,9 +134,7 @@ const appliedBy = ({ told }: FakeThread): string[] => told.filter((one) => one.s
 test('apply() reaches a worker that met a defect, for as long as something is under way in it', () =>
   withPool(1, async ({ threads, reload }) => {
     const [first] = threads as [FakeThread];
-    first.held.add('drain');
-    first.meetDefect();
-    await settle();
+    await leave(first);
     assert.equal(first.told.at(-1), 'drain', 'it answers what runs, while another has its place');
     await reload('second');
     assert.deepEqual(appliedBy(first), ['apply first', 'apply second']);
@@ -141,9 +146,7 @@ test('apply() reaches a worker that met a defect, for as long as something is un
 test('apply() ends a worker that leaves and cannot take the new document: it would judge by the old one', () =>
   withPool(1, async ({ threads, reload }) => {
     const [first] = threads as [FakeThread];
-    first.held.add('drain');
-    first.meetDefect();
-    await settle();
+    await leave(first);
     first.failing.add('apply');
     await reload('second');
     assert.equal(first.hasEnded, true);
@@ -153,9 +156,7 @@ test('apply() ends a worker that leaves and cannot take the new document: it wou
 test('What workers are told of certificates, keys and challenges reaches those that leave', () =>
   withPool(1, async ({ pool, threads }) => {
     const [first] = threads as [FakeThread];
-    first.held.add('drain');
-    first.meetDefect();
-    await settle();
+    await leave(first);
     first.told.length = 0;
     pool.replaceCertificates(EMPTY_CERTIFICATE_SET);
     pool.replaceTicketKeys(new Uint8Array(48));
