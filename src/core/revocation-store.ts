@@ -1,7 +1,7 @@
 /** What a store keeps of sessions that it does not keep itself: which of them count no more. */
 
 export interface StoredRevocation {
-  /** What is revoked: `session`, `provider-session`, `subject`, `name`, as whoever keeps sessions says. */
+  /** What is revoked: `session`, `provider-session`, `unnamed`, `subject`, `name`, as whoever keeps sessions says. */
   readonly kind: string;
   /** Whose. */
   readonly name: string;

@@ -98,7 +98,7 @@ export interface AuthProvider {
   readonly close: () => void;
 }
 
-/** Whose sessions end: the session of that name at the provider, else all of that person. */
+/** Whose sessions end: without the name of a session at the provider, all of that person. */
 export interface LogoutCall {
   readonly subject: string | null;
   readonly providerSession: string | null;

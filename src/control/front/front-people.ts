@@ -106,6 +106,7 @@ function createEnder(desk: SessionDesk, { provider: { kind } }: Settings): Sessi
   return {
     byProviderSession: (id) => desk.revokeByProviderSession(provider, id),
     bySubject: (subject) => desk.revokeByPerson(provider, subject),
+    unnamed: (subject) => desk.revokeUnnamed(provider, subject),
   };
 }
 

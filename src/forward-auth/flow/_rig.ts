@@ -103,6 +103,7 @@ export function createRig(options: RigOptions = {}): Rig {
     ender: {
       byProviderSession: (id) => endWhere(sessions, (session) => session.providerSession === id),
       bySubject: (id) => endWhere(sessions, (session) => session.user === id),
+      unnamed: (id) => endWhere(sessions, (session) => session.user === id && session.providerSession === ''),
     },
     logo: { kind: 'own' },
     ...(options.templates !== undefined && { templates: options.templates }),

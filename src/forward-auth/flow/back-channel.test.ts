@@ -4,17 +4,14 @@ import { ALICE, createRig, type Answer, type Rig, type RigOptions } from './_rig
 
 const APP = 'https://app.example.com';
 
-/** Tokens are "sid=…" or "sub=…", and an id. */
+/** Tokens are "sid=…", "sub=…" or both, and an id. */
 const provider: NonNullable<RigOptions['provider']> = {
   readLogoutToken(token) {
     if (token === 'down') return Promise.resolve({ kind: 'unavailable', message: 'timeout' });
-    const [, kind, value, id] = /^(sid|sub)=([\w-]+)#(\w+)$/.exec(token) ?? [];
+    const [, claims = '', id] = /^((?:(?:sid|sub)=[\w-]+&?)+)#(\w+)$/.exec(token) ?? [];
     if (id === undefined) return Promise.resolve({ kind: 'refused', message: 'bad signature' });
-    const providerSession = kind === 'sid' ? (value ?? '') : null;
-    return Promise.resolve({
-      kind: 'ok',
-      value: { subject: kind === 'sub' ? (value ?? '') : null, providerSession, id },
-    });
+    const said = new URLSearchParams(claims);
+    return Promise.resolve({ kind: 'ok', value: { subject: said.get('sub'), providerSession: said.get('sid'), id } });
   },
 };
 
@@ -42,6 +39,19 @@ test('backChannelLogout() ends the session that a sid names, and all of a person
   assert.equal((await call(rig, 'sub=u-alice#c')).status, 200);
   assert.equal(rig.sessions.size, 0);
   assert.deepEqual(rig.events.at(-1)?.kind === 'ended-by-provider' && rig.events.at(-1), rig.events.at(-1));
+});
+
+test('backChannelLogout() ends sessions without a sid, too, where a token names one and the person', async () => {
+  const rig = await rigWith('s1', '', 's2');
+  assert.equal((await call(rig, 'sid=s1#a')).status, 200);
+  assert.equal(rig.sessions.size, 2);
+  assert.equal((await call(rig, 'sid=s9&sub=u-bob#b')).status, 200);
+  assert.equal(rig.sessions.size, 2);
+  assert.equal((await call(rig, 'sid=s9&sub=u-alice#c')).status, 200);
+  assert.deepEqual(
+    [...rig.sessions.values()].map(({ providerSession }) => providerSession),
+    ['s2'],
+  );
 });
 
 test('backChannelLogout() takes a token once, and tells nobody why it takes none', async () => {

@@ -1,7 +1,8 @@
 /**
  * `/oauth2/backchannel-logout`: the provider says that somebody signed out there (OpenID Connect Back-Channel Logout
- * 1.0), or that they may come no more. Validated in full, used once; a `sid` ends that session, a `sub` alone all of
- * the person's, here and on open connections. A caller learns nothing but yes or no. The original has no such thing.
+ * 1.0), or that they may come no more. Validated in full, used once; a `sub` alone ends all sessions of the person, a
+ * `sid` the one that it names and, with a `sub` beside it, those of the person whose `sid` the provider never said. Here
+ * and on open connections. A caller learns nothing but yes or no. The original has no such thing.
  */
 import type { FrontRequest } from '../front-request.ts';
 import type { LogoutCall } from '../ports.ts';
@@ -36,8 +37,11 @@ export async function backChannelLogout(context: FlowContext, request: FrontRequ
   answer(request, 200, '');
 }
 
-function endSessions(ender: SessionEnder, { subject, providerSession }: LogoutCall): Promise<number> {
-  return providerSession === null ? ender.bySubject(subject ?? '') : ender.byProviderSession(providerSession);
+async function endSessions(ender: SessionEnder, { subject, providerSession }: LogoutCall): Promise<number> {
+  if (providerSession === null) return ender.bySubject(subject ?? '');
+  const named = await ender.byProviderSession(providerSession);
+  // Any of the person's of which we were told no `sid` may be the one that is meant. The others are not.
+  return subject === null ? named : named + (await ender.unnamed(subject));
 }
 
 function refuse(context: FlowContext, request: FrontRequest, status: number, reason: string): void {

@@ -40,6 +40,8 @@ export type Verdict =
 export interface SessionEnder {
   readonly byProviderSession: (providerSession: string) => Promise<number>;
   readonly bySubject: (subject: string) => Promise<number>;
+  /** Those of the person of which the provider said no session of its own. */
+  readonly unnamed: (subject: string) => Promise<number>;
 }
 
 export interface PasswordFile {

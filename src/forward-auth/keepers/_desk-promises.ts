@@ -100,6 +100,24 @@ export function deskPromises({ promise, revokesEverywhere }: Promised): void {
     }
   });
 
+  promise('desk.revokeUnnamed() ends sessions of a person of which the provider said no sid', async (rig) => {
+    const { keeper, clock, restart } = rig;
+    const unnamed = await signIn(keeper, makeSession({ providerSession: '' }));
+    const named = await signIn(keeper);
+    const eve = await signIn(keeper, makeSession({ user: 'subject-2', providerSession: '' }));
+    const htpasswd = await signIn(keeper, makeSession({ via: 'htpasswd', providerSession: '' }));
+    for (const one of [unnamed, named, eve, htpasswd]) await foundOf(keeper, one.headers);
+    assert.equal(await keeper.desk.revokeUnnamed('github', 'subject-1'), 0);
+    assert.equal(await keeper.desk.revokeUnnamed('oidc', 'subject-1'), 1);
+    assert.equal(await keeper.desk.revokeUnnamed('oidc', 'subject-1'), 0);
+    clock.advance(1);
+    const anew = await signIn(keeper, makeSession({ providerSession: '', createdAt: clock.at }));
+    for (const one of revokesEverywhere ? [keeper, await restart()] : [keeper]) {
+      assert.equal(await kindOf(one, unnamed.headers), PRESENT);
+      for (const kept of [named, eve, htpasswd, anew]) assert.equal(await kindOf(one, kept.headers), 'found');
+    }
+  });
+
   promise('desk.revokeByPerson() ends what is being renewed', async ({ keeper, clock }) => {
     const browser = await signIn(keeper);
     const { handle } = await foundOf(keeper, browser.headers);

@@ -47,6 +47,7 @@ function createDesk(sessions: Sessions): SessionDesk {
     revoke: (key) => sessions.revoke(key),
     revokeByPerson: (of, subject) => sessions.revokeByPerson(of, subject),
     revokeByProviderSession: (of, id) => sessions.revokeByProviderSession(of, id),
+    revokeUnnamed: (of, subject) => sessions.revokeUnnamed(of, subject),
     revokeUnseen: null,
   };
 }

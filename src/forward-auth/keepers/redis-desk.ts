@@ -43,6 +43,7 @@ export function createRedisDesk({ index, remove, read }: RedisDeskDeps): Session
     },
     revokeByPerson: (provider, subject) => revokeAll({ of: 'subject', provider, value: subject }),
     revokeByProviderSession: (provider, id) => revokeAll({ of: 'provider-session', provider, value: id }),
+    revokeUnnamed: (provider, subject) => revokeAll({ of: 'unnamed', provider, value: subject }),
     revokeUnseen: null,
   };
 }

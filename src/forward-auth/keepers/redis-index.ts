@@ -25,7 +25,7 @@ return redis.call('PEXPIRE', KEYS[1], string.format('%.0f', tonumber(last[2]) - 
 /** A set that sessions are in. */
 export type IndexName =
   | { readonly of: 'all' }
-  | { readonly of: 'subject' | 'provider-session'; readonly provider: string; readonly value: string };
+  | { readonly of: 'subject' | 'provider-session' | 'unnamed'; readonly provider: string; readonly value: string };
 
 export interface RedisIndexDeps {
   readonly link: RedisLink;

@@ -149,8 +149,11 @@ function cardOf({ provider }: Vault, session: AuthSession, expiresAt: number, be
 }
 
 function placesOf({ person: { provider, subject } }: Card, { providerSession }: AuthSession): readonly IndexName[] {
-  const places: IndexName[] = [{ of: 'all' }, { of: 'subject', provider, value: subject }];
-  return providerSession === '' ? places : [...places, { of: 'provider-session', provider, value: providerSession }];
+  const named: IndexName =
+    providerSession === ''
+      ? { of: 'unnamed', provider, value: subject }
+      : { of: 'provider-session', provider, value: providerSession };
+  return [{ of: 'all' }, { of: 'subject', provider, value: subject }, named];
 }
 
 /** Null: it is over, or of another secret. */

@@ -14,7 +14,8 @@ import type { KeySettings } from './session-key.ts';
 const MAX_SINGLE = 100_000;
 const SWEEP_MS = 60_000;
 
-export type RevocationKind = 'session' | 'provider-session' | 'subject' | 'name';
+/** `unnamed`: of a person, those of which the provider said no session of its own. */
+export type RevocationKind = 'session' | 'provider-session' | 'unnamed' | 'subject' | 'name';
 
 /** A session that somebody brings. */
 export interface Brought {
@@ -64,7 +65,9 @@ export class Revocations {
     const { providerSession } = session;
     const said = (kind: RevocationKind, value: string): boolean =>
       value !== '' && this.#covers(kind, ownedName(provider, value), { signedInAt, expiresAt });
-    return said('subject', subject) || said('provider-session', providerSession) || said('name', name);
+    const isNamed =
+      providerSession === '' ? said('unnamed', subject) : said('provider-session', providerSession);
+    return isNamed || said('subject', subject) || said('name', name);
   }
 
   /** It counts from now on; resolves when no restart forgets it. */

@@ -39,6 +39,7 @@ export function createSealedDesk(
     },
     revokeByPerson: (of, subject) => revokeAll('subject', of, subject),
     revokeByProviderSession: (of, providerSession) => revokeAll('provider-session', of, providerSession),
+    revokeUnnamed: (of, subject) => revokeAll('unnamed', of, subject),
     revokeUnseen: (of, name) => revokeAll('name', of, name),
   };
 }

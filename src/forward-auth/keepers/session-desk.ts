@@ -25,6 +25,8 @@ export interface SessionDesk {
   readonly revokeByPerson: (provider: string, subject: string) => Promise<number>;
   /** By the provider's own id (`sid`). */
   readonly revokeByProviderSession: (provider: string, providerSession: string) => Promise<number>;
+  /** Of one person, those of which the provider said no such id. */
+  readonly revokeUnnamed: (provider: string, subject: string) => Promise<number>;
   /** By the name that is listed, also of sessions that nobody has seen yet; null: all there are can be listed. */
   readonly revokeUnseen: ((provider: string, name: string) => Promise<number>) | null;
 }

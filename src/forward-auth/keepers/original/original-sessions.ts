@@ -79,6 +79,8 @@ function createOriginalDesk(own: SessionDesk, originals: Originals, { revocation
       (await revokeAll('subject', provider, subject)) + (await own.revokeByPerson(provider, subject)),
     revokeByProviderSession: async (provider, id) =>
       (await revokeAll('provider-session', provider, id)) + (await own.revokeByProviderSession(provider, id)),
+    revokeUnnamed: async (provider, subject) =>
+      (await revokeAll('unnamed', provider, subject)) + (await own.revokeUnnamed(provider, subject)),
     revokeUnseen:
       own.revokeUnseen &&
       (async (provider, name) => {
