@@ -4,6 +4,7 @@
  * "evilexample.com" is no host of "example.com" (GHSA-4mf2).
  */
 import { serialiseCookie } from '../wire/cookies.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
 import type { CookieSettings } from './settings.ts';
 
 export interface CookieText {
@@ -85,4 +86,10 @@ function sameSiteOf(value: SameSite): 'Strict' | 'Lax' | 'None' | null {
     default:
       return null;
   }
+}
+
+/** What a browser would bring that took these lines: to end a session of which nobody has seen the cookie. */
+export function broughtBy(lines: readonly string[]): HeaderBlock {
+  const pairs = lines.map((line) => line.split(';', 1)[0] ?? '').filter((pair) => !pair.endsWith('='));
+  return HeaderBlock.from({ Cookie: pairs.join('; ') });
 }

@@ -2,6 +2,7 @@
  * What serving needs from those who keep sessions and those who know providers. Each keeper (embedded
  * store, Redis, sealed cookie) and each provider is one of these; the flow knows no other difference.
  */
+import type { HeardLogout, Opening } from '../sign-in/heard-logouts.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
 import type { AuthSession } from './auth-session.ts';
 import type { FrontRequest } from './front-request.ts';
@@ -41,6 +42,18 @@ export interface SessionKeeper {
   /** For `/ready`. */
   isReady(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/**
+ * Logout tokens of the last minutes, for sessions that are just being opened: whoever hears one notes it before sessions
+ * are ended, whoever opens one looks here once it is kept. Each rejects where the store fails.
+ */
+export interface LogoutMemory {
+  /** How many were heard, wherever this store is used: grows. */
+  readonly count: () => Promise<number>;
+  readonly hear: (logout: HeardLogout) => Promise<void>;
+  /** Whether the provider has ended what the session stands on. */
+  readonly cover: (opening: Opening) => Promise<boolean>;
 }
 
 export interface LoginWish {
@@ -95,6 +108,8 @@ export interface AuthProvider {
   readonly explainCallbackError?: (error: string, description: string | null) => string;
   /** What a logout token asks for, fully checked but for being used once; left out: the kind has none. */
   readonly readLogoutToken?: (token: string) => Promise<ProviderAnswer<LogoutCall>>;
+  /** When the person of a new session signed in there, by its clock; null: not said. With `readLogoutToken`. */
+  readonly authTimeOf?: (session: AuthSession) => number | null;
   readonly close: () => void;
 }
 
@@ -102,6 +117,8 @@ export interface AuthProvider {
 export interface LogoutCall {
   readonly subject: string | null;
   readonly providerSession: string | null;
+  /** By the provider's clock. */
+  readonly issuedAt: number;
   readonly id: string;
 }
 

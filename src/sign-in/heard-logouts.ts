@@ -43,15 +43,20 @@ export interface HeardLogouts {
   readonly cover: (provider: Vouching, opening: Opening) => boolean;
 }
 
-interface Entry {
+/** What is remembered of a token. */
+export interface LogoutEntry {
+  /** What `count` was then. */
   readonly number: number;
   readonly heardAt: number;
   readonly issuedAt: number;
 }
 
+/** What a token says of a session, and a session may be meant by. */
+export type LogoutName = readonly [what: 'subject' | 'session' | 'unnamed', value: string];
+
 export function createHeardLogouts(clock: Clock): HeardLogouts {
   /** Oldest first. */
-  const heard = new Map<string, Entry>();
+  const heard = new Map<string, LogoutEntry>();
   let count = 0;
   return {
     get count() {
@@ -60,7 +65,8 @@ export function createHeardLogouts(clock: Clock): HeardLogouts {
     hear(provider, logout) {
       const now = clock.now();
       count++;
-      for (const key of keysOf(provider, logout)) {
+      for (const name of namesOfLogout(logout)) {
+        const key = keyOf(provider, name);
         // They may come in another order than they were made in.
         const issuedAt = Math.max(logout.issuedAt, heard.get(key)?.issuedAt ?? 0);
         heard.delete(key);
@@ -72,14 +78,9 @@ export function createHeardLogouts(clock: Clock): HeardLogouts {
       }
     },
     cover(provider, opening) {
-      const { subject, providerSession } = opening;
-      const said = [keyOf(provider, 'subject', subject)];
-      // As with those that are there: where the provider did not say a `sid`, any may be meant.
-      if (providerSession === null) said.push(keyOf(provider, 'unnamed', subject));
-      else said.push(keyOf(provider, 'session', providerSession));
-      return said.some((key) => {
-        const entry = heard.get(key);
-        return entry !== undefined && isNewer(entry, opening, clock.now());
+      return namesOfOpening(opening).some((name) => {
+        const entry = heard.get(keyOf(provider, name));
+        return entry !== undefined && counts(entry, opening, clock.now());
       });
     },
   };
@@ -90,22 +91,24 @@ export function createHeardLogouts(clock: Clock): HeardLogouts {
  * provider: not where they signed in there after it. Before that: the provider knew of it when it gave a new code. So it is
  * taken to be where the clock was set back since: else nobody of those would come in until it has caught up.
  */
-function isNewer(
-  { number, heardAt, issuedAt }: Entry,
-  { heardBefore, startedAt, authTime }: Opening,
-  now: number,
-): boolean {
+export function counts({ number, heardAt, issuedAt }: LogoutEntry, opening: Opening, now: number): boolean {
+  const { heardBefore, startedAt, authTime } = opening;
   if (number > heardBefore) return true;
   if (heardAt > now) return false;
   return heardAt > startedAt && (authTime === null || authTime <= issuedAt);
 }
 
-function keysOf(provider: Vouching, { subject, providerSession }: HeardLogout): readonly string[] {
-  if (providerSession === null) return subject === null ? [] : [keyOf(provider, 'subject', subject)];
-  const named = keyOf(provider, 'session', providerSession);
-  return subject === null ? [named] : [named, keyOf(provider, 'unnamed', subject)];
+export function namesOfLogout({ providerSession, subject }: HeardLogout): readonly LogoutName[] {
+  if (providerSession === null) return subject === null ? [] : [['subject', subject]];
+  const named: LogoutName = ['session', providerSession];
+  return subject === null ? [named] : [named, ['unnamed', subject]];
 }
 
-function keyOf({ id, authority }: Vouching, what: 'subject' | 'session' | 'unnamed', value: string): string {
-  return JSON.stringify([id, authority, what, value]);
+/** As with those that are there: where the provider did not say a `sid`, any may be meant. */
+export function namesOfOpening({ providerSession, subject }: Opening): readonly LogoutName[] {
+  return [['subject', subject], providerSession === null ? ['unnamed', subject] : ['session', providerSession]];
+}
+
+function keyOf({ id, authority }: Vouching, name: LogoutName): string {
+  return JSON.stringify([id, authority, ...name]);
 }

@@ -67,6 +67,7 @@ export function openPeople({ settings, keeper, frontLog, metrics }: PeopleOption
     passwords: htpasswd === null ? null : { verify: htpasswd.check },
     ...pages,
     ender: createEnder(keeper.desk, settings),
+    logouts: keeper.logouts,
     callProvider: async (url) => (await providerHttp.fetch(url)).status,
     clock: systemClock,
     report: createFlowReport(frontLog, metrics),

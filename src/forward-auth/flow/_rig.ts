@@ -10,6 +10,7 @@ import { HeaderBlock } from '../../wire/header-block.ts';
 import { NO_SESSION, type AuthSession } from '../auth-session.ts';
 import { createCookieText, isWithinDomain } from '../cookie-text.ts';
 import type { FrontRequest } from '../front-request.ts';
+import { createHeardHere } from '../keepers/heard-here.ts';
 import type { PageTemplates } from '../pages/custom-pages.ts';
 import type { AuthProvider, Flow, LoginWish, ProviderAnswer, RedeemWish, SessionKeeper } from '../ports.ts';
 import { settingsWith, type DeepPartial } from '../settings-fixture.ts';
@@ -72,12 +73,32 @@ export interface RigOptions {
   readonly passwords?: Readonly<Record<string, string>>;
   readonly provider?: Partial<AuthProvider>;
   readonly keeper?: Partial<SessionKeeper>;
+  /** Once the provider has given its tokens, and before the session is kept. */
+  readonly beforeOpening?: () => Promise<void>;
   readonly callProvider?: (url: string) => Promise<number>;
   readonly templates?: PageTemplates;
 }
 
+export const START: number = Date.UTC(2026, 0, 2, 3, 4, 5);
+export const APP = 'https://app.example.com';
+
+/** Logout tokens are "sid=…", "sub=…" or both, and an id. */
+export const LOGOUT_TOKENS: Partial<AuthProvider> = {
+  readLogoutToken(token) {
+    if (token === 'down') return Promise.resolve({ kind: 'unavailable', message: 'timeout' });
+    const [, claims = '', id] = /^((?:(?:sid|sub)=[\w-]+&?)+)#(\w+)$/.exec(token) ?? [];
+    if (id === undefined) return Promise.resolve({ kind: 'refused', message: 'bad signature' });
+    const said = new URLSearchParams(claims);
+    const value = { subject: said.get('sub'), providerSession: said.get('sid'), issuedAt: START, id };
+    return Promise.resolve({ kind: 'ok', value });
+  },
+  authTimeOf: ({ claims }) => (typeof claims['auth_time'] === 'number' ? claims['auth_time'] : null),
+};
+
+export const logOut = (rig: Rig, token: string): Promise<Answer> =>
+  rig.browser().open(`${APP}/oauth2/backchannel-logout`, { body: `logout_token=${encodeURIComponent(token)}` });
+
 const PROVIDER_URL = 'https://id.example.net/authorize';
-const START = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export function createRig(options: RigOptions = {}): Rig {
   let now = START;
@@ -93,7 +114,7 @@ export function createRig(options: RigOptions = {}): Rig {
   const flow = createFlow({
     settings,
     clock,
-    keeper: { ...memoryKeeper(settings, sessions), ...options.keeper },
+    keeper: { ...memoryKeeper(settings, sessions, options.beforeOpening), ...options.keeper },
     provider: { ...fakeProvider({ wishes, redeemed, codes }), ...options.provider },
     admission: { judge: options.judge ?? (() => ({ kind: 'admitted' })) },
     passwords:
@@ -105,6 +126,7 @@ export function createRig(options: RigOptions = {}): Rig {
       bySubject: (id) => endWhere(sessions, (session) => session.user === id),
       unnamed: (id) => endWhere(sessions, (session) => session.user === id && session.providerSession === ''),
     },
+    logouts: createHeardHere(settings, clock),
     logo: { kind: 'own' },
     ...(options.templates !== undefined && { templates: options.templates }),
     callProvider:
@@ -184,7 +206,7 @@ export function answerOfProvider(rig: Pick<Rig, 'codes'>, location: string, acco
     rig.codes.set(code, {
       ...account,
       nonce: asked.get('nonce') ?? '',
-      claims: { challenge: asked.get('code_challenge') },
+      claims: { ...account.claims, challenge: asked.get('code_challenge') },
     });
     back.searchParams.set('code', code);
   }
@@ -312,7 +334,11 @@ function endWhere(sessions: Map<string, AuthSession>, isMeant: (session: AuthSes
 }
 
 /** As the embedded store: an opaque id; what the browser brought ends at each sign-in. */
-function memoryKeeper(settings: Settings, sessions: Map<string, AuthSession>): SessionKeeper {
+function memoryKeeper(
+  settings: Settings,
+  sessions: Map<string, AuthSession>,
+  beforeOpening: () => Promise<void> = () => Promise.resolve(),
+): SessionKeeper {
   const { name } = settings.cookie;
   const text = createCookieText(settings.cookie);
   const idOf = (headers: HeaderBlock): string | undefined => cookieValues(headers, name)[0];
@@ -324,11 +350,12 @@ function memoryKeeper(settings: Settings, sessions: Map<string, AuthSession>): S
         ? { kind: 'absent', hadCookie: id !== undefined }
         : { kind: 'found', session, handle: id };
     },
-    open(session, { host }, headers) {
+    async open(session, { host }, headers) {
+      await beforeOpening();
       sessions.delete(idOf(headers) ?? '');
       const id = randomBytes(32).toString('base64url');
       sessions.set(id, session);
-      return Promise.resolve([text.session(name, id, host, settings.cookie.expireMs)]);
+      return [text.session(name, id, host, settings.cookie.expireMs)];
     },
     replace: () => Promise.resolve([]),
     end(headers, { host }) {

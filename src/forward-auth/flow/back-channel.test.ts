@@ -1,22 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ALICE, createRig, type Answer, type Rig, type RigOptions } from './_rig.ts';
-
-const APP = 'https://app.example.com';
-
-/** Tokens are "sid=…", "sub=…" or both, and an id. */
-const provider: NonNullable<RigOptions['provider']> = {
-  readLogoutToken(token) {
-    if (token === 'down') return Promise.resolve({ kind: 'unavailable', message: 'timeout' });
-    const [, claims = '', id] = /^((?:(?:sid|sub)=[\w-]+&?)+)#(\w+)$/.exec(token) ?? [];
-    if (id === undefined) return Promise.resolve({ kind: 'refused', message: 'bad signature' });
-    const said = new URLSearchParams(claims);
-    return Promise.resolve({ kind: 'ok', value: { subject: said.get('sub'), providerSession: said.get('sid'), id } });
-  },
-};
-
-const call = (rig: Rig, token: string): Promise<Answer> =>
-  rig.browser().open(`${APP}/oauth2/backchannel-logout`, { body: `logout_token=${encodeURIComponent(token)}` });
+import { ALICE, APP, createRig, logOut as call, LOGOUT_TOKENS as provider, type Rig } from './_rig.ts';
 
 async function rigWith(...sessions: readonly string[]): Promise<Rig> {
   const rig = createRig({ provider });

@@ -30,6 +30,8 @@ export async function backChannelLogout(context: FlowContext, request: FrontRequ
   if (read.kind !== 'ok') return refuse(context, request, 400, read.message);
   const use = `logout ${read.value.id}`;
   if (context.spent.has(use)) return refuse(context, request, 400, USED);
+  // Before sessions are looked for: one that is written meanwhile is looked at by whoever writes it.
+  await context.logouts.hear(read.value);
   const ended = await endSessions(ender, read.value);
   // Only now: where the sessions could not be ended, the provider may say it again.
   if (!context.spent.take(use, context.clock.now() + REMEMBER_MS)) return refuse(context, request, 400, USED);

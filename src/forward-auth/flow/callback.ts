@@ -4,6 +4,7 @@
  * whoever is not let in gets a page and no session: nobody goes round in circles.
  */
 import type { AuthSession } from '../auth-session.ts';
+import { broughtBy } from '../cookie-text.ts';
 import type { FrontRequest } from '../front-request.ts';
 import { sendRedirect } from './answer.ts';
 import { callbackUrl } from './callback-url.ts';
@@ -101,6 +102,7 @@ async function withoutCookie(
 async function redeem(context: FlowContext, back: Return, pending: Pending): Promise<void> {
   const { provider, settings } = context;
   const { request, parameters, redirect } = back;
+  const heardBefore = provider.readLogoutToken === undefined ? 0 : await context.logouts.count();
   const answer = await provider.redeem({
     code: parameters.get('code') ?? '',
     redirectUri: callbackUrl(settings, request),
@@ -108,7 +110,7 @@ async function redeem(context: FlowContext, back: Return, pending: Pending): Pro
     issuer: parameters.get('iss'),
     nonce: provider.usesNonce ? nonceOf(pending) : null,
   });
-  if (answer.kind === 'ok') return enter(context, back, pending, answer.value);
+  if (answer.kind === 'ok') return enter(context, back, { pending, session: answer.value, heardBefore });
   if (answer.kind === 'refused' && answer.isNotAdmitted === true) {
     const cookies = finish(context, request, pending.id);
     const shared = { status: 403, words: 'not-admitted', offers: 'another-account', redirect, cookies } as const;
@@ -127,8 +129,16 @@ async function redeem(context: FlowContext, back: Return, pending: Pending): Pro
   });
 }
 
-async function enter(context: FlowContext, back: Return, pending: Pending, session: AuthSession): Promise<void> {
+interface Finished {
+  readonly pending: Pending;
+  readonly session: AuthSession;
+  /** How many logout tokens were, before the provider was asked. */
+  readonly heardBefore: number;
+}
+
+async function enter(context: FlowContext, back: Return, finished: Finished): Promise<void> {
   const { keeper, admission, report } = context;
+  const { pending, session } = finished;
   const { request, redirect } = back;
   const { headers } = request.exchange.request;
   const cookies = finish(context, request, pending.id);
@@ -142,8 +152,32 @@ async function enter(context: FlowContext, back: Return, pending: Pending, sessi
     return sendProblem(context, request, { status: 403, words: 'not-admitted', cause, who, ...shared });
   }
   const opened = await keeper.open(session, placeOf(request), headers);
+  if (await isEndedMeanwhile(context, finished)) return endAgain(context, back, { opened, cookies });
   report({ kind: 'signed-in', request, session });
   sendRedirect(request, redirect, [...opened, ...cookies]);
+}
+
+/** The provider has ended its session before ours was there to be ended with it. */
+async function isEndedMeanwhile(
+  { provider, logouts }: FlowContext,
+  { pending: { startedAt }, session, heardBefore }: Finished,
+): Promise<boolean> {
+  if (provider.readLogoutToken === undefined) return false;
+  const providerSession = session.providerSession === '' ? null : session.providerSession;
+  const authTime = provider.authTimeOf?.(session) ?? null;
+  return logouts.cover({ subject: session.user, providerSession, startedAt, heardBefore, authTime });
+}
+
+/** Nobody has seen its cookie. */
+async function endAgain(
+  context: FlowContext,
+  { request, redirect }: Return,
+  { opened, cookies }: { readonly opened: readonly string[]; readonly cookies: readonly string[] },
+): Promise<void> {
+  const cleared = await context.keeper.end(broughtBy(opened), placeOf(request));
+  const cause = 'Cannot finish sign-in: the provider has signed the person out meanwhile';
+  const shared = { redirect, cookies: [...cleared, ...cookies] } as const;
+  sendProblem(context, request, { status: 403, words: 'signed-out', cause, ...shared });
 }
 
 function finish(context: FlowContext, request: FrontRequest, id: string): readonly string[] {

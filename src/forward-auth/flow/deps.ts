@@ -4,7 +4,7 @@ import type { AuthSession } from '../auth-session.ts';
 import type { FrontRequest } from '../front-request.ts';
 import type { PageTemplates } from '../pages/custom-pages.ts';
 import type { Logo } from '../pages/logo.ts';
-import type { AuthProvider, SessionKeeper } from '../ports.ts';
+import type { AuthProvider, LogoutMemory, SessionKeeper } from '../ports.ts';
 import type { Settings } from '../settings.ts';
 
 export interface FlowDeps {
@@ -15,6 +15,7 @@ export interface FlowDeps {
   /** Null: there is no password file. */
   readonly passwords: PasswordFile | null;
   readonly ender: SessionEnder;
+  readonly logouts: LogoutMemory;
   readonly logo: Logo;
   /** Of `custom-templates-dir`; left out: Postern's own pages. */
   readonly templates?: PageTemplates;

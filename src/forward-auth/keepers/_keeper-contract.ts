@@ -2,10 +2,12 @@
 import { suite, test } from 'node:test';
 import { cookiePromises } from './_cookie-promises.ts';
 import { deskPromises } from './_desk-promises.ts';
+import { logoutPromises } from './_logout-promises.ts';
 import { sessionPromises } from './_session-promises.ts';
 import type { KeeperTraits, MakePromise } from './_keeper-promises.ts';
 
-export function keeperContract({ name, open, revokesEverywhere, skip = false }: KeeperTraits): void {
+export function keeperContract(traits: KeeperTraits): void {
+  const { name, open, revokesEverywhere, hearsEverywhere = false, skip = false } = traits;
   const promise: MakePromise = (title, body, over) => {
     test(title, { skip }, async () => {
       const rig = await open(over);
@@ -18,6 +20,7 @@ export function keeperContract({ name, open, revokesEverywhere, skip = false }: 
   };
 
   suite(`${name} keeps the contract of keepers`, () => {
-    for (const promises of [sessionPromises, cookiePromises, deskPromises]) promises({ promise, revokesEverywhere });
+    for (const promises of [sessionPromises, cookiePromises, deskPromises, logoutPromises])
+      promises({ promise, revokesEverywhere, hearsEverywhere });
   });
 }

@@ -17,6 +17,8 @@ export interface KeeperTraits {
   readonly skip?: string | false;
   /** False for sealed cookies without a store: what was copied counts elsewhere until it expires. */
   readonly revokesEverywhere: boolean;
+  /** Whether another process knows of a logout token that this one has heard. */
+  readonly hearsEverywhere?: boolean;
 }
 
 /** Makes a test of a promise, with a keeper of its own. */
@@ -25,4 +27,5 @@ export type MakePromise = (title: string, body: (rig: KeeperRig) => Promise<void
 export interface Promised {
   readonly promise: MakePromise;
   readonly revokesEverywhere: boolean;
+  readonly hearsEverywhere: boolean;
 }

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { createSealKey } from '../../session/seal.ts';
 import { createSessions } from '../../session/sessions.ts';
 import { createEmbeddedVault } from './embedded-vault.ts';
+import { createHeardHere } from './heard-here.ts';
 import { createOpaqueKeeper } from './opaque-keeper.ts';
 import { authorityOf, createSessionKey } from './session-key.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -38,7 +39,7 @@ export function createEmbeddedKeeper(settings: KeySettings, { store, clock }: Em
   const sessions = createSessions({ store: store.sessions, clock, sealKey, grantKey, limits: () => limits });
   const vault = createEmbeddedVault({ sessions, provider: provider.kind, authority: authorityOf(provider) });
   const keeper = createOpaqueKeeper({ vault, cookie, clock, followSecret: grantKey.follow });
-  return { ...keeper, sessions, desk: createDesk(sessions) };
+  return { ...keeper, sessions, desk: createDesk(sessions), logouts: createHeardHere(settings, clock) };
 }
 
 function createDesk(sessions: Sessions): SessionDesk {

@@ -56,12 +56,14 @@ if (skip === false) {
 keeperContract({
   name: 'Redis',
   revokesEverywhere: true,
+  hearsEverywhere: true,
   skip,
   open: (over) => open([server], { url: `redis://127.0.0.1:${server.port}` }, over),
 });
 keeperContract({
   name: 'Redis cluster',
   revokesEverywhere: true,
+  hearsEverywhere: true,
   skip,
   open: (over) =>
     open(cluster.servers, { clusterUrls: cluster.servers.map(({ port }) => `redis://127.0.0.1:${port}`) }, over),

@@ -37,5 +37,5 @@ export function createRedisKeeper(settings: KeySettings, { redis, clock, log }: 
     onForbidden: (reason) => log.warn({ code: 'STORE_UNAVAILABLE', reason }, UNLISTED),
   });
   const keeper = createOpaqueKeeper({ vault, cookie, clock, followSecret: sealKey.follow });
-  return { ...keeper, desk: vault.desk };
+  return { ...keeper, desk: vault.desk, logouts: vault.logouts };
 }

@@ -12,11 +12,13 @@ import { listedPerson } from './listed-person.ts';
 import { createRedisDesk } from './redis-desk.ts';
 import { RedisIndex } from './redis-index.ts';
 import { withRedisLock } from './redis-lock.ts';
+import { createRedisLogouts } from './redis-logouts.ts';
 import { sessionFromData, sessionToData } from './session-data.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { SealKey } from '../../session/seal.ts';
 import type { AuthSession } from '../auth-session.ts';
+import type { LogoutMemory } from '../ports.ts';
 import type { Card } from './redis-desk.ts';
 import type { IndexName } from './redis-index.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -51,6 +53,7 @@ interface Vault {
 
 export interface RedisVault extends SessionVault {
   readonly desk: SessionDesk;
+  readonly logouts: LogoutMemory;
 }
 
 export function createRedisVault(deps: RedisVaultDeps): RedisVault {
@@ -96,6 +99,7 @@ export function createRedisVault(deps: RedisVaultDeps): RedisVault {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    logouts: createRedisLogouts({ link, sealKey, clock, prefix }),
     desk: createRedisDesk({ index, remove, read: (key) => readCard(vault, key) }),
     isReady: () => link.isReady(),
     close: () => link.close(),

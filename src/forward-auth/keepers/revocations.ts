@@ -65,8 +65,7 @@ export class Revocations {
     const { providerSession } = session;
     const said = (kind: RevocationKind, value: string): boolean =>
       value !== '' && this.#covers(kind, ownedName(provider, value), { signedInAt, expiresAt });
-    const isNamed =
-      providerSession === '' ? said('unnamed', subject) : said('provider-session', providerSession);
+    const isNamed = providerSession === '' ? said('unnamed', subject) : said('provider-session', providerSession);
     return isNamed || said('subject', subject) || said('name', name);
   }
 

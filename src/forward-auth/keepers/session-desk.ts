@@ -3,7 +3,7 @@
  * provider's back-channel logout, whichever way sessions are kept.
  */
 import type { Person } from '../../core/person.ts';
-import type { SessionKeeper } from '../ports.ts';
+import type { LogoutMemory, SessionKeeper } from '../ports.ts';
 
 export interface ListedSession {
   /** Names it to `revoke`; opens nothing. */
@@ -33,6 +33,7 @@ export interface SessionDesk {
 
 export interface DeskKeeper extends SessionKeeper {
   readonly desk: SessionDesk;
+  readonly logouts: LogoutMemory;
 }
 
 /** The browser decides by the cookie's domain where it sends it. */

@@ -6,6 +6,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { PosternError } from '../../core/errors.ts';
 import { createCookieText } from '../cookie-text.ts';
+import { createHeardHere } from './heard-here.ts';
 import { clearLines, ownCookies } from './own-cookies.ts';
 import { candidateTexts, sealSession, splitText, unsealSession } from './sealed-cookie.ts';
 import { sessionToData, sessionFromData } from './session-data.ts';
@@ -79,6 +80,7 @@ export function createStatelessKeeper(settings: KeySettings, options: StatelessO
     clear,
     once: (handle, work) => flights.run(handle, work),
     desk: createSealedDesk(settings, { sealed, revocations, clock }),
+    logouts: createHeardHere(settings, clock),
     isReady: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };

@@ -234,6 +234,11 @@ export const EN: Texts = {
         operator:
           'For whoever runs this site, if it happens each time: check the client id, the client secret and the redirect URL. The log has the cause under the id below.',
       },
+      'signed-out': {
+        title: 'You were signed out meanwhile',
+        text: (label) =>
+          `${label} has ended your session while you came back from it. Nothing was opened; just start again.`,
+      },
       unavailable: {
         title: 'Sign-in is not available right now',
         text: (label) => `${label} does not answer at the moment. Nobody has been signed out. ${later}`,

@@ -226,6 +226,10 @@ export const KO: Texts = {
         operator:
           '사이트 운영자에게: 매번 발생한다면 클라이언트 ID, 클라이언트 시크릿, 리디렉션 URL을 확인하세요. 원인은 아래 ID로 로그에 남아 있습니다.',
       },
+      'signed-out': {
+        title: '그 사이에 로그아웃되었습니다',
+        text: (label) => `돌아오는 동안 ${label}에서 세션을 종료했습니다. 변경된 것은 없습니다. 다시 시작하세요.`,
+      },
       unavailable: {
         title: '지금은 로그인할 수 없습니다',
         text: (label) => `지금 ${label}에서 응답이 없습니다. 로그아웃된 사람은 없습니다. ${later}`,

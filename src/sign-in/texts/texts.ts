@@ -38,6 +38,7 @@ export type ForwardAuthProblem =
   | 'incomplete'
   | 'refused'
   | 'redeem'
+  | 'signed-out'
   | 'unavailable'
   | 'not-admitted'
   | 'unreadable'

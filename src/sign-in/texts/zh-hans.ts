@@ -219,6 +219,10 @@ export const ZH_HANS: Texts = {
         operator:
           '致网站管理员：如果每次都这样，请检查客户端 ID、客户端密钥和重定向 URL。原因可在日志中按下面的编号查到。',
       },
+      'signed-out': {
+        title: '您在此期间已被退出登录',
+        text: (label) => `在您返回的途中，${label} 结束了您的会话。没有任何更改，请重新开始。`,
+      },
       unavailable: {
         title: '暂时无法登录',
         text: (label) => `${label} 目前没有响应。没有人被退出登录。${later}`,

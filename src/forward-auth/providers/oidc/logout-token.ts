@@ -31,7 +31,7 @@ export async function readLogoutToken(parts: OidcParts, token: string): Promise<
   const subject = typeof sub === 'string' && sub !== '' ? sub : null;
   const providerSession = typeof sid === 'string' && sid !== '' ? sid : null;
   if (subject === null && providerSession === null) throw new Refusal('a logout token has neither "sub" nor "sid"');
-  return { subject, providerSession, id: jti };
+  return { subject, providerSession, issuedAt: Number(claims['iat']) * 1_000, id: jti };
 }
 
 function checkTimes({ iat }: Claims, now: number): void {

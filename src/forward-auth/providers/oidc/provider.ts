@@ -29,7 +29,7 @@ import { verifyByFiles, verifyByJwks } from './id-token.ts';
 import { discover, fetchJson, fixedMetadata, type Metadata } from './metadata.ts';
 import { readLogoutToken } from './logout-token.ts';
 import type { OidcKind, OidcParts } from './parts.ts';
-import { refreshSession } from './refresh.ts';
+import { claimsOf, refreshSession } from './refresh.ts';
 import { readPersona, sessionOf } from './session.ts';
 import { readProfile } from './userinfo.ts';
 import { verifyIdToken } from './verify.ts';
@@ -57,6 +57,7 @@ export function createOidcAuthProvider(
     authorizes: (session) => isAllowed(parts.allowedGroups, session),
     verifyBearer,
     readLogoutToken: (token) => answerOf(parts.name, () => readLogoutToken(parts, token)),
+    authTimeOf: ({ idToken }) => authTimeOf(claimsOf(idToken)),
     explainCallbackError: (error, description) => explainCallbackError(parts.scope, error, description),
     close() {
       parts.metadata.close();
@@ -228,6 +229,10 @@ function checkAnswerer({ settings }: OidcParts, metadata: Metadata, issuer: stri
   if (settings.oidc.skipIssuerVerification) return;
   if (issuer === null && !metadata.namesItself) return;
   if (issuer !== metadata.issuer) throw new Refusal('"iss" of the callback is not this provider');
+}
+
+function authTimeOf({ auth_time: at }: Claims): number | null {
+  return typeof at === 'number' ? at * 1_000 : null;
 }
 
 export function providerSessionOf(claims: Claims): string {
