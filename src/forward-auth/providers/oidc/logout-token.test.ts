@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Twin } from '../../../sign-in/oidc/_twin.ts';
 import type { AuthProvider } from '../../ports.ts';
-import { withProvider } from '../_rig.ts';
+import { enter, withProvider } from '../_rig.ts';
 
 const read = async (provider: AuthProvider, token: string): Promise<string> => {
   const answer = await provider.readLogoutToken?.(token);
@@ -16,6 +16,21 @@ test('readLogoutToken() takes a logout token of the provider for this client', (
     assert.equal(await read(provider, twin.signLogout({ sub: 'a', jti: '1' })), 'a null 1');
     assert.equal(await read(provider, twin.signLogout({ sid: 's', jti: '2', exp: undefined })), 'null s 2');
     assert.equal(await read(provider, twin.signLogout({ sub: 'a', sid: 's', jti: '3' }, { typ: 'JWT' })), 'a s 3');
+  }));
+
+test('readLogoutToken() and authTimeOf() say when by the clock of the provider, in the same unit', () =>
+  withProvider(async ({ twin, provider }) => {
+    const at = Math.floor(Date.now() / 1_000) - 7;
+    const answer = await provider.readLogoutToken?.(twin.signLogout({ sub: 'a', iat: at }));
+    assert.equal(answer?.kind === 'ok' && answer.value.issuedAt, at * 1_000);
+    for (const [said, read] of [
+      [at, at * 1_000],
+      [undefined, null],
+      ['yesterday', null],
+    ]) {
+      twin.claims = { ...twin.claims, auth_time: said };
+      assert.equal(provider.authTimeOf?.(await enter(provider, twin)), read);
+    }
   }));
 
 test('readLogoutToken() refuses what is none, of others, for others, too old, or an ID token', () =>
