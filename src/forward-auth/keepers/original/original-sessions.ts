@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { PosternError } from '../../../core/errors.ts';
+import { broughtBy } from '../../cookie-text.ts';
 import { endOf } from '../session-end.ts';
 import { KnownSessions } from '../known-sessions.ts';
 import { listedPerson } from '../listed-person.ts';
@@ -50,9 +51,14 @@ export function withOriginalSessions(keeper: DeskKeeper, deps: OriginalDeps): De
     },
     async replace(handle, session, place, headers) {
       if (!handle.startsWith(HANDLE)) return keeper.replace(handle, session, place, headers);
-      if (originals.isEnded(handle))
-        throw new PosternError('ACCESS_DENIED', 'Cannot renew the session: it was ended meanwhile');
+      const ended = new PosternError('ACCESS_DENIED', 'Cannot renew the session: it was ended meanwhile');
+      if (originals.isEnded(handle, session)) throw ended;
       const lines = await keeper.open(session, place, headers);
+      if (originals.isEnded(handle, session)) {
+        // What ended the old one did not find this one yet.
+        await keeper.end(broughtBy(lines), place);
+        throw ended;
+      }
       await originals.renew(handle, session);
       return lines;
     },
@@ -123,13 +129,16 @@ class Originals {
     return this.#put(key, session, endOf(session, expireMs));
   }
 
-  isEnded(handle: string): boolean {
-    return this.#revocations.isEnded(handle.slice(HANDLE.length));
+  /** `session`: what it was renewed to. */
+  isEnded(handle: string, session: AuthSession): boolean {
+    const { key, createdAt } = readHandle(handle);
+    const until = endOf(session, this.#settings.cookie.expireMs);
+    return this.#revocations.isRevoked({ id: key, session, signedInAt: createdAt }, until);
   }
 
   /** The new cookie is on its way; the old one counts a moment longer. */
   async renew(handle: string, session: AuthSession): Promise<void> {
-    const key = handle.slice(HANDLE.length);
+    const { key } = readHandle(handle);
     const now = this.#clock.now();
     this.#put(key, session, now + GRACE_MS);
     await this.#revocations.end(key, endOf(session, this.#settings.cookie.expireMs));
@@ -181,7 +190,7 @@ class Originals {
   }
 
   #put(key: string, session: AuthSession, expiresAt: number): Found {
-    const found = { kind: 'found', session, handle: `${HANDLE}${key}` } as const;
+    const found = { kind: 'found', session, handle: `${HANDLE}${key}.${session.createdAt}` } as const;
     this.#known.put(key, { found, expiresAt, confirmedAt: 0, notedAt: 0 });
     return found;
   }
@@ -212,6 +221,11 @@ function readOr(secret: { readonly read: () => Buffer }, before: Buffer): Buffer
   } catch {
     return before;
   }
+}
+
+function readHandle(handle: string): { readonly key: string; readonly createdAt: number } {
+  const [key = '', createdAt = ''] = handle.slice(HANDLE.length).split('.');
+  return { key, createdAt: Number(createdAt) };
 }
 
 /** Its time is that of its sign-in, or of its last renewal by oauth2-proxy, which is not running any more. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { assert as check, integer, property, uint8Array } from 'fast-check';
 import { FakeClock, foundOf, headersOf, HOUR, kindOf, makeSession, makeSettings, NAME, PLACE } from '../_keeper-rig.ts';
+import { broughtBy } from '../../cookie-text.ts';
 import { Revocations } from '../revocations.ts';
 import { createStatelessKeeper } from '../stateless-keeper.ts';
 import { readLz4Frame } from './lz4-frame.ts';
@@ -175,14 +176,14 @@ interface Rig {
   readonly secret: { bytes: Buffer; readonly read: () => Buffer };
 }
 
-async function open(): Promise<Rig> {
+async function open(wrap = (own: DeskKeeper): DeskKeeper => own): Promise<Rig> {
   const clock = new FakeClock();
   clock.at = VECTOR.now;
   const secret = { bytes: SECRET, read: (): Buffer => secret.bytes };
   const settings = makeSettings({ secret, issuer: ISSUER });
   const revocations = await Revocations.open(null, { clock, settings });
   const own = createStatelessKeeper(settings, { clock, isMinimal: false, revocations });
-  const keeper = withOriginalSessions(own, { settings, clock, revocations });
+  const keeper = withOriginalSessions(wrap(own), { settings, clock, revocations });
   return { keeper, clock, secret };
 }
 
@@ -226,6 +227,36 @@ test('a session of the original becomes one of ours when it is renewed; its cook
   clock.advance(60_000);
   assert.equal(await kindOf(keeper, WHOLE), GONE);
   assert.equal(await kindOf(keeper, own), 'found');
+});
+
+test('a session of the original that is ended before it is renewed does not come back as one of ours', async () => {
+  const { keeper, clock } = await open();
+  const { handle, session } = await foundOf(keeper, WHOLE);
+  assert.equal(await keeper.desk.revokeByPerson('oidc', session.user), 1);
+  clock.advance(1);
+  const fresh = { ...session, createdAt: clock.at };
+  await assert.rejects(keeper.replace(handle, fresh, PLACE, WHOLE), { code: 'ACCESS_DENIED' });
+  assert.equal(await kindOf(keeper, WHOLE), GONE);
+});
+
+test('a session of the original that is ended while its next form is kept does not live on in it', async () => {
+  const kept: (readonly string[])[] = [];
+  const { keeper, clock } = await open((own) => ({
+    ...own,
+    async open(session, ...rest) {
+      await keeper.desk.revokeByPerson('oidc', session.user);
+      clock.advance(1);
+      kept.push(await own.open(session, ...rest));
+      return kept[0] ?? [];
+    },
+  }));
+  const { handle, session } = await foundOf(keeper, WHOLE);
+  await assert.rejects(keeper.replace(handle, { ...session, createdAt: clock.at }, PLACE, WHOLE), {
+    code: 'ACCESS_DENIED',
+  });
+  assert.equal(kept.length, 1);
+  assert.equal(await kindOf(keeper, broughtBy(kept[0] ?? [])), GONE);
+  assert.equal(await kindOf(keeper, WHOLE), GONE);
 });
 
 test('a sign-in ends the session of the original that the browser came with, another secret all of them', async () => {
