@@ -50,7 +50,7 @@ Generated from \`src/edge/decision-reason.ts\` by \`scripts/generate-docs.ts\`; 
 
 One line of JSON a request on standard output (\`log.format: json\`). Beside what was asked and answered: \`who\` came (\`local:alice\`, \`service:promtail\`, \`token:ci\`, \`-\` for nobody known),
 \`route\`, \`decision\` and \`rule\` of the rules, \`reason\` as one of the codes below, and \`code\` of [errors](../errors.md) where there was one. \`shadow\` and \`shadowRule\` are there where rules
-on trial would have decided otherwise. Whom the rules refuse on their way from signing in gets the page on the sign-in host: its line has what they wanted as \`wantedHost\` and \`wantedPath\`, and \`decision\`, \`rule\`, \`reason\` and \`shadow\` of that. Queries are masked where they may hold a secret; tokens of machines wherever they stand. \`status\` 499: the client was gone before an answer began.
+on trial would have decided otherwise. Whom the rules refuse on their way from signing in gets the page on the sign-in host: its line has what they wanted as \`wantedHost\` and \`wantedPath\`, and \`decision\`, \`rule\`, \`reason\` and \`shadow\` of that. So has whoever is refused before there is a session of theirs (\`who\` is the person all the same), and whoever would have to show more than their provider does. Queries are masked where they may hold a secret; tokens of machines wherever they stand. \`status\` 499: the client was gone before an answer began.
 
 | reason | what it means |
 | --- | --- |

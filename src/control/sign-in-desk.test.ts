@@ -57,7 +57,9 @@ test('mayEnter() asks for what the route asks for, also where only the app host 
   const of = (host: string, authenticatedAt: number) =>
     mayEnter(table, { host, path: '/', query: '', person: { ...ALICE, authenticatedAt }, ip: '2001:db8::1' });
   for (const host of ['staff.example', 'office.example']) {
-    assert.deepEqual(of(host, Date.now() - 900_000).needs, require, host);
+    const { needs, judged } = of(host, Date.now() - 900_000);
+    assert.deepEqual(needs, require, host);
+    assert.equal(judged !== undefined, host === 'staff.example', 'what is judged elsewhere is logged there');
     assert.equal(of(host, Date.now()).kind, 'allow', host);
   }
 });

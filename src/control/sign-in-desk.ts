@@ -6,8 +6,8 @@ import { TurnPace } from '../core/turn-pace.ts';
 import { createAttempts } from '../session/attempts.ts';
 import { sealJson, unsealJson } from '../session/seal.ts';
 import { createAdmission } from '../sign-in/admission.ts';
-import { refusedEntryOf } from '../sign-in/enter.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
+import { refusedEntryOf } from '../sign-in/refused-entries.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { unsaidClaims } from '../sign-in/pages/unsaid.ts';
 import { createSignIn } from '../sign-in/router.ts';
@@ -167,7 +167,7 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts, providers: read
   const explanation = explainEntry(table, facts);
   // What is not a matter of rules (no such route) the app host says by itself.
   if (explanation.kind !== 'route') return { kind: 'allow' };
-  const { decision, route } = explanation;
+  const { decision, route, shadow } = explanation;
   const identity = identityOfPerson(facts.person);
   if (needsMoreThanPerson(explanation.host, route)) {
     const asked = { identity, ip: facts.ip, clientCertificate: null, request: null, now: systemClock.now() };
@@ -175,12 +175,11 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts, providers: read
     return needs === null ? { kind: 'allow' } : { kind: 'sign-in', needs };
   }
   const mayKnow = table.mayKnowRules({ identity, ip: facts.ip, clientCertificate: null, request: null });
-  if (decision.kind !== 'deny') return decision;
+  const trial = shadow === null || shadow.kind === decision.kind ? null : { kind: shadow.kind, rule: shadow.rule };
+  const judged = { route: route.label, rule: decision.rule, shadow: trial };
+  if (decision.kind !== 'deny') return { ...decision, judged };
   const unsaid = unsaidClaims(providers, facts.person, decision);
   const { rule, reason } = decision;
-  const { shadow } = explanation;
-  const trial = shadow === null || shadow.kind === 'deny' ? null : { kind: shadow.kind, rule: shadow.rule };
-  const judged = { route: route.label, rule, shadow: trial };
   return { kind: 'deny', unsaid, judged, ...(mayKnow ? { refusedBy: { rule, reason } } : {}) };
 }
 

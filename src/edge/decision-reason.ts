@@ -2,6 +2,7 @@
 import { NO_RULE } from '../policy/facts.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Judged } from '../gate/gate.ts';
+import type { RefusedEntry } from '../sign-in/ports.ts';
 import type { RequestContext } from './request-context.ts';
 
 /** Code -> meaning; docs/reference/log.md is printed from it. */
@@ -17,6 +18,8 @@ export const REASONS = {
   'credential-refused': '401: the password or token of a machine is wrong, unknown, revoked or expired.',
   'denied-by-rule': '403: a deny rule matches.',
   'no-rule': '403: no allow rule matches.',
+  'not-admitted':
+    '403: the provider, or what the document asks of it, lets the person not even sign in; no rule was asked.',
   'no-app': 'The rules let in, but there is no app for this visitor.',
   'cross-origin': "403: a WebSocket that rides on a session came from another origin's page.",
   'token-unavailable': "503: let in, but the app asks for the provider's token, and there is no fresh one.",
@@ -44,7 +47,7 @@ export type Reason = keyof typeof REASONS;
 
 export function reasonOf(context: RequestContext): Reason {
   const { outcome, judged, errorCode, refused } = context;
-  if (refused !== null) return ofRefusal(refused.rule);
+  if (refused !== null) return ofEntry(refused);
   if (errorCode === 'NO_HOST') return 'no-host';
   if (errorCode === 'NO_ROUTE') return 'no-route';
   if (outcome !== null && Object.hasOwn(REASONS, outcome)) return outcome as Reason;
@@ -56,6 +59,11 @@ export function reasonOf(context: RequestContext): Reason {
   return judged.credential === 'refused' && judged.decision.kind === 'challenge'
     ? 'credential-refused'
     : ofDecision(judged.decision, judged);
+}
+
+function ofEntry({ judged, decision }: RefusedEntry): Reason {
+  if (judged === null) return 'not-admitted';
+  return decision === 'deny' ? ofRefusal(judged.rule) : 'sign-in-needed';
 }
 
 function ofDecision(decision: Judged['decision'], judged: Judged): Reason {

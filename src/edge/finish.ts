@@ -1,6 +1,6 @@
 /** The end of a request: its line in the log, its share of the metrics, no trace left of it here. */
 import { performance } from 'node:perf_hooks';
-import { whoOf } from '../observe/access-log.ts';
+import { nameOfPerson, whoOf } from '../observe/access-log.ts';
 import { reasonOf } from './decision-reason.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -28,8 +28,9 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
     longLived.end(context);
     const { exchange, judged, report, route, refused } = context;
     const durationMs = performance.now() - exchange.startedAt;
-    const decision = refused === null ? (context.outcome ?? judged?.decision.kind ?? null) : 'deny';
-    const shadow = context.shadow ?? refused?.shadow ?? null;
+    const decision = refused?.decision ?? context.outcome ?? judged?.decision.kind ?? null;
+    const entry = refused?.judged ?? null;
+    const shadow = context.shadow ?? entry?.shadow ?? null;
     const errorCode = context.errorCode ?? report?.errorCode ?? null;
     metrics.request(route === null ? null : route.label, outcome.status, durationMs);
     if (decision !== null) metrics.count('decisions', decision);
@@ -55,13 +56,13 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
       bytesIn,
       bytesOut,
       durationMs,
-      who: judged === null ? '-' : whoOf(judged.identity),
-      route: route?.label ?? refused?.route ?? null,
-      rule: refused?.rule ?? (judged !== null && 'rule' in judged.decision ? judged.decision.rule : null),
+      who: whoCame(context),
+      route: route?.label ?? entry?.route ?? null,
+      rule: entry?.rule ?? (judged !== null && 'rule' in judged.decision ? judged.decision.rule : null),
       decision,
       reason: reasonOf(context),
       shadow,
-      wanted: refused,
+      wanted: refused?.wanted ?? null,
       upstream: report?.server ?? null,
       connectMs: report?.connectMs ?? null,
       firstByteMs: report?.firstByteMs ?? null,
@@ -71,6 +72,12 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
       complete: outcome.complete,
     });
   };
+}
+
+/** Whom a provider names while they are refused has no session. */
+function whoCame({ judged, refused }: RequestContext): string {
+  if (refused !== null && refused.person !== null) return nameOfPerson(refused.person);
+  return judged === null ? '-' : whoOf(judged.identity);
 }
 
 /** Whoever likes can have as many of these as he likes: nothing that an operator is to be woken for. */

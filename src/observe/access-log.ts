@@ -81,8 +81,12 @@ export function createAccessLog(options: AccessLogOptions): AccessLog {
 
 /** "local:alice", "service:promtail", "-". */
 export function whoOf(identity: Identity): string {
-  if (identity.kind === 'person') return `${identity.person.provider}:${identity.person.name}`;
+  if (identity.kind === 'person') return nameOfPerson(identity.person);
   return identity.kind === 'anonymous' ? '-' : `${identity.kind}:${identity.name}`;
+}
+
+export function nameOfPerson({ provider, name }: { readonly provider: string; readonly name: string }): string {
+  return `${provider}:${name}`;
 }
 
 const TARGET_MAX = 2048;

@@ -46,6 +46,7 @@ test('a replayed log shows whose access changes, how often, and by which rules',
     line('token:ci', 'allow', { ip: null }),
     line('-', 'sign-in'),
     line('local:ada', 'own', { path: '/.postern/userinfo' }),
+    line('-', 'deny', { reason: 'not-admitted', wantedHost: 'app.example.com', wantedPath: '/x' }),
     'not JSON',
     '{"level":"info"}',
   ]);

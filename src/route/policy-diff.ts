@@ -81,8 +81,8 @@ export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
   if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return 'damaged';
   if (typeof who !== 'string') return 'damaged';
   if (typeof decision !== 'string' || !DECIDED.has(decision)) return 'other';
-  // Whose credential was wrong, no rule says.
-  if (reason === 'credential-refused') return 'other';
+  // Whose credential was wrong, and who may not sign in, no rule says.
+  if (reason === 'credential-refused' || reason === 'not-admitted') return 'other';
   const address = typeof ip === 'string' ? normaliseIp(ip) : null;
   const asked = { host, path, method: isOnTheWay ? 'GET' : method };
   return { who, ...asked, decision: reason === 'no-app' ? reason : decision, ip: address };

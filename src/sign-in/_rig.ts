@@ -12,6 +12,7 @@ import { createSealKey, sealJson, unsealJson } from '../session/seal.ts';
 import { createSessions } from '../session/sessions.ts';
 import { keyOfToken, sessionCookieName } from '../session/token.ts';
 import { NO_PROVIDERS, type Providers } from './provider.ts';
+import { refusedEntryOf } from './refused-entries.ts';
 import { createSignIn, type SignIn } from './router.ts';
 import { isUnder } from './cookies.ts';
 import { openStore } from '../store/sqlite.ts';
@@ -27,6 +28,7 @@ import type {
   SignInDeps,
   SignInEvent,
   SignInHashPool,
+  RefusedEntry,
 } from './ports.ts';
 
 export const AUTH = 'https://auth.example.com';
@@ -196,6 +198,8 @@ export interface Page {
   readonly headers: Headers;
   readonly setCookies: readonly string[];
   readonly text: string;
+  /** What its line in the log is about. */
+  readonly refused?: RefusedEntry | null;
 }
 
 const NAVIGATION = {
@@ -262,7 +266,9 @@ export class Browser {
     const response = isOwn ? await this.#world.signIn.handle(request) : await this.#world.signIn.beginSignIn(request);
     const setCookies = response.headers.getSetCookie();
     for (const line of setCookies) this.#keep(host, line);
-    return { url: target, status: response.status, headers: response.headers, setCookies, text: await response.text() };
+    const { status, headers } = response;
+    const refused = refusedEntryOf(response);
+    return { url: target, status, headers, setCookies, text: await response.text(), refused };
   }
 
   async open(url: string, options: SendOptions = {}): Promise<Page> {

@@ -11,13 +11,14 @@ import { html } from './pages/html.ts';
 import { goToProvider } from './provider-flow.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl, type UrlParts } from './return-path.ts';
+import { noteRefused } from './refused-entries.ts';
 import { countRound, ROUNDS_LIFETIME_MS } from './rounds.ts';
 import { isFresh, type Ticket } from './ticket.ts';
 import type { Person } from '../core/person.ts';
 import { describeStepUp } from '../policy/step-up.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { Provider } from './provider.ts';
-import type { EntryDecision, RefusedEntry, SessionFacts } from './ports.ts';
+import type { EntryDecision, SessionFacts } from './ports.ts';
 
 export const CODE_LIFETIME_MS = 30_000;
 
@@ -39,6 +40,16 @@ export interface Entrance {
   readonly stepUps: number;
 }
 
+interface Judged {
+  readonly target: UrlParts;
+  readonly decision: EntryDecision;
+}
+
+/** What the person has not shown yet. */
+interface Asked extends Judged {
+  readonly needs: StepUp;
+}
+
 export async function enter(context: Context, entrance: Entrance): Promise<Response> {
   const { deps, request, settings, now } = context;
   const { ticket, session } = entrance;
@@ -46,7 +57,7 @@ export async function enter(context: Context, entrance: Entrance): Promise<Respo
   if (!deps.isListedHost(target.host)) return refuseUnlisted(context);
   const { path, query } = target;
   const decision = await deps.mayEnter({ host: target.host, path, query, person: session.person, ip: request.ip });
-  if (decision.needs !== undefined) return askForMore(context, entrance, decision.needs);
+  if (decision.needs !== undefined) return askForMore(context, entrance, { needs: decision.needs, target, decision });
   if (decision.kind !== 'allow') return refuseEntry(context, entrance, { target, decision });
 
   const cookies: string[] = [];
@@ -91,17 +102,19 @@ async function fetchTokens(
 }
 
 /** A local account shows it here: the password again, then a second factor, which is set up on the way where there is none. */
-async function askForMore(context: Context, entrance: Entrance, needs: StepUp): Promise<Response> {
+async function askForMore(context: Context, entrance: Entrance, asked: Asked): Promise<Response> {
   const { session, ticketText } = entrance;
+  const { needs } = asked;
   const { provider, subject } = session.person;
-  if (provider !== LOCAL_PROVIDER) return askProvider(context, entrance, needs);
+  if (provider !== LOCAL_PROVIDER) return askProvider(context, entrance, asked);
   if (needs.maxAgeMs !== null) return answerRedirect(303, `/.postern/sign-in?again=1&ticket=${ticketText}`);
   const page = (await context.deps.factors.isEnrolled(subject)) ? 'second-step' : 'security';
   return answerRedirect(303, `/.postern/${page}?ticket=${ticketText}`);
 }
 
 /** Once, or twice where it does not heed the age: a provider that was asked and does not say so would be asked for ever. */
-async function askProvider(context: Context, entrance: Entrance, needs: StepUp): Promise<Response> {
+async function askProvider(context: Context, entrance: Entrance, asked: Asked): Promise<Response> {
+  const { needs } = asked;
   const { session, ticketText, stepUps } = entrance;
   const provider = context.deps.providers.find(session.person.provider);
   const mostTries = needs.maxAgeMs === null ? 1 : 2;
@@ -111,7 +124,7 @@ async function askProvider(context: Context, entrance: Entrance, needs: StepUp):
       switchAccount: false,
       stepUp: { needs, tries: stepUps + 1 },
     });
-  return explainMissing(context, entrance, { needs, provider });
+  return noted(explainMissing(context, entrance, { needs, provider }), entrance, asked);
 }
 
 function explainMissing(
@@ -146,13 +159,9 @@ function factsOn({ acr = null, authenticatedAt = null, amr }: Person): string {
   return `${level}, ${time}, "amr" is ${amr.length === 0 ? 'empty' : amr.join(' ')}`;
 }
 
-function refuseEntry(
-  context: Context,
-  entrance: Entrance,
-  { target, decision }: { readonly target: UrlParts; readonly decision: EntryDecision },
-): Response {
+function refuseEntry(context: Context, entrance: Entrance, { target, decision }: Judged): Response {
   const { request, settings, headers } = context;
-  const { host, path, query } = target;
+  const { host } = target;
   const response = toResponse(
     deniedPage({
       host,
@@ -165,15 +174,19 @@ function refuseEntry(
       acceptLanguage: headers.get('accept-language') ?? null,
     }),
   );
-  if (decision.judged !== undefined) refusedEntries.set(response, { host, path, query, ...decision.judged });
-  return response;
+  return noted(response, entrance, { target, decision });
 }
 
-const refusedEntries = new WeakMap<Response, RefusedEntry>();
-
-/** Whom the page tells that they may not enter, and where; null: it says something else. */
-export function refusedEntryOf(response: Response): RefusedEntry | null {
-  return refusedEntries.get(response) ?? null;
+/** What is not judged here the host itself will have in the log. */
+function noted(response: Response, { session: { person } }: Entrance, { target, decision }: Judged): Response {
+  const { host, path, query } = target;
+  if (decision.judged === undefined) return response;
+  return noteRefused(response, {
+    person: { provider: person.provider, name: person.name },
+    wanted: { host, path, query },
+    decision: decision.needs === undefined ? 'deny' : 'sign-in',
+    judged: decision.judged,
+  });
 }
 
 function explainLoop(context: Context, ticket: Ticket, host: string, cookies: readonly string[]): Response {

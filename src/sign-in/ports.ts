@@ -242,18 +242,26 @@ export interface EntryDecision {
   readonly refusedBy?: { readonly rule: string; readonly reason: string };
   /** What the person's provider said nothing of, where that may be why they are refused. */
   readonly unsaid?: UnsaidClaims | null;
-  /** Of a refusal, for the log: which rule, and what those on trial would have decided, where that is something else. */
-  readonly judged?: Pick<RefusedEntry, 'route' | 'rule' | 'shadow'>;
+  /** Of a refusal, and of what is missing, for the log. */
+  readonly judged?: JudgedEntry;
 }
 
-/** Somebody whom the rules of a host refuse before they come to it: of the line in the log. Plain data. */
+/** Somebody who is refused before they come to a host: of the line in the log. Plain data. */
 export interface RefusedEntry {
-  readonly host: string;
-  readonly path: string;
-  /** With its "?", or "". */
-  readonly query: string;
+  /** Null: nobody knows. */
+  readonly person: Pick<Person, 'provider' | 'name'> | null;
+  /** Where they wanted to go, the query with its "?", or ""; null: nowhere but to sign in. */
+  readonly wanted: { readonly host: string; readonly path: string; readonly query: string } | null;
+  /** `sign-in`: they would have to show more than their provider does. */
+  readonly decision: 'deny' | 'sign-in';
+  /** Null: they may not even sign in, and no rule was asked. */
+  readonly judged: JudgedEntry | null;
+}
+
+export interface JudgedEntry {
   readonly route: string;
   readonly rule: string;
+  /** What those on trial would have decided, where that is something else. */
   readonly shadow: { readonly kind: string; readonly rule: string } | null;
 }
 

@@ -21,31 +21,17 @@ import {
   type Flow,
 } from './flow.ts';
 import { html } from './pages/html.ts';
-import { problemPage } from './pages/provider-pages.ts';
+import { explainProblem, reportProblem } from './provider-problem.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
 import { localesOf } from './texts/texts.ts';
 import { openTicket } from './ticket.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import type { StepUp } from '../policy/facts.ts';
-import type { FreshSession } from './ports.ts';
+import type { FreshSession, JudgedEntry } from './ports.ts';
 import type { Finished, Known, Provider, ProviderProblem } from './provider.ts';
 
 export const CALLBACK_PATH = '/.postern/callback/';
-const RETRY_SECONDS = 10;
-
-const STATUS: Readonly<Record<ProviderProblem['reason'], number>> = {
-  unavailable: 503,
-  denied: 403,
-  interaction: 403,
-  scope: 502,
-  registration: 502,
-  invalid: 400,
-  clock: 400,
-  'not-admitted': 403,
-  withheld: 403,
-};
-
 export interface Departure {
   readonly ticket: string | null;
   readonly switchAccount: boolean;
@@ -182,7 +168,7 @@ function refuseFlow(
   ticket: string | null = null,
 ): Response {
   const message = `Callback of "${provider.id}" refused: ${why(flow)}`;
-  report(context, provider, { reason: 'invalid', message });
+  reportProblem(context, provider, { reason: 'invalid', message });
   return explainCallback(context, [dropFlow(context, flow.id)], ticket);
 }
 
@@ -219,7 +205,11 @@ async function open(
   }
   const notes = [...finished.notes, ...person.notes];
   const withheld = await withheldProblem(context, { person: person.person, notes }, ticket);
-  if (withheld !== null) return explainProblem(context, provider, withheld, { ticket, cookies: [drop] });
+  if (withheld !== null) {
+    const { problem, judged } = withheld;
+    const refused = judged === null ? null : { person: person.person, judged };
+    return explainProblem(context, provider, problem, { ticket, cookies: [drop], refused });
+  }
   const known = { ...finished, person: person.person };
   const opened = await openSession(context, known, { flow, provider, heardBefore });
   if (opened.kind === 'void') return refuseFlow(context, provider, flow, opened.why, ticket);
@@ -236,19 +226,25 @@ async function open(
   });
 }
 
+interface Withheld {
+  readonly problem: ProviderProblem;
+  readonly judged: JudgedEntry | null;
+}
+
 /** Null unless the person is refused there, and the reason may be what the provider keeps to itself. */
 async function withheldProblem(
   { deps, request }: Context,
   { person, notes }: Pick<Known, 'person' | 'notes'>,
   ticketText: string | null,
-): Promise<ProviderProblem | null> {
+): Promise<Withheld | null> {
   const ticket = ticketText === null ? null : openTicket(deps.seal, ticketText);
   if (person.withheld === undefined || ticket === null) return null;
   const { host, path, query } = splitUrl(ticket.origin + ticket.returnTo);
   const decision = await deps.mayEnter({ host, path, query, person, ip: request.ip });
   const withheld = decision.unsaid?.missing.find(({ what }) => what === 'organisations');
   if (withheld === undefined) return null;
-  return { reason: 'withheld', message: notes.join('; '), about: withheld.claims.join(', ') };
+  const about = withheld.claims.join(', ');
+  return { problem: { reason: 'withheld', message: notes.join('; '), about }, judged: decision.judged ?? null };
 }
 
 type Opened =
@@ -315,47 +311,4 @@ function explainCallback(context: Context, cookies: readonly string[], ticket: s
     <p class="soft">${landing.text}</p>
     <a class="button" href="${againUrl(ticket)}">${tryAgain}</a>`;
   return answerPage(context, 400, { title: landing.title, main }, { cookies, referrer: 'no-referrer' });
-}
-
-interface Explained {
-  readonly ticket: string | null;
-  readonly cookies?: readonly string[];
-  /** What is to be said of the provider besides: some of it once. */
-  readonly notes?: readonly string[];
-}
-
-export function explainProblem(
-  context: Context,
-  provider: Provider,
-  problem: ProviderProblem,
-  { ticket, cookies = [], notes = [] }: Explained,
-): Response {
-  const { texts, deps, settings } = context;
-  report(context, provider, problem, notes);
-  const others = deps.providers.list().length + (settings.hasLocalAccounts ? 1 : 0) > 1;
-  const ticketPart = ticket === null ? '' : `&ticket=${ticket}`;
-  const words = texts.provider.problems[problem.reason];
-  const main = problemPage({
-    texts,
-    label: problem.about ?? provider.label,
-    words,
-    againUrl: `/.postern/sign-in?provider=${provider.id}${problem.reason === 'not-admitted' ? '&switch=1' : ''}${ticketPart}`,
-    otherUrl: others ? `/.postern/sign-in?choose=1${ticketPart}` : null,
-  });
-  const retry = problem.reason === 'unavailable' ? { retryAfter: RETRY_SECONDS } : {};
-  const title = words.title(problem.about ?? provider.label);
-  return answerPage(context, STATUS[problem.reason], { title, main }, { cookies, referrer: 'no-referrer', ...retry });
-}
-
-function report(context: Context, provider: Provider, problem: ProviderProblem, notes: readonly string[] = []): void {
-  const { request, deps } = context;
-  deps.report?.({
-    kind: 'provider-problem',
-    requestId: request.requestId,
-    ip: request.ip,
-    provider: provider.id,
-    reason: problem.reason,
-    message: problem.message,
-    ...(notes.length === 0 ? {} : { notes }),
-  });
 }

@@ -67,6 +67,8 @@ async function withGithub(
   }
 }
 
+const JUDGED = { route: 'app.example.com /*', rule: '(no rule)', shadow: null };
+
 /** As the rules decide, and what the page is told of a refusal. */
 function byRule(rule: string): NonNullable<RigOptions['mayEnter']> {
   const provider: GithubProvider = settingsFor(new GithubTwin());
@@ -76,7 +78,7 @@ function byRule(rule: string): NonNullable<RigOptions['mayEnter']> {
     const identity = { kind: 'person', person } as const;
     const decision = policy.decide({ identity, ip: null, clientCertificate: null, request: null });
     if (decision.kind !== 'deny') return decision;
-    return { kind: 'deny', unsaid: unsaidClaims([provider], person, decision) };
+    return { kind: 'deny', unsaid: unsaidClaims([provider], person, decision), judged: JUDGED };
   };
 }
 
@@ -269,10 +271,17 @@ test('An organisation that restricts third-party apps is explained to the person
     async (rig) => {
       rig.twin.account = { id: 1, login: 'alice', organisations: ['acme'], teams: ['acme/core'] };
       rig.twin.restricted.add('acme');
-      const page = await signInBy(rig.browser(), rig.twin);
+      const page = await signInBy(rig.browser(), rig.twin, `${APP}/reports?q=1`);
       assert.equal(page.status, 403);
       assert.match(page.text, /does not say whether you are in acme/);
       assert.match(page.text, /oauth_application_policy|approve/);
+      assert.equal((await rig.sessions.list()).length, 0, 'no session comes about');
+      assert.deepEqual(page.refused, {
+        person: { provider: 'github', name: 'alice' },
+        wanted: { host: new URL(APP).hostname, path: '/reports', query: '?q=1' },
+        decision: 'deny',
+        judged: JUDGED,
+      });
       assert.match(
         lastMessage(rig),
         /restricts third-party apps.*organizations\/acme\/settings\/oauth_application_policy/,

@@ -8,9 +8,12 @@ import { readGrant } from '../provider.ts';
 import { personFrom } from './person.ts';
 
 const FACTOR = { secondFactor: true, acr: [], maxAgeMs: null };
+const JUDGED = { route: 'app.example.com /vault', rule: 'require: second-factor', shadow: null };
 const NEEDS_FACTOR: RigOptions = {
   mayEnter: ({ person, path }) =>
-    path === '/open' || hasSecondFactor(person.amr) ? { kind: 'allow' } : { kind: 'sign-in', needs: FACTOR },
+    path === '/open' || hasSecondFactor(person.amr)
+      ? { kind: 'allow' }
+      : { kind: 'sign-in', needs: FACTOR, judged: JUDGED },
 };
 const GOLD = { secondFactor: { acr: ['gold', 'platinum'], amr: [] } };
 
@@ -47,6 +50,12 @@ test('A provider that was asked and does not say so is not asked for ever', () =
       assert.equal(page.status, 403);
       assert.match(page.text, /A second factor is needed/);
       assert.match(page.text, /Twin&quot; did not say/);
+      assert.deepEqual(page.refused, {
+        person: { provider: 'keycloak', name: 'alice' },
+        wanted: { host: 'app.example.com', path: '/vault', query: '' },
+        decision: 'sign-in',
+        judged: JUDGED,
+      });
       assert.equal(twin.authorizations.length, 2);
     },
     { settings: GOLD, rig: NEEDS_FACTOR },

@@ -80,6 +80,32 @@ hosts:
     assert.equal((await postern.cli('user', 'unpin', 'github:alice')).code, 0);
   });
 
+  test('whoever is refused before there is a session has a decision in the log', async () => {
+    twin.account = { id: 9, login: 'carol', organisations: ['acme'] };
+    twin.restricted.add('acme');
+    const page = await enter(createVisitor());
+    twin.restricted.clear();
+    assert.equal(page.status, 403);
+    assert.match(page.body, /does not say whether you are in acme/);
+    const row = async (line: RegExp): Promise<Record<string, unknown>> => {
+      await postern.waitFor(line);
+      return JSON.parse(line.exec(postern.output())?.[0] ?? '') as Record<string, unknown>;
+    };
+    const withheld = await row(/\{.*"who":"github:carol".*\}/);
+    assert.deepEqual(pick(withheld), {
+      host: 'auth.localhost',
+      status: 403,
+      route: 'code.localhost /*',
+      decision: 'deny',
+      rule: '(no rule)',
+      reason: 'no-rule',
+      wantedHost: 'code.localhost',
+      wantedPath: '/',
+    });
+    const taken = await row(/\{.*"path":"\/\.postern\/callback\/github".*"status":403.*"reason":"not-admitted".*\}/);
+    assert.deepEqual([taken['who'], taken['decision'], taken['wantedHost']], ['-', 'deny', 'code.localhost']);
+  });
+
   test('a member of the organisation enters, and is out after the re-check once removed', (t) =>
     endsWithinASecond(t, async () => {
       const bob: TwinAccount = { id: 4, login: 'bob', organisations: ['Acme'] };
@@ -107,3 +133,8 @@ hosts:
       return { acknowledgedAt, endedAt: await lastEnd([closed], "bob's WebSocket") };
     }));
 });
+
+function pick(row: Record<string, unknown>): Record<string, unknown> {
+  const names = ['host', 'status', 'route', 'decision', 'rule', 'reason', 'wantedHost', 'wantedPath'];
+  return Object.fromEntries(names.map((name) => [name, row[name]]));
+}
