@@ -37,6 +37,16 @@ export function decodeBasic(value: string): BasicCredential | null {
   return { name: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }
 
+/**
+ * Its bytes, one a character, however it is written: for finding what an app must not see. `isWhole`: it is base64 as it
+ * should be, so what stands in it may count.
+ */
+export function bytesOfBasic(value: string): { readonly text: string; readonly isWhole: boolean } {
+  const text = value.replace(/^basic[ \t]*/i, '').trim();
+  const isWhole = SCHEME.test(value) && text.length <= MAX_CREDENTIAL && TOKEN68.test(text);
+  return { text: Buffer.from(text, 'base64').toString('latin1'), isWhole };
+}
+
 export interface BasicDeps {
   readonly verifyPassword: VerifyPassword;
   readonly clock: Clock;

@@ -40,6 +40,35 @@ test('a token is taken as Bearer, as a Basic password beside any name, and in Po
   }
 });
 
+test('a token counts beside a user name of any bytes, and never reaches an app because its Basic cannot be read', async () => {
+  const rig = createRig();
+  const token = rig.mintToken('ci');
+  const cookie = `${COOKIE}=${rig.signIn()}`;
+  const latin = (text: string): string => Buffer.from(text, 'latin1').toString('base64');
+  for (const name of ['josé', 'jo\u0000s', '\u00ff\u00fe']) {
+    const judged = await rig.ask({ Authorization: `Basic ${latin(`${name}:${token}`)}` }, machines());
+    assert.deepEqual([judged.decision.kind, judged.credential, judged.removeAuthorization], ['allow', 'token', true], name);
+  }
+  const unreadable = [
+    `Basic ${latin(`josé:${token}x`)}`,
+    `Basic ${latin(`josé:x:${token}`)}`,
+    `Basic ${latin(token)}`,
+    `Basic ${latin(`${'é'.repeat(1_600)}:${token}`)}`,
+    `Basic\t${latin(`a:${token}`)}`,
+    `Basic ${latin(`a:${token}`).replace(/.{20}/, '$& ')}`,
+    `Basic "${latin(`a:${token}`)}"`,
+    `Basic ${Buffer.from(`??>>:${token}`).toString('base64url')}`,
+  ];
+  for (const value of unreadable) {
+    const judged = await rig.ask({ Cookie: cookie, Authorization: value }, signedIn());
+    assert.deepEqual([judged.decision.kind, judged.refused, judged.removeAuthorization], ['challenge', 'basic', true], value);
+    const open = await rig.ask({ Authorization: value }, policy(() => true, { isPublic: true }));
+    assert.deepEqual([open.decision.kind, open.identity.kind, open.removeAuthorization], ['allow', 'anonymous', true]);
+  }
+  const app = await rig.ask({ Cookie: cookie, Authorization: `Basic ${latin('josé:secret')}` }, signedIn());
+  assert.deepEqual([app.credential, app.removeAuthorization], ['session', false], "the app's own passes");
+});
+
 test('a token that is known is judged at once, with one look-up and one decision', async () => {
   const rig = createRig();
   const headers = { Authorization: `Bearer ${rig.mintToken('ci')}` };

@@ -7,7 +7,7 @@
 import { readServiceToken } from '../session/service-token.ts';
 import { keyOfBearer } from '../session/token.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
-import { decodeBasic } from './basic.ts';
+import { bytesOfBasic, decodeBasic } from './basic.ts';
 import type { BasicCredential } from './basic.ts';
 import type { BearerIssuers } from './bearer-issuers.ts';
 
@@ -15,7 +15,7 @@ import type { BearerIssuers } from './bearer-issuers.ts';
 const OWN_AUTHORIZATION = 'postern-authorization';
 const AUTHORIZATION = 'authorization';
 const BEARER = /^bearer +/i;
-const BASIC = /^basic(?: +|$)/i;
+const BASIC = /^basic(?:[ \t]+|$)/i;
 
 export type Scheme = 'bearer' | 'basic';
 
@@ -95,12 +95,20 @@ function readJwt(token: string, issuers: BearerIssuers): MachineCredential {
 /** The token alone says who it is: whatever stands beside it as a user name counts for nothing. */
 function readBasic(value: string, prefix: string): MachineCredential {
   const credential = decodeBasic(value);
-  if (credential === null) return { kind: 'malformed', scheme: 'basic', isForUs: false, removeAuthorization: true };
+  if (credential === null) return readUnreadable(value, prefix);
   const { name, password } = credential;
   if (password.includes(prefix)) return readToken(password, prefix, 'basic');
   if (name.includes(prefix)) return readToken(password === '' ? name : '', prefix, 'basic');
   if (name === '') return { kind: 'malformed', scheme: 'basic', isForUs: false, removeAuthorization: true };
   return { kind: 'basic', scheme: 'basic', credential, isForUs: false, removeAuthorization: true };
+}
+
+/** Many a program writes names as ISO 8859-1. Beside a token it counts for nothing what they are, and damaged or not it is ours. */
+function readUnreadable(value: string, prefix: string): MachineCredential {
+  const { text, isWhole } = bytesOfBasic(value);
+  if (!text.includes(prefix)) return { kind: 'malformed', scheme: 'basic', isForUs: false, removeAuthorization: true };
+  const colon = text.indexOf(':');
+  return readToken(isWhole && colon !== -1 ? text.slice(colon + 1) : '', prefix, 'basic');
 }
 
 function readToken(text: string, prefix: string, scheme: Scheme): MachineCredential {
