@@ -267,3 +267,18 @@ test('compilePolicy() refuses an expression that could mean people of several pr
     assert.deepEqual(problems(good), [], JSON.stringify(good));
   assert.deepEqual(problems('kc:signed-in', ['kc', 'gitlab'], [{ when: groups }]), [], 'a deny may mean both');
 });
+
+test('a link to all below a path lets nobody out of it by a path that an app may decode twice', () => {
+  const policy = policyOf('link');
+  const ask = (scope: string, path: string): string => {
+    const identity: Identity = { kind: 'link', name: 'guest', place: { host: 'app.example.com', scope } };
+    return kindFor(policy, { identity, request: { method: 'GET', host: 'app.example.com', path, query: '' } });
+  };
+  for (const path of ['/docs/%252E%252E/admin', '/docs/a/%252e./..%252F../x', '/docs/%25252e%25252e', '/docs/%252e%252e%255cadmin'])
+    assert.equal(ask('/docs/*', path), 'deny', path);
+  for (const path of ['/docs/100%25/x', '/docs/a%252Fb', '/docs/%252E%252E/docs/x', '/docs/a;b/..c', '/docs'])
+    assert.equal(ask('/docs/*', path), 'allow', path);
+  assert.deepEqual([ask('/*', '/a/%252e%252e/b'), ask('/*', '/%252e%252e/b')], ['allow', 'deny']);
+  assert.equal(ask('/a%252e%252e', '/a%252e%252e'), 'allow', 'that one page');
+  assert.equal(ask('/Docs%25/*', '/Docs%25/x'), 'allow');
+});

@@ -7,7 +7,8 @@
  */
 import type { HeaderBlock } from '../wire/header-block.ts';
 import { PathIndex } from './path-index.ts';
-import { foldPath, type PathPattern } from './path-pattern.ts';
+import { foldPath } from '../wire/folded-path.ts';
+import type { PathPattern } from './path-pattern.ts';
 import type { CompiledRoute } from './table.ts';
 
 interface Entry {
