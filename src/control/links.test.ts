@@ -5,6 +5,9 @@ import { createLinkTables } from '../store/link-tables.ts';
 import { identityOfPerson, isInPlace } from '../core/person.ts';
 import { createLinkOperations } from './links.ts';
 import { createLinks, type Links } from '../session/links.ts';
+import { compileTable } from '../route/compile.ts';
+import { documentOf, hostOf, proxyTo, routeOf, serverOf } from '../route/document-fixture.ts';
+import { canonicalPath } from '../wire/canonical-path.ts';
 
 interface Rig {
   readonly links: Links;
@@ -113,5 +116,41 @@ test('link.create is refused where one cookie serves all hosts: the session of a
   const operations = createLinkOperations(links, () => running);
   const wish = { url: 'https://app.example.com/x', lifetimeMs: 60_000, uses: 1 };
   await assert.rejects(operations['link.create'](wish), /"session\.cookie_domain" one cookie is for all hosts of/);
+  assert.deepEqual(await links.list(), []);
+});
+
+test('link.create knows the place in the spelling in which requests have it, whatever the address was copied from', async () => {
+  const { links } = open();
+  const { table } = compileTable(documentOf([hostOf('app.example.com', [routeOf('/*', ['link'])])]));
+  const operations = createLinkOperations(links, () => ({ table, document: { session: { cookieDomain: null } } }));
+  const paths = ['/%7Eann/r.pdf', '/%ea%b0%80', '/caf\u00e9', '/a|b', '/[1]', '/a b', '/%41;v=1', '/x/../y', '/c/%7e/*'];
+  for (const path of paths) {
+    const { line, url } = await operations['link.create']({
+      url: `https://APP.example.com.${path}?a=%7E`,
+      lifetimeMs: 60_000,
+      uses: 1,
+    });
+    const stored = await links.peek(url.slice(url.indexOf('=') + 1));
+    const sent = new URL(`https://app.example.com${path}`).pathname;
+    const place = { host: 'app.example.com', scope: stored?.scope ?? '' };
+    assert.ok(isInPlace(place, { host: 'app.example.com', path: canonicalPath(sent, 0, sent.length).path }), path);
+    assert.equal(line.place, `app.example.com${stored?.scope}`);
+    assert.ok(stored?.target.endsWith('?a=%7E'), 'the query stays as it is');
+  }
+  for (const path of ['/a%2fb', '/a%5Cb', '/a%00', '//x', '/%2e%70ostern/x', '/.postern/sign-out', '/%zz'])
+    await assert.rejects(
+      operations['link.create']({ url: `https://app.example.com${path}`, lifetimeMs: 60_000, uses: 1 }),
+      /Cannot create link/,
+      path,
+    );
+});
+
+test('link.create makes none to an app that is each person\'s own', async () => {
+  const { links } = open();
+  const action = proxyTo(serverOf('/run/ide/{user.name}.sock', 0, 'unix'));
+  const { table } = compileTable(documentOf([hostOf('ide.example.com', [routeOf('/*', ['signed-in', 'link'], { action })])]));
+  const operations = createLinkOperations(links, () => ({ table, document: { session: { cookieDomain: null } } }));
+  const wish = { url: 'https://ide.example.com/', lifetimeMs: 60_000, uses: 1 };
+  await assert.rejects(operations['link.create'](wish), /"ide.example.com \/\*" leads each to an app of their own/);
   assert.deepEqual(await links.list(), []);
 });

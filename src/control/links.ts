@@ -2,9 +2,12 @@
 import { refusal } from './refusal.ts';
 import type { StoredLink } from '../core/link-store.ts';
 import type { CompiledHost, RoutingTable } from '../route/table.ts';
-import { explainRequest } from '../route/explain-request.ts';
+import { explainRequest, leadsNowhere } from '../route/explain-request.ts';
 import type { Links } from '../session/links.ts';
 import { isUnder } from '../sign-in/cookies.ts';
+import { parseAuthority } from '../wire/authority.ts';
+import { canonicalPath } from '../wire/canonical-path.ts';
+import { HttpSyntaxError } from '../wire/http-syntax-error.ts';
 
 export interface LinkLine {
   readonly name: string;
@@ -67,18 +70,38 @@ interface Place {
   readonly target: string;
 }
 
-/** The path as every layer reads it, or none at all: a link must not mean two places. */
+/** Host and path in the spelling in which requests have them, or none at all: a link must not mean two places. */
 function placeOf(text: string): Place {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
     throw refusal(`Cannot create link: "${text}" is not a whole address such as "https://app.example.com/report.pdf"`);
-  const { hostname, pathname, search } = url;
-  if (/%2f|%5c|%00|\/\//i.test(pathname) || url.username !== '' || url.hash !== '')
+  const { hostname, search } = url;
+  const path = url.pathname.includes('//') ? null : readPath(url.pathname);
+  const host = readHost(hostname);
+  if (path === null || host === null || url.username !== '' || url.hash !== '')
     throw refusal(`Cannot create link: "${text}" has a user, a fragment, or a path that could be read in two ways`);
-  if (pathname.startsWith('/.postern')) throw refusal("Cannot create link: Postern's own pages need none");
-  const isBelow = pathname.endsWith('/*');
-  const target = (isBelow ? pathname.slice(0, -1) : pathname) + search;
-  return { host: hostname.toLowerCase(), scope: pathname, target };
+  if (path.startsWith('/.postern')) throw refusal("Cannot create link: Postern's own pages need none");
+  const isBelow = path.endsWith('/*');
+  return { host, scope: path, target: (isBelow ? path.slice(0, -1) : path) + search };
+}
+
+function readPath(text: string): string | null {
+  const read = orNull(() => canonicalPath(text, 0, text.length));
+  return read === null || read.hasEncodedSlash ? null : read.path;
+}
+
+function readHost(text: string): string | null {
+  return orNull(() => parseAuthority(text))?.host ?? null;
+}
+
+/** Null for what no request can have. */
+function orNull<T>(parse: () => T): T | null {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof HttpSyntaxError) return null;
+    throw error;
+  }
 }
 
 function checkRunning({ host, scope, target }: Place, name: string | null, { table, document }: Running): void {
@@ -90,6 +113,10 @@ function checkRunning({ host, scope, target }: Place, name: string | null, { tab
   const identity = { kind: 'link', name: name ?? 'link-00000000', place: { host, scope } } as const;
   const explanation = explainRequest(table, { url: `https://${host}${target}`, method: 'GET', identity, ip: null });
   if (explanation.kind !== 'route') throw refusal(`Cannot create link: nothing is served at "${host}${target}"`);
+  if (leadsNowhere(explanation))
+    throw refusal(
+      `Cannot create link: "${explanation.route.label}" leads each to an app of their own, and whoever comes by a link has none; add "when: [link]" to its "routes", or choose another place`,
+    );
   if (explanation.decision.kind === 'allow') return;
   const rule = name === null ? '"link"' : `"link" or "link:${name}"`;
   throw refusal(
