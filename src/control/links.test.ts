@@ -123,7 +123,17 @@ test('link.create knows the place in the spelling in which requests have it, wha
   const { links } = open();
   const { table } = compileTable(documentOf([hostOf('app.example.com', [routeOf('/*', ['link'])])]));
   const operations = createLinkOperations(links, () => ({ table, document: { session: { cookieDomain: null } } }));
-  const paths = ['/%7Eann/r.pdf', '/%ea%b0%80', '/caf\u00e9', '/a|b', '/[1]', '/a b', '/%41;v=1', '/x/../y', '/c/%7e/*'];
+  const paths = [
+    '/%7Eann/r.pdf',
+    '/%ea%b0%80',
+    '/caf\u00e9',
+    '/a|b',
+    '/[1]',
+    '/a b',
+    '/%41;v=1',
+    '/x/../y',
+    '/c/%7e/*',
+  ];
   for (const path of paths) {
     const { line, url } = await operations['link.create']({
       url: `https://APP.example.com.${path}?a=%7E`,
@@ -145,10 +155,12 @@ test('link.create knows the place in the spelling in which requests have it, wha
     );
 });
 
-test('link.create makes none to an app that is each person\'s own', async () => {
+test("link.create makes none to an app that is each person's own", async () => {
   const { links } = open();
   const action = proxyTo(serverOf('/run/ide/{user.name}.sock', 0, 'unix'));
-  const { table } = compileTable(documentOf([hostOf('ide.example.com', [routeOf('/*', ['signed-in', 'link'], { action })])]));
+  const { table } = compileTable(
+    documentOf([hostOf('ide.example.com', [routeOf('/*', ['signed-in', 'link'], { action })])]),
+  );
   const operations = createLinkOperations(links, () => ({ table, document: { session: { cookieDomain: null } } }));
   const wish = { url: 'https://ide.example.com/', lifetimeMs: 60_000, uses: 1 };
   await assert.rejects(operations['link.create'](wish), /"ide.example.com \/\*" leads each to an app of their own/);

@@ -47,7 +47,11 @@ test('a token counts beside a user name of any bytes, and never reaches an app b
   const latin = (text: string): string => Buffer.from(text, 'latin1').toString('base64');
   for (const name of ['josé', 'jo\u0000s', '\u00ff\u00fe']) {
     const judged = await rig.ask({ Authorization: `Basic ${latin(`${name}:${token}`)}` }, machines());
-    assert.deepEqual([judged.decision.kind, judged.credential, judged.removeAuthorization], ['allow', 'token', true], name);
+    assert.deepEqual(
+      [judged.decision.kind, judged.credential, judged.removeAuthorization],
+      ['allow', 'token', true],
+      name,
+    );
   }
   const unreadable = [
     `Basic ${latin(`josé:${token}x`)}`,
@@ -61,8 +65,15 @@ test('a token counts beside a user name of any bytes, and never reaches an app b
   ];
   for (const value of unreadable) {
     const judged = await rig.ask({ Cookie: cookie, Authorization: value }, signedIn());
-    assert.deepEqual([judged.decision.kind, judged.refused, judged.removeAuthorization], ['challenge', 'basic', true], value);
-    const open = await rig.ask({ Authorization: value }, policy(() => true, { isPublic: true }));
+    assert.deepEqual(
+      [judged.decision.kind, judged.refused, judged.removeAuthorization],
+      ['challenge', 'basic', true],
+      value,
+    );
+    const open = await rig.ask(
+      { Authorization: value },
+      policy(() => true, { isPublic: true }),
+    );
     assert.deepEqual([open.decision.kind, open.identity.kind, open.removeAuthorization], ['allow', 'anonymous', true]);
   }
   const app = await rig.ask({ Cookie: cookie, Authorization: `Basic ${latin('josé:secret')}` }, signedIn());

@@ -57,11 +57,14 @@ test('compileTable() reports what cannot work, each with a remedy where there is
   }
   const twoProviders = ['local', 'other'].map((id) => ({ id, type: 'local' as const, emailDomains: ['*'], at: [] }));
   assert.match(
-    one(routeOf('/*', ['signed-in'], proxy('{user.name}')), {}, { providers: twoProviders })[0] ?? '',
+    one(routeOf('/*', ['signed-in'], proxy('ide-{user.name}')), {}, { providers: twoProviders })[0] ?? '',
     /two providers/,
   );
   // Nobody else's alice can come, or the address says whose she is.
-  assert.deepEqual(one(routeOf('/*', ['other:user:alice'], proxy('{user.name}')), {}, { providers: twoProviders }), []);
+  assert.deepEqual(
+    one(routeOf('/*', ['other:user:alice'], proxy('ide-{user.name}')), {}, { providers: twoProviders }),
+    [],
+  );
   const qualified = routeOf('/*', ['signed-in'], proxy('{user.provider}.{user.name}.ide'));
   assert.deepEqual(one(qualified, {}, { providers: twoProviders }), []);
   const joined = routeOf('/*', ['signed-in'], proxy('{user.provider}-{user.name}'));

@@ -11,6 +11,7 @@ import type { Rule, RuleText, ShadowRules, StepUp } from '../config/document/rul
 import type { Work } from '../core/turns.ts';
 import { askedProviders, compilePolicy, KnownRules, type CompiledPolicy } from '../policy/compile.ts';
 import { parsePathPattern, type PathPattern } from './path-pattern.ts';
+import { elsewhereTest, NEVER } from './host-pattern.ts';
 import { appsOf, findSharedApps } from './shared-apps.ts';
 import type { CompiledChoice, CompiledHeader, CompiledRoute, CompiledServer, ServerAddress } from './table.ts';
 import { compileTargetPath } from './target-path.ts';
@@ -221,8 +222,11 @@ export class RouteCompiler {
     const asked = { use: 'address' as const, label: 'Address of the app', at: server.at };
     const host = this.#template(server.host, asked, names);
     const port = scheme === 'unix' ? null : this.#template(`${server.port}`, asked, names);
+    if (scheme !== 'unix') this.#warnOfWholeHost(server);
+    const isElsewhere = scheme === 'unix' ? NEVER : elsewhereTest(server.host);
     const resolve: CompiledServer['resolve'] = (context) => {
       const name = host.render(context);
+      if (name !== null && isElsewhere(name)) return null;
       if (name === null || port === null) return name === null ? null : { scheme, host: name, port: 0 };
       const digits = port.render(context);
       return digits === null ? null : addressOf(scheme, name, digits);
@@ -286,6 +290,13 @@ export class RouteCompiler {
     const remedy =
       'GitHub says none of it; "acr" must be one of "acr_values" of its provider, where that has some; for a second factor set "second_factor.acr" or ".amr"';
     this.#diagnostics.push(warning(config.at, message, remedy));
+  }
+
+  /** Containers are often called so; but whoever may choose a name there chooses any neighbour. */
+  #warnOfWholeHost({ host, at }: UpstreamServer): void {
+    if (host !== '{user.name}') return;
+    const message = `Address of the app has "${host}" for its whole host: somebody who is called "db" is led to the host "db"`;
+    this.#diagnostics.push(warning(at, message, 'Write "ide-{user.name}", or "{user.name}.ide.internal"'));
   }
 
   #warnOfUnfillable(route: Route): void {

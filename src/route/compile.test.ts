@@ -11,7 +11,7 @@ import { compileTable, compileTableLazily } from './compile.ts';
 import { documentOf, hostOf, proxyTo, routeOf, rules, serverOf } from './document-fixture.ts';
 import type { CompiledRoute, RoutingTable } from './table.ts';
 import type { Document } from '../config/document.ts';
-import { ADMINS, ALICE, ANYONE, contextOf, findPath, oneRoute, tableOf } from './_compile-rig.ts';
+import { ADMINS, ALICE, ANYONE, contextOf, findPath, oneRoute, problemsOf, tableOf } from './_compile-rig.ts';
 
 test('findHost() takes the exact name, then the nearest wildcard, then the fallback', () => {
   const names = ['example.com', 'a.example.com', '*.example.com', '*.b.example.com', '[::1]'];
@@ -267,6 +267,41 @@ test('addresses are filled from administrator-assigned values or not at all', ()
   assert.equal(mapped?.resolve(contextOf({ identity: { kind: 'service', name: 'promtail' } }))?.port, 9000);
   assert.equal(mapped?.resolve(contextOf({ identity: named('constructor') })), null);
   assert.equal(byPort.needsIdentity, true);
+});
+
+test('no name makes a host of an address that resolvers take for this machine or a number', () => {
+  const resolve = (host: string, name: string, maps = {}): string | null | undefined => {
+    const action = proxyTo(serverOf(host, 8080));
+    const { table } = compileTable(
+      documentOf([hostOf('a.example.com', [routeOf('/*', ['signed-in'], { action })])], { maps }),
+    );
+    const identity: Identity = ALICE.kind === 'person' ? { kind: 'person', person: { ...ALICE.person, name } } : ALICE;
+    return table.hosts[0]?.routes[0]?.servers[0]?.resolve(contextOf({ identity }))?.host ?? null;
+  };
+  for (const host of ['{user.name}', 'ide.{user.name}', '{user.provider}.{user.name}'])
+    for (const name of ['localhost', '2130706433', '0', '0x7f000001', '0x', '017700000001', '127'])
+      assert.equal(resolve(host, name), null, `${host} ${name}`);
+  assert.equal(resolve('{user.name}', 'alice'), 'alice');
+  assert.equal(resolve('{user.name}', '0xalice'), '0xalice', 'no number');
+  assert.equal(resolve('{user.name}.ide.internal', '2024001'), '2024001.ide.internal');
+  assert.equal(resolve('ide-{user.name}', '2024001'), 'ide-2024001');
+  assert.equal(resolve('10.0.0.{user.name}', '7'), '10.0.0.7', 'the operator wrote the network');
+  assert.equal(resolve('10.0.0.{user.name}', '0x7'), null);
+  assert.equal(
+    resolve('{map.node}', 'alice', { node: { 'user:alice': '2130706433' } }),
+    '2130706433',
+    "the operator's value",
+  );
+});
+
+test('check warns of an address whose whole host is a name: its owner would choose among all neighbours', () => {
+  const at = (host: string): string[] =>
+    problemsOf([hostOf('a.example.com', [routeOf('/*', ['signed-in'], { action: proxyTo(serverOf(host, 8080)) })])]);
+  assert.match(
+    at('{user.name}').join(),
+    /somebody who is called "db" is led to the host "db" .* Write "ide-\{user.name\}"/,
+  );
+  assert.deepEqual([...at('ide-{user.name}'), ...at('{user.name}.internal')], []);
 });
 
 test('keys of maps are read as rules are: the provider written out, names of GitHub as GitHub compares them', () => {
