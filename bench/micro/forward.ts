@@ -116,6 +116,7 @@ function planFor(action: ProxyAction): Omit<ForwardPlan, 'path' | 'query'> {
     removeAuthorization: false,
     isOwnCookieName: () => false,
     upgradeAllowed: false,
+    who: null,
     fromTrustedProxy: false,
   };
 }

@@ -8,6 +8,7 @@ import { templateContextOf } from './place.ts';
 import type { IdentityHeaders, MakeIdentityHeaders } from './identity-headers.ts';
 import { replacesAuthorization, withTokens } from './passed-tokens.ts';
 import type { PassedHeaders } from './passed-tokens.ts';
+import type { Judged } from '../gate/gate.ts';
 import type { RequestContext } from './request-context.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
 
@@ -64,8 +65,13 @@ export function planWith(
       (context.judged?.removeAuthorization ?? false) || replacesAuthorization(config.identityHeaders),
     isOwnCookieName: deps.isOwnCookieName,
     upgradeAllowed: request.upgrade !== null && request.upgrade !== 'h2c' && config.upgrades.includes(request.upgrade),
+    who: context.judged === null ? null : whoOf(context.judged),
     fromTrustedProxy: context.fromTrustedProxy,
   };
+}
+
+function whoOf({ session, bearer, identity }: Judged): string | null {
+  return session?.parent ?? bearer?.key ?? (identity.kind === 'service' ? `service:${identity.name}` : null);
 }
 
 function identityHeadersOf(context: RequestContext, route: CompiledRoute, deps: PlanDeps): IdentityHeaders {

@@ -15,6 +15,7 @@ import type { ForwardPlan, ForwardReport } from './plan.ts';
 import type { PoolWaiter } from './wait-queue.ts';
 import { buildRequestFields, keepRequestTrailers } from './request-headers.ts';
 import { dropOwnCookies, editResponseHeaders, hasEdits } from './response-headers.ts';
+import { visitorOf } from './visitor.ts';
 import { isExpectedSwitch, planUpgrade } from './upgrade.ts';
 import type { Upgrade } from './upgrade.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
@@ -57,7 +58,6 @@ export class ForwardJob implements PoolWaiter, AppCall {
   readonly maxConnections: number;
   readonly wantsRecent: boolean;
   readonly firstByteMs: number;
-  readonly visitor: object;
   bindsConnection = false;
   wantsFresh = false;
   wantsUpgrade = false;
@@ -90,7 +90,6 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#plan = plan;
     this.#report = report;
     this.method = request.method;
-    this.visitor = exchange.connection;
     this.bodyLength = request.upgrade !== null && request.version === '2' ? 0 : body.length;
     this.#body = this.bodyLength === 0 ? null : this.#relay(body);
     this.connectMs = limits.connectMs;
@@ -98,6 +97,12 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.idleMs = limits.upstreamIdleMs;
     this.maxConnections = plan.action.maxConnections;
     this.wantsRecent = this.#body !== null || !IDEMPOTENT.has(request.method);
+  }
+
+  /** Asked only where an app signs connections in. */
+  get visitor(): object {
+    const { who, fromTrustedProxy } = this.#plan;
+    return visitorOf(this.#exchange.connection, who, fromTrustedProxy) ?? this;
   }
 
   #relay(body: BodySource): BodyRelay {

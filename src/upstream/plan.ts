@@ -38,6 +38,8 @@ export interface ForwardPlan {
   readonly isOwnCookieName: (name: string) => boolean;
   /** The route permits the protocol that the request asks to upgrade to. */
   readonly upgradeAllowed: boolean;
+  /** Of the session, token or service that it rides on: nobody else's may follow it on a connection that the app signs in. Null: none. */
+  readonly who: string | null;
   /** The peer is a trusted proxy: what it says of its client is continued, not replaced. */
   readonly fromTrustedProxy: boolean;
 }

@@ -4,6 +4,7 @@ import { Backends } from './backends.ts';
 import { BodyRelay } from './body-relay.ts';
 import { createUpstreams } from './forward.ts';
 import { Resolver } from './resolve.ts';
+import type { ForwardPlan } from './plan.ts';
 import type { Lookup } from './resolve.ts';
 import { actionTo, FakeBody, FakeExchange, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
@@ -201,6 +202,44 @@ test('a connection that an app has signed in is kept for its visitor, closed in 
   now += 61_000;
   ticker.tick();
   assert.equal([...upstreams.stats()][0]?.connections, 0, 'nobody came back for them');
+});
+
+test('a connection that an app has signed in for one person serves nobody who comes after by the same connection', async () => {
+  const seen: number[] = [];
+  let sockets = 0;
+  const app = await rawApp((socket) => {
+    const own = Number(Reflect.get(socket, 'own') ?? ++sockets);
+    Reflect.set(socket, 'own', own);
+    seen.push(own);
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  });
+  closers.push(app.close);
+  const upstreams = createUpstreams({ clock, log });
+  closers.push(() => upstreams.close());
+  const action = actionTo([serverAt(app.port)]);
+  const connection = { ...new FakeExchange().connection };
+  const ask = async (plan: Partial<ForwardPlan>): Promise<number> => {
+    const exchange = Object.assign(new FakeExchange({ headers: { Authorization: 'NTLM TlRMTVNTUAAD' } }), {
+      connection,
+    });
+    upstreams.forward(exchange, planFor(action, plan), exchange.report);
+    await exchange.done;
+    return seen.at(-1) ?? 0;
+  };
+  const alice = { who: 'a' };
+  const bob = { who: 'b' };
+  assert.deepEqual(
+    [await ask(alice), await ask(alice), await ask(bob), await ask(alice), await ask(bob)],
+    [1, 1, 2, 1, 2],
+  );
+  assert.deepEqual(
+    [await ask({}), await ask({}), await ask(alice)],
+    [3, 3, 1],
+    'who has no session is told by the connection',
+  );
+  const proxied = { fromTrustedProxy: true };
+  assert.deepEqual([await ask(proxied), await ask(proxied)], [4, 5], 'which a proxy in front shares among all');
+  assert.deepEqual([await ask({ ...alice, ...proxied }), await ask({ ...alice, ...proxied })], [1, 1]);
 });
 
 test('a name server that does not answer: 504 after connect_timeout, the old failure where one is known, and others go on', async () => {

@@ -80,6 +80,7 @@ export function planFor(action: ProxyAction, more: Partial<ForwardPlan> = {}): F
     removeAuthorization: false,
     isOwnCookieName: (name) => name.startsWith('__Host-postern'),
     upgradeAllowed: false,
+    who: null,
     fromTrustedProxy: false,
     ...more,
   };

@@ -12,7 +12,7 @@ export interface PoolWaiter {
   readonly wantsFresh: boolean;
   /** A connection of its own that becomes a tunnel. */
   readonly wantsUpgrade: boolean;
-  /** The visitor's connection that the request came by. */
+  /** Who came by which connection; see visitor.ts. */
   readonly visitor: object;
   onClient(connection: AppConnection): void;
   onNoClient(error: PosternError): void;

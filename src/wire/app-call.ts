@@ -19,7 +19,7 @@ export interface AppCall {
   /** As in BodySource; 0: none. */
   readonly bodyLength: number;
   readonly wantsUpgrade: boolean;
-  /** The visitor's connection that it came by. */
+  /** Whoever may follow it on a connection that it signs in. */
   readonly visitor: object;
   /** It signs the connection in, and not itself: NTLM, Negotiate. */
   readonly bindsConnection: boolean;
