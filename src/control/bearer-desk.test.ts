@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Person } from '../core/person.ts';
 import type { VerifiedBearer } from '../sign-in/provider.ts';
+import { createRecognition, type Recognise } from '../sign-in/admission.ts';
 import { createBearerDesk } from './bearer-desk.ts';
+
+const recognise: Recognise = (_, person) => Promise.resolve({ kind: 'person', person });
 
 test('createBearerDesk() checks at most so many at once, and a refused one not again for a moment', async () => {
   const clock = { at: 1_000, now: () => clock.at };
@@ -17,7 +21,7 @@ test('createBearerDesk() checks at most so many at once, and a refused one not a
   const provider = { id: 'k', verifyBearer: verifyOnce };
   const log = { info: (facts: object) => lines.push(facts), warn: () => undefined };
   const providers = { find: (id: string) => (id === 'k' ? provider : null), list: () => [] };
-  const verify = createBearerDesk({ providers: providers as never, clock, log });
+  const verify = createBearerDesk({ providers: providers as never, recognise, clock, log });
   const answers = Array.from({ length: 100 }, (_, n) => verify('k', `t${n}`));
   release();
   const kinds = (await Promise.all(answers)).map(({ kind }) => kind);
@@ -41,7 +45,7 @@ test('createBearerDesk() has what one document refused looked at anew by the nex
   };
   let provider = { id: 'k', verifyBearer: refuses };
   const providers = { find: () => provider, list: () => [] };
-  const verify = createBearerDesk({ providers: providers as never, clock, log });
+  const verify = createBearerDesk({ providers: providers as never, recognise, clock, log });
   await verify('k', 't');
   await verify('k', 't');
   assert.equal(asked, 1);
@@ -49,4 +53,35 @@ test('createBearerDesk() has what one document refused looked at anew by the nex
   await verify('k', 't');
   await verify('k', 't');
   assert.equal(asked, 2);
+});
+
+test("createBearerDesk() knows whoever comes with a token by the name that is theirs, and by nobody else's", async () => {
+  const clock = { now: () => 1_000 };
+  const said: unknown[] = [];
+  const log = { info: (facts: object) => said.push(facts), warn: () => undefined };
+  const kept = new Map([['alice', '1 of https://git.example']]);
+  const pinned = new Map([['3 of https://git.example', 'carol']]);
+  const names = {
+    findKeptName: async (_: string, name: string) => kept.get(name) ?? null,
+    findPinnedName: async (_: string, subject: string) => pinned.get(subject) ?? null,
+  };
+  const ask = async (subject: string, name: string, pinsNames = true): Promise<string> => {
+    const person = { provider: 'git', subject, name } as Person;
+    const verifyBearer = async (): Promise<VerifiedBearer> => ({ kind: 'bearer', person, expiresAt: 9_000 });
+    const provider = { id: 'git', authority: 'https://git.example', pinsNames, verifyBearer };
+    const providers = { find: () => provider, list: () => [] };
+    const verify = createBearerDesk({ providers: providers as never, recognise: createRecognition(names), clock, log });
+    const answer = await verify('git', 'token');
+    if (answer.kind !== 'found') return answer.kind;
+    return answer.session.identity.kind === 'person' ? answer.session.identity.person.name : '';
+  };
+  assert.equal(await ask('1', 'alice'), 'alice');
+  assert.equal(await ask('2', 'alice'), 'absent', 'registered again after alice gave it up');
+  assert.deepEqual(said, [
+    { code: 'CREDENTIAL_REFUSED', provider: 'git', reason: 'the name "alice" of "git" belongs to somebody else' },
+  ]);
+  assert.equal(await ask('3', 'carola'), 'carol', 'renamed, and named by a rule');
+  assert.equal(await ask('4', 'dave'), 'dave');
+  assert.equal(await ask('5', 'dave'), 'dave', "a token makes no name anybody's");
+  assert.equal(await ask('2', 'alice', false), 'alice');
 });

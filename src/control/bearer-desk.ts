@@ -6,7 +6,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { BearerAnswer } from '../session/record.ts';
 import { keyOfBearer } from '../session/token.ts';
-import type { Provider, Providers } from '../sign-in/provider.ts';
+import type { Recognise } from '../sign-in/admission.ts';
+import type { Provider, Providers, VerifiedBearer } from '../sign-in/provider.ts';
 
 const MOST_AT_ONCE = 64;
 const REFUSED_FOR_MS = 5_000;
@@ -15,6 +16,8 @@ const LINES_A_SECOND = 5;
 
 export interface BearerDeskDeps {
   readonly providers: Providers;
+  /** A name that people may give up belongs to whom had it first, whatever they come with. */
+  readonly recognise: Recognise;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
@@ -31,14 +34,15 @@ export function createBearerDesk(deps: BearerDeskDeps): VerifyBearer {
   let running = 0;
   return async (id, token) => {
     const key = keyOfBearer(id, token);
-    const verify = deps.providers.find(id)?.verifyBearer;
-    if (verify === undefined) return { kind: 'absent' };
+    const provider = deps.providers.find(id);
+    const verify = provider?.verifyBearer;
+    if (provider === null || verify === undefined) return { kind: 'absent' };
     const before = refused.get(key);
     if (before?.by === verify && clock.now() < before.until) return { kind: 'absent' };
     if (running >= MOST_AT_ONCE) return { kind: 'unavailable' };
     running++;
     try {
-      const answer = await verify(token);
+      const answer = await recogniseIn(deps, provider, await verify(token));
       if (answer.kind === 'bearer') {
         const identity = { kind: 'person', person: answer.person } as const;
         return { kind: 'found', session: { key, identity, expiresAt: answer.expiresAt, lastSeenAt: 0 } };
@@ -57,6 +61,16 @@ export function createBearerDesk(deps: BearerDeskDeps): VerifyBearer {
       running--;
     }
   };
+}
+
+async function recogniseIn(
+  { recognise }: BearerDeskDeps,
+  provider: Provider,
+  answer: VerifiedBearer,
+): Promise<VerifiedBearer> {
+  if (answer.kind !== 'bearer') return answer;
+  const found = await recognise(provider, answer.person);
+  return found.kind === 'person' ? { ...answer, person: found.person } : found;
 }
 
 /** True for the first few of each second: strangers must not fill the log. */

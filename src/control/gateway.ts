@@ -27,6 +27,7 @@ import { createSessions, type SessionLimits } from '../session/sessions.ts';
 import { warnOfOpenFolder } from './open-folder.ts';
 import { openStore } from '../store/sqlite.ts';
 import { createBearerDesk } from './bearer-desk.ts';
+import { createRecognition } from '../sign-in/admission.ts';
 import { createTokenDesk, type TokenDesk } from './token-desk.ts';
 import { openControlSocket } from './control-socket.ts';
 import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
@@ -181,7 +182,12 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     control: {
       findSession: (key) => sessions.find(key),
       findToken: (key) => tokens.find(key),
-      verifyBearer: createBearerDesk({ providers: desk.providers, clock: systemClock, log }),
+      verifyBearer: createBearerDesk({
+        providers: desk.providers,
+        recognise: createRecognition(sessions),
+        clock: systemClock,
+        log,
+      }),
       findTokens: tokenDesk.find,
       verifyPassword: createServicePasswords({ pool: hashPool, services }),
       handleInternal: desk.handle,

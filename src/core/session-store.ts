@@ -91,6 +91,8 @@ export interface SessionStore {
   pinName(provider: string, name: string, subject: string, now: number): Promise<string>;
   /** The name that a subject is pinned under. */
   findPinnedName(provider: string, subject: string): Promise<string | null>;
+  /** The subject that a name is pinned to; null: nobody. */
+  findPin(provider: string, name: string): Promise<string | null>;
   unpinName(provider: string, name: string): Promise<boolean>;
   /** Adds a cookie to a sign-in; false where the sign-in is gone. Replaces an older cookie of that host. */
   putCookie(

@@ -27,6 +27,8 @@ export interface Grants {
   findPinnedName(provider: string, subject: string): Promise<string | null>;
   /** The subject that alone may come under the name: whoever came first. It may have several, and is known by none of them for that. */
   keepName(provider: string, name: string, subject: string): Promise<string>;
+  /** The same without taking it for anybody; null: nobody has come under it. */
+  findKeptName(provider: string, name: string): Promise<string | null>;
   /** Gives up both; false where it was neither. */
   unpinName(provider: string, name: string): Promise<boolean>;
 }
@@ -91,6 +93,7 @@ export function createGrants(
     pinName: (provider, name, subject) => store.pinName(provider, name, subject, clock.now()),
     findPinnedName: (provider, subject) => store.findPinnedName(provider, subject),
     keepName: (provider, name, subject) => store.pinName(keptBy(provider), name, subject, clock.now()),
+    findKeptName: (provider, name) => store.findPin(keptBy(provider), name),
     async unpinName(provider, name) {
       const wasPinned = await store.unpinName(provider, name);
       return (await store.unpinName(keptBy(provider), name)) || wasPinned;

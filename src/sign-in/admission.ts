@@ -13,6 +13,8 @@ export interface PinnedNames {
   readonly findPinnedName: (provider: string, subject: string) => Promise<string | null>;
   /** The subject that nobody else may have the name of, which gives it no name: whoever came first. */
   readonly keepName: (provider: string, name: string, subject: string) => Promise<string>;
+  /** Null: nobody came under it yet. */
+  readonly findKeptName: (provider: string, name: string) => Promise<string | null>;
 }
 
 /** `namedUsers`: "github:user:alice", every person whom a rule names. */
@@ -40,6 +42,32 @@ export function createAdmission(names: PinnedNames, namedUsers: () => ReadonlySe
       kind: 'refused',
       message: `Sign-in by "${id}" refused: the name "${name}" belongs to id ${told(owner)}, but id ${told(subject)} has it now; ${remedy}`,
     };
+  };
+}
+
+export type Recognise = (
+  provider: Pick<Provider, 'id' | 'authority' | 'pinsNames'>,
+  person: Person,
+) => Promise<
+  { readonly kind: 'person'; readonly person: Person } | { readonly kind: 'refused'; readonly message: string }
+>;
+
+/**
+ * The same for whoever comes with an access token: under the name that is theirs, and under nobody else's. It makes no name
+ * anybody's: a token may be of a job or an app that is called as the person it runs for.
+ */
+export function createRecognition({
+  findPinnedName,
+  findKeptName,
+}: Pick<PinnedNames, 'findPinnedName' | 'findKeptName'>): Recognise {
+  return async (provider, person) => {
+    if (!provider.pinsNames) return { kind: 'person', person };
+    const { id } = provider;
+    const subject = numberAt(provider, person.subject);
+    const name = (await findPinnedName(id, subject)) ?? person.name;
+    const owner = await findKeptName(id, name);
+    if (owner === null || owner === subject) return { kind: 'person', person: { ...person, name } };
+    return { kind: 'refused', message: `the name "${name}" of "${id}" belongs to somebody else` };
   };
 }
 
@@ -87,7 +115,7 @@ function without(person: Person, others: readonly TakenUp[]): Person {
 }
 
 /** Another server has other people under the same numbers: should a document name another one, nobody inherits a name. */
-function numberAt({ authority }: Provider, subject: string): string {
+function numberAt({ authority }: Pick<Provider, 'authority'>, subject: string): string {
   return authority === GITHUB ? subject : `${subject} of ${authority}`;
 }
 

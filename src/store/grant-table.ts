@@ -21,6 +21,7 @@ type GrantTable = Pick<
   | 'listAuthorities'
   | 'pinName'
   | 'findPinnedName'
+  | 'findPin'
   | 'unpinName'
 >;
 
@@ -69,7 +70,10 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
   };
 }
 
-function createPins(db: DatabaseSync, writer: Writer): Pick<GrantTable, 'pinName' | 'findPinnedName' | 'unpinName'> {
+function createPins(
+  db: DatabaseSync,
+  writer: Writer,
+): Pick<GrantTable, 'pinName' | 'findPinnedName' | 'findPin' | 'unpinName'> {
   const insert = db.prepare(
     'INSERT OR IGNORE INTO pinned_names (provider, name, subject, pinned_at) VALUES (?, ?, ?, ?)',
   );
@@ -88,6 +92,11 @@ function createPins(db: DatabaseSync, writer: Writer): Pick<GrantTable, 'pinName
         return String(subjectOf.get(provider, name)?.['subject']);
       });
     },
+    findPin: (provider, name) =>
+      read(() => {
+        const subject = subjectOf.get(provider, name)?.['subject'];
+        return typeof subject === 'string' ? subject : null;
+      }),
     findPinnedName: (provider, subject) =>
       read(() => {
         const name = nameOf.get(provider, subject)?.['name'];
