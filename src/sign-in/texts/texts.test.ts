@@ -25,6 +25,9 @@ test('textsFor() follows Accept-Language by weight and order', () => {
     ['KO-kr', 'ko'],
     ['kok', 'en'],
     ['__proto__, constructor', 'en'],
+    [`zh;q=0.2,${'x'.repeat(980)},ko;q=0.1`, 'zh-Hans'],
+    [`${'x'.repeat(995)},ko;q=0`, 'en'],
+    ['x'.repeat(2_000), 'en'],
   ];
   for (const [header, language] of cases) assert.equal(textsFor(header).language, language, String(header));
 });

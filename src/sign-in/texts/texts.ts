@@ -299,8 +299,11 @@ interface Range {
 }
 
 function rangesOf(acceptLanguage: string | null | undefined): readonly Range[] {
-  return (acceptLanguage ?? '')
-    .slice(0, MAX_HEADER)
+  const text = acceptLanguage ?? '';
+  // Of a range that is cut the weight is, too: "ko;q=0" would be one of 1.
+  const most = text.length <= MAX_HEADER ? text.length : Math.max(0, text.lastIndexOf(',', MAX_HEADER));
+  return text
+    .slice(0, most)
     .split(',')
     .map((range) => {
       const [tag = '', ...parameters] = range.trim().toLowerCase().split(';');
