@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import type { JSONWebKeySet } from 'jose';
 import { createProviderKeys, KeysUnavailableError, type ProviderKeys } from './keys.ts';
@@ -103,6 +104,40 @@ test('verify() under a clock that is set back finds new keys, and gives up those
   await ask(away, KNOWN, false);
   away.now += 55 * 60_000;
   await assert.rejects(ask(away, KNOWN, false), isUnavailable, 'for an hour, however the clock went');
+});
+
+test('verify() finds a key that has the name of the one before, as of a provider that was set up anew', async () => {
+  for (const isOfStranger of [false, true]) {
+    const rig = createRig();
+    await ask(rig, KNOWN, isOfStranger);
+    const anew = { ...makeKeyOnce(0), kid: KNOWN.kid };
+    rig.answer = () => Promise.resolve({ keys: [jwkOf(anew)] } as unknown as JSONWebKeySet);
+    rig.now += 2_000;
+    const forged = { ...makeKeyOnce(1), kid: KNOWN.kid };
+    const asked = [ask(rig, anew, isOfStranger), ask(rig, anew, isOfStranger), ask(rig, forged, isOfStranger)];
+    const [first, second, third] = await Promise.allSettled(asked);
+    assert.deepEqual([first?.status, second?.status, third?.status], ['fulfilled', 'fulfilled', 'rejected']);
+    assert.equal(rig.fetches, 2);
+    for (let n = 0; n < 20; n++) await assert.rejects(ask(rig, forged, isOfStranger), /signature/);
+    await assert.rejects(ask(rig, KNOWN, isOfStranger), /signature/, 'which counts no more');
+    assert.equal(rig.fetches, 2, 'not for each forged one');
+    rig.now += 2_000;
+    rig.answer = () => Promise.reject(new Error('away'));
+    await assert.rejects(ask(rig, forged, isOfStranger), /signature/, 'it is the token that is wrong');
+    await ask(rig, anew, isOfStranger);
+  }
+});
+
+test('verify() of a token that does not say its key passes over keys that are damaged or too short', async () => {
+  const rig = createRig();
+  const short: TwinKey = { kid: '', ...generateKeyPairSync('rsa', { modulusLength: 1024 }) };
+  const [one, other] = [makeKeyOnce(2), KNOWN];
+  const nameless = (key: TwinKey): object => ({ ...(jwkOf(key) as object), kid: undefined });
+  const damaged = { ...nameless(one), n: 'AA' };
+  const keys = [nameless(short), damaged, nameless(one), nameless(other)];
+  rig.answer = () => Promise.resolve({ keys });
+  await ask(rig, { ...other, kid: undefined as never }, false);
+  await assert.rejects(ask(rig, { ...makeKeyOnce(3), kid: undefined as never }, false), /signature/);
 });
 
 const others = new Map<number, TwinKey>();

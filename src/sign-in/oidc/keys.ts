@@ -74,12 +74,14 @@ type FindKey = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promis
 
 interface Held {
   readonly find: FindKey;
+  /** The keys, to be compared. */
+  readonly text: string;
   readonly fetchedAt: number;
 }
 
 export function createProviderKeys(deps: KeysDeps): ProviderKeys {
   const { issuer, clock } = deps;
-  const findKey = createFindKey(deps);
+  const keyring = createKeyring(deps);
   return {
     issuer,
     async verify(token, { audience, clockToleranceMs, type, algorithms, skipsIssuer, isOfStranger = false }) {
@@ -91,15 +93,28 @@ export function createProviderKeys(deps: KeysDeps): ProviderKeys {
         ...(audience === null ? {} : { audience: typeof audience === 'string' ? audience : [...audience] }),
         ...(type === undefined ? {} : { typ: type }),
       };
+      const find = keyring.find(isOfStranger);
+      const before = keyring.text();
       try {
-        const { payload, protectedHeader } = await jwtVerify(token, findKey(isOfStranger), settings);
-        return { header: protectedHeader, claims: payload };
+        return await verifyOnce(token, find, settings);
       } catch (error) {
-        if (error instanceof errors.JWKSMultipleMatchingKeys) return tryEach(error, token, settings);
-        throw error;
+        // A provider that was set up anew may give another key the name of the old one.
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+        if (!(await keyring.hasOthersThan(before, isOfStranger))) throw error;
+        return verifyOnce(token, find, settings);
       }
     },
   };
+}
+
+async function verifyOnce(token: string, find: FindKey, settings: JWTVerifyOptions): Promise<VerifiedToken> {
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, find, settings);
+    return { header: protectedHeader, claims: payload };
+  } catch (error) {
+    if (error instanceof errors.JWKSMultipleMatchingKeys) return tryEach(error, token, settings);
+    throw error;
+  }
 }
 
 /** A token that does not say which of several keys: any of them may have signed it. */
@@ -113,13 +128,59 @@ async function tryEach(
       const { payload, protectedHeader } = await jwtVerify(token, key, settings);
       return { header: protectedHeader, claims: payload };
     } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      // What jose does not say is about the key, such as one that is too short: it is none of ours, and the next may be.
+      const isOfToken = error instanceof errors.JOSEError && !(error instanceof errors.JWSSignatureVerificationFailed);
+      if (isOfToken) throw error;
     }
   }
   throw new errors.JWSSignatureVerificationFailed();
 }
 
-function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): (isOfStranger: boolean) => FindKey {
+interface Keyring {
+  readonly find: (isOfStranger: boolean) => FindKey;
+  /** The keys that are held. */
+  readonly text: () => string | null;
+  /** Whether there are others by now; the issuer is asked, unless that was a moment ago. */
+  readonly hasOthersThan: (before: string | null, isOfStranger: boolean) => Promise<boolean>;
+}
+
+function createKeyring(deps: KeysDeps): Keyring {
+  const { clock } = deps;
+  const { current, held, fetchBy } = createStock(deps);
+  return {
+    find: (isOfStranger) => async (header, token) => {
+      const keys = await current();
+      try {
+        return await keys.find(header, token);
+      } catch (error) {
+        const isUnknown = error instanceof errors.JWKSNoMatchingKey;
+        if (!isUnknown || clock.now() - keys.fetchedAt < UNKNOWN_KEY_MS) throw error;
+      }
+      return (await fetchBy(isOfStranger)).find(header, token);
+    },
+    text: () => held()?.text ?? null,
+    async hasOthersThan(before, isOfStranger) {
+      const now = held();
+      if (now === null || now.text !== before) return now !== null;
+      if (clock.now() - now.fetchedAt < UNKNOWN_KEY_MS) return false;
+      return fetchBy(isOfStranger).then(
+        ({ text }) => text !== before,
+        () => false,
+      );
+    },
+  };
+}
+
+interface Stock {
+  readonly held: () => Held | null;
+  /** Those that count now. */
+  readonly current: () => Promise<Held>;
+  /** Asks the issuer now. */
+  readonly fetchBy: (isOfStranger: boolean) => Promise<Held>;
+}
+
+/** What is fetched, and for how long it serves. */
+function createStock({ issuer, clock, fetchKeys }: KeysDeps): Stock {
   let held: Held | null = null;
   let fetching: Promise<Held> | null = null;
   let failedAt = Number.NEGATIVE_INFINITY;
@@ -127,7 +188,7 @@ function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): (isOfStranger: b
 
   const fetchAgain = (): Promise<Held> => {
     fetching ??= fetchKeys()
-      .then((keys) => (held = { find: createLocalJWKSet(keys), fetchedAt: clock.now() }))
+      .then((keys) => (held = { find: createLocalJWKSet(keys), text: JSON.stringify(keys), fetchedAt: clock.now() }))
       .catch((error: unknown) => {
         failedAt = clock.now();
         throw error;
@@ -170,15 +231,5 @@ function createFindKey({ issuer, clock, fetchKeys }: KeysDeps): (isOfStranger: b
     }
   };
 
-  return (isOfStranger) => async (header, token) => {
-    const keys = await current();
-    try {
-      return await keys.find(header, token);
-    } catch (error) {
-      const isUnknown = error instanceof errors.JWKSNoMatchingKey;
-      if (!isUnknown || clock.now() - keys.fetchedAt < UNKNOWN_KEY_MS) throw error;
-    }
-    const fresh = await (isOfStranger ? fetchForStranger() : fetchFor());
-    return fresh.find(header, token);
-  };
+  return { held: () => held, current, fetchBy: (isOfStranger) => (isOfStranger ? fetchForStranger() : fetchFor()) };
 }
