@@ -5,6 +5,7 @@
  */
 import { constants } from 'node:http2';
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
+import { wasCut } from './http2-ending.ts';
 import type { Http2Session } from './http2-pool.ts';
 import { PosternError } from '../core/errors.ts';
 import type { BodySink } from '../wire/exchange.ts';
@@ -15,6 +16,8 @@ import { AppResponseHead } from '../wire/response-head.ts';
 import { keepAllowedTrailers } from '../wire/trailers.ts';
 
 const END_STREAM = 1;
+/** As over HTTP/1.1: nobody knows what those above mean. */
+const MAX_STATUS = 599;
 
 export class Http2Client implements AppConnection, BodySink {
   readonly isReused: boolean;
@@ -143,6 +146,7 @@ export class Http2Client implements AppConnection, BodySink {
   #onHead(status: number, flags: number, raw: string[]): void {
     const call = this.#call;
     if (call === null) return;
+    if (status > MAX_STATUS) return this.#fail(badStatus(), 'no');
     const head = new AppResponseHead(status, toBlock(raw), true);
     const length = head.headers.get('content-length');
     if (length !== undefined) head.length = Number(length);
@@ -184,7 +188,7 @@ export class Http2Client implements AppConnection, BodySink {
     const sink = this.#sink;
     const call = this.#call;
     if (this.#isOver || sink === null || call === null) return;
-    if (stream.rstCode !== 0 || stream.aborted) return this.#onClose(null);
+    if (stream.rstCode !== 0 || stream.aborted || wasCut(stream)) return this.#onClose(null);
     const trailers = this.#trailers;
     if (this.#isBodyOpen) call.cancelBody();
     this.#isOver = true;
@@ -206,7 +210,15 @@ export class Http2Client implements AppConnection, BodySink {
     if (code === constants.NGHTTP2_REFUSED_STREAM) {
       return this.#fail(this.#broken('the app refused the stream', cause), 'never-seen');
     }
-    this.#fail(this.#broken(`the stream was closed with code ${code}`, cause), this.isReused ? 'stale' : 'no');
+    this.#fail(this.#broken(`the stream was closed with code ${code}`, cause), this.#repeatAfter(cause));
+  }
+
+  /** An app that resets a stream has seen it, whatever the code; one whose connection just ended may not have. */
+  #repeatAfter(cause: Error | null): Repeat {
+    const id = this.#stream?.id;
+    // RFC 9113 section 6.8: what is above the last stream of its GOAWAY was not looked at.
+    if (id === undefined || id > this.#session.lastSeenId) return 'never-seen';
+    return this.isReused && this.#session.isGone && !isOfProtocol(cause) ? 'stale' : 'no';
   }
 
   #broken(how: string, cause: unknown): PosternError {
@@ -226,6 +238,16 @@ export class Http2Client implements AppConnection, BodySink {
     call?.onBroken(error);
     sink.abort(error);
   }
+}
+
+/** The connection ended since one side broke the rules of HTTP/2: sent again, the request would do the same. */
+function isOfProtocol(cause: Error | null): boolean {
+  return cause !== null && 'code' in cause && String(cause.code).startsWith('ERR_HTTP2_');
+}
+
+function badStatus(): PosternError {
+  const text = "Cannot relay the app's response: its status is not a number from 100 to 599";
+  return new PosternError('UPSTREAM_BAD_RESPONSE', text);
 }
 
 /** What belongs to the app's connection or speaks for its own address; the length is the codec's to say. */

@@ -10,7 +10,7 @@ import type {
   OutgoingHttpHeaders,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import { choseHttp2, ConnectAttempt, unreachableError } from './connect.ts';
+import { choseHttp2, ConnectAttempt, nameTimeoutError, unreachableError } from './connect.ts';
 import { Http2Client } from './http2-client.ts';
 import type { Resolver } from './resolve.ts';
 import { isUsable } from './target.ts';
@@ -31,6 +31,8 @@ export class Http2Session {
   isRetired = false;
   hasCarried = false;
   idleSince = 0;
+  /** The last stream that the app looks at, once it has said so. */
+  lastSeenId: number = Infinity;
   readonly #pool: Http2Pool;
   readonly #session: ClientHttp2Session;
   readonly #clients = new Set<Http2Client>();
@@ -46,7 +48,10 @@ export class Http2Session {
     });
     this.idleSince = pool.now;
     this.#session.once('connect', () => this.#session.setLocalWindowSize(WINDOW * 4));
-    this.#session.on('goaway', () => this.retire());
+    this.#session.on('goaway', (_code, lastSeenId: number) => {
+      this.lastSeenId = lastSeenId;
+      this.retire();
+    });
     this.#session.on('error', () => this.retire());
     this.#session.on('close', () => {
       this.isRetired = true;
@@ -67,6 +72,10 @@ export class Http2Session {
     if (this.isRetired || this.#session.closed || this.#session.destroyed) return false;
     const most = this.#session.remoteSettings?.maxConcurrentStreams ?? FIRST_STREAMS;
     return this.#clients.size < most;
+  }
+
+  get isGone(): boolean {
+    return this.#session.destroyed;
   }
 
   open(): Http2Client {
@@ -104,14 +113,23 @@ export class Http2Session {
   }
 }
 
+/** A connection on its way. */
+interface Dial {
+  readonly connectMs: number;
+  attempt: ConnectAttempt | null;
+  /** Until when it waits for its name to be resolved; Infinity while it does not. */
+  nameUntil: number;
+  /** Why the addresses that were known led nowhere. */
+  error: PosternError | null;
+}
+
 export class Http2Pool {
   readonly target: Target;
   readonly #resolver: Resolver;
   readonly #ticker: Ticker;
   readonly #sessions = new Set<Http2Session>();
   readonly #queue = new WaitQueue();
-  #attempt: ConnectAttempt | null = null;
-  #isDialling = false;
+  #dial: Dial | null = null;
   #isDraining = false;
 
   constructor(target: Target, resolver: Resolver, ticker: Ticker) {
@@ -129,7 +147,7 @@ export class Http2Pool {
   }
 
   get isUnused(): boolean {
-    if (!this.#queue.isEmpty || this.#isDialling) return false;
+    if (!this.#queue.isEmpty || this.#dial !== null) return false;
     for (const session of this.#sessions) if (session.streamCount > 0) return false;
     return true;
   }
@@ -137,10 +155,10 @@ export class Http2Pool {
   acquire(waiter: PoolWaiter): void {
     const session = this.#withRoom();
     if (session !== null) return waiter.onClient(session.open());
-    const isFull = this.#sessions.size >= waiter.maxConnections && !this.#isDialling;
+    const isFull = this.#sessions.size >= waiter.maxConnections && this.#dial === null;
     if (this.#queue.isFull) return waiter.onNoClient(this.#busy());
     this.#queue.add(waiter, this.now);
-    if (!isFull) this.#dial(waiter.connectMs);
+    if (!isFull) this.#begin(waiter.connectMs);
   }
 
   cancel(waiter: PoolWaiter): void {
@@ -149,7 +167,9 @@ export class Http2Pool {
 
   tick(now: number): void {
     for (const session of this.#sessions) session.tick(now);
-    if (!this.#isDialling) this.#queue.refuseDue(now, () => this.#busy());
+    const dial = this.#dial;
+    if (dial === null) this.#queue.refuseDue(now, () => this.#busy());
+    else if (dial.nameUntil <= now) this.#onDialled(dial.error ?? nameTimeoutError(this, dial.connectMs), null);
   }
 
   drain(): void {
@@ -159,7 +179,8 @@ export class Http2Pool {
 
   destroy(): void {
     this.#isDraining = true;
-    this.#attempt?.cancel();
+    this.#dial?.attempt?.cancel();
+    this.#dial = null;
     for (const session of this.#sessions) session.destroy();
   }
 
@@ -183,41 +204,62 @@ export class Http2Pool {
 
   #dialForQueue(): void {
     const next = this.#queue.first;
-    if (next !== undefined && this.#sessions.size < next.maxConnections) this.#dial(next.connectMs);
+    if (next !== undefined && this.#sessions.size < next.maxConnections) this.#begin(next.connectMs);
   }
 
   /** One connection at a time is opened, for whoever waits by then. */
-  #dial(timeoutMs: number): void {
-    if (this.#isDialling) return;
+  #begin(connectMs: number): void {
+    if (this.#dial !== null) return;
     const { target } = this;
-    this.#isDialling = true;
+    const dial: Dial = { connectMs, attempt: null, nameUntil: Infinity, error: null };
+    this.#dial = dial;
     if (!isUsable(target))
       return this.#onDialled(unreachableError(this, new Error('it is not a usable address')), null);
-    if (target.isAddress || target.scheme === 'unix') return this.#connect([target.host], timeoutMs);
+    if (target.isAddress || target.scheme === 'unix') return this.#connect(dial, [target.host], null);
+    let wasCached = true;
+    // A name server that does not answer holds the system's resolver for far longer than anybody waits.
+    dial.nameUntil = this.now + connectMs;
     this.#resolver.resolve(target.host, (error, addresses) => {
+      if (this.#dial !== dial) return;
+      dial.nameUntil = Infinity;
       if (error !== null) return this.#onDialled(unreachableError(this, error), null);
-      this.#connect(addresses, timeoutMs);
+      this.#connect(dial, addresses, wasCached ? addresses : null);
     });
+    wasCached = false;
   }
 
-  #connect(addresses: readonly string[], timeoutMs: number): void {
+  /** `cached`: the addresses came from memory, so that a failure may mean that they are old. */
+  #connect(dial: Dial, addresses: readonly string[], cached: readonly string[] | null): void {
     const { target } = this;
     const alpn = target.scheme === 'https' ? ['h2'] : null;
     const done = (error: PosternError | null, socket: Socket | null): void => {
+      if (this.#dial !== dial) return void socket?.destroy();
       if (socket !== null && alpn !== null && !choseHttp2(socket)) {
         socket.destroy();
         return this.#onDialled(noHttp2Error(target), null);
       }
-      if (error !== null && !target.isAddress && target.scheme !== 'unix')
-        this.#resolver.refresh(target.host, () => {});
-      this.#onDialled(error, socket);
+      if (error === null || target.isAddress || target.scheme === 'unix') return this.#onDialled(error, socket);
+      this.#onRefused(dial, error, cached);
     };
-    this.#attempt = new ConnectAttempt({ target, addresses, timeoutMs, read: null, isTunnel: false, alpn, done });
+    const timeoutMs = dial.connectMs;
+    dial.attempt = new ConnectAttempt({ target, addresses, timeoutMs, read: null, isTunnel: false, alpn, done });
+  }
+
+  /** Containers are recreated: asks for the name again at once, and tries what is new. */
+  #onRefused(dial: Dial, error: PosternError, cached: readonly string[] | null): void {
+    dial.error = error;
+    dial.nameUntil = this.now + dial.connectMs;
+    this.#resolver.refresh(this.target.host, (_error, addresses) => {
+      if (this.#dial !== dial) return;
+      dial.nameUntil = Infinity;
+      const fresh = cached === null ? [] : addresses.filter((one) => !cached.includes(one));
+      if (fresh.length === 0) this.#onDialled(error, null);
+      else this.#connect(dial, fresh, null);
+    });
   }
 
   #onDialled(error: PosternError | null, socket: Socket | null): void {
-    this.#isDialling = false;
-    this.#attempt = null;
+    this.#dial = null;
     if (socket !== null) {
       const session = new Http2Session(this, socket);
       this.#sessions.add(session);

@@ -8,11 +8,13 @@ import { after, test } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { WebSocketServer } from 'ws';
 import { FACTS } from '../../test/support/connection-facts.ts';
+import * as frames from '../../test/support/http2-frames.ts';
 import { createUpstreams } from './forward.ts';
 import type { ForwardPlan } from './plan.ts';
 import { createReport } from './plan.ts';
 import { actionTo, FakeBody, FakeExchange, LIMITS, listen, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { FakeRequest } from './test-rig.ts';
+import type { Lookup } from './resolve.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
 import type { Exchange } from '../wire/exchange.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
@@ -195,6 +197,164 @@ test('a refused stream is sent again, even a POST; one that was seen is not', as
   assert.deepEqual([again.text, again.report.retries], ['ok', 1]);
   assert.equal((await forward({ method: 'POST' }).done).failure?.code, 'UPSTREAM_UNREACHABLE');
   assert.equal(count, 3);
+});
+
+interface FrameVisit {
+  readonly socket: Socket;
+  readonly id: number;
+  /** How many requests came before this one, on all connections. */
+  readonly count: number;
+  readonly send: (...parts: readonly Buffer[]) => void;
+}
+
+interface FrameApp {
+  readonly port: number;
+  /** Requests. */
+  readonly seen: () => number;
+  /** Answers to its pings. */
+  readonly pongs: () => number;
+}
+
+/** An app that says to each request what no library would, frame by frame. */
+async function frameApp(answer: (visit: FrameVisit) => void): Promise<FrameApp> {
+  let count = 0;
+  let pongs = 0;
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    const send: FrameVisit['send'] = (...parts) => void socket.write(Buffer.concat(parts));
+    let rest: Buffer = Buffer.alloc(0);
+    let at = frames.PREFACE.length;
+    send(frames.frame(frames.SETTINGS, 0, 0));
+    socket.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= at + 9 && rest.length >= at + 9 + rest.readUIntBE(at, 3)) {
+        const [type, flags, id] = [rest[at + 3], rest[at + 4], rest.readUInt32BE(at + 5)];
+        at += 9 + rest.readUIntBE(at, 3);
+        if (type === frames.SETTINGS && flags === 0) send(frames.frame(frames.SETTINGS, 1, 0));
+        if (type === frames.PING && flags === 1) pongs++;
+        if (type === frames.HEADERS) answer({ socket, id, count: count++, send });
+      }
+    });
+  });
+  const port = await listen(server);
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port, seen: () => count, pongs: () => pongs };
+}
+
+const number = (value: number): Buffer => Buffer.from([0, 0, 0, value]);
+const headOf = (id: number, status = '200'): Buffer =>
+  frames.frame(frames.HEADERS, frames.END_HEADERS, id, frames.block([[':status', status]]));
+const whole = ({ id, send }: FrameVisit): void =>
+  send(headOf(id), frames.frame(frames.DATA, frames.END_STREAM, id, 'whole'));
+
+test('a reset with NO_ERROR before END_STREAM breaks the exchange, also while it is held back; behind it the answer is whole', async () => {
+  const ping = frames.frame(frames.PING, 0, 0, Buffer.alloc(8));
+  for (const isHeldBack of [false, true]) {
+    for (const endsFirst of [false, true]) {
+      const how = `held back: ${isHeldBack}, ends first: ${endsFirst}`;
+      const app = await frameApp(({ id, send }) => {
+        const last = frames.frame(frames.DATA, endsFirst ? frames.END_STREAM : 0, id, 'last');
+        const reset = frames.frame(frames.RST_STREAM, 0, id, number(0));
+        send(headOf(id), frames.frame(frames.DATA, 0, id, 'first'), last, reset, ping);
+      });
+      const exchange = forwarder(app.port)();
+      exchange.accepts = !isHeldBack;
+      await until(() => app.pongs() === 1, 'all of it was read');
+      if (isHeldBack) assert.equal(exchange.text, 'first', how);
+      exchange.accepts = true;
+      exchange.resume();
+      await exchange.done;
+      assert.equal(exchange.error?.code, endsFirst ? undefined : 'UPSTREAM_TRUNCATED', how);
+      if (endsFirst) assert.equal(exchange.text, 'firstlast', how);
+    }
+  }
+});
+
+test('a request that an app reset, or answered by what is no HTTP/2, is not sent again', async () => {
+  const ways: ((visit: FrameVisit) => void)[] = [
+    ...[0, 2, 8, 11].map(
+      (code) =>
+        ({ id, send }: FrameVisit) =>
+          send(frames.frame(frames.RST_STREAM, 0, id, number(code))),
+    ),
+    ({ id, send }) => send(headOf(id, '2000')),
+    ({ send }) => send(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')),
+  ];
+  for (const way of ways) {
+    const app = await frameApp((visit) => (visit.count === 0 ? whole(visit) : way(visit)));
+    const forward = forwarder(app.port);
+    assert.equal((await forward().done).text, 'whole');
+    const exchange = await forward().done;
+    assert.equal(exchange.failure?.code, 'UPSTREAM_UNREACHABLE', String(way));
+    assert.deepEqual([app.seen(), exchange.report.retries], [2, 0], String(way));
+  }
+});
+
+test('a connection that ends under a request on it, used before: what is idempotent is sent again', async () => {
+  const ways: ((socket: Socket) => unknown)[] = [
+    (socket) => socket.destroy(),
+    (socket) => socket.resetAndDestroy(),
+    (socket) => socket.end(),
+  ];
+  for (const way of ways) {
+    const app = await frameApp((visit) => (visit.count === 1 ? way(visit.socket) : whole(visit)));
+    const forward = forwarder(app.port);
+    await forward().done;
+    const exchange = await forward().done;
+    assert.deepEqual([exchange.text, exchange.report.retries], ['whole', 1], String(way));
+  }
+});
+
+test('what is above the last stream of a GOAWAY is sent again, even a POST and whatever its code (section 6.8)', async () => {
+  for (const code of [0, 11]) {
+    const app = await frameApp((visit) => {
+      if (visit.count !== 1) return whole(visit);
+      visit.send(frames.frame(frames.GOAWAY, 0, 0, Buffer.concat([number(1), number(code)])));
+    });
+    const forward = forwarder(app.port);
+    await forward().done;
+    const exchange = await forward({ method: 'POST' }).done;
+    assert.deepEqual([exchange.text, exchange.report.retries], ['whole', 1], String(code));
+  }
+});
+
+test('a status beyond 599 is UPSTREAM_BAD_RESPONSE, as over HTTP/1.1', async () => {
+  const app = await frameApp(({ id, send }) => send(headOf(id, '600')));
+  assert.equal((await forwarder(app.port)().done).failure?.code, 'UPSTREAM_BAD_RESPONSE');
+});
+
+test('an h2c app whose name is never resolved is UPSTREAM_TIMEOUT; one whose address is old is looked for anew', async () => {
+  let offset = 0;
+  const ticker = new IntervalTicker({ now: () => performance.now() + offset, intervalMs: 1_000_000, leadMs: 0 });
+  const app = await http2App((stream) => stream.respond({ ':status': 204 }, { endStream: true }));
+  let known: readonly string[] | null = null;
+  let asked = 0;
+  const lookup: Lookup = (_host, done) => {
+    asked++;
+    if (known !== null) done(null, known);
+  };
+  const upstreams = createUpstreams({ clock, log, ticker, lookup });
+  closers.push(() => upstreams.close());
+  const ask = (host: string): FakeExchange => {
+    const exchange = new FakeExchange();
+    const action = actionTo([serverAt(app.port, { scheme: 'h2c', host })]);
+    upstreams.forward(exchange, planFor(action), exchange.report);
+    return exchange;
+  };
+  const lost = ask('lost.internal');
+  await until(() => asked === 1, 'it is asked for');
+  offset += LIMITS.connectMs + 1_000;
+  ticker.tick();
+  assert.equal((await lost.done).failure?.code, 'UPSTREAM_TIMEOUT');
+  known = ['127.0.0.3'];
+  await ask('moved.internal').done;
+  known = ['127.0.0.1'];
+  assert.equal((await ask('moved.internal').done).response?.status, 204);
 });
 
 test('GOAWAY: streams under way end, the next request opens a new connection', async () => {
