@@ -315,6 +315,7 @@ test('a WebSocket without a proper key, or of another version, never reaches the
     {},
     { 'Sec-WebSocket-Key': 'short' },
     { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': '8' },
+    { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version': ['13', '8'] },
   ]) {
     const answer = await ask(port, '/', { headers: { Connection: 'Upgrade', Upgrade: 'websocket', ...more } });
     assert.equal(answer.headers['x-code'], 'BAD_REQUEST');

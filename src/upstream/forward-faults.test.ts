@@ -194,6 +194,36 @@ test('an app that answers while it reads gets the rest of the body', async () =>
   assert.equal(exchange.error, null);
 });
 
+test('an app that began to answer is not silent while it is sent the body, and is behind its end', async () => {
+  const { app, forward } = await rig((socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'),
+  );
+  const body = new FakeBody(30);
+  const exchange = forward({ method: 'POST' }, {}, body);
+  await until(() => exchange.text === 'hi', 'the answer begins');
+  for (let i = 0; i < 3; i++) {
+    body.sink?.write(Buffer.from('0123456789'));
+    body.sink?.flush();
+    passes(LIMITS.upstreamIdleMs + 1_000);
+  }
+  body.sink?.end(null);
+  passes(LIMITS.upstreamIdleMs - 1_000);
+  await until(() => app.received[0]?.endsWith('0123456789'.repeat(3)) === true, 'all of it arrives');
+  assert.equal(exchange.error, null);
+  passes(2_000);
+  assert.equal((await exchange.done).error?.code, 'UPSTREAM_TIMEOUT');
+});
+
+test('an app that began to answer and is sent nothing more is silent', async () => {
+  const { forward } = await rig((socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n'),
+  );
+  const exchange = forward({ method: 'POST' }, {}, new FakeBody(30));
+  await until(() => exchange.text === 'hi', 'the answer begins');
+  passes(LIMITS.upstreamIdleMs + 1_000);
+  assert.equal((await exchange.done).error?.code, 'UPSTREAM_TIMEOUT');
+});
+
 test('a body that breaks off destroys the connection and names the reason', async () => {
   const { app, forward } = await rig(() => {});
   const body = new FakeBody(100);

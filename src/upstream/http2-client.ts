@@ -32,6 +32,8 @@ export class Http2Client implements AppConnection, BodySink {
   #informs = 0;
   #isBodyOpen = false;
   #isBlocked = false;
+  /** Something of the body was sent since this was last set to false. */
+  #hasMoved = false;
   #isOver = false;
 
   constructor(session: Http2Session, isReused: boolean) {
@@ -72,6 +74,12 @@ export class Http2Client implements AppConnection, BodySink {
   tick(now: number): void {
     if (now < this.deadline) return;
     const hasBegun = this.#sink !== null;
+    // An app that reads on behind the beginning of its answer may have nothing to add before the end of the body.
+    if (hasBegun && this.#isBodyOpen && !this.#isBlocked && this.#hasMoved) {
+      this.#hasMoved = false;
+      this.deadline = now + (this.#call as AppCall).idleMs;
+      return;
+    }
     // A session that does not answer may be dead without a sign: others get a new one.
     if (!hasBegun) this.#session.retire();
     const what = hasBegun ? 'fell silent in the middle of its answer' : 'did not begin to answer in time';
@@ -88,6 +96,7 @@ export class Http2Client implements AppConnection, BodySink {
       }
       this.#left -= chunk.length;
     }
+    this.#hasMoved = true;
     const canGoOn = stream.write(chunk);
     if (!canGoOn) {
       this.#isBlocked = true;
@@ -105,7 +114,9 @@ export class Http2Client implements AppConnection, BodySink {
     this.#requestTrailers = trailers;
     (this.#stream as ClientHttp2Stream).end();
     const call = this.#call;
-    if (this.#sink === null && call !== null) this.deadline = this.#session.now + call.firstByteMs;
+    if (call === null) return;
+    if (this.#sink === null) this.deadline = this.#session.now + call.firstByteMs;
+    else if (this.deadline !== Infinity) this.deadline = this.#session.now + call.idleMs;
   }
 
   abort(error: PosternError): void {

@@ -413,6 +413,34 @@ test('an h2c app that does not answer is UPSTREAM_TIMEOUT, and others get a new 
   assert.equal(app.sessions.length, 2);
 });
 
+test('an h2c app that began to answer is not silent while it is sent the body, and is behind its end', async () => {
+  let offset = 0;
+  const ticker = new IntervalTicker({ now: () => performance.now() + offset, intervalMs: 1_000_000, leadMs: 0 });
+  const passes = (ms: number): void => {
+    offset += ms;
+    ticker.tick();
+  };
+  let got = 0;
+  const app = await http2App((stream) => {
+    stream.respond({ ':status': 200 });
+    stream.write('hi');
+    stream.on('data', (chunk: Buffer) => (got += chunk.length));
+  });
+  const body = new FakeBody(30);
+  const exchange = forwarder(app.port, {}, ticker)({ method: 'POST' }, body);
+  await until(() => exchange.text === 'hi', 'the answer begins');
+  for (let i = 1; i <= 3; i++) {
+    body.sink?.write(Buffer.from('0123456789'));
+    await until(() => got === i * 10, 'it arrives');
+    passes(LIMITS.upstreamIdleMs + 1_000);
+  }
+  body.sink?.end(null);
+  passes(LIMITS.upstreamIdleMs - 1_000);
+  assert.equal(exchange.error, null);
+  passes(2_000);
+  assert.equal((await exchange.done).error?.code, 'UPSTREAM_TIMEOUT');
+});
+
 test('what is no HTTP/2 app fails in time, and an unreachable one at once', async () => {
   const raw = await rawApp(() => {});
   raw.server.on('connection', (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));

@@ -39,7 +39,8 @@ function extendedConnect(request: RequestHead): Upgrade | PosternError {
   if (request.upgrade !== 'websocket')
     return refusal('upgrade-protocol', `":protocol" is "${request.upgrade}", not "websocket"`);
   const version = request.headers.get('sec-websocket-version');
-  if (version !== undefined && version !== '13') return otherVersion();
+  const isOne = request.headers.count('sec-websocket-version') <= 1;
+  if (version !== undefined && (version !== '13' || !isOne)) return otherVersion();
   const key = randomBytes(16).toString('base64');
   const versionLine = version === undefined ? 'Sec-WebSocket-Version: 13\r\n' : '';
   const lines = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${key}\r\n${versionLine}`;
@@ -56,7 +57,7 @@ function webSocketProblem(request: RequestHead): PosternError | null {
     return refusal('websocket-key', 'Sec-WebSocket-Key is not 16 bytes in base64');
   const version = headers.get('sec-websocket-version');
   if (version === undefined) return refusal('websocket-version', 'it needs Sec-WebSocket-Version');
-  return version === '13' ? null : otherVersion();
+  return version === '13' && headers.count('sec-websocket-version') === 1 ? null : otherVersion();
 }
 
 /** RFC 6455 section 4.4: a client of another version is told which one there is. */

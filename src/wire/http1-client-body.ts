@@ -19,6 +19,8 @@ export class RequestBodyWriter implements BodySink {
   isBlocked = false;
   /** Something of it was handed to the socket. */
   hasBegun = false;
+  /** Something of it was, since this was last set to false. */
+  hasMoved = false;
   readonly #socket: Socket;
   /** Called after the body was completed or blocked, and with the error where it broke. */
   readonly #onChange: (error: PosternError | null) => void;
@@ -65,6 +67,7 @@ export class RequestBodyWriter implements BodySink {
       this.#socket.cork();
     }
     this.hasBegun = true;
+    this.hasMoved = true;
     const canGoOn = this.#isChunked ? this.#writeChunk(chunk) : this.#writePlain(chunk);
     if (!canGoOn) {
       this.isBlocked = true;

@@ -145,6 +145,12 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   /** Called by the owner about twice a second. */
   tick(now: number): void {
     if (now < this.deadline) return;
+    // An app that reads on behind the beginning of its answer may have nothing to add before the end of the body.
+    if (this.#sink !== null && this.#body.isOpen && !this.#body.isBlocked && this.#body.hasMoved) {
+      this.#body.hasMoved = false;
+      this.deadline = now + (this.#call as AppCall).idleMs;
+      return;
+    }
     this.#fail(timedOut(this.#sink !== null), 'no');
   }
 
@@ -351,7 +357,9 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     const call = this.#call;
     if (call === null) return;
     if (this.#body.isBlocked) this.deadline = this.#owner.now + call.idleMs;
-    else if (this.#state === HEAD && !this.#body.isOpen) this.deadline = this.#owner.now + call.firstByteMs;
+    else if (this.#body.isOpen) return;
+    else if (this.#state === HEAD) this.deadline = this.#owner.now + call.firstByteMs;
+    else if (!this.#isPaused) this.deadline = this.#owner.now + call.idleMs;
   }
 
   #onDrain(): void {

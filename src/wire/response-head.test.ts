@@ -42,6 +42,18 @@ test('parseResponseHead() knows which answers have no body', () => {
   }
 });
 
+test('parseResponseHead() keeps no connection on which a body may come that cannot be', () => {
+  for (const [text, keepAlive] of [
+    ['HTTP/1.1 204 No\r\n', true],
+    ['HTTP/1.1 204 No\r\nContent-Length: 0\r\n', true],
+    ['HTTP/1.1 204 No\r\nContent-Length: 5\r\n', false],
+    ['HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n', false],
+    ['HTTP/1.1 304 No\r\nContent-Length: 5\r\n', true],
+  ] as const) {
+    assert.equal(parse(text).keepAlive, keepAlive, text);
+  }
+});
+
 test('parseResponseHead() keeps the lines of ordinary fields as they stand, without those of the connection', () => {
   const head = parse(
     'HTTP/1.1 200 OK\r\nServer: app\r\ndate: now\r\nContent-Length: 1\r\nConnection: keep-alive\r\nAlt-Svc: h3\r\nX-Y:  \r\nETag: "a"\r\n',

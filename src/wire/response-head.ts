@@ -256,6 +256,9 @@ class HeadReading {
     head.keepAliveMs = this.#connection !== null && !isKept ? -1 : this.#keepAliveMs;
     head.framing = framingOf(head, this.#isChunked, isHead);
     if (head.framing === 'close') head.keepAlive = false;
+    // RFC 9110 section 8.6, RFC 9112 section 6.1: it cannot have the body that it announces; where that comes all
+    // the same, be it a moment later, it would be read as the next answer.
+    if (this.#status === 204 && (this.#isChunked || this.#length > 0)) head.keepAlive = false;
     if (!this.#isPlain) this.#reprint(head);
     return head;
   }

@@ -132,6 +132,11 @@ hosts:
       [`OPTIONS / HTTP/1.1\r\nHost: app.test\r\nMax-Forwards: x\r\n\r\n`, 400, 'max-forwards'],
       [`GET / HTTP/1.1\r\nHost: app.test\r\n${socket}\r\n`, 400, 'websocket-version'],
       [`GET / HTTP/1.1\r\nHost: app.test\r\n${socket}Sec-WebSocket-Version: 8\r\n\r\n`, 400, 'websocket-version'],
+      [
+        `GET / HTTP/1.1\r\nHost: app.test\r\n${socket}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8\r\n\r\n`,
+        400,
+        'websocket-version',
+      ],
     ] as const) {
       const { text, statuses, closed } = await sendRaw(postern.http, bytes, { quietMs: 3_000 });
       assert.deepEqual(statuses, [status], text);
