@@ -1,6 +1,7 @@
 /** Every configuration of the suite. */
 import type { Configuration } from './configuration.ts';
 import { alpha, alphaMore } from './configurations/alpha.ts';
+import { COMBINED } from './configurations/combined.ts';
 import { bearerOff, bearerOnly, bearerTokens } from './configurations/bearer.ts';
 import {
   cookieHostPrefix,
@@ -135,5 +136,6 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   pages,
   hosts,
   alphaMore,
+  ...COMBINED,
 ];
 export { KEYCLOAK_CONFIGURATIONS } from './configurations/keycloak.ts';

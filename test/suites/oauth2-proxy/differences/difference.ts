@@ -31,7 +31,8 @@ export interface Difference {
 
 export const ANY: RegExp = /./;
 export const NONE: RegExp = /^\(none\)$/;
-const OWN_COOKIE: RegExp = /(?:_oauth2_proxy|_front|_from_env|__Host-front)\w*=<value>(?:[,;] ?)?/g;
+const OWN_COOKIE: RegExp =
+  /(?:_oauth2_proxy|_front|_from_env|__Host-front|__Secure-door|door\.x)\w*=<value>(?:[,;] ?)?/g;
 
 export const facet = (
   cases: RegExp,

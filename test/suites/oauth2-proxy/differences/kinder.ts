@@ -26,7 +26,7 @@ export const KINDER: readonly Difference[] = [
         original: /^(?!_front)[^\n]*(?<!_<request>)_csrf=/,
         postern: withSignIn,
       }),
-      facet(/^cookie-per-request\/.* callback$/, /^set-cookie$/, {
+      facet(/^(?:cookie-(?:per-request|secure-prefix)|callbacks)\/.* callback$/, /^set-cookie$/, {
         original: /<request>/,
         postern: (original) => original.split('\n').toReversed().join('\n'),
       }),
@@ -111,7 +111,7 @@ export const KINDER: readonly Difference[] = [
     reason: 'a 5xx wakes somebody up',
     where: [
       answer(/^(?:minimal\/sign-in-rd-broken|htpasswd(?:-groups)?\/broken-form)$/, 500, 400),
-      answer(/^minimal\/callback-broken$/, 500, 403),
+      answer(/^minimal\/callback-broken$|^callbacks\/state-changed · callback$/, 500, 403),
       answer(/\/(?:login-)?unverified · sign-in callback$/, 500, 403),
     ],
   },
@@ -227,10 +227,39 @@ export const KINDER: readonly Difference[] = [
     postern: 'it is taken: the same scheme (or https), host and port',
     reason: 'the same address as a path is taken by both',
     where: [
+      facet(/^front-forms\/host-(?:\[::1\]:8443|wiki\.example\.com:443)-sign-in$/, /^body$/, {
+        postern: /, then https:\/\/(?:\[::1\]:8443|wiki\.example\.com:443)\/$/,
+      }),
       facet(/^claim-names\/(?:rd-own-host|login-own-host)|^hosts\/other-domain · sign-in$/, /^(?:location|body)$/, {
         postern: /^(?:sign-in page: [^\n]*, then )?https?:\/\/app\.(?:example\.com|other\.test)\/x(?:\?[^\n]*)?$/,
       }),
     ],
+  },
+  {
+    id: 'proto-of-the-nearest',
+    original:
+      'X-Forwarded-Proto in capitals, as a list, or of another word: no address of that host is made, people land on `/`',
+    postern: 'in any letters; of a list the last; another word is as good as none, and the connection counts',
+    reason: 'people come back to the page that they wanted',
+    where: [
+      facet(/^front-forms\/proto-(?:HTTPS|https,http|wss|ftp|)-sign-in$/, /^body$/, {
+        postern: /, then https?:\/\/wiki\.example\.com\/$/,
+      }),
+    ],
+  },
+  {
+    id: 'basic-as-the-rfc-has-it',
+    original: '`Basic` with its padding left out, or behind two blanks, is 401',
+    postern: 'it is taken (RFC 9110 section 11.2)',
+    reason: 'clients write both',
+    where: [answer(/^htpasswd-forms\/basic-(?:unpadded|two-blanks)$/, 401, 202)],
+  },
+  {
+    id: 'placeholder-in-escapes',
+    original: '`%7Bid_token%7D` in a parameter of `rd` stays as it is',
+    postern: 'it is the placeholder as browsers and libraries escape it',
+    reason: 'a provider takes no literal placeholder',
+    where: [facet(/^backend-logout-gone\/encoded · sign out$/, /^location$/, { postern: /hint=<ID token of alice>$/ })],
   },
   {
     id: 'a-403-is-no-sign-out',

@@ -112,6 +112,7 @@ export const SAFER: readonly Difference[] = [
     reason: '`/public/../admin` is no public path (CVE-2026-41059 and its like)',
     where: [
       answer(/^front(?:-anybody)?\/auth-uri-(?:dots|encoded-dots|absolute)$/, 202, 401),
+      answer(/^front-forms\/public-(?:backslash|semicolon|nul)$/, 202, 401),
       answer(/^skip\/get-encoded-dots$/, 301, 403),
       answer(/^skip\/get-encoded-slash$/, 200, 403),
       answer(/^skip\/get-raw-fragment$/, 200, 400),
@@ -188,6 +189,25 @@ export const SAFER: readonly Difference[] = [
     ],
   },
   {
+    id: 'hosts-that-can-be',
+    original: 'X-Forwarded-Host goes into addresses as it came, with user info, blanks or a dot at its end',
+    postern: 'what is no host and port is not believed: the Host field counts',
+    reason: 'the provider would be told an address, and people be sent to one, that nobody has',
+    where: [
+      facet(/^front-forms\/host-(?:a b|u@wiki\.example\.com|wiki\.example\.com\.)-start$/, /^location$/, {
+        postern: /redirect_uri=https%3A%2F%2Fapp\.example\.com%2F/,
+      }),
+      facet(/^front-forms\/host-u@wiki\.example\.com-sign-in$/, /^body$/, { postern: /, then \/$/ }),
+    ],
+  },
+  {
+    id: 'one-authorization',
+    original: 'of two Authorization fields the first counts',
+    postern: 'none: 401',
+    reason: 'whoever reads the other one would see somebody else',
+    where: [answer(/^htpasswd-forms\/basic-twice-said$/, 202, 401)],
+  },
+  {
     id: 'written-fields',
     original: 'the application gets X-Forwarded-For, and every other forwarded field as the visitor wrote it',
     postern:
@@ -251,6 +271,10 @@ export const SAFER: readonly Difference[] = [
     postern: 'it is judged by what a browser makes of it, and printed as a browser would',
     reason: 'each place is one of the application or of the whitelist: the 558 lines of test/vectors are tried',
     where: [
+      facet(/^whitelist-forms\/sign-(?:in|out)-7$/, /^(?:location|body)$/, { postern: /https:\/\/upper\.test\/x$/ }),
+      facet(/^whitelist-forms\/sign-(?:in|out)-2[67]$/, /^(?:location|body)$/, {
+        postern: /^(?:sign-in page: provider at \/oauth2\/start, then )?\/$/,
+      }),
       facet(
         /^redirects\/(?:double-slash|upper-host|port-443|slash-in-query|utf8|space|newline)-/,
         /^(?:location|body)$/,
@@ -273,7 +297,10 @@ export const SAFER: readonly Difference[] = [
     original: 'bytes beyond ASCII in a request line are taken as they are',
     postern: '400',
     reason: 'RFC 9112 section 3.2 has no such bytes; browsers escape them',
-    where: [answer(/^redirects\/lines-\d+ · ./, '302 to /', /^400 to $/)],
+    where: [
+      facet(/^front-forms\/uri-\/(?:ü|a b)-sign-in$/, /^body$/, { postern: /, then \/$/ }),
+      answer(/^redirects\/lines-\d+ · ./, '302 to /', /^400 to $/),
+    ],
   },
   {
     id: 'hardened-pages',

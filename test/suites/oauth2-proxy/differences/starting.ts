@@ -34,7 +34,7 @@ export const STARTS: readonly Difference[] = [
     reason: 'a rule that does nothing is found out by the wrong people',
     where: [
       answer(
-        /^starts\/(?:email-domain-at|variable-singular|cookie-host-domain|challenge-unknown|upstream-static-word|upstream-folder-missing|route-equals|bearer-issuer-ignored|prefix-no-slash|templates-missing)$/,
+        /^starts\/(?:email-domain-at|variable-singular|cookie-host-domain|challenge-unknown|upstream-static-word|upstream-folder-missing|route-equals|bearer-issuer-ignored|whitelist-\w+|prefix-no-slash|templates-missing)$/,
         'starts',
         /^refuses$/,
       ),

@@ -79,6 +79,9 @@ export const WIRE: readonly Difference[] = [
       facet(/^cookie-options\/start-host-upper$/, /^location$/, {
         postern: /redirect_uri=http%3A%2F%2Fapp\.example\.com%2F/,
       }),
+      facet(/^front-forms\/host-WIKI\.example\.com-(?:start|sign-in)$/, /^(?:location|body)$/, {
+        postern: /https(?:%3A%2F%2F|:\/\/)wiki\.example\.com/,
+      }),
     ],
   },
   {
@@ -93,6 +96,9 @@ export const WIRE: readonly Difference[] = [
     original: '`/oauth2/static/` has a style sheet and fonts, and lists its folder',
     postern: 'what its own pages need',
     reason: 'the pages are others',
-    where: [answer(/^minimal\/static(?:-folder)?$/, 200, 404), facet(/^minimal\/static-missing$/, NO_CACHE)],
+    where: [
+      answer(/^minimal\/static(?:-folder)?$/, 200, 404),
+      facet(/^(?:minimal\/static-missing|paths\/\/a\/b\/static\/x)$/, NO_CACHE),
+    ],
   },
 ];
