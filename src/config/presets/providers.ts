@@ -47,7 +47,10 @@ const PLAIN: ProviderPreset = {
   parameters: {},
   pinsNames: false,
   groupsRemedy: null,
-  quirks: ['The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.'],
+  quirks: [
+    'The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.',
+    'Roles that stand in userinfo alone (`roles_claim`) are asked of it. Where it refuses or fails and nothing else is to be had there, people come in without roles: no rule by a role lets them in, every `deny` by one refuses them, and the log says so. It is asked again half a minute later, where there is a refresh token. If more is missing, the sign-in fails.',
+  ],
 };
 
 const RENAMES =

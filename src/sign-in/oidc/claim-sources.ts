@@ -9,15 +9,23 @@ import type { GoogleGroups } from '../google/groups.ts';
 import type { Claims } from './claims.ts';
 import { readOverage } from './overage.ts';
 import type { Parts } from './parts.ts';
-import { firstNames, isOverage } from './person.ts';
-import { userinfoRefusalOf } from './problems.ts';
+import { firstNames, isOverage, rolesUnknown } from './person.ts';
+import { explainProblem, UserinfoRefusal, userinfoRefusalOf, whatFailed } from './problems.ts';
+import type { Unsaid } from '../../core/person.ts';
+
+export interface GatherOptions {
+  readonly accessToken: string;
+  readonly address: string | null;
+  /** At a sign-in nothing was known before. At a refresh what was known stays while nobody can be asked. */
+  readonly step: 'sign-in' | 'refresh';
+}
 
 /** ID token first; userinfo only for what is missing there; the access token where a preset says that roles stand in it. */
 export async function gather(
   parts: Parts,
   configuration: client.Configuration,
   claims: Claims,
-  { accessToken, address }: { readonly accessToken: string; readonly address: string | null },
+  { accessToken, address, step }: GatherOptions,
 ): Promise<readonly Claims[]> {
   const { provider } = parts;
   const sources: Claims[] = [claims];
@@ -33,10 +41,23 @@ export async function gather(
   // First, so that no claim of a token passes for a group of the directory.
   if (parts.googleGroups !== null) sources.unshift(await directoryGroups(parts.googleGroups, address));
   const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
-  if (hasUserinfo && isIncomplete(provider, sources)) {
+  const missing = hasUserinfo ? missingIn(provider, sources) : [];
+  if (missing.length === 0) return sources;
+  try {
     sources.push(await askUserinfo(configuration, accessToken, String(claims['sub'])));
+  } catch (error) {
+    // Many look at no role: nobody is let in by one, and every deny by one counts.
+    const areRolesAlone = missing.every((one) => one === 'roles');
+    if (!areRolesAlone || !isSilence(provider, error, step)) throw error;
+    sources.push(rolesUnknown(`userinfo does not say them, ${whatFailed(provider, error)}`));
   }
   return sources;
+}
+
+/** What is not right (another person's claims, no JSON) is no silence. */
+function isSilence(provider: OidcProvider, error: unknown, step: GatherOptions['step']): boolean {
+  if (error instanceof UserinfoRefusal) return true;
+  return step === 'sign-in' && explainProblem(provider, error).reason === 'unavailable';
 }
 
 async function askUserinfo(configuration: client.Configuration, token: string, subject: string): Promise<Claims> {
@@ -60,12 +81,15 @@ export function addressIn({ email, email_verified: isVerified }: Claims): string
   return typeof email === 'string' && isVerified === true ? email : null;
 }
 
-function isIncomplete(provider: OidcProvider, sources: readonly Claims[]): boolean {
+function missingIn(provider: OidcProvider, sources: readonly Claims[]): readonly Unsaid[] {
   const has = (name: string): boolean => sources.some((one) => one[name] !== undefined);
-  if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) return true;
-  if (provider.scopes.includes('email') && !has('email')) return true;
-  const isMissing = (paths: readonly string[]): boolean => paths.length > 0 && firstNames(sources, paths) === null;
-  return isMissing(provider.groupsClaims) || (mayHaveRoles(provider) && isMissing(provider.rolesClaims));
+  const lacks = (paths: readonly string[]): boolean => paths.length > 0 && firstNames(sources, paths) === null;
+  const missing: Unsaid[] = [];
+  if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) missing.push('name');
+  if (provider.scopes.includes('email') && !has('email')) missing.push('email');
+  if (lacks(provider.groupsClaims)) missing.push('groups');
+  if (mayHaveRoles(provider) && lacks(provider.rolesClaims)) missing.push('roles');
+  return missing;
 }
 
 /** A claim that the document names may be anywhere; where a preset's is, the preset knows. */

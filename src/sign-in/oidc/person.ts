@@ -19,6 +19,15 @@ export interface PersonResult {
   readonly notes: readonly string[];
 }
 
+const unknownRoles = new WeakMap<Claims, string>();
+
+/** A source of nothing: there may be roles that could not be asked for, and why. No claim of a provider is one. */
+export function rolesUnknown(why: string): Claims {
+  const source: Claims = {};
+  unknownRoles.set(source, why);
+  return source;
+}
+
 /**
  * `sources`: the ID token first, then whatever else the same person's claims come from. How they signed in counts only as the
  * ID token says it (`proof`; Core section 2): what userinfo passes on may be what people write about themselves.
@@ -50,7 +59,9 @@ export function personFrom(
   const isCut = (names: readonly string[] | null): boolean => (names?.length ?? 0) >= MOST_NAMES;
   const cut: Unsaid[] = [];
   if (isCut(groups) || areKeptBack(provider, sources)) cut.push('groups');
-  if (isCut(roles)) cut.push('roles');
+  const onRoles = notesOnRoles(provider, sources);
+  notes.push(...onRoles);
+  if (isCut(roles) || onRoles.length > 0) cut.push('roles');
   if (isCut(groups) || isCut(roles)) notes.push(TOO_MANY);
   const person: Person = {
     provider: provider.id,
@@ -154,6 +165,15 @@ function notesOnGroups(
   }
   const what = `Claim ${namesOf(provider)} is missing, so "group:" does not match this person, who may be in no group`;
   return [`${what}; where others lack it too, ${groupsRemedy(provider)}`];
+}
+
+/** None: what is not said of roles is not there. */
+export function notesOnRoles({ id }: OidcProvider, sources: readonly Claims[]): readonly string[] {
+  const whys = sources.flatMap((one) => unknownRoles.get(one) ?? []);
+  return whys.map(
+    (why) =>
+      `Roles of a person are not known: ${why}; no rule by a role of "${id}" lets this person in, and every "deny" by one refuses`,
+  );
 }
 
 /** What to change for the provider to say the groups, or for us to find them. */

@@ -100,6 +100,11 @@ export function isOfOnePerson(provider: OidcProvider, error: unknown, hasTokens:
   return hasTokens && (error instanceof UserinfoRefusal || read(provider, error).reason === 'invalid');
 }
 
+/** The same where the sign-in goes on without. */
+export function whatFailed(provider: OidcProvider, error: unknown): string {
+  return read(provider, error).what;
+}
+
 export function explainProblem(provider: OidcProvider, error: unknown): ProviderProblem {
   const { reason, what } = read(provider, error);
   return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };

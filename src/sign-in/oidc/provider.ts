@@ -33,7 +33,7 @@ import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
 import type { Parts } from './parts.ts';
-import { isSubject, personFrom, saidBefore } from './person.ts';
+import { isSubject, notesOnRoles, personFrom, saidBefore } from './person.ts';
 import { endsSession, explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
 
 /** A refusal that a clock may be the reason of. */
@@ -79,6 +79,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
   const googleGroups = googleGroupsOf(provider, http, deps);
   const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, clockWatch, googleGroups };
   const withRenewalNote = createRenewalNote(provider);
+  const tellNotes = createNoteTeller((message) => deps.log('warn', message, { provider: provider.id }));
   return {
     id: provider.id,
     label: provider.label,
@@ -90,7 +91,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     warm: () => void discovery.get().catch(() => undefined),
     begin: (wish) => begin(parts, wish),
     finish: async (callback) => withRenewalNote(await finish(parts, callback)),
-    refresh: (person, grant) => refresh(parts, person, grant),
+    refresh: async (person, grant) => tellNotes(await refresh(parts, person, grant)),
     logoutUrl: (grant, returnTo) => logoutUrl(parts, grant, returnTo),
     isMeantBy: (token) => isMeantBy(provider, token),
     readLogoutToken: (token): Promise<LogoutToken> =>
@@ -101,6 +102,18 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
       discovery.close();
       http.close();
     },
+  };
+}
+
+/** What a refresh notes: once until one has nothing to note, since it is asked again and again, of everybody. */
+function createNoteTeller(tell: (message: string) => void): (refreshed: Refreshed) => Refreshed {
+  let isTold = false;
+  return (refreshed) => {
+    if (refreshed.kind !== 'known') return refreshed;
+    const [note] = refreshed.notes;
+    if (note !== undefined && !isTold) tell(note);
+    isTold = note !== undefined;
+    return refreshed;
   };
 }
 
@@ -240,16 +253,23 @@ async function finish(parts: Parts, callback: Callback): Promise<Finished> {
     const refusal = refusalOf(provider, claims);
     if (refusal !== null) return { kind: 'problem', problem: refusal };
     const address = addressIn(claims);
-    const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
+    const accessToken = tokens.access_token;
+    const sources = await gather(parts, configuration, claims, { accessToken, address, step: 'sign-in' });
     const { person: known, notes } = personFrom(provider, String(claims['sub']), sources, claims);
     const person = { ...known, ...proofOf(provider, claims, parts.clock.now()) };
     const grant = grantOf(parts.clock, tokens, idToken, null);
     const signedIn = { providerSession: nameIn(claims['sid']), authTime: authTimeOf(claims) };
-    return { kind: 'known', person, notes, grant, ...signedIn, refreshAt: refreshAtOf(parts, grant) };
+    const refreshAt = refreshAtOf(parts, grant);
+    const isSoon = refreshAt !== null && notesOnRoles(provider, sources).length > 0;
+    const nextAt = isSoon ? Math.min(refreshAt, parts.clock.now() + ROLES_AGAIN_MS) : refreshAt;
+    return { kind: 'known', person, notes, grant, ...signedIn, refreshAt: nextAt };
   } catch (error) {
     return { kind: 'problem', problem: problemOf(parts, error) };
   }
 }
+
+/** Userinfo may be away for a moment only. */
+const ROLES_AGAIN_MS = 30_000;
 
 function problemOf({ provider, clockWatch }: Parts, error: unknown): ProviderProblem {
   const problem = explainProblem(provider, error);
@@ -316,13 +336,14 @@ async function refresh(parts: Parts, person: Person, grant: ProviderGrant): Prom
     const refusal = idToken === null ? null : refusalOf({ ...provider, acrValues: [] }, claims);
     if (refusal !== null) return { kind: 'ended', message: refusal.message };
     const address = idToken === null ? addressOf(person) : addressIn(claims);
-    const sources = await gather(parts, configuration, claims, { accessToken: tokens.access_token, address });
+    const accessToken = tokens.access_token;
+    const sources = await gather(parts, configuration, claims, { accessToken, address, step: 'refresh' });
     return {
       kind: 'known',
       person: refreshed(provider, person, { sources, isSilent: idToken === null, proof: claims }),
       grant: fresh,
       refreshAt: refreshAtOf(parts, fresh),
-      notes: [],
+      notes: notesOnRoles(provider, sources),
     };
   } catch (error) {
     if (endsSession(error))
