@@ -37,6 +37,17 @@ test('a link opens its place, and no session outlives it', () =>
     assert.deepEqual(await rig.sessions.list(), []);
   }));
 
+test('/.postern/userinfo takes a link for no person, whatever it is called', () =>
+  withLinks(async (rig, _links, token) => {
+    const visitor = rig.browser();
+    await visitor.send(`${APP}/.postern/link`, { form: { token } });
+    const { provider, sub, name } = JSON.parse((await visitor.send(`${APP}/.postern/userinfo`)).text) as Record<
+      string,
+      unknown
+    >;
+    assert.deepEqual({ provider, sub, name }, { provider: '#link', sub: 'link:guest', name: 'link:guest' });
+  }));
+
 test('a link that is revoked in the moment in which it is opened opens nothing', () =>
   withLinks(async (rig, links, token) => {
     const { sessions } = rig;

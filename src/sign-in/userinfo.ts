@@ -2,6 +2,7 @@
  * `/.postern/userinfo`: who is signed in here, as JSON for the app's own page. 401 JSON without a
  * session. Never a token, never a session key.
  */
+import { LINK_PROVIDER } from '../core/person.ts';
 import { toResponse, type Context } from './context.ts';
 import { plainHeaders } from './pages/error-page.ts';
 import { unauthorizedJson } from './unauthorized.ts';
@@ -13,10 +14,12 @@ export function showUserinfo(context: Context): Response {
     return toResponse(unauthorizedJson(request.requestId, url.origin + start));
   }
   const { person, expiresAt } = request.session;
+  // A link that is called as a person must not be taken for that person: as in what apps are told, "link:guest".
+  const isLink = person.provider === LINK_PROVIDER;
   const body = {
     provider: person.provider,
-    sub: person.subject,
-    name: person.name,
+    sub: isLink ? person.displayName : person.subject,
+    name: isLink ? person.displayName : person.name,
     display_name: person.displayName,
     email: person.email,
     email_verified: person.emailVerified,
