@@ -27,6 +27,8 @@ import type { SealKey } from './seal.ts';
 
 /** Lists are for people to read. */
 const LIST_LIMIT = 10_000;
+/** More than a page for guests has in its time, and little enough for whoever opens a link again and again to fill nothing. */
+const MOST_PER_LINK = 10_000;
 /** Some 5 ms of unsealing. */
 const PAGE = 100;
 
@@ -35,6 +37,8 @@ export interface SessionLimits {
   readonly idleMs: number;
   /** Sign-ins of one person at a time: the oldest give way. Left out: as many as come. */
   readonly mostPerPerson?: number;
+  /** Sessions by one link, which may be anybody's who has it. */
+  readonly mostPerLink?: number;
 }
 
 export interface SessionsDeps {
@@ -151,15 +155,15 @@ export function createSessions(deps: SessionsDeps): Sessions {
   };
 }
 
-/** Not of a link, which is many people's. */
 async function endSurplus(
   { store, limits }: SessionsDeps,
   { view: { key: newest, person } }: OpenedSession,
   end: (selector: SignInSelector) => Promise<number>,
 ): Promise<void> {
-  const { mostPerPerson: most } = limits();
+  const { mostPerPerson, mostPerLink = MOST_PER_LINK } = limits();
   const { provider, subject } = person;
-  if (most === undefined || provider === LINK_PROVIDER) return;
+  const most = provider === LINK_PROVIDER ? mostPerLink : mostPerPerson;
+  if (most === undefined) return;
   const surplus: SignInSelector = { by: 'surplus', provider, subject, newest, most };
   // Read first: hardly anybody has so many, and a write costs.
   if ((await store.listSignIns(surplus, 1)).length > 0) await end(surplus);

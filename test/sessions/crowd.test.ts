@@ -25,6 +25,7 @@ interface Rig {
   readonly changes: SessionChange[];
   readonly clock: { at: number; now: () => number };
   mostPerPerson: number;
+  mostPerLink?: number;
 }
 
 async function withRig(work: (rig: Rig) => Promise<void>): Promise<void> {
@@ -33,12 +34,16 @@ async function withRig(work: (rig: Rig) => Promise<void>): Promise<void> {
   try {
     const clock = { at: 1_000_000, now: () => clock.at };
     const changes: SessionChange[] = [];
-    const rig = { clock, changes, mostPerPerson: 1_000 };
+    const rig: Omit<Rig, 'sessions'> = { clock, changes, mostPerPerson: 1_000 };
     const sessions = createSessions({
       store: store.sessions,
       clock,
       sealKey: createSealKey(store.sealKey),
-      limits: () => ({ lifetimeMs: 12 * HOUR, idleMs: 12 * HOUR, mostPerPerson: rig.mostPerPerson }),
+      limits() {
+        const { mostPerPerson, mostPerLink } = rig;
+        const perLink = mostPerLink === undefined ? {} : { mostPerLink };
+        return { lifetimeMs: 12 * HOUR, idleMs: 12 * HOUR, mostPerPerson, ...perLink };
+      },
     });
     sessions.onChange((change) => changes.push(change));
     await work(Object.assign(rig, { sessions }));
@@ -74,6 +79,22 @@ test('Signing in once more than session.per_person ends the oldest sign-in of th
     rig.mostPerPerson = 1;
     await sessions.openSignIn(personOf('ada'), 'auth.example');
     assert.equal((await sessions.list({ provider: 'kc', subject: 's-ada' })).length, 1);
+  }));
+
+test('A link that is opened again and again fills nothing: the oldest of its sessions give way', () =>
+  withRig(async (rig) => {
+    const { sessions, clock } = rig;
+    rig.mostPerLink = 3;
+    const link = personOf('report', { provider: LINK_PROVIDER });
+    const another = await sessions.openSignIn(personOf('other', { provider: LINK_PROVIDER }), 'app.example');
+    const opened = [];
+    for (let n = 0; n < 10; n++) {
+      opened.push(await sessions.openSignIn(link, 'app.example'));
+      clock.at += 1_000;
+    }
+    const kinds = await Promise.all(opened.map(async ({ view }) => (await sessions.find(view.key)).kind));
+    assert.deepEqual(kinds, [...Array.from({ length: 7 }, () => 'absent'), 'found', 'found', 'found']);
+    assert.equal((await sessions.find(another.view.key)).kind, 'found');
   }));
 
 test('sessions revoke finds whom it means among more sessions than a list shows', () =>
