@@ -34,7 +34,11 @@ export function createHeldJwts(verify: VerifyBearer, findToken: FindToken): Held
       const jwt = held.get(key);
       // Pushed out by others: nothing is known of it, and nobody is refused for that.
       if (jwt === undefined) return Promise.resolve({ kind: 'unavailable' });
-      return verify(jwt.provider, jwt.token);
+      return verify(jwt.provider, jwt.token).then((answer) => {
+        // Whoever makes tokens up must not push out those that open connections ride on.
+        if (answer.kind === 'absent') held.delete(key);
+        return answer;
+      });
     },
     clear() {
       const keys = [...held.keys()];
