@@ -56,7 +56,7 @@ test('a passkey signs in by itself, and comes to the page that was wanted', () =
     const browser = rig.browser();
     assert.equal((await browser.follow(await signInBy(browser, device))).url, `${APP}/deep?q=1`);
     const shown = (await rig.sessions.list()).map(({ person }) => person.amr.join(' ')).sort();
-    assert.deepEqual(shown, ['hwk user mfa', 'pwd swk mfa']);
+    assert.deepEqual(shown, ['hwk user mfa', 'pwd hwk mfa'], 'the session that added it has shown the same key');
   }).then(assert.ok));
 
 test('A reload that takes local accounts away while a passkey is shown leaves no session of one', () =>

@@ -7,7 +7,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { mintTotpSecret, totpUri } from '../session/totp.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
 import { isFromOwnPage, mintFormToken, readFormToken } from './form-guard.ts';
-import { offerPasskey, readNewPasskey } from './passkeys.ts';
+import { offerPasskey, readNewPasskey, passkeyAmr } from './passkeys.ts';
 import { checkPassword } from './password.ts';
 import { PAGE_SCRIPT_PATH } from './page-script.ts';
 import { html } from './pages/html.ts';
@@ -117,7 +117,7 @@ async function addPasskey(context: Context, visit: Visit, form: URLSearchParams)
   const name = nameOf(form, texts.security.passkey);
   if (passkey === null || !(await deps.factors.addPasskey(person.subject, name, passkey)))
     return showOverview(context, visit, { status: 403, problem: texts.secondStep.passkeyFailed });
-  return added(context, visit, ['pwd', 'swk', 'mfa']);
+  return added(context, visit, ['pwd', passkeyAmr({ isDeviceBound: passkey.isSynced === false }), 'mfa']);
 }
 
 /** The first one raises what this session has proved; with it come the recovery codes. */
