@@ -21,13 +21,20 @@ const USER_SCOPES: Readonly<Record<string, string>> = {
   cloud: 'cloud-platform',
   user: 'admin.directory.user',
 };
-const MOST_PAGES = 20;
+/** At most 200 groups each. */
+const MOST_PAGES = 50;
 const AHEAD_MS = 60_000;
 
 export interface Directory {
   readonly isMember: (group: string, email: string) => Promise<boolean>;
-  readonly groupsOf: (email: string) => Promise<readonly string[]>;
+  readonly groupsOf: (email: string) => Promise<DirectoryGroups>;
   readonly organizationId: (email: string) => Promise<string>;
+}
+
+export interface DirectoryGroups {
+  readonly names: readonly string[];
+  /** False: there are more. */
+  readonly areAll: boolean;
 }
 
 export interface DirectoryDeps {
@@ -64,7 +71,7 @@ async function isMember(ask: Ask, group: string, email: string): Promise<boolean
   return member.status === 200 && (await bodyOf(member))['status'] === 'ACTIVE';
 }
 
-async function groupsOf(ask: Ask, email: string): Promise<readonly string[]> {
+async function groupsOf(ask: Ask, email: string): Promise<DirectoryGroups> {
   const found: string[] = [];
   let next: string | null = '';
   for (let page = 0; next !== null && page < MOST_PAGES; page++) {
@@ -75,7 +82,7 @@ async function groupsOf(ask: Ask, email: string): Promise<readonly string[]> {
     });
     const response: Response = await ask(`groups?${query.toString()}`);
     // Somebody whom the directory does not know.
-    if (response.status === 404 || response.status === 400) return [];
+    if (response.status === 404 || response.status === 400) return NO_GROUPS;
     if (response.status !== 200) throw new Refusal(`Google's directory answered ${response.status} about groups`);
     const body: Claims = await bodyOf(response);
     for (const group of Array.isArray(body['groups']) ? (body['groups'] as unknown[]) : []) {
@@ -84,8 +91,10 @@ async function groupsOf(ask: Ask, email: string): Promise<readonly string[]> {
     }
     next = textOf(body['nextPageToken']);
   }
-  return found;
+  return { names: found, areAll: next === null };
 }
+
+const NO_GROUPS: DirectoryGroups = { names: [], areAll: true };
 
 async function organizationId(ask: Ask, email: string): Promise<string> {
   const response = await ask(`users/${encodeURIComponent(email)}`);

@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import { OAuthError, Refusal } from '../oauth/failures.ts';
 import type { ProviderHttp } from '../provider-http.ts';
 import { actAsAdministrator, GOOGLE_ADDRESSES, type GoogleAddresses } from './credentials.ts';
-import { createDirectory } from './directory.ts';
+import { createDirectory, type DirectoryGroups } from './directory.ts';
 
 export interface GoogleGroupsDeps {
   readonly http: ProviderHttp;
@@ -21,7 +21,7 @@ export interface GoogleGroupsDeps {
 
 export interface GoogleGroups {
   /** Rejects where nothing was learned; answers null where Google refuses, and says why in the log. */
-  readonly of: (email: string) => Promise<readonly string[] | null>;
+  readonly of: (email: string) => Promise<DirectoryGroups | null>;
   /** For `postern check --live`: rejects with what stands in the way. */
   readonly check: () => Promise<void>;
 }
@@ -39,10 +39,11 @@ export function createGoogleGroups(settings: DirectorySettings, deps: GoogleGrou
   return {
     async of(email) {
       try {
-        const found = new Set(await directory.groupsOf(email));
+        const { names, areAll } = await directory.groupsOf(email);
+        const found = new Set(names);
         for (const group of deps.named())
           if (!found.has(group) && (await directory.isMember(group, email))) found.add(group);
-        return [...found];
+        return { names: [...found], areAll };
       } catch (error) {
         if (!(error instanceof Refusal || error instanceof OAuthError)) throw error;
         deps.log('warn', `Groups of a person are missing: ${error.message}`, {});

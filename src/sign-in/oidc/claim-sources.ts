@@ -68,12 +68,13 @@ async function askUserinfo(configuration: client.Configuration, token: string, s
   }
 }
 
-/** None to let anybody in by, marked as Entra marks what is not all. */
+/** None to let anybody in by, marked as Entra marks what is not all. Of very many the first are known. */
 const UNKNOWN_GROUPS: Claims = { groups: [], hasgroups: true };
 
 export async function directoryGroups(directory: GoogleGroups, address: string | null): Promise<Claims> {
   const groups = address === null ? null : await directory.of(address);
-  return groups === null ? UNKNOWN_GROUPS : { groups };
+  if (groups === null) return UNKNOWN_GROUPS;
+  return groups.areAll ? { groups: groups.names } : { ...UNKNOWN_GROUPS, groups: groups.names };
 }
 
 /** A directory knows people by their address, so it must be theirs. */

@@ -82,6 +82,23 @@ test('google signs in people whom the directory does not know, and says where it
     assert.doesNotMatch(rig.logged.join('\n'), /PRIVATE KEY|ya29/);
   }));
 
+test('google counts ten thousand groups, and marks what is not all', () =>
+  withGoogle(async (rig) => {
+    // The twin has one on a page.
+    const many = (count: number): Record<string, string[]> =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`g${i}@corp.com`, ['alice@corp.com']]));
+    for (const [count, known, cut] of [
+      [50, 50, undefined],
+      [51, 50, ['groups']],
+    ] as const) {
+      rig.workspace.members = many(count);
+      await signInBy(rig.browser(), rig.twin, `${APP}/`);
+      const person = (await rig.sessions.list()).find(({ person: one }) => one.groups.length > 0)?.person;
+      assert.deepEqual([person?.groups.length, person?.cut], [known, cut]);
+      for (const { key } of await rig.sessions.list()) await rig.sessions.revoke(key);
+    }
+  }));
+
 test('google lets nobody new in while the directory does not answer: half the groups would decide', () =>
   withGoogle(async (rig) => {
     rig.workspace.isDown = true;

@@ -104,7 +104,7 @@ async function allGroups(
   email: string,
 ): Promise<readonly string[]> {
   try {
-    return await directory.groupsOf(email);
+    return (await directory.groupsOf(email)).names;
   } catch (error) {
     if (allowedGroups.size > 0) throw error;
     deps.log.warn(
