@@ -3,6 +3,7 @@
  * What cannot be compiled is a diagnostic, and the route it leaves behind refuses every request.
  */
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
+import { mistakableMachines, withoutLogin } from './machine-names.ts';
 import type { Document } from '../config/document.ts';
 import type { Choice, UpstreamServer } from '../config/document/actions.ts';
 import type { Host, Route } from '../config/document/hosts.ts';
@@ -278,6 +279,19 @@ export class RouteCompiler {
       const whose = token === 'id_token' ? 'an OpenID provider' : 'an OpenID provider, or of GitHub,';
       const message = `Route "${config.path}" passes the ${token === 'id_token' ? 'ID token' : 'access token'} on, but nobody who may come has one: the field is never sent`;
       this.#diagnostics.push(warning(config.at, message, `Let people of ${whose} in, or remove "${token}"`));
+    }
+  }
+
+  /** A machine of the same route may be called as people may call themselves. */
+  warnOfMachineNames({ config, plainNamesOf }: CompiledRoute): void {
+    const provider = this.#document.providers.find(({ id }) => id === plainNamesOf);
+    const machines = provider === undefined ? [] : mistakableMachines(config, provider);
+    for (const machine of machines) {
+      const name = machine.slice(machine.indexOf(':') + 1);
+      const message = `Route "${config.path}" lets in "${machine}" and people of "${plainNamesOf}", who choose their names: whoever calls themselves "${name}" there is "${name}" to the app, too`;
+      const rename = provider?.type === 'github' ? `call the machine "${withoutLogin(name)}", or ` : '';
+      const remedy = `Let the app know everybody by "subject" or "assertion" of "identity_headers", ${rename}give it a host with other "identity_headers"`;
+      this.#diagnostics.push(warning(config.at, message, remedy));
     }
   }
 

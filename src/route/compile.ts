@@ -167,6 +167,7 @@ function compileHost(host: Host, compiler: RouteCompiler, diagnostics: Diagnosti
     if (compiled === null) continue;
     compiler.warnOfTokens(compiled.route);
     compiler.warnOfStepUp(compiled.route);
+    compiler.warnOfMachineNames(compiled.route);
     routes.push(compiled.route);
     match.add(compiled.pattern, compiled.route);
   }
