@@ -24,6 +24,8 @@ export interface FakeCa {
   window: { start: number; end: number } | null;
   /** Of the CA's clock before that of its client. */
   aheadMs: number;
+  /** Names that it puts into a certificate in place of the one that was asked for. */
+  mistaken: ((asked: string) => string) | null;
   /** URLs of accounts that were ended. */
   readonly deactivated: Set<string>;
   /** The first order comes to the certificate of the second. */
@@ -56,6 +58,7 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     onRequest: null,
     window: null,
     aheadMs: 0,
+    mistaken: null,
     deactivated: new Set(),
     swap: (at, other) => {
       const order = orders[at];
@@ -158,7 +161,8 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     ca.issued.push(name);
     const now = clock.now() + ca.aheadMs;
     const validity = { notBefore: now, notAfter: now + lifeMs };
-    const leaf = writeLeaf({ ...validity, name, publicKey, issuer: { commonName, ...keys } });
+    const written = ca.mistaken?.(name) ?? name;
+    const leaf = writeLeaf({ ...validity, name: written, publicKey, issuer: { commonName, ...keys } });
     return leaf + writeRoot({ ...validity, commonName, permitted: ['example.com'], ...keys });
   }
 

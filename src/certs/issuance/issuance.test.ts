@@ -237,6 +237,30 @@ test('Issuance does not take up for ever an order whose certificate is for anoth
   assert.equal(issuance.entriesFor('a.example.com', rig.policy).length, 1);
 });
 
+test('Issuance uses no certificate for other names: the one in use stays, and the next order is a new one', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const issuance = await rig.start();
+  issuance.want(null, rig.want('a.example.com'));
+  await issuance.review();
+  const id = issuance.entriesFor('a.example.com', rig.policy)[0]?.id;
+  rig.now += 70 * DAY;
+  ca.mistaken = () => 'b.example.com';
+  await issuance.review();
+  assert.match(
+    rig.lines.join('\n'),
+    /error .*Cannot use the certificate of CA 1: it does not cover "a\.example\.com" \(it is ordered anew; .*The one in use is good for \d+ more days/,
+  );
+  assert.deepEqual([ca.orders(), issuance.entriesFor('b.example.com', rig.policy).length], [2, 0]);
+  assert.equal(issuance.entriesFor('a.example.com', rig.policy)[0]?.id, id);
+  await issuance.review();
+  assert.equal(ca.orders(), 2, 'not again at once');
+  ca.mistaken = null;
+  await untilNext(rig, issuance);
+  assert.equal(ca.orders(), 3);
+  assert.notEqual(issuance.entriesFor('a.example.com', rig.policy)[0]?.id, id);
+});
+
 test('Issuance makes another account where the one it took over was deactivated elsewhere', async (t) => {
   const rig = rigOf(t);
   const [ca] = rig.cas as [FakeCa, FakeCa];

@@ -220,7 +220,12 @@ function wrongWith(
   const step = `use the certificate of ${client.name}`;
   if (missing.length === 0 && isOurs) return isOver(leaf, now, step);
   const because = isOurs ? `it does not cover ${listNames(missing)}` : 'it is not for the key that was sent';
-  return new AcmeFailure({ kind: 'malformed', step, because });
+  return new AcmeFailure({
+    kind: 'malformed',
+    step,
+    because,
+    remedy: 'it is ordered anew; ask the CA if this stays so',
+  });
 }
 
 /** Nothing is ordered over and over where the clock is wrong: what the CA issued is asked for again, and used one day. */
