@@ -17,12 +17,15 @@ import { isUsable } from './target.ts';
 import type { Target } from './target.ts';
 import { type PoolWaiter, WaitQueue } from './wait-queue.ts';
 import { PosternError } from '../core/errors.ts';
+import { MAX_RESPONSE_FIELDS } from '../wire/response-head.ts';
 import type { Ticker } from '../wire/ticker.ts';
 
 const MAX_IDLE_MS = 60_000;
 /** What a peer takes before its settings are known (RFC 9113 section 6.5.2 recommends no less). */
 const FIRST_STREAMS = 100;
 const WINDOW = 1_048_576;
+/** As many as over HTTP/1.1, and the status; the runtime takes 128. */
+const MOST_FIELDS = MAX_RESPONSE_FIELDS + 1;
 /** A visitor's second If-None-Match goes on as it came, as over HTTP/1.1. Node takes this for clients too; its types do not say so. */
 const TAKES_TWICE: object = { strictSingleValueFields: false };
 
@@ -44,6 +47,7 @@ export class Http2Session {
     this.#session = connectHttp2(`${this.scheme}://${target.authority}`, {
       ...TAKES_TWICE,
       createConnection: () => socket,
+      maxHeaderListPairs: MOST_FIELDS,
       settings: { enablePush: false, initialWindowSize: WINDOW },
     });
     this.idleSince = pool.now;

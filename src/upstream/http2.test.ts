@@ -323,6 +323,19 @@ test('what is above the last stream of a GOAWAY is sent again, even a POST and w
   }
 });
 
+test('an h2c app may say 500 fields, as over HTTP/1.1, and not more', async () => {
+  for (const count of [500, 501]) {
+    const app = await frameApp(({ id, send }) => {
+      const fields = Array.from({ length: count }, (_, at) => [`x-${at}`, 'a'] as const);
+      const block = frames.block([[':status', '200'], ...fields]);
+      send(frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, id, block));
+    });
+    const exchange = await forwarder(app.port)().done;
+    if (count === 500) assert.equal(exchange.response?.headers.size, 500);
+    else assert.equal(exchange.failure?.code, 'UPSTREAM_UNREACHABLE');
+  }
+});
+
 test('a status beyond 599 is UPSTREAM_BAD_RESPONSE, as over HTTP/1.1', async () => {
   const app = await frameApp(({ id, send }) => send(headOf(id, '600')));
   assert.equal((await forwarder(app.port)().done).failure?.code, 'UPSTREAM_BAD_RESPONSE');
