@@ -52,6 +52,32 @@ suite('HTTP/1.1 server lives through closing clients', () => {
     }
   });
 
+  test('a client that sent more ahead than is kept, and left, is let go of; not while it is written to', async (t) => {
+    const sinks: BodySink[] = [];
+    const rig = await openRig(t, (seen) => {
+      const sink = seen.exchange.respond(head(), -1, NOTHING);
+      sinks.push(sink);
+      sink.write(Buffer.from('first'));
+      sink.flush();
+    });
+    const client = await connectTo(t, rig.port);
+    client.socket.write(get());
+    await client.until('first\r\n');
+    client.socket.write(get().repeat(20_000));
+    await eventually(() => rig.sockets[0]?.isPaused() === true);
+    rig.advance(200_000);
+    sinks[0]?.write(Buffer.from('second'));
+    sinks[0]?.flush();
+    await client.until('second\r\n');
+    client.socket.resetAndDestroy();
+    rig.advance(200_000);
+    const isComplete = (): boolean | undefined => rig.seen[0]?.outcome?.complete;
+    assert.equal(isComplete(), undefined, 'something was written since');
+    rig.advance(301_000);
+    await eventually(() => isComplete() !== undefined);
+    assert.deepEqual([isComplete(), rig.seen.length], [false, 1]);
+  });
+
   test('a half-closed client that listens is asked without harm', async (t) => {
     const sinks: BodySink[] = [];
     const rig = await openRig(t, (seen) => {

@@ -18,6 +18,7 @@ import type { Http1Connection, Http1Settings } from './http1-settings.ts';
 import type { Http1RequestHead } from './request-head.ts';
 import type { Ticker, Ticking } from './ticker.ts';
 import { LateWrite } from './turn-end.ts';
+import { Unheard } from './unheard.ts';
 import { WriteStall } from './write-stall.ts';
 
 const HEAD = 0;
@@ -64,6 +65,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   readonly #handle: HandleExchange;
   readonly #heads: HeadReader;
   readonly #writes = new WriteStall();
+  readonly #unheard = new Unheard();
   #state: number = HEAD;
   #exchange: Http1Exchange | null = null;
   /** Bytes that came and are not read yet. */
@@ -167,6 +169,9 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
       const isDue = this.#probes?.isDue(now) === true && this.#state === EXCHANGE;
       if (isDue && exchange?.isBodyComplete === true && this.socket.writableLength === 0) exchange.probe();
     }
+    // The body has deadlines of its own.
+    const isUnheard = this.#isPaused && this.#exchange?.isBodyComplete === true;
+    if (isUnheard && this.#unheard.hasCome(now, this.socket)) this.destroy();
     if (this.#writes.hasCome(now, this.socket, this.writeIdleMs)) this.destroy();
   }
 
@@ -243,6 +248,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
     if (!this.#isBusy) this.#pump();
     if (this.keptBytes > KEPT_BYTES && !this.#isPaused && this.#state !== LINGERING) {
       this.#isPaused = true;
+      this.#unheard.begin(this.ticker.now, this.socket);
       this.socket.pause();
     }
   }
@@ -250,6 +256,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
   #resumeSocket(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    this.#unheard.end();
     this.socket.resume();
   }
 
