@@ -32,8 +32,6 @@ import { HeaderBlock } from '../wire/header-block.ts';
 /** More links than anybody reads. */
 const MOST_APPS = 200;
 const STRANGERS_MS_A_TURN = 1;
-/** Sixteen ask side by side: some two hundred questions a second, so that a worker on the same core has most of it. */
-const REFRESH_REST_MS = 60;
 const NO_FIELDS = new HeaderBlock();
 
 export interface DeskDeps {
@@ -74,7 +72,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });
   const admit = createAdmission(sessions, () => deps.prepared().table.namedUsers);
-  const rest = (): Promise<void> => sleep(REFRESH_REST_MS, undefined, { ref: false });
+  const rest = (ms: number): Promise<void> => sleep(ms, undefined, { ref: false });
   const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say, rest });
   const signIn = createSignIn({
     providers,

@@ -108,6 +108,7 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   const asked: string[] = [];
   const renewed = new Set<string>();
   const rests: (() => void)[] = [];
+  const pauses = new Set<number>();
   const provider = {
     id: 'there',
     authority: 'there',
@@ -120,7 +121,10 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   const refresher = createRefresher({
     clock,
     log: () => undefined,
-    rest: () => new Promise<void>((resolve) => rests.push(resolve)),
+    rest(ms) {
+      pauses.add(ms);
+      return new Promise<void>((resolve) => rests.push(resolve));
+    },
     providers: { list: () => [provider], find: () => provider },
     admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
     sessions: {
@@ -152,7 +156,12 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   for (const go of rests.splice(0, 3)) go();
   await settle();
   assert.deepEqual([asked.length, rests.length], [20, 16], 'a seat whose pause is over takes the next');
-  clock.at += 600_001;
+  assert.deepEqual([...pauses], [400]);
+  clock.at += 30_001;
+  for (const go of rests.splice(0)) go();
+  await settle();
+  assert.deepEqual([asked.length, [...pauses]], [36, [400, 60]], 'and whoever is behind for long makes shorter ones');
+  clock.at += 570_000;
   for (const go of rests.splice(0)) go();
   await settle();
   while (renewed.size < due.length) await turn();

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { Admit } from './ports.ts';
 import { readGrant, type Provider, type ProviderGrant, type Providers, type Refreshed } from './provider.ts';
+import { pauseBehindQuestion } from './refresh-pace.ts';
 import { RefreshTroubles } from './refresh-troubles.ts';
 
 /** Taken out of the store at once, and asked at once, of each provider. */
@@ -17,8 +18,6 @@ const FIRST_PAUSE_MS = 5_000;
 const LAST_PAUSE_MS = 60_000;
 /** A clock that is set back by more than this would put off every question by as much, and groups with it. */
 const SET_BACK_MS = 2_000;
-/** Whoever is behind for so long has more sessions than the pauses leave room for, and makes none from then on. */
-const LONGEST_BEHIND_MS = 600_000;
 /** So that what failed together does not come together again. */
 const SPREAD_MS = 5_000;
 
@@ -49,10 +48,10 @@ export interface RefresherDeps {
   readonly admit: Admit;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
   /**
-   * The pause of a seat behind each question that nobody waits for: where a hundred thousand are due at once, what
-   * visitors do comes first. Without it there is none.
+   * Sleeps for so many milliseconds, a seat behind each question that nobody waits for: see `pauseBehindQuestion`.
+   * Without it there are no pauses.
    */
-  readonly rest?: () => Promise<unknown>;
+  readonly rest?: (ms: number) => Promise<unknown>;
 }
 
 /** `unavailable`: nothing new was learned. `ended`: there is no such session, or no more. */
@@ -232,10 +231,10 @@ class Lanes {
 
   async #rest(lane: Lane): Promise<void> {
     const { rest } = this.#deps;
-    const isFarBehind = lane.hasMore && this.#deps.clock.now() - lane.behindSince > LONGEST_BEHIND_MS;
-    if (rest === undefined || isFarBehind) return;
+    const pauseMs = pauseBehindQuestion(lane.hasMore ? this.#deps.clock.now() - lane.behindSince : 0);
+    if (rest === undefined || pauseMs === 0) return;
     lane.resting++;
-    await rest();
+    await rest(pauseMs);
     lane.resting--;
     this.#pump(lane);
   }

@@ -1,0 +1,20 @@
+/**
+ * How fast providers are asked about people whom nobody waits for. Where a provider was away and everybody is due at
+ * once, what visitors do comes first: the few hundred people of a usual installation are asked about within seconds
+ * all the same. More of them than that leaves room for are not put off for ever.
+ */
+
+/** Of each seat behind each question. With sixteen some forty questions a second. */
+const PAUSE_MS = 400;
+/** Some two hundred a second. */
+const SHORT_PAUSE_MS = 60;
+/** A wave that lasts for so long is asked about faster, */
+const LONG_BEHIND_MS = 30_000;
+/** and one that lasts for so long as fast as it goes. */
+const LONGEST_BEHIND_MS = 600_000;
+
+/** Milliseconds. `behindMs`: since when more people have been due than were asked about. */
+export function pauseBehindQuestion(behindMs: number): number {
+  if (behindMs > LONGEST_BEHIND_MS) return 0;
+  return behindMs > LONG_BEHIND_MS ? SHORT_PAUSE_MS : PAUSE_MS;
+}
