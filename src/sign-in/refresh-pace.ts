@@ -4,12 +4,12 @@
  * all the same. More of them than that leaves room for are not put off for ever.
  */
 
-/** Of each seat behind each question. With sixteen some forty questions a second. */
-const PAUSE_MS = 400;
+/** Of each seat behind each question. With sixteen some twenty questions a second. */
+const PAUSE_MS = 800;
 /** Some two hundred a second. */
 const SHORT_PAUSE_MS = 60;
 /** A wave that lasts for so long is asked about faster, */
-const LONG_BEHIND_MS = 30_000;
+const LONG_BEHIND_MS = 60_000;
 /** and one that lasts for so long as fast as it goes. */
 const LONGEST_BEHIND_MS = 600_000;
 

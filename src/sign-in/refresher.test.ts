@@ -156,12 +156,12 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   for (const go of rests.splice(0, 3)) go();
   await settle();
   assert.deepEqual([asked.length, rests.length], [20, 16], 'a seat whose pause is over takes the next');
-  assert.deepEqual([...pauses], [400]);
-  clock.at += 30_001;
+  assert.deepEqual([...pauses], [800]);
+  clock.at += 60_001;
   for (const go of rests.splice(0)) go();
   await settle();
-  assert.deepEqual([asked.length, [...pauses]], [36, [400, 60]], 'and whoever is behind for long makes shorter ones');
-  clock.at += 570_000;
+  assert.deepEqual([asked.length, [...pauses]], [36, [800, 60]], 'and whoever is behind for long makes shorter ones');
+  clock.at += 540_000;
   for (const go of rests.splice(0)) go();
   await settle();
   while (renewed.size < due.length) await turn();
