@@ -1,7 +1,7 @@
 /**
  * How fast providers are asked about people whom nobody waits for. Where a provider was away and everybody is due at
- * once, what visitors do comes first: the few hundred people of a usual installation are asked about within seconds
- * all the same. More of them than that leaves room for are not put off for ever.
+ * once, what visitors do comes first: a hundred people are asked about within five seconds all the same, a thousand
+ * within a minute. More of them than that leaves room for are not put off for ever.
  */
 
 /** Of each seat behind each question. With sixteen some twenty questions a second. */
