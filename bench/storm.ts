@@ -1,7 +1,8 @@
 /**
  * `npm run bench:storm`: what visitors of apps notice while strangers do nothing but shake hands, while many others
  * sign in, and while a provider that was away is asked about everybody at once. `--only handshakes,sign-ins,refreshes`;
- * `--apart 40`: a person each 40 ms. `bench/storm-due.ts` is the last of them with many more sessions.
+ * `--apart 40`: a person each 40 ms. `--chain`: nginx and oauth2-proxy in Postern's place (they ask about nobody in the
+ * background, so there is no wave of refreshes). `bench/storm-due.ts` is the last of them with many more sessions.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startCrowd } from '../test/support/crowd.ts';
+import { startChainSite } from './support/chain-site.ts';
 import { startStormSite } from './support/storm-site.ts';
 import { BEHIND, createUnderLoad, GATEWAY_CORE, goBeforeOthers, WINDOW_SECONDS } from './support/under-load.ts';
 
@@ -22,13 +24,14 @@ const { values: flags } = parseArgs({
     windows: { type: 'string', default: '5' },
     apart: { type: 'string', default: '0' },
     only: { type: 'string', default: 'handshakes,sign-ins,refreshes' },
+    chain: { type: 'boolean', default: false },
   },
 });
 const people = Number(flags.people);
 const rate = Number(flags.rate);
 /** Milliseconds from one person to the next. */
 const apart = Number(flags.apart);
-const phases = flags.only.split(',');
+const phases = flags.only.split(',').filter((phase) => phase !== 'refreshes' || !flags.chain);
 /** A session is due so long after it was signed in or renewed. */
 const RECHECK_SECONDS = 30;
 /** Connections that are opened, ask for one thing and are closed, as fast as it goes. */
@@ -36,7 +39,8 @@ const STRANGERS = 50;
 
 goBeforeOthers();
 const dir = mkdtempSync(join(tmpdir(), 'postern-bench-storm-'));
-const site = await startStormSite({ dir, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: GATEWAY_CORE });
+const start = flags.chain ? startChainSite : startStormSite;
+const site = await start({ dir, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: GATEWAY_CORE });
 const { twin, origin } = site;
 const crowd = await startCrowd(people, origin, { wrap: BEHIND });
 // Until the code of a sign-in is compiled.

@@ -90,9 +90,13 @@ export async function createUnderLoad(options: UnderLoadOptions): Promise<UnderL
       first ??= it;
       const ratio = `${(it.median / first.median).toFixed(1)}x`;
       const facts = tell === undefined ? '' : `; ${tell(await work)}`;
+      // What stands in Postern's place has no such threads.
+      const cpu =
+        it.worker === 0
+          ? ''
+          : `; CPU: worker ${it.worker.toFixed(2)} s (and ${it.waited.toFixed(2)} s waiting for the core), control ${it.control.toFixed(2)} s, others had ${(it.foreign * 100).toFixed(0)} % of the core`;
       console.log(
-        `${label.padEnd(LABEL)} p99 ${it.median.toFixed(2)} ms (${ratio}), worst ${it.worst.toFixed(2)} ms; failed ${it.failed}; ` +
-          `CPU: worker ${it.worker.toFixed(2)} s (and ${it.waited.toFixed(2)} s waiting for the core), control ${it.control.toFixed(2)} s, others had ${(it.foreign * 100).toFixed(0)} % of the core${facts}`,
+        `${label.padEnd(LABEL)} p99 ${it.median.toFixed(2)} ms (${ratio}), worst ${it.worst.toFixed(2)} ms; failed ${it.failed}${cpu}${facts}`,
       );
     },
   };
