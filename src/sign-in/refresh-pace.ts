@@ -6,12 +6,12 @@
 
 /** Of each seat behind each question. With sixteen some twenty questions a second. */
 const PAUSE_MS = 800;
-/** Some two hundred a second. */
-const SHORT_PAUSE_MS = 60;
+/** Some hundred a second. */
+const SHORT_PAUSE_MS = 150;
 /** A wave that lasts for so long is asked about faster, */
 const LONG_BEHIND_MS = 60_000;
 /** and one that lasts for so long as fast as it goes. */
-const LONGEST_BEHIND_MS = 600_000;
+const LONGEST_BEHIND_MS = 1_200_000;
 
 /** Milliseconds. `behindMs`: since when more people have been due than were asked about. */
 export function pauseBehindQuestion(behindMs: number): number {
