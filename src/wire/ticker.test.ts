@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import { createTicker } from './ticker.ts';
 
@@ -35,4 +38,29 @@ test('ticker.now never lags behind the clock, so that no deadline that counts fr
   ticker.tick();
   assert.deepEqual(ticks, [1_250]);
   assert.ok((ticks[0] ?? 0) < deadline && deadline - begun >= 100);
+});
+
+test('After a stand-still what clients have sent meanwhile is read before any deadline is looked at', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [[socket]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[Socket], unknown];
+  t.after(() => {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  });
+  const ticker = createTicker({ intervalMs: 20 });
+  t.after(() => ticker.close());
+  const seen: string[] = [];
+  socket.on('data', () => seen.push('data'));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  ticker.add({ tick: () => (seen.push('tick'), seen.includes('data') && resolve()) });
+  // Behind the poll of this turn, so that the timer is what comes next.
+  await new Promise(setImmediate);
+  seen.length = 0;
+  client.write('GET');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  await promise;
+  assert.equal(seen[0], 'data');
 });

@@ -23,20 +23,27 @@ export interface TickerOptions {
   readonly onDefect?: (error: unknown) => void;
 }
 
+/** Intervals. Whoever comes so much later stood still: a machine that slept, a thread that something held up. */
+const STOOD_STILL = 4;
+
 export class IntervalTicker implements Ticker {
   now: number;
   readonly #clock: () => number;
   readonly #members = new Set<Ticking>();
   readonly #leadMs: number;
+  readonly #intervalMs: number;
   readonly #timer: NodeJS.Timeout;
+  #tickedAt: number;
   readonly #onDefect: (error: unknown) => void;
 
   constructor(options: TickerOptions = {}) {
     this.#clock = options.now ?? (() => performance.now());
     const { intervalMs = 250 } = options;
     this.#leadMs = options.leadMs ?? intervalMs;
-    this.now = this.#clock() + this.#leadMs;
-    this.#timer = setInterval(() => this.tick(), intervalMs);
+    this.#intervalMs = intervalMs;
+    this.#tickedAt = this.#clock();
+    this.now = this.#tickedAt + this.#leadMs;
+    this.#timer = setInterval(() => this.#tickInTime(), intervalMs);
     this.#onDefect = options.onDefect ?? rethrow;
     // Whoever serves holds the process open; watching it does not.
     this.#timer.unref();
@@ -50,9 +57,16 @@ export class IntervalTicker implements Ticker {
     this.#members.delete(member);
   }
 
+  /** Timers run before sockets are read: what came while we stood still is read first, and its deadline is none. */
+  #tickInTime(): void {
+    if (this.#clock() - this.#tickedAt < STOOD_STILL * this.#intervalMs) this.tick();
+    else setImmediate(() => this.tick());
+  }
+
   /** What the interval runs; tests run it by hand. */
   tick(): void {
     const now = this.#clock();
+    this.#tickedAt = now;
     this.now = now + this.#leadMs;
     for (const member of this.#members) {
       try {
