@@ -5,24 +5,36 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { compileRegExp } from '../regular-expression.ts';
-import { ALICE, startServing, type RigOptions, type ServingRig } from './_rig.ts';
+import { ALICE, exchangeBytes, startServing, type RigOptions, type ServingRig } from './_rig.ts';
 import type { DeepPartial } from '../settings-fixture.ts';
 import type { HeaderInjection, Settings, UpstreamSettings } from '../settings.ts';
 
 interface Echo {
   readonly port: number;
   /** Request heads as the app got them. */
-  readonly heads: { readonly method: string; readonly url: string; readonly headers: readonly string[] }[];
+  readonly heads: {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: readonly string[];
+    readonly from: number;
+  }[];
 }
 
 async function startEcho(t: TestContext): Promise<Echo> {
   const heads: Echo['heads'] = [];
   const server = createServer((req, res) => {
-    heads.push({ method: req.method ?? '', url: req.url ?? '', headers: req.rawHeaders });
+    heads.push({
+      method: req.method ?? '',
+      url: req.url ?? '',
+      headers: req.rawHeaders,
+      from: req.socket.remotePort ?? 0,
+    });
     res.setHeader('Set-Cookie', ['app=1; Path=/', '_oauth2_proxy=planted; Path=/', '_oauth2_proxy_1=planted']);
     res.setHeader('X-Auth-Request-User', 'of-the-app');
     req.resume().on('end', () => res.end('app'));
   });
+  // A test that stands still for a while finds its connections as they were.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   t.after(() => {
     server.closeAllConnections();
@@ -97,6 +109,19 @@ void suite('proxy mode', () => {
     assert.deepEqual(answer.headers['gap-auth'], ['alice@example.com']);
     // An app can neither end nor plant a session of ours.
     assert.deepEqual(answer.headers['set-cookie'], ['app=1; Path=/']);
+  });
+
+  test('a connection that an app has signed in for somebody serves nobody who comes after by the same connection', async (t) => {
+    const rig = await startApp(t);
+    const alice = await rig.signIn();
+    const bob = await rig.signIn({ ...ALICE, user: 'sub-bob', email: 'bob@example.com' });
+    const ask = (cookie: string, more = ''): string =>
+      `GET / HTTP/1.1\r\nHost: app.example.com\r\n${cookie}\r\nAuthorization: NTLM TlRMTVNTUAAD\r\n${more}\r\n`;
+    const asked = [ask(alice), ask(alice), ask(bob), ask(alice, 'Connection: close\r\n')];
+    await exchangeBytes(rig.port, Buffer.from(asked.join('')));
+    const [first, second, ofBob, last] = rig.echo.heads.map(({ from }) => from);
+    assert.deepEqual([second, last], [first, first]);
+    assert.notEqual(ofBob, first);
   });
 
   test('CVE-2025-64484: no spelling of an identity field of a client reaches the app', async (t) => {

@@ -194,7 +194,7 @@ function planOf(gate: Gate, request: ServedRequest, app: Extract<App, { kind: 'p
     removeAuthorization: who.kind === 'session' && who.credential === 'htpasswd',
     isOwnCookieName: gate.isOwnCookie,
     upgradeAllowed: upgrade === 'websocket' && app.settings.websockets,
-    who: null,
+    who: session === null ? null : `${session.via} ${session.user} ${session.email}`,
     fromTrustedProxy: request.isForwarded,
   };
 }
