@@ -5,6 +5,8 @@
 import type { BearerAnswer, FindToken, VerifyBearer } from './ports.ts';
 
 const MOST = 10_000;
+/** Of those that nobody has vouched for yet. */
+const MOST_NEW = 1_000;
 const KEY = /^bearer:/;
 
 export interface HeldJwt {
@@ -22,28 +24,35 @@ export interface HeldJwts {
 }
 
 export function createHeldJwts(verify: VerifyBearer, findToken: FindToken): HeldJwts {
-  const held = new Map<string, HeldJwt>();
+  const good = new Map<string, HeldJwt>();
+  /** Whoever makes tokens up pushes out no others than these, whether or not there was time to look at them. */
+  const fresh = new Map<string, HeldJwt>();
   return {
     hold(jwt) {
-      if (held.has(jwt.key)) return;
-      if (held.size >= MOST) held.delete(held.keys().next().value as string);
-      held.set(jwt.key, jwt);
+      if (!good.has(jwt.key) && !fresh.has(jwt.key)) put(fresh, jwt, MOST_NEW);
     },
     find(key) {
       if (!KEY.test(key)) return findToken(key);
-      const jwt = held.get(key);
+      const jwt = good.get(key) ?? fresh.get(key);
       // Pushed out by others: nothing is known of it, and nobody is refused for that.
       if (jwt === undefined) return Promise.resolve({ kind: 'unavailable' });
       return verify(jwt.provider, jwt.token).then((answer) => {
-        // Whoever makes tokens up must not push out those that open connections ride on.
-        if (answer.kind === 'absent') held.delete(key);
+        if (answer.kind === 'absent') good.delete(key);
+        if (answer.kind !== 'unavailable' && fresh.delete(key) && answer.kind === 'found') put(good, jwt, MOST);
         return answer;
       });
     },
     clear() {
-      const keys = [...held.keys()];
-      held.clear();
+      const keys = [...good.keys(), ...fresh.keys()];
+      good.clear();
+      fresh.clear();
       return keys;
     },
   };
+}
+
+/** In place of the oldest where there are so many. */
+function put(held: Map<string, HeldJwt>, jwt: HeldJwt, most: number): void {
+  if (held.size >= most) held.delete(held.keys().next().value as string);
+  held.set(jwt.key, jwt);
 }
