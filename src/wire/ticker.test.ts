@@ -50,17 +50,24 @@ test('After a stand-still what clients have sent meanwhile is read before any de
     socket.destroy();
     server.close();
   });
-  const ticker = createTicker({ intervalMs: 20 });
+  let at = 0;
+  const ticker = createTicker({ intervalMs: 20, now: () => at });
   t.after(() => ticker.close());
   const seen: string[] = [];
-  socket.on('data', () => seen.push('data'));
+  let isLate = true;
+  socket.on('data', () => {
+    seen.push('data');
+    isLate = ticker.now < at;
+  });
   const { promise, resolve } = Promise.withResolvers<void>();
   ticker.add({ tick: () => (seen.push('tick'), seen.includes('data') && resolve()) });
   // Behind the poll of this turn, so that the timer is what comes next.
   await new Promise(setImmediate);
   seen.length = 0;
   client.write('GET');
+  at += 60_000;
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   await promise;
   assert.equal(seen[0], 'data');
+  assert.equal(isLate, false, 'and what it begins has its time from now on');
 });

@@ -59,8 +59,11 @@ export class IntervalTicker implements Ticker {
 
   /** Timers run before sockets are read: what came while we stood still is read first, and its deadline is none. */
   #tickInTime(): void {
-    if (this.#clock() - this.#tickedAt < STOOD_STILL * this.#intervalMs) this.tick();
-    else setImmediate(() => this.tick());
+    const now = this.#clock();
+    if (now - this.#tickedAt < STOOD_STILL * this.#intervalMs) return this.tick();
+    // What begins by then has its time from now on.
+    this.now = now + this.#leadMs;
+    setImmediate(() => this.tick());
   }
 
   /** What the interval runs; tests run it by hand. */
