@@ -28,7 +28,9 @@ const CONDITIONS: Readonly<Record<SignInSelector['by'], string>> = {
   person: 's.provider = :provider AND s.subject = :subject',
   'provider-session': 's.provider = :provider AND s.provider_session = :providerSession',
   'unnamed-session': 's.provider = :provider AND s.subject = :subject AND s.provider_session IS NULL',
+  // Counted first, in the index: whoever has few has nothing sorted.
   surplus: `s.key IN (SELECT key FROM sign_ins WHERE provider = :provider AND subject = :subject
+    AND EXISTS (SELECT 1 FROM sign_ins WHERE provider = :provider AND subject = :subject LIMIT 1 OFFSET :most)
     ORDER BY key = :newest DESC, created_at DESC LIMIT -1 OFFSET :most)`,
   authority: 's.provider = :provider AND s.authority = :authority',
   expiry: '(s.expires_at <= :expiredAt OR s.last_seen_at <= :idleSince)',

@@ -95,6 +95,14 @@ test('A link that is opened again and again fills nothing: the oldest of its ses
     const kinds = await Promise.all(opened.map(async ({ view }) => (await sessions.find(view.key)).kind));
     assert.deepEqual(kinds, [...Array.from({ length: 7 }, () => 'absent'), 'found', 'found', 'found']);
     assert.equal((await sessions.find(another.view.key)).kind, 'found');
+    // Of many a tenth at once.
+    rig.mostPerLink = 20;
+    const count = async (): Promise<number> =>
+      (await sessions.list({ provider: LINK_PROVIDER, subject: link.subject })).length;
+    for (let n = 3; n < 20; n++) await sessions.openSignIn(link, 'app.example');
+    assert.equal(await count(), 20);
+    await sessions.openSignIn(link, 'app.example');
+    assert.equal(await count(), 18);
   }));
 
 test('sessions revoke finds whom it means among more sessions than a list shows', () =>
