@@ -31,7 +31,7 @@ import { HeaderBlock } from '../wire/header-block.ts';
 
 /** More links than anybody reads. */
 const MOST_APPS = 200;
-const STRANGERS_MS_A_TURN = 1;
+const STRANGERS_MS_A_TURN = 0.3;
 const NO_FIELDS = new HeaderBlock();
 
 export interface DeskDeps {

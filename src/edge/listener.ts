@@ -69,8 +69,8 @@ export interface OpenListener {
   readonly close: () => Promise<void>;
 }
 
-/** One handshake takes about half of it: those who are in already must not wait for a crowd at the door. */
-export const STRANGERS_MS_A_TURN = 1;
+/** Less than a handshake takes, so that it is mostly one: those who are in must not wait for a crowd at the door. */
+export const STRANGERS_MS_A_TURN = 0.3;
 /** One line in this time says that connections cannot be accepted: it happens at each attempt. */
 const ACCEPT_LINE_MS = 1_000;
 const TCP_KEEP_ALIVE_MS = 60_000;

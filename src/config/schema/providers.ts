@@ -142,9 +142,13 @@ export const providerShape: z.ZodType<ProviderInput> = section(
     ),
     max_age: key(duration(), 'Longest time since the person last proved who they are to the provider.'),
     clock_tolerance: key(duration(), "How far the provider's clock may be off.", { default: '1m' }),
-    recheck: key(duration(), 'How often groups and roles are looked at again while somebody is signed in; where thousands are due at once, of 20 people a second, after a minute of 100.', {
-      default: '5m',
-    }),
+    recheck: key(
+      duration(),
+      'How often groups and roles are looked at again while somebody is signed in; where thousands are due at once, of 20 people a second, after a minute of 100.',
+      {
+        default: '5m',
+      },
+    ),
     logout: key(flag(), '`false`: signing out ends the session here, not the one with the provider.', {
       default: true,
     }),
