@@ -9,9 +9,10 @@ import { createGrants, sealGrant, type Grants } from './grants.ts';
 import { sealJson, unsealJson } from './seal.ts';
 import { keyOfToken, mintToken } from './token.ts';
 import { createSingleUse, type SingleUse } from './single-use.ts';
+import { endSurplus } from './surplus.ts';
 import { createTouches, type Touches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
-import { LINK_PROVIDER, type Person } from '../core/person.ts';
+import type { Person } from '../core/person.ts';
 import type { FoundSession, SessionStore, SignInSelector, SignInTree, StoredSignIn } from '../core/session-store.ts';
 import type {
   OpenedSession,
@@ -27,8 +28,6 @@ import type { SealKey } from './seal.ts';
 
 /** Lists are for people to read. */
 const LIST_LIMIT = 10_000;
-/** More than a page for guests has in its time, and little enough for whoever opens a link again and again to fill nothing. */
-const MOST_PER_LINK = 10_000;
 /** Some 5 ms of unsealing. */
 const PAGE = 100;
 
@@ -153,21 +152,6 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return () => listeners.delete(listener);
     },
   };
-}
-
-async function endSurplus(
-  { store, limits }: SessionsDeps,
-  { view: { key: newest, person } }: OpenedSession,
-  end: (selector: SignInSelector) => Promise<number>,
-): Promise<void> {
-  const { mostPerPerson, mostPerLink = MOST_PER_LINK } = limits();
-  const { provider, subject } = person;
-  const most = provider === LINK_PROVIDER ? mostPerLink : mostPerPerson;
-  if (most === undefined) return;
-  const surplus: SignInSelector = { by: 'surplus', provider, subject, newest, most };
-  // Read first: hardly anybody has so many, and a write costs. Of a link a tenth goes at once, since all are sorted for it.
-  const left = provider === LINK_PROVIDER ? Math.ceil(most * 0.9) : most;
-  if ((await store.listSignIns(surplus, 1)).length > 0) await end({ ...surplus, most: left });
 }
 
 function createSearch(deps: SessionsDeps): Pick<Sessions, 'subjectsNamed' | 'keysBeginning'> {
