@@ -4,6 +4,7 @@
  * on top of that, by keys that follow the provider's rotation.
  */
 import * as client from 'openid-client';
+import { createNoteTeller } from './note-teller.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { BearerSettings, OidcProvider } from '../../config/document/providers.ts';
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
@@ -102,18 +103,6 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
       discovery.close();
       http.close();
     },
-  };
-}
-
-/** What a refresh notes: once until one has nothing to note, since it is asked again and again, of everybody. */
-function createNoteTeller(tell: (message: string) => void): (refreshed: Refreshed) => Refreshed {
-  let isTold = false;
-  return (refreshed) => {
-    if (refreshed.kind !== 'known') return refreshed;
-    const [note] = refreshed.notes;
-    if (note !== undefined && !isTold) tell(note);
-    isTold = note !== undefined;
-    return refreshed;
   };
 }
 
