@@ -4,7 +4,7 @@ import { members } from './members.ts';
 import type { Configuration } from '../configuration.ts';
 
 /** A structured file says it, in place of the flags that it is about. */
-const STRUCTURED: Pick<Configuration, 'env' | 'args'> = {
+export const STRUCTURED: Pick<Configuration, 'env' | 'args'> = {
   env: {
     PROVIDER: null,
     OIDC_ISSUER_URL: null,

@@ -1,4 +1,6 @@
 /** Settings together, and values in forms that only some write: fronts, skip rules, places to go, fields, cookies. */
+import { alphaForms } from './alpha-forms.ts';
+import { headerSets } from './header-sets.ts';
 import { flow, login, one } from '../configuration.ts';
 import { members, WITH_SESSION } from './members.ts';
 import type { Case, Configuration } from '../configuration.ts';
@@ -164,51 +166,6 @@ const whitelistForms: Configuration = {
     one(`sign-out-${index}`, `GET /oauth2/sign_out?rd=${encodeURIComponent(rd)}`),
   ]),
 };
-
-const shown: readonly Case[] = [
-  one('auth', 'GET /oauth2/auth', { as: 'alice' }),
-  one('auth-no-groups', 'GET /oauth2/auth', { as: 'bob' }),
-  one('app', 'GET /x', { as: 'alice' }),
-  one('smuggle-app', 'GET /x', {
-    as: 'alice',
-    headers: [
-      ['Authorization', 'Bearer own'],
-      ['X-Forwarded-Access-Token', 'own'],
-    ],
-  }),
-  one('smuggle-open', 'GET /open', {
-    headers: [
-      ['Authorization', 'Bearer own'],
-      ['X-Forwarded-Email', 'own'],
-    ],
-  }),
-  one('open-alice', 'GET /open', { as: 'alice' }),
-];
-
-const headerSet = (name: string, env: Configuration['env']): Configuration => ({
-  name: `header-set-${name}`,
-  env: { SKIP_AUTH_ROUTES: '^/open', ...env },
-  cases: shown,
-});
-
-const headerSets: readonly Configuration[] = [
-  headerSet('basic-email', {
-    SET_BASIC_AUTH: 'true',
-    PREFER_EMAIL_TO_USER: 'true',
-    BASIC_AUTH_PASSWORD: 'pw',
-    SET_XAUTHREQUEST: 'true',
-  }),
-  headerSet('basic-none', { PASS_BASIC_AUTH: 'false', BASIC_AUTH_PASSWORD: 'pw', SET_BASIC_AUTH: 'true' }),
-  headerSet('no-user', { PASS_USER_HEADERS: 'false', BASIC_AUTH_PASSWORD: 'pw' }),
-  headerSet('tokens-alone', { PASS_ACCESS_TOKEN: 'true', SET_AUTHORIZATION_HEADER: 'true' }),
-  headerSet('authorization-and-basic', {
-    PASS_AUTHORIZATION_HEADER: 'true',
-    PASS_BASIC_AUTH: 'true',
-    PASS_ACCESS_TOKEN: 'true',
-    SET_XAUTHREQUEST: 'true',
-    PREFER_EMAIL_TO_USER: 'true',
-  }),
-];
 
 const entered: readonly Case[] = [
   one('start', 'GET /oauth2/start?rd=%2Fx'),
@@ -382,117 +339,6 @@ const restricted: Configuration = {
       ],
     }),
     one('smuggle-auth', 'GET /oauth2/auth', { as: 'alice', headers: [['X-Auth-Request-User', 'root']] }),
-  ],
-};
-
-/** The structured file, with values from everywhere and for nobody. */
-const alphaForms: Configuration = {
-  name: 'alpha-forms',
-  env: {
-    PROVIDER: null,
-    OIDC_ISSUER_URL: null,
-    CLIENT_ID: null,
-    CLIENT_SECRET: null,
-    UPSTREAMS: null,
-    HTTP_ADDRESS: null,
-    SCOPE: null,
-    SKIP_AUTH_ROUTES: '^/open',
-  },
-  args: ['--alpha-config={dir}/alpha.yaml'],
-  files: {
-    secret: 'of-a-file',
-    'alpha.yaml': `server:
-  BindAddress: 127.0.0.1:{port}
-providers:
-- id: house
-  provider: oidc
-  clientID: front-door
-  clientSecret: secret-of-the-front-door
-  scope: openid email profile
-  oidcConfig:
-    issuerURL: {issuer}
-    groupsClaim: groups
-    emailClaim: email
-    audienceClaims: [aud]
-    insecureSkipNonce: true
-upstreamConfig:
-  upstreams:
-  - id: main
-    path: /
-    uri: {app}
-    flushInterval: 100ms
-    timeout: 5s
-    disableKeepAlives: true
-  - id: longer
-    path: /deep/
-    uri: {app}
-    passHostHeader: false
-  - id: query
-    path: ^/find/([^/]+)$
-    rewriteTarget: /search?name=$1
-    uri: {app}
-  - id: nobody
-    path: /none/
-    static: true
-injectRequestHeaders:
-- name: x-lower-case
-  values:
-  - claimSource: { claim: user }
-- name: X-Kept
-  preserveRequestValue: true
-  values:
-  - claimSource: { claim: email }
-- name: X-File
-  values:
-  - secretSource: { fromFile: '{dir}/secret' }
-- name: X-Joined
-  values:
-  - secretSource: { value: Zml4ZWQ= }
-  - claimSource: { claim: groups, prefix: 'g-' }
-  - claimSource: { claim: preferred_username }
-- name: X-Nothing
-  values: []
-injectResponseHeaders:
-- name: X-Kept
-  preserveRequestValue: true
-  values:
-  - claimSource: { claim: email }
-- name: X-Fixed
-  values:
-  - secretSource: { value: Zml4ZWQ= }
-`,
-  },
-  cases: [
-    one('auth', 'GET /oauth2/auth'),
-    one('auth-alice', 'GET /oauth2/auth', { as: 'alice', headers: [['X-Kept', 'own']] }),
-    one('auth-carol', 'GET /oauth2/auth', { as: 'carol' }),
-    one('app', 'GET /x', {
-      as: 'alice',
-      headers: [
-        ['X-Kept', 'own'],
-        ['X-Joined', 'own'],
-        ['x-lower-case', 'own'],
-      ],
-    }),
-    one('app-nomail', 'GET /x', {
-      as: 'bob',
-      headers: [
-        ['X-Nothing', 'own'],
-        ['X-File', 'own'],
-      ],
-    }),
-    one('open', 'GET /open', {
-      headers: [
-        ['X-Kept', 'own'],
-        ['X-Joined', 'own'],
-        ['X_Joined', 'own'],
-        ['X-File', 'own'],
-      ],
-    }),
-    one('deep', 'GET /deep/x?a=1', { as: 'alice' }),
-    one('find', 'GET /find/name?x=1&y=%26', { as: 'alice' }),
-    one('none', 'GET /none/x', { as: 'alice' }),
-    one('none-post', 'POST /none/', { as: 'alice', body: 'x' }),
   ],
 };
 
