@@ -1,16 +1,14 @@
 /** `postern policy diff OLD NEW --log FILE`: whose access a new document would change, by what really happened. */
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { pipeline, Readable, type Transform } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { existsSync, readFileSync } from 'node:fs';
 import { PosternError } from '../core/errors.ts';
 import { fileSource } from '../control/document-source.ts';
 import { compileTable } from '../route/compile.ts';
 import { createPolicyDiffer, readLogLine } from '../route/policy-diff.ts';
-import type { KnownPerson, PolicyDiff, Verdict } from '../route/policy-diff.ts';
+import type { KnownPerson, PolicyDiff, PolicyDiffer, Verdict } from '../route/policy-diff.ts';
 import type { RoutingTable } from '../route/table.ts';
+import { openLog } from './log-lines.ts';
 import { runOperation } from './operation.ts';
-import { print, printTable } from './terminal.ts';
+import { print, printError, printTable } from './terminal.ts';
 import { printable } from '../policy/explain.ts';
 
 export interface PolicyDiffOptions {
@@ -26,25 +24,18 @@ export async function diffPolicies(before: string, after: string, options: Polic
   const tables = { before: tableOf(before, options.envFile), after: tableOf(after, options.envFile) };
   const differ = createPolicyDiffer(tables, await peopleOf(options));
   const damaged: Damaged = { lines: 0, first: null };
-  for (const file of options.log) {
-    let number = 0;
-    for await (const line of linesOf(file)) {
-      number++;
-      const request = readLogLine(line);
-      if (typeof request === 'object') differ.add(request);
-      if (request !== 'damaged') continue;
-      damaged.lines++;
-      damaged.first ??= `${file === '-' ? 'standard input' : file}:${number}`;
-    }
-  }
+  const cut: Cut[] = [];
+  for (const file of options.log) await replay(file, differ, damaged, cut);
   const diff = differ.result();
   // Nothing that was replayed is no proof of anything.
+  if (diff.requests === 0 && cut[0] !== undefined) throw refusal(`no whole request is in the log: ${cutText(cut[0])}`);
   if (diff.requests === 0 && damaged.first !== null)
     throw refusal(
       `no line of the log can be read, the first is ${damaged.first}; it is written as JSON with "log: { format: json }"`,
     );
-  if (options.json === true) print(JSON.stringify({ ...diff, damaged }, null, 2));
+  if (options.json === true) print(JSON.stringify({ ...diff, damaged, cut }, null, 2));
   else show(diff, damaged);
+  for (const one of cut) printError(`postern: Not the whole log was replayed: ${cutText(one)}`);
   // As diff does: there is something to look at.
   if (diff.changes.length > 0) process.exitCode = 1;
 }
@@ -53,6 +44,42 @@ interface Damaged {
   lines: number;
   /** FILE:LINE. */
   first: string | null;
+}
+
+/** A packed log that ends in its middle. */
+interface Cut {
+  readonly log: string;
+  /** So many lines before it were whole. */
+  readonly afterLine: number;
+}
+
+function cutText({ log, afterLine }: Cut): string {
+  return `"${log}" ends in the middle of what is packed, after line ${afterLine}; give it once more when it is whole`;
+}
+
+async function replay(file: string, differ: PolicyDiffer, damaged: Damaged, cut: Cut[]): Promise<void> {
+  const log = file === '-' ? 'standard input' : file;
+  const { lines, isCut } = openLog(file);
+  let number = 0;
+  let last: ReturnType<typeof readLogLine> = 'other';
+  const count = (): void => {
+    if (last !== 'damaged') return;
+    damaged.lines++;
+    damaged.first ??= `${log}:${number}`;
+  };
+  try {
+    for await (const line of lines) {
+      count();
+      number++;
+      last = readLogLine(line);
+      if (typeof last === 'object') differ.add(last);
+    }
+  } catch (error) {
+    throw refusal(`"${file}" cannot be read: ${(error as Error).message}`);
+  }
+  // The line in which it is cut is half a line, and no damaged one.
+  if (!isCut()) count();
+  else cut.push({ log, afterLine: last === 'damaged' ? number - 1 : number });
 }
 
 function tableOf(config: string, envFile: string | undefined): RoutingTable {
@@ -78,36 +105,6 @@ function isPerson(value: unknown): value is KnownPerson {
   if (typeof value !== 'object' || value === null) return false;
   const { provider, name, groups } = value as Record<string, unknown>;
   return typeof provider === 'string' && typeof name === 'string' && Array.isArray(groups);
-}
-
-async function* linesOf(file: string): AsyncIterableIterator<string> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
-  try {
-    const plain = await unpacked(input);
-    yield* createInterface({ input: plain, crlfDelay: Number.POSITIVE_INFINITY });
-  } catch (error) {
-    throw refusal(`"${file}" cannot be read: ${(error as Error).message}`);
-  }
-}
-
-/** Logs that were rotated are packed, most often: what a file is, its first bytes say. */
-async function unpacked(input: Readable): Promise<Readable> {
-  const chunks = (input as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  const first = await chunks.next();
-  const whole = Readable.from(
-    (async function* whole() {
-      if (first.done !== true) yield first.value;
-      yield* { [Symbol.asyncIterator]: () => chunks };
-    })(),
-  );
-  const unpack = first.done === true ? null : unpackerOf(first.value);
-  // Whoever reads hears of a failure.
-  return unpack === null ? whole : pipeline(whole, unpack, () => undefined);
-}
-
-function unpackerOf(start: Buffer): Transform | null {
-  if (start.length > 1 && start.readUInt16BE(0) === 0x1f8b) return createGunzip();
-  return start.length > 3 && start.readUInt32BE(0) === 0x28b52ffd ? createZstdDecompress() : null;
 }
 
 function show({ requests, changes, unclear }: PolicyDiff, damaged: Damaged): void {

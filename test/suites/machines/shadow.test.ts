@@ -163,9 +163,7 @@ hosts:
     const count = (text: string): number =>
       (JSON.parse(text) as { changes: { requests: number }[] }).changes.reduce((sum, one) => sum + one.requests, 0);
     assert.equal(count(twice.stdout), 2 * count(json.stdout), twice.stderr);
-    writeFileSync(rotated[0] ?? '', gzipSync(postern.output()).subarray(0, 200));
-    const broken = await postern.cli('policy', 'diff', files.old, files.next, '--log', rotated[0] ?? '');
-    assert.match(broken.stderr, /cannot be read: unexpected end of file/);
+    await replaysWhatIsWhole(postern, files, rotated[0] ?? '');
     // What a terminal gets besides stands there as text.
     const whole = postern
       .output()
@@ -185,3 +183,31 @@ hosts:
     assert.match(missing.stderr, /Cannot compare: "\/nowhere" cannot be read/);
   });
 });
+
+/** A rotation that is still packing. */
+async function replaysWhatIsWhole(
+  postern: PosternProcess,
+  { old, next }: { readonly old: string; readonly next: string },
+  log: string,
+): Promise<void> {
+  const packed = gzipSync(postern.output().repeat(50));
+  writeFileSync(log, packed.subarray(0, packed.length - 100));
+  const none = await postern.cli('policy', 'diff', old, old, '--log', log);
+  assert.equal(none.code, 0, none.stderr);
+  assert.match(none.stdout, /^No change for the [1-9]\d* requests of the log/);
+  assert.match(
+    none.stderr,
+    /Not the whole log was replayed: ".*access\.0" ends in the middle .*, after line [1-9]\d*;/,
+  );
+  const some = await postern.cli('policy', 'diff', old, next, '--log', log, '--json');
+  const { cut } = JSON.parse(some.stdout) as { cut: { log: string; afterLine: number }[] };
+  assert.deepEqual([some.code, cut.length, cut[0]?.log], [1, 1, log], some.stderr);
+  writeFileSync(log, packed.subarray(0, 12));
+  const nothing = await postern.cli('policy', 'diff', old, old, '--log', log);
+  assert.equal(nothing.code, 1, 'what was not replayed proves nothing');
+  assert.match(nothing.stderr, /no whole request is in the log: ".*access\.0" ends in the middle/);
+  packed.writeUInt8(packed.readUInt8(packed.length - 6) ^ 0xff, packed.length - 6);
+  writeFileSync(log, packed);
+  const broken = await postern.cli('policy', 'diff', old, old, '--log', log);
+  assert.match(broken.stderr, /"[^"]*access\.0" cannot be read: incorrect data check/);
+}
