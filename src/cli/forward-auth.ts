@@ -14,6 +14,7 @@ import type { Loaded } from '../forward-auth/options/load-settings.ts';
 import type { Settings } from '../forward-auth/settings.ts';
 import { catchSignals } from './signals.ts';
 import { failWith, isTerminal, print, printError } from './terminal.ts';
+import { assertWorkingFolder } from './working-folder.ts';
 
 export async function forwardAuth(args: readonly string[], version: string): Promise<void> {
   const load = (): Loaded => loadSettings({ args, env: process.env, now: () => performance.now() });
@@ -58,6 +59,7 @@ export interface ServeOptions {
 }
 
 export async function serve({ settings, load, dataDir, version }: ServeOptions): Promise<void> {
+  assertWorkingFolder();
   if (dataDir === null && settings.store.kind === 'server')
     printError('postern: Sessions are kept in memory and end with this process; --data DIR keeps them');
   if (dataDir === null && settings.store.kind === 'stateless')

@@ -13,6 +13,7 @@ import { addUserCommands } from './user.ts';
 import type { CheckOptions } from './check.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { InstallOptions } from './install.ts';
+import { assertWorkingFolder } from './working-folder.ts';
 import type { PolicyDiffOptions } from './policy.ts';
 import type { RunOptions } from './run.ts';
 
@@ -38,6 +39,7 @@ export function createProgram(version: string): Command {
     .option('--https <address>', 'embedded default only: where to listen', '127.0.0.1:8443')
     .option('--watch', 'reload when the document changes')
     .action(async (options: RunOptions) => {
+      assertWorkingFolder();
       // First of all, so that it loads beside: a gateway has one worker at least.
       const firstThread = startWorkerThread(0);
       // Where the document is wrong nobody takes it.

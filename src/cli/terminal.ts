@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { PosternError } from '../core/errors.ts';
 import { fileTrouble } from '../core/file-trouble.ts';
 import { printable } from '../policy/explain.ts';
+import { folderGone, isFolderGone } from './working-folder.ts';
 
 const PAUSE_MS = 5;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
@@ -63,7 +64,7 @@ export function formatTime(ms: number): string {
 
 /** One clear line, and an exit code that scripts can see. */
 export function failWith(error: unknown): never {
-  printError(`postern: ${lineOf(error)}`);
+  printError(`postern: ${lineOf(isFolderGone(error) ? folderGone(error) : error)}`);
   if (process.env['POSTERN_DEBUG'] === '1' && error instanceof Error) printError(error.stack ?? '');
   process.exit(1);
 }

@@ -4,7 +4,7 @@
  * what takes its time, at last `{ value }` or `{ code, message }`. It never listens on TCP.
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PosternError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
@@ -16,6 +16,8 @@ const { createServer, request } = process.getBuiltinModule('node:http');
 type Report = (progress: string) => void;
 type Operations = Readonly<Record<string, (input: never, report: Report) => Promise<unknown>>>;
 
+/** As the kernel has it, without the NUL at its end. */
+const SOCKET_PATH_BYTES = 107;
 const MAX_BODY = 1 << 20;
 /** A reload of ten thousand hosts takes a second or two. */
 const ANSWER_MS = 60_000;
@@ -28,9 +30,23 @@ export interface ControlSocket {
 
 export function controlSocketPath(dataDir: string): string {
   const path = join(dataDir, 'control.sock');
-  const fromHere = relative(process.cwd(), path);
-  // The kernel takes 107 bytes; a path from here may be shorter.
-  return fromHere.length < path.length ? fromHere : path;
+  try {
+    const fromHere = relative(process.cwd(), path);
+    // The kernel takes 107 bytes; a path from here may be shorter.
+    return fromHere.length < path.length ? fromHere : path;
+  } catch (error) {
+    // The folder that this was started in was removed.
+    if (isAbsolute(path)) return path;
+    throw error;
+  }
+}
+
+function cannotOpen(path: string, cause: unknown): PosternError {
+  const why =
+    Buffer.byteLength(path) > SOCKET_PATH_BYTES
+      ? `its path is longer than the ${SOCKET_PATH_BYTES} bytes that a socket may have; name a data folder with a shorter path`
+      : (cause as Error).message;
+  return new PosternError('LISTEN_FAILED', `Cannot open control socket "${path}": ${why}`, { path }, cause);
 }
 
 export async function openControlSocket(dataDir: string, operations: Operations): Promise<ControlSocket> {
@@ -46,12 +62,7 @@ export async function openControlSocket(dataDir: string, operations: Operations)
       server.listen(path, resolve);
     });
   } catch (error) {
-    throw new PosternError(
-      'LISTEN_FAILED',
-      `Cannot open control socket "${path}": ${(error as Error).message}`,
-      { path },
-      error,
-    );
+    throw cannotOpen(path, error);
   } finally {
     process.umask(before);
   }

@@ -1,5 +1,5 @@
 /** Where the document comes from: a file with its env file, read anew each time, or the embedded default. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 import { NotUtf8Error, readUtf8File } from '../core/utf8-file.ts';
@@ -103,14 +103,29 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'its symbolic links lead in a circle',
 };
 
+const NAMED_PIPE =
+  'it is a named pipe, which can be read only once and where nobody may ever write; name a regular file';
+
+/** Not what a shell makes for `<(command)` or `command |`: there somebody writes, and it has no name. */
+function isNamedPipe(path: string): boolean {
+  if (!statSync(path).isFIFO()) return false;
+  try {
+    return realpathSync.native(path) !== '';
+  } catch {
+    return false;
+  }
+}
+
 function readText(path: string, what: string): string {
   try {
+    if (isNamedPipe(path)) throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${path}": ${NAMED_PIPE}`);
     return readUtf8File(path);
   } catch (error) {
     if (error instanceof NotUtf8Error) {
       const place = `${path}:${error.line}:${error.column}`;
       throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${place}": ${error.reason}`, { path }, error);
     }
+    if (error instanceof PosternError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     const known = (code !== undefined && REASONS[code]) || String(code);
     const isMissing = code === 'ENOENT' && what === 'document';

@@ -11,6 +11,7 @@ export interface ListenTarget {
 }
 
 const FIRST_FREE_PORT = 1024;
+const TOO_LONG = 'the path is longer than the 107 bytes that a socket may have; name a shorter one';
 
 export function listenError(on: ListenTarget, cause: unknown): PosternError {
   const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? 'unknown') : 'unknown';
@@ -46,10 +47,15 @@ function reasonOf(on: ListenTarget, code: string): string {
     case 'EAI_AGAIN':
       return 'the name does not resolve; write an IP address';
     case 'EINVAL':
+      return on.path === undefined ? notListening(code) : TOO_LONG;
     case 'EBADF':
     case 'ENOTSOCK':
-      return `the file descriptor is no listening socket (${code}); check the socket unit`;
+      return notListening(code);
     default:
       return code;
   }
+}
+
+function notListening(code: string): string {
+  return `the file descriptor is no listening socket (${code}); check the socket unit`;
 }

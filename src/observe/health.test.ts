@@ -127,6 +127,14 @@ test('metrics that fail answer 500 and nothing of the reason', async (t) => {
   assert.deepEqual([answer.status, answer.body], [500, 'The answer could not be made\n']);
 });
 
+test('an address that this machine does not have is named with a remedy', async (t) => {
+  await assert.rejects(open(t, { host: '192.0.2.1' }), {
+    code: 'LISTEN_FAILED',
+    message:
+      /^Cannot listen for health checks on "192\.0\.2\.1:0": this machine does not have that address; set listen\.health to/,
+  });
+});
+
 test('a port in use is named with a remedy', async (t) => {
   const { port } = await open(t);
   await assert.rejects(open(t, { port }), {

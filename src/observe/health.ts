@@ -58,12 +58,19 @@ export async function openHealthServer(options: HealthOptions): Promise<HealthSe
   };
 }
 
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program has it; set listen.health to a free port',
+  EACCES: 'this user may not listen there; set listen.health to a port from 1024',
+  EADDRNOTAVAIL:
+    'this machine does not have that address; set listen.health to one of its own, such as "127.0.0.1:7070"',
+  EAFNOSUPPORT: 'this machine has no IPv6; set listen.health to an IPv4 address, such as "127.0.0.1:7070"',
+};
+
 async function listen(server: Server, { host, port }: HealthOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
       const where = `${host ?? '*'}:${port}`;
-      const remedy =
-        error.code === 'EADDRINUSE' ? 'another program has it; set listen.health to a free port' : error.message;
+      const remedy = (error.code !== undefined && REMEDIES[error.code]) || error.message;
       reject(
         new PosternError(
           'LISTEN_FAILED',

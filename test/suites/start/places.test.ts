@@ -1,0 +1,124 @@
+/** Places that a start cannot use: each is one clear line with the remedy, whatever command met it. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { freePorts } from '../../support/free-ports.ts';
+
+const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
+const FORWARD_AUTH = [
+  ...['forward-auth', '--provider=oidc', '--oidc-issuer-url=https://id.example.com', '--skip-oidc-discovery'],
+  ...['--login-url=https://id.example.com/l', '--redeem-url=https://id.example.com/r'],
+  ...['--oidc-jwks-url=https://id.example.com/j', '--client-id=a', '--client-secret=b', '--email-domain=*'],
+  ...['--cookie-secret=0123456789abcdef0123456789abcdef', '--upstream=static://202'],
+];
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function start(args: readonly string[], under: readonly string[] = []): Promise<Ended> {
+  const [program = '', ...rest] = [...under, PROGRAM, ...args];
+  return new Promise((done) => {
+    const child = spawn(program, rest);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      done({ code, output });
+    });
+  });
+}
+
+/** The shell stands in a folder that it removes, and becomes what it starts. */
+function startInGoneFolder(dir: string, args: readonly string[]): Promise<Ended> {
+  const gone = join(dir, 'gone');
+  mkdirSync(gone);
+  return start(args, ['sh', '-c', 'cd "$0" && rmdir "$0" && exec "$@"', gone]);
+}
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'postern-places-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+async function writeDocument(dir: string): Promise<string> {
+  const [port = 0] = await freePorts(1);
+  const file = join(dir, 'postern.yaml');
+  writeFileSync(
+    file,
+    `version: 1
+listen: { http: { address: "127.0.0.1:${port}", tls: off }, https: off }
+hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: [public] } }
+`,
+  );
+  return file;
+}
+
+const GONE =
+  /Cannot go on: the folder ".*\/gone" that Postern was started in was removed; start it in one that is there/;
+
+suite('places that a start cannot use', () => {
+  test('a working folder that was removed is named by whatever needs one', async (t) => {
+    const dir = folder(t);
+    const file = await writeDocument(dir);
+    for (const args of [
+      ['run', '--config', file, '--data', join(dir, 'data')],
+      ['run', '--config', 'postern.yaml'],
+      FORWARD_AUTH,
+      ['user', 'list'],
+      ['explain', 'http://app.test/'],
+    ]) {
+      // oxlint-disable-next-line no-await-in-loop -- two at once remove one folder
+      const { code, output } = await startInGoneFolder(dir, args);
+      assert.deepEqual([code, GONE.test(output)], [1, true], `${args.join(' ')}: ${output}`);
+      assert.doesNotMatch(output, /INTERNAL|uv_cwd/);
+    }
+  });
+
+  test('a command that needs no working folder goes on without', async (t) => {
+    const dir = folder(t);
+    const { code, output } = await startInGoneFolder(dir, ['check', '--config', await writeDocument(dir)]);
+    assert.equal(code, 0, output);
+    const asked = await startInGoneFolder(dir, ['reload', '--data', join(dir, 'data')]);
+    assert.match(asked.output, /CONTROL_UNAVAILABLE|DATA_DIR_UNUSABLE/);
+  });
+
+  test('a socket path that the kernel cannot take is named with its limit', async (t) => {
+    const dir = folder(t);
+    const long = join(dir, 'x'.repeat(120));
+    const file = await writeDocument(dir);
+    const gateway = await start(['run', '--config', file, '--data', long], ['env', '--chdir=/']);
+    assert.equal(gateway.code, 1, gateway.output);
+    assert.match(
+      gateway.output,
+      /control socket ".*": its path is longer than the 107 bytes .*; name a data folder with/,
+    );
+    const backend = await start([...FORWARD_AUTH, `--http-address=unix://${long}`]);
+    assert.equal(backend.code, 1, backend.output);
+    assert.match(
+      backend.output,
+      /Cannot listen on "unix:.*": the path is longer than the 107 bytes .*; name a shorter one/,
+    );
+  });
+
+  test('a document that is a named pipe is refused at once, and one that a program writes is read', async (t) => {
+    const dir = folder(t);
+    const pipe = join(dir, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const command of ['check', 'run']) {
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const { code, output } = await start([command, '--config', pipe]);
+      assert.deepEqual([code, /it is a named pipe, .*; name a regular file/.test(output)], [1, true], output);
+    }
+    const file = await writeDocument(dir);
+    const piped = await start(['check', '--config', '/dev/stdin'], ['sh', '-c', `cat ${file} | "$0" "$@"`]);
+    assert.equal(piped.code, 0, piped.output);
+  });
+});
