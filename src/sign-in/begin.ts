@@ -6,6 +6,7 @@
 import { mintToken } from '../session/token.ts';
 import { createContext, answerPage, answerRedirect, toResponse, type Context } from './context.ts';
 import { hostCookie, isServedByDomain, purposeName, readCookies } from './cookies.ts';
+import { leadFromDot } from './dotted-host.ts';
 import { html } from './pages/html.ts';
 import { classifyRequest } from './request-kind.ts';
 import { returnPathOr } from './return-path.ts';
@@ -30,6 +31,10 @@ export function handleStart(context: Context): Response {
   return begin(context, { path: to, query: '', switchAccount });
 }
 
+function startPath(to: string, switchAccount: boolean): string {
+  return `${START_PATH}?${switchAccount ? 'switch=1&' : ''}to=${encodeURIComponent(to)}`;
+}
+
 interface Wish {
   readonly path: string;
   readonly query: string;
@@ -44,6 +49,8 @@ function begin(context: Context, wish: Wish): Response {
   if (request.onSignInHost) return answerRedirect(302, '/.postern/sign-in');
   if (!deps.isListedHost(url.host)) return refuseUnlisted(context);
   const returnTo = returnPathOr(wish.path, wish.query, url.origin);
+  const led = leadFromDot(context, startPath(returnTo, wish.switchAccount));
+  if (led !== null) return led;
   const shared = isServedByDomain(url, settings);
   const basics = { origin: url.origin, returnTo, issuedAt: now, switchAccount: wish.switchAccount };
   if (shared) return goToSignIn(context, sealTicket(deps.seal, { ...basics, flow: null, nonceHash: null }), []);

@@ -14,6 +14,7 @@ import {
   toResponse,
   type Context,
 } from './context.ts';
+import { leadFromDot } from './dotted-host.ts';
 import { mintFormToken } from './form-guard.ts';
 import { handleBackChannelLogout } from './back-channel.ts';
 import { createCallbackLimit } from './callback-limit.ts';
@@ -107,6 +108,8 @@ function route(context: Context): Response | Promise<Response> {
   const isMissing = methods === undefined || (LOCAL_ONLY.has(path) && !context.settings.hasLocalAccounts);
   if (isMissing) return answerError(context, 404, 'NO_ROUTE');
   const handler = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+  const led = request.onSignInHost && path !== CALLBACK_PATH ? leadFromDot(context, url.path + url.query) : null;
+  if (led !== null) return led;
   if (handler !== undefined) return handler(context);
   const response = answerError(context, 405, 'BAD_REQUEST');
   response.headers.set('Allow', Object.keys(methods).join(', '));

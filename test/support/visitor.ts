@@ -123,7 +123,8 @@ function exchange(url: URL, options: VisitOptions, { ca, agent }: Connecting): P
     const settings = {
       host: '127.0.0.1',
       port: url.port || (isSecure ? 443 : 80),
-      servername: url.hostname,
+      // RFC 6066 section 3: without a trailing dot.
+      servername: url.hostname.replace(/\.$/, ''),
       path: url.pathname + url.search,
       method: options.method ?? 'GET',
       headers: { host: url.host, ...length, ...options.headers },
