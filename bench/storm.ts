@@ -2,7 +2,8 @@
  * `npm run bench:storm`: what visitors of apps notice while strangers do nothing but shake hands, while many others
  * sign in, and while a provider that was away is asked about everybody at once. `--only handshakes,sign-ins,refreshes`;
  * `--apart 40`: a person each 40 ms. `--chain`: nginx and oauth2-proxy in Postern's place (they ask about nobody in the
- * background, so there is no wave of refreshes). `bench/storm-due.ts` is the last of them with many more sessions.
+ * background, so there is no wave of refreshes). `--as-installed`: on both cores with the workers that it starts by itself,
+ * in place of one worker alone on one core. `bench/storm-due.ts` is the last of them with many more sessions.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +15,14 @@ import { parseArgs } from 'node:util';
 import { startCrowd } from '../test/support/crowd.ts';
 import { startChainSite } from './support/chain-site.ts';
 import { startStormSite } from './support/storm-site.ts';
-import { BEHIND, createUnderLoad, GATEWAY_CORE, goBeforeOthers, WINDOW_SECONDS } from './support/under-load.ts';
+import {
+  BEHIND,
+  createUnderLoad,
+  GATEWAY_CORE,
+  goBeforeOthers,
+  LOAD_CORE,
+  WINDOW_SECONDS,
+} from './support/under-load.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -25,6 +33,7 @@ const { values: flags } = parseArgs({
     apart: { type: 'string', default: '0' },
     only: { type: 'string', default: 'handshakes,sign-ins,refreshes' },
     chain: { type: 'boolean', default: false },
+    'as-installed': { type: 'boolean', default: false },
   },
 });
 const people = Number(flags.people);
@@ -40,7 +49,8 @@ const STRANGERS = 50;
 goBeforeOthers();
 const dir = mkdtempSync(join(tmpdir(), 'postern-bench-storm-'));
 const start = flags.chain ? startChainSite : startStormSite;
-const site = await start({ dir, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: GATEWAY_CORE });
+const cores = flags['as-installed'] ? `${GATEWAY_CORE},${LOAD_CORE}` : GATEWAY_CORE;
+const site = await start({ dir, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: cores });
 const { twin, origin } = site;
 const crowd = await startCrowd(people, origin, { wrap: BEHIND });
 // Until the code of a sign-in is compiled.
@@ -58,6 +68,7 @@ const load = await createUnderLoad({
   connections: Number(flags.connections),
   dir,
   pid: site.pid,
+  alone: !flags['as-installed'],
 });
 const someWindows = (): Promise<unknown> => sleep(Number(flags.windows) * WINDOW_SECONDS * 1_000);
 const seconds = (from: number): number => (Date.now() - from) / 1_000;

@@ -35,10 +35,14 @@ export async function startChainSite({ dir, core, people }: StormSiteOptions): P
   const proxy = startPinned(findPeer('oauth2-proxy') ?? 'oauth2-proxy', [], {
     core,
     logFile: join(places.dir, 'oauth2-proxy.log'),
-    env: { HOME: places.dir, GOMAXPROCS: '1', ...settings(places, origin, state) },
+    env: {
+      HOME: places.dir,
+      ...(typeof core === 'number' ? { GOMAXPROCS: '1' } : {}),
+      ...settings(places, origin, state),
+    },
   });
   const config = join(places.dir, 'nginx.conf');
-  writeFileSync(config, nginxConfig(places, files));
+  writeFileSync(config, nginxConfig(places, files, typeof core === 'number' ? '1' : 'auto'));
   const nginx = startPinned(findPeer('nginx') ?? 'nginx', ['-c', config, '-p', places.dir], {
     core,
     logFile: join(places.dir, 'nginx.log'),
@@ -84,11 +88,15 @@ function settings({ checker }: Places, origin: string, twin: TwinState): Record<
 }
 
 /** As oauth2-proxy's own documentation has it for `auth_request`. */
-function nginxConfig(places: Places, files: { readonly certificate: string; readonly key: string }): string {
+function nginxConfig(
+  places: Places,
+  files: { readonly certificate: string; readonly key: string },
+  workers: string,
+): string {
   const { dir, https, status, checker, app } = places;
   const asked = `proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host:${https};
       proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Uri $request_uri;`;
-  return `daemon off; worker_processes 1; pid ${dir}/nginx.pid; error_log ${dir}/nginx-error.log crit;
+  return `daemon off; worker_processes ${workers}; pid ${dir}/nginx.pid; error_log ${dir}/nginx-error.log crit;
 worker_rlimit_nofile 65536;
 events { worker_connections 40000; }
 http {

@@ -11,7 +11,7 @@ process.on('exit', () => {
 });
 
 export interface StartOptions {
-  readonly core: number;
+  readonly core: number | string;
   readonly logFile: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;

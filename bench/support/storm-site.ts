@@ -12,7 +12,8 @@ import type { TwinControl, TwinState } from './twin-control.ts';
 
 export interface StormSiteOptions {
   readonly dir: string;
-  readonly core: number;
+  /** Its number; several, with commas, for a gateway as it is installed: with the workers that it starts by itself. */
+  readonly core: number | string;
   readonly people: number;
   readonly recheckSeconds: number;
   /** Fills the data folder before the gateway starts. */
@@ -44,8 +45,7 @@ export async function startStormSite(options: StormSiteOptions): Promise<StormSi
     keepDir,
     env: { UV_THREADPOOL_SIZE: '2' },
     document: ({ https, health }) => `version: 1
-workers: 1
-listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
+${typeof core === 'number' ? 'workers: 1\n' : ''}listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
 log: { level: warn }
 tls: { certificates: [{ certificate: ${files.certificate}, key: ${files.key} }] }
 providers:

@@ -47,6 +47,8 @@ export interface UnderLoadOptions {
   readonly dir: string;
   /** The gateway's process. */
   readonly pid: number;
+  /** The gateway is alone on its core, so that it can be said what others have of it. Default true. */
+  readonly alone?: boolean;
 }
 
 interface During {
@@ -94,7 +96,7 @@ export async function createUnderLoad(options: UnderLoadOptions): Promise<UnderL
       const cpu =
         it.worker === 0
           ? ''
-          : `; CPU: worker ${it.worker.toFixed(2)} s (and ${it.waited.toFixed(2)} s waiting for the core), control ${it.control.toFixed(2)} s, others had ${(it.foreign * 100).toFixed(0)} % of the core`;
+          : `; CPU: worker ${it.worker.toFixed(2)} s (and ${it.waited.toFixed(2)} s waiting for the core), control ${it.control.toFixed(2)} s, ${options.alone === false ? '' : `others had ${(it.foreign * 100).toFixed(0)} % of the core`}`;
       console.log(
         `${label.padEnd(LABEL)} p99 ${it.median.toFixed(2)} ms (${ratio}), worst ${it.worst.toFixed(2)} ms; failed ${it.failed}${cpu}${facts}`,
       );
@@ -115,7 +117,7 @@ function createForeign(pid: number): () => number {
 }
 
 const sumOf = (threads: readonly ThreadTime[], what: 'seconds' | 'waitedSeconds', name?: string): number =>
-  threads.reduce((sum, one) => (name === undefined || one.name === name ? sum + one[what] : sum), 0);
+  threads.reduce((sum, one) => (name === undefined || one.name.startsWith(name) ? sum + one[what] : sum), 0);
 
 async function measure({ pid }: UnderLoadOptions, load: SteadyLoad, work: Promise<unknown>): Promise<During> {
   const before = threadSeconds(pid);
@@ -136,8 +138,8 @@ async function measure({ pid }: UnderLoadOptions, load: SteadyLoad, work: Promis
     worst: p99s.at(-1) ?? NaN,
     foreign: others,
     failed: all.reduce((sum, { failed }) => sum + failed, 0),
-    worker: spent('edge 0', 'seconds'),
-    waited: spent('edge 0', 'waitedSeconds'),
+    worker: spent('edge ', 'seconds'),
+    waited: spent('edge ', 'waitedSeconds'),
     control: spent('MainThread', 'seconds'),
   };
 }

@@ -43,7 +43,8 @@ export interface PosternOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  readonly core?: number;
+  /** As taskset has them: one, or several with commas. */
+  readonly core?: number | string;
   readonly keepDir?: string;
   /** Those of a process that ran before, for a restart. */
   readonly ports?: { readonly https: number; readonly health: number };
