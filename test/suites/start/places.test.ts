@@ -9,10 +9,18 @@ import { freePorts } from '../../support/free-ports.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
 const FORWARD_AUTH = [
-  ...['forward-auth', '--provider=oidc', '--oidc-issuer-url=https://id.example.com', '--skip-oidc-discovery'],
-  ...['--login-url=https://id.example.com/l', '--redeem-url=https://id.example.com/r'],
-  ...['--oidc-jwks-url=https://id.example.com/j', '--client-id=a', '--client-secret=b', '--email-domain=*'],
-  ...['--cookie-secret=0123456789abcdef0123456789abcdef', '--upstream=static://202'],
+  'forward-auth',
+  '--provider=oidc',
+  '--oidc-issuer-url=https://id.example.com',
+  '--skip-oidc-discovery',
+  '--login-url=https://id.example.com/l',
+  '--redeem-url=https://id.example.com/r',
+  '--oidc-jwks-url=https://id.example.com/j',
+  '--client-id=a',
+  '--client-secret=b',
+  '--email-domain=*',
+  '--cookie-secret=0123456789abcdef0123456789abcdef',
+  '--upstream=static://202',
 ];
 
 interface Ended {
