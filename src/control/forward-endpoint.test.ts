@@ -197,6 +197,27 @@ test('/oauth2/forward leads to the sign-in host that redirect-url names, and nev
   assert.match(own.headers.location ?? '', /rd=https%3A%2F%2Fapp\.example\.com%2F$/);
 });
 
+test('a front that does not say by which scheme its visitors come leads them back by that of a Secure cookie', async (t) => {
+  const { 'x-forwarded-proto': said, ...unsaid } = ABOUT;
+  for (const [secure, scheme] of [
+    [true, 'https'],
+    [false, 'http'],
+  ] as const) {
+    const { ask } = await startRig(t, { cookie: { secure }, redirects: { whitelist: ['.example.com'] } });
+    const page = await ask('/oauth2/forward', { ...unsaid, ...PAGE });
+    assert.equal(page.headers.location, SIGN_IN.replaceAll(/https(?=:|%3A)/g, scheme));
+    const back = async (headers: Record<string, string>): Promise<string | undefined> => {
+      const form = await ask('/oauth2/sign_in', { ...headers, host: 'auth.example.com', accept: 'text/html' });
+      return /name="rd" value="([^"]*)"/.exec(form.body)?.[1]?.replaceAll('&amp;', '&');
+    };
+    const path = `app.example.com${ABOUT['x-forwarded-uri']}`;
+    assert.equal(await back(unsaid), `${scheme}://${path}`);
+    // What is said counts, whatever the cookie is.
+    assert.equal(await back({ ...unsaid, 'x-forwarded-proto': 'http' }), `http://${path}`);
+    assert.equal(await back({ ...unsaid, 'x-forwarded-proto': said }), `https://${path}`);
+  }
+});
+
 test('/oauth2/sign_in is 401 for a program: nginx shows it in place of an app', async (t) => {
   const apiRoutes = [compileRegExp('^/api/')];
   const { ask } = await startRig(t, { skip: { apiRoutes } });

@@ -9,8 +9,10 @@ export interface FrontRequest {
   readonly id: string;
   /** Whether X-Forwarded-Proto, -Host and -Uri count: `reverse-proxy` is on and the peer is a trusted proxy. */
   readonly isForwarded: boolean;
-  /** As the visitor's browser has it. */
+  /** As the visitor's browser has it, as far as that is said; else that of the connection. */
   readonly scheme: 'http' | 'https';
+  /** What a trusted proxy said of it; null: nothing. */
+  readonly saidScheme: 'http' | 'https' | null;
   /** With its port, where it has one; as the visitor's browser has it. */
   readonly authority: string;
   /** Path and query as the visitor's browser has them, as far as they are known. */
@@ -19,4 +21,19 @@ export interface FrontRequest {
   readonly ownUri: string;
   /** For logs and `trusted-ip`; null: unknown, and then not trusted. */
   readonly clientIp: string | null;
+}
+
+/**
+ * Where the visitor is, for addresses that lead them back. Not every front proxy says that its visitors come by
+ * https; a Secure cookie does, and by http nobody would be signed in there.
+ */
+export function visitorOrigin(request: FrontRequest, hasSecureCookie: boolean): string {
+  return `${visitorScheme(request, hasSecureCookie)}://${request.authority}`;
+}
+
+export function visitorScheme(
+  { isForwarded, saidScheme, scheme }: FrontRequest,
+  hasSecureCookie: boolean,
+): 'http' | 'https' {
+  return isForwarded && saidScheme === null && hasSecureCookie ? 'https' : scheme;
 }

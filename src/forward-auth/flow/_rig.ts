@@ -244,6 +244,7 @@ function ask(rig: Served, url: string, cookies: readonly string[], wish: Wish): 
       id: 'req-1234567',
       isForwarded: wish.isForwarded ?? false,
       scheme,
+      saidScheme: wish.isForwarded === true && headers.get('x-forwarded-proto') === scheme ? scheme : null,
       authority: wish.isForwarded === true ? (headers.get('x-forwarded-host') ?? host) : host,
       uri: wish.isForwarded === true ? uri : target,
       ownUri: target,

@@ -39,7 +39,12 @@ export function createFlowContext(deps: FlowDeps, view: View): FlowContext {
     view,
     keys,
     csrf: createCsrfCookies({ settings: settings.cookie, prefix, text, keys, clock }),
-    targets: { prefix, whitelist: createDomainList(settings.redirects.whitelist), report },
+    targets: {
+      prefix,
+      whitelist: createDomainList(settings.redirects.whitelist),
+      hasSecureCookie: settings.cookie.secure,
+      report,
+    },
     attempts: createAttempts({ clock }),
     spent: createSpent(clock),
     isOurs: (name) => ours.has(name),

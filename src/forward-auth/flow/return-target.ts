@@ -3,7 +3,7 @@
  * forwarded address and the request's own. An unsafe one is said in the log and passed over, never an error.
  */
 import { printAuthority } from '../../wire/authority.ts';
-import type { FrontRequest } from '../front-request.ts';
+import { visitorOrigin, visitorScheme, type FrontRequest } from '../front-request.ts';
 import type { FlowEvent } from './deps.ts';
 import type { DomainList } from './domain-list.ts';
 import { safeTarget } from './redirect-target.ts';
@@ -14,23 +14,27 @@ const MAX_SHOWN = 300;
 export interface TargetRules {
   readonly prefix: string;
   readonly whitelist: DomainList;
+  readonly hasSecureCookie: boolean;
   readonly report: (event: FlowEvent) => void;
 }
 
 /** `rd` is as it was read from query or form; null: there was none. */
 export function returnTarget(rules: TargetRules, request: FrontRequest, rd: string | null): string {
-  const own = { scheme: request.scheme, authority: request.authority };
-  for (const [source, text] of candidates(rules.prefix, request, rd)) {
+  const { authority } = request;
+  for (const [source, text] of candidates(rules, request, rd)) {
     if (text === undefined || text === '') continue;
-    const target = safeTarget(text, { whitelist: rules.whitelist, own });
+    const scheme = source === FORWARDED ? visitorScheme(request, rules.hasSecureCookie) : request.scheme;
+    const target = safeTarget(text, { whitelist: rules.whitelist, own: { scheme, authority } });
     if (target !== null) return target;
     rules.report({ kind: 'redirect-refused', request, source, target: text.slice(0, MAX_SHOWN) });
   }
   return '/';
 }
 
+const FORWARDED = 'X-Forwarded-Host';
+
 function* candidates(
-  prefix: string,
+  { prefix, hasSecureCookie }: TargetRules,
   request: FrontRequest,
   rd: string | null,
 ): Generator<readonly [source: string, text: string | undefined]> {
@@ -41,7 +45,7 @@ function* candidates(
   yield ['X-Auth-Request-Redirect', said !== undefined && isOwnEndpoint(prefix, said) ? '/' : said];
   const uri = request.uri.startsWith(`${prefix}/`) ? '/' : request.uri;
   if (request.isForwarded && request.authority !== printAuthority(host, port))
-    yield ['X-Forwarded-Host', `${request.scheme}://${request.authority}${uri}`];
+    yield [FORWARDED, visitorOrigin(request, hasSecureCookie) + uri];
   yield ['X-Forwarded-Uri', uri];
 }
 

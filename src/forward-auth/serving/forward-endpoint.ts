@@ -7,6 +7,7 @@
  */
 import { HeaderBlock } from '../../wire/header-block.ts';
 import { classifyRequest } from '../../sign-in/request-kind.ts';
+import { visitorOrigin } from '../front-request.ts';
 import { clearLines } from './clear-lines.ts';
 import { acceptsJson } from './machine.ts';
 import {
@@ -29,7 +30,7 @@ import type { ServedRequest } from './served-request.ts';
 import type { Who } from './session-chain.ts';
 
 export interface ForwardEndpointDeps {
-  readonly settings: Pick<Settings, 'paths' | 'redirects' | 'skip'>;
+  readonly settings: Pick<Settings, 'paths' | 'redirects' | 'skip' | 'cookie'>;
   readonly keeper: Pick<SessionKeeper, 'clear'>;
   readonly decide: Decide;
   /** With 200. */
@@ -114,8 +115,8 @@ function isPage({ exchange, front }: ServedRequest): boolean {
 }
 
 /** Whole, since Traefik takes a path for one of ours. On the sign-in host, where `redirect-url` names one. */
-function signInUrl({ paths, redirects }: ForwardEndpointDeps['settings'], request: ServedRequest): string {
-  const own = `${request.scheme}://${request.authority}`;
+function signInUrl({ paths, redirects, cookie }: ForwardEndpointDeps['settings'], request: ServedRequest): string {
+  const own = visitorOrigin(request, cookie.secure);
   const host = /^https?:\/\/[^/?#]+/i.exec(redirects.callbackUrl ?? '')?.[0] ?? own;
   const uri = request.uri.startsWith(`${paths.prefix}/`) ? '/' : request.uri;
   return `${host}${paths.prefix}/sign_in?rd=${encodeURIComponent(own + uri)}`;

@@ -63,6 +63,10 @@ export class ServedRequest implements FrontRequest {
     return this.front.scheme ?? this.exchange.connection.scheme;
   }
 
+  get saidScheme(): 'http' | 'https' | null {
+    return this.front.scheme;
+  }
+
   get authority(): string {
     const { host, port } = this.exchange.request;
     return this.front.authority ?? printAuthority(host, port);

@@ -238,8 +238,9 @@ export const KINDER: readonly Difference[] = [
   {
     id: 'proto-of-the-nearest',
     original:
-      'X-Forwarded-Proto in capitals, as a list, or of another word: no address of that host is made, people land on `/`',
-    postern: 'in any letters; of a list the last; another word is as good as none, and the connection counts',
+      'X-Forwarded-Proto in capitals, as a list, of another word, or not there: no address of that host is made, people land on `/`',
+    postern:
+      'in any letters; of a list the last; another word is as good as none, and then `cookie_secure` says it: https, or as the connection came',
     reason: 'people come back to the page that they wanted',
     where: [
       facet(/^front-forms\/proto-(?:HTTPS|https,http|wss|ftp|)-sign-in$/, /^body$/, {
