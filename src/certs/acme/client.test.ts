@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { AcmeClient } from './client.ts';
 import { AcmeFailure } from './failure.ts';
 import { accountKeyOf, newAccountKeyPem } from './jws.ts';
+import { authorizationShape } from './messages.ts';
 import type { HttpsAnswer, HttpsRequest } from './https.ts';
 
 const signal = new AbortController().signal;
@@ -136,6 +137,33 @@ test('AcmeClient tells a rate limit with its time and never asks again by itself
   const failure = await failureOf(post(rig));
   assert.deepEqual([failure.kind, failure.retryAt], ['rate-limited', NOW + 86_400_000]);
   assert.equal(rig.asked.filter((one) => one.method === 'POST').length, 1);
+});
+
+test('AcmeClient takes a member that is null for one that is not there, and a problem for one whatever is odd in it', async () => {
+  const odd = {
+    ...DIRECTORY,
+    renewalInfo: null,
+    meta: { website: 7, caaIdentities: null, externalAccountRequired: true },
+  };
+  const { meta, renewalInfo } = await scripted([], { body: JSON.stringify(odd) }).client.directory(signal);
+  assert.deepEqual([meta?.externalAccountRequired, meta?.website, renewalInfo], [true, undefined, undefined]);
+  const type = 'urn:ietf:params:acme:error:badNonce';
+  const strange = { type, status: '400', detail: ['no'], identifier: 'x', subproblems: { a: null } };
+  const rig = scripted([{ status: 400, body: JSON.stringify(strange) }, {}]);
+  await post(rig);
+});
+
+test('an authorisation is read with kinds of challenges that nobody knows; one that is known has to be right', () => {
+  const token = 'x'.repeat(20);
+  const http = { type: 'http-01', url: 'https://ca.example/c/1', status: 'pending', token };
+  const unknown = { type: 'quantum-01', status: 'waiting', answers: [1] };
+  const read = (...challenges: unknown[]): ReturnType<typeof authorizationShape.safeParse> =>
+    authorizationShape.safeParse({ status: 'pending', identifier: { type: 'dns', value: 'a.example' }, challenges });
+  assert.deepEqual(
+    read(unknown, null, http).data?.challenges.map((one) => one.type),
+    ['http-01'],
+  );
+  assert.equal(read({ ...http, token: '../x' }).success, false);
 });
 
 test('AcmeClient asks again where the connection breaks, but not for ever', async () => {

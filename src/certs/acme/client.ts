@@ -252,9 +252,10 @@ function readProblem({ status, body }: HttpsAnswer): Problem | null {
   return parsed.success && parsed.data.type !== undefined ? problemOf(parsed.data, status) : null;
 }
 
+/** A member that is null is one that is not there: some CAs write every field that they know. */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text, (_, value: unknown) => (value === null ? undefined : value)) as unknown;
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@
  * a request to it would carry what only the CA may read.
  */
 import * as z from 'zod';
+import { isChallengeType } from './challenge-type.ts';
 
 export interface Directory {
   readonly newNonce: string;
@@ -83,7 +84,12 @@ const link = z.string().refine((url) => URL.canParse(url) && new URL(url).protoc
 const time = z.string().refine((one) => !Number.isNaN(Date.parse(one)), { error: 'a time' });
 /** Names are the same in any case (RFC 4343); the document's are in small letters. */
 const identifier: z.ZodType<Identifier> = z.object({ type: z.string(), value: z.string().max(255).toLowerCase() });
-const part = { type: z.string().optional(), detail: z.string().optional(), identifier: identifier.optional() };
+/** Whoever says what is wrong with one field wrong has said it all the same: `badNonce` must not be missed for that. */
+const part = {
+  type: z.string().optional(),
+  detail: z.string().optional().catch(undefined),
+  identifier: identifier.optional().catch(undefined),
+};
 
 export const directoryShape: z.ZodType<Directory> = z.object({
   newNonce: link,
@@ -94,13 +100,14 @@ export const directoryShape: z.ZodType<Directory> = z.object({
   renewalInfo: link.optional(),
   meta: z
     .object({
-      termsOfService: text.optional(),
-      website: text.optional(),
-      caaIdentities: z.array(text).max(50).optional(),
-      externalAccountRequired: z.boolean().optional(),
-      profiles: z.record(z.string(), z.string()).optional(),
+      termsOfService: text.optional().catch(undefined),
+      website: text.optional().catch(undefined),
+      caaIdentities: z.array(text).max(50).optional().catch(undefined),
+      externalAccountRequired: z.boolean().optional().catch(undefined),
+      profiles: z.record(z.string(), z.string()).optional().catch(undefined),
     })
-    .optional(),
+    .optional()
+    .catch(undefined),
 });
 
 export const accountShape: z.ZodType<AccountAnswer> = z.object({
@@ -109,9 +116,9 @@ export const accountShape: z.ZodType<AccountAnswer> = z.object({
 
 export const problemShape: z.ZodType<ProblemAnswer> = z.object({
   ...part,
-  status: z.number().optional(),
+  status: z.number().optional().catch(undefined),
   instance: z.string().max(2000).optional().catch(undefined),
-  subproblems: z.array(z.object(part)).max(200).optional(),
+  subproblems: z.array(z.object(part)).max(200).optional().catch(undefined),
 });
 
 export const orderShape: z.ZodType<Order> = z.object({
@@ -120,7 +127,7 @@ export const orderShape: z.ZodType<Order> = z.object({
   authorizations: z.array(link).max(1000),
   finalize: link,
   certificate: link.optional(),
-  error: problemShape.optional(),
+  error: problemShape.optional().catch(undefined),
 });
 
 export const challengeShape: z.ZodType<Challenge> = z.object({
@@ -133,13 +140,19 @@ export const challengeShape: z.ZodType<Challenge> = z.object({
     .regex(/^[A-Za-z0-9_-]{16,512}$/)
     .optional(),
   'issuer-domain-names': z.array(z.string().max(255)).max(10).optional(),
-  error: problemShape.optional(),
+  error: problemShape.optional().catch(undefined),
 });
+
+/** A kind that nobody here knows may have other fields, or other values in these: it stands in the way of no other. */
+function withoutStrange(all: unknown): unknown {
+  const isKnown = (one: unknown): boolean => isChallengeType(String((one as { type?: unknown } | null)?.type));
+  return Array.isArray(all) ? all.filter((one) => isKnown(one) || challengeShape.safeParse(one).success) : all;
+}
 
 export const authorizationShape: z.ZodType<Authorization> = z.object({
   status: z.enum(['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked']),
   identifier,
-  challenges: z.array(challengeShape).max(50),
+  challenges: z.preprocess(withoutStrange, z.array(challengeShape).max(50)),
   wildcard: z.boolean().optional(),
 });
 
