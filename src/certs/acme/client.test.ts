@@ -27,12 +27,12 @@ interface Scripted {
 type Reply = Partial<HttpsAnswer> | Error;
 
 /** A CA that answers as it is told, one after the other; directory and nonces by itself. */
-function scripted(replies: Reply[], directory: Reply = { body: JSON.stringify(DIRECTORY) }): Scripted {
+function scripted(replies: Reply[], directory: Reply | (() => Reply) = { body: JSON.stringify(DIRECTORY) }): Scripted {
   const asked: HttpsRequest[] = [];
   const slept: number[] = [];
   let nonces = 0;
   const replyTo = ({ url, method }: HttpsRequest): Reply => {
-    if (url === 'https://ca.example/dir') return directory;
+    if (url === 'https://ca.example/dir') return typeof directory === 'function' ? directory() : directory;
     if (method === 'HEAD') return {};
     return replies.shift() ?? new Error('nothing more is scripted');
   };
@@ -137,6 +137,50 @@ test('AcmeClient tells a rate limit with its time and never asks again by itself
   const failure = await failureOf(post(rig));
   assert.deepEqual([failure.kind, failure.retryAt], ['rate-limited', NOW + 86_400_000]);
   assert.equal(rig.asked.filter((one) => one.method === 'POST').length, 1);
+});
+
+test('AcmeClient looks into the directory again where a resource of it has moved', async () => {
+  const moved = { ...DIRECTORY, newOrder: 'https://ca.example/v2/order' };
+  const directories: Reply[] = [{ body: JSON.stringify(DIRECTORY) }, { body: JSON.stringify(moved) }];
+  const gone = problem('malformed', 'no such page', 404);
+  const rig = scripted([gone, gone, {}, {}], () => directories.shift() ?? new Error('asked too often'));
+  const order = (url: string): Promise<unknown> => {
+    const message = { url, payload: {}, signer: { key, kid: 'https://ca.example/me' }, step: 'order' };
+    return rig.client.post(message, z.object({}), signal);
+  };
+  const { newOrder } = await rig.client.directory(signal);
+  await Promise.all([order(newOrder), order(newOrder)]);
+  const posts = rig.asked.filter((one) => one.method === 'POST');
+  assert.deepEqual(
+    posts.map(({ url }) => url),
+    [newOrder, newOrder, moved.newOrder, moved.newOrder],
+  );
+  assert.equal(headerOf(posts[3]).url, moved.newOrder, 'the new URL is what is signed');
+  assert.equal((await rig.client.directory(signal)).newOrder, moved.newOrder);
+});
+
+test('AcmeClient does not go in a circle where the directory says another place each time', async () => {
+  let reads = 0;
+  const gone = Array.from({ length: 9 }, () => problem('malformed', 'no such page', 404));
+  const rig = scripted(gone, () => {
+    reads += 1;
+    return { body: JSON.stringify({ ...DIRECTORY, newOrder: `https://ca.example/v${reads}/order` }) };
+  });
+  const { newOrder: url } = await rig.client.directory(signal);
+  const signer = { key, kid: 'https://ca.example/me' };
+  const failure = await failureOf(rig.client.post({ url, payload: {}, signer, step: 'order' }, z.object({}), signal));
+  assert.equal(failure.problem?.detail, 'no such page');
+  assert.equal(reads, 2);
+});
+
+test('AcmeClient reads the directory again after it has given up, since the CA may be elsewhere by then', async () => {
+  const dead = Array.from({ length: 4 }, () => Object.assign(new Error('gone'), { code: 'ECONNREFUSED' }));
+  const rig = scripted([...dead, {}]);
+  const reads = (): number => rig.asked.filter(({ url }) => url === rig.client.directoryUrl).length;
+  await failureOf(post(rig));
+  assert.equal(reads(), 1);
+  await rig.client.directory(signal);
+  assert.equal(reads(), 2);
 });
 
 test('AcmeClient takes a member that is null for one that is not there, and a problem for one whatever is odd in it', async () => {

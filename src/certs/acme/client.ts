@@ -39,13 +39,19 @@ const BUSY_BASE_MS = 500;
 /** A Retry-After up to this is waited for here; a longer one is the scheduler's. */
 const SHORT_WAIT_MS = 15_000;
 const DIRECTORY_FOR_MS = 3_600_000;
+const RESOURCES = ['newNonce', 'newAccount', 'newOrder', 'revokeCert', 'keyChange'] as const;
+type Resource = (typeof RESOURCES)[number];
 const NONCE = /^[A-Za-z0-9_-]+$/;
 
 /** How often something was asked in vain. */
 interface Tries {
   nonces: number;
   busy: number;
+  /** The directory has been read anew for it. */
+  isMoved: boolean;
 }
+
+const untried = (): Tries => ({ nonces: 0, busy: 0, isMoved: false });
 
 export class AcmeClient {
   readonly name: string;
@@ -55,6 +61,8 @@ export class AcmeClient {
   readonly #https: Https;
   readonly #random: () => number;
   #nonces: string[] = [];
+  /** What each URL of a directory was for. */
+  readonly #resources = new Map<string, Resource>();
   #directory: { readonly value: Promise<Directory>; readonly until: number } | null = null;
 
   constructor(options: AcmeClientOptions) {
@@ -90,8 +98,9 @@ export class AcmeClient {
 
   /** The answer of a signed request as it came, with a status below 400. */
   async postRaw(message: SignedMessage, signal: AbortSignal): Promise<HttpsAnswer> {
-    const { url, payload, signer, step, accept } = message;
-    const tries = { nonces: 0, busy: 0 };
+    const { payload, signer, step, accept } = message;
+    let { url } = message;
+    const tries = untried();
     for (;;) {
       const nonce = await this.#takeNonce(signal);
       const body = await signRequest(signer, { url, nonce }, payload);
@@ -101,13 +110,15 @@ export class AcmeClient {
         // Every step of ACME may be said twice: an order that is asked for again is the same order, or one more
         // that lapses; one that is finalised already tells so by its state.
         tries.busy += 1;
-        if (tries.busy >= BUSY_TRIES) throw response;
+        if (tries.busy >= BUSY_TRIES) throw this.#givenUp(response);
         await this.sleep(this.#backoff(tries.busy), signal);
         continue;
       }
       if (response.status < 400) return response;
       const problem = readProblem(response);
-      const wait = this.#waitBefore(response, problem, tries);
+      const moved = await this.#movedTo(url, response, tries, signal);
+      url = moved ?? url;
+      const wait = moved === null ? this.#waitBefore(response, problem, tries) : 0;
       if (wait === null) throw this.#failure(response, problem, step);
       // The CA may have forgotten all of them, as after a restart; the answer brought a good one.
       if (problem?.type === 'badNonce') this.#nonces = this.#nonces.slice(-1);
@@ -129,6 +140,27 @@ export class AcmeClient {
     return this.#backoff(tries.busy);
   }
 
+  /** The directory may say by the next try that the CA is at another place. */
+  #givenUp(failure: AcmeFailure): AcmeFailure {
+    this.#directory = null;
+    return failure;
+  }
+
+  /**
+   * Where a resource of the directory is by now, once it is not where it was: another release of the CA may have moved
+   * it. Null where reading the directory anew is of no help.
+   */
+  // oxlint-disable-next-line max-params -- what was asked, and what came of it
+  async #movedTo(url: string, { status }: HttpsAnswer, tries: Tries, signal: AbortSignal): Promise<string | null> {
+    const resource = this.#resources.get(url);
+    if (resource === undefined || tries.isMoved || ![404, 405, 410].includes(status)) return null;
+    tries.isMoved = true;
+    // Somebody else may have found that out already.
+    if ((await this.directory(signal))[resource] === url) this.#directory = null;
+    const now = (await this.directory(signal))[resource];
+    return now === url ? null : now;
+  }
+
   #nonceWait(tries: number): number | null {
     if (tries >= NONCE_TRIES) return null;
     return tries < QUICK_NONCE_TRIES ? 0 : NONCE_PAUSE_MS * (0.5 + this.#random());
@@ -139,19 +171,22 @@ export class AcmeClient {
   }
 
   async #askPatiently(message: HttpsRequest, step: string, signal: AbortSignal): Promise<HttpsAnswer> {
-    const tries = { nonces: 0, busy: 0 };
+    const tries = untried();
+    let { url } = message;
     for (;;) {
-      const answer = await this.#tryAsk(message, step, signal);
+      const answer = await this.#tryAsk({ ...message, url }, step, signal);
       if (!(answer instanceof AcmeFailure)) {
         if (answer.status < 400) return answer;
         const problem = readProblem(answer);
-        const wait = this.#waitBefore(answer, problem, tries);
+        const moved = await this.#movedTo(url, answer, tries, signal);
+        url = moved ?? url;
+        const wait = moved === null ? this.#waitBefore(answer, problem, tries) : 0;
         if (wait === null) throw this.#failure(answer, problem, step);
         await this.sleep(wait, signal);
         continue;
       }
       tries.busy += 1;
-      if (tries.busy >= BUSY_TRIES) throw answer;
+      if (tries.busy >= BUSY_TRIES) throw this.#givenUp(answer);
       await this.sleep(this.#backoff(tries.busy), signal);
     }
   }
@@ -204,6 +239,7 @@ export class AcmeClient {
   async #readDirectory(signal: AbortSignal): Promise<Directory> {
     const step = `read the directory of ${this.name}`;
     const { value } = await this.get(this.directoryUrl, directoryShape, step, signal);
+    for (const resource of RESOURCES) this.#resources.set(value[resource], resource);
     return value;
   }
 
