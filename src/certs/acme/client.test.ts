@@ -139,6 +139,18 @@ test('AcmeClient tells a rate limit with its time and never asks again by itself
   assert.equal(rig.asked.filter((one) => one.method === 'POST').length, 1);
 });
 
+test('AcmeClient waits for the end of a short limit, as the CA says it, and guesses none', async () => {
+  const short = problem('rateLimited', 'slow down', 429, { 'retry-after': '7' });
+  const rig = scripted([short, { status: 429, headers: { 'retry-after': '2' } }, {}]);
+  await post(rig);
+  assert.deepEqual(rig.slept, [7000, 2000]);
+  const silent = scripted([problem('rateLimited', 'slow down', 429)]);
+  assert.equal((await failureOf(post(silent))).kind, 'rate-limited');
+  const endless = scripted(Array.from({ length: 9 }, () => short));
+  assert.equal((await failureOf(post(endless))).retryAt, NOW + 7_000);
+  assert.ok(endless.asked.filter((one) => one.method === 'POST').length < 9);
+});
+
 test('AcmeClient looks into the directory again where a resource of it has moved', async () => {
   const moved = { ...DIRECTORY, newOrder: 'https://ca.example/v2/order' };
   const directories: Reply[] = [{ body: JSON.stringify(DIRECTORY) }, { body: JSON.stringify(moved) }];

@@ -128,16 +128,18 @@ export class AcmeClient {
 
   /**
    * How long to wait before the same is asked again; null: not here. Refused nonces count for themselves: a CA that
-   * refuses many would leave no patience for a connection that breaks once.
+   * refuses many would leave no patience for a connection that breaks once. A limit is waited for where the CA says
+   * how long, and that is not long; never asked against by guess.
    */
   #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: Tries): number | null {
     if (problem?.type === 'badNonce') return this.#nonceWait((tries.nonces += 1));
     tries.busy += 1;
-    if (response.status < 500 || tries.busy >= BUSY_TRIES) return null;
+    const isLimited = response.status === 429 || problem?.type === 'rateLimited';
+    if ((response.status < 500 && !isLimited) || tries.busy >= BUSY_TRIES) return null;
     const now = this.clock.now();
     const retryAt = parseRetryAfter(response.headers['retry-after'], now);
     if (retryAt !== null) return retryAt - now <= SHORT_WAIT_MS ? retryAt - now : null;
-    return this.#backoff(tries.busy);
+    return isLimited ? null : this.#backoff(tries.busy);
   }
 
   /** The directory may say by the next try that the CA is at another place. */
