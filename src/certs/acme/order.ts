@@ -58,6 +58,8 @@ const PATIENCE_MS = 5 * 60_000;
 const POLL_FIRST_MS = 250;
 const POLL_MOST_MS = 10_000;
 const AUTHORIZATIONS_AT_ONCE = 10;
+const NOT_READY_FIRST_MS = 500;
+const NOT_READY_MOST_MS = 4_000;
 
 /** Longest way from one state to another; a CA that goes in a circle is left to the next try. */
 const STEPS_MAX = 8;
@@ -312,14 +314,18 @@ async function finalize(
   const { client, signer } = deps;
   const step = `finalise the order for ${listNames(request.names)} at ${client.name}`;
   const payload = { csr: request.csr.toString('base64url') };
-  try {
-    return (await client.post({ url: order.finalize, payload, signer, step }, orderShape, signal)).value;
-  } catch (error) {
-    // Said twice, since the first answer was lost on the way: the order tells how it went.
-    if (!(error instanceof AcmeFailure) || error.problem?.type !== 'orderNotReady') throw error;
-    const { value } = await readOrder(url, deps, signal);
-    if (value.status === 'ready' || value.status === 'pending') throw error;
-    return value;
+  for (let pause = NOT_READY_FIRST_MS; ; pause *= 2) {
+    try {
+      return (await client.post({ url: order.finalize, payload, signer, step }, orderShape, signal)).value;
+    } catch (error) {
+      if (!(error instanceof AcmeFailure) || error.problem?.type !== 'orderNotReady') throw error;
+      // Said twice, since the first answer was lost on the way: the order tells how it went.
+      const { value } = await readOrder(url, deps, signal);
+      if (value.status !== 'ready') return value;
+      // Not all machines of the CA know yet what the one knows that was asked about the order.
+      if (pause > NOT_READY_MOST_MS) throw error;
+    }
+    await client.sleep(pause, signal);
   }
 }
 
