@@ -41,6 +41,7 @@ export class CaSessions {
   readonly #deps: CaSessionsDeps;
   readonly #clients = new Map<string, Held>();
   readonly #accounts = new Map<string, Promise<Signer>>();
+  readonly #repairs = new Map<string, { readonly count: number; readonly done: Promise<void> }>();
   /** What the CAs were told last, in this process. */
   readonly #contacts = new Map<string, string | null>();
 
@@ -85,23 +86,41 @@ export class CaSessions {
     return { client: this.clientOf(ca), signer: { key: await accountKeyOf(pem), kid: stored.url } };
   }
 
+  /** How often the account with a CA was repaired: whoever failed with the one of before says so. */
+  repairs(ca: AcmeCa): number {
+    return this.#repairs.get(accountKeyFor(ca))?.count ?? 0;
+  }
+
   /**
    * True where the account was what was wrong and the next `open` makes another: one that the CA knows no more, with the
    * same key; one that was deactivated (as "certbot unregister" does with an account that was taken over), with a new key.
+   * Of many orders that fail by it at once the first one repairs it, and CAs limit how many accounts are made.
    */
-  async repair(ca: AcmeCa, error: unknown): Promise<boolean> {
-    const { store, logger } = this.#deps;
+  async repair(ca: AcmeCa, error: unknown, since: number): Promise<boolean> {
     const problem = error instanceof AcmeFailure ? error.problem : null;
     const isUnknown = problem?.type === 'accountDoesNotExist';
     const isEnded = problem?.type === 'unauthorized' && /account.*deactivated/i.test(problem.detail);
     if (!isUnknown && !isEnded) return false;
+    const key = accountKeyFor(ca);
+    const last = this.#repairs.get(key);
+    if (last !== undefined && last.count > since) {
+      await last.done;
+      return true;
+    }
+    const done = this.#renewAccount(ca, isUnknown);
+    this.#repairs.set(key, { count: since + 1, done });
+    await done;
+    return true;
+  }
+
+  async #renewAccount(ca: AcmeCa, isUnknown: boolean): Promise<void> {
+    const { store, logger } = this.#deps;
     this.#accounts.delete(accountKeyFor(ca));
     const stored = await store.findAccount(ca.directory, bindingOf(ca));
     if (stored !== null && isUnknown) await store.updateAccount({ ...stored, url: null });
-    if (stored !== null && isEnded) await store.deleteAccount(stored.directory, stored.binding);
+    if (stored !== null && !isUnknown) await store.deleteAccount(stored.directory, stored.binding);
     const why = isUnknown ? 'the CA knows it no more' : 'it has been deactivated elsewhere';
     logger.warn({ code: 'ACME_FAILED', ca: ca.name }, `Making the account at ${ca.name} anew: ${why}`);
-    return true;
   }
 
   /**

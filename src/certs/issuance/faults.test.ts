@@ -27,6 +27,22 @@ function oneCa(rig: Rig): { readonly ca: FakeCa; readonly policy: AcmePolicy } {
   return { ca, policy: { ...rig.policy, cas: rig.policy.cas.slice(0, 1) } };
 }
 
+test('Issuance makes one account for all the orders that find the one of before deactivated', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  await issuance.review();
+  ca.deactivated.add((await rig.store.findAccount(ca.directory, ''))?.url ?? '');
+  let made = 0;
+  ca.onRequest = ({ url }) => void (made += url.endsWith('/account') ? 1 : 0);
+  const names = Array.from({ length: 12 }, (_, at) => `n${at}.example.com`);
+  issuance.want(null, wantedOf(names, policy));
+  await issuance.review();
+  assert.equal(ca.issued.length, 13, rig.lines.join('\n'));
+  assert.equal(made, 1);
+});
+
 test('Issuance goes on with an order that is not ready everywhere at the CA', async (t) => {
   const rig = rigOf(t);
   const { ca, policy } = oneCa(rig);

@@ -106,10 +106,11 @@ interface At {
 
 /** An account that the CA knows no more, or that was ended elsewhere, is no reason to wait: another one is made. */
 async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Issued> {
+  const since = deps.sessions.repairs(at.ca);
   try {
     return await orderByAccount(attempt, at, deps, signal);
   } catch (error) {
-    if (signal.aborted || !(await deps.sessions.repair(at.ca, error))) throw error;
+    if (signal.aborted || !(await deps.sessions.repair(at.ca, error, since))) throw error;
     await at.journal.save({ url: null });
     return orderByAccount(attempt, at, deps, signal);
   }
