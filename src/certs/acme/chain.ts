@@ -22,20 +22,39 @@ export interface ChainRequest {
 const PEM = 'application/pem-certificate-chain';
 const ALTERNATES_MAX = 8;
 const CHAIN_MAX = 10;
+const AGAIN_MS = 1_000;
 
 /** PEM of the chain, leaf first. */
 export async function downloadChain(client: AcmeClient, request: ChainRequest, signal: AbortSignal): Promise<string> {
-  const { url, signer, preferred } = request;
-  const step = `download the certificate from ${client.name}`;
-  const first = await client.postRaw({ url, payload: null, signer, step, accept: PEM }, signal);
-  const chain = checkedChain(first.body, client, step);
-  if (preferred === null || isPreferred(chain, preferred)) return first.body;
-  for (const alternate of alternatesOf(first.headers.link, url)) {
-    const other = await client.postRaw({ url: alternate, payload: null, signer, step, accept: PEM }, signal);
-    if (isPreferred(checkedChain(other.body, client, step), preferred)) return other.body;
+  const { url, preferred } = request;
+  const first = await readChain(client, request, signal).catch(async (error: unknown) => {
+    // Half of it, or the page of something in between, may be whole a moment later.
+    if (!(error instanceof AcmeFailure) || error.kind !== 'malformed') throw error;
+    await client.sleep(AGAIN_MS, signal);
+    return readChain(client, request, signal);
+  });
+  // One without any issuer is of use to whoever knows that already: of the others one may be whole.
+  const isWanted = ({ chain }: ReadChain): boolean =>
+    preferred === null ? chain.length > 1 : isPreferred(chain, preferred);
+  if (isWanted(first)) return first.pem;
+  for (const alternate of alternatesOf(first.link, url)) {
+    const other = await readChain(client, { ...request, url: alternate }, signal);
+    if (isWanted(other)) return other.pem;
   }
   // RFC 8555 section 7.4.2: any chain is good; without the wished-for one the default is taken.
-  return first.body;
+  return first.pem;
+}
+
+interface ReadChain {
+  readonly pem: string;
+  readonly chain: readonly X509Certificate[];
+  readonly link: string | string[] | undefined;
+}
+
+async function readChain(client: AcmeClient, { url, signer }: ChainRequest, signal: AbortSignal): Promise<ReadChain> {
+  const step = `download the certificate from ${client.name}`;
+  const { body: pem, headers } = await client.postRaw({ url, payload: null, signer, step, accept: PEM }, signal);
+  return { pem, chain: checkedChain(pem, client, step), link: headers.link };
 }
 
 function checkedChain(pem: string, client: AcmeClient, step: string): X509Certificate[] {

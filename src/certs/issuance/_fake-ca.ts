@@ -26,6 +26,8 @@ export interface FakeCa {
   aheadMs: number;
   /** Names that it puts into a certificate in place of the one that was asked for. */
   mistaken: ((asked: string) => string) | null;
+  /** False: certificates come without that of their issuer. */
+  sendsIssuer: boolean;
   /** URLs of accounts that were ended. */
   readonly deactivated: Set<string>;
   /** The first order comes to the certificate of the second. */
@@ -59,6 +61,7 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     window: null,
     aheadMs: 0,
     mistaken: null,
+    sendsIssuer: true,
     deactivated: new Set(),
     swap: (at, other) => {
       const order = orders[at];
@@ -163,6 +166,7 @@ export function createFakeCa(host: string, clock: Clock, lifeMs: number): FakeCa
     const validity = { notBefore: now, notAfter: now + lifeMs };
     const written = ca.mistaken?.(name) ?? name;
     const leaf = writeLeaf({ ...validity, name: written, publicKey, issuer: { commonName, ...keys } });
+    if (!ca.sendsIssuer) return leaf;
     return leaf + writeRoot({ ...validity, commonName, permitted: ['example.com'], ...keys });
   }
 

@@ -1,5 +1,5 @@
 /** What an operator is told of an order that failed: who is hurt, how long what is in use is good, how urgent it is. */
-import { AcmeFailure } from '../acme/failure.ts';
+import { AcmeFailure, quoteWords } from '../acme/failure.ts';
 import { nameSetOf } from './wanted.ts';
 import type { Issued } from './issued.ts';
 
@@ -33,6 +33,12 @@ export function describeFailedOrder(
   const kind = other.entry.keyType === 'rsa' ? 'RSA' : 'ECDSA';
   const served = `Visitors of "${names}" are served the ${kind} certificate meanwhile`;
   return { isUrgent: true, message: `${error.message}. ${served}; those that cannot verify it get a TLS error` };
+}
+
+/** It is in use all the same: whoever knows the issuer from elsewhere can verify it, and browsers often do. */
+export function describeLack(subject: string, ca: string, issuer: string): string {
+  const remedy = `name another chain of ${ca} under acme.preferred_chain, or ask it for one; where ${quoteWords(issuer)} is a root that visitors have, give it under acme.roots`;
+  return `The certificate of ${ca} for "${nameSetOf(subject)}" came without that of its issuer ${quoteWords(issuer)}: visitors that do not have it get a TLS error (${remedy})`;
 }
 
 /** A limit that is about the account and not about these names holds for all orders: until when; null for none. */

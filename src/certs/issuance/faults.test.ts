@@ -1,5 +1,6 @@
 /** Faults of a CA in the middle of an order, where weeks pass or many orders run: nothing twice, nothing lost, nothing for ever. */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import type { FakeCa } from './_fake-ca.ts';
 import { rigOf, untilNext, wantedOf, type Rig } from './_issuance-rig.ts';
@@ -67,3 +68,56 @@ test('Issuance gives up an order that is never ready until its next try', async 
   await untilNext(rig, issuance);
   assert.deepEqual([ca.orders(), ca.issued.length], [1, 1], 'by the same order');
 });
+
+test('Issuance asks once more for a certificate that is for another key, before it orders another one', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  issuance.want(null, wantedOf(['b.example.com'], policy));
+  await issuance.review();
+  const body = issuance.entriesFor('b.example.com', policy)[0]?.certificatePem ?? '';
+  instead(ca, /\/cert\//, { status: 200, headers: {}, body }, 1);
+  issuance.want(null, wantedOf(['a.example.com', 'b.example.com'], policy));
+  await issuance.review();
+  assert.deepEqual([ca.orders(), issuance.entriesFor('a.example.com', policy).length], [2, 1]);
+  assert.doesNotMatch(rig.lines.join('\n'), /Cannot/);
+});
+
+test('Issuance does not take up for ever an order whose chain cannot be read', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  instead(ca, /\/cert\/0/, { status: 200, headers: {}, body: 'gone' }, 9_999);
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  await issuance.review();
+  for (let tries = 0; tries < 4; tries += 1) await untilNext(rig, issuance);
+  assert.equal(ca.orders(), 1, 'what is between here and the CA may be mended soon');
+  for (let tries = 0; tries < 4 && issuance.status()[0]?.issued === null; tries += 1) await untilNext(rig, issuance);
+  assert.equal(ca.orders(), 2);
+  assert.equal(issuance.entriesFor('a.example.com', policy).length, 1);
+});
+
+test('Issuance completes a renewed chain by the intermediate of the one before, and says what the first one lacks', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  ca.sendsIssuer = false;
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  await issuance.review();
+  assert.match(
+    rig.lines.join('\n'),
+    /warn The certificate of CA 1 for "a\.example\.com" came without that of its issuer "Root of one\.ca": .*acme\.preferred_chain/,
+  );
+  assert.equal(blocksOf(issuance.entriesFor('a.example.com', policy)[0]?.certificatePem), 1, 'in use all the same');
+  ca.sendsIssuer = true;
+  await issuance.order('a.example.com');
+  ca.sendsIssuer = false;
+  rig.lines.length = 0;
+  await issuance.order('a.example.com');
+  const [entry] = issuance.entriesFor('a.example.com', policy);
+  assert.equal(blocksOf(entry?.certificatePem), 2);
+  assert.doesNotMatch(rig.lines.join('\n'), /without that of its issuer/);
+  assert.equal(new X509Certificate(entry?.certificatePem ?? '').subjectAltName, 'DNS:a.example.com');
+});
+
+const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;

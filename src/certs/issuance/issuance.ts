@@ -6,7 +6,7 @@
 import { AcmeFailure } from '../acme/failure.ts';
 import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
-import { describeFailedOrder, pauseAskedBy } from './failed-order.ts';
+import { describeFailedOrder, describeLack, pauseAskedBy } from './failed-order.ts';
 import { adoptCertificate, bestOf, type Adoption } from './adopt.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
@@ -333,6 +333,11 @@ export class Issuance {
         const { keyType, serial, renewal } = issued;
         const facts = { names: subject, keyType, ca: renewal.caName, notAfter: until, serial };
         logger.info(facts, before === null ? 'Certificate issued' : 'Certificate renewed');
+        if (outcome.kind === 'issued' && outcome.lacks !== null)
+          logger.warn(
+            { code: 'TLS_BAD_CERTIFICATE', names: subject, ca: renewal.caName, issuer: outcome.lacks },
+            describeLack(subject, renewal.caName, outcome.lacks),
+          );
         this.#tell({ subject, progress: { kind: 'issued' } });
         this.#options.onChange();
       }

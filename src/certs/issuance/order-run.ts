@@ -9,8 +9,8 @@ import { AcmeFailure } from '../acme/failure.ts';
 import { renewalIdOf } from '../acme/chain.ts';
 import type { AnswerSource } from '../acme/challenge.ts';
 import { isChallengeType, isDnsChallenge, type ChallengeType } from '../acme/challenge-type.ts';
-import { listNames, runOrder, type OrderProgress } from '../acme/order.ts';
-import { coversName, namesOf } from '../names.ts';
+import { runOrder, type OrderProgress } from '../acme/order.ts';
+import { checkChain } from './check-chain.ts';
 import { isOfKind, newKeyPem } from './key-type.ts';
 import { profileFor } from './profile.ts';
 import { certificateId, KEY_PURPOSE, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
@@ -43,16 +43,19 @@ export interface OrderAttempt {
 }
 
 export type OrderOutcome =
-  | { readonly kind: 'issued'; readonly issued: Issued; readonly caName: string }
+  | { readonly kind: 'issued'; readonly issued: Issued; readonly lacks: string | null }
   /** Somebody else was faster. */
   | { readonly kind: 'found'; readonly issued: Issued }
   | { readonly kind: 'locked' }
   | { readonly kind: 'failed'; readonly error: Error; readonly state: OrderState; readonly ca: AcmeCa };
 
+const AGAIN_MS = 1_000;
 const LEASE_MS = 60_000;
 const KEEP_MS = 20_000;
 /** After a failed validation the next challenge is tried soon, as long as there is one. */
 const NEXT_CHALLENGE_MS = 2_000;
+/** So many failures in a row, about half an hour, before an order whose answers cannot be read is given up. */
+const UNREADABLE_TRIES = 5;
 /** Longer than this no name waits for one CA while another may step in. */
 const LONG_PAUSE_MS = 3_600_000;
 
@@ -72,8 +75,8 @@ export async function runOrderOnce(
       await deps.store.deleteOrder(subject);
       return { kind: 'found', issued: found };
     }
-    const issued = await order(attempt, { ca, journal }, deps, AbortSignal.any([signal, journal.lost]));
-    return { kind: 'issued', issued, caName: ca.name };
+    const obtained = await order(attempt, { ca, journal }, deps, AbortSignal.any([signal, journal.lost]));
+    return { kind: 'issued', ...obtained };
   } catch (error) {
     const state = await fail(error as Error, attempt, { ca, journal }, deps, signal);
     return { kind: 'failed', error: error as Error, state, ca };
@@ -99,13 +102,19 @@ async function findNewer({ wanted, before }: OrderAttempt, deps: OrderRunDeps): 
   return null;
 }
 
+interface Obtained {
+  readonly issued: Issued;
+  /** Name of the issuer that the chain lacks; null for none. */
+  readonly lacks: string | null;
+}
+
 interface At {
   readonly ca: AcmeCa;
   readonly journal: Journal;
 }
 
 /** An account that the CA knows no more, or that was ended elsewhere, is no reason to wait: another one is made. */
-async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Issued> {
+async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Obtained> {
   const since = deps.sessions.repairs(at.ca);
   try {
     return await orderByAccount(attempt, at, deps, signal);
@@ -116,7 +125,12 @@ async function order(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: 
   }
 }
 
-async function orderByAccount(attempt: OrderAttempt, at: At, deps: OrderRunDeps, signal: AbortSignal): Promise<Issued> {
+async function orderByAccount(
+  attempt: OrderAttempt,
+  at: At,
+  deps: OrderRunDeps,
+  signal: AbortSignal,
+): Promise<Obtained> {
   const { wanted, email, report } = attempt;
   const { ca, journal } = at;
   if (journal.state.directory !== ca.directory)
@@ -134,48 +148,67 @@ async function orderByAccount(attempt: OrderAttempt, at: At, deps: OrderRunDeps,
     preferredChain: ca.preferredChain,
     csr,
   };
-  const chain = await runOrder(
-    request,
-    {
-      ...session,
-      answers: deps.answers.answersBy(wanted.policy.dns),
-      begun: journal.state.url,
-      // The key stays with the next order: it is in use already, and no certificate is for it yet.
-      saveUrl: (url) => journal.save({ url }),
-      report(progress) {
-        if (progress.kind === 'validated') convincedBy = progress.challenge;
-        report(progress);
+  const orderOrResume = (): Promise<string> =>
+    runOrder(
+      request,
+      {
+        ...session,
+        answers: deps.answers.answersBy(wanted.policy.dns),
+        begun: journal.state.url,
+        // The key stays with the next order: it is in use already, and no certificate is for it yet.
+        saveUrl: (url) => journal.save({ url }),
+        report(progress) {
+          if (progress.kind === 'validated') convincedBy = progress.challenge;
+          report(progress);
+        },
       },
-    },
-    signal,
-  );
-  const now = deps.clock.now();
-  const wrong = wrongWith(chain, { keyPem, wanted, now }, session);
+      signal,
+    );
+  let came = await checkChain(await orderOrResume(), { key, wanted, ca }, deps);
+  if (came.wrong?.kind === 'malformed') {
+    // What is for somebody else may have come from a cache in between: a certificate more is ordered for no such thing.
+    await session.client.sleep(AGAIN_MS, signal);
+    came = await checkChain(await orderOrResume(), { key, wanted, ca }, deps);
+  }
+  const { chain, wrong, lacks } = came;
   // Asked for again, that order would lead to the same certificate for ever; one that the clock is against is kept.
   if (wrong?.kind === 'malformed') await journal.save({ url: null });
   if (wrong !== null) throw wrong;
-  const renewal: RenewalState = {
-    advice: null,
-    askAgainAt: askAgainTime(now, null),
-    challenge: convincedBy ?? attempt.before?.renewal.challenge ?? null,
-    caName: ca.name,
-    profile: request.profile,
-    isImported: false,
-  };
-  const stored: StoredCertificate = {
+  const challenge = convincedBy ?? attempt.before?.renewal.challenge ?? null;
+  const stored = storedFrom(chain, { keyPem, wanted, ca, challenge, profile: request.profile }, deps);
+  await journal.finish(stored);
+  const issued = openIssued(stored, deps.seal);
+  if (issued === null) throw new TypeError('Cannot use a certificate that was issued just now');
+  return { issued, lacks };
+}
+
+interface Ordered {
+  readonly keyPem: string;
+  readonly wanted: Wanted;
+  readonly ca: AcmeCa;
+  /** What convinced the CA. */
+  readonly challenge: string | null;
+  readonly profile: string | null;
+}
+
+function storedFrom(
+  chain: string,
+  { keyPem, wanted, ca, challenge, profile }: Ordered,
+  { clock, seal }: OrderRunDeps,
+): StoredCertificate {
+  const now = clock.now();
+  const askAgainAt = askAgainTime(now, null);
+  const renewal: RenewalState = { advice: null, askAgainAt, challenge, caName: ca.name, profile, isImported: false };
+  return {
     id: certificateId(chain),
     subject: wanted.subject,
     directory: ca.directory,
     chain,
-    sealedKey: deps.seal.seal(KEY_PURPOSE, keyPem),
+    sealedKey: seal.seal(KEY_PURPOSE, keyPem),
     issuedAt: now,
     revokedAt: null,
     renewal: JSON.stringify(renewal),
   };
-  await journal.finish(stored);
-  const issued = openIssued(stored, deps.seal);
-  if (issued === null) throw new TypeError('Cannot use a certificate that was issued just now');
-  return issued;
 }
 
 /** That of the order that was begun; one of another kind is of a document that has changed since. */
@@ -209,34 +242,6 @@ async function replacedBy(
   return renewalInfo === undefined ? null : renewalIdOf(new X509Certificate(before.stored.chain));
 }
 
-function wrongWith(
-  chain: string,
-  { keyPem, wanted, now }: { readonly keyPem: string; readonly wanted: Wanted; readonly now: number },
-  { client }: CaSession,
-): AcmeFailure | null {
-  const leaf = new X509Certificate(chain);
-  const names = namesOf(leaf);
-  const missing = wanted.names.filter((name) => !coversName(names, name));
-  const isOurs = leaf.checkPrivateKey(createPrivateKey(keyPem));
-  const step = `use the certificate of ${client.name}`;
-  if (missing.length === 0 && isOurs) return isOver(leaf, now, step);
-  const because = isOurs ? `it does not cover ${listNames(missing)}` : 'it is not for the key that was sent';
-  return new AcmeFailure({
-    kind: 'malformed',
-    step,
-    because,
-    remedy: 'it is ordered anew; ask the CA if this stays so',
-  });
-}
-
-/** Nothing is ordered over and over where the clock is wrong: what the CA issued is asked for again, and used one day. */
-function isOver(leaf: X509Certificate, now: number, step: string): AcmeFailure | null {
-  if (leaf.validToDate.getTime() > now) return null;
-  const clock = new Date(now).toISOString().slice(0, 16);
-  const because = `it was good until ${leaf.validTo}, and this machine's clock says ${clock}Z`;
-  return new AcmeFailure({ kind: 'refused', step, because, remedy: 'set the clock; the certificate is used then' });
-}
-
 // oxlint-disable-next-line max-params -- what failed, and what it needs to be tried again
 async function fail(
   cause: Error,
@@ -265,9 +270,15 @@ async function fail(
   // What this CA asks for is nothing to the one whose turn is next.
   const isSameCa = caFor(wanted.policy, failures).directory === ca.directory;
   const nextAt = isSameCa ? Math.max(own, failure?.retryAt ?? 0) : own;
-  const change = { failures, turns, nextAt, problem: { message: cause.message, at: now } };
+  const change = { failures, turns, nextAt, problem: { message: cause.message, at: now }, ...lostBy(failure, before) };
   await journal.release(change).catch(() => undefined);
   return journal.state;
+}
+
+/** What the next try does not take up again. */
+function lostBy(failure: AcmeFailure | null, { failures }: OrderState): Partial<OrderState> {
+  // A chain that is none comes from something in between, for a while; after that it is what the CA has for the order.
+  return failure?.kind === 'malformed' && failures >= UNREADABLE_TRIES ? { url: null } : {};
 }
 
 /** A CA that wants to be left alone for long has had its turn, where there is another one. */

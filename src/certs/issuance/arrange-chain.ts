@@ -1,0 +1,60 @@
+/**
+ * What is sent to visitors of the chain that a CA gave. As it came, where it leads from the certificate of our key to an
+ * issuer that visitors know; else in order, with an intermediate that it lacks and that an earlier chain has. Refuses
+ * nothing: a chain without its intermediate works for whoever knows that already.
+ */
+import { X509Certificate, type KeyObject } from 'node:crypto';
+import { getCACertificates } from 'node:tls';
+import { chainFor, chainPem, parseCertificates, type Chain } from '../_certificate-chain.ts';
+
+export interface ArrangedChain {
+  readonly pem: string;
+  /** Name of the issuer that it lacks and nobody here has; null for none. */
+  readonly lacks: string | null;
+}
+
+export interface ChainSources {
+  /** PEM of chains that came before, of whichever CA. */
+  readonly earlier: () => Promise<readonly string[]>;
+  /** PEM of roots that the document gives. */
+  readonly roots: string | null;
+  readonly now: number;
+}
+
+/** Null where no certificate of the chain is the key's. */
+export async function arrangeChain(pem: string, key: KeyObject, sources: ChainSources): Promise<ArrangedChain | null> {
+  const all = certificatesIn(pem);
+  const chain = chainFor(key, all);
+  if (chain === null) return null;
+  const sent = all[0] === chain.leaf ? pem : chainPem(chain);
+  if (leadsToRoot(chain, sources.roots)) return { pem: sent, lacks: null };
+  for (const earlier of await sources.earlier()) {
+    const completed = chainFor(key, [chain.leaf, ...certificatesIn(earlier)]);
+    const issuer = completed?.certificates[1];
+    if (completed === null || issuer === undefined || issuer.validToDate.getTime() <= sources.now) continue;
+    return { pem: chainPem(completed), lacks: null };
+  }
+  return { pem: sent, lacks: issuerOf(chain.leaf) };
+}
+
+/** One that has an issuer with it may leave the root out, as usual; one that stands alone has to be a root's own. */
+function leadsToRoot({ leaf, certificates }: Chain, roots: string | null): boolean {
+  if (certificates.length > 1 || isIssuedBy(leaf, leaf)) return true;
+  const known = [
+    ...(roots === null ? [] : certificatesIn(roots)),
+    ...getCACertificates('default').flatMap(certificatesIn),
+  ];
+  return known.some((root) => isIssuedBy(root, root) && isIssuedBy(leaf, root));
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function certificatesIn(pem: string): X509Certificate[] {
+  return parseCertificates(pem).filter((one) => one !== null);
+}
+
+function issuerOf({ issuer }: X509Certificate): string {
+  return /(?:^|\n)CN=(.*)/.exec(issuer)?.[1] ?? issuer.replaceAll('\n', ', ');
+}
