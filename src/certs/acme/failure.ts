@@ -108,7 +108,8 @@ function describeProblem({ type, detail, subproblems, instance }: Problem): stri
 /** Problem types of RFC 8555 section 6.7 and kinds of ours -> what to do about it. */
 const REMEDIES: Readonly<Record<string, string>> = {
   accountDoesNotExist: 'a new account is made at the next try',
-  badCSR: 'choose another key_type',
+  badCSR: 'another key is made for the next try; where it stays so, choose another key_type',
+  badPublicKey: 'another key is made for the next try',
   caa: 'the CAA records of the name allow other CAs only: add this one, or choose another under acme.ca',
   compound: 'see what it says about each name',
   connection:

@@ -83,6 +83,26 @@ test('Issuance asks once more for a certificate that is for another key, before 
   assert.doesNotMatch(rig.lines.join('\n'), /Cannot/);
 });
 
+test('Issuance orders anew, with another key, where the CA does not take the one that there is', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  instead(ca, /\/finalize\//, problem(400, 'badPublicKey'), 1);
+  const requests: string[] = [];
+  const spoil = ca.onRequest;
+  ca.onRequest = (message) => {
+    spoil?.(message);
+    if (message.url.includes('/finalize/')) requests.push(csrOf(message.body ?? ''));
+  };
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  await issuance.review();
+  assert.match(rig.lines.join('\n'), /badPublicKey .*\(another key is made for the next try\)/);
+  await untilNext(rig, issuance);
+  assert.equal(ca.issued.length, 1);
+  assert.equal(requests.length, 2);
+  assert.notEqual(publicKeyIn(requests[0]), publicKeyIn(requests[1]));
+});
+
 test('Issuance does not take up for ever an order whose chain cannot be read', async (t) => {
   const rig = rigOf(t);
   const { ca, policy } = oneCa(rig);
@@ -121,3 +141,16 @@ test('Issuance completes a renewed chain by the intermediate of the one before, 
 });
 
 const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;
+
+function csrOf(body: string): string {
+  const { payload } = JSON.parse(body) as { payload: string };
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { csr: string }).csr;
+}
+
+/** The point of a P-256 key: 65 bytes after its algorithm. */
+function publicKeyIn(csr = ''): string {
+  const der = Buffer.from(csr, 'base64url');
+  const at = der.indexOf(Buffer.from('034200 04'.replaceAll(' ', ''), 'hex'));
+  assert.notEqual(at, -1);
+  return der.subarray(at + 3, at + 67).toString('hex');
+}

@@ -277,6 +277,9 @@ async function fail(
 
 /** What the next try does not take up again. */
 function lostBy(failure: AcmeFailure | null, { failures }: OrderState): Partial<OrderState> {
+  const type = failure?.problem?.type ?? '';
+  // The CA takes this key never, for no order: it is on its list of weak or leaked ones.
+  if (type === 'badPublicKey' || type === 'badCSR') return { sealedKey: null };
   // A chain that is none comes from something in between, for a while; after that it is what the CA has for the order.
   return failure?.kind === 'malformed' && failures >= UNREADABLE_TRIES ? { url: null } : {};
 }
