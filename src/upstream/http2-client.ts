@@ -41,6 +41,11 @@ export class Http2Client implements AppConnection, BodySink {
     this.isReused = isReused;
   }
 
+  /** Its answer has begun, and is not over. */
+  get hasHead(): boolean {
+    return this.#sink !== null && !this.#isOver;
+  }
+
   send(call: AppCall): void {
     this.#call = call;
     const length = call.bodyLength;
@@ -213,6 +218,7 @@ export class Http2Client implements AppConnection, BodySink {
 
   #onClose(cause: Error | null): void {
     if (this.#isOver) return;
+    if (isOfProtocol(cause)) this.#session.noteBreach();
     const code = this.#stream?.rstCode ?? 0;
     if (this.#sink !== null) {
       const text = "Cannot relay the rest of the app's response: the app broke off";
@@ -229,7 +235,11 @@ export class Http2Client implements AppConnection, BodySink {
     const id = this.#stream?.id;
     // RFC 9113 section 6.8: what is above the last stream of its GOAWAY was not looked at.
     if (id === undefined || id > this.#session.lastSeenId) return 'never-seen';
-    return this.isReused && this.#session.isGone && !isOfProtocol(cause) ? 'stale' : 'no';
+    if (!this.#session.isGone) return 'no';
+    // A body to HEAD or of a 204, or a longer one than announced, is malformed (section 8.1.1), of one stream alone; the
+    // runtime ends the connection over it. Whoever waited beside it has not caused it.
+    if (isOfProtocol(cause)) return this.#session.brokeInAnswer ? 'stale' : 'no';
+    return this.isReused ? 'stale' : 'no';
   }
 
   #broken(how: string, cause: unknown): PosternError {

@@ -32,6 +32,8 @@ const TAKES_TWICE: object = { strictSingleValueFields: false };
 export class Http2Session {
   readonly scheme: string;
   isRetired = false;
+  /** The app broke the rules of HTTP/2 behind the beginning of an answer: not by what else was asked. */
+  brokeInAnswer = false;
   hasCarried = false;
   idleSince = 0;
   /** The last stream that the app looks at, once it has said so. */
@@ -90,6 +92,11 @@ export class Http2Session {
 
   request(headers: OutgoingHttpHeaders, options: ClientSessionRequestOptions): ClientHttp2Stream {
     return this.#session.request(headers, options);
+  }
+
+  /** Before the first of them is told that it is over. */
+  noteBreach(): void {
+    for (const client of this.#clients) if (client.hasHead) this.brokeInAnswer = true;
   }
 
   release(client: Http2Client): void {
@@ -251,12 +258,17 @@ export class Http2Pool {
 
   /** Containers are recreated: asks for the name again at once, and tries what is new. */
   #onRefused(dial: Dial, error: PosternError, cached: readonly string[] | null): void {
+    if (cached === null) {
+      // Asked a moment ago: the next one may hear of a new address, and nobody waits for that.
+      this.#resolver.refresh(this.target.host, () => undefined);
+      return this.#onDialled(error, null);
+    }
     dial.error = error;
     dial.nameUntil = this.now + dial.connectMs;
     this.#resolver.refresh(this.target.host, (_error, addresses) => {
       if (this.#dial !== dial) return;
       dial.nameUntil = Infinity;
-      const fresh = cached === null ? [] : addresses.filter((one) => !cached.includes(one));
+      const fresh = addresses.filter((one) => !cached.includes(one));
       if (fresh.length === 0) this.#onDialled(error, null);
       else this.#connect(dial, fresh, null);
     });

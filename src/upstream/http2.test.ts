@@ -9,10 +9,12 @@ import * as grpc from '@grpc/grpc-js';
 import { WebSocketServer } from 'ws';
 import { FACTS } from '../../test/support/connection-facts.ts';
 import * as frames from '../../test/support/http2-frames.ts';
+import { headOf, number, startFrameApp, whole } from './_frame-app.ts';
 import { createUpstreams } from './forward.ts';
 import type { ForwardPlan } from './plan.ts';
 import { createReport } from './plan.ts';
 import { actionTo, FakeBody, FakeExchange, LIMITS, listen, planFor, rawApp, serverAt, until } from './test-rig.ts';
+import type { FrameApp, FrameVisit } from './_frame-app.ts';
 import type { FakeRequest } from './test-rig.ts';
 import type { Lookup } from './resolve.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
@@ -199,58 +201,11 @@ test('a refused stream is sent again, even a POST; one that was seen is not', as
   assert.equal(count, 3);
 });
 
-interface FrameVisit {
-  readonly socket: Socket;
-  readonly id: number;
-  /** How many requests came before this one, on all connections. */
-  readonly count: number;
-  readonly send: (...parts: readonly Buffer[]) => void;
-}
-
-interface FrameApp {
-  readonly port: number;
-  /** Requests. */
-  readonly seen: () => number;
-  /** Answers to its pings. */
-  readonly pongs: () => number;
-}
-
-/** An app that says to each request what no library would, frame by frame. */
 async function frameApp(answer: (visit: FrameVisit) => void): Promise<FrameApp> {
-  let count = 0;
-  let pongs = 0;
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    const send: FrameVisit['send'] = (...parts) => void socket.write(Buffer.concat(parts));
-    let rest: Buffer = Buffer.alloc(0);
-    let at = frames.PREFACE.length;
-    send(frames.frame(frames.SETTINGS, 0, 0));
-    socket.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
-      while (rest.length >= at + 9 && rest.length >= at + 9 + rest.readUIntBE(at, 3)) {
-        const [type, flags, id] = [rest[at + 3], rest[at + 4], rest.readUInt32BE(at + 5)];
-        at += 9 + rest.readUIntBE(at, 3);
-        if (type === frames.SETTINGS && flags === 0) send(frames.frame(frames.SETTINGS, 1, 0));
-        if (type === frames.PING && flags === 1) pongs++;
-        if (type === frames.HEADERS) answer({ socket, id, count: count++, send });
-      }
-    });
-  });
-  const port = await listen(server);
-  closers.push(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { port, seen: () => count, pongs: () => pongs };
+  const app = await startFrameApp(answer);
+  closers.push(app.close);
+  return app;
 }
-
-const number = (value: number): Buffer => Buffer.from([0, 0, 0, value]);
-const headOf = (id: number, status = '200'): Buffer =>
-  frames.frame(frames.HEADERS, frames.END_HEADERS, id, frames.block([[':status', status]]));
-const whole = ({ id, send }: FrameVisit): void =>
-  send(headOf(id), frames.frame(frames.DATA, frames.END_STREAM, id, 'whole'));
 
 test('a reset with NO_ERROR before END_STREAM breaks the exchange, also while it is held back; behind it the answer is whole', async () => {
   const ping = frames.frame(frames.PING, 0, 0, Buffer.alloc(8));
@@ -292,6 +247,40 @@ test('a request that an app reset, or answered by what is no HTTP/2, is not sent
     const exchange = await forward().done;
     assert.equal(exchange.failure?.code, 'UPSTREAM_UNREACHABLE', String(way));
     assert.deepEqual([app.seen(), exchange.report.retries], [2, 0], String(way));
+  }
+});
+
+test('a malformed answer breaks its own exchange; what waits beside it, and is idempotent, is sent again', async () => {
+  const length: frames.Fields = [
+    [':status', '200'],
+    ['content-length', '1'],
+  ];
+  const headed = frames.block(length);
+  const ways: readonly [method: string, head: (id: number) => Buffer][] = [
+    ['HEAD', headOf],
+    ['GET', (id) => headOf(id, '204')],
+    ['GET', (id) => headOf(id, '304')],
+    ['GET', (id) => frames.frame(frames.HEADERS, frames.END_HEADERS, id, headed)],
+  ];
+  for (const [method, head] of ways) {
+    const waiting: FrameVisit[] = [];
+    const app = await frameApp((visit) => {
+      if (visit.count > 2) return whole(visit);
+      waiting.push(visit);
+      const { id, send } = visit;
+      if (waiting.length === 3)
+        send(head(id), frames.frame(frames.DATA, frames.END_STREAM, id, 'a body that may not be'));
+    });
+    const forward = forwarder(app.port);
+    const before = forward();
+    await until(() => app.seen() === 1, 'it waits');
+    const posted = forward({ method: 'POST' });
+    await until(() => app.seen() === 2, 'both wait');
+    const malformed = forward({ method });
+    assert.equal((await malformed.done).error?.code, 'UPSTREAM_TRUNCATED', method);
+    assert.deepEqual([(await before.done).text, before.report.retries], ['whole', 1], method);
+    assert.equal((await posted.done).failure?.code, 'UPSTREAM_UNREACHABLE', 'the app may have acted on it');
+    assert.equal(app.seen(), 4, 'nothing else was sent again');
   }
 });
 

@@ -274,3 +274,29 @@ test('a name server that does not answer: 504 after connect_timeout, the old fai
   assert.match(silent.failure?.message ?? '', /its name was not resolved within 2000 ms/);
   assert.equal((await refused.done).failure?.code, 'UPSTREAM_UNREACHABLE');
 });
+
+test(
+  'an app that cannot be reached at the address that was just looked up fails at once, whatever the name server does next',
+  { timeout: 60_000 },
+  async () => {
+    const nobody = await rawApp(() => undefined);
+    await nobody.close();
+    for (const scheme of ['http', 'h2c'] as const) {
+      let asked = 0;
+      const lookup: Lookup = (_host, done) => {
+        // The second question is never answered.
+        if (++asked === 1) setImmediate(() => done(null, ['127.0.0.1']));
+      };
+      // No time passes, so that nothing ends by a timeout.
+      const upstreams = createUpstreams({ clock, log, lookup, ticker: STANDING });
+      closers.push(() => upstreams.close());
+      const exchange = new FakeExchange();
+      const action = actionTo([serverAt(nobody.port, { scheme, host: 'app.internal' })]);
+      upstreams.forward(exchange, planFor(action), exchange.report);
+      assert.equal((await exchange.done).failure?.code, 'UPSTREAM_UNREACHABLE');
+      assert.equal(asked, 2, 'it is asked for again, for whoever comes next');
+    }
+  },
+);
+
+const STANDING = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => 1_000 });

@@ -223,12 +223,17 @@ export class Pool implements ClientOwner {
   /** Containers are recreated: asks for the name again at once, and tries what is new. */
   #onRefused(dial: Dial, error: PosternError, cached: readonly string[] | null): void {
     if (this.target.isAddress || this.target.scheme === 'unix') return this.#giveUp(dial, error);
+    if (cached === null) {
+      // Asked a moment ago: the next one may hear of a new address, and nobody waits for that.
+      this.#resolver.refresh(this.target.host, () => undefined);
+      return this.#giveUp(dial, error);
+    }
     dial.error = error;
     dial.nameUntil = this.now + dial.waiter.connectMs;
     this.#resolver.refresh(this.target.host, (_error, addresses) => {
       dial.nameUntil = Infinity;
       if (dial.isCancelled) return;
-      const fresh = cached === null ? [] : addresses.filter((one) => !cached.includes(one));
+      const fresh = addresses.filter((one) => !cached.includes(one));
       if (fresh.length === 0) return this.#giveUp(dial, error);
       this.#connect(dial, fresh, null);
     });
