@@ -21,6 +21,8 @@ export interface Person {
   readonly withheld?: readonly string[];
   /** How the person proved who they are (RFC 8176), e.g. ["pwd"], ["pwd", "otp"]. */
   readonly amr: readonly string[];
+  /** Of a local account: the id of the second factor that was shown, where one was. For us alone. */
+  readonly factor?: string;
   /** The level of authentication that the provider named. */
   readonly acr?: string | null;
   /** When they last proved it, by our clock; what is not known is not recent. */

@@ -98,6 +98,13 @@ export interface AccountSignIn {
   readonly verified?: string | undefined;
   /** When the password or a passkey was shown, where that is not now; null: not known. */
   readonly authenticatedAt?: number | null | undefined;
+  /** The second factor that was shown: one that is removed meanwhile opens nothing. */
+  readonly factor?: ShownFactor | undefined;
+}
+
+export interface ShownFactor {
+  readonly id: string;
+  readonly isThere: () => Promise<boolean>;
 }
 
 type Audit = (actor: string, action: string, target: string) => Promise<void>;
@@ -234,12 +241,15 @@ async function openAccountSession(deps: AccountsDeps, wish: SignInWish): Promise
   if (before === null || before.disabled) return null;
   if (wish.verified !== undefined && before.passwordHash !== wish.verified) return null;
   const { authenticatedAt = deps.clock.now() } = wish;
-  const person = { ...personFrom(provider, before, wish.amr), acr: null, authenticatedAt };
+  const { factor } = wish;
+  const shown = factor === undefined ? {} : { factor: factor.id };
+  const person = { ...personFrom(provider, before, wish.amr), ...shown, acr: null, authenticatedAt };
   const opened = await sessions.openSignIn(person, wish.host);
   const after = await store.findAccount(wish.subject);
-  if (after?.revision === before.revision && isOffered()) return opened;
+  const isShown = factor === undefined || (await factor.isThere());
+  if (after?.revision === before.revision && isOffered() && isShown) return opened;
   await sessions.revoke(opened.view.key);
-  return openAccountSession(deps, wish);
+  return isShown ? openAccountSession(deps, wish) : null;
 }
 
 interface SignInWish extends AccountSignIn {

@@ -48,7 +48,9 @@ export interface FoundPasskey {
 }
 
 export type CodeAnswer =
-  | { readonly kind: 'totp' | 'recovery' }
+  /** Of which app it is. */
+  | { readonly kind: 'totp'; readonly factor: string }
+  | { readonly kind: 'recovery' }
   | { readonly kind: 'wrong' }
   | { readonly kind: 'wait'; readonly retryAfterMs: number };
 
@@ -100,10 +102,10 @@ export function createFactors(deps: FactorsDeps): Factors {
     async checkCode(subject, typed) {
       const retryAfterMs = guesses.begin(subject);
       if (retryAfterMs > 0) return { kind: 'wait', retryAfterMs };
-      const kind = (await takeCode(deps, subject, typed)) ?? (await takeRecovery(deps, subject, typed));
-      if (kind === null) return { kind: 'wrong' };
+      const taken = (await takeCode(deps, subject, typed)) ?? (await takeRecovery(deps, subject, typed));
+      if (taken === null) return { kind: 'wrong' };
       guesses.succeed(subject);
-      return { kind };
+      return taken;
     },
     async makeRecovery(subject) {
       const codes = Array.from({ length: RECOVERY_CODES }, () => mintRecovery());
@@ -162,7 +164,7 @@ async function takeCode(
   { store, sealKey, clock }: FactorsDeps,
   subject: string,
   typed: string,
-): Promise<'totp' | null> {
+): Promise<CodeAnswer | null> {
   for (const factor of await store.listFactors(subject)) {
     if (factor.kind !== 'totp') continue;
     const state = openState({ sealKey }, factor) as TotpState | null;
@@ -170,17 +172,19 @@ async function takeCode(
     if (next === null) continue;
     // Of two tries with one code at once, one finds the value changed.
     const value = sealJson(sealKey, purposeOf(factor.id), next);
-    return (await store.useFactor(factor.id, factor.value, value, clock.now())) ? 'totp' : null;
+    return (await store.useFactor(factor.id, factor.value, value, clock.now()))
+      ? { kind: 'totp', factor: factor.id }
+      : null;
   }
   return null;
 }
 
-async function takeRecovery({ store }: FactorsDeps, subject: string, typed: string): Promise<'recovery' | null> {
+async function takeRecovery({ store }: FactorsDeps, subject: string, typed: string): Promise<CodeAnswer | null> {
   const code = typed.toLowerCase().replaceAll(/[\s-]/g, '');
   if (!/^[0-9a-f]{20}$/.test(code)) return null;
   const found = await store.findFactorByHandle(recoveryHandle(subject, code));
   if (found === null || found.subject !== subject) return null;
-  return (await store.deleteFactor(subject, found.id)) ? 'recovery' : null;
+  return (await store.deleteFactor(subject, found.id)) ? { kind: 'recovery' } : null;
 }
 
 function isSecondFactor(factor: StoredFactor): boolean {

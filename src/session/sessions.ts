@@ -9,6 +9,7 @@ import { createGrants, sealGrant, type Grants } from './grants.ts';
 import { sealJson, unsealJson } from './seal.ts';
 import { keyOfToken, mintToken } from './token.ts';
 import { createSingleUse, type SingleUse } from './single-use.ts';
+import { endByFactor, type GoneFactor, type PersonId } from './by-factor.ts';
 import { endSurplus } from './surplus.ts';
 import { createTouches, type Touches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
@@ -71,6 +72,8 @@ export interface Sessions extends Grants, SingleUse {
   revokeUnnamed(provider: string, subject: string): Promise<number>;
   /** Ends the sign-ins of providers that are gone, or that are others by now; `isKnown` says which are left. */
   revokeStrangers(isKnown: (provider: string, authority: string) => boolean): Promise<number>;
+  /** Those of a person that showed a second factor which is theirs no more, all but `except`. */
+  revokeByFactor(person: PersonId, factor: GoneFactor, except: string): Promise<number>;
   /** Sign-ins that are alive, newest first. */
   list(person?: { readonly provider: string; readonly subject: string }): Promise<readonly SignInSummary[]>;
   /** Subjects of those who are signed in under a name, however many others are. */
@@ -136,6 +139,8 @@ export function createSessions(deps: SessionsDeps): Sessions {
       for (const [key, at] of seen) touches.add(key, Math.min(at, now));
     },
     ...createRevocations(store, end),
+    revokeByFactor: (person, factor, except) =>
+      endByFactor({ store, personOf: (signIn) => personOf(deps, signIn), end }, person, { factor, except }),
     list: (person) => list(deps, touches, person),
     ...createSearch(deps),
     refreshPerson: (person, authority = '') => refreshPerson(deps, { person, authority }, tell),
@@ -326,8 +331,18 @@ async function refreshAll(
 }
 
 /** How and when they signed in is of each session, not of the person. */
-function signInOf({ amr, acr, authenticatedAt }: Person): Pick<Person, 'amr' | 'acr' | 'authenticatedAt'> {
-  return { amr, ...(acr === undefined ? {} : { acr }), ...(authenticatedAt === undefined ? {} : { authenticatedAt }) };
+function signInOf({
+  amr,
+  factor,
+  acr,
+  authenticatedAt,
+}: Person): Pick<Person, 'amr' | 'factor' | 'acr' | 'authenticatedAt'> {
+  return {
+    amr,
+    ...(factor === undefined ? {} : { factor }),
+    ...(acr === undefined ? {} : { acr }),
+    ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
+  };
 }
 
 /** The session as it may be used now; null where its lifetime or idle time is over, or its value is not ours. */

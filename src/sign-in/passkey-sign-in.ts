@@ -10,6 +10,7 @@ import { isNotTopLevel } from './request-kind.ts';
 import { refuseForm } from './refusals.ts';
 import { startAgain } from './second-step.ts';
 import { refusePasskey } from './sign-in.ts';
+import { shownFactor } from './shown-factor.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket } from './ticket.ts';
 
@@ -33,7 +34,8 @@ export async function postPasskey(context: Context): Promise<Response> {
   const old = signInSession(context);
   if (old !== null) await deps.sessions.revoke(old.key);
   const amr = [passkeyAmr(passkey), 'user', 'mfa'];
-  const opened = await deps.accounts.openSignIn(account.subject, url.host, amr);
+  const factor = shownFactor(deps.factors, account.subject, passkey.id);
+  const opened = await deps.accounts.openSignIn(account.subject, url.host, amr, { factor });
   if (opened === null && !deps.settings().hasLocalAccounts) return startAgain(ticketText);
   if (opened === null) {
     deps.report?.({ kind: 'disabled', ...facts });

@@ -20,6 +20,7 @@ export interface PasskeyWish {
 }
 
 export interface CheckedPasskey {
+  readonly id: string;
   readonly subject: string;
   /** The key lives in one device and cannot be copied. */
   readonly isDeviceBound: boolean;
@@ -105,12 +106,12 @@ export async function checkPasskey(
       requireUserVerification: needsVerification,
       credential: { id: credentialId, publicKey: Buffer.from(publicKey, 'base64url'), counter },
     });
-    const { subject } = passkey;
+    const { subject, id } = passkey;
     const isSynced = authenticationInfo.credentialDeviceType === 'multiDevice';
     if (!isOf(response, subject, needsVerification) || isSynced !== (passkey.state.isSynced ?? isSynced)) return null;
     if (!verified || !(await takeChallenge(context, response, subject))) return null;
     if (!(await passkey.use(authenticationInfo.newCounter))) return null;
-    return { subject, isDeviceBound: !isSynced };
+    return { id, subject, isDeviceBound: !isSynced };
   } catch {
     return null;
   }

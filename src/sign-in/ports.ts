@@ -67,6 +67,12 @@ export interface SignInSessions {
   readonly revokeByProviderSession: (provider: string, providerSession: string) => Promise<number>;
   /** Sign-ins of a person of which the provider did not say its own session. */
   readonly revokeUnnamed: (provider: string, subject: string) => Promise<number>;
+  /** Sign-ins of a person that showed a second factor which is theirs no more, all but `except`. */
+  readonly revokeByFactor: (
+    person: { readonly provider: string; readonly subject: string },
+    factor: { readonly id: string; readonly kind: 'totp' | 'passkey' },
+    except: string,
+  ) => Promise<number>;
   readonly mintCode: (payload: unknown, ttlMs: number) => Promise<string>;
   /** The payload for the first caller in time, null for everybody else. */
   readonly redeemCode: (code: string) => Promise<unknown>;
@@ -101,7 +107,12 @@ export interface SignInAccounts {
     subject: string,
     host: string,
     amr: readonly string[],
-    options?: { readonly verified?: string | undefined; readonly authenticatedAt?: number | null | undefined },
+    options?: {
+      readonly verified?: string | undefined;
+      readonly authenticatedAt?: number | null | undefined;
+      /** The second factor that was shown. Null, too, where it is removed meanwhile. */
+      readonly factor?: { readonly id: string; readonly isThere: () => Promise<boolean> } | undefined;
+    },
   ) => Promise<FreshSession | null>;
   /** False where the hash is no longer `from`: the password has changed meanwhile. */
   readonly rehash: (subject: string, from: string, to: string) => Promise<boolean>;
@@ -139,11 +150,14 @@ export interface SignInFactors {
     subject: string,
     typed: string,
   ) => Promise<
-    { readonly kind: 'totp' | 'recovery' | 'wrong' } | { readonly kind: 'wait'; readonly retryAfterMs: number }
+    | { readonly kind: 'totp'; readonly factor: string }
+    | { readonly kind: 'recovery' | 'wrong' }
+    | { readonly kind: 'wait'; readonly retryAfterMs: number }
   >;
   readonly addPasskey: (subject: string, name: string, passkey: SignInPasskey) => Promise<boolean>;
   readonly passkeysOf: (subject: string) => Promise<readonly SignInPasskey[]>;
   readonly findPasskey: (credentialId: string) => Promise<{
+    readonly id: string;
     readonly subject: string;
     readonly state: SignInPasskey;
     /** False where another use came first. */

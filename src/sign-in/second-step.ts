@@ -14,7 +14,9 @@ import { secondStepForm } from './pages/second-step-page.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { refuseForm } from './refusals.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
+import { SHOWN_RECOVERY, shownFactor } from './shown-factor.ts';
 import { openTicket } from './ticket.ts';
+import type { ShownFactor } from '../session/accounts.ts';
 import type { SignInAccount } from './ports.ts';
 
 const PENDING_LIFETIME_MS = 10 * 60_000;
@@ -78,7 +80,7 @@ async function takeCode(context: Context, basis: Basis, ticketText: string | nul
     case 'recovery':
       return finish(context, basis, ticketText, {
         amr: ['pwd', 'otp', 'mfa'],
-        usedRecovery: checked.kind === 'recovery',
+        factor: checked.kind === 'totp' ? shown(context, basis, checked.factor) : SHOWN_RECOVERY,
       });
     case 'wait': {
       report(context, 'limited', basis.account.name);
@@ -103,12 +105,19 @@ async function takePasskey(
     report(context, 'refused', basis.account.name);
     return showForm(context, basis, ticketText, { status: 403, problem: context.texts.secondStep.passkeyWrong });
   }
-  return finish(context, basis, ticketText, { amr: ['pwd', passkeyAmr(found), 'mfa'], usedRecovery: false });
+  return finish(context, basis, ticketText, {
+    amr: ['pwd', passkeyAmr(found), 'mfa'],
+    factor: shown(context, basis, found.id),
+  });
+}
+
+function shown({ deps }: Context, { account }: Basis, id: string): ShownFactor {
+  return shownFactor(deps.factors, account.subject, id);
 }
 
 interface Proof {
   readonly amr: readonly string[];
-  readonly usedRecovery: boolean;
+  readonly factor: ShownFactor;
 }
 
 /** A new session id, as after every sign-in; what was open in this browser ends. */
@@ -120,6 +129,7 @@ async function finish(context: Context, basis: Basis, ticketText: string | null,
   if (basis.verified === undefined && ended === 0) return startAgain(ticketText);
   const opened = await deps.accounts.openSignIn(basis.account.subject, url.host, proof.amr, {
     verified: basis.verified,
+    factor: proof.factor,
     // Where a session stands for the password, that one was shown back then.
     ...(basis.verified === undefined ? { authenticatedAt: old?.person.authenticatedAt ?? null } : {}),
   });
@@ -129,7 +139,7 @@ async function finish(context: Context, basis: Basis, ticketText: string | null,
   const ticket = ticketText === null ? '' : `ticket=${ticketText}`;
   if (basis.next === 'security') return answerRedirect(303, `/.postern/security${ticket && `?${ticket}`}`, cookies);
   if (ticketText !== null) return answerRedirect(303, `/.postern/sign-in?continue=signed-in&${ticket}`, cookies);
-  return answerRedirect(303, proof.usedRecovery ? '/?notice=recovery-used' : '/', cookies);
+  return answerRedirect(303, proof.factor === SHOWN_RECOVERY ? '/?notice=recovery-used' : '/', cookies);
 }
 
 /** Null: neither a password nor a session stands behind the request. */

@@ -14,6 +14,7 @@ import { html } from './pages/html.ts';
 import { addTotpPage, confirmPage, recoveryPage, securityPage, type Frame } from './pages/security-page.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { splitUrl } from './return-path.ts';
+import { shownFactor } from './shown-factor.ts';
 import { goToSecondStep } from './second-step.ts';
 import { refuseForm } from './refusals.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
@@ -126,20 +127,32 @@ async function added(context: Context, visit: Visit, amr: readonly string[]): Pr
   const { person, key } = visit.session;
   const { authenticatedAt = null } = person;
   const cookies: string[] = [];
+  const overview = await deps.factors.overview(person.subject);
   if (!person.amr.includes('mfa')) {
+    const newest = overview.factors.at(-1);
+    const factor = newest && shownFactor(deps.factors, person.subject, newest.id);
     // What somebody has ended meanwhile is not gone on with.
     const isAlive = (await deps.sessions.revoke(key)) > 0;
-    const opened = isAlive ? await deps.accounts.openSignIn(person.subject, url.host, amr, { authenticatedAt }) : null;
+    const proof = { authenticatedAt, factor };
+    const opened = isAlive ? await deps.accounts.openSignIn(person.subject, url.host, amr, proof) : null;
     if (opened === null) return toSignIn(visit.ticketText);
     cookies.push(signInCookie(context, opened));
   }
-  const overview = await deps.factors.overview(person.subject);
   if (overview.recoveryLeft === 0) return showRecovery(context, visit, cookies);
   return answerRedirect(303, continueUrl(visit), cookies);
 }
 
+/** What it has opened elsewhere ends with it: it may have been stolen. */
 async function remove(context: Context, visit: Visit, id: string): Promise<Response> {
-  await context.deps.factors.remove(visit.session.person.subject, id.slice(0, 64));
+  const { factors, sessions } = context.deps;
+  const { person, key } = visit.session;
+  const gone = (await factors.overview(person.subject)).factors.find((one) => one.id === id);
+  if (gone !== undefined) {
+    // Before it, too: a crash in between leaves nobody signed in by what is gone.
+    await sessions.revokeByFactor(person, gone, key);
+    await factors.remove(person.subject, gone.id);
+    await sessions.revokeByFactor(person, gone, key);
+  }
   return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
 }
 
