@@ -55,6 +55,19 @@ test('a live exchange closes when its session is revoked, its person or the rule
   assert.deepEqual([kept.reason, rig.gate.liveCount], ['not-allowed', 0]);
 });
 
+test('a live exchange of somebody who is called otherwise by now closes where the rules name them, and else goes on', async () => {
+  const rig = createRig();
+  const judged = await Promise.all([1, 2].map(() => rig.ask(cookie(rig.signIn()))));
+  const named = policy(({ identity }) => identity.kind === 'person' && identity.person.name === ADA.name);
+  const [byName, byGroup] = judged.map((it, n) => track(rig, it, () => (n === 0 ? named : signedIn()))) as [
+    Tunnel,
+    Tunnel,
+  ];
+  const keys = judged.map(({ session }) => session?.key ?? '');
+  rig.gate.applyChange({ kind: 'person', keys, person: { ...ADA, name: 'lovelace' } });
+  assert.deepEqual([byName.reason, byGroup.reason], ['not-allowed', null]);
+});
+
 test('a decision about the age of a sign-in is made each time, and what was opened in time closes when it is over', async () => {
   const rig = createRig();
   const maxAgeMs = 60_000;
