@@ -11,6 +11,8 @@ export interface Binding {
   readonly hmacKey: string;
 }
 
+const BINDING_PROBLEMS = new Set(['unauthorized', 'malformed', 'externalAccountRequired', 'badSignatureAlgorithm']);
+
 export interface AccountRequest {
   readonly key: AccountKey;
   readonly email: string | null;
@@ -36,7 +38,19 @@ export async function createAccount(client: AcmeClient, request: AccountRequest,
   const binding = eab === null ? {} : { externalAccountBinding: await signBinding(eab, key, directory.newAccount) };
   // Writing an `acme` section is the operator's agreement: the reference and the log say so.
   const payload = { termsOfServiceAgreed: true, ...contactsOf(email), ...binding };
-  return askForAccount(client, { key, payload, step }, signal);
+  try {
+    return await askForAccount(client, { key, payload, step }, signal);
+  } catch (error) {
+    throw eab === null ? error : withBinding(error, eab);
+  }
+}
+
+/** CAs say in many ways that they do not know a key id, or that its key is another one. */
+function withBinding(error: unknown, { keyId }: Binding): unknown {
+  if (!(error instanceof AcmeFailure) || !BINDING_PROBLEMS.has(error.problem?.type ?? '')) return error;
+  const { kind, step, problem, retryAt } = error;
+  const remedy = `check acme.eab: is ${quoteWords(keyId)} the key_id, and hmac_key its key, as the CA handed them out? Many are good for one account only`;
+  return new AcmeFailure({ kind, step, problem, retryAt, remedy });
 }
 
 /** The URL of the account that a key has already; a failure of type accountDoesNotExist where it has none. */

@@ -282,6 +282,22 @@ test('AcmeFailure shows the words of a CA on one line, without control character
   assert.match(message, /the CA says unauthorized "line one line two\\u202e\\u0007 x+…"/);
 });
 
+test('AcmeFailure has the remedy of the step where a CA refuses, and none that leads elsewhere', async () => {
+  const refused = async (type: string, detail: string): Promise<string | null> =>
+    (await failureOf(post(scripted([problem(type, detail, 403)])))).remedy;
+  assert.match((await refused('unauthorized', 'not for this account')) ?? '', /does not let this account have it/);
+  assert.match((await refused('unauthorized', 'profile x is not yours')) ?? '', /acme\.profile/);
+  assert.match((await refused('unauthorized', 'account is deactivated')) ?? '', /postern cert account deactivate/);
+  assert.equal(await refused('malformed', 'Invalid identifiers'), null);
+  const atChallenge = { type: 'unauthorized', detail: 'Invalid response', status: 403, instance: null };
+  const { remedy } = new AcmeFailure({
+    kind: 'challenge',
+    step: 'prove it',
+    problem: { ...atChallenge, identifier: null, subproblems: [] },
+  });
+  assert.match(remedy ?? '', /is not this Postern/);
+});
+
 test('AcmeFailure names what a CA says of each name', async () => {
   const body = JSON.stringify({
     type: 'urn:ietf:params:acme:error:compound',

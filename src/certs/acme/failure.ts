@@ -56,7 +56,7 @@ export class AcmeFailure extends PosternError {
 
   constructor(details: FailureDetails) {
     const { kind, step, problem = null, because = '', retryAt = null, cause } = details;
-    const remedy = details.remedy ?? remedyFor(problem?.type ?? kind, problem?.detail ?? because);
+    const remedy = details.remedy ?? (problem === null ? (REMEDIES[kind] ?? null) : remedyFor(problem, kind));
     const why = problem === null ? because : describeProblem(problem);
     const until = retryAt === null ? '' : `; not again before ${new Date(retryAt).toISOString().slice(0, 16)}Z`;
     super(
@@ -129,13 +129,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
   unsupportedContact: 'check acme.email',
   unsupportedIdentifier: 'the CA does not certify such names; an IP address needs a profile such as "shortlived"',
   userActionRequired: "the CA's terms have changed: read them, and do there what it asks for",
+  forbidden: 'the CA does not let this account have it: see there what it may order, or choose another under acme.ca',
   dead: 'this account is at its end: "postern cert account deactivate" forgets it, and the next order makes another one',
 };
 
-function remedyFor(type: string, detail: string): string | null {
-  if (type === 'unauthorized' && /profile/i.test(detail)) return REMEDIES['invalidProfile'] ?? null;
-  if (type === 'unauthorized' && isDeadAccount(detail)) return REMEDIES['dead'] ?? null;
-  return REMEDIES[type] ?? null;
+function remedyFor({ type, detail }: Problem, kind: FailureKind): string | null {
+  // It speaks ACME, and does not take what it was asked for.
+  if (type === 'malformed') return null;
+  if (type !== 'unauthorized' || kind === 'challenge') return REMEDIES[type] ?? null;
+  if (/profile/i.test(detail)) return REMEDIES['invalidProfile'] ?? null;
+  return REMEDIES[isDeadAccount(detail) ? 'dead' : 'forbidden'] ?? null;
 }
 
 /** RFC 8555 section 7.3.6: a deactivated account is answered "unauthorized" whatever it asks for; so is a revoked one. */
