@@ -4,6 +4,7 @@ import { PosternError } from '../core/errors.ts';
 import { serverNameOf, type AnswerSource, type ChallengeTask } from '../certs/acme/challenge.ts';
 import { writeChallengeCertificate } from '../certs/x509-writer.ts';
 import type { TxtPublisher } from '../certs/dns/dns-provider.ts';
+import type { TxtPublishers } from './txt-publishers.ts';
 import type { Logger } from '../core/log.ts';
 import type { ChallengeAnswer } from '../edge/challenge-board.ts';
 
@@ -14,8 +15,7 @@ export interface ChallengeStage {
 
 export interface ChallengeAnswersDeps {
   readonly stage: ChallengeStage;
-  /** Null where the document has no such provider any more. */
-  readonly publisher: (name: string) => TxtPublisher | null;
+  readonly providers: Pick<TxtPublishers, 'get' | 'fingerprintOf'>;
   readonly log: Logger;
 }
 
@@ -34,6 +34,7 @@ export function createChallengeAnswers(deps: ChallengeAnswersDeps): AnswerSource
     return async () => stage.hideChallenge(answer.id);
   };
   return {
+    fingerprintOf: (dns) => (dns === null ? '' : deps.providers.fingerprintOf(dns)),
     answersBy: (dns) => ({
       async show(task, signal) {
         const id = randomUUID();
@@ -42,7 +43,7 @@ export function createChallengeAnswers(deps: ChallengeAnswersDeps): AnswerSource
         if (task.type === 'tls-alpn-01')
           return showOnEdge({ kind: 'tls', id, ...certificateFor(task.name, task.digest) });
         if (task.type === 'dns-persist-01') return async () => {};
-        const publisher = dns === null ? null : deps.publisher(dns);
+        const publisher = dns === null ? null : deps.providers.get(dns);
         if (publisher === null)
           throw new PosternError(
             'ACME_FAILED',

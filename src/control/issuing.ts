@@ -12,7 +12,7 @@ import type { Seal } from '../certs/issuance/issued.ts';
 import type { AcmeDocument, AcmePolicy, Wanted } from '../certs/issuance/wanted.ts';
 import type { SealKey } from '../session/seal.ts';
 import type { Store } from '../store/sqlite.ts';
-import type { TxtJournal, TxtPublisher } from '../certs/dns/dns-provider.ts';
+import type { TxtJournal } from '../certs/dns/dns-provider.ts';
 import type { IssuanceStore } from '../core/issuance-store.ts';
 import type { Demand } from '../certs/issuance/on-demand.ts';
 import type { CompiledHost } from '../route/table.ts';
@@ -65,12 +65,12 @@ export function createIssuing(deps: IssuingDeps): Issuing {
       );
     const { createTxtPublishers } = await import('./txt-publishers.ts');
     const { createChallengeAnswers } = await import('./challenge-answers.ts');
-    publishers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
-    const publisher = (name: string): TxtPublisher | null => publishers?.get(name) ?? null;
+    const providers = createTxtPublishers({ journal: journalOf(deps.store.issuance), log: deps.log });
+    publishers = providers;
     const made = new Issuance({
       store: deps.store.issuance,
       seal: sealOf(deps.sealKey),
-      answers: createChallengeAnswers({ stage: deps.stage, publisher, log: deps.log }),
+      answers: createChallengeAnswers({ stage: deps.stage, providers, log: deps.log }),
       clock: systemClock,
       logger: deps.log,
       holder: deps.store.instance,

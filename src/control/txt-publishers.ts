@@ -9,7 +9,10 @@ import type { Logger } from '../core/log.ts';
 
 export interface TxtPublishers {
   readonly use: (settings: readonly DnsProviderSettings[]) => void;
+  /** Null where the document has no such provider any more. */
   readonly get: (name: string) => TxtPublisher | null;
+  /** Of the provider's settings, secrets too: not to be kept as it is. */
+  readonly fingerprintOf: (name: string) => string;
   readonly close: () => void;
 }
 
@@ -57,6 +60,7 @@ export function createTxtPublishers(deps: { readonly journal: TxtJournal; readon
       }
     },
     get: (name) => held.get(name)?.publisher ?? null,
+    fingerprintOf: (name) => held.get(name)?.fingerprint ?? '',
     close: () => ended.abort(new Error('Postern ends')),
   };
 }

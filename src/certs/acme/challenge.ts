@@ -29,6 +29,8 @@ export interface ChallengeAnswers {
 /** Answers for those who use a certain DNS provider, or none. */
 export interface AnswerSource {
   readonly answersBy: (dns: string | null) => ChallengeAnswers;
+  /** Another one when the settings of that provider have changed. */
+  readonly fingerprintOf?: (dns: string | null) => string;
 }
 
 export function identifierOf(name: string): Identifier {

@@ -3,6 +3,7 @@
  * failure, never twice for one. One object in the control thread. A certificate that is there stays in use
  * until a better one is; a failed renewal is told louder the nearer the end is.
  */
+import { createHash } from 'node:crypto';
 import { AcmeFailure } from '../acme/failure.ts';
 import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
@@ -10,9 +11,9 @@ import { describeFailedOrder, describeLack, pauseAskedBy } from './failed-order.
 import { adoptCertificate, bestOf, type Adoption } from './adopt.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
-import { runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
+import { caFor, runOrderOnce, type OrderOutcome, type OrderRunDeps } from './order-run.ts';
 import { OrderQueue, type Job } from './order-queue.ts';
-import { NEW_ORDER } from './order-state.ts';
+import { NEW_ORDER, stateFor } from './order-state.ts';
 import { readStored } from './read-stored.ts';
 import { rehearseOrder } from './rehearse.ts';
 import { RenewalAdvisor } from './renewal-advisor.ts';
@@ -81,6 +82,7 @@ export class Issuance {
       clock,
       ordersAtOnce: options.ordersAtOnce,
       dueAt: (job) => this.#dueAt(job),
+      stateOf: (state, wanted) => stateFor(state, this.#askedBy(wanted), caFor(wanted.policy, 0).directory),
       run: (job) => this.#run(job),
       onLook: (now) => {
         if (this.#advisor.isDue(now)) void this.#advisor.ask(false);
@@ -256,7 +258,7 @@ export class Issuance {
     const now = this.#options.clock.now();
     const issued = this.#index.holding(wanted);
     // After a failure its own time counts; a clock that was set back must not make that last for ever.
-    const retryAt = state.failures === 0 && state.turns === 0 ? 0 : Math.min(state.nextAt, now + 31 * 86_400_000);
+    const retryAt = Math.min(state.nextAt, now + 31 * 86_400_000);
     if (issued === null || !suits(issued, wanted, now)) return Math.max(now, retryAt);
     const { entry, notBefore, renewal, stored } = issued;
     const life = { id: entry.id, notBefore, notAfter: entry.notAfter, issuedAt: stored.issuedAt };
@@ -281,6 +283,7 @@ export class Issuance {
       email: this.#email,
       before,
       isForced,
+      asked: this.#askedBy(job.wanted),
       report: (progress: OrderProgress): void => {
         job.progress = progress;
         this.#tell({ subject, progress });
@@ -303,6 +306,14 @@ export class Issuance {
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
   }
 
+  /** Of all that an order depends on and an operator may mend, secrets too, none of which can be read from it. */
+  #askedBy({ policy, keyType }: Wanted): string {
+    const { cas, challenges, dns } = policy;
+    const answers = this.#options.answers.fingerprintOf?.(dns) ?? dns;
+    const all = JSON.stringify([this.#email, cas, challenges, keyType, answers]);
+    return createHash('sha256').update(all).digest('base64url');
+  }
+
   /** Its own; else one with the same names, that another client ordered with a key of another kind. */
   #toBeReplaced(wanted: Wanted): Issued | null {
     const held = this.#index.holding(wanted);
@@ -318,8 +329,9 @@ export class Issuance {
         return;
       case 'failed':
         this.counts.failed += 1;
-        job.state = outcome.state;
-        job.nextAt = Math.max(outcome.state.nextAt, clock.now() + 1);
+        // The document may ask for something else since.
+        job.state = stateFor(outcome.state, this.#askedBy(job.wanted), caFor(job.wanted.policy, 0).directory);
+        job.nextAt = Math.max(job.state.nextAt, clock.now() + 1);
         this.#pauseWhereAsked(outcome);
         this.#tellFailure(job, outcome, before);
         return;

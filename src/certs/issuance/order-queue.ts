@@ -28,6 +28,8 @@ export interface OrderQueueOptions {
   readonly ordersAtOnce?: number | undefined;
   /** When the job is due, by its certificate and by what became of its last order. */
   readonly dueAt: (job: Job) => number;
+  /** What counts of what became of its last order, for what is wanted by now. */
+  readonly stateOf: (state: OrderState, wanted: Wanted) => OrderState;
   /** Orders; never rejects. */
   readonly run: (job: Job) => Promise<void>;
   /** At each look at what is due. */
@@ -73,7 +75,9 @@ export class OrderQueue {
     for (const one of wanted) {
       const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
       job.wanted = one;
-      if (!job.isOrdering) job.nextAt = this.#options.dueAt(job);
+      if (job.isOrdering) continue;
+      job.state = this.#options.stateOf(job.state, one);
+      job.nextAt = this.#options.dueAt(job);
     }
     this.look();
   }

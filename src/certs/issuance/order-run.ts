@@ -14,7 +14,7 @@ import { checkChain } from './check-chain.ts';
 import { isOfKind, newKeyPem } from './key-type.ts';
 import { profileFor } from './profile.ts';
 import { certificateId, KEY_PURPOSE, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
-import { parseOrderState, type OrderState } from './order-state.ts';
+import { parseOrderState, stateFor, type OrderState } from './order-state.ts';
 import { askAgainTime, retryTime } from './schedule.ts';
 import type { CaSession, CaSessions } from './ca-sessions.ts';
 import type { AcmeCa, AcmePolicy, KeyType, Wanted } from './wanted.ts';
@@ -37,6 +37,8 @@ export interface OrderAttempt {
   readonly email: string | null;
   /** What is to be replaced; null for the first. */
   readonly before: Issued | null;
+  /** Fingerprint of what the document asks for. */
+  readonly asked: string;
   /** Orders even where what is stored suits still. */
   readonly isForced: boolean;
   readonly report: (progress: OrderProgress) => void;
@@ -67,8 +69,10 @@ export async function runOrderOnce(
   const { subject } = attempt.wanted;
   const locked = await deps.store.lockOrder(subject, deps.holder, deps.clock.now(), LEASE_MS);
   if (locked === null) return { kind: 'locked' };
-  const journal = new Journal(deps, locked, parseOrderState(locked.state));
-  const ca = caFor(attempt.wanted.policy, journal.state.failures);
+  const { policy } = attempt.wanted;
+  const before = stateFor(parseOrderState(locked.state), attempt.asked, caFor(policy, 0).directory);
+  const journal = new Journal(deps, locked, before);
+  const ca = caFor(policy, before.failures);
   try {
     const found = attempt.isForced ? null : await findNewer(attempt, deps);
     if (found !== null) {
@@ -245,7 +249,7 @@ async function replacedBy(
 // oxlint-disable-next-line max-params -- what failed, and what it needs to be tried again
 async function fail(
   cause: Error,
-  { wanted }: OrderAttempt,
+  { wanted, asked }: OrderAttempt,
   { ca, journal }: At,
   deps: OrderRunDeps,
   signal: AbortSignal,
@@ -269,8 +273,10 @@ async function fail(
   const own = hasAnother ? now + NEXT_CHALLENGE_MS * (0.5 + random()) : retryTime(now, failures, random, isValidation);
   // What this CA asks for is nothing to the one whose turn is next.
   const isSameCa = caFor(wanted.policy, failures).directory === ca.directory;
-  const nextAt = isSameCa ? Math.max(own, failure?.retryAt ?? 0) : own;
-  const change = { failures, turns, nextAt, problem: { message: cause.message, at: now }, ...lostBy(failure, before) };
+  const heldUntil = failure?.retryAt ?? 0;
+  const nextAt = isSameCa ? Math.max(own, heldUntil) : own;
+  const problem = { message: cause.message, at: now };
+  const change = { failures, turns, nextAt, asked, heldUntil, problem, ...lostBy(failure, before) };
   await journal.release(change).catch(() => undefined);
   return journal.state;
 }

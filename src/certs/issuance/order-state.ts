@@ -15,6 +15,10 @@ export interface OrderState {
   /** Failed validations in a row: the next try begins with the next challenge. */
   readonly turns: number;
   readonly nextAt: number;
+  /** Fingerprint of what the document asked for then; null where that is not known. */
+  readonly asked: string | null;
+  /** The CA wants to be left alone until then, whatever the document asks for. */
+  readonly heldUntil: number;
   readonly problem: { readonly message: string; readonly at: number } | null;
 }
 
@@ -25,6 +29,8 @@ export const NEW_ORDER: OrderState = {
   failures: 0,
   turns: 0,
   nextAt: 0,
+  asked: null,
+  heldUntil: 0,
   problem: null,
 };
 
@@ -35,8 +41,19 @@ const shape: z.ZodType<OrderState> = z.object({
   failures: z.number().int().nonnegative(),
   turns: z.number().int().nonnegative(),
   nextAt: z.number(),
+  asked: z.string().nullable().default(null),
+  heldUntil: z.number().default(0),
   problem: z.object({ message: z.string(), at: z.number() }).nullable(),
 });
+
+/**
+ * What counts of it for a document that asks for something else by now: failures of before say nothing about that, and
+ * whoever has mended what was wrong does not wait for hours. `directory`: of the CA that comes first.
+ */
+export function stateFor(state: OrderState, asked: string, directory: string): OrderState {
+  if (state.asked === null || state.asked === asked) return state;
+  return { ...state, asked, failures: 0, turns: 0, nextAt: state.directory === directory ? state.heldUntil : 0 };
+}
 
 export function parseOrderState(text: string): OrderState {
   try {

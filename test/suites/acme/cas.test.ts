@@ -57,6 +57,44 @@ test('a bound account, a preferred chain, a CA of a host, and a second CA after 
   }
 });
 
+test(
+  'a wrong binding is told with its place, and the right one is tried with the reload that brings it',
+  { skip },
+  async () => {
+    const wrong = HMAC.replace('zWND', 'aWND');
+    const rig = await openAcmeRig({
+      hosts: '  a.example.com: { respond: 200, allow: [public] }',
+      acme: `, eab: { key_id: kid-2, hmac_key: ${wrong} }`,
+      pebble: { eab: { 'kid-1': HMAC }, env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '15' } },
+    });
+    const use = async (eab: string): Promise<void> => {
+      rig.postern.writeConfig(rig.document.replace(/kid-2, hmac_key: \w+/, eab));
+      assert.equal((await rig.postern.cli('reload')).code, 0);
+    };
+    try {
+      const about = (keyId: string): RegExp =>
+        new RegExp(
+          `Cannot create an account at .*\\(check acme\\.eab: is \\\\"${keyId}\\\\" the key_id, and hmac_key its key`,
+        );
+      await rig.postern.waitFor(about('kid-2'));
+      await use(`kid-1, hmac_key: ${wrong}`);
+      await rig.postern.waitFor(about('kid-1'));
+      // By now it would be minutes until the next try.
+      for (let tries = 0; tries < 3; tries += 1)
+        assert.equal((await rig.postern.cli('cert', 'renew', 'a.example.com')).code, 1);
+      await use(`kid-1, hmac_key: ${HMAC}`);
+      await untilTrusted(rig.https, 'a.example.com', await rig.pebble.issuerPem());
+      assert.equal(rig.pebble.issued(), 1);
+      for (const secret of [HMAC, wrong]) assert.ok(!rig.postern.output().includes(secret));
+    } catch (error) {
+      console.error(rig.postern.output());
+      throw error;
+    } finally {
+      await rig.close();
+    }
+  },
+);
+
 test('a hundred names stand in one certificate', { skip }, async () => {
   const names = Array.from({ length: 100 }, (_, at) => `n${at}.many.example.com`);
   const rig = await openAcmeRig({

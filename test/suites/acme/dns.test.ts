@@ -100,6 +100,34 @@ test('wildcards are ordered by dns-01, cover their hosts, and leave no record be
   }
 });
 
+test('a token that was wrong is tried again with the reload that brings the right one', { skip }, async () => {
+  const hook = await openHook();
+  const section = dnsSection(hook);
+  const rig = await openAcmeRig({
+    hosts: '  "*.wild.example.com": { respond: 200, allow: [public] }',
+    more: section.replace(TOKEN, 'of last year'),
+    pebble: { env: FAULTS },
+    beforeStart: (pebble) => (hook.pebble = pebble),
+  });
+  try {
+    await rig.postern.waitFor(/"code":"ACME_FAILED"[^\n]*webhook[^\n]*/i);
+    // By now it would be minutes until the next try.
+    for (let tries = 0; tries < 3; tries += 1)
+      assert.equal((await rig.postern.cli('cert', 'renew', '*.wild.example.com')).code, 1);
+    rig.postern.writeConfig(rig.document.replace('of last year', TOKEN));
+    assert.equal((await rig.postern.cli('reload')).code, 0);
+    await untilTrusted(rig.https, 'x.wild.example.com', await rig.pebble.issuerPem());
+    assert.equal(rig.pebble.issued(), 1);
+    assert.ok(!rig.postern.output().includes(TOKEN));
+  } catch (error) {
+    console.error(rig.postern.output());
+    throw error;
+  } finally {
+    await rig.close();
+    hook.close();
+  }
+});
+
 test('kill -9 leaves no TXT record for ever, and no second certificate', { skip }, async () => {
   const hook = await openHook();
   const names = Array.from({ length: 12 }, (_, at) => `*.k${at}.example.com`);
