@@ -200,6 +200,14 @@ test('No answer of a hand-off lets its URL out as Referer', () =>
     const landed = await browser.send(away.headers.get('location') ?? '');
     for (const page of [start, away, landed]) assert.equal(page.headers.get('referrer-policy'), 'no-referrer');
     assert.equal(form.headers.get('referrer-policy'), 'same-origin');
+    // What failed as well: its page leads on, and its URL holds code and ticket.
+    const failed = [
+      await rig.browser().send(away.headers.get('location') ?? ''),
+      await rig.browser().send(`${APP}/.postern/land?code=x&flow=y`),
+      await rig.browser().send(`${AUTH}/.postern/callback/keycloak?code=x&state=y`),
+    ];
+    for (const page of failed)
+      assert.deepEqual([page.status, page.headers.get('referrer-policy')], [400, 'no-referrer']);
   }));
 
 test('A host that the document does not list gets no ticket and no code', () =>

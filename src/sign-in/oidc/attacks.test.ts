@@ -351,6 +351,29 @@ test('Login CSRF: a callback that another browser began opens nothing', () =>
     );
   }));
 
+test('Login CSRF: a state that is changed in any place is refused before its code is tried, in its own browser too', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const good = new URL(rig.twin.visit(await departure(alice, `${APP}/`)));
+    const jar = [...alice.jar];
+    const state = good.searchParams.get('state') ?? '';
+    // Where the flow's id ends, whose cookie is there, and how the rest ends.
+    for (const changed of [
+      ...Array.from(state, (_, at) => flip(state, at)),
+      state.slice(0, -1),
+      `${state}A`,
+      `${state}.A`,
+    ]) {
+      alice.jar.splice(0, alice.jar.length, ...jar);
+      const back = new URL(good);
+      back.searchParams.set('state', changed);
+      assertRefused(rig, await alice.open(back.href), alice);
+    }
+    assert.ok(!rig.twin.requests.includes('POST /token'), 'no code was tried');
+    alice.jar.splice(0, alice.jar.length, ...jar);
+    assert.equal((await alice.open(good.href)).text, 'app for alice', 'and the right one is as good as before');
+  }));
+
 test('A callback in a frame, a prefetch or a fetch uses nothing up', () =>
   withOidc(async (rig) => {
     const alice = rig.browser();

@@ -36,6 +36,8 @@ interface Live {
 
 suite('live connections follow their permission', () => {
   let app: Server;
+  /** That the app was asked for. */
+  let upgrades = 0;
   let postern: PosternProcess;
   const passwords = new Map<string, string>();
   const document = (ports: { https: number; health: number }, rule: string): string => `version: 1
@@ -59,6 +61,7 @@ hosts:
       res.on('close', () => clearInterval(timer));
     });
     const sockets = new WebSocketServer({ server: app });
+    app.on('upgrade', () => upgrades++);
     sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(`echo ${textOf(message)}`)));
     await new Promise<void>((done) => {
       app.listen(0, '127.0.0.1', done);
@@ -265,6 +268,25 @@ hosts:
       socket.on('error', () => undefined);
     });
     assert.equal(status, 403);
+  });
+
+  test('a WebSocket without a session, or with one that is none, is answered 401 and never reaches the app', async () => {
+    const before = upgrades;
+    for (const cookie of ['', 'theme=dark', `${(await cookieOf('bob')).slice(0, -1)}!`, 'x'.repeat(2_000)]) {
+      const status = await new Promise((done, fail) => {
+        const socket = new WebSocket(`wss://127.0.0.1:${postern.https}/ws`, {
+          headers: { ...(cookie === '' ? {} : { cookie }), host: `app.localhost:${postern.https}` },
+          origin: url(),
+          rejectUnauthorized: false,
+          ...SERVER_NAME,
+        });
+        socket.on('unexpected-response', (_req, res) => done(res.statusCode));
+        socket.on('open', () => done(101));
+        socket.on('error', fail);
+      });
+      assert.equal(status, 401, cookie);
+    }
+    assert.equal(upgrades, before, 'the app heard of none');
   });
 
   test('a revoked cookie gets 401 at once, and the person signs in anew', async () => {

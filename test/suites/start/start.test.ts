@@ -224,9 +224,24 @@ ${rest}`;
   );
 });
 
+const HEALTH_PAGES = ['/healthz', '/readyz', '/metrics', '/ping', '/ready', '/debug/pprof/', '/debug/vars'];
+const PROBES = ['kube-probe/1.34', 'GoogleHC/1.0', 'ELB-HealthChecker/2.0', 'Prometheus/3.8.0', 'Consul Health Check'];
+
+/** Class N of the advisories: neither a path nor a User-Agent opens anything where visitors come (CVE-2026-34457). */
+async function isNowhereInPublic(port: number): Promise<void> {
+  const visitor = createVisitor();
+  for (const path of [...HEALTH_PAGES, ...HEALTH_PAGES.map((one) => `/.postern${one}`)])
+    for (const [at, host] of ['whoami.localhost', 'auth.localhost'].entries()) {
+      const agent = PROBES[(path.length + at) % PROBES.length] ?? '';
+      const page = await visitor.send(`https://${host}:${port}${path}`, { headers: { 'user-agent': agent } });
+      assert.ok([401, 404].includes(page.status), `${page.status} for ${agent} at ${host}${path}`);
+      assert.doesNotMatch(page.body, /postern_|^ok$|ready/m, `${host}${path}`);
+    }
+}
+
 suite('operation', () => {
   test(
-    'health, metrics, users and sessions by the command line, running and stopped',
+    'health, metrics, users and sessions by the command line, none of them in public, running and stopped',
     { timeout: 300_000 },
     async () => {
       const dir = folder();
@@ -251,6 +266,7 @@ hosts:
         headers: { host: 'evil.example' },
       });
       assert.equal(rebound.status, 403);
+      await isNowhereInPublic(postern.https);
 
       const listed = await postern.cli('sessions', 'list');
       assert.match(listed.stdout, /local:alice/);
