@@ -2,6 +2,7 @@
 import type { Document } from '../config/document.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Finding } from '../sign-in/provider.ts';
+import { redirectUriOf } from '../sign-in/callback-path.ts';
 import { createProviderRegistry } from '../sign-in/provider-registry.ts';
 
 export async function* probeProviders({
@@ -18,7 +19,7 @@ export async function* probeProviders({
   const origin = signIn.url ?? 'https://sign-in.invalid';
   try {
     for (const provider of registry.list()) {
-      const found = await provider.probe(`${origin}/.postern/callback/${provider.id}`);
+      const found = await provider.probe(redirectUriOf(origin, provider.id));
       for (const finding of found) yield { provider: provider.id, ...finding };
     }
   } finally {

@@ -3,6 +3,7 @@
  * answer of one is never taken for another's (mix-up, RFC 9700 section 4.4). What a provider answers is
  * shown in our words; its own words go to the log.
  */
+import { CALLBACK_PATH, redirectUriOf } from './callback-path.ts';
 import { answerPage, answerRedirect, type Context } from './context.ts';
 import { comeBack, depart } from './departure.ts';
 import type { Outcome } from './callback-limit.ts';
@@ -31,7 +32,6 @@ import type { StepUp } from '../policy/facts.ts';
 import type { FreshSession, JudgedEntry } from './ports.ts';
 import type { Finished, Known, Provider, ProviderProblem } from './provider.ts';
 
-export const CALLBACK_PATH = '/.postern/callback/';
 export interface Departure {
   readonly ticket: string | null;
   readonly switchAccount: boolean;
@@ -52,7 +52,7 @@ export const RESUMES: readonly string[] = ['signed-in', 'stepped-up', 'stepped-u
 /** Off to the provider. The browser gets the flow's cookie and nothing else. */
 export async function goToProvider(context: Context, provider: Provider, departure: Departure): Promise<Response> {
   const { settings } = context;
-  const redirectUri = `${settings.signInUrl}${CALLBACK_PATH}${provider.id}`;
+  const redirectUri = redirectUriOf(settings.signInUrl, provider.id);
   const ticket = await fitTicket(context, departure.ticket);
   const { stepUp = null, renews = null } = departure;
   const stepUps = stepUp?.tries ?? 0;

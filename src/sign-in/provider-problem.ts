@@ -2,6 +2,7 @@
  * What a provider did not do, on a page in our words: its own words go to the log. Whoever is kept out, rather than held up
  * by something that is wrong, has a decision in the log besides.
  */
+import { redirectUriOf } from './callback-path.ts';
 import { answerPage, type Context } from './context.ts';
 import { problemPage } from './pages/provider-pages.ts';
 import { noteRefused } from './refused-entries.ts';
@@ -49,10 +50,13 @@ export function explainProblem(
   const others = deps.providers.list().length + (settings.hasLocalAccounts ? 1 : 0) > 1;
   const ticketPart = ticket === null ? '' : `&ticket=${ticket}`;
   const words = texts.provider.problems[problem.reason];
+  const { setting } = problem;
+  const redirectUri = redirectUriOf(settings.signInUrl, provider.id);
   const main = problemPage({
     texts,
     label: problem.about ?? provider.label,
     words,
+    operator: setting === undefined ? words.operator : texts.provider.registrations[setting](redirectUri),
     againUrl: `/.postern/sign-in?provider=${provider.id}${problem.reason === 'not-admitted' ? '&switch=1' : ''}${ticketPart}`,
     otherUrl: others ? `/.postern/sign-in?choose=1${ticketPart}` : null,
   });

@@ -5,6 +5,7 @@
  */
 import type { Person } from '../core/person.ts';
 import type { StepUp } from '../policy/facts.ts';
+import type { Registration } from './texts/registration.ts';
 
 export interface BeginWish {
   readonly redirectUri: string;
@@ -60,6 +61,8 @@ export interface ProviderProblem {
   readonly message: string;
   /** What the visitor may be told as well: names of organisations. */
   readonly about?: string;
+  /** Of `registration`: what does not fit, where that is known. */
+  readonly setting?: Registration;
 }
 
 /** Sealed before it is kept; plain JSON. */

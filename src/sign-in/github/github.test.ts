@@ -407,10 +407,18 @@ suite('Whatever GitHub answers has a page and a reason in the log', () => {
       }),
     );
   }
+  test('a callback address that is not registered is named on the page', () =>
+    withGithub(async (rig) => {
+      rig.twin.authorizationError = 'redirect_uri_mismatch';
+      const { text } = await signInBy(rig.browser(), rig.twin);
+      assert.ok(text.includes(`register the redirect URI &quot;${AUTH}/.postern/callback/github&quot;`), text);
+    }));
   test('a wrong secret', () =>
     withGithub(
       async (rig) => {
-        assert.equal((await signInBy(rig.browser(), rig.twin)).status, 502);
+        const page = await signInBy(rig.browser(), rig.twin);
+        assert.equal(page.status, 502);
+        assert.match(page.text, /Compare &quot;client_id&quot; and &quot;client_secret&quot;/);
         assert.match(lastMessage(rig), /registration: .*check "client_id" and "client_secret"/);
       },
       { settings: { clientSecret: 'wrong' } },

@@ -12,6 +12,7 @@ import { canonicalGithubName, vouchesFor } from '../../policy/provider-kinds.ts'
 import { isName } from '../oidc/claims.ts';
 import { TLS_CODES } from '../oidc/problems.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
+import type { Registration } from '../texts/registration.ts';
 import type {
   Finding,
   Begun,
@@ -280,26 +281,29 @@ function problem(reason: ProviderProblem['reason'], provider: GithubProvider, wh
 }
 
 /** Errors of the authorization and of the token endpoint, as GitHub documents them. */
-const BY_ERROR: Readonly<Record<string, readonly [reason: ProviderProblem['reason'], remedy: string]>> = {
+const BY_ERROR: Readonly<
+  Record<string, readonly [reason: ProviderProblem['reason'], remedy: string, setting?: Registration]>
+> = {
   access_denied: ['denied', 'the person cancelled'],
   application_suspended: ['registration', 'GitHub suspended the app; write to its support'],
-  redirect_uri_mismatch: ['registration', 'register the callback address with the app'],
-  not_found: ['registration', 'it knows no such app: check "client_id" and "url"'],
-  incorrect_client_credentials: ['registration', 'check "client_id" and "client_secret"'],
+  redirect_uri_mismatch: ['registration', 'register the callback address with the app', 'redirect-uri'],
+  not_found: ['registration', 'it knows no such app: check "client_id" and "url"', 'client'],
+  incorrect_client_credentials: ['registration', 'check "client_id" and "client_secret"', 'client'],
   unverified_user_email: ['denied', 'the person has no verified e-mail address at GitHub'],
   bad_verification_code: ['invalid', 'the code was used before, has expired, or is none'],
 };
 
 function explainAnswer(provider: GithubProvider, error: string): ProviderProblem {
-  const { reason, what } = whatAnswered(error);
-  return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };
+  const { what, ...kind } = whatAnswered(error);
+  return { ...kind, message: `Sign-in by "${provider.id}" failed: ${what}` };
 }
 
-function whatAnswered(error: string): { readonly reason: ProviderProblem['reason']; readonly what: string } {
+function whatAnswered(error: string): Pick<ProviderProblem, 'reason' | 'setting'> & { readonly what: string } {
   const known = Object.hasOwn(BY_ERROR, error) ? BY_ERROR[error] : undefined;
   const said = error.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 100);
-  const [reason, remedy] = known ?? (['invalid', 'see the documentation of GitHub'] as const);
-  return { reason, what: `GitHub answered "${said}"; ${remedy}` };
+  const [reason, remedy, setting] = known ?? (['invalid', 'see the documentation of GitHub'] as const);
+  const what = `GitHub answered "${said}"; ${remedy}`;
+  return setting === undefined ? { reason, what } : { reason, what, setting };
 }
 
 const REASONS: Readonly<Record<GithubError['kind'], ProviderProblem['reason']>> = {

@@ -1,6 +1,6 @@
 /**
  * From what went wrong with a provider to what the visitor is told and what the log says. The log names
- * the cause and what to change; the page only the kind. Neither holds a token, a code or a claim.
+ * the cause and what to change; the page the kind, and which setting. Neither holds a token, a code or a claim.
  */
 import { errors } from 'jose';
 import {
@@ -12,6 +12,7 @@ import {
 import type { OidcProvider } from '../../config/document/providers.ts';
 import { Outage } from '../oauth/failures.ts';
 import type { ProblemReason, ProviderProblem } from '../provider.ts';
+import type { Registration } from '../texts/registration.ts';
 import { IssuerMismatchError, PlainKeysError } from './discovery.ts';
 import { KeysUnavailableError } from './keys.ts';
 
@@ -106,13 +107,15 @@ export function whatFailed(provider: OidcProvider, error: unknown): string {
 }
 
 export function explainProblem(provider: OidcProvider, error: unknown): ProviderProblem {
-  const { reason, what } = read(provider, error);
-  return { reason, message: `Sign-in by "${provider.id}" failed: ${what}` };
+  const { reason, what, setting } = read(provider, error);
+  const message = `Sign-in by "${provider.id}" failed: ${what}`;
+  return setting === undefined ? { reason, message } : { reason, message, setting };
 }
 
 interface Reading {
   readonly reason: ProblemReason;
   readonly what: string;
+  readonly setting?: Registration;
 }
 
 // oxlint-disable-next-line complexity -- a list of kinds, each its own early return
@@ -122,11 +125,15 @@ function read(provider: OidcProvider, error: unknown): Reading {
   if (error instanceof ResponseBodyError)
     return ofAnswer(provider, { error: error.error, description: error.error_description, status: error.status });
   if (error instanceof WWWAuthenticateChallengeError)
-    return { reason: 'registration', what: `the provider refused the client (${error.status}); check "client_secret"` };
+    return {
+      reason: 'registration',
+      what: `the provider refused the client (${error.status}); check "client_secret"`,
+      setting: 'client',
+    };
   if (error instanceof UserinfoRefusal)
     return { reason: 'registration', what: `${error.message}; check "scopes" of "providers.${provider.id}"` };
-  if (error instanceof IssuerMismatchError || error instanceof PlainKeysError)
-    return { reason: 'registration', what: error.message };
+  if (error instanceof IssuerMismatchError) return { reason: 'registration', what: error.message, setting: 'issuer' };
+  if (error instanceof PlainKeysError) return { reason: 'registration', what: error.message };
   for (const one of chainOf(error)) {
     if (one instanceof Outage || one instanceof KeysUnavailableError)
       return { reason: 'unavailable', what: one.message };
@@ -159,8 +166,8 @@ function ofAnswer(provider: OidcProvider, { error, description, status }: Answer
   }
   // Keycloak: a page of its own was open for too long while somebody signed in in another tab.
   if (description === 'authentication_expired') return { reason: 'invalid', what: said };
-  const remedy = status === 0 ? remedyOfRequest(provider, error) : remedyOfClient(provider, { error, description });
-  if (remedy !== null) return { reason: 'registration', what: `${said}; ${remedy}` };
+  const refused = status === 0 ? refusedRequest(provider, error) : refusedClient(provider, { error, description });
+  if (refused !== null) return { reason: 'registration', what: `${said}; ${refused.remedy}`, setting: refused.setting };
   // A code that was used, is too old, or is none.
   if (error === 'invalid_grant') return { reason: 'invalid', what: `${said}; the code was not accepted` };
   return { reason: status >= 500 || status === 429 ? 'unavailable' : reason, what: said };
@@ -175,15 +182,26 @@ export function remedyOfRequest({ clientId }: OidcProvider, error: string): stri
     : null;
 }
 
+interface Refused {
+  readonly setting: Registration;
+  readonly remedy: string;
+}
+
+function refusedRequest(provider: OidcProvider, error: string): Refused | null {
+  const remedy = remedyOfRequest(provider, error);
+  return remedy === null ? null : { setting: 'flow', remedy };
+}
+
 /** The same of the token endpoint (section 5.2). */
-function remedyOfClient(
+function refusedClient(
   { id, clientId }: OidcProvider,
   { error, description = '' }: Omit<Answer, 'status'>,
-): string | null {
+): Refused | null {
   if (error !== 'invalid_client' && error !== 'unauthorized_client') return null;
-  return description.includes('client_assertion')
-    ? `have the client "${clientId}" show its secret there (Keycloak: "Client Authenticator" is "Client Id and Secret")`
-    : `check "client_id" and "client_secret" of "providers.${id}"`;
+  if (!description.includes('client_assertion'))
+    return { setting: 'client', remedy: `check "client_id" and "client_secret" of "providers.${id}"` };
+  const remedy = `have the client "${clientId}" show its secret there (Keycloak: "Client Authenticator" is "Client Id and Secret")`;
+  return { setting: 'proof', remedy };
 }
 
 function outageOf(error: unknown, provider: OidcProvider): Reading | null {

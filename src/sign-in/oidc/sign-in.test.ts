@@ -100,6 +100,47 @@ suite('Each error of a provider has a page and a reason in the log', () => {
   }
 });
 
+suite(
+  'A setting that does not fit is told on the page in words, with what to change and no word of the provider',
+  () => {
+    const REDIRECT_URI = `${AUTH}/.postern/callback/keycloak`;
+    const cases: Readonly<Record<string, readonly [prepare: (rig: OidcRig) => void, page: RegExp]>> = {
+      'a wrong secret': [
+        ({ twin }) =>
+          (twin.tokenError = { status: 401, body: { error: 'invalid_client', error_description: 'Told to' } }),
+        /Compare &quot;client_id&quot; and &quot;client_secret&quot;/,
+      ],
+      'a client that shows no secret': [
+        ({ twin }) => {
+          const body = { error: 'invalid_client', error_description: 'Told to: no client_assertion' };
+          twin.tokenError = { status: 400, body };
+        },
+        /prove itself by its id and secret/,
+      ],
+      'a client without the code flow': [({ twin }) => (twin.error = 'unauthorized_client'), /authorization code flow/],
+    };
+    for (const [name, [prepare, expected]] of Object.entries(cases))
+      test(name, async () => {
+        const { status, text, log } = await outcomeOf(prepare);
+        assert.equal(status, 502);
+        assert.match(text, expected);
+        assert.ok(!text.includes('Told to') && !text.includes(REDIRECT_URI));
+        assert.match(log, /registration: /);
+      });
+
+    test('another issuer', () =>
+      withOidc(
+        async ({ browser }) => {
+          const page = await browser().open(`${APP}/`);
+          assert.equal(page.status, 502);
+          assert.match(page.text, /&quot;issuer&quot; of this provider is not what the provider calls itself/);
+          assert.ok(!page.text.includes('other.example'), 'what it calls itself stays in the log');
+        },
+        { prepare: (twin) => (twin.describe = (metadata) => ({ ...metadata, issuer: 'https://other.example' })) },
+      ));
+  },
+);
+
 test('A page of the provider that was too old is no outage of it (Keycloak: authentication_expired)', async () => {
   const outcome = await outcomeOf(({ twin }) => {
     twin.error = 'temporarily_unavailable';

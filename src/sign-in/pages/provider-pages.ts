@@ -41,15 +41,17 @@ export interface ProblemFacts {
   readonly texts: Texts;
   readonly label: string;
   readonly words: ProblemTexts;
+  /** For whoever runs the site: what to change. */
+  readonly operator: string | undefined;
   readonly againUrl: string;
   /** Null where there is no other way to sign in. */
   readonly otherUrl: string | null;
 }
 
-export function problemPage({ texts, label, words, againUrl, otherUrl }: ProblemFacts): Html {
+export function problemPage({ texts, label, words, operator, againUrl, otherUrl }: ProblemFacts): Html {
   return html`<h1>${words.title(label)}</h1>
     <p class="soft">${words.text(label)}</p>
-    ${words.operator !== undefined && html`<p class="note">${words.operator}</p>`}
+    ${operator !== undefined && html`<p class="note">${operator}</p>`}
     <a class="button" href="${againUrl}" rel="nofollow">${words.again ?? texts.tryAgain}</a>
     ${otherUrl !== null && html`<a class="button quiet" href="${otherUrl}">${texts.provider.others}</a>`}`;
 }

@@ -1,4 +1,5 @@
 /** English. Plain words, no blame, always a next step. */
+import { REGISTRATION_EN } from './registration.ts';
 import type { Texts } from './texts.ts';
 
 const later = 'Please try again in a moment.';
@@ -189,6 +190,7 @@ export const EN: Texts = {
           'For an owner of the organisation: approve this app under "Third-party application access policy". Members: authorise the app for the organisation\'s single sign-on, then try again.',
       },
     },
+    registrations: REGISTRATION_EN,
   },
   forwardAuth: {
     domains: (domains) => `Use an account of ${domains}.`,

@@ -1,4 +1,5 @@
 /** Korean. Polite, plain, short sentences, no blame, always a next step. */
+import { REGISTRATION_KO } from './registration.ts';
 import type { Texts } from './texts.ts';
 
 const later = '잠시 후 다시 시도해 주세요.';
@@ -183,6 +184,7 @@ export const KO: Texts = {
           '조직 소유자에게: “Third-party application access policy”에서 이 앱을 승인해 주세요. 구성원: 조직의 통합 로그인에 이 앱을 허용한 다음 다시 시도해 주세요.',
       },
     },
+    registrations: REGISTRATION_KO,
   },
   forwardAuth: {
     domains: (domains) => `${domains} 계정을 사용하세요.`,

@@ -5,6 +5,7 @@
 import { EN } from './en.ts';
 import { KO } from './ko.ts';
 import { ZH_HANS } from './zh-hans.ts';
+import type { RegistrationTexts } from './registration.ts';
 
 export interface ErrorTexts {
   readonly title: string;
@@ -143,6 +144,8 @@ export interface Texts {
       /** The label is that of the organisations. */
       readonly withheld: ProblemTexts;
     };
+    /** In place of what `registration` says to whoever runs the site, where it is known which setting it is. */
+    readonly registrations: RegistrationTexts;
   };
   /** Of `postern forward-auth`: sign-in for a front proxy. */
   readonly forwardAuth: {

@@ -1,4 +1,5 @@
 /** Simplified Chinese. Plain words, no blame, always a next step. */
+import { REGISTRATION_ZH_HANS } from './registration.ts';
 import type { Texts } from './texts.ts';
 
 const later = '请稍后再试。';
@@ -9,8 +10,8 @@ export const ZH_HANS: Texts = {
   tryAgain: '重试',
   backToApp: (host) => `返回 ${host}`,
   goHome: '前往首页',
-  signedInAs: '当前登录帐号',
-  useAnotherAccount: '使用其他帐号',
+  signedInAs: '当前登录账号',
+  useAnotherAccount: '使用其他账号',
   seconds: (count) => (count < 60 ? `${count} 秒` : `${Math.ceil(count / 60)} 分钟`),
   errors: {
     '400': { title: '无法读取此请求', text: '地址或请求无效。' },
@@ -68,9 +69,9 @@ export const ZH_HANS: Texts = {
     password: '密码',
     submit: '登录',
     continueAs: (name) => `以 ${name} 的身份继续`,
-    alreadyAs: (name) => `您已登录为 ${name}。如果在下方用其他帐号登录，该会话将会结束。`,
+    alreadyAs: (name) => `您已登录为 ${name}。如果在下方用其他账号登录，该会话将会结束。`,
     wrong: '名称或密码不正确。',
-    disabled: '此帐号已停用。请联系本站的运营者。',
+    disabled: '此账号已停用。请联系本站的运营者。',
     empty: '请输入名称和密码。',
     expired: '此页面打开时间过长。请重新登录。',
     wait: (time) => `尝试次数过多。请等待 ${time}后再试。`,
@@ -94,7 +95,7 @@ export const ZH_HANS: Texts = {
     title: '登录与安全',
     open: '登录与安全',
     neededFor: (host) => `${host} 要求第二重验证。请先设置再继续。`,
-    none: '尚未设置第二重验证：任何知道您密码的人都能使用您的帐号。',
+    none: '尚未设置第二重验证：任何知道您密码的人都能使用您的账号。',
     add: '添加第二重验证',
     addTotp: '添加身份验证应用',
     addPasskey: '添加通行密钥',
@@ -177,6 +178,7 @@ export const ZH_HANS: Texts = {
           '致组织所有者：请在“Third-party application access policy”中批准此应用。成员：请为该组织的单点登录授权此应用，然后再试一次。',
       },
     },
+    registrations: REGISTRATION_ZH_HANS,
   },
   forwardAuth: {
     domains: (domains) => `请使用 ${domains} 的账号。`,
@@ -245,16 +247,16 @@ export const ZH_HANS: Texts = {
   },
   setPassword: {
     title: '设置密码',
-    forAccount: '帐号',
+    forAccount: '账号',
     password: '新密码',
     repeat: '再次输入新密码',
     hint: (least) => `至少 ${least} 个字符。几个互不相关的词就是好密码。`,
     submit: '保存密码并登录',
     tooShort: (least) => `密码至少需要 ${least} 个字符。`,
     tooLong: '密码过长：最多 1,000 个英文字符，含汉字或符号时更少。',
-    likeName: '密码不能与帐号名称相同。',
+    likeName: '密码不能与账号名称相同。',
     differ: '两次输入的密码不一致。',
-    endsSessions: '此帐号的其他会话将全部结束。',
+    endsSessions: '此账号的其他会话将全部结束。',
     gone: {
       title: '此链接已失效',
       text: '它已被使用、超过一小时，或没有完整复制。请向本站的运营者索取新链接。',
@@ -288,22 +290,22 @@ export const ZH_HANS: Texts = {
   },
   denied: {
     title: '没有访问权限',
-    text: (host) => `此帐号不能使用 ${host}。`,
+    text: (host) => `此账号不能使用 ${host}。`,
     anonymous: (host) => `根据 ${host} 的规则，此请求不被允许。`,
     rule: '规则',
     reason: '原因',
     unsaid: {
-      name: (label) => `${label} 没有说明此帐号的名称，因此按用户名设定的规则都不适用于它。`,
-      email: (label) => `${label} 没有提供此帐号的电子邮件地址，或者没有已验证的地址。`,
+      name: (label) => `${label} 没有说明此账号的名称，因此按用户名设定的规则都不适用于它。`,
+      email: (label) => `${label} 没有提供此账号的电子邮件地址，或者没有已验证的地址。`,
       'verified-email': (label) =>
-        `此帐号的电子邮件地址在这里不算数：${label} 没有说明它已经过验证，或者本站不认可 ${label} 对该域名的验证。`,
+        `此账号的电子邮件地址在这里不算数：${label} 没有说明它已经过验证，或者本站不认可 ${label} 对该域名的验证。`,
       groups: (label) =>
-        `${label} 没有说明此帐号属于哪些群组：它可能不属于任何群组，也可能是 ${label} 没有设置为提供群组。`,
-      roles: (label) => `${label} 没有说明此帐号有哪些角色：它可能没有角色，也可能是 ${label} 没有设置为提供角色。`,
+        `${label} 没有说明此账号属于哪些群组：它可能不属于任何群组，也可能是 ${label} 没有设置为提供群组。`,
+      roles: (label) => `${label} 没有说明此账号有哪些角色：它可能没有角色，也可能是 ${label} 没有设置为提供角色。`,
       operator: ({ label, claims, key, provider, remedy }) =>
-        `致运营者：${label} 提供的此帐号信息中没有声明 ${claims}。如果其他人也没有，请${remedy ?? `让 ${label} 把它放入 ID 令牌或 userinfo`}，或在 ${provider} 的 ${key} 中写明它所用的声明。`,
+        `致运营者：${label} 提供的此账号信息中没有声明 ${claims}。如果其他人也没有，请${remedy ?? `让 ${label} 把它放入 ID 令牌或 userinfo`}，或在 ${provider} 的 ${key} 中写明它所用的声明。`,
       operatorEmail: (label, provider) =>
-        `致运营者：${label} 提供的此帐号信息中没有声明“email”。如果其他人也没有，请让 ${label} 提供它，并确认 ${provider} 的“scopes”中有“email”。`,
+        `致运营者：${label} 提供的此账号信息中没有声明“email”。如果其他人也没有，请让 ${label} 提供它，并确认 ${provider} 的“scopes”中有“email”。`,
       operatorDomains: (label, provider, canTrust) =>
         `致运营者：电子邮件规则只认 ${label} 说明已验证的地址，并且其域名须列在 ${provider} 的“email_domains”中。${canTrust ? `如果 ${label} 会验证地址但不作说明（“email_verified”），请设置“trust_email: true”。` : ''}`,
       atProvider: {
@@ -317,7 +319,7 @@ export const ZH_HANS: Texts = {
   },
   noApp: {
     title: '这里没有您的应用',
-    text: (host) => `${host} 会把每个人带到各自的应用。此帐号没有对应的应用，或该应用未在运行。`,
+    text: (host) => `${host} 会把每个人带到各自的应用。此账号没有对应的应用，或该应用未在运行。`,
     ask: '如果应当有，请将下方编号告知本站的运营者。',
   },
   loop: {
@@ -358,7 +360,7 @@ export const ZH_HANS: Texts = {
     name: '名称',
     email: '电子邮件',
     provider: '登录提供方',
-    service: '机器帐号（服务）',
+    service: '机器账号（服务）',
     nobody: '没有人登录。此路由对所有人开放。',
     session: '会话',
     lastSeen: '上次使用',

@@ -1,0 +1,47 @@
+/**
+ * What to change where a provider does not take this site, for whoever runs it: told on the page beside the kind of
+ * problem, in the words of the setting. What the provider itself said stays in the log.
+ */
+
+/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so. */
+export type Registration = 'client' | 'proof' | 'issuer' | 'redirect-uri' | 'flow';
+
+export type RegistrationTexts = Readonly<Record<Registration, (redirectUri: string) => string>>;
+
+export const REGISTRATION_EN: RegistrationTexts = {
+  client: () =>
+    'For whoever runs this site: the provider does not know the client, or its secret is another one. Compare "client_id" and "client_secret" of this provider with the registration there; where in doubt, make a new secret there. The log has the cause under the id below.',
+  proof: () =>
+    'For whoever runs this site: set the client at the provider to prove itself by its id and secret (Keycloak: "Client Authenticator" is "Client Id and Secret"). The log has the cause under the id below.',
+  issuer: () =>
+    'For whoever runs this site: "issuer" of this provider is not what the provider calls itself. Write it letter for letter as the log has it under the id below, or correct the public address that is set at the provider.',
+  'redirect-uri': (redirectUri) =>
+    `For whoever runs this site: register the redirect URI "${redirectUri}" with the client at the provider, letter for letter.`,
+  flow: () =>
+    'For whoever runs this site: let the client at the provider use the authorization code flow ("code") with PKCE by S256 (Keycloak: "Standard flow"). The log has the cause under the id below.',
+};
+
+export const REGISTRATION_KO: RegistrationTexts = {
+  client: () =>
+    '운영자에게: 제공자가 이 클라이언트를 모르거나 비밀 값이 다릅니다. 이 제공자의 “client_id”와 “client_secret”을 제공자에 등록된 값과 비교하고, 확실하지 않으면 그곳에서 비밀 값을 새로 만들어 주세요. 원인은 아래 ID로 로그에 있습니다.',
+  proof: () =>
+    '운영자에게: 제공자에서 이 클라이언트가 ID와 비밀 값으로 인증하도록 설정해 주세요(Keycloak: “Client Authenticator”를 “Client Id and Secret”으로). 원인은 아래 ID로 로그에 있습니다.',
+  issuer: () =>
+    '운영자에게: 이 제공자의 “issuer”가 제공자가 스스로 말하는 이름과 다릅니다. 아래 ID로 로그에 적힌 그대로 쓰거나, 제공자에 설정된 공개 주소를 고쳐 주세요.',
+  'redirect-uri': (redirectUri) =>
+    `운영자에게: 제공자의 클라이언트에 다음 리디렉션 URI를 글자 그대로 등록해 주세요: ${redirectUri}`,
+  flow: () =>
+    '운영자에게: 제공자에서 이 클라이언트가 S256 PKCE를 쓰는 인가 코드 흐름(“code”)을 사용할 수 있게 해 주세요(Keycloak: “Standard flow”). 원인은 아래 ID로 로그에 있습니다.',
+};
+
+export const REGISTRATION_ZH_HANS: RegistrationTexts = {
+  client: () =>
+    '致运营者：提供方不认识此客户端，或密钥不一致。请将此提供方的“client_id”和“client_secret”与提供方处的注册信息核对；如不确定，请在那里新建密钥。日志中以下面的 ID 记录了原因。',
+  proof: () =>
+    '致运营者：请在提供方将此客户端设为用 ID 和密钥证明身份（Keycloak：“Client Authenticator”选“Client Id and Secret”）。日志中以下面的 ID 记录了原因。',
+  issuer: () =>
+    '致运营者：此提供方的“issuer”与提供方自称的不一致。请逐字写成日志中以下面的 ID 记录的名称，或更正提供方处设置的公开地址。',
+  'redirect-uri': (redirectUri) => `致运营者：请在提供方的客户端中逐字登记重定向 URI“${redirectUri}”。`,
+  flow: () =>
+    '致运营者：请在提供方允许此客户端使用带 S256 PKCE 的授权码流程（“code”；Keycloak：“Standard flow”）。日志中以下面的 ID 记录了原因。',
+};
