@@ -95,8 +95,9 @@ function sendAboutAccount(
   const account = identity?.kind === 'person' ? identity.person : null;
   const { path, query } = context.exchange.request;
   const switchUrl = account === null ? null : `/.postern/start?switch=1&to=${encodeURIComponent(path + query)}`;
-  const brand = context.site.document.signIn.branding;
-  const facts = { status, reason, host, requestId: context.id, account, switchUrl, brand, ...why };
+  const { providers, signIn } = context.site.document;
+  const look = { brand: signIn.branding, providers };
+  const facts = { status, reason, host, requestId: context.id, account, switchUrl, ...look, ...why };
   sendPlain(context, deniedPage({ ...facts, ...preferences(headers) }));
 }
 

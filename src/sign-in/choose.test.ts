@@ -166,6 +166,42 @@ test('alice of two providers are two people: one sign-in ends the other in this 
     assert.deepEqual(people, ['github:github-1']);
   }));
 
+test('Pages about an account say whose it is where people come by several: alice of two is two', async () => {
+  const mayEnter: RigOptions['mayEnter'] = ({ host }) => ({ kind: host === 'app.example.com' ? 'deny' : 'allow' });
+  await withRig(BOTH, { mayEnter }, async (rig) => {
+    await rig.addAccount('alice', 'correct horse battery');
+    for (const [id, name] of [
+      ['keycloak', 'Company account'],
+      ['github', 'GitHub'],
+      ['local', 'a local account'],
+    ] as const) {
+      const alice = rig.browser();
+      if (id === 'local')
+        await alice.signInOn(
+          await alice.open(`${AUTH}/.postern/sign-in?provider=local`),
+          'alice',
+          'correct horse battery',
+        );
+      else await signInBy(alice, id);
+      for (const path of ['/', '/.postern/sign-out']) {
+        const { text } = await alice.open(AUTH + path);
+        assert.match(text, new RegExp(`<bdi class="soft">${name}</bdi>`), path);
+      }
+      const refused = await alice.open(`${APP}/`);
+      assert.equal(refused.status, 403);
+      assert.match(refused.text, new RegExp(`<bdi class="soft">${name}</bdi>`));
+      const others = await alice.open(`${AUTH}/.postern/sign-in?switch=1`);
+      assert.match(others.text, new RegExp(`You are signed in as alice \\(${name}\\)`));
+    }
+  });
+  await withRig(ONE, { mayEnter, hasLocalAccounts: false }, async (rig) => {
+    const alice = rig.browser();
+    await signInBy(alice, 'keycloak');
+    for (const url of [`${AUTH}/`, `${APP}/`])
+      assert.doesNotMatch((await alice.open(url)).text, /Company account/, 'no other');
+  });
+});
+
 test('A long address survives the way to a provider, byte for byte', () =>
   withRig(ONE, { hasLocalAccounts: false }, async (rig) => {
     const browser = rig.browser();

@@ -3,6 +3,8 @@
  * the only one there is, the one that this browser used last, or whichever is chosen on a page. Local
  * accounts are one way among them, and always reachable where the document has them.
  */
+import { LOCAL_PROVIDER } from '../session/accounts.ts';
+import type { NamedProvider } from './pages/account-provider.ts';
 import { rememberedWay, rememberWay } from './remembered.ts';
 import { splitUrl } from './return-path.ts';
 import type { Context } from './context.ts';
@@ -41,6 +43,12 @@ export function chooseWay(context: Context, wish: Wish): Way {
 export function waysOf({ deps, settings }: Context): readonly string[] {
   const ids = deps.providers.list().map((provider) => provider.id);
   return settings.hasLocalAccounts ? [...ids, LOCAL_WAY] : ids;
+}
+
+/** The same with what each is called. */
+export function namedProviders({ deps, settings }: Context): readonly NamedProvider[] {
+  const list: readonly NamedProvider[] = deps.providers.list();
+  return settings.hasLocalAccounts ? [...list, { id: LOCAL_PROVIDER }] : list;
 }
 
 /** For the answer that signs a local account in; null where there is no other way anyway. */

@@ -6,6 +6,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, toResponse, type Context } from './context.ts';
 import { hostCookie, isServedByDomain, onlyCookie, purposeName } from './cookies.ts';
 import { refuseUnlisted } from './begin.ts';
+import { namedProviders } from './choose.ts';
 import { deniedPage, personLine } from './pages/denied-page.ts';
 import { html } from './pages/html.ts';
 import { goToProvider } from './provider-flow.ts';
@@ -169,6 +170,7 @@ function refuseEntry(context: Context, entrance: Entrance, { target, decision }:
       unsaid: decision.unsaid ?? null,
       requestId: request.requestId,
       account: entrance.session.person,
+      providers: namedProviders(context),
       switchUrl: `/.postern/sign-in?switch=1&ticket=${entrance.ticketText}`,
       brand: settings.brand,
       acceptLanguage: headers.get('accept-language') ?? null,

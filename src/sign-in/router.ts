@@ -24,6 +24,8 @@ import { handleLand } from './land.ts';
 import { openLink, showLink } from './link.ts';
 import { errorPage, type ErrorFacts } from './pages/error-page.ts';
 import { PAGE_SCRIPT_PATH, sendPageScript } from './page-script.ts';
+import { namedProviders } from './choose.ts';
+import { providerNameOf } from './pages/account-provider.ts';
 import { homePage } from './pages/session-pages.ts';
 import { postSetPassword, showSetPassword } from './set-password.ts';
 import { postPasskey } from './passkey-sign-in.ts';
@@ -164,6 +166,7 @@ function showHome(context: Context): Response {
     formToken: mintFormToken(deps, session.key),
     notice: noticeOf(texts, query.get('notice')),
     isLocal: session.person.provider === LOCAL_PROVIDER,
+    providerName: providerNameOf(texts, session.person.provider, namedProviders(context)),
   });
   return answerPage(context, 200, { title: texts.home.title, main }, { formAction: signOutTargets(context, session) });
 }

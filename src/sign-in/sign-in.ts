@@ -5,10 +5,11 @@
 import { assertNever } from '../core/assert-never.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
-import { chooseWay, LOCAL_WAY, rememberLocal, waysOf, type Way } from './choose.ts';
+import { chooseWay, LOCAL_WAY, namedProviders, rememberLocal, waysOf, type Way } from './choose.ts';
 import { enter } from './enter.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { PAGE_SCRIPT_PATH } from './page-script.ts';
+import { providerNameOf } from './pages/account-provider.ts';
 import { chooserPage } from './pages/provider-pages.ts';
 import { signInForm } from './pages/sign-in-page.ts';
 import { checkPassword, type PasswordAnswer } from './password.ts';
@@ -108,7 +109,7 @@ function showChooser(context: Context, visit: Visit, hasNoCookies: boolean): Res
       url: `/.postern/sign-in?provider=${id}${suffix}`,
       isQuiet: id === LOCAL_WAY,
     })),
-    current: session === null ? null : currentOf(session.person.name, visit),
+    current: session === null ? null : currentOf(context, session.person, visit),
   });
   return answerPage(context, 200, { title: texts.signIn.title, main, script: PAGE_SCRIPT_PATH }, { hasScript: true });
 }
@@ -117,7 +118,13 @@ function ticketPart({ ticketText }: Visit): string {
   return ticketText === null ? '' : `&ticket=${ticketText}`;
 }
 
-function currentOf(name: string, visit: Visit): { readonly name: string; readonly continueUrl: string } {
+function currentOf(
+  context: Context,
+  { provider, name: own }: SessionFacts['person'],
+  visit: Visit,
+): { readonly name: string; readonly continueUrl: string } {
+  const providerName = providerNameOf(context.texts, provider, namedProviders(context));
+  const name = providerName === null ? own : `${own} (${providerName})`;
   return { name, continueUrl: `/.postern/sign-in?continue=1${ticketPart(visit)}` };
 }
 
@@ -242,7 +249,7 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
     problem: state.problem ?? null,
     notice: state.notice ?? null,
     passkey: hasPasskeys ? askForPasskey(context, preSession.token, []) : null,
-    current: session === null || state.notice !== undefined ? null : currentOf(session.person.name, visit),
+    current: session === null || state.notice !== undefined ? null : currentOf(context, session.person, visit),
     othersUrl: waysOf(context).length > 1 ? `/.postern/sign-in?choose=1${ticketPart(visit)}` : null,
   });
   // Chromium applies form-action to every redirect after the form, the app's own to its login included.

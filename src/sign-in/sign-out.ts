@@ -7,6 +7,8 @@ import { sessionCookieName } from '../session/token.ts';
 import { answerPage, answerRedirect, readForm, type Context } from './context.ts';
 import { readCookies, sessionCookie, sessionTraits } from './cookies.ts';
 import { isFromOwnPage, mintFormToken, readFormToken } from './form-guard.ts';
+import { namedProviders } from './choose.ts';
+import { providerNameOf } from './pages/account-provider.ts';
 import { html } from './pages/html.ts';
 import { signedOutPage, signOutForm, signOutPage } from './pages/session-pages.ts';
 import { refuseForm } from './refusals.ts';
@@ -16,7 +18,9 @@ import type { SessionFacts } from './ports.ts';
 export function showSignOut(context: Context): Response {
   const { request, deps, texts } = context;
   if (request.session === null) return answerRedirect(303, signedOutUrl(context, false), [clearedCookie(context)]);
-  const main = signOutPage(texts, request.session.person, mintFormToken(deps, request.session.key));
+  const { person, key } = request.session;
+  const providerName = providerNameOf(texts, person.provider, namedProviders(context));
+  const main = signOutPage(texts, person, { formToken: mintFormToken(deps, key), providerName });
   return answerPage(
     context,
     200,

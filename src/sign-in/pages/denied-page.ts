@@ -3,6 +3,7 @@
  * shows the request id; the rule only to whom the document lets know. Imports nothing heavy: edge workers make it themselves.
  */
 import { textsFor } from '../texts/texts.ts';
+import { providerNameOf, type NamedProvider } from './account-provider.ts';
 import { formatFor, plainHeaders } from './error-page.ts';
 import type { Brand } from './brand.ts';
 import { html } from './html.ts';
@@ -22,7 +23,9 @@ export interface DeniedFacts {
   readonly host: string;
   readonly requestId: string;
   /** Who asked; null: nobody known, and signing in would not help. */
-  readonly account: { readonly name: string; readonly displayName: string } | null;
+  readonly account: { readonly provider: string; readonly name: string; readonly displayName: string } | null;
+  /** Of the document: which of them the account is of is said where it could be another. */
+  readonly providers?: readonly NamedProvider[];
   /** Where another account can sign in, e.g. "/.postern/start?switch=1"; null: nowhere. */
   readonly switchUrl: string | null;
   /** For those who may know; null or left out: nothing is said. */
@@ -52,7 +55,7 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
   const main = html`<p class="status">${status}</p>
     <h1>${words.title}</h1>
     <p class="soft">${account === null && !isNoApp ? texts.denied.anonymous(facts.host) : words.text(facts.host)}</p>
-    ${account !== null && personLine(texts.signedInAs, account)}
+    ${account !== null && personLine(texts.signedInAs, account, providerNameOf(texts, account.provider, facts.providers ?? []))}
     ${
       rule !== null &&
       html`<dl>
@@ -69,10 +72,11 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
   return pageAnswer(status, { texts, title: words.title, main, requestId: facts.requestId, ...brand });
 }
 
-/** A person as a round initial and a name with a label above it. Each is isolated: names run in any direction. */
+/** A person as a round initial and a name with a label above it, and whose account it is. Each is isolated: names run in any direction. */
 export function personLine(
   label: string,
   person: { readonly name: string; readonly displayName: string },
+  providerName: string | null = null,
 ): ReturnType<typeof html> {
   const shown = person.displayName === '' ? person.name : person.displayName;
   const initial = Array.from(shown)[0]?.toUpperCase() ?? '?';
@@ -81,7 +85,8 @@ export function personLine(
     <span class="badge" aria-hidden="true">${initial}</span
     ><span
       ><small><bdi>${label}</bdi></small
-      ><bdi class="name">${shown}</bdi>${suffix}</span
+      ><bdi class="name">${shown}</bdi
+      >${suffix}${providerName !== null && html` <bdi class="soft">${providerName}</bdi>`}</span
     >
   </div>`;
 }

@@ -91,13 +91,19 @@ test('deniedPage() names the account and the id, and offers another account', ()
   const facts = {
     host: 'a<b',
     requestId: 'r1',
-    account: { name: 'mallory', displayName: 'M <i>' },
+    account: { provider: 'local', name: 'mallory', displayName: 'M <i>' },
     switchUrl: '/.postern/start?switch=1&to=%2F',
   };
   const page = deniedPage(facts);
   assert.equal(page.status, 403);
   assert.match(page.body, /M &lt;i&gt;/);
   assert.match(page.body, /mallory/);
+  const two = [{ id: 'local' }, { id: 'github', label: 'Git <b>' }];
+  assert.match(deniedPage({ ...facts, providers: two }).body, /<bdi class="soft">a local account<\/bdi>/);
+  const account = { ...facts.account, provider: 'github' };
+  assert.match(deniedPage({ ...facts, account, providers: two }).body, /<bdi class="soft">Git &lt;b&gt;<\/bdi>/);
+  for (const providers of [[], two.slice(0, 1)])
+    assert.ok(!deniedPage({ ...facts, providers }).body.includes('local account'), 'it could be no other');
   assert.match(page.body, /r1/);
   assert.match(page.body, /href="\/\.postern\/start\?switch=1&amp;to=%2F"/);
   assert.ok(!deniedPage({ ...facts, account: null, switchUrl: null }).body.includes('Use another account'));
@@ -132,7 +138,12 @@ test('deniedPage() says what a provider did not say, and only beside a rule what
     preset: 'keycloak',
     missing: [{ what: 'groups', claims: ['groups'] }],
   } as const;
-  const facts = { host: 'a', requestId: 'r1', account: { name: 'bob', displayName: 'Bob' }, switchUrl: null };
+  const facts = {
+    host: 'a',
+    requestId: 'r1',
+    account: { provider: 'local', name: 'bob', displayName: 'Bob' },
+    switchUrl: null,
+  };
   const rule = { rule: '(no rule)', reason: '"group:x" does not match' };
   const notesOn = (page: { readonly body: string }): string[] =>
     [...page.body.matchAll(/<p class="note">([^<]*)<\/p>/g)].map(([, text = '']) => text);
@@ -192,7 +203,7 @@ test('deniedPage() says for each thing that a provider did not say what that mea
   const hub = { id: 'hub', type: 'github', label: 'GitHub', emailDomains: [], at: [] } as unknown as GithubProvider;
   const notes = (provider: string, unsaid: readonly Unsaid[], acceptLanguage: string, mayKnow: boolean): string[] => {
     const claims = unsaidClaims([kc, hub], { provider }, { unsaid, withheld: ['acme', 'lab'] });
-    const account = { name: 'bob', displayName: 'Bob' };
+    const account = { provider, name: 'bob', displayName: 'Bob' };
     const facts = { host: 'h', requestId: 'r', account, switchUrl: null, acceptLanguage, mayKnow, unsaid: claims };
     return [...deniedPage({ ...facts, reason: 'no-app' }).body.matchAll(/<p class="note">([^<]*)<\/p>/g)].map(
       ([, text = '']) => text,

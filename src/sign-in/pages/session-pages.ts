@@ -20,6 +20,8 @@ export interface HomeFacts {
   readonly notice: string | null;
   /** An account of Postern's own: its second factors are looked after here. */
   readonly isLocal: boolean;
+  /** Whose account it is; null where nobody could mistake it. */
+  readonly providerName: string | null;
 }
 
 export function homePage(facts: HomeFacts): Html {
@@ -27,7 +29,7 @@ export function homePage(facts: HomeFacts): Html {
   const { person } = facts;
   return html`<h1>${texts.title}</h1>
     ${facts.notice !== null && html`<p class="note" role="status">${facts.notice}</p>`}
-    ${personLine(person.email ?? facts.texts.signedInAs, person)}
+    ${personLine(person.email ?? facts.texts.signedInAs, person, facts.providerName)}
     <dl>
       <dt>${texts.groups}</dt>
       <dd>${groupTags(person.groups, texts)}</dd>
@@ -69,13 +71,13 @@ export function moment(at: number): Html {
 export function signOutPage(
   texts: Texts,
   person: { readonly provider: string; readonly name: string; readonly displayName: string },
-  formToken: string,
+  { formToken, providerName }: { readonly formToken: string; readonly providerName: string | null },
 ): Html {
   // Whoever came by a link is one of many.
   const form = signOutForm(texts, formToken, { hasElsewhere: person.provider !== LINK_PROVIDER });
   return html`<h1>${texts.signOut.title}</h1>
     <p class="lead">${texts.signOut.text}</p>
-    ${personLine(texts.signedInAs, person)} ${form}
+    ${personLine(texts.signedInAs, person, providerName)} ${form}
     <a class="button plain" href="/">${texts.signOut.stay}</a>`;
 }
 

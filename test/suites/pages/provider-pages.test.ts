@@ -162,6 +162,7 @@ hosts:
       await page.goto(at('staff'));
       await look(tab, `provider-${locale}-refused`, words.refused);
       assert.equal(await page.locator('main .note').count(), 0, 'the provider named groups');
+      assert.match((await page.textContent('main .who')) ?? '', /Company account/, 'whose account it is');
 
       // Whose provider said nothing of groups: what to change there is for whoever may know the rules.
       for (const [name, notes] of [
