@@ -37,6 +37,12 @@ export function createCodecs(options: CodecsOptions): ServeConnection {
 /** An address that is too long, more cookies than fit: the head was not read, so nobody knows the visitor's language. */
 const OF_BROWSERS: ReadonlySet<number> = new Set([414, 431]);
 
+/** Nor where the path cannot be read: links have a "%" that stands for nothing, and browsers send it as it is. */
+function wordsFor(status: number, rule: string): string {
+  const isOfBrowser = OF_BROWSERS.has(status) || (status === 400 && rule.startsWith('path-'));
+  return isOfBrowser ? wordsInAllLanguages(String(status)) : '';
+}
+
 function settingsOf({ document }: Site, options: CodecsOptions): Http1Settings {
   const { limits } = document;
   return {
@@ -52,6 +58,6 @@ function settingsOf({ document }: Site, options: CodecsOptions): Http1Settings {
     ticker: options.ticker,
     onRefused: options.onRefused,
     onDefect: options.onDefect,
-    wordsFor: (status) => (OF_BROWSERS.has(status) ? wordsInAllLanguages(String(status)) : ''),
+    wordsFor,
   };
 }

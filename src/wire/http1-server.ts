@@ -373,7 +373,7 @@ class ServerConnection implements Http1Connection, Http1Carrier, Ticking {
 
   #refuse(status: number, rule: string): void {
     const id = this.#settings.onRefused?.({ status, rule }, this.facts) ?? null;
-    this.socket.write(refusalBytes(status, rule, id, this.#settings.wordsFor?.(status)), 'latin1');
+    this.socket.write(refusalBytes(status, rule, id, this.#settings.wordsFor?.(status, rule)), 'latin1');
     this.#linger();
   }
 

@@ -26,8 +26,8 @@ export interface Http1Settings extends HeadLimits, RequestBodyLimits {
   readonly onClose?: (connection: Http1Connection) => void;
   /** Told of a request that was refused before it was handed on: for the log. Answers the id that the client is told. */
   readonly onRefused?: (refusal: Http1Refusal, facts: ConnectionFacts) => string | null;
-  /** Lines for people whose browser may send by itself what is refused with this status: many cookies, a long address. */
-  readonly wordsFor?: (status: number) => string;
+  /** Lines for people whose browser may send by itself what is refused so: many cookies, an address that is long or broken. */
+  readonly wordsFor?: (status: number, rule: string) => string;
   /** Told of an exception out of the handler; its connection is broken off, the others live on. Without it, it is thrown on. */
   readonly onDefect?: (error: unknown) => void;
 }

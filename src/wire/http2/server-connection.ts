@@ -244,7 +244,7 @@ export class ServerConnection implements Http2Connection, Http2Carrier, Incoming
       this.streamError(id, codes.PROTOCOL_ERROR);
       return;
     }
-    const text = Buffer.from(refusalText(status, rule, logged, this.limits.wordsFor?.(status)), 'latin1');
+    const text = Buffer.from(refusalText(status, rule, logged, this.limits.wordsFor?.(status, rule)), 'latin1');
     const isAnswered = text.length <= Math.min(this.window, this.#streamWindow);
     if (isAnswered) this.#answer(id, status, text);
     if (!isAnswered || !hasReadEnded) this.writer.reset(id, isAnswered ? codes.NO_ERROR : codes.PROTOCOL_ERROR);

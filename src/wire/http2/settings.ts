@@ -22,8 +22,8 @@ export interface Http2Settings extends Http2HeadLimits, RequestBodyLimits {
     refusal: { readonly status: number; readonly rule: string },
     facts: ConnectionFacts,
   ) => string | null;
-  /** Lines for people whose browser may send by itself what is refused with this status: many cookies, a long address. */
-  readonly wordsFor?: (status: number) => string;
+  /** Lines for people whose browser may send by itself what is refused so: many cookies, an address that is long or broken. */
+  readonly wordsFor?: (status: number, rule: string) => string;
 }
 
 export interface Http2Connection {

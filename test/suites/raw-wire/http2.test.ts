@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
 import http2 from 'node:http2';
 import { after, before, suite, test } from 'node:test';
 import * as h2 from '../../support/http2-frames.ts';
@@ -312,6 +313,22 @@ hosts:
       assert.ok(performance.now() - started > 900, path);
       wire.close();
     }
+  });
+
+  test('says in words that a path cannot be read', async () => {
+    const client = http2.connect(`https://127.0.0.1:${postern.https}`, {
+      rejectUnauthorized: false,
+      servername: 'app.test',
+    });
+    const stream = client.request({ ':path': '/100%', ':authority': 'app.test' });
+    let text = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => (text += chunk));
+    const [fields] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+    await once(stream, 'end');
+    client.destroy();
+    assert.equal(fields[':status'], 400);
+    assert.match(text, /^400 path-escape\n.*The address.*\n.*주소.*\n.*地址.*\nRequest \S+\n$/);
   });
 
   /** A client of RFC 8441: the status it got, what came, and whether it may take the stream for a tunnel. */

@@ -243,6 +243,22 @@ hosts:
     assert.deepEqual(app.requests, []);
   });
 
+  test('says in words that a path cannot be read: links have a "%" that stands for nothing, and browsers send it', async () => {
+    for (const [path, rule] of [
+      ['/100%', 'path-escape'],
+      ['/a%zz', 'path-escape'],
+      ['/%00', 'path-nul'],
+      ['/a/..%2fb', 'path-dots'],
+    ]) {
+      const answer = await sendRaw(postern.http, `GET ${path} HTTP/1.1\r\nHost: app.test\r\n\r\n`);
+      assert.deepEqual(answer.statuses, [400], path);
+      const told = Buffer.from(answer.text.split('\r\n\r\n')[1] ?? '', 'latin1').toString('utf8');
+      assert.match(told, new RegExp(`^400 ${rule}\n.*The address.*\n.*주소.*\n.*地址.*\nRequest \\S+\n$`));
+    }
+    const broken = await sendRaw(postern.http, 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A : b\r\n\r\n');
+    assert.match(broken.text, /\r\n\r\n400 \S+\nRequest \S+\n$/, 'no browser sends that');
+  });
+
   test('ends a head that never does', async () => {
     const answer = await sendRaw(postern.http, 'GET / HTTP/1.1\r\nHost: app.test\r\nX-A: ', { quietMs: 6_000 });
     assert.ok(answer.closed);
