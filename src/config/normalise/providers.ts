@@ -14,6 +14,7 @@ import { fault } from '../reading.ts';
 import type { ProviderInput } from '../schema/providers.ts';
 import { type Context, entriesOf } from './context.ts';
 import { readUnit } from './limits.ts';
+import { readPrompt } from './prompt.ts';
 
 const LOCAL_ID = 'local';
 const LOCAL: readonly Provider[] = [{ id: LOCAL_ID, type: 'local', emailDomains: ['*'], at: ['providers', LOCAL_ID] }];
@@ -144,7 +145,7 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
     trustEmail: input.trust_email ?? false,
     hostedDomain,
     directory,
-    prompt: input.prompt ?? null,
+    prompt: readPrompt(input.prompt, at, context),
     switchPrompt,
     acrValues: listOf(input.acr_values, []),
     secondFactor: { acr: listOf(input.second_factor?.acr, []), amr: listOf(input.second_factor?.amr, ['mfa']) },

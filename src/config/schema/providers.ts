@@ -130,7 +130,11 @@ export const providerShape: z.ZodType<ProviderInput> = section(
       '`google`: groups of the Workspace directory become `group:` (`group:dev@example.com`), nested ones where a rule names them.',
       { examples: [{ admin: 'admin@example.com', service_account: '${file:/run/secrets/google.json}' }] },
     ),
-    prompt: key(text('"login", "consent", "select_account" …'), '`prompt` of every sign-in (OpenID Connect).'),
+    prompt: key(
+      text('"login", "consent", "select_account" …'),
+      '`prompt` of every sign-in (OpenID Connect): `login`, `consent`, `select_account`. `none`: only who is signed in at the provider already comes in.',
+      { examples: ['select_account'] },
+    ),
     acr_values: key(
       oneOrMore(text('a context class'), 'a list of context classes'),
       'Authentication context that is asked for, and must come back as `acr`.',
