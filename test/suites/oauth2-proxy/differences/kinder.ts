@@ -238,7 +238,7 @@ export const KINDER: readonly Difference[] = [
   {
     id: 'proto-of-the-nearest',
     original:
-      'X-Forwarded-Proto in capitals, as a list, of another word, or not there: no address of that host is made, people land on `/`',
+      'X-Forwarded-Proto in capitals, as a list, of another word, or not there: no address of that host is made, people land on the path alone, `/` most often',
     postern:
       'in any letters; of a list the last; another word is as good as none, and then `cookie_secure` says it: https, or as the connection came',
     reason: 'people come back to the page that they wanted',
