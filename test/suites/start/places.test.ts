@@ -1,11 +1,13 @@
 /** Places that a start cannot use: each is one clear line with the remedy, whatever command met it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { freePorts } from '../../support/free-ports.ts';
+import { startPostern } from '../../support/postern.ts';
+import { sendRaw } from '../../support/raw.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
 const FORWARD_AUTH = [
@@ -87,6 +89,32 @@ suite('places that a start cannot use', () => {
       const { code, output } = await startInGoneFolder(dir, args);
       assert.deepEqual([code, GONE.test(output)], [1, true], `${args.join(' ')}: ${output}`);
       assert.doesNotMatch(output, /INTERNAL|uv_cwd/);
+    }
+  });
+
+  test('a gateway whose working folder is removed while it runs goes on, and begins workers', async (t) => {
+    const gone = join(folder(t), 'gone');
+    const document =
+      (workers: number) =>
+      ({ http }: { readonly http: number }): string =>
+        `version: 1
+workers: ${workers}
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: off }
+hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [public] } }
+`;
+    const wrap = ['sh', '-c', 'mkdir "$0" && cd "$0" && exec "$@"', gone];
+    const postern = await startPostern({ document: document(1), wrap });
+    try {
+      rmdirSync(gone);
+      postern.writeConfig(document(2)(postern));
+      const { code, stderr } = await postern.cli('reload');
+      assert.equal(code, 0, stderr + postern.output());
+      const request = 'GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n';
+      const { text } = await sendRaw(postern.http, request, { quietMs: 60_000 });
+      assert.match(text, /^HTTP\/1\.1 200 [^]*here$/);
+      assert.doesNotMatch(postern.output(), /uv_cwd|started again/);
+    } finally {
+      await postern.close();
     }
   });
 
