@@ -30,6 +30,27 @@ test('start() leads to the provider with state, nonce and an S256 challenge, cal
   );
 });
 
+test('start() leads from a name with a trailing dot to the one without before anything begins, once', async () => {
+  const rig = createRig({ settings: { skip: { providerButton: true } } });
+  const browser = rig.browser();
+  const headers = { host: 'app.example.com.' };
+  const led = await browser.open(`${APP}/oauth2/start?rd=%2Fa%2520b%3Fx%3D1%26b%3D2&login_hint=ann`, { headers });
+  assert.deepEqual([led.status, led.cookies], [302, []]);
+  const to = new URL(led.location ?? '');
+  assert.deepEqual([to.origin, to.pathname, to.searchParams.get('login_hint')], [APP, '/oauth2/start', 'ann']);
+  const landed = await browser.signIn(to.href);
+  assert.deepEqual([landed.status, landed.location], [302, '/a%20b?x=1&b=2']);
+  // A proxy in front that writes the dot itself.
+  const away = await browser.open(to.href, { headers });
+  assert.equal(new URL(away.location ?? '').searchParams.get('redirect_uri'), `${APP}/oauth2/callback`);
+  const page = await browser.open(`${APP}/oauth2/sign_in?rd=%2Fx`, { headers });
+  assert.match(page.location ?? '', /^https:\/\/app\.example\.com\/oauth2\/start\?rd=%2Fx&dot=0$/);
+  // Where a front names the host, its own is nobody's.
+  const forwarded = { ...headers, 'x-forwarded-host': 'wiki.example.com' };
+  const about = await browser.open(`${APP}/oauth2/start?rd=%2Fx`, { headers: forwarded, isForwarded: true });
+  assert.match(about.location ?? '', /redirect_uri=https%3A%2F%2Fwiki\.example\.com%2F/);
+});
+
 test('start() lets several tabs sign in, in any order, without cookie-csrf-per-request', async () => {
   const rig = createRig();
   const browser = rig.browser();

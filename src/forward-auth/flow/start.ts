@@ -5,6 +5,7 @@ import { sendRedirect } from './answer.ts';
 import { callbackUrl } from './callback-url.ts';
 import { hostOf, SWITCH_PARAMETER, targetOf, type FlowContext } from './context.ts';
 import { codeChallenge, newPending, nonceOf, type Pending } from './csrf-cookie.ts';
+import { startWithoutDot } from './dotted-host.ts';
 import { readForm } from './form.ts';
 import { sendProblem } from './problems.ts';
 import { writeState } from './state.ts';
@@ -27,6 +28,8 @@ export async function goToProvider(
   redirect: string,
   overrides: URLSearchParams,
 ): Promise<void> {
+  const led = startWithoutDot(context, request, redirect, overrides);
+  if (led !== null) return sendRedirect(request, led, []);
   const pending = newPending(context.clock);
   const state = writeState(context.keys(), { id: pending.id, redirect }, context.settings.redirects.encodeState);
   const { answer, method } = await loginUrl(context, {
