@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createLogger } from '../../core/log.ts';
 import { OnDemand, type AskAnswer, type Demand } from './on-demand.ts';
 
 interface World {
   now: number;
-  answer: AskAnswer;
+  answer: AskAnswer['kind'];
   obtains: boolean;
   readonly asked: string[];
   readonly obtained: string[];
   issued: string[];
   perHour: number;
   release: Promise<void>;
+  readonly warnings: string[];
 }
 
 function open(more: Partial<World> = {}): { world: World; demand: OnDemand } {
@@ -24,6 +24,7 @@ function open(more: Partial<World> = {}): { world: World; demand: OnDemand } {
     issued: [],
     perHour: 20,
     release: Promise.resolve(),
+    warnings: [],
     ...more,
   };
   const demandFor = (name: string): Demand => {
@@ -32,11 +33,16 @@ function open(more: Partial<World> = {}): { world: World; demand: OnDemand } {
   };
   const demand = new OnDemand({
     clock: { now: () => world.now },
-    logger: createLogger({ level: 'silent' as never, format: 'json', destination: 1 }),
+    logger: {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (_, message) => void world.warnings.push(message),
+    },
     ask: async (_url, name) => {
       world.asked.push(name);
       await Promise.resolve();
-      return world.answer;
+      return world.answer === 'unavailable' ? { kind: world.answer, why: 'it is away' } : { kind: world.answer };
     },
     demandFor,
     settings: () => ({ ask: 'http://127.0.0.1:1/ask', perHour: world.perHour }),
@@ -91,6 +97,33 @@ test('OnDemand remembers a no for a minute, so that a flood of handshakes asks o
   world.now += 61_000;
   world.answer = 'yes';
   assert.equal(await demand.demand('a.shops.example.com'), true);
+});
+
+test('OnDemand asks again soon where the program did not answer, and says so once a minute', async () => {
+  const { world, demand } = open({ answer: 'unavailable' });
+  for (let i = 0; i < 10; i++) await demand.demand('a.shops.example.com');
+  await demand.demand('b.shops.example.com');
+  assert.deepEqual(world.asked, ['a.shops.example.com', 'b.shops.example.com'], 'a flood asks once');
+  assert.deepEqual(world.warnings, [
+    'Certificate not ordered for "a.shops.example.com": acme.on_demand.ask says neither yes nor no: it is away (let it answer 200 or 404 within five seconds; it is asked again at the next visit)',
+  ]);
+  world.now += 3_001;
+  world.answer = 'yes';
+  assert.equal(await demand.demand('a.shops.example.com'), true);
+  world.now += 60_000;
+  world.answer = 'unavailable';
+  await demand.demand('c.shops.example.com');
+  assert.equal(world.warnings.length, 2);
+});
+
+test('OnDemand refuses a name for seconds only where too many were asked about at a time', async () => {
+  const { world, demand } = open();
+  for (let i = 0; i < 21; i++) await demand.demand(`n${i}.shops.example.com`);
+  assert.equal(world.asked.length, 20);
+  assert.ok(!world.obtained.includes('n20.shops.example.com'));
+  world.perHour = 100;
+  world.now += 3_001;
+  assert.equal(await demand.demand('n20.shops.example.com'), true);
 });
 
 test('OnDemand orders once for all who wait, a few names at a time, and only so many in an hour', async () => {

@@ -10,7 +10,10 @@ import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 
 /** What the operator's program says of a name. */
-export type AskAnswer = 'yes' | 'no' | 'unavailable';
+export type AskAnswer =
+  | { readonly kind: 'yes' | 'no' }
+  /** It said neither; `why` is for the operator. */
+  | { readonly kind: 'unavailable'; readonly why: string };
 export type Ask = (url: string, name: string) => Promise<AskAnswer>;
 
 /** What the document says of a name. */
@@ -35,6 +38,9 @@ export interface OnDemandDeps {
 
 const HOUR_MS = 3_600_000;
 const NO_FOR_MS = 60_000;
+/** Who was not asked, or did not answer, is asked again soon: the program may just start anew. */
+const UNKNOWN_FOR_MS = 3_000;
+const TELL_EVERY_MS = 60_000;
 const REMEMBERED = 1_000;
 const AT_ONCE = 8;
 const ASKS_A_SECOND = 20;
@@ -50,6 +56,7 @@ export class OnDemand {
   readonly #wanted = new Set<string>();
   #orderedAt: number[] = [];
   #asked = { second: 0, count: 0 };
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: OnDemandDeps) {
     this.#deps = deps;
@@ -84,8 +91,8 @@ export class OnDemand {
     for (const name of issued()) {
       if (url === null || demandFor(name).kind !== 'ask') continue;
       const answer = await ask(url, name);
-      if (answer === 'yes') this.#dropped.delete(name);
-      if (answer !== 'no' || this.#dropped.has(name)) continue;
+      if (answer.kind === 'yes') this.#dropped.delete(name);
+      if (answer.kind !== 'no' || this.#dropped.has(name)) continue;
       this.#dropped.add(name);
       logger.info({ name }, 'Certificate is not renewed any more: the program that is asked does not want the name');
     }
@@ -103,7 +110,8 @@ export class OnDemand {
     const { demandFor, clock, logger } = this.#deps;
     const demand = demandFor(name);
     if (demand.kind === 'none') return false;
-    if (demand.kind === 'ask' && !(await this.#isWelcome(name))) return this.#refuse(name);
+    const answer = demand.kind === 'ask' ? await this.#ask(name) : 'yes';
+    if (answer !== 'yes') return this.#refuse(name, answer === 'no' ? NO_FOR_MS : UNKNOWN_FOR_MS);
     if (!this.#mayOrder()) {
       logger.warn({ code: 'ACME_FAILED', name }, 'Certificate not ordered: acme.on_demand.per_hour is reached');
       return this.#refuse(name);
@@ -118,16 +126,26 @@ export class OnDemand {
     }
   }
 
-  async #isWelcome(name: string): Promise<boolean> {
-    const { ask, settings, clock, logger } = this.#deps;
+  async #ask(name: string): Promise<AskAnswer['kind']> {
+    const { ask, settings, clock } = this.#deps;
     const url = settings().ask;
     const second = Math.floor(clock.now() / 1000);
     if (second !== this.#asked.second) this.#asked = { second, count: 0 };
-    if (url === null || ++this.#asked.count > ASKS_A_SECOND) return false;
+    if (url === null) return 'no';
+    if (++this.#asked.count > ASKS_A_SECOND) return 'unavailable';
     const answer = await ask(url, name);
-    if (answer === 'unavailable')
-      logger.warn({ code: 'ACME_FAILED', name }, 'Certificate not ordered: acme.on_demand.ask does not answer');
-    return answer === 'yes';
+    if (answer.kind === 'unavailable') this.#tellSilence(name, answer.why);
+    return answer.kind;
+  }
+
+  /** Strangers choose the names: one line a minute, not one each. */
+  #tellSilence(name: string, why: string): void {
+    const { clock, logger } = this.#deps;
+    const now = clock.now();
+    if (Math.abs(now - this.#toldAt) < TELL_EVERY_MS) return;
+    this.#toldAt = now;
+    const message = `Certificate not ordered for "${name}": acme.on_demand.ask says neither yes nor no: ${why} (let it answer 200 or 404 within five seconds; it is asked again at the next visit)`;
+    logger.warn({ code: 'ACME_FAILED', name }, message);
   }
 
   #mayOrder(): boolean {
@@ -136,13 +154,13 @@ export class OnDemand {
     return this.#orderedAt.length < this.#deps.settings().perHour;
   }
 
-  #refuse(name: string): false {
+  #refuse(name: string, forMs = NO_FOR_MS): false {
     if (this.#refused.size >= REMEMBERED) {
       const [oldest] = this.#refused.keys();
       if (oldest !== undefined) this.#refused.delete(oldest);
     }
     this.#refused.delete(name);
-    this.#refused.set(name, this.#deps.clock.now() + NO_FOR_MS);
+    this.#refused.set(name, this.#deps.clock.now() + forMs);
     return false;
   }
 }
