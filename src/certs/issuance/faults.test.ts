@@ -140,6 +140,64 @@ test('Issuance completes a renewed chain by the intermediate of the one before, 
   assert.equal(new X509Certificate(entry?.certificatePem ?? '').subjectAltName, 'DNS:a.example.com');
 });
 
+test('Issuance asks a CA that is away by one order at a time, and goes on with all when it is back', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  let asked = 0;
+  ca.onRequest = ({ url }) => {
+    const isOrder = url.endsWith('/order');
+    asked += isOrder ? 1 : 0;
+    ca.trouble = isOrder ? { status: 503, headers: {}, body: 'maintenance' } : null;
+  };
+  const names = Array.from({ length: 60 }, (_, at) => `n${at}.example.com`);
+  issuance.want(null, wantedOf(names, policy));
+  const pass = async (minutes: number): Promise<void> => {
+    for (const end = rig.now + minutes * 60_000; rig.now < end; rig.now += 10_000) await issuance.review();
+  };
+  await pass(1);
+  const first = asked;
+  assert.ok(first <= 16 * 4 + 8, `${first} in the first minute`);
+  await pass(30);
+  assert.ok(asked - first <= 31 * 4, `${asked - first} in half an hour`);
+  ca.onRequest = null;
+  ca.trouble = null;
+  await pass(2);
+  assert.equal(ca.issued.length, 60);
+});
+
+test('Issuance lets every order find out by itself that a CA is away, where there is another CA to turn to', async (t) => {
+  const rig = rigOf(t);
+  const [first, second] = rig.cas as [FakeCa, FakeCa];
+  first.trouble = { status: 503, headers: {}, body: 'maintenance' };
+  const issuance = await rig.start();
+  const names = Array.from({ length: 40 }, (_, at) => `n${at}.example.com`);
+  issuance.want(null, rig.want(...names));
+  for (const end = rig.now + 10 * 60_000; rig.now < end; rig.now += 10_000) await issuance.review();
+  assert.equal(second.issued.length, 40);
+});
+
+test('Issuance does not take a CA to be away that cannot cope with one certificate', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  let asked = 0;
+  ca.onRequest = ({ url }) => {
+    const isBad = url.includes('/finalize/0');
+    asked += isBad ? 1 : 0;
+    ca.trouble = isBad ? { status: 500, headers: {}, body: 'oops' } : null;
+  };
+  issuance.want(null, wantedOf(['bad.example.com'], policy));
+  await issuance.review();
+  for (let tries = 0; tries < 4; tries += 1) await untilNext(rig, issuance);
+  const before = asked;
+  const names = Array.from({ length: 30 }, (_, at) => `n${at}.example.com`);
+  issuance.want(null, wantedOf(['bad.example.com', ...names], policy));
+  await issuance.review();
+  assert.equal(ca.issued.length, 30, 'the others are ordered at once');
+  assert.equal(asked, before, 'and it waits as long as it would');
+});
+
 const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;
 
 function csrOf(body: string): string {

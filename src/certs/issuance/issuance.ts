@@ -332,12 +332,14 @@ export class Issuance {
         // The document may ask for something else since.
         job.state = stateFor(outcome.state, this.#askedBy(job.wanted), caFor(job.wanted.policy, 0).directory);
         job.nextAt = Math.max(job.state.nextAt, clock.now() + 1);
+        this.#noteAnswerOf(outcome, subject);
         this.#pauseWhereAsked(outcome);
         this.#tellFailure(job, outcome, before);
         return;
       default: {
         const { issued } = outcome;
         job.state = NEW_ORDER;
+        if (outcome.kind === 'issued') this.#queue.noteAnswer(issued.stored.directory);
         if (outcome.kind === 'issued') this.counts[before === null ? 'issued' : 'renewed'] += 1;
         this.#index.put(issued);
         job.nextAt = this.#dueAt(job);
@@ -354,6 +356,12 @@ export class Issuance {
         this.#options.onChange();
       }
     }
+  }
+
+  #noteAnswerOf({ error, ca }: Extract<OrderOutcome, { kind: 'failed' }>, subject: string): void {
+    if (!(error instanceof AcmeFailure)) return;
+    if (error.kind === 'unreachable') this.#queue.noteSilence(ca.directory, subject);
+    else this.#queue.noteAnswer(ca.directory);
   }
 
   #pauseWhereAsked({ error, ca }: Extract<OrderOutcome, { kind: 'failed' }>): void {

@@ -4,6 +4,7 @@
  * what an order does.
  */
 import type { OrderProgress } from '../acme/order.ts';
+import { CaOutages } from './ca-outages.ts';
 import { caFor, type OrderOutcome } from './order-run.ts';
 import { NEW_ORDER, type OrderState } from './order-state.ts';
 import { nameSetOf, type Wanted } from './wanted.ts';
@@ -40,6 +41,11 @@ const ORDERS_AT_ONCE = 16;
 /** Timers are kept short: the clock may jump, and a machine may sleep. */
 const LONGEST_WAIT_MS = 10 * 60_000;
 
+/** Of the CA whose turn it is. */
+function directoryOf({ wanted, state }: Job): string {
+  return caFor(wanted.policy, state.failures).directory;
+}
+
 export class OrderQueue {
   readonly #options: OrderQueueOptions;
   readonly #jobs = new Map<string, Job>();
@@ -48,6 +54,7 @@ export class OrderQueue {
   readonly #busy = new Set<string>();
   /** CAs that want no orders from this account for a while. */
   readonly #paused = new Map<string, number>();
+  readonly #outages = new CaOutages();
   #states = new Map<string, OrderState>();
   #timer: NodeJS.Timeout | null = null;
   #isClosed = false;
@@ -109,6 +116,22 @@ export class OrderQueue {
     this.#paused.set(directory, until);
   }
 
+  /** An order found nobody at the CA. */
+  noteSilence(directory: string, subject: string): void {
+    this.#outages.noteSilence(directory, subject, this.#options.clock.now());
+  }
+
+  /** The CA has answered an order, whatever it said: it kept others waiting that do not wait out their pause. */
+  noteAnswer(directory: string): void {
+    const now = this.#options.clock.now();
+    for (const subject of this.#outages.noteAnswer(directory)) {
+      const job = this.#jobs.get(subject);
+      if (job === undefined || job.isOrdering) continue;
+      job.state = { ...job.state, nextAt: Math.min(job.state.nextAt, now) };
+      job.nextAt = this.#options.dueAt(job);
+    }
+  }
+
   /** Something has changed for these: they may be due at another time. */
   reschedule(jobs: readonly Job[]): void {
     for (const job of jobs) if (!job.isOrdering) job.nextAt = this.#options.dueAt(job);
@@ -123,12 +146,13 @@ export class OrderQueue {
     const now = this.#options.clock.now();
     const atOnce = this.#options.ordersAtOnce ?? ORDERS_AT_ONCE;
     let nextAt = now + LONGEST_WAIT_MS;
+    const probing = this.#probing();
     for (const job of this.#jobs.values()) {
       // One order for the same names at a time: a CA may answer the second with the first, as Let's Encrypt does.
       if (job.isOrdering || this.#busy.has(nameSetOf(job.wanted.subject))) continue;
       const dueAt = Math.max(job.nextAt, this.#pausedUntil(job));
       if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
-      else if (this.#running.size < atOnce) this.#start(job);
+      else if (this.#running.size < atOnce && this.#mayAsk(job, probing)) this.#start(job);
     }
     this.#options.onLook(now);
     this.#timer = setTimeout(() => this.look(), Math.max(nextAt - now, 50)).unref();
@@ -170,9 +194,29 @@ export class OrderQueue {
   }
 
   /** Of the CA whose turn it is: another one may step in meanwhile. */
-  #pausedUntil({ wanted, state, isForced }: Job): number {
-    if (isForced || this.#paused.size === 0) return 0;
-    return this.#paused.get(caFor(wanted.policy, state.failures).directory) ?? 0;
+  #pausedUntil(job: Job): number {
+    if (job.isForced || (this.#paused.size === 0 && this.#outages.isQuiet)) return 0;
+    const directory = directoryOf(job);
+    const away = this.#waitsFor(job) ? this.#outages.lookAgainAt(directory) : 0;
+    return Math.max(this.#paused.get(directory) ?? 0, away);
+  }
+
+  /** CAs that somebody asks at the moment; null where that does not matter, since none is away. */
+  #probing(): Set<string> | null {
+    return this.#outages.isQuiet ? null : new Set(this.jobs.filter((job) => job.isOrdering).map(directoryOf));
+  }
+
+  #mayAsk(job: Job, probing: Set<string> | null): boolean {
+    if (probing === null || !this.#waitsFor(job)) return true;
+    const directory = directoryOf(job);
+    if (probing.has(directory)) return false;
+    probing.add(directory);
+    return true;
+  }
+
+  /** True where its CA is away, and it is not to find that out by itself, as whoever has another CA to turn to. */
+  #waitsFor(job: Job): boolean {
+    return !job.isForced && job.wanted.policy.cas.length === 1 && this.#outages.isAway(directoryOf(job));
   }
 
   #start(job: Job): void {
