@@ -8,7 +8,7 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { startPebble } from '../../support/pebble.ts';
 import { until } from '../../support/programs.ts';
-import { untilTrusted, type AcmeRig } from './rig.ts';
+import { untilTrusted, visit, type AcmeRig } from './rig.ts';
 import { skip, NAME, withProxy, first, everyKind, only, problem, html, says } from './_faulty.ts';
 import type { Faults } from './_faulty.ts';
 
@@ -77,6 +77,40 @@ const PASSING: readonly (readonly [string, Faults])[] = [
         body: body.startsWith('{') ? JSON.stringify({ ...(JSON.parse(body) as object), 'x-new': { a: [null] } }) : body,
       }),
     }),
+  ],
+  [
+    'an order that is ready here and not yet there, twice',
+    first(2, only('finalize-order'), {
+      kind: 'answer',
+      answer: { status: 403, body: problem('orderNotReady', 'not yet') },
+    }),
+  ],
+  [
+    '429 with Retry-After of a second, once for each kind of request',
+    first(1, everyKind, {
+      kind: 'answer',
+      answer: { status: 429, headers: { 'retry-after': '1' }, body: problem('rateLimited', 'slow down') },
+    }),
+  ],
+  [
+    'a kind of challenge that nobody knows, with other fields',
+    first(9_999, only('authZ'), {
+      kind: 'change',
+      change: ({ body }) => ({ body: body.replace('"challenges": [', '"challenges": [{"type":"quantum-01"},') }),
+    }),
+  ],
+  [
+    'a chain in the wrong order',
+    first(9_999, only('certZ'), {
+      kind: 'change',
+      change: ({ body }) => ({
+        body: (body.match(/-----BEGIN[^-]*-----[^-]*-----END[^-]*-----\n/g) ?? []).toReversed().join(''),
+      }),
+    }),
+  ],
+  [
+    'half a chain, once',
+    first(1, only('certZ'), { kind: 'change', change: ({ body }) => ({ body: body.slice(0, 300) }) }),
   ],
   [
     'renewal information that is a page',
@@ -255,6 +289,61 @@ test('a clock half a year ahead orders one certificate, and says what is wrong',
     { files, preload: 'clock.mjs' },
   );
 });
+
+test('a directory that has moved is read anew, not an hour later', { skip }, async () => {
+  let isMoved = false;
+  const old: Faults = ({ path }) => {
+    if (path.startsWith('/old-order')) return { kind: 'answer', answer: { status: 404, body: 'not found' } };
+    if (path !== '/dir' || isMoved) return null;
+    return { kind: 'change', change: ({ body }) => ({ body: body.replace('/order-plz', '/old-order') }) };
+  };
+  await withProxy(old, async ({ rig, ca, renew }) => {
+    await rig.postern.waitFor('ACME_FAILED');
+    isMoved = true;
+    const { code, stdout, stderr } = await renew();
+    assert.equal(code, 0, stdout + stderr);
+    await untilTrusted(rig.https, NAME, ca);
+  });
+});
+
+const withoutIssuer: Faults = first(9_999, only('certZ'), {
+  kind: 'change',
+  change: ({ body }) => ({ body: body.slice(0, body.indexOf('-----END CERTIFICATE-----') + 26) }),
+});
+
+test('a renewal that comes without its intermediate is served with the one of before', { skip }, async () => {
+  await withProxy(
+    () => null,
+    async ({ rig, proxy, ca, renew }) => {
+      const before = await untilTrusted(rig.https, NAME, ca);
+      proxy.fault = withoutIssuer;
+      assert.equal((await renew()).code, 0);
+      await until(async () => (await visit(rig.https, NAME, ca)).serial !== before.serial, 'the new one is served');
+      assert.equal((await visit(rig.https, NAME, ca)).error, null);
+      assert.doesNotMatch(rig.postern.output(), /without that of its issuer/);
+    },
+  );
+});
+
+test(
+  'a first certificate that comes without its intermediate is served, and the log says what it lacks',
+  { skip },
+  async () => {
+    await withProxy(withoutIssuer, async ({ rig, proxy, ca, renew }) => {
+      await rig.postern.waitFor(
+        /came without that of its issuer \\"Pebble Intermediate CA [^(]*get a TLS error \(name another chain/,
+      );
+      await until(
+        async () => (await visit(rig.https, NAME, ca)).error !== 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME',
+        'it is served',
+      );
+      assert.match((await visit(rig.https, NAME, ca)).error ?? '', /UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/);
+      proxy.fault = () => null;
+      assert.equal((await renew()).code, 0);
+      await untilTrusted(rig.https, NAME, ca);
+    });
+  },
+);
 
 test('the chain that came is the one that is served, whatever else the CA sends with it', { skip }, async () => {
   await withProxy(
