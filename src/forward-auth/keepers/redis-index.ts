@@ -6,6 +6,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { PosternError } from '../../core/errors.ts';
+import { isForbidden } from './redis-trouble.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { SealKey } from '../../session/seal.ts';
 import type { Commands, RedisLink } from './redis-link.ts';
@@ -73,9 +74,8 @@ export class RedisIndex {
   }
 
   #allowForbidden(error: unknown): null {
-    const reason = error instanceof Error ? error.message : '';
-    if (!/NOPERM|no permissions|can't run this command/i.test(reason)) throw error;
-    if (!this.#isForbidden) this.#deps.onForbidden(reason);
+    if (!isForbidden(error)) throw error;
+    if (!this.#isForbidden) this.#deps.onForbidden(error.message);
     this.#isForbidden = true;
     return null;
   }

@@ -71,6 +71,30 @@ suite('ways to Redis', () => {
     }
   });
 
+  test('what needs a command that the user has not is told with the remedy, and is no outage', { skip }, async () => {
+    const server = await startRedis();
+    const rights = [`~${NAME}-*`, `&${NAME}.changes`, '+@all', '-eval'];
+    await server.cli('acl', 'setuser', 'app', 'on', '>pw', ...rights);
+    const replicas = createReplicas({ url: `redis://127.0.0.1:${server.port}`, username: 'app', password: 'pw' });
+    try {
+      const keeper = await replicas.start();
+      const browser = await signIn(keeper);
+      assert.equal(await kindOf(keeper, browser.headers), 'found');
+      const heard = keeper.logouts.hear({ subject: 'subject-1', providerSession: null, issuedAt: replicas.clock.at });
+      await assert.rejects(heard, { code: 'STORE_UNAVAILABLE', message: /'eval'.*; allow its user .*sessions\.md/ });
+      await assert.rejects(keeper.desk.revokeByPerson('oidc', 'subject-1'), { message: /forbids to index/ });
+      const { handle } = await foundOf(keeper, browser.headers);
+      await keeper.once(handle, async () => undefined);
+      assert.equal(await kindOf(keeper, browser.headers), 'found');
+      const said = new Set(replicas.log.map((line) => line.split(':', 1)[0]));
+      assert.deepEqual(said, new Set(['Redis forbids to index sessions', 'Redis forbids what sessions need']));
+      assert.equal(replicas.log.length, 2, 'each is said once');
+    } finally {
+      await replicas.close();
+      await server.stop();
+    }
+  });
+
   test('by TLS with a CA of one’s own; not without it, but for who asks for that', { skip }, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'postern-redis-tls-'));
     const { certificate, key } = makeCertificate(dir, ['localhost']);
