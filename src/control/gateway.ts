@@ -41,6 +41,7 @@ import { createSignInDesk } from './sign-in-desk.ts';
 import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
 import { watchStore } from './store-watch.ts';
+import { leftNameWarnings } from './left-names.ts';
 import { upstreamWarnings } from './upstream-warnings.ts';
 import { watchDescriptors } from './watch-descriptors.ts';
 import { assertAddressesFree } from './new-addresses.ts';
@@ -305,6 +306,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
         provider === LINK_PROVIDER ||
         document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
     );
+    for (const warning of leftNameWarnings(document.providers, await sessions.countNames())) log.warn({}, warning);
     rememberSignInOrigin(dataDir, document.signIn.url);
     for (const warning of upstreamWarnings(document)) log.warn({}, warning);
   };

@@ -94,6 +94,8 @@ export interface SessionStore {
   /** The subject that a name is pinned to; null: nobody. */
   findPin(provider: string, name: string): Promise<string | null>;
   unpinName(provider: string, name: string): Promise<boolean>;
+  /** How many names are pinned for whom; `at`: what stands behind " of " in a subject, "" where nothing does. */
+  countPins(): Promise<readonly { readonly provider: string; readonly at: string; readonly names: number }[]>;
   /** Adds a cookie to a sign-in; false where the sign-in is gone. Replaces an older cookie of that host. */
   putCookie(
     parent: string,

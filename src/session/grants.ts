@@ -29,8 +29,16 @@ export interface Grants {
   keepName(provider: string, name: string, subject: string): Promise<string>;
   /** The same without taking it for anybody; null: nobody has come under it. */
   findKeptName(provider: string, name: string): Promise<string | null>;
+  /** How many names a provider has of people, and at which server they are; "": where a number is all that is said. */
+  countNames(): Promise<readonly NameCount[]>;
   /** Gives up both; false where it was neither. */
   unpinName(provider: string, name: string): Promise<boolean>;
+}
+
+export interface NameCount {
+  readonly provider: string;
+  readonly at: string;
+  readonly names: number;
 }
 
 export interface GrantsDeps {
@@ -43,6 +51,7 @@ export interface GrantsDeps {
   readonly grantKey?: SealKey;
 }
 
+const KEPT = '/kept';
 const NONE: ReadonlySet<string> = new Set();
 
 export function createGrants(
@@ -90,10 +99,27 @@ export function createGrants(
     },
     deferGrant: (key, refreshAt) => store.deferGrants([[key, refreshAt]]),
     setGrantsBack: (ms) => store.setGrantsBack(ms),
+    ...createNames(store, clock),
+  };
+}
+
+type Names = Pick<Grants, 'pinName' | 'findPinnedName' | 'keepName' | 'findKeptName' | 'countNames' | 'unpinName'>;
+
+function createNames(store: SessionStore, clock: Clock): Names {
+  return {
     pinName: (provider, name, subject) => store.pinName(provider, name, subject, clock.now()),
     findPinnedName: (provider, subject) => store.findPinnedName(provider, subject),
     keepName: (provider, name, subject) => store.pinName(keptBy(provider), name, subject, clock.now()),
     findKeptName: (provider, name) => store.findPin(keptBy(provider), name),
+    async countNames() {
+      const counts = await store.countPins();
+      // Whoever has a pinned name has it as a kept one, too, but for those of old.
+      return counts.flatMap(({ provider, at, names }) => {
+        const id = provider.endsWith(KEPT) ? provider.slice(0, -KEPT.length) : provider;
+        const isDouble = id === provider && counts.some((one) => one.provider === keptBy(id) && one.at === at);
+        return isDouble ? [] : [{ provider: id, at, names }];
+      });
+    },
     async unpinName(provider, name) {
       const wasPinned = await store.unpinName(provider, name);
       return (await store.unpinName(keptBy(provider), name)) || wasPinned;
@@ -107,7 +133,7 @@ export function sealGrant(sealKey: SealKey, key: string, grant: Grant): StoredGr
 
 /** Kept names stand beside the pinned ones: no id of a provider has a slash. */
 function keptBy(provider: string): string {
-  return `${provider}/kept`;
+  return provider + KEPT;
 }
 
 /** Bound to its row, as the person is. */

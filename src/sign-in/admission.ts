@@ -119,4 +119,5 @@ function numberAt({ authority }: Pick<Provider, 'authority'>, subject: string): 
   return authority === GITHUB ? subject : `${subject} of ${authority}`;
 }
 
-const GITHUB = 'https://github.com';
+/** Whose numbers stand alone. */
+export const GITHUB = 'https://github.com';

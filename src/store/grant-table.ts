@@ -23,6 +23,7 @@ type GrantTable = Pick<
   | 'findPinnedName'
   | 'findPin'
   | 'unpinName'
+  | 'countPins'
 >;
 
 export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
@@ -73,7 +74,7 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
 function createPins(
   db: DatabaseSync,
   writer: Writer,
-): Pick<GrantTable, 'pinName' | 'findPinnedName' | 'findPin' | 'unpinName'> {
+): Pick<GrantTable, 'pinName' | 'findPinnedName' | 'findPin' | 'unpinName' | 'countPins'> {
   const insert = db.prepare(
     'INSERT OR IGNORE INTO pinned_names (provider, name, subject, pinned_at) VALUES (?, ?, ?, ?)',
   );
@@ -82,6 +83,10 @@ function createPins(
     'SELECT name FROM pinned_names WHERE provider = ? AND subject = ? ORDER BY pinned_at, name',
   );
   const remove = db.prepare('DELETE FROM pinned_names WHERE provider = ? AND name = ?');
+  const count = db.prepare(
+    `SELECT provider, iif(instr(subject, ' of '), substr(subject, instr(subject, ' of ') + 4), '') AS at, COUNT(*) AS names
+     FROM pinned_names GROUP BY provider, at`,
+  );
   return {
     async pinName(provider, name, subject, now) {
       // Asked at every sign-in and refresh: a name that is somebody's already costs no write.
@@ -102,6 +107,14 @@ function createPins(
         const name = nameOf.get(provider, subject)?.['name'];
         return typeof name === 'string' ? name : null;
       }),
+    countPins: () =>
+      read(() =>
+        count.all().map((row) => ({
+          provider: String(row['provider']),
+          at: String(row['at']),
+          names: Number(row['names']),
+        })),
+      ),
     unpinName: (provider, name) => writer.durable(() => Number(remove.run(provider, name).changes) > 0),
   };
 }
