@@ -169,6 +169,48 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   assert.equal(new Set(asked).size, asked.length, 'one question a session');
 });
 
+test('a session that an app asks for while the store reads what is due is asked about once: a refresh token counts once', async () => {
+  const [one] = dueOf('there', 1) as [DueGrant];
+  const asked: string[] = [];
+  const answers = Promise.withResolvers<void>();
+  const reading = Promise.withResolvers<void>();
+  const provider = {
+    id: 'there',
+    authority: 'there',
+    async refresh(person: Person) {
+      asked.push(person.subject);
+      await answers.promise;
+      return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
+    },
+  } as unknown as Provider;
+  const refresher = createRefresher({
+    clock: { now: () => 1_000_000 },
+    log: () => undefined,
+    providers: { list: () => [provider], find: () => provider },
+    admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
+    sessions: {
+      openGrant: () => Promise.resolve(one),
+      // As it stood when it was read, whatever was taken since.
+      dueGrants: () => reading.promise.then(() => [one]),
+      renewGrant: () => Promise.resolve(true),
+      deferGrant: () => Promise.reject(new Error('it answers')),
+      setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
+      refreshPerson: () => Promise.resolve(),
+      revoke: () => Promise.reject(new Error('nobody is signed out')),
+    },
+  });
+  const ticking = refresher.tick();
+  const renewals = [refresher.renew(one.key), refresher.renew(one.key)];
+  for (let turns = 0; turns < 5; turns++) await turn();
+  reading.resolve();
+  await ticking;
+  for (let turns = 0; turns < 5; turns++) await turn();
+  answers.resolve();
+  assert.deepEqual(await Promise.all(renewals), ['renewed', 'renewed']);
+  assert.deepEqual(asked, [one.person.subject]);
+  assert.equal(refresher.inFlight(), 0);
+});
+
 test('a provider that fails for one person alone pauses once for it; one that fails for whoever comes pauses again', async () => {
   const clock = { at: 1_000_000, now: () => clock.at };
   const [ann, bob, eve] = dueOf('there', 3) as [DueGrant, DueGrant, DueGrant];
