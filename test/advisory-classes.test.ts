@@ -48,6 +48,7 @@ const CLASSES: Readonly<Record<string, AdvisoryClass>> = {
         'a person is told in the encoding of the route, in UTF-8, and nothing of it',
       ],
       ['test/suites/passed-tokens/passed-tokens.test.ts', 'a local account and a machine have none'],
+      ['test/suites/identity-upstreams/two-providers.test.ts', 'where a template has no value, the app gets none'],
     ],
   },
   D: {
