@@ -56,6 +56,8 @@ export interface OrderDeps {
 /** Longest that a CA may take for one thing. Then the order waits for the next try, which takes it up again. */
 const PATIENCE_MS = 5 * 60_000;
 const POLL_FIRST_MS = 250;
+/** A CA that needs no longer is done by then; one that does says when to ask again. Once for each thing that it does. */
+const FIRST_LOOK_MS = 100;
 const POLL_MOST_MS = 10_000;
 const AUTHORIZATIONS_AT_ONCE = 10;
 const NOT_READY_FIRST_MS = 500;
@@ -91,7 +93,7 @@ async function nextState(
     return finalize(url, order, request, deps, signal);
   }
   if (status === 'pending') await authorizeAll(order, request, deps, signal);
-  else await deps.client.sleep(POLL_FIRST_MS, signal);
+  else await deps.client.sleep(FIRST_LOOK_MS, signal);
   return pollOrder(url, (one) => one.status !== status, deps, signal);
 }
 
@@ -263,7 +265,7 @@ async function pollAuthorization(url: string, deps: OrderDeps, signal: AbortSign
   const { client } = deps;
   const read = (): Promise<Answer<Authorization>> => readAuthorization(url, deps, signal);
   // The CA has only begun to look: who asks at once is told to wait for longer than that takes.
-  await client.sleep(POLL_FIRST_MS, signal);
+  await client.sleep(FIRST_LOOK_MS, signal);
   const value = await poll(read, (one) => one.status !== 'pending', deps, signal);
   if (value.status !== 'valid') throw failedAuthorization(value, client);
 }
