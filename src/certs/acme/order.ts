@@ -69,7 +69,7 @@ const STEPS_MAX = 8;
 /** PEM of the chain, leaf first. */
 export async function runOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<string> {
   let { url, order } = await openOrder(request, deps, signal);
-  for (let steps = 0; steps < STEPS_MAX && order.status !== 'valid' && order.status !== 'invalid'; steps += 1)
+  for (let steps = 0; steps < STEPS_MAX && !isAtEnd(order); steps += 1)
     order = await nextState({ url, order }, request, deps, signal);
   if (order.status !== 'valid' || order.certificate === undefined) throw await lostOrder(order, request, deps);
   deps.report({ kind: 'downloading' });
@@ -94,7 +94,12 @@ async function nextState(
   }
   if (status === 'pending') await authorizeAll(order, request, deps, signal);
   else await deps.client.sleep(FIRST_LOOK_MS, signal);
-  return pollOrder(url, (one) => one.status !== status, deps, signal);
+  return pollOrder(url, (one) => one.status !== status || isAtEnd(one), deps, signal);
+}
+
+/** One that is valid and does not say yet where its certificate is has been issued: another would be one too many. */
+function isAtEnd({ status, certificate }: Order): boolean {
+  return status === 'invalid' || (status === 'valid' && certificate !== undefined);
 }
 
 interface OpenOrder {
