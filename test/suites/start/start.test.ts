@@ -122,13 +122,14 @@ suite('a start that cannot be', () => {
     assert.match(output, /allow/);
   });
 
-  test('a data folder of a newer version is left as it is', async () => {
+  test('a data folder of a newer version is left as it is', async (t) => {
     const dir = folder();
     const [http = 0, again = 0] = await freePorts(2);
     const first = await startPostern({
       keepDir: dir,
       document: ({ health }) => plain(http, HOST).replace('https: off', `https: off, health: "127.0.0.1:${health}"`),
     });
+    t.after(() => first.close());
     await first.close();
     const db = new DatabaseSync(join(dir, 'data', 'postern.db'));
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
@@ -141,11 +142,12 @@ suite('a start that cannot be', () => {
     assert.deepEqual(readFileSync(join(dir, 'data', 'postern.db')), before);
   });
 
-  test('a data folder in use is named, with the pid', async () => {
+  test('a data folder in use is named, with the pid', async (t) => {
     const postern = await startPostern({
       document: ({ http, health }) =>
         plain(http, HOST).replace('https: off', `https: off, health: "127.0.0.1:${health}"`),
     });
+    t.after(() => postern.close());
     const [http = 0] = await freePorts(1);
     const { code, output } = await startWith(postern.dir, plain(http, HOST));
     assert.equal(code, 1, output);
@@ -169,7 +171,7 @@ hosts:
   whoami.localhost: { to: "app:whoami", allow: ["user:alice"] }
 ${rest}`;
 
-  test('a session outlives SIGKILL and a second start; SIGTERM ends with 0', { timeout: 300_000 }, async () => {
+  test('a session outlives SIGKILL and a second start; SIGTERM ends with 0', { timeout: 300_000 }, async (t) => {
     const dir = folder();
     let ports = { https: 0, health: 0 };
     const first = await startPostern({
@@ -179,11 +181,13 @@ ${rest}`;
         return document(given);
       },
     });
+    t.after(() => first.close());
     const password = await addUser(first, 'alice');
     const url = `https://whoami.localhost:${ports.https}/`;
     const visitor = await signIn(url, 'alice', password);
     await first.close('SIGKILL');
     const second = await startPostern({ keepDir: dir, document: () => document(ports) });
+    t.after(() => second.close());
     const page = await visitor.send(url);
     assert.equal(page.status, 200);
     assert.equal(await second.close(), 0);
@@ -192,7 +196,7 @@ ${rest}`;
   test(
     'a document that fails its own tests is not taken over, and the running one stays',
     { timeout: 300_000 },
-    async () => {
+    async (t) => {
       let ports = { https: 0, health: 0 };
       const postern = await startPostern({
         document: (given) => {
@@ -200,6 +204,7 @@ ${rest}`;
           return document(given);
         },
       });
+      t.after(() => postern.close());
       const tests = `tests:\n  - { as: bob, get: "https://whoami.localhost:${ports.https}/", expect: allow }\n`;
       postern.writeConfig(document(ports, tests));
       const refused = await postern.cli('reload');
@@ -243,7 +248,7 @@ suite('operation', () => {
   test(
     'health, metrics, users and sessions by the command line, none of them in public, running and stopped',
     { timeout: 300_000 },
-    async () => {
+    async (t) => {
       const dir = folder();
       const postern = await startPostern({
         keepDir: dir,
@@ -256,6 +261,7 @@ hosts:
   whoami.localhost: { to: "app:whoami", allow: [signed-in, "service:ci"] }
 `,
       });
+      t.after(() => postern.close());
       const password = await addUser(postern, 'alice');
       await signIn(`https://whoami.localhost:${postern.https}/`, 'alice', password);
       const health = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${postern.health}${path}`);
