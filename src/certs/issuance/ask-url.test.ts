@@ -42,4 +42,6 @@ test('askUrl() says why there is no answer', async (t) => {
   server.close();
   await once(server, 'close');
   assert.equal(await why(`http://127.0.0.1:${port}/ask`), 'nobody listens there');
+  // The words of fetch() hold the URL.
+  assert.equal(await why(`http://gate:s3cret@127.0.0.1:${port}/ask`), 'it cannot be asked');
 });

@@ -22,9 +22,10 @@ export const askUrl: Ask = async (url, name): Promise<AskAnswer> => {
   }
 };
 
-function reasonOf({ name, message, cause }: Error): string {
+/** Without the words of `fetch` itself, which may hold the URL, and what is secret in it. */
+function reasonOf({ name, cause }: Error): string {
   if (name === 'TimeoutError') return 'it does not answer in five seconds';
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   if (code === 'ECONNREFUSED') return 'nobody listens there';
-  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+  return cause instanceof Error && cause.message !== '' ? cause.message : 'it cannot be asked';
 }

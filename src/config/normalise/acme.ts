@@ -86,9 +86,15 @@ function usualChallenges({ http, https }: Listen, dns: string | null): Challenge
 function readOnDemand(input: OnDemandInput | undefined, at: Path, context: Context): Acme['onDemand'] {
   if (input === undefined) return null;
   const { ask = null, per_hour: perHour = 20 } = input;
-  const protocol = ask !== null && URL.canParse(ask) ? new URL(ask).protocol : '';
-  if (ask !== null && protocol !== 'http:' && protocol !== 'https:')
-    context.report([...at, 'ask'], 'is not an http or https URL', 'write one such as "http://127.0.0.1:9123/ask"');
+  const url = ask !== null && URL.canParse(ask) ? new URL(ask) : null;
+  const path = [...at, 'ask'];
+  if (ask !== null && url?.protocol !== 'http:' && url?.protocol !== 'https:')
+    context.report(path, 'is not an http or https URL', 'write one such as "http://127.0.0.1:9123/ask"');
+  // None would be sent.
+  else if (url !== null && (url.username !== '' || url.password !== '')) {
+    const wrong = 'has a user name or password in it, which is not sent';
+    context.fault(path, { wrong, remedy: 'put a secret into the path or the query' }, { isSecret: true });
+  }
   return { ask, perHour };
 }
 
