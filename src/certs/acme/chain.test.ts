@@ -3,7 +3,9 @@ import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { serverNameOf } from './challenge.ts';
-import { alternatesOf, renewalIdOf } from './chain.ts';
+import { alternatesOf, downloadChain, renewalIdOf } from './chain.ts';
+import { AcmeClient } from './client.ts';
+import { accountKeyOf, newAccountKeyPem } from './jws.ts';
 
 const BASE = 'https://ca.example/cert/1';
 
@@ -64,3 +66,40 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
 test('renewalIdOf() takes the serial as DER has it, with the zero before a high bit', () => {
   assert.equal(renewalIdOf(new X509Certificate(NAMED)), 'aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE');
 });
+
+test('downloadChain() keeps a certificate that came alone where no other chain can be had', async () => {
+  const asked: string[] = [];
+  const answerTo = (url: string): { readonly status: number; readonly body: string } => {
+    if (url === BASE) return { status: 200, body: NAMED };
+    return url.endsWith('/dir') ? { status: 200, body: JSON.stringify(DIRECTORY) } : { status: 404, body: 'gone' };
+  };
+  const client = new AcmeClient({
+    directoryUrl: 'https://ca.example/dir',
+    name: 'Test CA',
+    clock: { now: () => 0 },
+    random: () => 0.5,
+    sleep: async () => {},
+    https: {
+      close: () => {},
+      async ask({ url }) {
+        asked.push(url);
+        const headers = { 'replay-nonce': 'nonce', link: '</cert/1/2>;rel="alternate"' };
+        return url.endsWith('/nonce') ? { status: 200, body: '', headers } : { ...answerTo(url), headers };
+      },
+    },
+  });
+  const signer = { key: await accountKeyOf(newAccountKeyPem()), kid: 'https://ca.example/account/1' };
+  const { signal } = new AbortController();
+  assert.equal(await downloadChain(client, { url: BASE, signer, preferred: null }, signal), NAMED);
+  assert.ok(asked.includes('https://ca.example/cert/1/2'));
+  // One that is wished for may be there in a moment.
+  await assert.rejects(downloadChain(client, { url: BASE, signer, preferred: 'other' }, signal), /404/);
+});
+
+const DIRECTORY = {
+  newNonce: 'https://ca.example/nonce',
+  newAccount: 'https://ca.example/account',
+  newOrder: 'https://ca.example/order',
+  revokeCert: 'https://ca.example/revoke',
+  keyChange: 'https://ca.example/key',
+};

@@ -38,8 +38,12 @@ export async function downloadChain(client: AcmeClient, request: ChainRequest, s
     preferred === null ? chain.length > 1 : isPreferred(chain, preferred);
   if (isWanted(first)) return first.pem;
   for (const alternate of alternatesOf(first.link, url)) {
-    const other = await readChain(client, { ...request, url: alternate }, signal);
-    if (isWanted(other)) return other.pem;
+    const other = await readChain(client, { ...request, url: alternate }, signal).catch((error: unknown) => {
+      // Nobody asked for another one: what has come is of use without it.
+      if (preferred !== null || !(error instanceof AcmeFailure)) throw error;
+      return null;
+    });
+    if (other !== null && isWanted(other)) return other.pem;
   }
   // RFC 8555 section 7.4.2: any chain is good; without the wished-for one the default is taken.
   return first.pem;
