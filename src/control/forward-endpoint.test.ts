@@ -218,6 +218,17 @@ test('a front that does not say by which scheme its visitors come leads them bac
   }
 });
 
+test('who is led to sign in from another port, by a front that says no scheme, comes back to the page', async (t) => {
+  const { 'x-forwarded-proto': _, ...unsaid } = { ...ABOUT, 'x-forwarded-host': 'app.example.com:8443' };
+  const { ask } = await startRig(t, { cookie: { secure: true } });
+  const led = new URL((await ask('/oauth2/forward', { ...unsaid, ...PAGE })).headers.location ?? '');
+  assert.equal(led.origin, 'https://app.example.com:8443');
+  const about = { ...unsaid, 'x-forwarded-uri': led.pathname + led.search, host: 'auth.internal', accept: 'text/html' };
+  const form = await ask(led.pathname + led.search, about);
+  const back = /name="rd" value="([^"]*)"/.exec(form.body)?.[1]?.replaceAll('&amp;', '&');
+  assert.equal(back, `https://app.example.com:8443${ABOUT['x-forwarded-uri']}`);
+});
+
 test('/oauth2/sign_in is 401 for a program: nginx shows it in place of an app', async (t) => {
   const apiRoutes = [compileRegExp('^/api/')];
   const { ask } = await startRig(t, { skip: { apiRoutes } });

@@ -20,18 +20,23 @@ export interface TargetRules {
 
 /** `rd` is as it was read from query or form; null: there was none. */
 export function returnTarget(rules: TargetRules, request: FrontRequest, rd: string | null): string {
-  const { authority } = request;
   for (const [source, text] of candidates(rules, request, rd)) {
     if (text === undefined || text === '') continue;
-    const scheme = source === FORWARDED ? visitorScheme(request, rules.hasSecureCookie) : request.scheme;
-    const target = safeTarget(text, { whitelist: rules.whitelist, own: { scheme, authority } });
+    const target = safeHere(rules, request, text);
     if (target !== null) return target;
     rules.report({ kind: 'redirect-refused', request, source, target: text.slice(0, MAX_SHOWN) });
   }
   return '/';
 }
 
-const FORWARDED = 'X-Forwarded-Host';
+/** Where no scheme was said, addresses of ours may be of either: of the connection, or as our own answers name it. */
+function safeHere({ whitelist, hasSecureCookie }: TargetRules, request: FrontRequest, text: string): string | null {
+  const { scheme, authority } = request;
+  const target = safeTarget(text, { whitelist, own: { scheme, authority } });
+  const visitors = visitorScheme(request, hasSecureCookie);
+  if (target !== null || visitors === scheme) return target;
+  return safeTarget(text, { whitelist, own: { scheme: visitors, authority } });
+}
 
 function* candidates(
   { prefix, hasSecureCookie }: TargetRules,
@@ -45,7 +50,7 @@ function* candidates(
   yield ['X-Auth-Request-Redirect', said !== undefined && isOwnEndpoint(prefix, said) ? '/' : said];
   const uri = request.uri.startsWith(`${prefix}/`) ? '/' : request.uri;
   if (request.isForwarded && request.authority !== printAuthority(host, port))
-    yield [FORWARDED, visitorOrigin(request, hasSecureCookie) + uri];
+    yield ['X-Forwarded-Host', visitorOrigin(request, hasSecureCookie) + uri];
   yield ['X-Forwarded-Uri', uri];
 }
 
