@@ -3,11 +3,11 @@
  * failure, never twice for one. One object in the control thread. A certificate that is there stays in use
  * until a better one is; a failed renewal is told louder the nearer the end is.
  */
-import { createHash } from 'node:crypto';
 import { AcmeFailure } from '../acme/failure.ts';
 import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
 import { describeFailedOrder, describeLack, pauseAskedBy } from './failed-order.ts';
+import { AskedBy } from './asked-by.ts';
 import { adoptCertificate, bestOf, type Adoption } from './adopt.ts';
 import { CaSessions } from './ca-sessions.ts';
 import { IssuedIndex, openIssued, suits, type Issued, type Seal } from './issued.ts';
@@ -59,6 +59,7 @@ export class Issuance {
   readonly #listeners = new Set<(event: ProgressEvent) => void>();
   /** Orders that came to an end, for monitoring. */
   readonly counts: { issued: number; renewed: number; failed: number } = { issued: 0, renewed: 0, failed: 0 };
+  readonly #asked = new AskedBy();
   #email: string | null = null;
 
   constructor(options: IssuanceOptions) {
@@ -306,12 +307,10 @@ export class Issuance {
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
   }
 
-  /** Of all that an order depends on and an operator may mend, secrets too, none of which can be read from it. */
-  #askedBy({ policy, keyType }: Wanted): string {
-    const { cas, challenges, dns } = policy;
+  #askedBy(wanted: Wanted): string {
+    const { dns } = wanted.policy;
     const answers = this.#options.answers.fingerprintOf?.(dns) ?? dns;
-    const all = JSON.stringify([this.#email, cas, challenges, keyType, answers]);
-    return createHash('sha256').update(all).digest('base64url');
+    return this.#asked.of(wanted, { email: this.#email, answers });
   }
 
   /** Its own; else one with the same names, that another client ordered with a key of another kind. */
