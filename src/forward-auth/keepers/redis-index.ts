@@ -6,7 +6,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { PosternError } from '../../core/errors.ts';
-import { isForbidden } from './redis-trouble.ts';
+import { isForbidden, reasonOf } from './redis-trouble.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { SealKey } from '../../session/seal.ts';
 import type { Commands, RedisLink } from './redis-link.ts';
@@ -75,7 +75,7 @@ export class RedisIndex {
 
   #allowForbidden(error: unknown): null {
     if (!isForbidden(error)) throw error;
-    if (!this.#isForbidden) this.#deps.onForbidden(error.message);
+    if (!this.#isForbidden) this.#deps.onForbidden(reasonOf(error));
     this.#isForbidden = true;
     return null;
   }

@@ -54,8 +54,8 @@ export function createRedisTrouble(log: Logger): RedisTrouble {
   };
 }
 
-/** Several addresses of one name fail in one error without a message. */
-function reasonOf(cause: unknown): string {
+/** Several addresses of one name fail in one error without a message. Of an unknown command Redis repeats what it was asked with: names of sessions. */
+export function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ');
-  return cause instanceof Error ? cause.message : String(cause);
+  return cause instanceof Error ? cause.message.replace(/,? with args beginning with:.*/is, '') : String(cause);
 }
