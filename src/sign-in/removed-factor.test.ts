@@ -129,3 +129,26 @@ test('a factor that is removed in the very moment in which it is shown opens no 
     assert.equal((await rig.sessions.list()).length, 1, 'hers');
   });
 });
+
+test('a factor that is removed in the very moment in which it is set up proves nothing', async () => {
+  await withRig(async (rig) => {
+    const browser = rig.browser();
+    await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', PASSWORD);
+    const page = await browser.open(`${AUTH}/.postern/security?add=totp`);
+    const secret = (/<code class="secret">([^<]+)</.exec(page.text)?.[1] ?? '').replaceAll(' ', '');
+    const { factors } = rig.deps;
+    const { addTotp } = factors;
+    Object.assign(factors, {
+      async addTotp(...given: Parameters<typeof addTotp>) {
+        const isAdded = await addTotp(...given);
+        const [one] = (await factors.overview(given[0])).factors;
+        await factors.remove(given[0], one?.id ?? '');
+        return isAdded;
+      },
+    });
+    const answer = await browser.submit(page, { code: codeOf(rig, secret), name: 'Phone' });
+    assert.equal(answer.status, 303);
+    const people = (await rig.sessions.list()).map(({ person }) => person.amr);
+    assert.deepEqual(people, [['pwd']]);
+  });
+});

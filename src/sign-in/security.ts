@@ -130,7 +130,9 @@ async function added(context: Context, visit: Visit, amr: readonly string[]): Pr
   const overview = await deps.factors.overview(person.subject);
   if (!person.amr.includes('mfa')) {
     const newest = overview.factors.at(-1);
-    const factor = newest && shownFactor(deps.factors, person.subject, newest.id);
+    // It was removed in this very moment, and proves nothing.
+    if (newest === undefined) return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
+    const factor = shownFactor(deps.factors, person.subject, newest.id);
     // What somebody has ended meanwhile is not gone on with.
     const isAlive = (await deps.sessions.revoke(key)) > 0;
     const proof = { authenticatedAt, factor };
