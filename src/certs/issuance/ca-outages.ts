@@ -44,4 +44,8 @@ export class CaOutages {
     this.#silent.delete(directory);
     return waiting ?? new Set();
   }
+
+  forget(directory: string): void {
+    this.#silent.delete(directory);
+  }
 }

@@ -92,6 +92,24 @@ test('Issuance leaves a CA alone that asked for it, whatever the document says o
   assert.equal(other.issued.length, 1, 'another CA is another matter');
 });
 
+test('Issuance tries at once what the document asks for by now, also where the CA was away for all', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  ca.trouble = { status: 503, headers: {}, body: 'maintenance' };
+  const names = ['a', 'b', 'c', 'd'].map((one) => `${one}.example.com`);
+  const issuance = await rig.start();
+  issuance.want(null, wantedOf(names, bound(rig, 'one')));
+  await issuance.review();
+  ca.trouble = null;
+  rig.now += 1_000;
+  issuance.want(null, wantedOf(names, bound(rig, 'one')));
+  await issuance.review();
+  assert.equal(ca.issued.length, 0, 'the same document waits');
+  issuance.want(null, wantedOf(names, bound(rig, 'two')));
+  await issuance.review();
+  assert.equal(ca.issued.length, 4, rig.lines.join('\n'));
+});
+
 test('Issuance takes a reload into account that comes while the order of before runs', async (t) => {
   const rig = rigOf(t);
   const [ca] = rig.cas as [FakeCa, FakeCa];

@@ -83,7 +83,10 @@ export class OrderQueue {
       const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
       job.wanted = one;
       if (job.isOrdering) continue;
-      job.state = this.#options.stateOf(job.state, one);
+      const state = this.#options.stateOf(job.state, one);
+      // That nobody was found says nothing of what the document asks for by now.
+      if (state !== job.state) this.#outages.forget(directoryOf(job));
+      job.state = state;
       job.nextAt = this.#options.dueAt(job);
     }
     this.look();
