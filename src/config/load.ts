@@ -4,6 +4,7 @@
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { Diagnostic } from '../core/diagnostic.ts';
+import { MOST_BYTES } from '../core/read-at-most.ts';
 import { runAtOnce, runInTurns, type Work } from '../core/turns.ts';
 import { checkShape } from './check-shape.ts';
 import type { Document } from './document.ts';
@@ -56,7 +57,6 @@ export interface LoadResult {
   readonly readPaths: readonly string[];
 }
 
-const LONGEST_TEXT = 32 * 1024 * 1024;
 /** From here on the full parser's time is felt; below it alone reads. */
 const LARGE_TEXT = 65_536;
 
@@ -115,7 +115,7 @@ class Loader {
 
   /** Plain data after substitution; undefined, and reported, where the YAML is broken. */
   #readYaml(): Plain {
-    if (this.#text.length > LONGEST_TEXT) return this.#refuse('The document is longer than 32 MiB', null);
+    if (this.#text.length > MOST_BYTES) return this.#refuse('The document is longer than 32 MiB', null);
     try {
       const quick = this.#text.length < LARGE_TEXT ? null : readPlainYaml(this.#text);
       this.#isPlain = quick !== null;

@@ -1,7 +1,8 @@
 /** Where the document comes from: a file with its env file, read anew each time, or the embedded default. */
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
+import { FileTooLargeError, readAtMost } from '../core/read-at-most.ts';
 import { NotUtf8Error, readUtf8File } from '../core/utf8-file.ts';
 import { parseEnvFile } from '../config/env-file.ts';
 import { loadDocument, loadDocumentInTurns } from '../config/load.ts';
@@ -30,7 +31,7 @@ export interface FileSourceOptions {
 /** How a document reaches the files it names. */
 const FILES = {
   readFile: readUtf8File,
-  readBytes: (path: string): Uint8Array => readFileSync(path),
+  readBytes: (path: string): Uint8Array => readAtMost(path),
 };
 
 /** Of reading beside other work, at a time. */
@@ -126,6 +127,10 @@ function readText(path: string, what: string): string {
       throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${place}": ${error.reason}`, { path }, error);
     }
     if (error instanceof PosternError) throw error;
+    if (error instanceof FileTooLargeError) {
+      const reason = `${error.message}, so it is no ${what}; name another file`;
+      throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${path}": ${reason}`, { path }, error);
+    }
     const { code } = error as NodeJS.ErrnoException;
     const known = (code !== undefined && REASONS[code]) || String(code);
     const isMissing = code === 'ENOENT' && what === 'document';

@@ -3,7 +3,7 @@
  * so that a name or a password of a document is another one than its author wrote.
  */
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
+import { readAtMost } from './read-at-most.ts';
 
 /** Names the byte and its place; the remedy is the same for all. */
 export class NotUtf8Error extends Error {
@@ -23,9 +23,9 @@ export class NotUtf8Error extends Error {
   }
 }
 
-/** The text, or an error of the file system, or NotUtf8Error. */
+/** The text, or an error of the file system, or FileTooLargeError, or NotUtf8Error. */
 export function readUtf8File(path: string): string {
-  const bytes = readFileSync(path);
+  const bytes = readAtMost(path);
   if (isUtf8(bytes)) return bytes.toString('utf8');
   throw notUtf8(bytes);
 }

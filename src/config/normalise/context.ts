@@ -123,6 +123,7 @@ export function reasonOf(error: unknown): string {
     EISDIR: 'it is a folder',
     ENOTDIR: 'a part of its path is no folder',
     NOT_UTF8: 'it is not UTF-8',
+    FILE_TOO_LARGE: 'it is longer than 32 MiB',
   };
   return known[code] ?? (code === '' ? 'reading failed' : code);
 }

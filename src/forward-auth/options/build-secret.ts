@@ -1,5 +1,5 @@
 /** Secrets of options: a value, a file, or the structured form of either. */
-import { readFileSync } from 'node:fs';
+import { FileTooLargeError, readAtMost } from '../../core/read-at-most.ts';
 import { fileSecret, fixedSecret } from './secret.ts';
 import type { Secret } from '../settings.ts';
 import type { BuildContext } from './context.ts';
@@ -17,13 +17,14 @@ export function openFileSecret(context: BuildContext, file: string, said: Said):
 /** Why a file cannot be used; null where it can. */
 export function fileProblem(file: string): string | null {
   try {
-    return readFileSync(file).length === 0 ? 'is empty' : null;
+    return readAtMost(file).length === 0 ? 'is empty' : null;
   } catch (error) {
     return unreadable(error);
   }
 }
 
 export function unreadable(error: unknown): string {
+  if (error instanceof FileTooLargeError) return error.message.replace('it ', '');
   const code = (error as NodeJS.ErrnoException).code ?? 'an unknown reason';
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read';

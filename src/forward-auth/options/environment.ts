@@ -1,6 +1,6 @@
 /** The variables of the process, and those of `--env-file`, which win: the file alone can change while the process runs. */
-import { readFileSync } from 'node:fs';
 import { mergeEnvironment, parseEnvFile } from '../../config/env-file.ts';
+import { readAtMost } from '../../core/read-at-most.ts';
 import { unreadable } from './build-secret.ts';
 import { quote } from './finding.ts';
 import type { Findings } from './finding.ts';
@@ -29,7 +29,7 @@ export function readEnvironment(
 /** Null, and a finding, where it cannot be read. `source`: the flag that named it. */
 export function readTextFile(name: string, source: string, findings: Findings): TextFile | null {
   try {
-    return { name, text: readFileSync(name, 'utf8') };
+    return { name, text: readAtMost(name).toString('utf8') };
   } catch (error) {
     const message = `is ${quote(name)}, which ${unreadable(error)}`;
     findings.add({ severity: 'error', option: source.slice(2), source, message, remedy: 'check the path' });

@@ -1,5 +1,6 @@
 /** Secrets: given by themselves, or by a file that is read again when it changed. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { readAtMost } from '../../core/read-at-most.ts';
 import type { Secret } from '../settings.ts';
 
 export function fixedSecret(value: string | Buffer): Secret {
@@ -47,7 +48,7 @@ function stampOf(file: string): string {
 }
 
 function readTrimmed(file: string): Buffer {
-  const bytes = readFileSync(file);
+  const bytes = readAtMost(file);
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--;
   return bytes.subarray(0, end);

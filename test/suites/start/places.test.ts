@@ -1,7 +1,7 @@
 /** Places that a start cannot use: each is one clear line with the remedy, whatever command met it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
@@ -156,5 +156,32 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
     const file = await writeDocument(dir);
     const piped = await start(['check', '--config', '/dev/stdin'], ['sh', '-c', `cat ${file} | "$0" "$@"`]);
     assert.equal(piped.code, 0, piped.output);
+  });
+
+  test('a device without end, or a file that nobody meant, is read no further than documents go', async (t) => {
+    const dir = folder(t);
+    const file = await writeDocument(dir);
+    const huge = join(dir, 'huge.yaml');
+    writeFileSync(huge, '');
+    truncateSync(huge, 3 * 1024 ** 3);
+    const wrong = '/dev/zero';
+    for (const args of [
+      ['run', '--config', wrong, '--data', join(dir, 'data')],
+      ['run', '--config', huge, '--data', join(dir, 'data')],
+      ['check', '--config', file, '--env-file', wrong],
+      ['policy', 'diff', wrong, file, '--log', '/dev/null'],
+      ['guard', '--env-file', wrong],
+      [...FORWARD_AUTH, '--env-file', wrong],
+      [...FORWARD_AUTH, '--config', huge],
+      [...FORWARD_AUTH.filter((one) => !one.startsWith('--client-secret')), '--client-secret-file', wrong],
+    ]) {
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const { code, output } = await start(args);
+      const isSaid = /"(\/dev\/zero|.*\/huge\.yaml)".* is longer than 32 MiB/.test(output);
+      assert.deepEqual([code, isSaid], [1, true], `${args.join(' ')}: ${output}`);
+    }
+    writeFileSync(file, 'version: 1\nsign_in: { name: "${file:/dev/zero}" }\n');
+    const { code, output } = await start(['check', '--config', file]);
+    assert.deepEqual([code, /"\/dev\/zero", which cannot be read: it is longer/.test(output)], [1, true], output);
   });
 });

@@ -1,0 +1,43 @@
+/**
+ * Reads a file of which nobody says how long it is: a device goes on for ever, and what is gigabytes large
+ * was named by mistake.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+/** Documents, env files, and what they name. */
+export const MOST_BYTES: number = 32 * 1024 * 1024;
+
+const CHUNK_BYTES = 65_536;
+
+export class FileTooLargeError extends Error {
+  readonly code = 'FILE_TOO_LARGE';
+
+  constructor(mostBytes: number) {
+    super(`it is longer than ${mostBytes / 1024 / 1024} MiB`);
+    this.name = 'FileTooLargeError';
+  }
+}
+
+/** All of the file, or an error of the file system, or FileTooLargeError after one byte more than `mostBytes`. */
+export function readAtMost(path: string, mostBytes: number = MOST_BYTES): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    if (size > mostBytes) throw new FileTooLargeError(mostBytes);
+    const chunks: Buffer[] = [];
+    let total = 0;
+    // One byte more than it says: what ends there is read at once. Devices and /proc say 0.
+    let room = size === 0 ? CHUNK_BYTES : size + 1;
+    while (total <= mostBytes) {
+      const chunk = Buffer.allocUnsafe(room);
+      const length = readSync(file, chunk);
+      if (length === 0) return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, length));
+      total += length;
+      room = CHUNK_BYTES;
+    }
+    throw new FileTooLargeError(mostBytes);
+  } finally {
+    closeSync(file);
+  }
+}
