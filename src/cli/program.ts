@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { addCertificateCommands } from './cert.ts';
+import { assertOpenFiles } from '../core/open-files.ts';
 import { startWorkerThread } from '../edge/worker-thread.ts';
 import { addHashPasswordCommand } from './hash-password.ts';
 import { addSessionCommands } from './sessions.ts';
@@ -27,7 +28,8 @@ export function createProgram(version: string): Command {
   const program = new Command('postern')
     .description('The front door for self-hosted apps: HTTPS, single sign-on and access rules in one process.')
     .version(version)
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    .hook('preAction', () => assertOpenFiles(null));
 
   program
     .command('run')
@@ -40,6 +42,8 @@ export function createProgram(version: string): Command {
     .option('--watch', 'reload when the document changes')
     .action(async (options: RunOptions) => {
       assertWorkingFolder();
+      // Its workers are not known yet; one there is.
+      assertOpenFiles({ count: 1, addresses: 1 });
       // First of all, so that it loads beside: a gateway has one worker at least.
       const firstThread = startWorkerThread(0);
       // Where the document is wrong nobody takes it.

@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { PosternError } from '../core/errors.ts';
 import { fileTrouble } from '../core/file-trouble.ts';
+import { isOutOfFiles, MORE_OPEN_FILES } from '../core/open-files.ts';
 import { printable } from '../policy/explain.ts';
 import { folderGone, isFolderGone } from './working-folder.ts';
 
@@ -74,6 +75,7 @@ function lineOf(error: unknown): string {
   // Problems of a document stand on lines of their own, each with its code.
   if (error instanceof PosternError)
     return error.message.includes('\n') ? error.message : `${error.message} [${error.code}]`;
+  if (isOutOfFiles(error)) return `Cannot go on: no file descriptors are left; ${MORE_OPEN_FILES} [OVERLOADED]`;
   const how = 'POSTERN_DEBUG=1 shows where it happened';
   return `Cannot go on: ${error.message.split('\n')[0] ?? error.name} [INTERNAL]; ${how}`;
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { LINK_PROVIDER } from '../core/person.ts';
+import { assertOpenFiles } from '../core/open-files.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
@@ -167,6 +168,11 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     Object.keys(sockets).length > 0 ? 1 : wanted || availableParallelism();
   const storeWatch = watchStore({ sessions, clock: systemClock });
   closers.push(storeWatch.stop);
+  if (loaded !== null)
+    assertOpenFiles({
+      count: workersOf(loaded.workers),
+      addresses: loaded.listen.http.length + loaded.listen.https.length,
+    });
   // They load their modules while the document is being prepared.
   const pool = startWorkerPool({
     count: workersOf(loaded?.workers ?? 0),

@@ -1,9 +1,11 @@
 /** What an error of the file system means to an operator, and who could help: the place, the rights or the space. */
 
+import { MORE_OPEN_FILES } from './open-files.ts';
+
 export interface FileTrouble {
   /** Continues "Cannot …: ". */
   readonly why: string;
-  readonly remedy: 'another-place' | 'rights' | 'space';
+  readonly remedy: 'another-place' | 'rights' | 'space' | 'open-files';
 }
 
 const TROUBLES: Readonly<Record<string, FileTrouble>> = {
@@ -17,6 +19,8 @@ const TROUBLES: Readonly<Record<string, FileTrouble>> = {
   EACCES: { why: 'permission denied', remedy: 'rights' },
   EPERM: { why: 'not permitted', remedy: 'rights' },
   ENOSPC: { why: 'the disk is full', remedy: 'space' },
+  EMFILE: { why: 'no file descriptors are left', remedy: 'open-files' },
+  ENFILE: { why: 'the machine has no file descriptors left', remedy: 'open-files' },
   EDQUOT: { why: 'the disk quota is used up', remedy: 'space' },
 };
 
@@ -26,5 +30,6 @@ export function fileTrouble(error: unknown, words: { readonly place: string; rea
   const trouble = TROUBLES[code];
   if (trouble === undefined) return `${error instanceof Error ? error.message : String(error)}; ${words.place}`;
   if (trouble.remedy === 'space') return `${trouble.why}; free some space`;
+  if (trouble.remedy === 'open-files') return `${trouble.why}; ${MORE_OPEN_FILES}`;
   return `${trouble.why}; ${trouble.remedy === 'rights' ? words.rights : words.place}`;
 }

@@ -2,6 +2,7 @@
  * Why an address cannot be listened on, in one line with the remedy.
  */
 import { PosternError } from '../core/errors.ts';
+import { MORE_OPEN_FILES } from '../core/open-files.ts';
 
 export interface ListenTarget {
   readonly host: string | null;
@@ -41,6 +42,9 @@ function reasonOf(on: ListenTarget, code: string): string {
       return 'its folder does not exist; make it, or name another one';
     case 'EADDRNOTAVAIL':
       return 'this machine does not have that address; write one of its own, or leave it out to listen on all';
+    case 'EMFILE':
+    case 'ENFILE':
+      return `no file descriptors are left; ${MORE_OPEN_FILES}`;
     case 'EAFNOSUPPORT':
       return 'this machine has no IPv6; write an IPv4 address';
     case 'ENOTFOUND':

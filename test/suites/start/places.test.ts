@@ -1,7 +1,7 @@
 /** Places that a start cannot use: each is one clear line with the remedy, whatever command met it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
@@ -183,5 +183,33 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
     writeFileSync(file, 'version: 1\nsign_in: { name: "${file:/dev/zero}" }\n');
     const { code, output } = await start(['check', '--config', file]);
     assert.deepEqual([code, /"\/dev\/zero", which cannot be read: it is longer/.test(output)], [1, true], output);
+  });
+
+  test('a limit of open files that is too low is named before anything else fails by it', async (t) => {
+    const dir = folder(t);
+    const file = await writeDocument(dir);
+    const wrong =
+      /^postern: Cannot start: \d+ open files are allowed here, .* needs \d+ at least; raise LimitNOFILE=.*$/;
+    // Below this Node itself ends by a signal.
+    for (const [limit, args] of [
+      [24, ['user', 'add', 'alice', '--data', join(dir, 'data')]],
+      [24, ['check', '--config', file]],
+      [24, FORWARD_AUTH],
+      [24, ['run', '--config', file, '--data', join(dir, 'data')]],
+      [36, ['run', '--config', file, '--data', join(dir, 'data')]],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const { code, output } = await start(args, ['sh', '-c', `ulimit -n ${limit} && exec "$0" "$@"`]);
+      assert.deepEqual([code, output.trim().split('\n').length], [1, 1], `${limit} ${args.join(' ')}: ${output}`);
+      assert.match(output.trim(), wrong);
+    }
+    writeFileSync(file, readFileSync(file, 'utf8').replace('\n', '\nworkers: 4\n'));
+    const args = ['run', '--config', file, '--data', join(dir, 'data')];
+    const { code, output } = await start(args, ['sh', '-c', 'ulimit -n 50 && exec "$0" "$@"']);
+    assert.deepEqual(
+      [code, /Postern with 4 workers needs .*, or set fewer "workers:"/.test(output)],
+      [1, true],
+      output,
+    );
   });
 });
