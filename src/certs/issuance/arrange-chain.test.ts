@@ -49,6 +49,15 @@ test('arrangeChain() says whose certificate is lacking, and takes it from an ear
   assert.equal((await arrange(leaf, late))?.lacks, 'middle', 'that one has ended');
 });
 
+test('arrangeChain() looks once at the issuers that thousands of earlier chains have in common', async (t) => {
+  const looks = t.mock.method(X509Certificate.prototype, 'checkIssued').mock;
+  const many = (pem: string): string[] => Array.from({ length: 5_000 }, () => pem);
+  const earlier = async (): Promise<string[]> => [...many(direct), ...many(direct + stranger), leaf + middle];
+  assert.equal((await arrange(leaf, { earlier }))?.lacks, null);
+  // The roots that Node brings are some hundreds.
+  assert.ok(looks.callCount() < 4_000, `${looks.callCount()} looks`);
+});
+
 test('arrangeChain() lacks nothing where a root that the document gives is the issuer', async () => {
   assert.equal((await arrange(direct, { key: 'direct' }))?.lacks, 'root');
   assert.equal((await arrange(direct, { key: 'direct', roots: stranger + root }))?.lacks, null);

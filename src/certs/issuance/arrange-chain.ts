@@ -7,6 +7,8 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import { chainFor, chainPem, parseCertificates, type Chain } from '../_certificate-chain.ts';
 
+const END = '-----END CERTIFICATE-----';
+
 export interface ArrangedChain {
   readonly pem: string;
   /** Name of the issuer that it lacks and nobody here has; null for none. */
@@ -28,8 +30,8 @@ export async function arrangeChain(pem: string, key: KeyObject, sources: ChainSo
   if (chain === null) return null;
   const sent = all[0] === chain.leaf ? pem : chainPem(chain);
   if (leadsToRoot(chain, sources.roots)) return { pem: sent, lacks: null };
-  for (const earlier of await sources.earlier()) {
-    const completed = chainFor(key, [chain.leaf, ...certificatesIn(earlier)]);
+  for (const issuers of new Set((await sources.earlier()).map(withoutLeaf))) {
+    const completed = chainFor(key, [chain.leaf, ...certificatesIn(issuers)]);
     const issuer = completed?.certificates[1];
     if (completed === null || issuer === undefined || issuer.validToDate.getTime() <= sources.now) continue;
     return { pem: chainPem(completed), lacks: null };
@@ -49,6 +51,11 @@ function leadsToRoot({ leaf, certificates }: Chain, roots: string | null): boole
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+/** What thousands of chains of one CA have in common, so that it is read once; what is used has its leaf first. */
+function withoutLeaf(pem: string): string {
+  return pem.slice(pem.indexOf(END) + END.length).trim();
 }
 
 function certificatesIn(pem: string): X509Certificate[] {
