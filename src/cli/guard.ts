@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { despiteUmask } from '../core/despite-umask.ts';
 import { PosternError } from '../core/errors.ts';
 import { fileTrouble } from '../core/file-trouble.ts';
 import { makeFolder } from '../core/make-folder.ts';
@@ -53,6 +54,7 @@ function keptSecret(folder: string): string {
     makeFolder(folder, 0o700);
     try {
       writeFileSync(file, newSecret(), { flag: 'wx', mode: 0o600 });
+      despiteUmask(file, 0o600);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }

@@ -11,7 +11,7 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 
 function whyNot(path: string): string {
   try {
-    makeFolder(path);
+    makeFolder(path, 0o700);
   } catch (error) {
     return fileTrouble(error, { place: 'PLACE', rights: 'RIGHTS' });
   }
@@ -25,8 +25,21 @@ test('makeFolder() makes what is missing with the mode, and leaves what is there
   const modes = ['old', 'old/a', 'old/a/b'].map((name) => statSync(join(dir, name)).mode & 0o777);
   assert.deepEqual(modes, [0o755, 0o700, 0o700]);
   symlinkSync(join(dir, 'old'), join(dir, 'link'));
-  makeFolder(join(dir, 'link', 'c'));
+  makeFolder(join(dir, 'link', 'c'), 0o700);
   assert.ok(statSync(join(dir, 'old', 'c')).isDirectory());
+});
+
+test('makeFolder() makes a folder that can be entered whatever the umask is', () => {
+  for (const umask of [0o777, 0o177, 0o277, 0o077]) {
+    const path = join(dir, umask.toString(8), 'data');
+    const before = process.umask(umask);
+    try {
+      makeFolder(path, 0o700);
+    } finally {
+      process.umask(before);
+    }
+    assert.deepEqual([statSync(path).mode & 0o777, statSync(join(path, '..')).mode & 0o777], [0o700, 0o700]);
+  }
 });
 
 test('makeFolder() ends where mkdir by itself would ask for ever, and fileTrouble() says why and what helps', () => {

@@ -4,14 +4,19 @@
  */
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { despiteUmask } from './despite-umask.ts';
 
-/** The path is absolute. A folder that is there keeps its mode; a file that is there is an error. */
-export function makeFolder(path: string, mode = 0o777): void {
+/**
+ * The path is absolute. What is made has the mode whatever the umask is, which may take the right to enter it from
+ * ourselves. A folder that is there keeps its mode; a file that is there is an error.
+ */
+export function makeFolder(path: string, mode: number): void {
   if (isFolder(path)) return;
   const parent = dirname(path);
   if (parent !== path) makeFolder(parent, mode);
   try {
     mkdirSync(path, { mode });
+    despiteUmask(path, mode);
   } catch (error) {
     // Somebody else may have made it meanwhile.
     if (!isFolder(path)) throw error;

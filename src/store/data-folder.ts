@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PosternError } from '../core/errors.ts';
+import { despiteUmask } from '../core/despite-umask.ts';
 import { fileTrouble } from '../core/file-trouble.ts';
 import { makeFolder } from '../core/make-folder.ts';
 import { writeWhole } from '../core/write-whole.ts';
@@ -85,7 +86,10 @@ export function openSealKeyFile(folder: string): Buffer {
 
 /** Makes an empty file of mode 600 unless there is one, which then gets that mode. */
 export function makePrivateFile(path: string): void {
-  if (!existsSync(path)) closeSync(openSync(path, 'a', FILE_MODE));
+  if (!existsSync(path)) {
+    closeSync(openSync(path, 'a', FILE_MODE));
+    despiteUmask(path, FILE_MODE);
+  }
   keepPrivate(path);
 }
 

@@ -1,7 +1,8 @@
 /** Puts a root into the stores of a machine, or takes it out; each store is tried, and what went wrong is told for each. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeWhole } from '../../core/write-whole.ts';
 import { runProcess } from '../process.ts';
 import type { RootFile, TrustStore } from './trust-stores.ts';
 
@@ -65,7 +66,7 @@ async function changeOne(
   const root: RootFile = { id, commonName, file };
   try {
     if (store.place !== null && action === 'remove') rmSync(file, { force: true });
-    else writeFileSync(file, pem, { mode: 0o644 });
+    else writeWhole(file, pem, { mode: 0o644 });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

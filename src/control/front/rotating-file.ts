@@ -2,9 +2,10 @@
  * A log file that is set aside when it is full (`logging-filename` and `logging-max-*`): renamed with the time
  * in its name, as the original does; the eldest of those are removed. Lines that cannot be written are lost.
  */
-import { closeSync, fstatSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { PosternError } from '../../core/errors.ts';
+import { despiteUmask } from '../../core/despite-umask.ts';
 import { fileTrouble } from '../../core/file-trouble.ts';
 import { createLineWriter } from '../../core/line-writer.ts';
 import type { LineSink } from '../../core/log.ts';
@@ -67,7 +68,9 @@ export function openRotatingFile(settings: RotatingFileSettings): RotatingFile {
 
 function open(path: string): Current {
   try {
+    const isNew = !existsSync(path);
     const fd = openSync(path, 'a', 0o600);
+    if (isNew) despiteUmask(path, 0o600);
     return { fd, writer: createLineWriter({ fd, flushMs: FLUSH_MS }), bytes: fstatSync(fd).size };
   } catch (error) {
     const why = fileTrouble(error, {

@@ -1,7 +1,17 @@
 /** Places that a start cannot use: each is one clear line with the remedy, whatever command met it. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
@@ -211,5 +221,21 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
       [1, true],
       output,
     );
+  });
+
+  test('a data folder that is made under any umask can be used by whoever made it', async (t) => {
+    const dir = folder(t);
+    for (const umask of ['0777', '0177', '0277']) {
+      const data = join(dir, umask, 'data');
+      const wrap = ['sh', '-c', `umask ${umask} && exec "$0" "$@"`];
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const made = await start(['user', 'add', 'alice', '--data', data], wrap);
+      assert.deepEqual([made.code, statSync(data).mode & 0o777], [0, 0o700], made.output);
+      const modes = readdirSync(data).map((name) => `${name} ${(statSync(join(data, name)).mode & 0o777).toString(8)}`);
+      assert.deepEqual(modes, ['postern.db 600', 'postern.lock 600', 'seal.key 600']);
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const again = await start(['user', 'list', '--data', data], wrap);
+      assert.deepEqual([again.code, /alice/.test(again.output)], [0, true], again.output);
+    }
   });
 });
