@@ -3,6 +3,7 @@
  * cookies of the two apart. The provider sends people back to the name without the dot, where nothing of a sign-in
  * that was begun with it is known; so they are led there before it begins. The original leads them to a `redirect_uri` with the dot.
  */
+import { printAuthority } from '../../wire/authority.ts';
 import type { FrontRequest } from '../front-request.ts';
 import type { FlowContext } from './context.ts';
 
@@ -16,18 +17,14 @@ export function startWithoutDot(
   redirect: string,
   query: URLSearchParams,
 ): string | null {
-  if (query.get(LED) === '0' || !hasDot(request)) return null;
+  const { headers, host, port } = request.exchange.request;
+  // Where a front names the host, it is that one which the browser has.
+  const isOwn = request.authority === printAuthority(host, port);
+  if (!isOwn || query.get(LED) === '0' || !/\.(?::\d*)?$/.test(headers.get('host') ?? '')) return null;
   const rest = new URLSearchParams(query);
   rest.set('rd', redirect);
   rest.set(LED, '0');
   // As the address of the callback has it.
   const scheme = settings.cookie.secure ? 'https' : request.scheme;
   return `${scheme}://${request.authority}${settings.paths.prefix}/start?${rest}`;
-}
-
-/** Where a front names the host, it is that one which the browser has. */
-function hasDot({ isForwarded, exchange }: FrontRequest): boolean {
-  const { headers } = exchange.request;
-  const said = isForwarded ? headers.get('x-forwarded-host') : undefined;
-  return /\.(?::\d*)?\s*$/.test(said ?? headers.get('host') ?? '');
 }

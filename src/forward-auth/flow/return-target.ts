@@ -8,8 +8,6 @@ import type { FlowEvent } from './deps.ts';
 import type { DomainList } from './domain-list.ts';
 import { safeTarget } from './redirect-target.ts';
 
-/** Behind the name of a host: who came by it is led to the name that rules and cookies know. */
-const DOT = /(?<=^https?:\/\/[\w.-]{0,252}[\w-])\.(?=[:/?#]|$)/i;
 /** Of an address that nobody is sent to, in the log. */
 const MAX_SHOWN = 300;
 
@@ -22,9 +20,8 @@ export interface TargetRules {
 
 /** `rd` is as it was read from query or form; null: there was none. */
 export function returnTarget(rules: TargetRules, request: FrontRequest, rd: string | null): string {
-  for (const [source, said] of candidates(rules, request, rd)) {
-    if (said === undefined || said === '') continue;
-    const text = said.replace(DOT, '');
+  for (const [source, text] of candidates(rules, request, rd)) {
+    if (text === undefined || text === '') continue;
     const target = safeHere(rules, request, text);
     if (target !== null) return target;
     rules.report({ kind: 'redirect-refused', request, source, target: text.slice(0, MAX_SHOWN) });

@@ -45,16 +45,6 @@ test('start() leads from a name with a trailing dot to the one without before an
   assert.equal(new URL(away.location ?? '').searchParams.get('redirect_uri'), `${APP}/oauth2/callback`);
   const page = await browser.open(`${APP}/oauth2/sign_in?rd=%2Fx`, { headers });
   assert.match(page.location ?? '', /^https:\/\/app\.example\.com\/oauth2\/start\?rd=%2Fx&dot=0$/);
-  // A way back with the dot loses it; whose it is counts as ever.
-  for (const [rd, path] of [
-    [`${APP}./a?b=c.`, `${APP}/a?b=c.`],
-    ['https://evil.example./', '/'],
-    ['https://app.example.com../', '/'],
-    ['https://app.example.com.@evil.example/', '/'],
-  ] as const) {
-    const page = await browser.signIn(`${APP}/oauth2/start?rd=${encodeURIComponent(rd)}`);
-    assert.equal(page.location, path);
-  }
   // Where a front names the host, its own is nobody's.
   const forwarded = { ...headers, 'x-forwarded-host': 'wiki.example.com' };
   const about = await browser.open(`${APP}/oauth2/start?rd=%2Fx`, { headers: forwarded, isForwarded: true });

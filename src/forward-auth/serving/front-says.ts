@@ -13,7 +13,7 @@ export interface FrontSays {
   readonly method: string | null;
   readonly saysMethod: boolean;
   readonly scheme: 'http' | 'https' | null;
-  /** "host" or "host:port", lower-case, without a trailing dot. */
+  /** "host" or "host:port", lower-case. */
   readonly authority: string | null;
   /** Two said different things of host, scheme, method or path, or something that cannot be. */
   readonly isContradictory: boolean;
@@ -30,7 +30,6 @@ export const FRONT_SAYS_NOTHING: FrontSays = {
 };
 
 const AUTHORITY = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
-const DOTTED = /\.(:\d{1,5})?$/;
 const URI = /^\/[\x21-\x7e]{0,8191}$/;
 const ABSOLUTE = /^(https?):\/\/([^/?#\\@]{1,260})(\/[\x21-\x7e]{0,8191})?$/i;
 const METHOD = /^[A-Z]{1,32}$/;
@@ -72,19 +71,13 @@ export function readFront(headers: HeaderBlock, behind: string | null = null): F
     method: method.value,
     saysMethod: method.isSaid,
     scheme: scheme === 'http' || scheme === 'https' ? scheme : null,
-    authority: authorityOrNull(authority),
+    authority: authority !== null && AUTHORITY.test(authority) ? authority : null,
     isContradictory,
   };
 }
 
 const X = 0x78;
 const DASH = 0x2d;
-
-/** Without the dot that a name may end in (`https://app.example.com./`): the rules and the provider know one host. */
-function authorityOrNull(said: string | null): string | null {
-  const text = said !== null && DOTTED.test(said) ? said.replace(DOTTED, '$1') : said;
-  return text !== null && AUTHORITY.test(text) ? text : null;
-}
 
 function uriOrNull(text: string): string | null {
   return URI.test(text) ? text : null;

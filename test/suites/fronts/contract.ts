@@ -44,18 +44,6 @@ export function frontContract(dialect: Dialect, getWorld: () => World): void {
       );
     });
 
-    test('a sign-in that begins at the name with a trailing dot comes about at the one without', async (t) => {
-      if (IS_ORIGINAL || dialect.dottedName === 'unknown') return t.skip('it ends before Postern, or in an error');
-      const visitor = createVisitor();
-      const back = await signIn(visitor, front.url('app', DEEP).replace('.com:', '.com.:'), 'alice');
-      if (dialect.dottedName !== 'hidden')
-        return assert.deepEqual([back.status, back.url], [200, front.url('app', DEEP)]);
-      // The page in place stands under a name that Postern is not told: it ends on a page of the right one.
-      assert.deepEqual([back.status, new URL(back.url).origin], [403, new URL(front.url('app')).origin]);
-      const again = await visitor.open(front.url('app', DEEP));
-      assert.equal((await visitor.submit(again, {}, '/oauth2/start')).url, front.url('app', DEEP));
-    });
-
     test('the app learns who it is, and nothing that the client claims', async () => {
       app().seen.length = 0;
       const spoofed = IDENTITY.flatMap((name) => aliases(`X-Auth-Request-${name}`));

@@ -87,7 +87,6 @@ function traefik(heading: string, more: Partial<Dialect> = {}, changes: Record<s
 function caddy(heading: string, more: Partial<Dialect> = {}): Dialect {
   return {
     name: `Caddy: ${heading}`,
-    dottedName: 'unknown',
     peers: ['caddy'],
     env: {},
     ...more,
@@ -103,7 +102,6 @@ function caddy(heading: string, more: Partial<Dialect> = {}): Dialect {
 
 const HAPROXY: Dialect = {
   name: 'HAProxy',
-  dottedName: 'unknown',
   peers: ['haproxy'],
   env: STATIC_FOR_ORIGINAL,
   command(place) {
@@ -147,7 +145,6 @@ const NGINX_OF_ORIGINAL: Dialect = {
   name: "nginx: oauth2-proxy's own form",
   peers: ['nginx'],
   originalLoops: true,
-  dottedName: 'hidden',
   env: {},
   ...(IS_ORIGINAL ? { jsonStatus: 200 } : {}),
   command(place) {
@@ -237,10 +234,7 @@ const STATIC_UPSTREAM = 'As it stands: a static upstream';
 
 export const DIALECTS: readonly Dialect[] = [
   ...(IS_ORIGINAL ? [] : [nginx('Postern answers for itself')]),
-  nginx('As it stands: the sign-in page in place', {
-    dottedName: 'hidden',
-    ...(IS_ORIGINAL ? { jsonStatus: 200 } : {}),
-  }),
+  nginx('As it stands: the sign-in page in place', IS_ORIGINAL ? { jsonStatus: 200 } : {}),
   nginx('As it stands: straight to the provider', { pastesAddress: true }),
   NGINX_OF_ORIGINAL,
   traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),

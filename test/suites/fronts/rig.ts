@@ -83,8 +83,6 @@ export interface Dialect {
   readonly keepsFragment?: boolean;
   /** Whose /oauth2/ it is, where the app's own host has none. */
   readonly signOutHost?: string;
-  /** `https://app.example.com./`: the front has no such name (left to itself), or does not tell it. */
-  readonly dottedName?: 'unknown' | 'hidden';
   /** Writes the configuration and answers the command. */
   readonly command: (place: Place) => readonly [program: string, ...args: string[]];
 }
