@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { serverNameOf } from './challenge.ts';
 import { alternatesOf, downloadChain, renewalIdOf } from './chain.ts';
+import { DIRECTORY } from './_directory.ts';
 import { AcmeClient } from './client.ts';
 import { accountKeyOf, newAccountKeyPem } from './jws.ts';
 
@@ -95,11 +96,3 @@ test('downloadChain() keeps a certificate that came alone where no other chain c
   // One that is wished for may be there in a moment.
   await assert.rejects(downloadChain(client, { url: BASE, signer, preferred: 'other' }, signal), /404/);
 });
-
-const DIRECTORY = {
-  newNonce: 'https://ca.example/nonce',
-  newAccount: 'https://ca.example/account',
-  newOrder: 'https://ca.example/order',
-  revokeCert: 'https://ca.example/revoke',
-  keyChange: 'https://ca.example/key',
-};

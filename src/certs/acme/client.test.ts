@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as z from 'zod';
+import { DIRECTORY } from './_directory.ts';
 import { AcmeClient } from './client.ts';
 import { AcmeFailure } from './failure.ts';
 import { accountKeyOf, newAccountKeyPem } from './jws.ts';
@@ -10,13 +11,6 @@ import type { HttpsAnswer, HttpsRequest } from './https.ts';
 const signal = new AbortController().signal;
 const key = await accountKeyOf(newAccountKeyPem());
 const NOW = Date.parse('2026-11-26T12:00:00Z');
-const DIRECTORY = {
-  newNonce: 'https://ca.example/nonce',
-  newAccount: 'https://ca.example/account',
-  newOrder: 'https://ca.example/order',
-  revokeCert: 'https://ca.example/revoke',
-  keyChange: 'https://ca.example/key',
-};
 
 interface Scripted {
   readonly client: AcmeClient;
