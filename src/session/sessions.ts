@@ -330,13 +330,10 @@ async function refreshAll(
   }
 }
 
+type SignInFacts = Pick<Person, 'amr' | 'factor' | 'acr' | 'authenticatedAt'>;
+
 /** How and when they signed in is of each session, not of the person. */
-function signInOf({
-  amr,
-  factor,
-  acr,
-  authenticatedAt,
-}: Person): Pick<Person, 'amr' | 'factor' | 'acr' | 'authenticatedAt'> {
+function signInOf({ amr, factor, acr, authenticatedAt }: Person): SignInFacts {
   return {
     amr,
     ...(factor === undefined ? {} : { factor }),
