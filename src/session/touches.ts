@@ -6,7 +6,8 @@
  */
 import type { SessionStore } from '../core/session-store.ts';
 
-const SLICE = 500;
+/** Written in one turn: some ten milliseconds, for which nobody signs in. */
+const SLICE = 100;
 const MAX_KNOWN = 1_000_000;
 /** What is in use is written so often, and never less often than this part of the idle time. */
 const WRITE_EVERY_MS = 600_000;

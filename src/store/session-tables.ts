@@ -107,8 +107,9 @@ function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by
     trees: db.prepare(
       `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY s.created_at DESC, s.key LIMIT :limit`,
     ),
+    // CROSS JOIN: the sign-ins first, by their index. For the order SQLite may walk through all cookies there are instead.
     keys: db.prepare(
-      `SELECT c.key FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE ${condition} ORDER BY c.parent, c.ordinal`,
+      `SELECT c.key FROM sign_ins s CROSS JOIN cookies c ON c.parent = s.key WHERE ${condition} ORDER BY c.parent, c.ordinal`,
     ),
     remove: db.prepare(`DELETE FROM sign_ins AS s WHERE ${condition}`),
   });
