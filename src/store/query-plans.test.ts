@@ -37,7 +37,11 @@ test('Sessions are found, ended and swept by an index, however many there are', 
       walking.filter((sql) => !ABOUT_ALL.some((pattern) => pattern.test(sql))),
       [],
     );
-    for (const pattern of ABOUT_ALL) assert.ok(walking.some((sql) => pattern.test(sql)), `${pattern} is no more`);
+    for (const pattern of ABOUT_ALL)
+      assert.ok(
+        walking.some((sql) => pattern.test(sql)),
+        `${pattern} is no more`,
+      );
   } finally {
     db.close();
   }
