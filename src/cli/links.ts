@@ -24,7 +24,7 @@ export function addLinkCommands(program: Command, dataDefault: string): void {
   link
     .command('create <url>')
     .description(
-      'Makes a link to a page, or with /* at its end to all below, and prints it once; only its hash is kept',
+      'Makes a link to a page, or with /* at its end to all below, and prints it once, signed; of its secret only the hash is kept',
     )
     .option('--name <name>', 'rules and logs name it as "link:NAME"; made up without')
     .option('--expires <duration>', 'how long it works, and what was opened by it stays open', '24h')
@@ -34,7 +34,9 @@ export function addLinkCommands(program: Command, dataDefault: string): void {
     .action(create);
   link
     .command('list')
-    .description('Lists links, how often each may still be opened and when it expires; never their secrets')
+    .description(
+      'Lists links, how often each may still be opened, when it expires, and which are not signed as they stand; never their secrets',
+    )
     .option('--data <dir>', 'data folder', dataDefault)
     .option('--json', 'machine-readable')
     .action(async (options: DataOption & { json?: true }) => {

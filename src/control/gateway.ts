@@ -43,6 +43,7 @@ import { rememberSignInOrigin, setPasswordUrl } from './sign-in-origin.ts';
 import { inheritedSockets } from './socket-activation.ts';
 import { watchStore } from './store-watch.ts';
 import { leftNameWarnings } from './left-names.ts';
+import { unsignedLinksWarning } from './links.ts';
 import { upstreamWarnings } from './upstream-warnings.ts';
 import { watchDescriptors } from './watch-descriptors.ts';
 import { assertAddressesFree } from './new-addresses.ts';
@@ -127,6 +128,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     store: store.links,
     audit: store.accounts,
     clock: systemClock,
+    sealKey,
     revokeSessions: (provider, subject) => sessions.revokeByPerson(provider, subject),
   });
   const factors = createFactors({ store: store.factors, clock: systemClock, sealKey });
@@ -364,6 +366,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     desk.providers.close();
   });
   await accounts.reconcile();
+  const unsigned = await unsignedLinksWarning(links, systemClock.now());
+  if (unsigned !== null) log.warn({}, unsigned);
   const firstLink = hasLocalAccounts() ? await offerFirstLink(accounts, linkUrl, { dataDir, isTerminal }) : null;
   return {
     log,

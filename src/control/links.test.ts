@@ -1,25 +1,45 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { openMemoryDatabase } from '../store/database.ts';
 import { createLinkTables } from '../store/link-tables.ts';
 import { identityOfPerson, isInPlace } from '../core/person.ts';
-import { createLinkOperations } from './links.ts';
-import { createLinks, type Links } from '../session/links.ts';
+import { createLinkOperations, unsignedLinksWarning } from './links.ts';
+import { createLinks, type Links, type LinksDeps } from '../session/links.ts';
+import { createSealKey, type SealKey } from '../session/seal.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import type { LinkStore } from '../core/link-store.ts';
 import { compileTable } from '../route/compile.ts';
 import { documentOf, hostOf, proxyTo, routeOf, serverOf } from '../route/document-fixture.ts';
 import { canonicalPath } from '../wire/canonical-path.ts';
 
 interface Rig {
+  readonly db: DatabaseSync;
   readonly links: Links;
-  readonly world: { now: number; ended: string[]; audit: string[] };
+  /** The same store behind another key. */
+  readonly underKey: (sealKey: SealKey) => Links;
+  readonly world: { now: number; asked: number; beforeTake: () => void; ended: string[]; audit: string[] };
 }
 
 function open(): Rig {
   const db = openMemoryDatabase();
   const writer = { durable: async <T>(work: () => T) => work(), relaxed: async <T>(work: () => T) => work() };
-  const world = { now: 1_000_000, ended: [] as string[], audit: [] as string[] };
-  const links = createLinks({
-    store: createLinkTables(db, writer as never),
+  const world = { now: 1_000_000, asked: 0, beforeTake: () => {}, ended: [] as string[], audit: [] as string[] };
+  const tables = createLinkTables(db, writer as never);
+  const store: LinkStore = {
+    ...tables,
+    findLink(key) {
+      world.asked += 1;
+      return tables.findLink(key);
+    },
+    takeLink(key, now) {
+      world.asked += 1;
+      world.beforeTake();
+      return tables.takeLink(key, now);
+    },
+  };
+  const deps = {
+    store,
     audit: {
       appendAudit: async ({ action, target }) => {
         world.audit.push(`${action} ${target}`);
@@ -27,8 +47,9 @@ function open(): Rig {
     },
     clock: { now: () => world.now },
     revokeSessions: async (provider, subject) => world.ended.push(`${provider} ${subject}`),
-  });
-  return { links, world };
+  } satisfies Omit<LinksDeps, 'sealKey'>;
+  const underKey = (sealKey: SealKey): Links => createLinks({ ...deps, sealKey });
+  return { db, links: underKey(createSealKey(randomBytes(32))), underKey, world };
 }
 
 const PLACE = { host: 'app.example.com', scope: '/docs/*', target: '/docs/?a=b' };
@@ -36,7 +57,7 @@ const PLACE = { host: 'app.example.com', scope: '/docs/*', target: '/docs/?a=b' 
 async function make({ links }: Rig, more: object = {}): Promise<string> {
   const made = await links.create({ name: 'guest', ...PLACE, lifetimeMs: 60_000, uses: 1, ...more }, 'cli');
   assert.equal(made.kind, 'created');
-  return made.kind === 'created' ? made.secret : '';
+  return made.kind === 'created' ? made.value : '';
 }
 
 test('open() lets each use go once, in time, and to the holder of the whole secret', async () => {
@@ -51,6 +72,105 @@ test('open() lets each use go once, in time, and to the holder of the whole secr
   assert.equal(await rig.links.open(late), null);
   for (const wrong of ['', 'x', late.slice(1), `${late}x`, late.toUpperCase()])
     assert.equal(await rig.links.open(wrong), null);
+});
+
+test('open() does not ask the store about what this gateway has not signed', async () => {
+  const rig = open();
+  const value = await make(rig, { uses: null });
+  const other = await open().links.create({ name: 'guest', ...PLACE, lifetimeMs: 60_000, uses: 1 }, 'cli');
+  rig.world.asked = 0;
+  const last = value.endsWith('A') ? 'Q' : 'A';
+  for (const wrong of [
+    `${value.slice(0, -1)}${last}`,
+    value.slice(0, 43),
+    value.slice(0, -1),
+    `x${value.slice(1)}`,
+    'x'.repeat(86),
+    other.kind === 'created' ? other.value : '',
+  ]) {
+    assert.equal(await rig.links.peek(wrong), null);
+    assert.equal(await rig.links.open(wrong), null);
+  }
+  assert.equal(rig.world.asked, 0);
+  assert.notEqual(await rig.links.open(value), null);
+});
+
+test('whoever writes the store widens, moves, prolongs and renames no link, and has it opened no more often', async () => {
+  for (const change of [
+    "scope = '/*'",
+    "target = '/admin'",
+    "host = 'admin.example.com'",
+    "name = 'boss'",
+    'expires_at = expires_at + 1',
+    'created_at = created_at - 1',
+    'uses = 100, uses_left = 100',
+    'uses = NULL, uses_left = NULL',
+    'uses_left = 2',
+    'uses_left = NULL',
+    "expires_at = expires_at + 60000, signature = (SELECT signature FROM links WHERE name = 'long')",
+  ]) {
+    const rig = open();
+    await make(rig, { name: 'long', lifetimeMs: 120_000 });
+    const value = await make(rig);
+    rig.db.exec(`UPDATE links SET ${change} WHERE name = 'guest'`);
+    assert.equal(await rig.links.peek(value), null, change);
+    assert.equal(await rig.links.open(value), null, change);
+    assert.deepEqual(
+      (await createLinkOperations(rig.links, () => null)['link.list']()).map(({ name, state }) => `${name} ${state}`),
+      [change.startsWith('name') ? 'boss unsigned' : 'guest unsigned', 'long expired'],
+    );
+  }
+});
+
+test('open() opens nothing that was changed in the moment in which it is opened', async () => {
+  const rig = open();
+  const value = await make(rig, { uses: null });
+  rig.world.beforeTake = () => rig.db.exec("UPDATE links SET scope = '/*'");
+  assert.equal(await rig.links.open(value), null);
+  assert.deepEqual(rig.world.audit, ['link.create link:guest app.example.com/docs/*']);
+});
+
+test('whoever writes the store makes no link of their own', async () => {
+  const rig = open();
+  await make(rig, { name: 'wide', scope: '/*' });
+  const stranger = open();
+  const forged = await make(stranger, { scope: '/*' });
+  const [row] = await stranger.links.list();
+  assert.ok(row);
+  rig.db
+    .prepare(
+      `INSERT INTO links SELECT ?, 'guest', host, scope, target, created_at, expires_at, uses_left, last_used_at, uses, signature FROM links`,
+    )
+    .run(row.key);
+  assert.equal(await rig.links.open(forged), null);
+  assert.equal(await rig.links.open(forged.slice(0, 43)), null, 'and none as they were before they were signed');
+  assert.deepEqual(
+    (await rig.links.list()).map(({ name, isSigned }) => [name, isSigned]),
+    [
+      ['guest', false],
+      ['wide', true],
+    ],
+  );
+});
+
+test('a link of before, or under another key, opens nothing, and is named with what to do', async () => {
+  const rig = open();
+  const value = await make(rig, { uses: null });
+  await make(rig, { name: 'old' });
+  await make(rig, { name: 'over', lifetimeMs: 1_000 });
+  rig.world.now += 1_000;
+  assert.equal(await unsignedLinksWarning(rig.links, rig.world.now), null);
+  rig.db.exec("UPDATE links SET signature = NULL, uses = NULL WHERE name IN ('old', 'over')");
+  assert.match(
+    (await unsignedLinksWarning(rig.links, rig.world.now)) ?? '',
+    /^Links that open nothing: old\. .*make them anew/,
+  );
+  const renewed = rig.underKey(createSealKey(randomBytes(32)));
+  assert.equal(await renewed.open(value), null);
+  assert.match((await unsignedLinksWarning(renewed, rig.world.now)) ?? '', /nothing: guest, old\. /);
+  assert.equal(await renewed.revoke('guest', 'cli'), true);
+  const again = await renewed.create({ name: 'guest', ...PLACE, lifetimeMs: 60_000, uses: 1 }, 'cli');
+  assert.ok(again.kind === 'created' && (await renewed.open(again.value)) !== null);
 });
 
 test('open() gives a person whom rules see as a link to its place', async () => {

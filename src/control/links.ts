@@ -1,9 +1,8 @@
 /** What an operator does with links, as plain calls with plain answers. */
 import { refusal } from './refusal.ts';
-import type { StoredLink } from '../core/link-store.ts';
 import type { CompiledHost, RoutingTable } from '../route/table.ts';
 import { explainRequest, leadsNowhere } from '../route/explain-request.ts';
-import type { Links } from '../session/links.ts';
+import type { Links, ListedLink } from '../session/links.ts';
 import { isUnder } from '../sign-in/cookies.ts';
 import { parseAuthority } from '../wire/authority.ts';
 import { canonicalPath } from '../wire/canonical-path.ts';
@@ -13,7 +12,8 @@ export interface LinkLine {
   readonly name: string;
   /** "https://app.example.com/docs/*": where it lets in. */
   readonly place: string;
-  readonly state: 'active' | 'expired' | 'used up';
+  /** "unsigned": it opens nothing, having been made before links were signed or under another key, or changed in the store. */
+  readonly state: 'active' | 'expired' | 'used up' | 'unsigned';
   readonly createdAt: number;
   readonly expiresAt: number;
   /** Null: as often as wanted. */
@@ -34,6 +34,8 @@ export type LinkOperations = {
 };
 
 const ACTOR = 'cli';
+/** More than that a line of the log does not name. */
+const MOST_NAMES = 20;
 
 /** What runs. */
 interface Running {
@@ -52,8 +54,8 @@ export function createLinkOperations(links: Links, running: () => Running | null
       if (created.kind === 'invalid') throw refusal(created.message);
       const { origin } = new URL(url);
       return {
-        url: `${origin}/.postern/link?token=${created.secret}`,
-        line: lineOf(created.stored, Date.now()),
+        url: `${origin}/.postern/link?token=${created.value}`,
+        line: lineOf({ ...created.stored, isSigned: true }, Date.now()),
       };
     },
     'link.list': async () => (await links.list()).map((one) => lineOf(one, Date.now())),
@@ -62,6 +64,14 @@ export function createLinkOperations(links: Links, running: () => Running | null
       throw refusal(`Cannot revoke link "${name}": there is none of this name; "postern link list" shows them`);
     },
   };
+}
+
+/** For the log of a start; null where each link that is not over can be opened. */
+export async function unsignedLinksWarning(links: Pick<Links, 'list'>, now: number): Promise<string | null> {
+  const names = (await links.list()).flatMap((link) => (link.isSigned || now >= link.expiresAt ? [] : [link.name]));
+  if (names.length === 0) return null;
+  const some = names.slice(0, MOST_NAMES).join(', ') + (names.length > MOST_NAMES ? ', …' : '');
+  return `Links that open nothing: ${some}. They were made before links were signed or under another "seal.key", or were changed in the database; "postern link revoke" them, and make them anew by "postern link create"`;
 }
 
 interface Place {
@@ -128,12 +138,13 @@ function labelOf({ name }: CompiledHost): string {
   return name;
 }
 
-function lineOf(link: StoredLink, now: number): LinkLine {
+function lineOf(link: ListedLink, now: number): LinkLine {
   const { name, host, scope, createdAt, expiresAt, usesLeft, lastUsedAt } = link;
   return { name, place: host + scope, state: stateOf(link, now), createdAt, expiresAt, usesLeft, lastUsedAt };
 }
 
-function stateOf({ expiresAt, usesLeft }: StoredLink, now: number): LinkLine['state'] {
+function stateOf({ expiresAt, usesLeft, isSigned }: ListedLink, now: number): LinkLine['state'] {
+  if (!isSigned) return 'unsigned';
   if (now >= expiresAt) return 'expired';
   return usesLeft === 0 ? 'used up' : 'active';
 }

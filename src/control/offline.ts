@@ -58,6 +58,7 @@ export async function openOffline(dataDir: string, options: OfflineOptions): Pro
     store: store.links,
     audit: store.accounts,
     clock: systemClock,
+    sealKey,
     revokeSessions: (provider, subject) => sessions.revokeByPerson(provider, subject),
   });
   const origin = recallSignInOrigin(dataDir);

@@ -79,8 +79,8 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     admit,
     sessions,
     links: {
-      peek: (secret) => deps.links.peek(secret),
-      open: (secret) => deps.links.open(secret),
+      peek: (value) => deps.links.peek(value),
+      open: (value) => deps.links.open(value),
       isThere: (key) => deps.links.isThere(key),
       isOpenTo: (facts) => wouldLetIn(deps.prepared().table, facts),
     },

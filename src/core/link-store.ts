@@ -14,9 +14,13 @@ export interface StoredLink {
   readonly target: string;
   readonly createdAt: number;
   readonly expiresAt: number;
+  /** How often it could be opened when it was made; null: as often as wanted. */
+  readonly uses: number | null;
   /** How often it may still be opened; null: as often as wanted. */
   readonly usesLeft: number | null;
   readonly lastUsedAt: number | null;
+  /** Over all but the last two, by a key of this gateway; null: made before links were signed. */
+  readonly signature: string | null;
 }
 
 export interface LinkStore {

@@ -1,15 +1,16 @@
 /**
- * The control thread's side of links: made, opened, listed, revoked. The secret leaves here once; opening a link
- * gives a session of its own, which ends with the link.
+ * The control thread's side of links: made, opened, listed, revoked. The value of a link leaves here once; opening it
+ * gives a session of its own, which ends with the link. What the store says of a link counts only as it was signed.
  */
 import { randomBytes } from 'node:crypto';
 import { LINK_PROVIDER } from '../core/person.ts';
 import { TOKEN_NAME } from '../core/token-store.ts';
-import { isToken, keyOfToken, mintToken } from './token.ts';
+import { createLinkSigner, type ReadLink } from './link-signature.ts';
 import type { AccountStore } from '../core/account-store.ts';
 import type { Clock } from '../core/clock.ts';
 import type { LinkStore, StoredLink } from '../core/link-store.ts';
 import type { Person } from '../core/person.ts';
+import type { SealKey } from './seal.ts';
 
 export interface NewLink {
   /** Null: one is made up. */
@@ -23,18 +24,23 @@ export interface NewLink {
 }
 
 export type CreateLink =
-  | { readonly kind: 'created'; readonly secret: string; readonly stored: StoredLink }
+  | { readonly kind: 'created'; readonly value: string; readonly stored: StoredLink }
   | { readonly kind: 'invalid'; readonly message: string };
+
+export interface ListedLink extends StoredLink {
+  /** False: it opens nothing, since no signature of this gateway's present key is on what the store says of it. */
+  readonly isSigned: boolean;
+}
 
 export interface Links {
   create(link: NewLink, actor: string): Promise<CreateLink>;
-  /** What a secret would open, without opening it; null where it is none, over, or used up. */
-  peek(secret: string): Promise<StoredLink | null>;
+  /** What a value would open, without opening it; null where it is none of ours, altered, over, or used up. */
+  peek(value: string): Promise<StoredLink | null>;
   /** Takes one use; the person that the session is to be of. */
-  open(secret: string): Promise<{ readonly link: StoredLink; readonly person: Person } | null>;
+  open(value: string): Promise<{ readonly link: StoredLink; readonly person: Person } | null>;
   /** False once it is revoked. */
   isThere(key: string): Promise<boolean>;
-  list(): Promise<readonly StoredLink[]>;
+  list(): Promise<readonly ListedLink[]>;
   /** Ends the link and the sessions that it opened; false where there is none of the name. */
   revoke(name: string, actor: string): Promise<boolean>;
 }
@@ -43,14 +49,20 @@ export interface LinksDeps {
   readonly store: LinkStore;
   readonly audit: Pick<AccountStore, 'appendAudit'>;
   readonly clock: Clock;
+  readonly sealKey: SealKey;
   readonly revokeSessions: (provider: string, subject: string) => Promise<unknown>;
 }
 
 const LONGEST_MS = 366 * 86_400_000;
 
-export function createLinks({ store, audit, clock, revokeSessions }: LinksDeps): Links {
+export function createLinks({ store, audit, clock, sealKey, revokeSessions }: LinksDeps): Links {
+  const signer = createLinkSigner(sealKey);
   const note = (actor: string, action: string, { name, host, scope }: StoredLink): Promise<void> =>
     audit.appendAudit({ at: clock.now(), actor, action, target: `link:${name} ${host}${scope}` });
+  const find = async (read: ReadLink | null): Promise<StoredLink | null> => {
+    const link = read === null ? null : await store.findLink(read.key);
+    return read !== null && link !== null && signer.isAsSigned(read, link) ? link : null;
+  };
   return {
     async create({ name, lifetimeMs, uses, ...place }, actor) {
       const chosen = name ?? `link-${randomBytes(4).toString('hex')}`;
@@ -58,34 +70,28 @@ export function createLinks({ store, audit, clock, revokeSessions }: LinksDeps):
       if (!(lifetimeMs >= 1_000 && lifetimeMs <= LONGEST_MS)) return invalid(chosen, 'it may live a second to a year');
       if (uses !== null && !(Number.isSafeInteger(uses) && uses > 0))
         return invalid(chosen, 'it is to be opened once at least');
-      const secret = mintToken();
       const createdAt = clock.now();
-      const expiresAt = createdAt + lifetimeMs;
-      const stored = {
-        key: keyOfToken(secret),
-        name: chosen,
-        ...place,
-        createdAt,
-        expiresAt,
-        usesLeft: uses,
-        lastUsedAt: null,
-      };
+      const { host, scope, target } = place;
+      const words = { name: chosen, host, scope, target, createdAt, expiresAt: createdAt + lifetimeMs, uses };
+      const { value, key, signature } = signer.mint(words);
+      const stored = { ...words, key, signature, usesLeft: uses, lastUsedAt: null };
       if (!(await store.insertLink(stored))) return invalid(chosen, 'there is one of this name already');
       await note(actor, 'link.create', stored);
-      return { kind: 'created', secret, stored };
+      return { kind: 'created', value, stored };
     },
-    async peek(secret) {
-      const link = isToken(secret) ? await store.findLink(keyOfToken(secret)) : null;
+    async peek(value) {
+      const link = await find(signer.read(value));
       return link !== null && link.expiresAt > clock.now() && link.usesLeft !== 0 ? link : null;
     },
-    async open(secret) {
-      const link = isToken(secret) ? await store.takeLink(keyOfToken(secret), clock.now()) : null;
-      if (link === null) return null;
+    async open(value) {
+      const read = signer.read(value);
+      const link = read !== null && (await find(read)) !== null ? await store.takeLink(read.key, clock.now()) : null;
+      if (read === null || link === null || !signer.isAsSigned(read, link)) return null;
       await note(`link:${link.name}`, 'link.open', link);
       return { link, person: personOf(link) };
     },
     isThere: async (key) => (await store.findLink(key)) !== null,
-    list: () => store.listLinks(),
+    list: async () => (await store.listLinks()).map((link) => ({ ...link, isSigned: signer.isSigned(link) })),
     async revoke(name, actor) {
       const gone = await store.deleteLink(name);
       if (gone === null) return false;

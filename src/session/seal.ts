@@ -13,6 +13,7 @@ const TAG = 16;
 const CIPHER = 'aes-256-gcm';
 const CIPHER_KEY = 32;
 const NONCE = 12;
+const MAC_KEY = 32;
 const CANONICAL = /^[A-Za-z0-9_-]+$/;
 
 export interface SealKey {
@@ -24,6 +25,11 @@ export function createSealKey(bytes: Uint8Array): SealKey {
     throw new RangeError(`Cannot use seal key: it has ${bytes.length} bytes, wanted ${SEAL_KEY_BYTES}`);
   }
   return { secret: createSecretKey(Buffer.from(bytes)) };
+}
+
+/** A key for signatures, of the same secret, for one purpose: it seals nothing, and no sealing key signs. */
+export function deriveMacKey(key: SealKey, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', key.secret, '', `postern/mac/${purpose}`, MAC_KEY)));
 }
 
 /** Seals a text as base64url. */

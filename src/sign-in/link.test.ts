@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { createLinks, type Links } from '../session/links.ts';
+import { createSealKey } from '../session/seal.ts';
 import { openMemoryDatabase } from '../store/database.ts';
 import { createLinkTables } from '../store/link-tables.ts';
 import { APP, createRig, type Rig } from './_rig.ts';
@@ -14,6 +16,7 @@ async function withLinks(work: (rig: Rig, links: Links, secret: string) => Promi
     store: createLinkTables(openMemoryDatabase(), writer as never),
     audit: { appendAudit: () => Promise.resolve() },
     clock: rig.deps.clock,
+    sealKey: createSealKey(randomBytes(32)),
     revokeSessions: (provider, subject) => rig.sessions.revokeByPerson(provider, subject),
   });
   Object.assign(rig.deps, { links: { ...links, isOpenTo: () => false } });
@@ -21,7 +24,7 @@ async function withLinks(work: (rig: Rig, links: Links, secret: string) => Promi
   try {
     const made = await links.create({ name: 'guest', ...PLACE, lifetimeMs: 60_000, uses: 1 }, 'cli');
     assert.ok(made.kind === 'created');
-    await work(rig, links, made.secret);
+    await work(rig, links, made.value);
   } finally {
     rig.close();
   }

@@ -10,15 +10,15 @@ import { isNotTopLevel } from './request-kind.ts';
 
 export async function showLink(context: Context): Promise<Response> {
   const { deps, query, url, texts } = context;
-  const secret = query.get('token') ?? '';
-  const link = (await deps.links?.peek(secret)) ?? null;
+  const value = query.get('token') ?? '';
+  const link = (await deps.links?.peek(value)) ?? null;
   if (link === null || link.host !== url.host || isInDomain(context)) return explain(context);
   if (canEnterAnyway(context, link.target)) return answerRedirect(303, url.origin + link.target);
   const { title, lead, open } = texts.link;
   const main = html`<h1>${title}</h1>
     <p class="soft">${lead(`${link.host}${link.target.split('?', 1)[0] ?? ''}`)}</p>
     <form method="post" action="/.postern/link">
-      <input type="hidden" name="token" value="${secret}" />
+      <input type="hidden" name="token" value="${value}" />
       <button type="submit">${open}</button>
     </form>`;
   return answerPage(context, 200, { title, main }, { referrer: 'no-referrer' });
@@ -26,12 +26,12 @@ export async function showLink(context: Context): Promise<Response> {
 
 export async function openLink(context: Context): Promise<Response> {
   const { deps, request, url, headers, now } = context;
-  const secret = readForm(context)?.get('token') ?? '';
+  const value = readForm(context)?.get('token') ?? '';
   if (isInDomain(context)) return explain(context);
   if (isNotTopLevel(headers, 'app host') || !isFromOwnPage(headers, url.origin)) return explain(context);
-  const link = (await deps.links?.peek(secret)) ?? null;
+  const link = (await deps.links?.peek(value)) ?? null;
   // One that is for another host is not used up by this one.
-  const opened = link?.host === url.host ? await deps.links?.open(secret) : null;
+  const opened = link?.host === url.host ? await deps.links?.open(value) : null;
   if (opened === null || opened === undefined) return explain(context);
   const options = { authority: '', providerSession: null, grant: null, expiresAt: opened.link.expiresAt };
   const { token, view } = await deps.sessions.openSignIn(opened.person, url.host, options);

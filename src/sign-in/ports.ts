@@ -238,10 +238,10 @@ export interface SignInLink {
 
 /** Links that let whoever has them in. */
 export interface SignInLinks {
-  /** What it would open; null where it is none, over, or used up. */
-  readonly peek: (secret: string) => Promise<SignInLink | null>;
+  /** What it would open; null where it is none of ours, altered, over, or used up. */
+  readonly peek: (value: string) => Promise<SignInLink | null>;
   /** Takes one use of it. */
-  readonly open: (secret: string) => Promise<{ readonly link: SignInLink; readonly person: Person } | null>;
+  readonly open: (value: string) => Promise<{ readonly link: SignInLink; readonly person: Person } | null>;
   /** False once it is revoked. */
   readonly isThere: (key: string) => Promise<boolean>;
   /** Whether somebody is let in as who they are, as far as can be told here. */

@@ -21,6 +21,7 @@ import { LINKS } from './migrations/0009-links.ts';
 import { REVOCATIONS } from './migrations/0010-revocations.ts';
 import { DUE_BY_PROVIDER } from './migrations/0011-due-by-provider.ts';
 import { SPENT } from './migrations/0012-spent.ts';
+import { SIGNED_LINKS } from './migrations/0013-signed-links.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -37,6 +38,7 @@ const MIGRATIONS: readonly string[] = [
   REVOCATIONS,
   DUE_BY_PROVIDER,
   SPENT,
+  SIGNED_LINKS,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

@@ -6,10 +6,10 @@ import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 
 type Row = Record<string, SQLOutputValue>;
 
-const COLUMNS = 'key, name, host, scope, target, created_at, expires_at, uses_left, last_used_at';
+const COLUMNS = 'key, name, host, scope, target, created_at, expires_at, uses, uses_left, last_used_at, signature';
 
 export function createLinkTables(db: DatabaseSync, writer: Writer): LinkStore {
-  const insert = db.prepare(`INSERT OR IGNORE INTO links (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const insert = db.prepare(`INSERT OR IGNORE INTO links (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const find = db.prepare(`SELECT ${COLUMNS} FROM links WHERE key = ?`);
   const list = db.prepare(`SELECT ${COLUMNS} FROM links ORDER BY name`);
   const take = db.prepare(
@@ -21,8 +21,9 @@ export function createLinkTables(db: DatabaseSync, writer: Writer): LinkStore {
   return {
     insertLink: (it) =>
       writer.durable(() => {
-        const times = [it.createdAt, it.expiresAt, it.usesLeft, it.lastUsedAt] as const;
-        return Number(insert.run(it.key, it.name, it.host, it.scope, it.target, ...times).changes) === 1;
+        const times = [it.createdAt, it.expiresAt, it.uses, it.usesLeft, it.lastUsedAt] as const;
+        const { changes } = insert.run(it.key, it.name, it.host, it.scope, it.target, ...times, it.signature);
+        return Number(changes) === 1;
       }),
     findLink: (key) => read(() => orNull(find.get(key))),
     takeLink: (key, now) => writer.durable(() => orNull(take.get({ key, now }))),
@@ -32,6 +33,7 @@ export function createLinkTables(db: DatabaseSync, writer: Writer): LinkStore {
 }
 
 function linkOf(row: Row): StoredLink {
+  const { signature } = row;
   const numberOrNull = (value: SQLOutputValue | undefined): number | null => (typeof value === 'number' ? value : null);
   return {
     key: String(row['key']),
@@ -41,7 +43,9 @@ function linkOf(row: Row): StoredLink {
     target: String(row['target']),
     createdAt: Number(row['created_at']),
     expiresAt: Number(row['expires_at']),
+    uses: numberOrNull(row['uses']),
     usesLeft: numberOrNull(row['uses_left']),
     lastUsedAt: numberOrNull(row['last_used_at']),
+    signature: typeof signature === 'string' ? signature : null,
   };
 }

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, suite, test } from 'node:test';
 import { openBrowser, openContext, takePicture } from '../../support/browser.ts';
 import { skipWithout } from '../../support/peers.ts';
@@ -54,7 +56,7 @@ hosts:
 
   test('opens its page after a click, and nothing else', async () => {
     const url = await create(site('/report.pdf?page=2'), '--name', 'report');
-    assert.match(url, /^https:\/\/app\.localhost:\d+\/\.postern\/link\?token=[\w-]{43}$/);
+    assert.match(url, /^https:\/\/app\.localhost:\d+\/\.postern\/link\?token=[\w-]{86}$/);
     const visitor = createVisitor();
     const page = await visitor.open(url);
     assert.equal(page.status, 200);
@@ -130,6 +132,29 @@ hosts:
     assert.ok(!postern.output().includes(token), 'the secret is in no log');
   });
 
+  test('opens nothing once its row was changed in the database, and says so to its owner', async () => {
+    const [moved, longer, before, sound] = await Promise.all(
+      ['moved', 'longer', 'before', 'sound'].map((name) => create(site(`/signed/${name}`), '--name', name)),
+    );
+    const visitor = createVisitor();
+    const page = await visitor.open(moved ?? '');
+    const db = new DatabaseSync(join(postern.dataDir, 'postern.db'), { timeout: 30_000 });
+    db.exec("UPDATE links SET scope = '/*', target = '/admin' WHERE name = 'moved'");
+    db.exec("UPDATE links SET expires_at = expires_at + 1000000 WHERE name = 'longer'");
+    db.exec("UPDATE links SET signature = NULL, uses = NULL WHERE name = 'before'");
+    db.close();
+    const late = await visitor.submit(page, {}, '/.postern/link');
+    assert.equal(late.status, 404, 'its page was there before');
+    assert.equal(visitor.cookies.length, 0);
+    for (const url of [moved, longer, before, before?.slice(0, -43)])
+      assert.equal((await createVisitor().open(url ?? '')).status, 404);
+    assert.equal((await openLink(createVisitor(), sound ?? '')).status, 200);
+    const { stdout } = await cli('list');
+    for (const name of ['moved', 'longer', 'before']) assert.match(stdout, new RegExp(`${name} +unsigned `));
+    assert.equal((await cli('revoke', 'before')).code, 0);
+    assert.equal((await openLink(createVisitor(), await create(site('/x'), '--name', 'before'))).status, 200);
+  });
+
   test('is made only where a rule admits it, and is explained like everybody else', async () => {
     const named = await cli('create', site('/named/x'));
     assert.match(named.stderr, /admit no such link; add "link" to "allow"/);
@@ -157,7 +182,7 @@ hosts:
       await takePicture(page, 'link-phone');
       await page.click('button[type="submit"]');
       assert.match((await page.textContent('body')) ?? '', /picture\.pdf/);
-      await page.goto(`${site('/.postern/link')}?token=${'x'.repeat(43)}`);
+      await page.goto(`${site('/.postern/link')}?token=${'x'.repeat(86)}`);
       await takePicture(page, 'link-bad-phone');
     } finally {
       await browser.close();
