@@ -314,6 +314,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
         provider === LINK_PROVIDER ||
         document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
     );
+    // A shorter lifetime has ended them, and a longer one must not bring them back.
+    if (before !== null) await sessions.sweep();
     for (const warning of leftNameWarnings(document.providers, await sessions.countNames())) log.warn({}, warning);
     rememberSignInOrigin(dataDir, document.signIn.url);
     for (const warning of upstreamWarnings(document)) log.warn({}, warning);

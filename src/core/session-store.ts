@@ -68,6 +68,8 @@ export type SignInSelector =
     }
   | { readonly by: 'authority'; readonly provider: string; readonly authority: string }
   | { readonly by: 'expiry'; readonly expiredAt: number; readonly idleSince: number }
+  /** Those that a document which has shortened the lifetime ends before their own time. */
+  | { readonly by: 'age'; readonly openedUntil: number }
   | { readonly by: 'everything' };
 
 /**

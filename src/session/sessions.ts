@@ -145,18 +145,27 @@ export function createSessions(deps: SessionsDeps): Sessions {
     ...createSearch(deps),
     refreshPerson: (person, authority = '') => refreshPerson(deps, { person, authority }, tell),
     flush: () => touches.flushAll(),
-    async sweep() {
-      const now = clock.now();
-      await touches.flush(now);
-      await end({ by: 'expiry', expiredAt: now, idleSince: now - deps.limits().idleMs });
-      await store.deleteExpiredCodes(now);
-      await store.deleteSpent(now);
-    },
+    sweep: () => sweep(deps, touches, end),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
+}
+
+async function sweep(
+  { store, clock, limits }: SessionsDeps,
+  touches: Touches,
+  end: (selector: SignInSelector) => Promise<number>,
+): Promise<void> {
+  const now = clock.now();
+  await touches.flush(now);
+  const { lifetimeMs, idleMs } = limits();
+  await end({ by: 'expiry', expiredAt: now, idleSince: now - idleMs });
+  // What a shorter lifetime has ended must not come back with a longer one.
+  await end({ by: 'age', openedUntil: now - lifetimeMs });
+  await store.deleteExpiredCodes(now);
+  await store.deleteSpent(now);
 }
 
 function createSearch(deps: SessionsDeps): Pick<Sessions, 'subjectsNamed' | 'keysBeginning'> {

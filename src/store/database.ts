@@ -22,6 +22,7 @@ import { REVOCATIONS } from './migrations/0010-revocations.ts';
 import { DUE_BY_PROVIDER } from './migrations/0011-due-by-provider.ts';
 import { SPENT } from './migrations/0012-spent.ts';
 import { SIGNED_LINKS } from './migrations/0013-signed-links.ts';
+import { BY_AGE } from './migrations/0014-by-age.ts';
 import { storeError } from './sqlite-error.ts';
 
 /** In order, never edited once released. `user_version` counts those that a file has been through. */
@@ -39,6 +40,7 @@ const MIGRATIONS: readonly string[] = [
   DUE_BY_PROVIDER,
   SPENT,
   SIGNED_LINKS,
+  BY_AGE,
 ];
 /** "Post": tells our files from those of other programs. */
 const APPLICATION_ID = 0x506f7374;

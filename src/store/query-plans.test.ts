@@ -8,7 +8,7 @@ import { createSessionTables } from './session-tables.ts';
 
 /** Those that are about all rows, and are asked for at a start, by an operator, or when a clock was set back. */
 const ABOUT_ALL = [
-  /^SELECT s\.key, .* FROM sign_ins s WHERE 1 ORDER BY s\.created_at DESC, s\.key LIMIT :limit$/,
+  /^SELECT s\.key, .* FROM sign_ins s WHERE 1 ORDER BY \+s\.created_at DESC, s\.key LIMIT :limit$/,
   /^SELECT c\.key FROM .* WHERE 1 ORDER BY c\.parent, c\.ordinal$/,
   /^DELETE FROM sign_ins AS s WHERE 1$/,
   /^UPDATE sign_ins SET refresh_at = max\(0, refresh_at - \?\)/,

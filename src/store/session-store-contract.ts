@@ -105,6 +105,13 @@ export function sessionStoreContract(name: string, open: () => SessionStoreRig):
       assert.notEqual(await store.findSession('live'), null);
     });
 
+    check('deleteSignIns() by age takes what was opened until then', async (store) => {
+      await store.putSignIn(signIn('first', { createdAt: 400 }), 'h');
+      await store.putSignIn(signIn('second', { createdAt: 401 }), 'h');
+      assert.deepEqual(await store.deleteSignIns({ by: 'age', openedUntil: 400 }), ['first']);
+      assert.notEqual(await store.findSession('second'), null);
+    });
+
     check('findSession() tells whose grant waits for somebody to use it, until somebody does', async (store) => {
       await store.putSignIn(signIn('p'), 'h', { value: 'grant', refreshAt: 5_000 });
       await store.putSignIn(signIn('q'), 'h');

@@ -34,6 +34,7 @@ const CONDITIONS: Readonly<Record<SignInSelector['by'], string>> = {
     ORDER BY key = :newest DESC, created_at DESC LIMIT -1 OFFSET :most)`,
   authority: 's.provider = :provider AND s.authority = :authority',
   expiry: '(s.expires_at <= :expiredAt OR s.last_seen_at <= :idleSince)',
+  age: 's.created_at <= :openedUntil',
   everything: '1',
 };
 
@@ -104,8 +105,9 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
 
 function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by'], Selection>> {
   const prepare = (condition: string): Selection => ({
+    // The plus: found by the condition's index, and sorted then. For the order SQLite may walk through all by their age instead.
     trees: db.prepare(
-      `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY s.created_at DESC, s.key LIMIT :limit`,
+      `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY +s.created_at DESC, s.key LIMIT :limit`,
     ),
     // CROSS JOIN: the sign-ins first, by their index. For the order SQLite may walk through all cookies there are instead.
     keys: db.prepare(
@@ -121,6 +123,7 @@ function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by
     surplus: prepare(CONDITIONS.surplus),
     authority: prepare(CONDITIONS.authority),
     expiry: prepare(CONDITIONS.expiry),
+    age: prepare(CONDITIONS.age),
     everything: prepare(CONDITIONS.everything),
   };
 }

@@ -156,6 +156,20 @@ withRig('sweep() deletes what is over, codes too, and tells', async ({ sessions,
 });
 
 withRig(
+  'sweep() ends what a shorter lifetime has ended: a longer one brings nobody back',
+  async ({ sessions, clock, limits }) => {
+    const opened = await sessions.openSignIn(ADA, 'h');
+    clock.at += HOUR;
+    const late = await sessions.openSignIn(ADA, 'h');
+    limits.lifetimeMs = HOUR;
+    await sessions.sweep();
+    limits.lifetimeMs = 12 * HOUR;
+    assert.equal(await kindOf(sessions, opened.view.key), 'absent');
+    assert.equal(await kindOf(sessions, late.view.key), 'found');
+  },
+);
+
+withRig(
   'refreshPerson() changes live sessions, keeps how each signed in, and tells once',
   async ({ sessions, changes }) => {
     const a = await sessions.openSignIn(ADA, 'h');
