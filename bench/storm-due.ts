@@ -56,7 +56,7 @@ const load = await createUnderLoad({
   dir,
   pid: site.pid,
 });
-await load.during('the provider is away, everybody is due', sleep(4.5 * WINDOW_SECONDS * 1_000));
+await load.quiet('the provider is away, everybody is due', sleep(4.5 * WINDOW_SECONDS * 1_000));
 await twin.tell({ kind: 'start' });
 const refreshed = async (): Promise<number> => (await twin.tell({ kind: 'look' })).refreshed;
 while ((await refreshed()) === 0) await sleep(50);

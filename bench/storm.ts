@@ -41,8 +41,8 @@ const rate = Number(flags.rate);
 /** Milliseconds from one person to the next. */
 const apart = Number(flags.apart);
 const phases = flags.only.split(',').filter((phase) => phase !== 'refreshes' || !flags.chain);
-/** A session is due so long after it was signed in or renewed. */
-const RECHECK_SECONDS = 30;
+/** A session is due so long after it was signed in or renewed: the quiet time fits between. */
+const RECHECK_SECONDS = 60;
 /** Connections that are opened, ask for one thing and are closed, as fast as it goes. */
 const STRANGERS = 50;
 
@@ -73,7 +73,7 @@ const load = await createUnderLoad({
 const someWindows = (): Promise<unknown> => sleep(Number(flags.windows) * WINDOW_SECONDS * 1_000);
 const seconds = (from: number): number => (Date.now() - from) / 1_000;
 
-await load.during(`${rate} requests/s, nobody else`, someWindows());
+await load.quiet(`${rate} requests/s, nobody else`, someWindows());
 if (phases.includes('handshakes')) await shakeHands();
 if (phases.includes('sign-ins') || phases.includes('refreshes')) await signIn();
 if (phases.includes('refreshes')) await refresh();
@@ -103,13 +103,13 @@ async function signIn(): Promise<void> {
   await load.during(
     apart === 0 ? `${people} sign in at once` : `${people} sign in, one each ${apart} ms`,
     entered,
-    ({ failed, took }) => {
-      return `not signed in ${failed.length}${failed.length > 0 ? ` (${failed[0]})` : ''}, ${took.toFixed(1)} s`;
-    },
+    ({ failed, took }) =>
+      `not signed in ${failed.length}${failed.length > 0 ? ` (${failed[0]})` : ''}, the last after ${took.toFixed(1)} s`,
   );
 }
 
 async function refresh(): Promise<void> {
+  await load.quiet(`${people} are in, nobody is due`, someWindows());
   await twin.tell({ kind: 'stop' });
   // What nobody uses is not renewed.
   await sleep((RECHECK_SECONDS / 2) * 1_000);
@@ -124,7 +124,8 @@ async function refresh(): Promise<void> {
     while ((await refreshed()) < people && seconds(started) < 60) await sleep(200);
     return seconds(started);
   })();
-  await load.during('it is back: everybody is asked about', all, (took) => `${took.toFixed(1)} s`);
+  await load.during('it is back: everybody is asked about', all, (took) => `after ${took.toFixed(1)} s`);
+  await load.during('nobody is due any more', someWindows());
   const { most, reused } = await twin.tell({ kind: 'look' });
   console.log(`  ${await refreshed()} refreshes, at most ${most} a session, tokens used twice ${reused}`);
 }

@@ -2,7 +2,7 @@
  * What somebody who is signed in notices while other things go on: one gateway with one worker alone on core 0;
  * on core 1 the load, which asks at a fixed rate (open loop) over the same connections all the time, and behind it
  * whatever makes the trouble. p99 over
- * windows of two seconds: their median and the worst, and how that is to the first that was measured. How much of the
+ * windows of two seconds: their median and the worst, and how that is to the last quiet time. How much of the
  * gateway's core others had is told, since each time one of them has it a request may wait for the kernel's next tick.
  */
 import { execFileSync } from 'node:child_process';
@@ -64,13 +64,15 @@ interface During {
 }
 
 export interface UnderLoad {
+  /** The same while nothing else goes on: what comes after it is told as so many times its p99. */
+  readonly quiet: (label: string, work: Promise<unknown>) => Promise<void>;
   /** Load while the work goes on, window by window; prints a line. */
   readonly during: <T>(label: string, work: Promise<T>, tell?: (result: T) => string) => Promise<void>;
   readonly close: () => void;
 }
 
 export async function createUnderLoad(options: UnderLoadOptions): Promise<UnderLoad> {
-  let first: During | null = null;
+  let quietP99 = NaN;
   const { url, cookie, perSecond, connections, dir } = options;
   const load = startSteadyLoad({
     url,
@@ -85,23 +87,31 @@ export async function createUnderLoad(options: UnderLoadOptions): Promise<UnderL
   });
   // Until the worker's code is compiled.
   await sleep(WARM_MS);
+  const say = (label: string, it: During, facts: string): void =>
+    console.log(
+      `${label.padEnd(LABEL)} p99 ${it.median.toFixed(2)} ms${facts}, worst ${it.worst.toFixed(2)} ms; failed ${it.failed}${cpuOf(it, options)}`,
+    );
   return {
     close: () => load.stop(),
+    async quiet(label, work) {
+      const it = await measure(options, load, work);
+      quietP99 = it.median;
+      say(label, it, '');
+    },
     async during(label, work, tell) {
       const it = await measure(options, load, work);
-      first ??= it;
-      const ratio = `${(it.median / first.median).toFixed(1)}x`;
-      const facts = tell === undefined ? '' : `; ${tell(await work)}`;
-      // What stands in Postern's place has no such threads.
-      const cpu =
-        it.worker === 0
-          ? ''
-          : `; CPU: worker ${it.worker.toFixed(2)} s (and ${it.waited.toFixed(2)} s waiting for the core), control ${it.control.toFixed(2)} s, ${options.alone === false ? '' : `others had ${(it.foreign * 100).toFixed(0)} % of the core`}`;
-      console.log(
-        `${label.padEnd(LABEL)} p99 ${it.median.toFixed(2)} ms (${ratio}), worst ${it.worst.toFixed(2)} ms; failed ${it.failed}${cpu}${facts}`,
-      );
+      say(label, it, ` (${(it.median / quietP99).toFixed(1)}x)`);
+      if (tell !== undefined) console.log(`  ${tell(await work)}`);
     },
   };
+}
+
+/** What stands in Postern's place has no such threads. */
+function cpuOf({ worker, waited, control, foreign }: During, { alone = true }: UnderLoadOptions): string {
+  if (worker === 0) return '';
+  const others = alone ? `, others had ${(foreign * 100).toFixed(0)} % of the core` : '';
+  const threads = `worker ${worker.toFixed(2)} s (and ${waited.toFixed(2)} s waiting for the core)`;
+  return `; CPU: ${threads}, control ${control.toFixed(2)} s${others}`;
 }
 
 /** Part of the gateway's core that others have had since the last look. */
