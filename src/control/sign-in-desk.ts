@@ -8,6 +8,7 @@ import { sealJson, unsealJson } from '../session/seal.ts';
 import { createAdmission } from '../sign-in/admission.ts';
 import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provider-registry.ts';
 import { refusedEntryOf } from '../sign-in/refused-entries.ts';
+import { RefreshPace } from '../sign-in/refresh-pace.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
 import { unsaidClaims } from '../sign-in/pages/unsaid.ts';
 import { createSignIn } from '../sign-in/router.ts';
@@ -58,6 +59,11 @@ export interface SignInDesk {
   readonly begin: (request: InternalRequest) => Promise<InternalResponse>;
 }
 
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
 export function createSignInDesk(deps: DeskDeps): SignInDesk {
   const { sessions, accounts, factors, hashPool, sealKey, instance } = deps;
   // Requests of visitors and answers of providers, some each turn: in between, a worker on the same core has it.
@@ -72,8 +78,8 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });
   const admit = createAdmission(sessions, () => deps.prepared().table.namedUsers);
-  const rest = (ms: number): Promise<void> => sleep(ms, undefined, { ref: false });
-  const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say, rest });
+  const pace = new RefreshPace({ rest: (ms) => sleep(ms, undefined, { ref: false }), cpuMs: threadCpuMs });
+  const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say, pace });
   const signIn = createSignIn({
     providers,
     admit,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { RefreshPace } from './refresh-pace.ts';
 import { createRefresher } from './refresher.ts';
 import type { DueGrant } from './refresher.ts';
 import type { Person } from '../core/person.ts';
@@ -121,10 +122,13 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   const refresher = createRefresher({
     clock,
     log: () => undefined,
-    rest(ms) {
-      pauses.add(ms);
-      return new Promise<void>((resolve) => rests.push(resolve));
-    },
+    pace: new RefreshPace({
+      cpuMs: () => 0,
+      rest(ms) {
+        pauses.add(ms);
+        return new Promise<void>((resolve) => rests.push(resolve));
+      },
+    }),
     providers: { list: () => [provider], find: () => provider },
     admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
     sessions: {

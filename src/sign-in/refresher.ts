@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { Admit } from './ports.ts';
 import { readGrant, type Provider, type ProviderGrant, type Providers, type Refreshed } from './provider.ts';
-import { pauseBehindQuestion } from './refresh-pace.ts';
+import type { RefreshPace } from './refresh-pace.ts';
 import { RefreshTroubles } from './refresh-troubles.ts';
 
 /** Taken out of the store at once, and asked at once, of each provider. */
@@ -47,11 +47,8 @@ export interface RefresherDeps {
   readonly clock: Clock;
   readonly admit: Admit;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
-  /**
-   * Sleeps for so many milliseconds, a seat behind each question that nobody waits for: see `pauseBehindQuestion`.
-   * Without it there are no pauses.
-   */
-  readonly rest?: (ms: number) => Promise<unknown>;
+  /** A seat pauses behind each question that nobody waits for. Without it there are no pauses. */
+  readonly pace?: RefreshPace;
 }
 
 /** `unavailable`: nothing new was learned. `ended`: there is no such session, or no more. */
@@ -224,17 +221,19 @@ class Lanes {
       return 'unavailable';
     });
     lane.running--;
+    this.#deps.pace?.settled();
     this.#letGo(lane, waiting, renewal);
     if (!waiting.isAwaited) void this.#rest(lane);
     this.#pump(lane);
   }
 
   async #rest(lane: Lane): Promise<void> {
-    const { rest } = this.#deps;
-    const pauseMs = pauseBehindQuestion(lane.hasMore ? this.#deps.clock.now() - lane.behindSince : 0);
-    if (rest === undefined || pauseMs === 0) return;
+    const { pace, clock } = this.#deps;
+    const behindMs = lane.hasMore ? clock.now() - lane.behindSince : 0;
+    const pauseMs = pace?.pauseMs(behindMs) ?? 0;
+    if (pauseMs === 0) return;
     lane.resting++;
-    await rest(pauseMs);
+    await pace?.rest(pauseMs);
     lane.resting--;
     this.#pump(lane);
   }

@@ -148,7 +148,7 @@ export const providerShape: z.ZodType<ProviderInput> = section(
     clock_tolerance: key(duration(), "How far the provider's clock may be off.", { default: '1m' }),
     recheck: key(
       duration(),
-      'How often groups and roles are looked at again while somebody is signed in; where thousands are due at once, of 20 people a second, after a minute of 100.',
+      'How often groups and roles are looked at again while somebody is signed in; where thousands are due at once, of 20 people a second, after a minute of 100; of fewer where that takes much of a core.',
       {
         default: '5m',
       },

@@ -118,7 +118,8 @@ hosts:
     const backAt = Date.now();
     const refreshed = (): number[] =>
       crowd.members.map(({ subject }) => (twin.refreshesOf.get(subject) ?? 0) - (before.get(subject) ?? 0));
-    await until(() => refreshed().every((count) => count > 0), 'the refresh of everybody', 120_000);
+    // Within a minute, or two where a question takes much of a core: see refresh-pace.ts.
+    await until(() => refreshed().every((count) => count > 0), 'the refresh of everybody', 180_000);
     // Whatever would ask once more has the time to.
     await sleep(3_000);
     // One, unless the machine is so busy that some are due again by now.
