@@ -42,7 +42,7 @@ const rate = Number(flags.rate);
 const apart = Number(flags.apart);
 const phases = flags.only.split(',').filter((phase) => phase !== 'refreshes' || !flags.chain);
 /** A session is due so long after it was signed in or renewed: the quiet time fits between. */
-const RECHECK_SECONDS = 60;
+const RECHECK_SECONDS = 120;
 /** Connections that are opened, ask for one thing and are closed, as fast as it goes. */
 const STRANGERS = 50;
 
@@ -121,7 +121,7 @@ async function refresh(): Promise<void> {
   while ((await refreshed()) === 0) await sleep(50);
   const started = Date.now();
   const all = (async (): Promise<number> => {
-    while ((await refreshed()) < people && seconds(started) < 60) await sleep(200);
+    while ((await refreshed()) < people && seconds(started) < 180) await sleep(200);
     return seconds(started);
   })();
   await load.during('it is back: everybody is asked about', all, (took) => `after ${took.toFixed(1)} s`);
