@@ -57,7 +57,10 @@ export class RedisLink {
     this.#commands.on('close', () => this.#trouble.error(new Error('the connection was lost')));
     this.#commands.on('ready', () => void this.#pulse());
     this.#listen();
-    this.#beating = setInterval(() => void this.#pulse(), BEAT_MS);
+    this.#beating = setInterval(() => {
+      this.#revive();
+      void this.#pulse();
+    }, BEAT_MS);
     this.#beating.unref();
     // ioredis has a timer for this that goes on after the end where an answer was under way.
     this.#refreshing = setInterval(() => this.#refreshSlots(), SLOTS_MS);
@@ -116,6 +119,11 @@ export class RedisLink {
       if (text === this.#beat) this.#heardAt = performance.now();
       else if (!text.startsWith(BEAT)) this.#deps.onMessage(text);
     });
+  }
+
+  /** Where a failover is told while a sentinel is asked who the master is, ioredis takes that for our end of it. */
+  #revive(): void {
+    for (const client of [this.#commands, this.#ears]) if (client.status === 'end') client.connect().catch(() => {});
   }
 
   async #pulse(): Promise<void> {
