@@ -43,11 +43,30 @@ export async function endProgram(child: ChildProcess): Promise<void> {
  */
 export const AT_ONCE_MS = 9_000;
 
+type Condition = () => boolean | Promise<boolean>;
+/** Of what did not happen; a function tells more of it at the time. */
+type What = string | (() => string);
+
+function named(what: What): string {
+  return typeof what === 'string' ? what : what();
+}
+
+/** The same of a program: one that has ended is told at once, with what it said, in place of waiting for what never comes. */
+export async function whileAlive({ child, output }: Program, isSo: Condition, what: What): Promise<void> {
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  await until(async () => {
+    if (!isOver()) return (await isSo()) && !isOver();
+    throw new Error(
+      `Cannot go on: ${named(what)}: it has ended with ${child.exitCode ?? child.signalCode}\n${output()}`,
+    );
+  }, what);
+}
+
 /** Asks again and again until it is so. The limit is for what never comes, so that a failing test ends. */
-export async function until(isSo: () => boolean | Promise<boolean>, what: string, mostMs = 40_000): Promise<void> {
+export async function until(isSo: Condition, what: What, mostMs = 40_000): Promise<void> {
   const deadline = Date.now() + mostMs;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`Cannot go on: ${what} did not happen within ${mostMs} ms`);
+    if (Date.now() > deadline) throw new Error(`Cannot go on: ${named(what)} did not happen within ${mostMs} ms`);
     await new Promise((done) => {
       setTimeout(done, 100);
     });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findPeer } from './peers.ts';
 import { freePorts } from './free-ports.ts';
-import { startProgram, until } from './programs.ts';
+import { startProgram, until, whileAlive } from './programs.ts';
 import type { Program } from './programs.ts';
 
 const run = promisify(execFile);
@@ -45,7 +45,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     ...(options.args ?? []),
   ]);
   const cli = redisCli(port, options.cliArgs);
-  await until(async () => /PONG/.test(await cli('ping').catch(() => '')), `Redis on ${port}`);
+  await whileAlive(program, async () => /PONG/.test(await cli('ping').catch(() => '')), `Redis on ${port}`);
   return {
     port,
     program,
@@ -71,6 +71,8 @@ export interface Replicated {
   readonly servers: readonly RedisServer[];
   readonly sentinelPorts: readonly number[];
   readonly masterName: string;
+  /** What the sentinels have said. */
+  readonly log: () => string;
   readonly stop: () => Promise<void>;
 }
 
@@ -99,20 +101,41 @@ export async function startReplicated(password: string): Promise<Replicated> {
     writeFileSync(file, `${lines.join('\n')}\n`);
     return startProgram('redis-server', [file, '--sentinel']);
   });
-  const [first = 0] = sentinelPorts;
-  const info = (): Promise<string> => redisCli(first)('sentinel', 'master', masterName);
-  const knowsAll = (text: string): boolean => /num-slaves\s+1/.test(text) && /num-other-sentinels\s+2/.test(text);
-  await until(async () => knowsAll(await info().catch(() => '')), 'the sentinels');
+  const log = (): string => sentinels.map((one, i) => `sentinel ${sentinelPorts[i]}:\n${one.output()}`).join('\n');
+  for (const [i, port] of sentinelPorts.entries()) {
+    const cli = redisCli(port);
+    // A machine that halts us all for two seconds has no broken clock: no sentinel is to do nothing for half a minute.
+    const isUp = async (): Promise<boolean> => /OK/.test(await cli('sentinel', 'debug', 'tilt-trigger', '60000'));
+    await whileAlive(sentinels[i] as Program, () => isUp().catch(() => false), `sentinel ${port}`);
+  }
+  for (const [i, port] of sentinelPorts.entries()) {
+    const isReady = (): Promise<boolean> => canFailOver(redisCli(port), masterName).catch(() => false);
+    await whileAlive(sentinels[i] as Program, isReady, () => `what sentinel ${port} must know\n${log()}`);
+  }
   return {
     servers: [master, replica],
     sentinelPorts,
     masterName,
+    log,
     async stop() {
       await Promise.all(sentinels.map((one) => one.stop()));
       await Promise.all([master.stop(), replica.stop()]);
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** It reaches the two others, and has heard of a replica from itself that it is fit. */
+async function canFailOver(cli: RedisServer['cli'], masterName: string): Promise<boolean> {
+  const quorum = await cli('sentinel', 'ckquorum', masterName);
+  const master = await cli('sentinel', 'master', masterName);
+  const replicas = await cli('sentinel', 'replicas', masterName);
+  return (
+    quorum.startsWith('OK 3 ') &&
+    /^num-slaves\s1$/m.test(master) &&
+    /^master-link-status\sok$/m.test(replicas) &&
+    /^flags\sslave$/m.test(replicas)
+  );
 }
 
 export interface RedisCluster {

@@ -140,7 +140,7 @@ suite('ways to Redis', () => {
   });
 
   test('by sentinels: a failover signs nobody out, and sessions go on at the new master', { skip }, async () => {
-    const { servers, sentinelPorts, masterName, stop } = await startReplicated(password);
+    const { servers, sentinelPorts, masterName, log, stop } = await startReplicated(password);
     const urls = sentinelPorts.map((port) => `redis://127.0.0.1:${port}`);
     const replicas = createReplicas({ password, sentinel: { masterName, urls, password: null } });
     try {
@@ -150,14 +150,19 @@ suite('ways to Redis', () => {
       await until(async () => (await replica.cli('exists', keyOf(browser))) === '1', 'the replica');
       const kinds = new Set<string>();
       master.program.child.kill('SIGKILL');
-      await until(
-        async () => {
-          for (const keeper of [one, other]) kinds.add(await kindOf(keeper, browser.headers));
-          return /role:master/.test(await replica.cli('info', 'replication')) && (await one.isReady());
-        },
-        'the failover',
-        90_000,
-      );
+      const look = async (): Promise<void> => {
+        for (const keeper of [one, other]) kinds.add(await kindOf(keeper, browser.headers));
+      };
+      const isPromoted = async (): Promise<boolean> => {
+        await look();
+        return /role:master/.test(await replica.cli('info', 'replication'));
+      };
+      await until(isPromoted, () => `the promotion of the replica ${replica.port}\n${log()}`, 90_000);
+      const areBack = async (): Promise<boolean> => {
+        await look();
+        return (await one.isReady()) && (await other.isReady());
+      };
+      await until(areBack, () => `the keepers at the new master\n${replicas.log.join('\n')}\n${log()}`);
       await until(async () => (await kindOf(other, browser.headers)) === 'found', 'the other');
       assert.equal(await kindOf(one, browser.headers), 'found');
       assert.ok(!kinds.has(GONE));
