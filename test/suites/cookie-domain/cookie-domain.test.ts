@@ -12,7 +12,7 @@ import type { PosternProcess } from '../../support/postern.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
-suite('One cookie for a domain, and hosts outside', { timeout: 600_000 }, () => {
+suite('One cookie for a domain, and hosts outside', () => {
   let app: Server;
   let postern: PosternProcess;
   let alice = '';

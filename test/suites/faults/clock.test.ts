@@ -19,7 +19,7 @@ import type { Visitor } from '../../support/visitor.ts';
 const HOUR = 3_600_000;
 const YEAR = 365 * 24 * HOUR;
 
-suite('a clock that jumps', { timeout: 600_000 }, () => {
+suite('a clock that jumps', () => {
   let app: RecordingApp;
   let postern: PosternProcess;
   let visitor: Visitor;

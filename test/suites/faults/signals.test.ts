@@ -20,7 +20,7 @@ import type { PosternProcess } from '../../support/postern.ts';
 
 const GET = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n`;
 
-suite('signals in odd numbers and at odd moments', { timeout: 600_000 }, () => {
+suite('signals in odd numbers and at odd moments', () => {
   let app: Server;
   let slowAsked = 0;
 

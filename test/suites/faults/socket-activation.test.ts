@@ -19,7 +19,7 @@ const HOLDER = resolve(import.meta.dirname, '../../support/socket-holder.mjs');
 const ACTIVATE = '/usr/bin/systemd-socket-activate';
 const GET = 'GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n';
 
-suite('sockets that somebody else opened', { timeout: 600_000 }, () => {
+suite('sockets that somebody else opened', () => {
   let dir = '';
   before(() => {
     dir = mkdtempSync(join(tmpdir(), 'postern-activation-'));

@@ -74,7 +74,7 @@ function assertNobodyIsRefused({ good, bad }: Visits): void {
   assert.ok(good > 20, told);
 }
 
-suite('Postern outlives', { timeout: 600_000 }, () => {
+suite('Postern outlives', () => {
   let app: ScriptedApp;
 
   before(async () => {

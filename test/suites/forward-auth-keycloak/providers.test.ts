@@ -19,7 +19,7 @@ import { createVisitor, type Visitor } from '../../support/visitor.ts';
 
 const SECRET = 'secret:+/ %of o2p';
 
-suite('Keycloak as the provider of forward-auth', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
+suite('Keycloak as the provider of forward-auth', { skip: skipWithout('kc') }, () => {
   let keycloak: Keycloak;
   let app: Server;
   let callback: string;

@@ -16,7 +16,7 @@ import { createVisitor, type Visit, type Visitor } from '../../support/visitor.t
 const POSTERN = resolve(import.meta.dirname, '../../../bin/postern');
 const LINK = '/a%20b/c%2Fd?x=%26&b=2&u=https://other.example//';
 
-suite('signing in and out by forward-auth and Keycloak', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
+suite('signing in and out by forward-auth and Keycloak', { skip: skipWithout('kc') }, () => {
   let keycloak: Keycloak;
   let app: Server;
   let program: Program;

@@ -13,7 +13,7 @@ import type { World } from './rig.ts';
 const WANTED = (process.env['POSTERN_FRONTS'] ?? '').toLowerCase().split(',');
 const isWanted = (name: string): boolean => WANTED.some((word) => name.toLowerCase().includes(word));
 
-suite('Postern behind other proxies', { skip: skipWithout('kc', 'openssl'), timeout: 600_000 }, () => {
+suite('Postern behind other proxies', { skip: skipWithout('kc', 'openssl') }, () => {
   let world: World;
   before(async () => {
     world = await startWorld();

@@ -23,7 +23,7 @@ const RECHECK_MS = 10_000;
 /** Passed on to tls.connect; the types of ws do not know it. */
 const SERVER_NAME: object = { servername: 'code.localhost' };
 
-suite('GitHub decides who uses code-server', { skip: skipWithout('code-server'), timeout: 600_000 }, () => {
+suite('GitHub decides who uses code-server', { skip: skipWithout('code-server') }, () => {
   let code: CodeServer;
   let postern: PosternProcess;
   const twin = new GithubTwin();

@@ -10,7 +10,7 @@ import { until } from '../../support/programs.ts';
 import { startRecordingApp, type RecordingApp } from '../../support/recording-app.ts';
 import { createVisitor, nextOf, type Visitor } from '../../support/visitor.ts';
 
-suite('membership is looked at again behind the back of requests', { timeout: 600_000 }, () => {
+suite('membership is looked at again behind the back of requests', () => {
   let app: RecordingApp;
   let postern: PosternProcess;
   const twin = new GithubTwin();

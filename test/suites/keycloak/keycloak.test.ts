@@ -29,7 +29,7 @@ const NEXT_REFRESH_MS = 3 * RECHECK_MS;
 /** Passed on to tls.connect; the types of ws do not know it. */
 const SERVER_NAME: object = { servername: 'wiki.localhost' };
 
-suite('Keycloak decides who enters', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
+suite('Keycloak decides who enters', { skip: skipWithout('kc') }, () => {
   let app: GreetingApp;
   let postern: PosternProcess;
   let keycloak: Keycloak;

@@ -10,7 +10,7 @@ import { skipWithout } from '../../support/peers.ts';
 import { GITHUB_CASES, OIDC_CASES } from './kinds.ts';
 import { signInBy, type Seen } from './side.ts';
 
-suite('Providers are alike', { skip: skipWithout('oauth2-proxy'), timeout: 600_000 }, () => {
+suite('Providers are alike', { skip: skipWithout('oauth2-proxy') }, () => {
   for (const one of OIDC_CASES)
     test(one.name, async () => {
       const twin = await startTwin({ issParameter: false });

@@ -230,7 +230,7 @@ function fuzzedRequest(cookies: Cookies, dice: Dice): Buffer {
   return Buffer.from(`${line}\r\nHost: app.example.com\r\n${text}\r\n`, 'latin1');
 }
 
-suite('/oauth2/auth lets nobody in without a live session', { timeout: 600_000 }, () => {
+suite('/oauth2/auth lets nobody in without a live session', () => {
   let provider: Provider;
   let door: Door;
   let jar: Jar;

@@ -27,7 +27,7 @@ const isWhole = only === undefined && CONFIGURATIONS.every((configuration) => mi
 const withKeycloak = KEYCLOAK_CONFIGURATIONS.filter(isChosen);
 const hasKeycloak = findPeer('kc') !== null && withKeycloak.length > 0;
 
-suite('Postern answers as oauth2-proxy does', { skip: skipWithout('oauth2-proxy'), timeout: 600_000 }, () => {
+suite('Postern answers as oauth2-proxy does', { skip: skipWithout('oauth2-proxy') }, () => {
   let provider: Provider;
   /** Takes its time: everything else runs meanwhile. */
   let keycloak: Promise<Keycloak> | null = null;

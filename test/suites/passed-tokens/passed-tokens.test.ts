@@ -33,7 +33,7 @@ interface Seen {
   readonly at: number;
 }
 
-suite('Apps get the tokens they ask for', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
+suite('Apps get the tokens they ask for', { skip: skipWithout('kc') }, () => {
   let app: Server;
   let h2c: http2.Http2Server;
   let postern: PosternProcess;

@@ -41,7 +41,7 @@ const ANSWERED: readonly (readonly [path: string, host: string, status: RegExp])
   ['/', 'nobody.test', /404/],
 ];
 
-suite('bodies that nobody takes', { timeout: 600_000 }, () => {
+suite('bodies that nobody takes', () => {
   let postern: PosternProcess;
   let app: RecordingApp;
 

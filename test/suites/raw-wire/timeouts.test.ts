@@ -18,7 +18,7 @@ import type { ScriptedApp } from '../../support/scripted-app.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-suite('slow, vanishing and proxied clients against the whole gateway', { timeout: 600_000 }, () => {
+suite('slow, vanishing and proxied clients against the whole gateway', () => {
   let postern: PosternProcess;
   let app: ScriptedApp;
 

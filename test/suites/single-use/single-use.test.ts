@@ -23,7 +23,7 @@ import type { Visit, Visitor } from '../../support/visitor.ts';
 const STEP_MS = 30_000;
 const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
 
-suite('What works once works once across a crash', { timeout: 600_000 }, () => {
+suite('What works once works once across a crash', () => {
   const dir = mkdtempSync(join(tmpdir(), 'single-use-'));
   let app: GreetingApp;
   let twin: Twin;

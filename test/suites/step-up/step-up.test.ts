@@ -23,7 +23,7 @@ import type { Visitor } from '../../support/visitor.ts';
 const MAX_AGE_S = 20;
 const SERVER_NAME: object = { servername: 'recent.localhost' };
 
-suite('Routes ask for more than a session', { skip: skipWithout('kc', 'chromium'), timeout: 600_000 }, () => {
+suite('Routes ask for more than a session', { skip: skipWithout('kc', 'chromium') }, () => {
   let app: GreetingApp;
   let postern: PosternProcess;
   let keycloak: Keycloak;

@@ -32,7 +32,7 @@ interface ProviderEvent {
   readonly time: number;
 }
 
-suite('a storm on a real Keycloak', { skip: skipWithout('kc'), timeout: 600_000 }, () => {
+suite('a storm on a real Keycloak', { skip: skipWithout('kc') }, () => {
   let app: Awaited<ReturnType<typeof startEchoApp>>;
   let postern: PosternProcess;
   let keycloak: Keycloak;

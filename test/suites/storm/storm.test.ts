@@ -23,7 +23,7 @@ interface SessionLine {
   readonly hosts: readonly string[];
 }
 
-suite('a storm of sign-ins and of refreshes', { timeout: 600_000 }, () => {
+suite('a storm of sign-ins and of refreshes', () => {
   let twin: Twin;
   let app: Awaited<ReturnType<typeof startEchoApp>>;
   let postern: PosternProcess;
