@@ -22,8 +22,17 @@ export function startProgram(
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return { child, output: () => output, stop: () => endProgram(child) };
+  const program: Program = { child, output: () => output, stop: () => endProgram(child) };
+  child.once('exit', (code, signal) => {
+    if (code !== 0 && !child.killed)
+      fallen.push(`"${name}" has ended with ${code ?? signal}:\n${output.slice(-MOST_TOLD)}`);
+  });
+  return program;
 }
+
+/** Programs that ended by themselves, for whoever waits for them in vain. */
+const fallen: string[] = [];
+const MOST_TOLD = 4_000;
 
 /** Until it has ended: while it writes on, its folder cannot be removed. */
 export async function endProgram(child: ChildProcess): Promise<void> {
@@ -66,10 +75,25 @@ export async function whileAlive({ child, output }: Program, isSo: Condition, wh
 export async function until(isSo: Condition, what: What, mostMs = 40_000): Promise<void> {
   const deadline = Date.now() + mostMs;
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`Cannot go on: ${named(what)} did not happen within ${mostMs} ms`);
+    if (Date.now() > deadline)
+      throw new Error([`Cannot go on: ${named(what)} did not happen within ${mostMs} ms`, ...fallen].join('\n'));
     await new Promise((done) => {
       setTimeout(done, 100);
     });
+  }
+}
+
+/** The same of many of a kind, of which each takes as long as the machine does: the limit is for no more of them. */
+export async function untilAll(
+  count: () => number | Promise<number>,
+  all: number,
+  { what, mostIdleMs = 40_000 }: { readonly what: string; readonly mostIdleMs?: number },
+): Promise<void> {
+  for (let before = await count(); before < all;) {
+    let now = before;
+    const isMore = async (): Promise<boolean> => (now = await count()) > before;
+    await until(isMore, () => `${what}: after ${now} of ${all} one more`, mostIdleMs);
+    before = now;
   }
 }
 

@@ -13,7 +13,7 @@ import { skipWithout } from '../../support/peers.ts';
 import { freePorts } from '../../support/free-ports.ts';
 import { startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
-import { until } from '../../support/programs.ts';
+import { until, untilAll } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
@@ -125,7 +125,8 @@ hosts:
     keycloak.resume();
     for (const { name } of crowd) await keycloak.addToGroup(name, 'ops');
     const isIn = async ({ visitor }: Person): Promise<boolean> => (await visitor.send(url('/ops/'))).status === 200;
-    await until(async () => (await Promise.all(crowd.map(isIn))).every(Boolean), 'the new group of everybody', 120_000);
+    const countIn = async (): Promise<number> => (await Promise.all(crowd.map(isIn))).filter(Boolean).length;
+    await untilAll(countIn, CROWD, { what: 'the new group of everybody', mostIdleMs: 120_000 });
     await comeAll('/ops/all', '/ops');
     const counts = [...(await refreshes(back)).values()];
     assert.ok(counts.length >= CROWD, `${counts.length} sessions were asked about`);
