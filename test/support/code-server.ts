@@ -64,16 +64,20 @@ export function watchSockets(page: Page): Sockets {
 }
 
 export async function openTerminal(page: Page): Promise<void> {
-  await page.waitForSelector('.monaco-workbench', { timeout: 60_000 });
+  await page.waitForSelector('.monaco-workbench');
   const terminal = page.locator('.xterm').first();
   // The shortcut goes nowhere until the workbench has the focus, and closes what it has opened when pressed twice.
-  await until(async () => {
-    await page.keyboard.press('Control+Backquote');
-    return terminal.waitFor({ timeout: 4_000 }).then(
-      () => true,
-      () => false,
-    );
-  }, 'a terminal opens');
+  await until(
+    async () => {
+      await page.keyboard.press('Control+Backquote');
+      return terminal.waitFor({ timeout: 8_000 }).then(
+        () => true,
+        () => false,
+      );
+    },
+    'a terminal opens',
+    120_000,
+  );
   await terminal.click();
 }
 
