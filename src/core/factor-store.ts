@@ -18,8 +18,11 @@ export interface StoredFactor {
 }
 
 export interface FactorStore {
-  /** False where the handle is taken or the account is gone. */
-  insertFactor(factor: StoredFactor): Promise<boolean>;
+  /**
+   * False where the handle is taken, the account is gone, or it has as many second factors as `most`. With the first one
+   * the recovery codes go that were there without any.
+   */
+  insertFactor(factor: StoredFactor, most: number): Promise<boolean>;
   /** Oldest first. */
   listFactors(subject: string): Promise<readonly StoredFactor[]>;
   /** True where any account has one of the kind. */
@@ -27,9 +30,12 @@ export interface FactorStore {
   findFactorByHandle(handle: string): Promise<StoredFactor | null>;
   /** Compare and swap: false where the value is no longer `expected`, so that of two uses at once one counts. */
   useFactor(id: string, expected: string, value: string, usedAt: number): Promise<boolean>;
-  /** True for the one caller that deleted it. */
+  /** True for the one caller that deleted it. With the last second factor the recovery codes go, in the same step. */
   deleteFactor(subject: string, id: string): Promise<boolean>;
   deleteFactorsOf(subject: string): Promise<number>;
-  /** Drops the recovery codes of an account and puts these in their place, in one step. */
-  replaceRecovery(subject: string, codes: readonly StoredFactor[]): Promise<void>;
+  /**
+   * Drops the recovery codes of an account and puts these in their place, in one step. False, and nothing is changed,
+   * where it has no second factor that they could stand in for, or, with `onlyMissing`, where a code is left.
+   */
+  replaceRecovery(subject: string, codes: readonly StoredFactor[], onlyMissing: boolean): Promise<boolean>;
 }

@@ -60,22 +60,32 @@ export interface FactorsDeps {
   readonly sealKey: SealKey;
 }
 
+export interface FactorWish {
+  /** What the person calls it. */
+  readonly name: string;
+  /** Only as the first one of the account: whoever adds it has shown none. */
+  readonly isFirst: boolean;
+}
+
 export interface Factors {
   overview(subject: string): Promise<FactorOverview>;
   /** True where an authenticator app or a passkey is set up: sign-in asks for it. */
   isEnrolled(subject: string): Promise<boolean>;
   /** True where anybody has a passkey. */
   hasPasskeys(): Promise<boolean>;
-  /** Keeps an app whose first code is right; false where it is wrong, or the app is kept already. */
-  addTotp(subject: string, name: string, secret: string, code: string): Promise<boolean>;
+  /** Keeps an app whose first code is right; its id, or null where it is wrong, or the app is kept already. */
+  addTotp(subject: string, wish: FactorWish, secret: string, code: string): Promise<string | null>;
   /** A code of any authenticator app of the account, or one of its recovery codes. */
   checkCode(subject: string, typed: string): Promise<CodeAnswer>;
-  /** False where the credential is known already. */
-  addPasskey(subject: string, name: string, state: PasskeyState): Promise<boolean>;
+  /** Its id; null where the credential is known already. */
+  addPasskey(subject: string, wish: FactorWish, state: PasskeyState): Promise<string | null>;
   passkeysOf(subject: string): Promise<readonly PasskeyState[]>;
   findPasskey(credentialId: string): Promise<FoundPasskey | null>;
-  /** New codes, shown once; the old ones are void. */
-  makeRecovery(subject: string): Promise<readonly string[]>;
+  /**
+   * New codes, shown once; the old ones are void. Null, and the old ones stay, where there is no second factor that they
+   * could stand in for, or one is left and only `missing` ones are asked for.
+   */
+  makeRecovery(subject: string, which: 'all' | 'missing'): Promise<readonly string[] | null>;
   /** With the last one the recovery codes go. */
   remove(subject: string, id: string): Promise<boolean>;
   /** For the operator, when somebody has lost everything. */
@@ -95,9 +105,10 @@ export function createFactors(deps: FactorsDeps): Factors {
       };
     },
     isEnrolled: async (subject) => (await store.listFactors(subject)).some(isSecondFactor),
-    async addTotp(subject, name, secret, code) {
+    async addTotp(subject, wish, secret, code) {
       const state = await takeTotp({ secret, lastStep: -1 }, code, clock.now());
-      return state !== null && add(deps, { subject, kind: 'totp', handle: secretHandle(subject, secret), name }, state);
+      const handle = secretHandle(subject, secret);
+      return state === null ? null : add(deps, { subject, kind: 'totp', handle, ...wish }, state);
     },
     async checkCode(subject, typed) {
       const retryAfterMs = guesses.begin(subject);
@@ -107,21 +118,12 @@ export function createFactors(deps: FactorsDeps): Factors {
       guesses.succeed(subject);
       return taken;
     },
-    async makeRecovery(subject) {
+    async makeRecovery(subject, which) {
       const codes = Array.from({ length: RECOVERY_CODES }, () => mintRecovery());
-      await store.replaceRecovery(
-        subject,
-        codes.map((code) => recoveryRow(subject, code, clock.now())),
-      );
-      return codes;
+      const rows = codes.map((code) => recoveryRow(subject, code, clock.now()));
+      return (await store.replaceRecovery(subject, rows, which === 'missing')) ? codes : null;
     },
-    async remove(subject, id) {
-      const wasThere = await store.deleteFactor(subject, id);
-      // They stand in for a factor: where there is none any more, those on paper are void.
-      const isLast = wasThere && !(await store.listFactors(subject)).some(isSecondFactor);
-      if (isLast) await store.replaceRecovery(subject, []);
-      return wasThere;
-    },
+    remove: (subject, id) => store.deleteFactor(subject, id),
     removeAll: (subject) => store.deleteFactorsOf(subject),
   };
 }
@@ -131,8 +133,8 @@ function createPasskeys(deps: FactorsDeps): Pick<Factors, 'hasPasskeys' | 'addPa
   const stateOf = (factor: StoredFactor): PasskeyState | null => openState(deps, factor) as PasskeyState | null;
   return {
     hasPasskeys: () => store.hasFactors('passkey'),
-    addPasskey: (subject, name, state) =>
-      add(deps, { subject, kind: 'passkey', handle: passkeyHandle(state.credentialId), name }, state),
+    addPasskey: (subject, wish, state) =>
+      add(deps, { subject, kind: 'passkey', handle: passkeyHandle(state.credentialId), ...wish }, state),
     async passkeysOf(subject) {
       const all = await store.listFactors(subject);
       return all.flatMap((one) => (one.kind === 'passkey' ? (stateOf(one) ?? []) : []));
@@ -150,14 +152,17 @@ function createPasskeys(deps: FactorsDeps): Pick<Factors, 'hasPasskeys' | 'addPa
   };
 }
 
-type NewFactor = Pick<StoredFactor, 'subject' | 'kind' | 'handle' | 'name'>;
+type NewFactor = Pick<StoredFactor, 'subject' | 'kind' | 'handle'> & FactorWish;
 
-async function add({ store, sealKey, clock }: FactorsDeps, factor: NewFactor, state: unknown): Promise<boolean> {
-  const known = await store.listFactors(factor.subject);
-  if (known.filter(isSecondFactor).length >= MAX_FACTORS) return false;
+async function add(
+  { store, sealKey, clock }: FactorsDeps,
+  { isFirst, ...factor }: NewFactor,
+  state: unknown,
+): Promise<string | null> {
   const id = mintId();
   const value = sealJson(sealKey, purposeOf(id), state);
-  return store.insertFactor({ id, ...factor, value, createdAt: clock.now(), lastUsedAt: null });
+  const row = { id, ...factor, value, createdAt: clock.now(), lastUsedAt: null };
+  return (await store.insertFactor(row, isFirst ? 1 : MAX_FACTORS)) ? id : null;
 }
 
 async function takeCode(

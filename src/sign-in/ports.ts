@@ -131,6 +131,12 @@ export interface SignInPasskey {
   readonly isSynced?: boolean;
 }
 
+export interface SignInFactorWish {
+  readonly name: string;
+  /** Whoever adds it has shown none: where there is one by now, it is not added. */
+  readonly isFirst: boolean;
+}
+
 /** Second factors of local accounts. */
 export interface SignInFactors {
   readonly overview: (subject: string) => Promise<{
@@ -145,7 +151,7 @@ export interface SignInFactors {
   }>;
   readonly isEnrolled: (subject: string) => Promise<boolean>;
   readonly hasPasskeys: () => Promise<boolean>;
-  readonly addTotp: (subject: string, name: string, secret: string, code: string) => Promise<boolean>;
+  readonly addTotp: (subject: string, wish: SignInFactorWish, secret: string, code: string) => Promise<string | null>;
   readonly checkCode: (
     subject: string,
     typed: string,
@@ -154,7 +160,7 @@ export interface SignInFactors {
     | { readonly kind: 'recovery' | 'wrong' }
     | { readonly kind: 'wait'; readonly retryAfterMs: number }
   >;
-  readonly addPasskey: (subject: string, name: string, passkey: SignInPasskey) => Promise<boolean>;
+  readonly addPasskey: (subject: string, wish: SignInFactorWish, passkey: SignInPasskey) => Promise<string | null>;
   readonly passkeysOf: (subject: string) => Promise<readonly SignInPasskey[]>;
   readonly findPasskey: (credentialId: string) => Promise<{
     readonly id: string;
@@ -164,7 +170,8 @@ export interface SignInFactors {
     readonly use: (counter: number) => Promise<boolean>;
   } | null>;
   /** New codes; the old ones are void. */
-  readonly makeRecovery: (subject: string) => Promise<readonly string[]>;
+  /** Null: there is no second factor, or there are some where only missing ones are asked for. */
+  readonly makeRecovery: (subject: string, which: 'all' | 'missing') => Promise<readonly string[] | null>;
   readonly remove: (subject: string, id: string) => Promise<boolean>;
 }
 

@@ -19,7 +19,7 @@ import { goToSecondStep } from './second-step.ts';
 import { refuseForm } from './refusals.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
 import { openTicket } from './ticket.ts';
-import type { SessionFacts } from './ports.ts';
+import type { SessionFacts, SignInFactorWish } from './ports.ts';
 
 /** How long ago the password may have been shown for second factors to be changed. */
 const FRESH_MS = 15 * 60_000;
@@ -57,7 +57,7 @@ export async function postSecurity(context: Context): Promise<Response> {
     case 'remove':
       return remove(context, visit, form.get('id') ?? '');
     case 'recovery':
-      return showRecovery(context, visit, []);
+      return renewRecovery(context, visit);
     default:
       return refuseForm(context);
   }
@@ -102,37 +102,51 @@ async function confirm(context: Context, visit: Visit, password: string): Promis
 
 async function addTotp(context: Context, visit: Visit, form: URLSearchParams): Promise<Response> {
   const { deps, texts } = context;
-  const { subject } = visit.session.person;
+  const { person } = visit.session;
   const secret = deps.seal.unseal(totpPurpose(visit.session), form.get('secret') ?? '');
   if (typeof secret !== 'string') return refuseForm(context);
-  const name = nameOf(form, texts.security.totp);
-  if (!(await deps.factors.addTotp(subject, name, secret, form.get('code') ?? '')))
-    return showAddTotp(context, visit, { status: 403, problem: texts.secondStep.wrong, secret });
-  return added(context, visit, ['pwd', 'otp', 'mfa']);
+  const wish = wishOf(person, form, texts.security.totp);
+  const id = await deps.factors.addTotp(person.subject, wish, secret, form.get('code') ?? '');
+  if (id !== null) return added(context, visit, { id, amr: ['pwd', 'otp', 'mfa'] });
+  if (!(await mayChange(context, visit.session))) return showConfirm(context, visit, 403, null);
+  return showAddTotp(context, visit, { status: 403, problem: texts.secondStep.wrong, secret });
 }
 
 async function addPasskey(context: Context, visit: Visit, form: URLSearchParams): Promise<Response> {
   const { deps, texts } = context;
   const { key: binding, person } = visit.session;
   const passkey = await readNewPasskey(context, form.get('answer') ?? '', { binding, owner: person.subject });
-  const name = nameOf(form, texts.security.passkey);
-  if (passkey === null || !(await deps.factors.addPasskey(person.subject, name, passkey)))
-    return showOverview(context, visit, { status: 403, problem: texts.secondStep.passkeyFailed });
-  return added(context, visit, ['pwd', passkeyAmr({ isDeviceBound: passkey.isSynced === false }), 'mfa']);
+  const wish = wishOf(person, form, texts.security.passkey);
+  const id = passkey === null ? null : await deps.factors.addPasskey(person.subject, wish, passkey);
+  if (passkey !== null && id !== null) {
+    const isDeviceBound = passkey.isSynced === false;
+    return added(context, visit, { id, amr: ['pwd', passkeyAmr({ isDeviceBound }), 'mfa'] });
+  }
+  if (!(await mayChange(context, visit.session))) return showConfirm(context, visit, 403, null);
+  return showOverview(context, visit, { status: 403, problem: texts.secondStep.passkeyFailed });
+}
+
+/** A session that has shown none adds the first one: whoever set up another a moment before is to be asked for that. */
+function wishOf({ amr }: SessionFacts['person'], form: URLSearchParams, otherwise: string): SignInFactorWish {
+  return { name: nameOf(form, otherwise), isFirst: !hasSecondFactor(amr) };
+}
+
+interface AddedFactor {
+  readonly id: string;
+  /** What this session has proved by it. */
+  readonly amr: readonly string[];
 }
 
 /** The first one raises what this session has proved; with it come the recovery codes. */
-async function added(context: Context, visit: Visit, amr: readonly string[]): Promise<Response> {
+async function added(context: Context, visit: Visit, { id, amr }: AddedFactor): Promise<Response> {
   const { deps, url } = context;
   const { person, key } = visit.session;
   const { authenticatedAt = null } = person;
   const cookies: string[] = [];
-  const overview = await deps.factors.overview(person.subject);
-  if (!person.amr.includes('mfa')) {
-    const newest = overview.factors.at(-1);
+  if (!hasSecondFactor(person.amr)) {
+    const factor = shownFactor(deps.factors, person.subject, id);
     // It was removed in this very moment, and proves nothing.
-    if (newest === undefined) return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
-    const factor = shownFactor(deps.factors, person.subject, newest.id);
+    if (!(await factor.isThere())) return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
     // What somebody has ended meanwhile is not gone on with.
     const isAlive = (await deps.sessions.revoke(key)) > 0;
     const proof = { authenticatedAt, factor };
@@ -140,8 +154,10 @@ async function added(context: Context, visit: Visit, amr: readonly string[]): Pr
     if (opened === null) return toSignIn(visit.ticketText);
     cookies.push(signInCookie(context, opened));
   }
-  if (overview.recoveryLeft === 0) return showRecovery(context, visit, cookies);
-  return answerRedirect(303, continueUrl(visit), cookies);
+  const codes = await deps.factors.makeRecovery(person.subject, 'missing');
+  return codes === null
+    ? answerRedirect(303, continueUrl(visit), cookies)
+    : showRecovery(context, visit, { codes, cookies });
 }
 
 /** What it has opened elsewhere ends with it: it may have been stolen. */
@@ -158,8 +174,19 @@ async function remove(context: Context, visit: Visit, id: string): Promise<Respo
   return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
 }
 
-async function showRecovery(context: Context, visit: Visit, cookies: readonly string[]): Promise<Response> {
-  const codes = await context.deps.factors.makeRecovery(visit.session.person.subject);
+/** They stand in for a second factor. Without one, whoever has only the password would keep some for later. */
+async function renewRecovery(context: Context, visit: Visit): Promise<Response> {
+  const codes = await context.deps.factors.makeRecovery(visit.session.person.subject, 'all');
+  if (codes === null) return answerRedirect(303, `/.postern/security${ticketQuery(visit)}`);
+  return showRecovery(context, visit, { codes, cookies: [] });
+}
+
+interface Recovery {
+  readonly codes: readonly string[];
+  readonly cookies: readonly string[];
+}
+
+function showRecovery(context: Context, visit: Visit, { codes, cookies }: Recovery): Response {
   const title = context.texts.security.recovery;
   return answerPage(context, 200, { title, main: recoveryPage(context.texts, codes, continueUrl(visit)) }, { cookies });
 }

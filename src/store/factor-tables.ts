@@ -10,6 +10,9 @@ export function createFactorTables(db: DatabaseSync, writer: Writer): FactorStor
   const insert = db.prepare(
     `INSERT OR IGNORE INTO factors (${COLUMNS}) SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM accounts WHERE subject = ?)`,
   );
+  const count = db.prepare(
+    `SELECT COUNT(*) FILTER (WHERE kind = 'recovery') AS codes, COUNT(*) FILTER (WHERE kind <> 'recovery') AS others FROM factors WHERE subject = ?`,
+  );
   const bySubject = db.prepare(`SELECT ${COLUMNS} FROM factors WHERE subject = ? ORDER BY created_at, id`);
   const byHandle = db.prepare(`SELECT ${COLUMNS} FROM factors WHERE handle = ?`);
   const any = db.prepare('SELECT EXISTS (SELECT 1 FROM factors WHERE kind = ?) AS has');
@@ -20,8 +23,19 @@ export function createFactorTables(db: DatabaseSync, writer: Writer): FactorStor
   const put = ({ id, subject, kind, handle, name, value, createdAt, lastUsedAt }: StoredFactor): boolean =>
     Number(insert.run(id, subject, kind, handle, name, value, createdAt, lastUsedAt, subject).changes) === 1;
 
+  const countOf = (subject: string): { codes: number; others: number } => {
+    const row = count.get(subject);
+    return { codes: Number(row?.['codes']), others: Number(row?.['others']) };
+  };
+
   return {
-    insertFactor: (factor) => writer.durable(() => put(factor)),
+    insertFactor: (factor, most) =>
+      writer.durable(() => {
+        const { others } = countOf(factor.subject);
+        if (others >= most || !put(factor)) return false;
+        if (others === 0) removeRecovery.run(factor.subject);
+        return true;
+      }),
     listFactors: (subject) => read(() => bySubject.all(subject).map(factorOf)),
     hasFactors: (kind) => read(() => any.get(kind)?.['has'] === 1),
     findFactorByHandle: (handle) =>
@@ -31,12 +45,20 @@ export function createFactorTables(db: DatabaseSync, writer: Writer): FactorStor
       }),
     useFactor: (id, expected, value, usedAt) =>
       writer.durable(() => Number(use.run(value, usedAt, id, expected).changes) === 1),
-    deleteFactor: (subject, id) => writer.durable(() => Number(remove.run(subject, id).changes) === 1),
-    deleteFactorsOf: (subject) => writer.durable(() => Number(removeAll.run(subject).changes)),
-    replaceRecovery: (subject, codes) =>
+    deleteFactor: (subject, id) =>
       writer.durable(() => {
+        const isDeleted = Number(remove.run(subject, id).changes) === 1;
+        if (isDeleted && countOf(subject).others === 0) removeRecovery.run(subject);
+        return isDeleted;
+      }),
+    deleteFactorsOf: (subject) => writer.durable(() => Number(removeAll.run(subject).changes)),
+    replaceRecovery: (subject, codes, onlyMissing) =>
+      writer.durable(() => {
+        const there = countOf(subject);
+        if (there.others === 0 || (onlyMissing && there.codes > 0)) return false;
         removeRecovery.run(subject);
         for (const code of codes) put(code);
+        return true;
       }),
   };
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { TOTP } from 'otpauth';
@@ -76,6 +77,9 @@ test('takeTotp() takes the neighbours of a step, each step once, and nothing els
   );
 });
 
+const PHONE = { name: 'phone', isFirst: false };
+const KEY = { name: 'key', isFirst: false };
+
 test('totpUri() is the key URI that apps read', async () => {
   const uri = new URL(await totpUri('GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ', 'Acme Lab', 'ann@example.com'));
   assert.equal(uri.protocol, 'otpauth:');
@@ -88,8 +92,9 @@ test('checkCode() takes each code of an app once, also of two tries at once', as
   await withFactors(async ({ factors, clock }) => {
     const secret = mintTotpSecret();
     assert.equal(await factors.isEnrolled('ann'), false);
-    assert.equal(await factors.addTotp('ann', 'phone', secret, '000000x'), false);
-    assert.equal(await factors.addTotp('ann', 'phone', secret, codeAt(secret, clock.now)), true);
+    assert.equal(await factors.addTotp('ann', PHONE, secret, '000000x'), null);
+    const id = await factors.addTotp('ann', PHONE, secret, codeAt(secret, clock.now));
+    assert.equal(id, (await factors.overview('ann')).factors[0]?.id);
     assert.equal(await factors.isEnrolled('ann'), true);
     assert.deepEqual(await factors.checkCode('ann', codeAt(secret, clock.now)), { kind: 'wrong' }, 'used to set it up');
     clock.now += 60_000;
@@ -103,8 +108,11 @@ test('checkCode() takes each code of an app once, also of two tries at once', as
 });
 
 test('recovery codes work once each, for their own account, in any spelling, and new ones void the old', async () => {
-  await withFactors(async ({ factors, file }) => {
-    const codes = await factors.makeRecovery('ann');
+  await withFactors(async ({ factors, clock, file }) => {
+    assert.equal(await factors.makeRecovery('ann', 'all'), null, 'there is nothing that they could stand in for');
+    const secret = mintTotpSecret();
+    const phone = await factors.addTotp('ann', PHONE, secret, codeAt(secret, clock.now));
+    const codes = (await factors.makeRecovery('ann', 'all')) ?? [];
     assert.equal(codes.length, RECOVERY_CODES);
     assert.equal(new Set(codes).size, RECOVERY_CODES);
     const [first = '', second = '', third = ''] = codes;
@@ -114,9 +122,13 @@ test('recovery codes work once each, for their own account, in any spelling, and
     assert.deepEqual(tries.map(({ kind }) => kind).sort(), ['recovery', 'wrong']);
     assert.deepEqual(await factors.checkCode('ann', second.toUpperCase().replaceAll('-', ' ')), { kind: 'recovery' });
     assert.equal((await factors.overview('ann')).recoveryLeft, RECOVERY_CODES - 2);
-    assert.equal(await factors.isEnrolled('ann'), false, 'codes alone are no second factor');
-    await factors.makeRecovery('ann');
+    assert.equal(await factors.makeRecovery('ann', 'missing'), null);
+    assert.equal((await factors.overview('ann')).recoveryLeft, RECOVERY_CODES - 2, 'some were left');
+    const [renewed = ''] = (await factors.makeRecovery('ann', 'all')) ?? [];
     assert.deepEqual(await factors.checkCode('ann', third), { kind: 'wrong' });
+    assert.equal(await factors.remove('ann', phone ?? ''), true);
+    assert.equal(await factors.isEnrolled('ann'), false, 'codes alone are no second factor');
+    assert.deepEqual(await factors.checkCode('ann', renewed), { kind: 'wrong' }, 'and they went with it');
     const stored = readFileSync(file, 'latin1') + readFileSync(`${file}-wal`, 'latin1');
     assert.ok(codes.every((code) => !stored.includes(code) && !stored.includes(code.replaceAll('-', ''))));
   });
@@ -125,7 +137,7 @@ test('recovery codes work once each, for their own account, in any spelling, and
 test('checkCode() slows guessing down, up to a quarter of an hour, and forgives after the right code', async () => {
   await withFactors(async ({ factors, clock }) => {
     const secret = mintTotpSecret();
-    await factors.addTotp('ann', 'phone', secret, codeAt(secret, clock.now));
+    await factors.addTotp('ann', PHONE, secret, codeAt(secret, clock.now));
     for (let i = 0; i < 5; i++) assert.deepEqual(await factors.checkCode('ann', '12345x'), { kind: 'wrong' });
     assert.deepEqual(await factors.checkCode('ann', '12345x'), { kind: 'wait', retryAfterMs: 2_000 });
     assert.deepEqual(await factors.checkCode('bob', '12345x'), { kind: 'wrong' }, 'others are not held back');
@@ -149,10 +161,10 @@ test('checkCode() slows guessing down, up to a quarter of an hour, and forgives 
 test('factors are sealed to their row, bounded in number, and go with their account', async () => {
   await withFactors(async ({ factors, clock, file }) => {
     const secret = mintTotpSecret();
-    await factors.addTotp('ann', 'phone', secret, codeAt(secret, clock.now));
+    await factors.addTotp('ann', PHONE, secret, codeAt(secret, clock.now));
     const passkey = { credentialId: 'credential-1', publicKey: 'cHVibGlj', counter: 3, transports: ['usb'] };
-    assert.equal(await factors.addPasskey('ann', 'key', passkey), true);
-    assert.equal(await factors.addPasskey('bob', 'key', passkey), false, 'a credential belongs to one account');
+    assert.notEqual(await factors.addPasskey('ann', KEY, passkey), null);
+    assert.equal(await factors.addPasskey('bob', KEY, passkey), null, 'a credential belongs to one account');
     assert.ok(await factors.hasPasskeys());
     const found = await factors.findPasskey('credential-1');
     assert.deepEqual(found?.state, passkey);
@@ -161,13 +173,53 @@ test('factors are sealed to their row, bounded in number, and go with their acco
     assert.equal((await factors.findPasskey('credential-1'))?.state.counter, 4);
     assert.equal(await factors.findPasskey('credential-2'), null);
     assert.ok(!(readFileSync(file, 'latin1') + readFileSync(`${file}-wal`, 'latin1')).includes(secret));
-    for (let i = 0; i < MAX_FACTORS; i++) await factors.addPasskey('ann', 'k', { ...passkey, credentialId: `c${i}` });
+    for (let i = 0; i < MAX_FACTORS; i++) await factors.addPasskey('ann', KEY, { ...passkey, credentialId: `c${i}` });
     assert.equal((await factors.overview('ann')).factors.length, MAX_FACTORS);
     const [first] = (await factors.overview('ann')).factors;
     assert.equal(await factors.remove('bob', first?.id ?? ''), false, 'nobody removes those of others');
     assert.equal(await factors.remove('ann', first?.id ?? ''), true);
     assert.equal(await factors.removeAll('ann'), MAX_FACTORS - 1);
     assert.equal(await factors.isEnrolled('ann'), false);
-    assert.equal(await factors.addTotp('nobody', 'phone', secret, codeAt(secret, clock.now)), false);
+    assert.equal(await factors.addTotp('nobody', PHONE, secret, codeAt(secret, clock.now)), null);
+  });
+});
+
+test('of many factors that are to be the first at once, one is; and of many at once no more are kept than may be', async () => {
+  await withFactors(async ({ factors, clock }) => {
+    const addAll = (name: string, isFirst: boolean): Promise<(string | null)[]> =>
+      Promise.all(
+        Array.from({ length: 30 }, (_, at) => {
+          if (at % 2 === 0) {
+            const secret = mintTotpSecret();
+            return factors.addTotp('ann', { name, isFirst }, secret, codeAt(secret, clock.now));
+          }
+          const state = { credentialId: `${name}-${at}`, publicKey: 'cHVibGlj', counter: 0, transports: [] };
+          return factors.addPasskey('ann', { name, isFirst }, state);
+        }),
+      );
+    const [first, ...others] = (await addAll('first', true)).filter((id) => id !== null);
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      (await factors.overview('ann')).factors.map(({ id }) => id),
+      [first],
+    );
+    const more = (await addAll('more', false)).filter((id) => id !== null);
+    assert.equal(more.length, MAX_FACTORS - 1);
+    assert.equal((await factors.overview('ann')).factors.length, MAX_FACTORS);
+  });
+});
+
+test('recovery codes that were there before the first factor are void with it', async () => {
+  await withFactors(async ({ factors, clock, file }) => {
+    const secret = mintTotpSecret();
+    const phone = await factors.addTotp('ann', PHONE, secret, codeAt(secret, clock.now));
+    const [code = ''] = (await factors.makeRecovery('ann', 'all')) ?? [];
+    const db = new DatabaseSync(file);
+    db.prepare('DELETE FROM factors WHERE id = ?').run(phone);
+    db.close();
+    assert.equal((await factors.overview('ann')).recoveryLeft, RECOVERY_CODES, 'as versions before let it be');
+    const next = mintTotpSecret();
+    await factors.addTotp('ann', { name: 'phone', isFirst: true }, next, codeAt(next, clock.now));
+    assert.deepEqual(await factors.checkCode('ann', code), { kind: 'wrong' });
   });
 });
