@@ -3,7 +3,7 @@
  * changes with the CAs and the mode. A file that cannot be used gives a policy that trusts nobody.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readAtMost } from '../core/read-at-most.ts';
 import { parseCertificates } from './_certificate-chain.ts';
 import { certificateProblem, unreadable } from './files.ts';
 import type { ClientAuthPolicy } from './certificate-set.ts';
@@ -29,7 +29,7 @@ export function readClientAuth(settings: ClientAuthSettings): CheckedClientAuth 
   });
   let pem: string;
   try {
-    pem = readFileSync(caFile, 'utf8');
+    pem = readAtMost(caFile).toString('utf8');
   } catch (error) {
     return bad(...unreadable(caFile, error as NodeJS.ErrnoException));
   }

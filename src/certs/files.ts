@@ -4,8 +4,9 @@
  * OpenSSL. Never lets a pair through that a handshake would fail with. Answers are cached by the files' state.
  */
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { readAtMost } from '../core/read-at-most.ts';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import { chainFor, chainPem, parseCertificates, type Chain } from './_certificate-chain.ts';
 import { wantsStapling } from './der-reader.ts';
@@ -259,7 +260,7 @@ function readText(path: string, at: 'certificate' | 'key'): string {
   try {
     const { size } = statSync(path);
     if (size > MAX_BYTES) throw new Unusable(at, `"${path}" is ${size} bytes, which is no ${at}; at most ${MAX_BYTES}`);
-    return readFileSync(path, 'utf8');
+    return readAtMost(path, MAX_BYTES).toString('utf8');
   } catch (error) {
     if (error instanceof Unusable) throw error;
     throw new Unusable(at, ...unreadable(path, error as NodeJS.ErrnoException));

@@ -6,6 +6,8 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /** Documents, env files, and what they name. */
 export const MOST_BYTES: number = 32 * 1024 * 1024;
+/** Lists of people: some three million addresses. */
+export const MOST_LIST_BYTES: number = 64 * 1024 * 1024;
 
 const CHUNK_BYTES = 65_536;
 
@@ -40,4 +42,9 @@ export function readAtMost(path: string, mostBytes: number = MOST_BYTES): Buffer
   } finally {
     closeSync(file);
   }
+}
+
+/** The same as text, for who waits for it. */
+export async function readTextAtMost(path: string): Promise<string> {
+  return readAtMost(path).toString('utf8');
 }

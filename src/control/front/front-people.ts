@@ -1,5 +1,5 @@
 /** Who may come in and how they sign in: provider, password file, e-mail rules and the pages, joined. */
-import { readFileSync } from 'node:fs';
+import { readAtMost } from '../../core/read-at-most.ts';
 import { systemClock } from '../../core/clock.ts';
 import { PosternError } from '../../core/errors.ts';
 import { createFlow } from '../../forward-auth/flow/flow.ts';
@@ -112,7 +112,7 @@ function createEnder(desk: SessionDesk, { provider: { kind } }: Settings): Sessi
 }
 
 function pagesOf({ pages }: Settings): { readonly logo: Logo; readonly templates: PageTemplates } {
-  const logo = loadLogo(pages.logo, (path) => readFileSync(path));
+  const logo = loadLogo(pages.logo, (path) => readAtMost(path));
   const templates = loadTemplates(pages.templatesFolder, readIfThere);
   for (const answer of [logo, templates])
     if (answer.kind === 'problem') throw new PosternError('CONFIG_INVALID', `${answer.message}; ${answer.remedy}`);

@@ -3,8 +3,8 @@
  * `rediss://` and `unix://`, with user, password and database. Commands never wait in a queue for a connection:
  * whoever asks while there is none is told so at once.
  */
-import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
+import { readAtMost } from '../../core/read-at-most.ts';
 import { PosternError } from '../../core/errors.ts';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import type { ConnectionOptions } from 'node:tls';
@@ -137,7 +137,7 @@ function tlsOptions({ caFile, skipTlsVerify }: RedisSettings): ConnectionOptions
 function readCa(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readAtMost(path).toString('utf8');
   } catch (error) {
     throw unusable(`redis-ca-path "${path}" cannot be read: ${(error as Error).message}`, error);
   }

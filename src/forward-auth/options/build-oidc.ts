@@ -1,7 +1,7 @@
 /** OpenID Connect: issuer, keys, claims. */
 import { createPublicKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { unreadable } from './build-secret.ts';
+import { readAtMost } from '../../core/read-at-most.ts';
+import { isOfReading, unreadable } from './build-secret.ts';
 import type { BuildContext } from './context.ts';
 import type { OidcSettings, ProviderKind } from '../settings.ts';
 import type { Told } from './told.ts';
@@ -84,9 +84,9 @@ function checkKeys(told: Told, skipsDiscovery: boolean): void {
 function checkPublicKey(told: Told, file: string): void {
   const key = 'oidc_public_key_files';
   try {
-    createPublicKey(readFileSync(file));
+    createPublicKey(readAtMost(file));
   } catch (error) {
-    const what = (error as NodeJS.ErrnoException).syscall === undefined ? 'holds no public key' : unreadable(error);
+    const what = isOfReading(error) ? unreadable(error) : 'holds no public key';
     told.fault(key, `holds "${file}", which ${what}`, 'give public keys in PEM form');
   }
 }

@@ -23,6 +23,11 @@ export function fileProblem(file: string): string | null {
   }
 }
 
+/** Whether the file could not be read, rather than used. */
+export function isOfReading(error: unknown): boolean {
+  return error instanceof FileTooLargeError || (error as NodeJS.ErrnoException).syscall !== undefined;
+}
+
 export function unreadable(error: unknown): string {
   if (error instanceof FileTooLargeError) return error.message.replace('it ', '');
   const code = (error as NodeJS.ErrnoException).code ?? 'an unknown reason';

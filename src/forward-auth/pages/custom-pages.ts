@@ -2,7 +2,7 @@
  * `custom-templates-dir`: sign_in.html, error.html and robots.txt of the operator, with the fields of oauth2-proxy. They are
  * read and checked at start. Their own styles and scripts are allowed, from wherever they come: the operator wrote them.
  */
-import { readFileSync } from 'node:fs';
+import { readAtMost } from '../../core/read-at-most.ts';
 import { html, Html, trusted } from '../../sign-in/pages/html.ts';
 import { MARK, pageHeaders, type PlainAnswer } from '../../sign-in/pages/page.ts';
 import type { Settings } from '../settings.ts';
@@ -58,7 +58,7 @@ export function loadTemplates(folder: string | null, readFile: (path: string) =>
 /** Null where there is no such file. */
 export function readIfThere(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readAtMost(path).toString('utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

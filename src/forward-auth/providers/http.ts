@@ -1,11 +1,11 @@
 /** Requests to a provider, trusting whom the settings trust. */
-import { readFileSync } from 'node:fs';
+import { readAtMost } from '../../core/read-at-most.ts';
 import { createProviderHttp, type ProviderHttp } from '../../sign-in/provider-http.ts';
 import type { ProviderSettings } from '../settings.ts';
 
 export function httpFor(settings: ProviderSettings): ProviderHttp {
   const { caFiles, useSystemTrust, skipTlsVerify } = settings;
-  const caPem = caFiles.length === 0 ? null : caFiles.map((file) => readFileSync(file, 'utf8')).join('\n');
+  const caPem = caFiles.length === 0 ? null : caFiles.map((file) => readAtMost(file).toString('utf8')).join('\n');
   return createProviderHttp({
     publicOrigin: '',
     internalUrl: null,

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { createEmailRules, parseEmails } from './email-rules.ts';
+import type { AdmissionSettings } from '../settings.ts';
 
 const rulesFor = (...emailDomains: string[]): ((email: string) => boolean) =>
   createEmailRules({ emailDomains, emailsFile: null, groups: [] }, () => {}).allows;
@@ -74,6 +75,26 @@ test('createEmailRules() reads its file again when it changes, and keeps what it
   for (let i = 0; i < 600 && told.length === 0; i++) await setTimeout(50);
   assert.deepEqual(told, ['CONFIG_UNREADABLE']);
   assert.equal(rules.allows('bob@example.com'), true);
+});
+
+test('createEmailRules() reads no list further than 64 MiB, and keeps what it had where one became longer', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'emails-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const settingsOf = (emailsFile: string): AdmissionSettings => ({ emailDomains: [], emailsFile, groups: [] });
+  for (const endless of ['/dev/zero', '/dev/urandom'])
+    assert.throws(() => createEmailRules(settingsOf(endless), () => {}), {
+      code: 'CONFIG_UNREADABLE',
+      message: `Cannot read the file of e-mail addresses "${endless}": it is longer than 64 MiB`,
+    });
+  const emailsFile = join(folder, 'emails');
+  writeFileSync(emailsFile, 'alice@example.com\n');
+  const told: string[] = [];
+  const rules = createEmailRules(settingsOf(emailsFile), (error) => told.push(error.message));
+  t.after(() => rules.close());
+  truncateSync(emailsFile, 5 * 1024 ** 3);
+  for (let i = 0; i < 600 && told.length === 0; i++) await setTimeout(50);
+  assert.deepEqual(told, [`Cannot read the file of e-mail addresses "${emailsFile}": it is longer than 64 MiB`]);
+  assert.equal(rules.allows('alice@example.com'), true);
 });
 
 test('createEmailRules() refuses a file that is not there at the start', () => {

@@ -2,9 +2,9 @@
  * Whose e-mail address may enter: by domain (`email-domain`) or by a file of addresses that is read again
  * when it changes; either is enough. An address has exactly one "@" (CVE-2026-40574), and case does not count.
  */
-import { readFileSync } from 'node:fs';
 import { watchFiles } from '../../certs/file-watch.ts';
 import { PosternError } from '../../core/errors.ts';
+import { MOST_LIST_BYTES, readAtMost } from '../../core/read-at-most.ts';
 import type { AdmissionSettings } from '../settings.ts';
 
 export interface EmailRules {
@@ -73,7 +73,7 @@ export function parseEmails(text: string): ReadonlySet<string> {
 
 function readEmails(file: string): ReadonlySet<string> {
   try {
-    return parseEmails(readFileSync(file, 'utf8'));
+    return parseEmails(readAtMost(file, MOST_LIST_BYTES).toString('utf8'));
   } catch (error) {
     throw new PosternError(
       'CONFIG_UNREADABLE',

@@ -2,9 +2,9 @@
  * The password file of Apache's htpasswd: `name:hash` a line, bcrypt or `{SHA}`, "#" begins a comment. Read
  * again when it changes; lines of other kinds are told about and count for nobody.
  */
-import { readFileSync } from 'node:fs';
 import { watchFiles } from '../../certs/file-watch.ts';
 import { PosternError } from '../../core/errors.ts';
+import { MOST_LIST_BYTES, readAtMost } from '../../core/read-at-most.ts';
 
 export interface HtpasswdFile {
   /** Name -> hashes, as `createServicePasswords` takes them. */
@@ -68,7 +68,7 @@ export function openHtpasswdFile(file: string, events: HtpasswdEvents): Htpasswd
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readAtMost(file, MOST_LIST_BYTES).toString('utf8');
   } catch (error) {
     const message = `Cannot read the password file "${file}": ${(error as Error).message}`;
     throw new PosternError('CONFIG_UNREADABLE', message, { file }, error);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { bcrypt } from 'hash-wasm';
 import { createHashPool } from '../../session/hash-pool.ts';
-import { parseHtpasswd } from './htpasswd-file.ts';
+import { openHtpasswdFile, parseHtpasswd } from './htpasswd-file.ts';
 import { createHtpasswd, type Htpasswd } from './htpasswd.ts';
 import { startServing } from './_rig.ts';
 
@@ -110,6 +110,25 @@ test('a changed file counts at once: for Basic credentials and for sessions of t
   assert.equal((await rig.ask('/oauth2/auth', { headers: [basic('alice', 'secret')] })).status, 401);
   assert.equal((await rig.ask('/oauth2/auth', { headers: [basic('bob', 'secret')] })).status, 202);
   assert.equal((await rig.ask('/oauth2/auth', { headers: [cookie] })).status, 401);
+});
+
+test('openHtpasswdFile() reads no file further than 64 MiB, and keeps what it had where one became longer', async (t) => {
+  const told: string[] = [];
+  const events = { onUnreadable: (error: Error) => told.push(error.message), onUnusable: () => {} };
+  assert.throws(() => openHtpasswdFile('/dev/zero', events), {
+    code: 'CONFIG_UNREADABLE',
+    message: 'Cannot read the password file "/dev/zero": it is longer than 64 MiB',
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'htpasswd-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'htpasswd');
+  writeFileSync(file, `alice:${SHA_OF_SECRET}\n`);
+  const held = openHtpasswdFile(file, events);
+  t.after(() => held.close());
+  truncateSync(file, 5 * 1024 ** 3);
+  for (let i = 0; i < 600 && told.length === 0; i++) await setTimeout(50);
+  assert.deepEqual(told, [`Cannot read the password file "${file}": it is longer than 64 MiB`]);
+  assert.deepEqual([...held.entries().keys()], ['alice']);
 });
 
 test('sessionOf() answers the same session for a name, so that what is made of it is made once', async (t) => {

@@ -3,10 +3,10 @@
  * the domain (RFC 7523), or by what the machine runs as, which then has such an account sign for it.
  */
 import { createPrivateKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
+import { readTextAtMost } from '../../core/read-at-most.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ProviderHttp } from '../provider-http.ts';
 import { isMap, type Claims } from '../oauth/json.ts';
@@ -177,7 +177,7 @@ async function askMetadata({ http, addresses, environment }: CredentialsDeps, wh
 }
 
 async function readJson(path: string): Promise<Claims> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  const text = await readTextAtMost(path).catch((error: unknown) => {
     throw new Outage('the file of Google credentials cannot be read', error);
   });
   return parseCredentials(text);

@@ -3,7 +3,7 @@
  * keeps fresh, an address that gives one) is exchanged at Google's STS (RFC 8693), and where the file says so that
  * again for one of a service account. Signatures of AWS, programs and client certificates as a source are refused.
  */
-import { readFile } from 'node:fs/promises';
+import { readTextAtMost } from '../../core/read-at-most.ts';
 import { askApiFor } from '../oauth/api.ts';
 import { Outage, Refusal } from '../oauth/failures.ts';
 import { isMap, type Claims } from '../oauth/json.ts';
@@ -65,7 +65,7 @@ async function subjectToken({ http }: ExternalDeps, source: unknown): Promise<st
   const { file, url, headers, format } = source;
   if (typeof file === 'string')
     return read(
-      await readFile(file, 'utf8').catch((error: unknown) => {
+      await readTextAtMost(file).catch((error: unknown) => {
         throw new Outage('the token file of the workload identity cannot be read', error);
       }),
       format,

@@ -195,6 +195,25 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
     assert.deepEqual([code, /"\/dev\/zero", which cannot be read: it is longer/.test(output)], [1, true], output);
   });
 
+  test('lists and keys of forward-auth that are huge or never end are named, and no memory is filled with them', async (t) => {
+    const dir = folder(t);
+    const huge = join(dir, 'huge');
+    writeFileSync(huge, '');
+    truncateSync(huge, 3 * 1024 ** 3);
+    const domains = FORWARD_AUTH.filter((one) => !one.startsWith('--email-domain'));
+    for (const [args, limit] of [
+      [[...domains, '--authenticated-emails-file', huge], 64],
+      [[...FORWARD_AUTH, '--htpasswd-file', huge], 64],
+      [[...FORWARD_AUTH, '--provider-ca-file', '/dev/zero'], 32],
+      [[...FORWARD_AUTH, '--oidc-public-key-file', '/dev/zero'], 32],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const { code, output } = await start([...args, '--data', join(dir, 'data')]);
+      assert.equal(code, 1, `${args.join(' ')}: ${output}`);
+      assert.match(output, new RegExp(`"(/dev/zero|.*/huge)".* is longer than ${limit} MiB`), args.join(' '));
+    }
+  });
+
   test('a limit of open files that is too low is named before anything else fails by it', async (t) => {
     const dir = folder(t);
     const file = await writeDocument(dir);

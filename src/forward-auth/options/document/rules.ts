@@ -1,5 +1,5 @@
 /** Who may enter, as rules of the gateway: e-mail and groups are both asked for, as the settings do. */
-import { readFileSync } from 'node:fs';
+import { MOST_LIST_BYTES, readAtMost } from '../../../core/read-at-most.ts';
 import { parseEmails } from '../../serving/email-rules.ts';
 import { scalar } from './text.ts';
 import type { Settings } from '../../settings.ts';
@@ -35,7 +35,7 @@ function emailRules({ admission }: Settings, notes: Notes): readonly string[] {
   const below = emailDomains.filter((domain) => /^\*?\./.test(domain));
   for (const domain of below) notes.add('email_domains', `"${domain}" has no equal: name each domain below it`);
   const exact = emailDomains.filter((domain) => !below.includes(domain)).map((domain) => `email-domain:${domain}`);
-  const listed = emailsFile === null ? [] : [...parseEmails(readFileSync(emailsFile, 'utf8'))];
+  const listed = emailsFile === null ? [] : [...parseEmails(readAtMost(emailsFile, MOST_LIST_BYTES).toString('utf8'))];
   if (emailsFile !== null)
     notes.add(
       'authenticated_emails_file',

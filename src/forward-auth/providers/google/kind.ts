@@ -2,7 +2,7 @@
  * Google: ID tokens checked by its keys, verified addresses only, and groups of the directory, asked for in the
  * name of an administrator at sign-in and at every refresh.
  */
-import { readFile } from 'node:fs/promises';
+import { readTextAtMost } from '../../../core/read-at-most.ts';
 import type { AuthSession } from '../../auth-session.ts';
 import type { ProviderSettings } from '../../settings.ts';
 import { isTrue } from '../claims.ts';
@@ -74,7 +74,7 @@ function openDirectory({ http, deps, settings }: OidcParts, addresses: GoogleAdd
 
 function accountOf({ google }: ProviderSettings): GoogleAccount {
   const { serviceAccountFile: file, useDefaultCredentials, adminEmail, targetPrincipal } = google;
-  const readKey = file === null || useDefaultCredentials ? null : (): Promise<string> => readFile(file, 'utf8');
+  const readKey = file === null || useDefaultCredentials ? null : (): Promise<string> => readTextAtMost(file);
   return { readKey, adminEmail, targetPrincipal };
 }
 

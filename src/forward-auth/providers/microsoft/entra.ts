@@ -3,7 +3,7 @@
  * tenant in `iss` must be one that is let in. Groups that did not fit into the token are asked of Graph, at
  * sign-in and at every refresh, or they would vanish an hour later.
  */
-import { readFile } from 'node:fs/promises';
+import { readTextAtMost } from '../../../core/read-at-most.ts';
 import { isOverage } from '../../../sign-in/oidc/person.ts';
 import { readOverage } from '../../../sign-in/oidc/overage.ts';
 import type { AuthSession } from '../../auth-session.ts';
@@ -73,7 +73,7 @@ function federatedAuth({ clientId, entraId }: ProviderSettings, { environment }:
   return assertionAuth(clientId, async () => {
     const file = (environment ?? process.env)['AZURE_FEDERATED_TOKEN_FILE'];
     if (file === undefined || file === '') throw new Refusal('"AZURE_FEDERATED_TOKEN_FILE" is not set');
-    const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    const text = await readTextAtMost(file).catch((error: unknown) => {
       throw new Outage(`the file of "AZURE_FEDERATED_TOKEN_FILE" cannot be read`, error);
     });
     return text.trim();

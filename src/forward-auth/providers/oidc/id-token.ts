@@ -3,8 +3,8 @@
  * claims that the settings name, times. Keys come from its JWKS, or from files of the operator.
  */
 import { createPublicKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { errors, jwtVerify, type JSONWebKeySet } from 'jose';
+import { readAtMost } from '../../../core/read-at-most.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { createProviderKeys, type ProviderKeys } from '../../../sign-in/oidc/keys.ts';
 import { claimAt } from '../claims.ts';
@@ -52,7 +52,7 @@ export function verifyByJwks(name: string, clock: Clock, fetchKeys: () => Promis
 
 /** `oidc-public-key-file`: whichever of them fits. */
 export function verifyByFiles(files: readonly string[], clock: Clock): VerifyJwt {
-  const keys = files.map((file) => createPublicKey(readFileSync(file)));
+  const keys = files.map((file) => createPublicKey(readAtMost(file)));
   return async (token, rules) => {
     for (const key of keys) {
       const claims = await jwtVerify(token, key, {
