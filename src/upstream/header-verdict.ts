@@ -35,7 +35,6 @@ const DROPPED: ReadonlySet<string> = new Set([
   'host',
   'expect',
   'proxy',
-  'early_data',
   'forwarded',
   'x_real_ip',
   'x_request_id',
@@ -95,6 +94,8 @@ const NO_ALIAS: ReadonlySet<string> = new Set([
   'te',
   'max_forwards',
   'trailer',
+  // RFC 8470 section 5.1: it stays, for an app must be able to refuse what a front took as early data.
+  'early_data',
   'keep_alive',
   'proxy_connection',
   'proxy_authorization',

@@ -63,11 +63,13 @@ test('ordinary fields are kept, and many names do not grow the memory of verdict
     'if-none-match',
     'traceparent',
     'x-scope-orgid',
+    'early-data',
   ]) {
     assert.equal(verdictOf(key), KEEP, key);
   }
   for (let i = 0; i < 20_000; i++) verdictOf(`x-${i}`);
   assert.equal(verdictOf('x-forwarded_user'), DROP);
+  assert.equal(verdictOf('early_data'), DROP, 'no app is told of early data by an alias');
   assert.equal(foldName('x.forwarded~user'), 'x_forwarded_user');
 });
 
