@@ -30,7 +30,7 @@ async function startRig(t: TestContext, changes: DeepPartial<Settings> = {}): Pr
   const logFile = join(dataDir, 'forward-auth.log');
   writeFileSync(file, `alice:{SHA}${createHash('sha1').update('secret').digest('base64')}\n`);
   const settings = settingsWith({
-    htpasswd: { file, groups: ['staff'], showsForm: true },
+    htpasswd: { file, groups: ['staff'], showsForm: true, namesAreEmails: false },
     logging: { file: { path: logFile, maxMegabytes: 10, maxDays: 0, backups: 0 } },
     ...changes,
   });

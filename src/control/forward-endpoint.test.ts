@@ -39,7 +39,7 @@ async function startRig(t: TestContext, changes: DeepPartial<Settings> = {}): Pr
   const file = join(folder, 'htpasswd');
   writeFileSync(file, `alice:{SHA}${createHash('sha1').update('secret').digest('base64')}\n`);
   const settings = settingsWith({
-    htpasswd: { file, groups: ['staff'], showsForm: true },
+    htpasswd: { file, groups: ['staff'], showsForm: true, namesAreEmails: false },
     trust: { reverseProxy: true, proxies: ['127.0.0.1/32'] },
     logging: { file: { path: join(folder, 'log'), maxMegabytes: 10, maxDays: 0, backups: 0 } },
     responseHeaders: [

@@ -176,6 +176,8 @@ export interface HtpasswdSettings {
   readonly file: string;
   readonly groups: readonly string[];
   readonly showsForm: boolean;
+  /** The name of Basic credentials is the e-mail address as well, for those who go by that (`prefer-email-to-user`). */
+  readonly namesAreEmails: boolean;
 }
 
 export type ProviderKind =

@@ -52,7 +52,7 @@ async function startRig(t: TestContext): Promise<Rig> {
   } as const;
   const settings = (changes: DeepPartial<Settings> = {}): Settings =>
     settingsWith({
-      htpasswd: { file, groups: ['staff'], showsForm: true },
+      htpasswd: { file, groups: ['staff'], showsForm: true, namesAreEmails: false },
       upstreams: [upstream],
       logging: { file: { path: join(folder, 'log'), maxMegabytes: 1, maxDays: 0, backups: 0 } },
       provider: { kind: 'none' },

@@ -5,7 +5,7 @@ import { ALICE, createRig, type Wish } from './_rig.ts';
 
 const APP = 'https://app.example.com';
 const PASSWORDS = {
-  settings: { htpasswd: { file: 'ht', groups: ['staff'], showsForm: true } },
+  settings: { htpasswd: { file: 'ht', groups: ['staff'], showsForm: true, namesAreEmails: false } },
   passwords: { alice: 'secret' },
 } as const;
 const rdOf = (body: string): string | undefined => /name="rd" value="([^"]*)"/.exec(body)?.[1];

@@ -14,7 +14,8 @@ export async function signIn(context: FlowContext, request: FrontRequest): Promi
   const { passwords, settings } = context;
   if (request.exchange.request.method === 'POST' && passwords !== null) return checkForm(context, request, passwords);
   if (settings.skip.providerButton) return start(context, request);
-  const redirect = targetOf(context, request, new URLSearchParams());
+  const form = await readForm(request.exchange);
+  const redirect = form.kind === 'form' ? targetOf(context, request, form.fields) : null;
   if (redirect === null) {
     const cause = 'Cannot read "rd": an escape is broken';
     return sendProblem(context, request, { status: 400, words: 'unreadable', cause, redirect: '/' });

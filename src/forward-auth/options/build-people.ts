@@ -52,7 +52,12 @@ export function buildHtpasswd({ told }: BuildContext): HtpasswdSettings | null {
   const file = told.text('htpasswd_file');
   if (file === null) return null;
   checkFile(told, 'htpasswd_file');
-  return { file, groups: told.list('htpasswd_user_groups'), showsForm: told.bool('display_htpasswd_form') };
+  return {
+    file,
+    groups: told.list('htpasswd_user_groups'),
+    showsForm: told.bool('display_htpasswd_form'),
+    namesAreEmails: told.bool('prefer_email_to_user'),
+  };
 }
 
 export function buildSkip({ told }: BuildContext): SkipSettings {

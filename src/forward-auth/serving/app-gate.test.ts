@@ -201,6 +201,7 @@ void suite('proxy mode', () => {
       has: () => true,
       sessionOf: () => ({ ...ALICE, via: 'htpasswd' as const }),
       showsForm: true,
+      namesAreEmails: false,
       close: () => {},
     };
     const own = await startApp(t, {}, { htpasswd });

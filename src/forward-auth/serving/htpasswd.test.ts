@@ -22,7 +22,7 @@ interface Opened {
   readonly advance: (ms: number) => void;
 }
 
-async function open(t: TestContext, lines: readonly string[]): Promise<Opened> {
+async function open(t: TestContext, lines: readonly string[], namesAreEmails = false): Promise<Opened> {
   const folder = mkdtempSync(join(tmpdir(), 'htpasswd-'));
   const file = join(folder, 'htpasswd');
   writeFileSync(file, `${lines.join('\n')}\n`);
@@ -30,7 +30,7 @@ async function open(t: TestContext, lines: readonly string[]): Promise<Opened> {
   let now = 1_000_000;
   const hashed: string[] = [];
   const unusable: string[] = [];
-  const settings = { file, groups: ['staff'], showsForm: true };
+  const settings = { file, groups: ['staff'], showsForm: true, namesAreEmails };
   const htpasswd = createHtpasswd(settings, {
     clock: { now: () => now },
     pool: {
@@ -78,6 +78,18 @@ test('Basic credentials of the password file are who comes, in its groups', asyn
   const answer = await rig.ask('/oauth2/auth?allowed_groups=staff', { headers: [basic('alice', 'secret')] });
   assert.equal(answer.status, 202);
   assert.deepEqual(answer.headers['gap-auth'], ['alice']);
+});
+
+test('prefer-email-to-user: the name of Basic credentials is the e-mail address, for fields and rules', async (t) => {
+  for (const namesAreEmails of [false, true]) {
+    const { htpasswd } = await open(t, [`ann@example.com:${SHA_OF_SECRET}`], namesAreEmails);
+    const rig = await startServing(t, { htpasswd });
+    const status = async (constraint: string): Promise<number> =>
+      (await rig.ask(`/oauth2/auth?${constraint}`, { headers: [basic('ann@example.com', 'secret')] })).status;
+    assert.equal(await status('allowed_emails=ann@example.com'), namesAreEmails ? 202 : 403);
+    assert.equal(await status('allowed_emails=bob@example.com'), 403);
+    assert.equal(htpasswd.sessionOf('ann@example.com').email, namesAreEmails ? 'ann@example.com' : '');
+  }
 });
 
 test('a right password is hashed once; a wrong one, and an unknown name, each time', async (t) => {

@@ -59,7 +59,15 @@ export function createHtpasswd(settings: HtpasswdSettings, deps: HtpasswdDeps): 
     sessionOf(name) {
       let session = sessions.get(name);
       if (session === undefined) {
-        session = { ...NO_SESSION, createdAt: clock.now(), user: name, groups: settings.groups, via: 'htpasswd' };
+        const email = settings.namesAreEmails ? name : '';
+        session = {
+          ...NO_SESSION,
+          createdAt: clock.now(),
+          user: name,
+          email,
+          groups: settings.groups,
+          via: 'htpasswd',
+        };
         sessions.set(name, session);
       }
       return session;

@@ -16,7 +16,13 @@ import {
 } from './configurations/cookies.ts';
 import { front, frontAnybody, frontForwardedFor, frontUntrusted, trustedDirect } from './configurations/front.ts';
 import { basicHeaders, emailAsUser, headers, keptHeaders, noHeaders } from './configurations/headers.ts';
-import { htpasswd, htpasswdAllowedGroups, htpasswdGroups, htpasswdNoButton } from './configurations/htpasswd.ts';
+import {
+  htpasswd,
+  htpasswdAllowedGroups,
+  htpasswdEmails,
+  htpasswdGroups,
+  htpasswdNoButton,
+} from './configurations/htpasswd.ts';
 import { minimal } from './configurations/minimal.ts';
 import {
   allowedGroups,
@@ -82,6 +88,7 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   htpasswdGroups,
   htpasswdAllowedGroups,
   htpasswdNoButton,
+  ...htpasswdEmails,
   ...emailDomains,
   emailsFile,
   emailsColumns,

@@ -100,3 +100,19 @@ export const htpasswdNoButton: Configuration = {
     one('basic', 'GET /oauth2/auth', basic('admin:pw-admin')),
   ],
 };
+
+/** The name of Basic credentials is then the e-mail address, to which the rules about those apply; the form's is not. */
+export const htpasswdEmails: readonly Configuration[] = ['*', 'example.com'].map((domains) => ({
+  name: domains === '*' ? 'htpasswd-email' : 'htpasswd-email-domain',
+  env: { ...ENV, PREFER_EMAIL_TO_USER: 'true', BASIC_AUTH_PASSWORD: 'pw', EMAIL_DOMAINS: domains },
+  files: { htpasswd: `${FILE}${FILE.replaceAll(/^(?=\w)/gm, 'of-').replaceAll(/^(of-\w+):/gm, '$1@example.com:')}` },
+  cases: [
+    flow('enter', (side) => enter(side, 'username=admin&password=pw-admin&rd=%2F')),
+    ...['admin', 'of-admin@example.com'].flatMap((name) => [
+      one(`${name}-auth`, 'GET /oauth2/auth', basic(`${name}:pw-admin`)),
+      one(`${name}-constraint`, 'GET /oauth2/auth?allowed_email_domains=example.com', basic(`${name}:pw-admin`)),
+      one(`${name}-app`, 'GET /x', basic(`${name}:pw-admin`)),
+      one(`${name}-userinfo`, 'GET /oauth2/userinfo', basic(`${name}:pw-admin`)),
+    ]),
+  ],
+}));

@@ -4,6 +4,7 @@ import type { Configuration } from '../configuration.ts';
 
 const ENDPOINTS = ['auth', 'sign_in', 'start', 'callback', 'userinfo', 'sign_out'];
 const JSON_ONLY = [['Accept', 'application/json']] as const;
+const FORM = [['Content-Type', 'application/x-www-form-urlencoded']] as const;
 const PROGRAM = [
   ['Accept', '*/*'],
   ['X-Requested-With', 'XMLHttpRequest'],
@@ -25,6 +26,12 @@ export const methods: Configuration = {
       one(`double-${endpoint}`, `GET /oauth2//${endpoint}`),
       one(`question-${endpoint}`, `GET /oauth2/${endpoint}?`),
     ]),
+    ...['sign_in', 'start', 'sign_out'].flatMap((endpoint) => [
+      one(`POST-${endpoint}`, `POST /oauth2/${endpoint}?rd=%2Fquery`, { body: 'rd=%2Fform', headers: FORM }),
+      one(`POST-${endpoint}-no-form`, `POST /oauth2/${endpoint}?rd=%2Fquery`, { body: 'rd=%2Fform' }),
+    ]),
+    one('rd-of-the-app', 'GET /x?rd=%2Fy'),
+    one('rd-of-the-app-outside', 'GET /x?rd=https%3A%2F%2Fevil.test%2F'),
     one('ping-head', 'HEAD /ping'),
     one('ready-head', 'HEAD /ready'),
     one('robots-head', 'HEAD /robots.txt'),

@@ -204,7 +204,7 @@ export const KINDER: readonly Difference[] = [
     reason: 'the next answer may be another',
     where: [
       facet(
-        /^(?:minimal\/no-host|upstreams\/gone|slow-upstream\/slow|pages\/gone)|\/basic-app$| · alice at the application$| · application$/,
+        /^(?:minimal\/no-host|upstreams\/gone|slow-upstream\/slow|pages\/gone)|\/(?:basic|admin)-app$| · alice at the application$| · application$/,
         NO_CACHE,
         {
           original: NONE,
@@ -234,6 +234,14 @@ export const KINDER: readonly Difference[] = [
         postern: /^(?:sign-in page: [^\n]*, then )?https?:\/\/app\.(?:example\.com|other\.test)\/x(?:\?[^\n]*)?$/,
       }),
     ],
+  },
+  {
+    id: 'parameters-of-the-application',
+    original:
+      'a page of the application that needs a sign-in leads, after it, to its own parameter `rd`, where it has one',
+    postern: 'to the page itself; `rd` counts below `/oauth2` alone',
+    reason: 'people come back to the page that they wanted',
+    where: [facet(/^methods\/rd-of-the-app$/, /^body$/, { postern: /, then \/x\?rd=%2Fy$/ })],
   },
   {
     id: 'proto-of-the-nearest',

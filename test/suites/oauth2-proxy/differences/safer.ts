@@ -91,7 +91,7 @@ export const SAFER: readonly Difference[] = [
       answer(/^emails-change\/change · alice after$/, 401, 403),
       facet(/^emails-change\/change · alice at the application$/, /^set-cookie$/, { postern: NONE }),
       answer(/^bearer-no-fallback\/no-mail · auth$/, 401, 403),
-      answer(/^htpasswd-allowed-groups\/basic$/, 401, 403),
+      answer(/^htpasswd-allowed-groups\/basic$|^htpasswd-email-domain\/admin-(?:auth|constraint)$/, 401, 403),
     ],
   },
   {
