@@ -331,6 +331,9 @@ void suite('apps by path', () => {
       assert.equal((await rig.ask(path, { headers })).status, status, path);
     assert.equal((await rig.ask('/old/x/y?z=1', { headers })).status, 200);
     assert.equal(echo.heads.at(-1)?.url, '/new/x/y?from=old&z=1');
+    // By name, and of one name what the rewrite adds comes last.
+    await rig.ask('/old/x?z&from=new&a=%2F+b&', { headers });
+    assert.equal(echo.heads.at(-1)?.url, '/new/x?&a=%2F+b&from=new&from=old&z');
     assert.equal((await rig.ask('/', { headers })).body, 'Authenticated');
   });
 

@@ -74,9 +74,26 @@ export function rewriteFor({ rewrite }: UpstreamSettings, path: string, query: s
   return { path: found.path, query: joinQueries(added, query) };
 }
 
+/**
+ * In the order of the original: by name, and of one name what the visitor wrote before what the rewrite adds, so
+ * that apps which take the last one take that. Byte for byte otherwise.
+ */
 function joinQueries(added: string, query: string): string {
   if (added === '') return query;
-  return query.length < 2 ? `?${added}` : `?${added}&${query.slice(1)}`;
+  if (query.length < 2) return `?${added}`;
+  const pairs = [...query.slice(1).split('&'), ...added.split('&')];
+  return `?${pairs.toSorted(byName).join('&')}`;
+}
+
+function byName(one: string, other: string): number {
+  const [name, otherName] = [nameOf(one), nameOf(other)];
+  if (name === otherName) return 0;
+  return name < otherName ? -1 : 1;
+}
+
+function nameOf(pair: string): string {
+  const end = pair.indexOf('=');
+  return end === -1 ? pair : pair.slice(0, end);
 }
 
 /** The path within the folder of a file upstream, whose own prefix does not count. */

@@ -39,6 +39,10 @@ upstreamConfig:
     path: ^/find/([^/]+)$
     rewriteTarget: /search?name=$1
     uri: {app}
+  - id: swapped
+    path: ^/swap/([^/]+)/([^/]+)$
+    rewriteTarget: /$2/$1
+    uri: {app}
   - id: nobody
     path: /none/
     static: true
@@ -99,6 +103,9 @@ injectResponseHeaders:
     }),
     one('deep', 'GET /deep/x?a=1', { as: 'alice' }),
     one('find', 'GET /find/name?x=1&y=%26', { as: 'alice' }),
+    one('find-before', 'GET /find/a?b=1&a=2&z=%2F', { as: 'alice' }),
+    one('find-itself', 'GET /find/a?name=own&z=1&name=other', { as: 'alice' }),
+    one('swap', 'GET /swap/a/b?x=1', { as: 'alice' }),
     one('none', 'GET /none/x', { as: 'alice' }),
     one('none-post', 'POST /none/', { as: 'alice', body: 'x' }),
   ],

@@ -244,6 +244,13 @@ export const KINDER: readonly Difference[] = [
     where: [facet(/^methods\/rd-of-the-app$/, /^body$/, { postern: /, then \/x\?rd=%2Fy$/ })],
   },
   {
+    id: 'each-group-of-a-rewrite',
+    original: 'every group that a `rewriteTarget` of the structured file names, such as `$2`, is the first one',
+    postern: 'it is the one that is named',
+    reason: 'it is a fault of the original',
+    where: [facet(/^alpha-forms\/swap$/, /^application$/, { original: /^GET \/a\/a\?/, postern: /^GET \/b\/a\?/ })],
+  },
+  {
     id: 'proto-of-the-nearest',
     original:
       'X-Forwarded-Proto in capitals, as a list, of another word, or not there: no address of that host is made, people land on the path alone, `/` most often',
