@@ -12,6 +12,7 @@ interface Rig {
   readonly keys: ProviderKeys;
   now: number;
   fetches: number;
+  wait: (ms: number) => Promise<unknown>;
   /** What the provider answers next. */
   answer: () => Promise<JSONWebKeySet>;
 }
@@ -21,6 +22,7 @@ function createRig(): Rig {
     keys: createProviderKeys({
       issuer: ISSUER,
       clock: { now: () => rig.now },
+      wait: (ms) => rig.wait(ms),
       fetchKeys() {
         rig.fetches++;
         return rig.answer();
@@ -28,18 +30,68 @@ function createRig(): Rig {
     }),
     now: 1_800_000_000_000,
     fetches: 0,
+    wait: () => Promise.reject(new Error('nobody waits')),
     answer: () => Promise.resolve({ keys: [jwkOf(KNOWN)] } as unknown as JSONWebKeySet),
   };
   return rig;
 }
 
-function ask({ keys, now }: Rig, key: TwinKey, isOfStranger: boolean): Promise<unknown> {
+/** `comesOnce`: as logout tokens and those of a sign-in do. */
+function ask({ keys, now }: Rig, key: TwinKey, isOfStranger: boolean, comesOnce = true): Promise<unknown> {
   const seconds = Math.floor(now / 1_000);
   const token = signJwt({ iss: ISSUER, aud: 'postern', sub: 'x', iat: seconds, exp: seconds + 300 }, {}, key);
-  return keys.verify(token, { audience: 'postern', clockToleranceMs: 0, isOfStranger });
+  return keys.verify(token, { audience: 'postern', clockToleranceMs: 0, isOfStranger, comesOnce });
 }
 
 const isUnavailable = (error: unknown): boolean => error instanceof KeysUnavailableError;
+
+test('verify() waits for the next look at the keys with a token of a key that came just behind the last', async () => {
+  for (const isOfStranger of [false, true]) {
+    const rig = createRig();
+    await ask(rig, KNOWN, isOfStranger);
+    const fresh = makeKeyOnce(0);
+    rig.answer = () => Promise.resolve({ keys: [jwkOf(KNOWN), jwkOf(fresh)] } as unknown as JSONWebKeySet);
+    rig.now += 300;
+    const waits: number[] = [];
+    rig.wait = async (ms) => {
+      waits.push(ms);
+      await new Promise(setImmediate);
+      rig.now = 1_800_000_001_000;
+    };
+    const unknown = ask(rig, makeKeyOnce(1), isOfStranger);
+    await Promise.all([
+      ask(rig, fresh, isOfStranger),
+      assert.rejects(unknown, /no applicable key/),
+      ask(rig, KNOWN, true),
+    ]);
+    assert.deepEqual([waits, rig.fetches], [[700, 700], 2], 'one look for all who wait, none before its time');
+  }
+});
+
+test('verify() refuses what may come again at once where the last look at the keys was a moment ago', async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, true);
+  for (let n = 0; n < 20; n++) await assert.rejects(ask(rig, makeKeyOnce(n), true, false), /no applicable key/);
+  assert.equal(rig.fetches, 1);
+});
+
+test("verify() lets few of strangers' tokens wait for the next look, too", async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, true);
+  const time = Promise.withResolvers<void>();
+  rig.wait = () => time.promise;
+  const flood = Promise.allSettled(Array.from({ length: 100 }, (_, n) => ask(rig, makeKeyOnce(n), true)));
+  await ask(rig, KNOWN, true);
+  const fresh = makeKey('fresh');
+  rig.answer = () => Promise.resolve({ keys: [jwkOf(KNOWN), jwkOf(fresh)] } as unknown as JSONWebKeySet);
+  const signIn = ask(rig, fresh, false);
+  await new Promise(setImmediate);
+  time.resolve();
+  await signIn;
+  const refused = (await flood).map((one) => (one.status === 'rejected' ? (one.reason as unknown) : null));
+  assert.equal(refused.filter(isUnavailable).length, 84);
+  assert.equal(rig.fetches, 2);
+});
 
 test("verify() lets few of strangers' tokens wait for a key that nobody knows, and known keys never", async () => {
   const rig = createRig();

@@ -3,6 +3,7 @@
  * now and then, so that a removed key stops counting, and at once when a token names a key that is not
  * there, so that nobody notices a rotation. Signatures by a shared secret or by none are never taken.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, errors, jwtVerify } from 'jose';
 import type {
   CryptoKey,
@@ -38,6 +39,11 @@ export interface VerifyOptions {
   readonly algorithms?: readonly string[];
   /** Anybody may have sent it: few of those wait for keys that nobody knows, so that strangers hold up nobody else. */
   readonly isOfStranger?: boolean;
+  /**
+   * Nobody sends it again: with a key that is not known in the second behind a look at the keys it waits for the next
+   * look. Others are refused at once.
+   */
+  readonly comesOnce?: boolean;
   /** The caller looks at `iss` itself: one issuer that speaks for many. */
   readonly skipsIssuer?: boolean;
 }
@@ -60,6 +66,8 @@ export interface KeysDeps {
   /** Reads `jwks_uri`. */
   readonly fetchKeys: () => Promise<JSONWebKeySet>;
   readonly clock: Clock;
+  /** Sleeps for so many milliseconds. */
+  readonly wait?: (ms: number) => Promise<unknown>;
 }
 
 /** No keys could be had: nothing is known of the token. */
@@ -84,7 +92,10 @@ export function createProviderKeys(deps: KeysDeps): ProviderKeys {
   const keyring = createKeyring(deps);
   return {
     issuer,
-    async verify(token, { audience, clockToleranceMs, type, algorithms, skipsIssuer, isOfStranger = false }) {
+    async verify(
+      token,
+      { audience, clockToleranceMs, type, algorithms, skipsIssuer, isOfStranger = false, comesOnce = false },
+    ) {
       const settings: JWTVerifyOptions = {
         ...(skipsIssuer === true ? {} : { issuer }),
         algorithms: SIGNING_ALGORITHMS.filter((one) => algorithms?.includes(one) ?? true),
@@ -93,7 +104,7 @@ export function createProviderKeys(deps: KeysDeps): ProviderKeys {
         ...(audience === null ? {} : { audience: typeof audience === 'string' ? audience : [...audience] }),
         ...(type === undefined ? {} : { typ: type }),
       };
-      const find = keyring.find(isOfStranger);
+      const find = keyring.find(isOfStranger, comesOnce);
       const before = keyring.text();
       try {
         return await verifyOnce(token, find, settings);
@@ -137,7 +148,8 @@ async function tryEach(
 }
 
 interface Keyring {
-  readonly find: (isOfStranger: boolean) => FindKey;
+  /** `mayWait`: for the next look, where the last was a moment ago. */
+  readonly find: (isOfStranger: boolean, mayWait: boolean) => FindKey;
   /** The keys that are held. */
   readonly text: () => string | null;
   /** Whether there are others by now; the issuer is asked, unless that was a moment ago. */
@@ -148,22 +160,22 @@ function createKeyring(deps: KeysDeps): Keyring {
   const { clock } = deps;
   const { current, held, fetchBy } = createStock(deps);
   return {
-    find: (isOfStranger) => async (header, token) => {
+    find: (isOfStranger, mayWait) => async (header, token) => {
       const keys = await current();
       try {
         return await keys.find(header, token);
       } catch (error) {
         const isUnknown = error instanceof errors.JWKSNoMatchingKey;
-        if (!isUnknown || clock.now() - keys.fetchedAt < UNKNOWN_KEY_MS) throw error;
+        if (!isUnknown || (!mayWait && clock.now() - keys.fetchedAt < UNKNOWN_KEY_MS)) throw error;
       }
-      return (await fetchBy(isOfStranger)).find(header, token);
+      return (await fetchBy(isOfStranger, keys)).find(header, token);
     },
     text: () => held()?.text ?? null,
     async hasOthersThan(before, isOfStranger) {
       const now = held();
       if (now === null || now.text !== before) return now !== null;
       if (clock.now() - now.fetchedAt < UNKNOWN_KEY_MS) return false;
-      return fetchBy(isOfStranger).then(
+      return fetchBy(isOfStranger, now).then(
         ({ text }) => text !== before,
         () => false,
       );
@@ -175,12 +187,12 @@ interface Stock {
   readonly held: () => Held | null;
   /** Those that count now. */
   readonly current: () => Promise<Held>;
-  /** Asks the issuer now. */
-  readonly fetchBy: (isOfStranger: boolean) => Promise<Held>;
+  /** Asks the issuer, unless others than `known` are there by when it may be asked. */
+  readonly fetchBy: (isOfStranger: boolean, known: Held) => Promise<Held>;
 }
 
 /** What is fetched, and for how long it serves. */
-function createStock({ issuer, clock, fetchKeys }: KeysDeps): Stock {
+function createStock({ issuer, clock, fetchKeys, wait = sleep }: KeysDeps): Stock {
   let held: Held | null = null;
   let fetching: Promise<Held> | null = null;
   let failedAt = Number.NEGATIVE_INFINITY;
@@ -215,21 +227,26 @@ function createStock({ issuer, clock, fetchKeys }: KeysDeps): Stock {
   };
 
   /** What is not known yet: it may be a new one. */
-  const fetchFor = (): Promise<Held> =>
-    fetchAgain().catch((cause: unknown) => {
+  const fetchFor = async (known: Held): Promise<Held> => {
+    const waitMs = known.fetchedAt + UNKNOWN_KEY_MS - clock.now();
+    if (waitMs > 0) await wait(Math.min(waitMs, UNKNOWN_KEY_MS));
+    if (held !== null && held.fetchedAt > known.fetchedAt) return held;
+    return fetchAgain().catch((cause: unknown) => {
       throw new KeysUnavailableError(issuer, cause);
     });
+  };
 
-  const fetchForStranger = async (): Promise<Held> => {
+  const fetchForStranger = async (known: Held): Promise<Held> => {
     if (strangers >= MOST_STRANGERS || hasJustFailed())
       throw new KeysUnavailableError(issuer, new Error('asked too often about keys that are not known'));
     strangers++;
     try {
-      return await fetchFor();
+      return await fetchFor(known);
     } finally {
       strangers--;
     }
   };
 
-  return { held: () => held, current, fetchBy: (isOfStranger) => (isOfStranger ? fetchForStranger() : fetchFor()) };
+  const fetchBy: Stock['fetchBy'] = (isOfStranger, known) => (isOfStranger ? fetchForStranger(known) : fetchFor(known));
+  return { held: () => held, current, fetchBy };
 }

@@ -32,7 +32,12 @@ export async function readLogoutToken(
   const refuse = (message: string): LogoutToken => ({ kind: 'refused', message });
   try {
     const { clientId, clockToleranceMs } = provider;
-    const { claims } = await keys.verify(token, { audience: clientId, clockToleranceMs, isOfStranger: true });
+    const { claims } = await keys.verify(token, {
+      audience: clientId,
+      clockToleranceMs,
+      isOfStranger: true,
+      comesOnce: true,
+    });
     const { sub, sid, iat, jti, nonce, events } = claims;
     if (typeof iat !== 'number') return refuse('"iat" is missing');
     const age = clock.now() - iat * 1_000;

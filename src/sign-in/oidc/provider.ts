@@ -285,7 +285,7 @@ function authTimeOf({ auth_time: at }: Claims): number | null {
 /** openid-client trusts the connection that an ID token came by (Core section 3.1.3.7, point 6): we check the signature as well. */
 async function verifyIdToken({ provider, keys }: Parts, idToken: string): Promise<Claims> {
   const { clientId, clockToleranceMs } = provider;
-  const { claims } = await keys.verify(idToken, { audience: clientId, clockToleranceMs });
+  const { claims } = await keys.verify(idToken, { audience: clientId, clockToleranceMs, comesOnce: true });
   const { sub, azp } = claims;
   // Core section 3.1.3.7, point 5: openid-client looks at it only beside several audiences.
   if (azp !== undefined && azp !== clientId) throw new IdTokenError('"azp" is not this client');

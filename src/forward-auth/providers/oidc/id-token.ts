@@ -27,6 +27,8 @@ export interface TokenRules {
   readonly issuer: string | null;
   /** A profile is no token that lasts. */
   readonly mayLackExpiry?: boolean;
+  /** A logout token: anybody may have sent it, and who means it sends it once. */
+  readonly isLogout?: boolean;
 }
 
 export type VerifyJwt = (token: string, rules: TokenRules) => Promise<Claims>;
@@ -44,6 +46,7 @@ export function verifyByJwks(name: string, clock: Clock, fetchKeys: () => Promis
       clockToleranceMs: CLOCK_TOLERANCE_MS,
       algorithms: rules.algorithms,
       skipsIssuer: true,
+      ...(rules.isLogout === true ? { isOfStranger: true, comesOnce: true } : {}),
     });
     checkClaims(claims, rules);
     return claims;

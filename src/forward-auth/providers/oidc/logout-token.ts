@@ -21,6 +21,7 @@ export async function readLogoutToken(parts: OidcParts, token: string): Promise<
     algorithms: metadata.algorithms,
     issuer: settings.oidc.skipIssuerVerification || rule !== undefined ? null : metadata.issuer,
     mayLackExpiry: true,
+    isLogout: true,
   });
   rule?.(settings, metadata, claims);
   checkTimes(claims, deps.clock.now());
