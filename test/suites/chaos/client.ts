@@ -37,8 +37,10 @@ export function createAgent(): Agent {
 }
 
 /** As a script of a page would. */
-export function ask(agent: Agent, { port, host, path, cookie, bearer = null }: Asking): Promise<Seen> {
+export function ask(agent: Agent, asking: Asking): Promise<Seen> {
+  const { port, host, path, cookie, bearer = null } = asking;
   return new Promise((resolve) => {
+    let isAnswered = false;
     const headers = {
       host: `${host}:${port}`,
       accept: 'application/json',
@@ -46,8 +48,13 @@ export function ask(agent: Agent, { port, host, path, cookie, bearer = null }: A
       ...(cookie === '' ? {} : { cookie }),
       ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
     };
-    const failed = (error: Error): void => resolve(brokenBy(error));
+    const failed = (error: NodeJS.ErrnoException): void => {
+      // It was closed in the very moment in which it was used again, as a server may (RFC 9112 section 9.3.1): clients send again.
+      const isStale = sent.reusedSocket && !isAnswered && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+      resolve(isStale ? ask(agent, asking) : brokenBy(error));
+    };
     const sent = request({ host: '127.0.0.1', port, servername: host, path, agent, headers }, (response) => {
+      isAnswered = true;
       let body = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (body += chunk));

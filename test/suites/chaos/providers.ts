@@ -53,6 +53,9 @@ export async function changeGroups(stage: Stage): Promise<void> {
   if (isDone) model.change(() => model.groups.set(who, [groups]));
 }
 
+/** Of somebody whom it failed while it answered for others a provider is asked again after a minute, and five seconds. */
+const SETTLED_MS = 120_000;
+
 /** After the next look at the provider everybody has the groups of now, and nobody has left by it. */
 export async function settleGroups(stage: Stage): Promise<void> {
   const { world, model } = stage;
@@ -61,7 +64,7 @@ export async function settleGroups(stage: Stage): Promise<void> {
     const who = stage.who(member);
     if ((model.groups.get(who)?.length ?? 0) < 2 || stage.away.has(member.provider)) continue;
     const wanted = sorted(world.groupsOf.get(who) ?? []);
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + SETTLED_MS;
     for (;;) {
       const sessions = model.sessions.filter((one) => one.member === member && one.alive !== 'no');
       const seen = await Promise.all(sessions.map((one) => stage.ask(one, HOME)));
@@ -70,7 +73,7 @@ export async function settleGroups(stage: Stage): Promise<void> {
       );
       if (isDone) break;
       if (Date.now() > deadline) {
-        stage.wrong(`${who} has other groups than ${wanted} a minute after the provider said so`);
+        stage.wrong(`${who} has other groups than ${wanted} ${SETTLED_MS} ms after the provider said so`);
         break;
       }
       await new Promise((done) => setTimeout(done, 300));

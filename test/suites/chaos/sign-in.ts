@@ -4,7 +4,7 @@ import type { Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { createVisitor, nextOf, type Visit, type Visitor } from '../../support/visitor.ts';
 import { readTold } from './client.ts';
 import type { Member, Session } from './model.ts';
-import { NAVIGATION, type Browser, type Stage } from './stage.ts';
+import { NAVIGATION, patiently, type Browser, type Stage } from './stage.ts';
 import { AUTH, HOME, type World } from './world.ts';
 
 export function twinOf(world: World, provider: string): Twin {
@@ -141,7 +141,7 @@ function visitProvider(entering: Entering, url: string): string {
 export async function signOut(stage: Stage, browser: Browser, host: string, isEverywhere: boolean): Promise<boolean> {
   const { visitor } = browser;
   try {
-    const page = await go(visitor, stage.gateway.url(host, '/.postern/sign-out'));
+    const page = await patiently(() => go(visitor, stage.gateway.url(host, '/.postern/sign-out')));
     const token = /name="form" value="([^"]+)"/.exec(page.body)?.[1];
     if (page.status !== 200 || token === undefined) return false;
     const { origin } = new URL(page.url);

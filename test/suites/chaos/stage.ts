@@ -1,5 +1,6 @@
 /** What all actions share: the model, the gateway, browsers, and the book of what went wrong. */
 import type { Agent } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { keyOfToken } from '../../../src/session/token.ts';
 import type { Dice } from '../../support/dice.ts';
 import { createVisitor, type Visit, type Visitor } from '../../support/visitor.ts';
@@ -16,6 +17,8 @@ export const NAVIGATION = {
 };
 const STALL_MS = 5_000;
 const STALL_COUNTS_MS = 70_000;
+const RETRY_MS = 500;
+const MOST_TRIES = 20;
 const SESSION_COOKIE = /^__(?:Host|Secure)-postern-[a-z0-9]+$/;
 
 export interface Browser {
@@ -105,7 +108,7 @@ export class Stage {
       bornAt: Date.now(),
       sid: '',
       key: '',
-      alive: 'yes',
+      alive: this.#mayStay(facts.member) ? 'yes' : 'maybe',
       hasFactor: 'no',
       cookies: new Map(),
       entered: new Map(),
@@ -115,6 +118,11 @@ export class Stage {
     };
     this.model.change(() => this.model.sessions.push(session));
     return session;
+  }
+
+  /** Not known of who comes in while a reload takes the provider away: it ends them, and may have done so. */
+  #mayStay(member: Member | null): boolean {
+    return member === null || this.model.docs.every((doc) => doc.providers.has(member.provider));
   }
 
   /** Keeps the cookies as they are now, for as long as there is anybody to try them. */
@@ -142,7 +150,7 @@ export class Stage {
       bearer: session?.bearer ?? null,
     };
     const possible = model.watch(() => model.outcomes(session, host, { of }));
-    const seen = await ask(this.agents[this.asked % this.agents.length] as Agent, how);
+    const seen = await patiently(() => ask(this.agents[this.asked % this.agents.length] as Agent, how));
     const outcomes = possible();
     this.hold({ session, host, path, seen, outcomes });
     return seen;
@@ -197,7 +205,7 @@ export class Stage {
     const { session } = browser;
     const path = this.#pathFor(session);
     const possible = model.watch(() => model.outcomes(session, host, { isPage: true }));
-    const page = await browser.visitor.open(gateway.url(host, path)).catch((error: unknown) => {
+    const page = await patiently(() => browser.visitor.open(gateway.url(host, path))).catch((error: unknown) => {
       return { url: '', status: 0, headers: {}, body: String(error) };
     });
     const outcomes = possible();
@@ -234,6 +242,18 @@ export class Stage {
 
   who({ provider, name }: Member): string {
     return `${provider}:${name}`;
+  }
+}
+
+/**
+ * Nobody is let in or thrown out where the store does not answer within a second and a half (503, `Retry-After`), as on a
+ * machine that stood still for as long: whoever gets that comes back. One that does not end is an answer.
+ */
+export async function patiently<T extends { readonly status: number }>(send: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const answer = await send();
+    if (answer.status !== 503 || tries === MOST_TRIES) return answer;
+    await sleep(RETRY_MS);
   }
 }
 

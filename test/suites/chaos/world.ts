@@ -135,6 +135,7 @@ export function writeDocument(world: World, doc: Doc, { https, health }: Ports, 
   return `version: 1
 listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
 workers: 2
+limits: { handshake_timeout: 2m, head_timeout: 2m, keep_alive: 10m } # The machine may be busy otherwise.
 providers:
 ${[...doc.providers].map((id) => `  ${id}: ${providers[id]}`).join('\n')}
 sign_in: { url: "https://${AUTH}:${https}" }
