@@ -65,6 +65,20 @@ test('flush() writes the last use of what is not used any more, long before it h
   }
 });
 
+test('flush() writes what is unwritten once sessions may idle for less, whatever is on its way to the store', async () => {
+  const { touches, written, state } = rigOf(2 * HOUR);
+  touches.add('a', HOUR);
+  await settled();
+  await touches.flush(HOUR);
+  touches.add('a', HOUR + 9 * MINUTE);
+  touches.add('b', HOUR + 9 * MINUTE);
+  await turn();
+  state.idleMs = 5 * MINUTE;
+  // "b" is being written: whoever sweeps now ends what the store has not heard of for five minutes.
+  await touches.flush(HOUR + 9 * MINUTE);
+  assert.deepEqual(written.at(-1), ['a', HOUR + 9 * MINUTE]);
+});
+
 test('flush() writes what is unwritten once sessions may idle for less', async () => {
   const { touches, written, state } = rigOf(2 * HOUR);
   touches.add('a', HOUR);

@@ -94,7 +94,7 @@ class Uses implements Touches {
     if (this.#known.size < MAX_KNOWN && !this.#known.has(signIn)) this.#known.set(signIn, { at: writtenAt, writtenAt });
   }
 
-  flush(now: number): Promise<void> {
+  async flush(now: number): Promise<void> {
     const before = this.#everyMs ?? 0;
     this.#everyMs = this.#every();
     // A document that lets sessions idle for less wants to hear of them sooner.
@@ -103,7 +103,9 @@ class Uses implements Touches {
       this.#settledAt = now;
       this.#settle(isStricter ? now : now - this.#everyMs, now - this.#idleMs());
     }
-    return this.#write();
+    // What is on its way was taken before that.
+    await this.#running;
+    await this.#write();
   }
 
   async flushAll(): Promise<void> {
