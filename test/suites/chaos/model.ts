@@ -40,6 +40,8 @@ export interface Session {
   /** Hash of the sign-in's cookie, as the list of sessions begins. */
   key: string;
   alive: Truth;
+  /** The provider may end it at the next question: that it lives now says nothing. */
+  isDoubtful: boolean;
   hasFactor: Truth;
   /** Cookies by host, as they were when the host was entered: of those that have ended, too. */
   readonly cookies: Map<string, string>;

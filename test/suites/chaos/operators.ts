@@ -80,7 +80,11 @@ export async function kill(stage: Stage): Promise<void> {
   for (const [who, count] of counts())
     if (count !== before.get(who))
       model.change(() => {
-        for (const one of model.sessions) if (one.who === who && one.alive === 'yes') one.alive = 'maybe';
+        for (const one of model.sessions) {
+          if (one.who !== who || one.alive === 'no') continue;
+          one.alive = 'maybe';
+          one.isDoubtful = true;
+        }
       });
   await gateway.start(doc);
   model.change(() => (model.isShaken = false));

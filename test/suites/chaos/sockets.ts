@@ -5,6 +5,7 @@ import type { Stage } from './stage.ts';
 import { AT_ONCE_MS } from '../../support/programs.ts';
 
 const LOOK_MS = 50;
+const DRAINED_MS = 40_000;
 
 interface Live {
   readonly session: Session;
@@ -66,10 +67,15 @@ export class Sockets {
     this.#judge(live);
     this.#all.delete(live);
     if (live.forbiddenSince !== null) this.slowestMs = Math.max(this.slowestMs, at - live.forbiddenSince);
-    else if (at - live.doubtAt > AT_ONCE_MS && !this.#isEnding && !this.#stage.isStalled())
+    else if (at - live.doubtAt > AT_ONCE_MS && !this.#isEnding && !this.#isDrained(at) && !this.#stage.isStalled())
       this.#stage.wrong(
         `a WebSocket of ${live.session.who} (session ${live.session.number}) at ${live.host} ended although nothing was changed`,
       );
+  }
+
+  /** A worker that met a defect ends its WebSockets once another one listens, and that may take. */
+  #isDrained(at: number): boolean {
+    return this.#stage.kills.some((killed) => at - killed < DRAINED_MS);
   }
 
   #isEnding = false;

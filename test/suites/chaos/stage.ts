@@ -109,6 +109,7 @@ export class Stage {
       sid: '',
       key: '',
       alive: this.#mayStay(facts.member) ? 'yes' : 'maybe',
+      isDoubtful: false,
       hasFactor: 'no',
       cookies: new Map(),
       entered: new Map(),
@@ -223,7 +224,7 @@ export class Stage {
     if (session.alive !== 'maybe' || this.model.isShaken) return;
     const host = session.place ?? HOME;
     const seen = await this.ask(session, host);
-    if (seen.outcome === 'failed') return;
+    if (seen.outcome === 'failed' || (seen.outcome === 'in' && session.isDoubtful)) return;
     this.model.change(() => (session.alive = seen.outcome === 'in' ? 'yes' : 'no'));
   }
 
