@@ -35,7 +35,7 @@ import { forgetFirstLink, offerFirstLink } from './first-administrator.ts';
 import { createIssuing, demandOf, sealOf } from './issuing.ts';
 import { Health } from './health.ts';
 import { createOperations } from './operations.ts';
-import { startPeriodicWork, TICKET_KEYS_BYTES } from './periodic-work.ts';
+import { startPeriodicWork, sweepFailed, TICKET_KEYS_BYTES } from './periodic-work.ts';
 import { prepare } from './prepare.ts';
 import { createReload, newRevision, workersNote } from './reload.ts';
 import { createSignInDesk } from './sign-in-desk.ts';
@@ -314,8 +314,9 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
         provider === LINK_PROVIDER ||
         document.providers.some((one) => one.id === provider && authorityOf(one) === authority),
     );
-    // A shorter lifetime has ended them, and a longer one must not bring them back.
-    if (before !== null) await sessions.sweep();
+    // A shorter lifetime has ended them, and a longer one must not bring them back. The document serves by now: what
+    // fails here is tried again with the next sweep.
+    if (before !== null) await sessions.sweep().catch(sweepFailed(log));
     for (const warning of leftNameWarnings(document.providers, await sessions.countNames())) log.warn({}, warning);
     rememberSignInOrigin(dataDir, document.signIn.url);
     for (const warning of upstreamWarnings(document)) log.warn({}, warning);

@@ -17,6 +17,10 @@ export interface PeriodicWork {
   readonly pool: { readonly replaceTicketKeys: (keys: Uint8Array) => void };
 }
 
+export function sweepFailed(log: Pick<Logger, 'error'>): (error: unknown) => void {
+  return (error) => log.error({ code: 'STORE_UNAVAILABLE', err: error }, 'Cannot sweep expired sessions');
+}
+
 /** Answers what stops it. */
 export function startPeriodicWork({ log, sessions, refresher, assertionKeys, pool }: PeriodicWork): () => void {
   const tellOf =
@@ -24,7 +28,7 @@ export function startPeriodicWork({ log, sessions, refresher, assertionKeys, poo
     (error: unknown): void =>
       log.error({ code: 'STORE_UNAVAILABLE', err: error }, message);
   const renewing = tellOf('Cannot look for grants to renew');
-  const sweeping = tellOf('Cannot sweep expired sessions');
+  const sweeping = sweepFailed(log);
   const signing = tellOf('Cannot look after signing keys');
   const timers = [
     setInterval(() => void refresher.tick().catch(renewing), REFRESH_MS),

@@ -32,7 +32,7 @@ hosts:
         // On a busy machine people are asked to come back.
         await until(async () => {
           const page = await visitor.submit(await visitor.open(url), { name, password });
-          return page.status !== 429 && pages.push(page) > 0;
+          return page.status !== 429 && page.status !== 503 && pages.push(page) > 0;
         }, `${name} has signed in`);
         return pages[0] as Visit;
       };
