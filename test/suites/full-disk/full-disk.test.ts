@@ -3,7 +3,7 @@
  * operator gets one clear line, nothing is damaged; with space again everything works.
  */
 import assert from 'node:assert/strict';
-import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { canMount, openSmallDisk } from '../../support/mounts.ts';
@@ -12,6 +12,9 @@ import { addUser, runPostern, signIn, startPostern } from '../../support/postern
 import type { PosternProcess } from '../../support/postern.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { Visit, Visitor } from '../../support/visitor.ts';
+
+/** Of one length. */
+const [LONG, SHORT] = ['12h', '1s '];
 
 suite('a full disk', { skip: canMount('disk') }, () => {
   let disk: SmallDisk;
@@ -30,6 +33,7 @@ listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" 
 workers: 1
 providers: { local: { type: local } }
 sign_in: { url: "https://auth.localhost:${https}" }
+session: { lifetime: ${LONG} }
 hosts:
   whoami.localhost: { to: "app:whoami", allow: [signed-in] }
 `,
@@ -85,6 +89,25 @@ hosts:
     assert.match(revoked.stderr, /disk is full/);
     assert.equal((await alice.send(url())).status, 200);
   });
+
+  test(
+    'a document that ends sessions is taken, and the log says that they could not be deleted',
+    { timeout: 300_000 },
+    async () => {
+      const setLifetime = async (text: string): Promise<void> => {
+        // In its place: there is no room for another file.
+        const at = readFileSync(postern.configFile).indexOf('lifetime: ') + 'lifetime: '.length;
+        const file = openSync(postern.configFile, 'r+');
+        writeSync(file, text, at);
+        closeSync(file);
+        const reloaded = await postern.cli('reload');
+        assert.equal(reloaded.code, 0, reloaded.stderr);
+      };
+      await setLifetime(SHORT);
+      await postern.waitFor(/"code":"STORE_UNAVAILABLE"[^\n]*Cannot sweep expired sessions/);
+      await setLifetime(LONG);
+    },
+  );
 
   test('with space again, everybody gets in', { timeout: 300_000 }, async () => {
     rmSync(filler());
