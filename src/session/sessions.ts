@@ -11,6 +11,7 @@ import { keyOfToken, mintToken } from './token.ts';
 import { createSingleUse, type SingleUse } from './single-use.ts';
 import { endByFactor, type GoneFactor, type PersonId } from './by-factor.ts';
 import { endSurplus } from './surplus.ts';
+import { sweep } from './sweep.ts';
 import { createTouches, type Touches } from './touches.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
@@ -145,27 +146,12 @@ export function createSessions(deps: SessionsDeps): Sessions {
     ...createSearch(deps),
     refreshPerson: (person, authority = '') => refreshPerson(deps, { person, authority }, tell),
     flush: () => touches.flushAll(),
-    sweep: () => sweep(deps, touches, end),
+    sweep: () => sweep({ store, clock, limits: deps.limits, touches, end }),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
-}
-
-async function sweep(
-  { store, clock, limits }: SessionsDeps,
-  touches: Touches,
-  end: (selector: SignInSelector) => Promise<number>,
-): Promise<void> {
-  const now = clock.now();
-  await touches.flush(now);
-  const { lifetimeMs, idleMs } = limits();
-  await end({ by: 'expiry', expiredAt: now, idleSince: now - idleMs });
-  // What a shorter lifetime has ended must not come back with a longer one.
-  await end({ by: 'age', openedUntil: now - lifetimeMs });
-  await store.deleteExpiredCodes(now);
-  await store.deleteSpent(now);
 }
 
 function createSearch(deps: SessionsDeps): Pick<Sessions, 'subjectsNamed' | 'keysBeginning'> {
