@@ -5,9 +5,9 @@
  * how many of each.
  */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { startTwin, type Twin } from '../../../src/sign-in/oidc/_twin.ts';
+import { Dice } from '../../support/dice.ts';
 import { addUser, signIn, startPostern, type PosternProcess } from '../../support/postern.ts';
 import { sendRaw } from '../../support/raw.ts';
 import { startRecordingApp, type RecordingApp } from '../../support/recording-app.ts';
@@ -30,32 +30,7 @@ interface Shot {
   readonly fields: readonly (readonly [name: string, value: string])[];
 }
 
-/** The same numbers for the same seed, so that a failure can be had again. */
-class Dice {
-  #block = Buffer.alloc(0);
-  #at = 0;
-  #round = 0;
-  readonly #seed: string;
-
-  constructor(seed: string) {
-    this.#seed = seed;
-  }
-
-  roll(sides: number): number {
-    if (this.#at + 4 > this.#block.length) {
-      this.#block = createHash('sha512')
-        .update(`${this.#seed}/${this.#round++}`)
-        .digest();
-      this.#at = 0;
-    }
-    this.#at += 4;
-    return this.#block.readUInt32BE(this.#at - 4) % sides;
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[this.roll(from.length)] as T;
-  }
-
+class Spoiler extends Dice {
   /** Never the good text itself, nor what holds it. */
   spoil(good: string): string {
     for (;;) {
@@ -81,7 +56,7 @@ suite('forged credentials through a running gateway', { timeout: 3_600_000 }, ()
   let alice: Visitor;
   let token = '';
   let jwt = '';
-  const dice = new Dice(SEED);
+  const dice = new Spoiler(SEED);
 
   before(async () => {
     twin = await startTwin();
