@@ -36,6 +36,7 @@ import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
 import type { Parts } from './parts.ts';
 import { isSubject, notesOnRoles, personFrom, saidBefore } from './person.ts';
 import { endsSession, explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
+import { authTimeOf, proofOf } from './proof.ts';
 
 /** A refusal that a clock may be the reason of. */
 const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
@@ -263,23 +264,6 @@ const ROLES_AGAIN_MS = 30_000;
 function problemOf({ provider, clockWatch }: Parts, error: unknown): ProviderProblem {
   const problem = explainProblem(provider, error);
   return problem.reason === 'clock' ? withClocks(clockWatch, problem) : problem;
-}
-
-/** How and when they signed in there. What the provider does not say, or says of the future, is not known. */
-function proofOf(
-  { clockToleranceMs }: OidcProvider,
-  { acr, auth_time: at, iat }: Claims,
-  now: number,
-): Required<Pick<Person, 'acr' | 'authenticatedAt'>> {
-  const level = typeof acr === 'string' && acr !== '' && acr.length <= 200 ? acr : null;
-  if (typeof at !== 'number' || typeof iat !== 'number') return { acr: level, authenticatedAt: null };
-  // By its own times, so that a provider's clock that is off does not count.
-  const ageMs = (iat - at) * 1_000;
-  return { acr: level, authenticatedAt: ageMs >= -clockToleranceMs ? now - Math.max(0, ageMs) : null };
-}
-
-function authTimeOf({ auth_time: at }: Claims): number | null {
-  return typeof at === 'number' ? at * 1_000 : null;
 }
 
 /** openid-client trusts the connection that an ID token came by (Core section 3.1.3.7, point 6): we check the signature as well. */
