@@ -24,10 +24,9 @@ const FAILURE = 500;
 
 export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finish {
   const { accessLog, metrics, log, longLived } = deps;
-  return (context, outcome) => {
-    longLived.end(context);
+  const note = (context: RequestContext, outcome: ExchangeOutcome, lateMs: number): void => {
     const { exchange, judged, report, route, refused } = context;
-    const durationMs = performance.now() - exchange.startedAt;
+    const durationMs = performance.now() - exchange.startedAt - lateMs;
     const decision = refused?.decision ?? context.outcome ?? judged?.decision.kind ?? null;
     const entry = refused?.judged ?? null;
     const shadow = context.shadow ?? entry?.shadow ?? null;
@@ -44,7 +43,7 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
     if (!logsAccess() && outcome.status < FAILURE) return;
     const { request } = exchange;
     accessLog.record({
-      time: Date.now() - durationMs,
+      time: Date.now() - durationMs - lateMs,
       requestId: context.id,
       ip: context.ip,
       method: request.method,
@@ -71,6 +70,15 @@ export function createFinish(deps: FinishDeps, logsAccess: () => boolean): Finis
       tls: exchange.connection.tlsVersion,
       complete: outcome.complete,
     });
+  };
+  return (context, outcome) => {
+    longLived.end(context);
+    if (context.trial === null) {
+      note(context, outcome, 0);
+      return;
+    }
+    const endedAt = performance.now();
+    void context.trial.then(() => note(context, outcome, performance.now() - endedAt));
   };
 }
 

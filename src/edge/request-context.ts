@@ -37,6 +37,8 @@ export class RequestContext {
   judged: Judged | null = null;
   /** What the rules on trial would have decided, where that is something else. */
   shadow: Decision | null = null;
+  /** While they are still being judged. Never rejects. */
+  trial: Promise<void> | null = null;
   /** On the sign-in host: where the rules do not let the visitor go. */
   refused: RefusedEntry | null = null;
   /** Where the visitor was led to, on a route where that depends on who comes; see place.ts. */

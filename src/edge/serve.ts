@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../core/errors.ts';
 import type { Exchange } from '../wire/exchange.ts';
+import type { HeaderBlock } from '../wire/header-block.ts';
 import { isUpgradeOriginAllowed } from '../gate/origin.ts';
 import type { Gate, Judged } from '../gate/gate.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
@@ -170,18 +171,44 @@ function settle(context: RequestContext, judged: Judged, deps: ServeDeps): void 
   context.judged = judged;
   const shadow = context.route?.shadow ?? null;
   try {
-    if (shadow !== null) tryShadow(context, judged, shadow);
+    if (shadow !== null) tryShadow(context, judged, { shadow, gate: deps.gate });
     obey(context, judged, deps);
   } catch (error) {
     failWith(context, error);
   }
 }
 
+interface Trial {
+  readonly shadow: CompiledPolicy;
+  readonly gate: Gate;
+}
+
 /** Rules on trial are judged on the same facts; they change nothing but the log. */
-function tryShadow(context: RequestContext, judged: Judged, shadow: Pick<CompiledPolicy, 'decide'>): void {
+function tryShadow(context: RequestContext, judged: Judged, { shadow, gate }: Trial): void {
   // Without an identity that was looked at there is nothing to judge by.
-  if (judged.credential === 'refused' || judged.decision.kind === 'unavailable') return;
-  const decision = shadow.decide(factsOf(context, judged.identity));
+  if (judged.decision.kind === 'unavailable') return;
+  const { request } = context.exchange;
+  if (!hasCredential(request.headers)) {
+    noteTrial(context, judged, shadow.decide(factsOf(context, judged.identity)));
+    return;
+  }
+  // Which credentials are looked at, and whose the request is by them, depends on the rules.
+  const tried = gate.tryOut(
+    context.exchange,
+    { policy: shadow, host: request.host, scheme: context.scheme },
+    context.ip,
+  );
+  if (!(tried instanceof Promise)) noteTrial(context, judged, tried);
+  // A password takes its time. The request does not wait for it: its line in the log does.
+  else context.trial = tried.then((late) => noteTrial(context, judged, late)).catch(() => undefined);
+}
+
+function hasCredential(headers: HeaderBlock): boolean {
+  return headers.has('authorization') || headers.has('postern-authorization');
+}
+
+function noteTrial(context: RequestContext, judged: Judged, decision: Judged['decision']): void {
+  if (decision.kind === 'unavailable' || decision.kind === 'busy') return;
   if (decision.kind !== judged.decision.kind) context.shadow = decision;
 }
 

@@ -9,7 +9,7 @@ import { createBasicVerifier } from './basic.ts';
 import { decide } from './decide.ts';
 import { createHeldJwts } from './held-jwts.ts';
 import type { HeldJwts } from './held-jwts.ts';
-import { judgeMachine } from './judge-machine.ts';
+import { judgeMachine, WRONG_CREDENTIAL } from './judge-machine.ts';
 import { LiveRegistry } from './live.ts';
 import { NO_BEARER_ISSUERS } from './bearer-issuers.ts';
 import { findMachineCredential } from './machine-credential.ts';
@@ -65,6 +65,8 @@ export interface GateDeps {
 
 export interface Gate {
   judge(exchange: Exchange, route: GateRoute, ip: string | null): Judged | Promise<Judged>;
+  /** What a route's rules on trial would decide, by the credentials that they would look at. */
+  tryOut(exchange: Exchange, route: GateRoute, ip: string | null): Judged['decision'] | Promise<Judged['decision']>;
   /** For Postern's own pages: who is signed in on this host. Decides `allow`, or `unavailable`: then nobody may be taken for signed out. */
   findSession(exchange: Exchange, host: string, scheme: 'http' | 'https'): Judged | Promise<Judged>;
   /** Keeps an allowed exchange in sight until `end`: it is closed once it is no longer allowed. */
@@ -103,12 +105,7 @@ export function createGate(deps: GateDeps): Gate {
   const judging: JudgeDeps = { cache, bearers, jwts, basic, use, tokenUse, clock, settings: deps.settings };
   const ours = createOurs(deps);
   return {
-    judge(exchange, route, ip) {
-      const asked = { exchange, route, ip };
-      const found = findMachineCredential(exchange.request.headers, ours.now());
-      if (found.kind === 'none') return judgeCookie(judging, asked);
-      return judgeMachine(judging, asked, found) ?? judgeCookie(judging, asked);
-    },
+    ...createJudges(judging, { ours: ours.now, serviceVersion }),
     findSession: (exchange, host, scheme) =>
       judgeCookie(judging, { exchange, route: { policy: EVERYBODY, host, scheme }, ip: null }),
     track: (it) => live.track(it),
@@ -139,6 +136,29 @@ export function createGate(deps: GateDeps): Gate {
       return cache.size;
     },
     takeLookups: () => cache.takeLookups(),
+  };
+}
+
+function createJudges(
+  judging: JudgeDeps,
+  { ours, serviceVersion }: { readonly ours: () => Ours } & Pick<GateSettings, 'serviceVersion'>,
+): Pick<Gate, 'judge' | 'tryOut'> {
+  const judge: Gate['judge'] = (exchange, route, ip) => {
+    const asked = { exchange, route, ip };
+    const found = findMachineCredential(exchange.request.headers, ours());
+    if (found.kind === 'none') return judgeCookie(judging, asked);
+    return judgeMachine(judging, asked, found) ?? judgeCookie(judging, asked);
+  };
+  return {
+    judge,
+    tryOut(exchange, route, ip) {
+      const found = findMachineCredential(exchange.request.headers, ours());
+      // Passwords of the app's own users are worth no hash to a trial: they are many, and would hold up those that are ours.
+      const isOfNobody = found.kind === 'basic' && serviceVersion(found.credential.name) === null;
+      if (isOfNobody && !route.policy.isPublic && route.policy.acceptsServices) return WRONG_CREDENTIAL;
+      const judged = judge(exchange, route, ip);
+      return judged instanceof Promise ? judged.then(({ decision }) => decision) : judged.decision;
+    },
   };
 }
 

@@ -21,7 +21,7 @@ const NOTE_EVERY_MS = 60_000;
 const ANONYMOUS: Identity = { kind: 'anonymous' };
 const UNAVAILABLE = { kind: 'unavailable' } as const;
 const BUSY = { kind: 'busy' } as const;
-const WRONG_CREDENTIAL: Decision = { kind: 'challenge', rule: '(wrong credential)' };
+export const WRONG_CREDENTIAL: Decision = { kind: 'challenge', rule: '(wrong credential)' };
 const WRONG_TOKEN: Decision = { kind: 'challenge', rule: '(unknown, revoked or expired token)' };
 const DAMAGED_TOKEN: Decision = { kind: 'challenge', rule: '(damaged token)' };
 

@@ -184,6 +184,65 @@ hosts:
   });
 });
 
+/** bcrypt, as "htpasswd -B" makes it, of "s3cret-promtail". */
+const HASH = '$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85RmjNkM8cvC';
+
+suite('rules on trial that ask for a password', () => {
+  let app: Server;
+  let postern: PosternProcess;
+  before(async () => {
+    app = createServer((req, res) => res.end(req.headers.authorization ?? 'none'));
+    await new Promise<void>((done) => {
+      app.listen(0, '127.0.0.1', done);
+    });
+    const to = `to: "http://127.0.0.1:${(app.address() as AddressInfo).port}"`;
+    postern = await startPostern({
+      document: (ports) => `version: 1
+listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
+services: { promtail: { password: "${HASH}" } }
+hosts:
+  open.localhost: { tls: local, ${to}, allow: [public], shadow: { allow: ["service:promtail"] } }
+  lan.localhost: { tls: local, ${to}, allow: ["ip:127.0.0.1"], shadow: { allow: ["service:promtail"] } }
+  machine.localhost: { tls: local, ${to}, allow: ["service:promtail"], shadow: { allow: [public] } }
+`,
+    });
+  });
+  after(async () => {
+    await postern?.close();
+    app?.closeAllConnections();
+    app?.close();
+  });
+
+  /** Of one request: its status, what the app got, and what the trial says. */
+  const trialOf = async (host: string, pair: string | null): Promise<unknown> => {
+    const from = postern.output().length;
+    const authorization = pair === null ? null : `Basic ${Buffer.from(pair).toString('base64')}`;
+    const answer = await createVisitor().send(`https://${host}.localhost:${postern.https}/`, {
+      headers: authorization === null ? {} : { authorization },
+    });
+    const line = new RegExp(`^.*"host":"${host}\\.localhost".*$`, 'm');
+    await postern.waitFor(line, from);
+    const row = JSON.parse(line.exec(postern.output().slice(from))?.[0] ?? '{}') as Record<string, unknown>;
+    const got = answer.status === 200 ? answer.body : '';
+    return [answer.status, got === authorization ? 'untouched' : got, row['shadow'] ?? null];
+  };
+
+  test('the service is tried by its password, though the rules in force look at none; the app gets what it got before', async () => {
+    for (const host of ['open', 'lan']) {
+      assert.deepEqual(await trialOf(host, 'promtail:s3cret-promtail'), [200, 'untouched', null], host);
+      assert.deepEqual(await trialOf(host, 'promtail:wrong'), [200, 'untouched', 'challenge'], host);
+      assert.deepEqual(await trialOf(host, "ada:the app's own"), [200, 'untouched', 'challenge'], host);
+      assert.deepEqual(await trialOf(host, null), [200, 'none', 'challenge'], host);
+    }
+  });
+
+  test('whom a wrong password keeps out would be in by rules that look at none', async () => {
+    assert.deepEqual(await trialOf('machine', 'promtail:s3cret-promtail'), [200, 'none', null]);
+    assert.deepEqual(await trialOf('machine', 'promtail:wrong'), [401, '', 'allow']);
+    assert.deepEqual(await trialOf('machine', null), [401, '', 'allow']);
+  });
+});
+
 /** A rotation that is still packing. */
 async function replaysWhatIsWhole(
   postern: PosternProcess,
