@@ -193,3 +193,50 @@ test('a credential that was wrong is no matter of rules', () => {
   const row = line('-', 'challenge', { reason: 'credential-refused' });
   assert.equal(readLogLine(row), 'other');
 });
+
+test('where headers choose the route, the route of the line says which were there; what the new document asks of others is unclear', () => {
+  const BETA = { 'x-env': 'beta' };
+  const withHeaders = (
+    routes: readonly (readonly [allow: RuleText[], headers: Route['matchHeaders']])[],
+  ): RoutingTable =>
+    compileTable(
+      documentOf([
+        hostOf(
+          'app.example.com',
+          routes.map(([allow, matchHeaders]) => ({ ...routeOf('/*', allow), matchHeaders })),
+        ),
+      ]),
+    ).table;
+  const lines = [
+    line('local:bob', 'allow', { path: '/beta', route: 'app.example.com /*' }),
+    line('local:bob', 'allow', { path: '/plain', route: 'app.example.com /* #2' }),
+  ];
+  const both = withHeaders([
+    [['signed-in'], BETA],
+    [['signed-in'], {}],
+  ]);
+  const closed = withHeaders([
+    [['group:ops'], BETA],
+    [['signed-in'], {}],
+  ]);
+  const got = diff(both, closed, lines);
+  assert.deepEqual(
+    got.changes.map(({ who, example, route, after }) => [who, example, route, after.outcome]),
+    [['local:bob', 'GET app.example.com/beta', 'app.example.com /*', 'deny']],
+  );
+  assert.deepEqual(got.unclear, []);
+  const open = withHeaders([
+    [['public'], BETA],
+    [['group:ops'], {}],
+  ]);
+  assert.deepEqual(
+    diff(both, open, lines).changes.map(({ example }) => example),
+    ['GET app.example.com/plain'],
+  );
+  // Which fields came to one route is not in the log.
+  const one = withHeaders([[['signed-in'], {}]]);
+  const unclear = diff(one, closed, [line('local:bob', 'allow', { route: 'app.example.com /*' })]);
+  assert.deepEqual([unclear.changes, unclear.unclear], [[], [{ who: 'local:bob', requests: 1 }]]);
+  const same = diff(one, both, [line('local:bob', 'allow', { route: 'app.example.com /*' })]);
+  assert.deepEqual([same.changes, same.unclear], [[], []]);
+});

@@ -2,12 +2,14 @@
  * Replays lines of an access log against two documents and says whose access would change. A line names
  * who came, not their groups: those are looked up, and where the old document then decides otherwise than
  * the log says, something of the request is not known (a group of then, a certificate, a header), and the
- * line is counted as unclear instead of being guessed.
+ * line is counted as unclear instead of being guessed. So is one of which the new document's answer depends on headers.
  */
 import type { Identity, Person } from '../core/person.ts';
 import { normaliseIp } from '../core/ip-address.ts';
 import { ANONYMOUS } from '../policy/facts.ts';
+import type { HeaderBlock } from '../wire/header-block.ts';
 import { explainRequest, leadsNowhere } from './explain-request.ts';
+import { headersThatFit } from './unlogged-headers.ts';
 import type { StepUp } from '../policy/facts.ts';
 import type { RoutingTable } from './table.ts';
 
@@ -20,6 +22,8 @@ export interface LoggedRequest {
   /** With its query. */
   readonly path: string;
   readonly decision: string;
+  /** Label of the route that took it; null: the line does not say. */
+  readonly route: string | null;
 }
 
 /** What is known of a person now. */
@@ -84,7 +88,8 @@ export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
   // Whose credential was wrong, and who may not sign in, no rule says.
   if (reason === 'credential-refused' || reason === 'not-admitted') return 'other';
   const address = typeof ip === 'string' ? normaliseIp(ip) : null;
-  const asked = { host, path, method: isOnTheWay ? 'GET' : method };
+  const route = typeof line['route'] === 'string' ? line['route'] : null;
+  const asked = { host, path, method: isOnTheWay ? 'GET' : method, route };
   return { who, ...asked, decision: reason === 'no-app' ? reason : decision, ip: address };
 }
 
@@ -100,16 +105,16 @@ export interface PolicyDiffer {
 
 export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPerson[]): PolicyDiffer {
   const known = new Map(people.map((one) => [`${one.provider}:${one.name}`, one]));
-  const answers = new Map<string, readonly [Verdict, Verdict, string]>();
+  const answers = new Map<string, Judged | null>();
   const changes = new Map<string, Change>();
   const unclear = new Map<string, number>();
   let requests = 0;
-  const judge = (request: LoggedRequest): readonly [Verdict, Verdict, string] => {
-    const { who, ip, method, host, path, decision } = request;
-    const key = JSON.stringify([who, ip, method, host, path, decision]);
+  const judge = (request: LoggedRequest): Judged | null => {
+    const { who, ip, method, host, path, decision, route } = request;
+    const key = JSON.stringify([who, ip, method, host, path, decision, route]);
     let answer = answers.get(key);
     if (answer === undefined) {
-      answer = judgeBoth(tables, request, identityOf(request, known));
+      answer = judgeAll(tables, request, identityOf(request, known));
       if (answers.size >= MOST_REMEMBERED) answers.clear();
       answers.set(key, answer);
     }
@@ -118,11 +123,12 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
   return {
     add(request) {
       requests++;
-      const [before, after, route] = judge(request);
-      if (before.outcome !== request.decision) {
+      const judged = judge(request);
+      if (judged === null) {
         unclear.set(request.who, (unclear.get(request.who) ?? 0) + 1);
         return;
       }
+      const [before, after, route] = judged;
       if (before.outcome === after.outcome) return;
       const key = JSON.stringify([request.who, route, before, after]);
       const seen = changes.get(key);
@@ -137,11 +143,25 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
   };
 }
 
-function judgeBoth(
-  tables: DiffTables,
-  request: LoggedRequest,
-  identity: Identity,
-): readonly [before: Verdict, after: Verdict, route: string] {
+type Judged = readonly [before: Verdict, after: Verdict, route: string];
+
+/** Null: unclear. What headers chose the route is not in the log: whatever fits the line has to come to the same. */
+function judgeAll(tables: DiffTables, request: LoggedRequest, identity: Identity): Judged | null {
+  let found: Judged | null = null;
+  for (const headers of headersThatFit(tables, request)) {
+    const judged = judgeBoth(tables, { ...request, headers }, identity);
+    if (judged[0].outcome !== request.decision) continue;
+    if (found !== null && found[1].outcome !== judged[1].outcome) return null;
+    found ??= judged;
+  }
+  return found;
+}
+
+interface WithHeaders extends LoggedRequest {
+  readonly headers: HeaderBlock;
+}
+
+function judgeBoth(tables: DiffTables, request: WithHeaders, identity: Identity): Judged {
   let [before, oldRoute, needs] = verdictOf(tables.before, request, identity);
   let who = identity;
   // Whoever came in has shown what the route asked for then. What only the new one asks for is a change.
@@ -182,10 +202,11 @@ function personFrom({ provider, name, groups, roles = [], email = null }: KnownP
 
 function verdictOf(
   table: RoutingTable,
-  { method, host, path, ip }: LoggedRequest,
+  { method, host, path, ip, headers }: WithHeaders,
   identity: Identity,
 ): readonly [Verdict, route: string | null, needs: StepUp | null] {
-  const explanation = explainRequest(table, { url: `https://${host}${path}`, method, identity, ip, now: NOW });
+  const url = `https://${host}${path}`;
+  const explanation = explainRequest(table, { url, method, identity, ip, headers, now: NOW });
   if (explanation.kind !== 'route') {
     const route = explanation.kind === 'no-route' ? explanation.host.name : null;
     return [{ outcome: 'nothing', by: explanation.kind }, route, null];
