@@ -58,11 +58,12 @@ ${rows.join('')}
 ## Changing the rules
 
 **On trial.** \`shadow: { allow: [...], deny: [...] }\` on a host or path holds rules that are judged for every request and change nothing: \`allow\` stands in for the route's, \`deny\` comes on top. Where
-they would decide otherwise the line says so, \`postern_shadow_decisions_total\` counts it, and \`postern explain\` shows it.
+they would decide otherwise the line says so, \`postern_shadow_decisions_total\` counts it, and \`postern explain\` shows it. The password of a service that only they ask for is checked, too: the request does not wait for
+that and goes on as it came, its line does.
 
 **Against what happened.** \`postern policy diff old.yaml new.yaml --log access.jsonl\` replays the lines of a log and prints whose access would change, by which rules and how often; it exits 1
 where some would. A line names people, not their groups: those are what Postern knows now, or \`--people FILE\`. Where the old document then decides otherwise than the log says (a group
-of then, a certificate, a header), the request is counted as unclear. Whom the rules let in and \`{user.name}\`, a map or \`routes\` lead to no app is shown as \`no-app\`; what a route asks for by \`require\` was shown by whom it let in, and is a change where only the new
+of then, a certificate, a header), the request is counted as unclear; so is one where it depends on header fields what the new one says, and the route in its line does not tell whether they were there. Whom the rules let in and \`{user.name}\`, a map or \`routes\` lead to no app is shown as \`no-app\`; what a route asks for by \`require\` was shown by whom it let in, and is a change where only the new
 document asks for it. Logs may be packed by gzip or zstd, as rotated ones are, and \`--log\` may stand there several times. Damaged lines are
 counted and the first is named; a log of which no line can be read is an error, not "no change". Of a packed log that ends in its middle (a rotation that is still packing) what is whole is replayed; the place
 is told on standard error and as \`cut\` with \`--json\`, and the exit code is that of what was replayed: give it once more when it is whole. A packed log whose check sum is wrong is an error. Exit codes: 0 no change, 1 a change or an error.
