@@ -16,6 +16,8 @@ export interface FrameApp {
   readonly port: number;
   /** Requests. */
   readonly seen: () => number;
+  /** What came on each connection, latin1. */
+  readonly received: () => readonly string[];
   /** Answers to its pings. */
   readonly pongs: () => number;
   readonly close: () => void;
@@ -25,6 +27,7 @@ export async function startFrameApp(answer: (visit: FrameVisit) => void): Promis
   let count = 0;
   let pongs = 0;
   const sockets = new Set<Socket>();
+  const received: string[] = [];
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
@@ -32,7 +35,9 @@ export async function startFrameApp(answer: (visit: FrameVisit) => void): Promis
     let rest: Buffer = Buffer.alloc(0);
     let at = frames.PREFACE.length;
     send(frames.frame(frames.SETTINGS, 0, 0));
+    const connection = received.push('') - 1;
     socket.on('data', (chunk: Buffer) => {
+      received[connection] += chunk.toString('latin1');
       rest = Buffer.concat([rest, chunk]);
       while (rest.length >= at + 9 && rest.length >= at + 9 + rest.readUIntBE(at, 3)) {
         const [type, flags, id] = [rest[at + 3], rest[at + 4], rest.readUInt32BE(at + 5)];
@@ -48,7 +53,7 @@ export async function startFrameApp(answer: (visit: FrameVisit) => void): Promis
     for (const socket of sockets) socket.destroy();
     server.close();
   };
-  return { port, seen: () => count, pongs: () => pongs, close };
+  return { port, seen: () => count, received: () => received, pongs: () => pongs, close };
 }
 
 export const number = (value: number): Buffer => Buffer.from([0, 0, 0, value]);

@@ -1,14 +1,18 @@
 /**
  * Stands between a request body, which can be started once only, and the connection that it goes to,
- * which may turn out to be closed. Bytes that arrive while there is none wait here; once one byte was
- * handed to a connection the request cannot be repeated.
+ * which may turn out to be closed. Bytes that arrive while there is none wait here. What was handed to a
+ * connection is gone, and the request with it, but for a small body that is kept until the answer begins.
  */
 import type { BodySink, BodySource } from '../wire/exchange.ts';
 import type { HeaderBlock } from '../wire/header-block.ts';
+import { HeldBytes } from '../wire/http2/held-bytes.ts';
 import type { PosternError } from '../core/errors.ts';
 
+/** Of a body that goes on behind this, nothing is kept. */
+const MOST_KEPT = 65_536;
+
 export class BodyRelay implements BodySink {
-  /** Something of the body was handed to a connection. */
+  /** Something of the body was handed to a connection, and is not at hand any more. */
   isConsumed = false;
   readonly #source: BodySource;
   /** The body broke while no connection had it. */
@@ -18,6 +22,8 @@ export class BodyRelay implements BodySink {
   #isStarted = false;
   #isOver = false;
   #held: Buffer[] = [];
+  /** What was handed to a connection that may have been closed before; null: nothing is kept. */
+  #kept: HeldBytes | null = null;
   #hasEnded = false;
   #trailers: HeaderBlock | null = null;
 
@@ -29,6 +35,18 @@ export class BodyRelay implements BodySink {
     this.#source = source;
     this.#onBroken = onBroken;
     this.#keepTrailers = keepTrailers;
+  }
+
+  /** From now on: a request that is sent to a connection in use may have to be sent again, as long as its body is small. */
+  keep(): void {
+    if (!this.isConsumed) this.#kept = new HeldBytes();
+  }
+
+  /** The answer has begun. */
+  letGo(): void {
+    if (this.#kept === null) return;
+    this.#kept = null;
+    this.isConsumed = true;
   }
 
   attach(sink: BodySink): void {
@@ -51,6 +69,10 @@ export class BodyRelay implements BodySink {
   /** The connection is gone. */
   detach(): void {
     this.#sink = null;
+    const kept = this.#kept;
+    if (kept === null) return;
+    this.#kept = null;
+    for (let piece = kept.take(); piece !== null; piece = kept.take()) this.#held.push(piece);
   }
 
   resume(): void {
@@ -61,6 +83,7 @@ export class BodyRelay implements BodySink {
   cancel(): void {
     this.#sink = null;
     this.#held = [];
+    this.#kept = null;
     if (this.#isOver) return;
     this.#isOver = true;
     this.#source.cancel();
@@ -71,7 +94,7 @@ export class BodyRelay implements BodySink {
       if (!this.#isOver) this.#held.push(chunk);
       return this.#isOver;
     }
-    this.isConsumed = true;
+    this.#handOut(chunk);
     return this.#sink.write(chunk);
   }
 
@@ -80,12 +103,12 @@ export class BodyRelay implements BodySink {
   }
 
   end(trailers: HeaderBlock | null): void {
-    if (this.#sink === null) {
+    const isKept = this.#sink === null || this.#kept !== null;
+    if (isKept) {
       this.#hasEnded = true;
       this.#trailers = trailers;
-      return;
-    }
-    this.isConsumed = true;
+    } else this.isConsumed = true;
+    if (this.#sink === null) return;
     this.#isOver = true;
     this.#sink.end(trailers === null ? null : this.#keepTrailers(trailers));
   }
@@ -95,6 +118,15 @@ export class BodyRelay implements BodySink {
     this.#isOver = true;
     if (this.#sink === null) this.#onBroken(error);
     else this.#sink.abort(error);
+  }
+
+  #handOut(chunk: Buffer): void {
+    if (this.#kept === null) {
+      this.isConsumed = true;
+      return;
+    }
+    if (this.#kept.length + chunk.length > MOST_KEPT) this.letGo();
+    else this.#kept.add(chunk);
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { actionTo, FakeBody, FakeExchange, rawApp, serverAt, until, LIMITS } from './test-rig.ts';
 import { PosternError } from '../core/errors.ts';
+import { HeaderBlock } from '../wire/header-block.ts';
 import { OK, passes, rig } from './_forward-rig.ts';
 
 test('a body shorter than announced aborts the connection and never completes the request', async () => {
@@ -102,6 +103,50 @@ test('the stale keep-alive race: an idempotent request is sent again on a fresh 
   assert.equal(exchange.text, 'ok');
   assert.equal(exchange.report.retries, 1);
   assert.equal(app.sockets.length, 2);
+});
+
+test('the stale keep-alive race: an idempotent request is sent again with its body, whole or still on its way', async () => {
+  const stale = async (): Promise<Awaited<ReturnType<typeof rig>>> => {
+    const made = await rig((socket, head, connection) => {
+      if (connection === 0 && !head.startsWith('GET')) socket.destroy();
+      else if (head.startsWith('GET')) socket.write(OK);
+    });
+    await made.forward().done;
+    return made;
+  };
+  const answerOnceWhole = async ({ app }: Awaited<ReturnType<typeof rig>>, end: string): Promise<string> => {
+    await until(() => app.received[1]?.endsWith(end) === true, 'all of it came again');
+    app.sockets[1]?.write(OK);
+    return app.received[1] ?? '';
+  };
+
+  const known = await stale();
+  const put = known.forward({ method: 'PUT' }, {}, new FakeBody(5, Buffer.from('hello')));
+  assert.match(await answerOnceWhole(known, 'hello'), /Content-Length: 5\r\n.*\r\n\r\nhello$/s);
+  assert.deepEqual([(await put.done).text, put.report.retries], ['ok', 1]);
+
+  const slow = await stale();
+  const body = new FakeBody(-1);
+  const remove = slow.forward({ method: 'DELETE' }, {}, body);
+  body.sink?.write(Buffer.from('fir'));
+  body.sink?.flush();
+  await until(() => slow.app.sockets.length === 2, 'a fresh connection');
+  body.sink?.write(Buffer.from('st'));
+  body.sink?.flush();
+  body.sink?.end(HeaderBlock.from({ 'X-Sum': '7' }));
+  assert.match(await answerOnceWhole(slow, '\r\n\r\n'), /\r\nfir\r\n.*st\r\n0\r\nX-Sum: 7\r\n\r\n$/s);
+  assert.deepEqual([(await remove.done).text, remove.report.retries], ['ok', 1]);
+});
+
+test('the stale keep-alive race: no body is kept that is large', async () => {
+  const { app, forward } = await rig((socket, head, connection) => {
+    if (head.startsWith('GET')) socket.write(OK);
+    else if (connection === 0) setImmediate(() => socket.destroy());
+  });
+  await forward().done;
+  const large = forward({ method: 'PUT' }, {}, new FakeBody(70_000, Buffer.alloc(70_000, 'a')));
+  assert.equal((await large.done).failure?.code, 'UPSTREAM_UNREACHABLE');
+  assert.equal(app.received.join('').match(/PUT/g)?.length, 1);
 });
 
 test('a POST on a connection that the app closed is not repeated', async () => {

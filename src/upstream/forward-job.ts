@@ -1,8 +1,8 @@
 /**
  * One exchange on its way to an app: picks a server, gets a connection, sends, relays the answer.
  * Repeats a request only where the app cannot have acted on it: nothing was sent, or a reused
- * connection was closed without a byte, the method is idempotent (RFC 9110 section 9.2.2) and no
- * byte of its body is used up. Once an answer began, a failure breaks the exchange visibly.
+ * connection was closed without a byte, the method is idempotent (RFC 9110 section 9.2.2) and its body
+ * is still at hand. Once an answer began, a failure breaks the exchange visibly.
  */
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
@@ -183,6 +183,7 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#connection = connection;
     // One that was open and free took no time.
     if (this.#hasWaited) this.#report.connectMs = performance.now() - this.#exchange.startedAt;
+    if (this.#body !== null && this.#mayRepeat(connection)) this.#body.keep();
     try {
       connection.send(this);
     } catch (error) {
@@ -221,12 +222,19 @@ export class ForwardJob implements PoolWaiter, AppCall {
     this.#fail(error);
   }
 
+  /** Once, and only where a failure can say that the app has not acted on it. */
+  #mayRepeat(connection: AppConnection): boolean {
+    if (this.wantsFresh) return false;
+    return connection.tellsUnseen || (connection.isReused && IDEMPOTENT.has(this.method));
+  }
+
   onInform(head: AppResponseHead): void {
     dropOwnCookies(head.headers, this.#plan);
     this.#exchange.inform(head);
   }
 
   onHead(head: AppResponseHead, resume: () => void): BodySink {
+    this.#body?.letGo();
     this.#member?.target.passive.recordSuccess();
     this.#report.firstByteMs = performance.now() - this.#exchange.startedAt;
     const { request } = this.#exchange;

@@ -21,6 +21,7 @@ const MAX_STATUS = 599;
 
 export class Http2Client implements AppConnection, BodySink {
   readonly isReused: boolean;
+  readonly tellsUnseen = true;
   deadline: number = Infinity;
   readonly #session: Http2Session;
   #call: AppCall | null = null;

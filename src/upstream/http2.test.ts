@@ -312,6 +312,21 @@ test('what is above the last stream of a GOAWAY is sent again, even a POST and w
   }
 });
 
+test('what an h2c app has not looked at is sent again with its body, even a POST; what it may have, where it is idempotent', async () => {
+  const closings = {
+    POST: ({ send }: FrameVisit) => send(frames.frame(frames.GOAWAY, 0, 0, Buffer.concat([number(1), number(0)]))),
+    PUT: ({ socket }: FrameVisit) => void socket.destroy(),
+  };
+  for (const [method, closeIt] of Object.entries(closings)) {
+    const app = await frameApp((visit) => (visit.count === 1 ? closeIt(visit) : whole(visit)));
+    const forward = forwarder(app.port);
+    await forward().done;
+    const exchange = await forward({ method }, new FakeBody(5, Buffer.from('hello'))).done;
+    assert.deepEqual([exchange.text, exchange.report.retries], ['whole', 1], method);
+    assert.match(app.received().at(-1) ?? '', /hello/, method);
+  }
+});
+
 test('an h2c app may say 500 fields, as over HTTP/1.1, and not more', async () => {
   for (const count of [500, 501]) {
     const app = await frameApp(({ id, send }) => {

@@ -55,6 +55,8 @@ export type Repeat = 'no' | 'stale' | 'never-seen';
 export interface AppConnection {
   /** It carried an exchange before this one: the app may have closed it meanwhile. */
   readonly isReused: boolean;
+  /** An app that closes it says which requests it has not looked at, whatever they ask. */
+  readonly tellsUnseen: boolean;
   send(call: AppCall): void;
   /** The client of the exchange is gone, or nobody wants the rest. No callback follows. */
   destroy(): void;

@@ -45,6 +45,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   readonly socket: Socket;
   /** True once it has carried a complete exchange. */
   isReused = false;
+  readonly tellsUnseen = false;
   /** The visitor that the app has signed this connection in for: nobody else's request may go by it. */
   boundTo: object | null = null;
   /** When it became idle, in the owner's time. */
@@ -379,7 +380,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     if (this.#state === UNTIL_CLOSE && cause === null && !this.#isDeaf) return this.#finish(false);
     if (this.#sink !== null) return this.#fail(truncated(cause), 'no');
     const isMidHead = this.#hasSeenBytes;
-    this.#fail(unanswered(isMidHead, cause), this.isReused && !isMidHead ? 'stale' : 'no');
+    const stale = this.isReused && !isMidHead ? 'stale' : 'no';
+    this.#fail(unanswered(isMidHead, cause), this.#late.isWaiting ? 'never-seen' : stale);
   }
 
   #onClosed(): void {

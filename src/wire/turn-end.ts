@@ -42,6 +42,11 @@ export class LateWrite {
     this.#socket = socket;
   }
 
+  /** Nothing of it has been sent. */
+  get isWaiting(): boolean {
+    return this.#bytes !== null;
+  }
+
   /** Text is latin1. */
   put(bytes: Buffer | string): void {
     const isWaiting = this.#bytes !== null;
