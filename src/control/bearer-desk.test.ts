@@ -6,6 +6,7 @@ import { createRecognition, type Recognise } from '../sign-in/admission.ts';
 import { createBearerDesk } from './bearer-desk.ts';
 
 const recognise: Recognise = (_, person) => Promise.resolve({ kind: 'person', person });
+const onEnded = (): void => undefined;
 
 test('createBearerDesk() checks at most so many at once, and a refused one not again for a moment', async () => {
   const clock = { at: 1_000, now: () => clock.at };
@@ -21,7 +22,7 @@ test('createBearerDesk() checks at most so many at once, and a refused one not a
   const provider = { id: 'k', verifyBearer: verifyOnce };
   const log = { info: (facts: object) => lines.push(facts), warn: () => undefined };
   const providers = { find: (id: string) => (id === 'k' ? provider : null), list: () => [] };
-  const verify = createBearerDesk({ providers: providers as never, recognise, clock, log });
+  const { verify } = createBearerDesk({ providers: providers as never, recognise, clock, log, onEnded });
   const answers = Array.from({ length: 100 }, (_, n) => verify('k', `t${n}`));
   release();
   const kinds = (await Promise.all(answers)).map(({ kind }) => kind);
@@ -45,7 +46,7 @@ test('createBearerDesk() has what one document refused looked at anew by the nex
   };
   let provider = { id: 'k', verifyBearer: refuses };
   const providers = { find: () => provider, list: () => [] };
-  const verify = createBearerDesk({ providers: providers as never, recognise, clock, log });
+  const { verify } = createBearerDesk({ providers: providers as never, recognise, clock, log, onEnded });
   await verify('k', 't');
   await verify('k', 't');
   assert.equal(asked, 1);
@@ -53,6 +54,49 @@ test('createBearerDesk() has what one document refused looked at anew by the nex
   await verify('k', 't');
   await verify('k', 't');
   assert.equal(asked, 2);
+});
+
+test('createBearerDesk() ends what it vouched for by a key that is gone, and looks again at what is on its way', async () => {
+  const clock = { now: () => 1_000 };
+  const log = { info: () => undefined, warn: () => undefined };
+  const person = { provider: 'k', subject: 's', name: 'ada' } as Person;
+  let during: () => void = () => undefined;
+  let gone = new Set<string>();
+  const verifyBearer = (token: string): Promise<VerifiedBearer> => {
+    const kid = token.split(' ')[0] ?? '';
+    const answer: VerifiedBearer = gone.has(kid)
+      ? { kind: 'refused', message: 'no such key' }
+      : { kind: 'bearer', person, expiresAt: 9_000, kid: kid === '' ? null : kid };
+    during();
+    return Promise.resolve(answer);
+  };
+  const provider = { id: 'k', verifyBearer };
+  const providers = { find: () => provider };
+  const ended: (readonly string[])[] = [];
+  const desk = createBearerDesk({
+    providers: providers as never,
+    recognise,
+    clock,
+    log,
+    onEnded: (keys) => ended.push(keys),
+  });
+  const keys: string[] = [];
+  for (const token of ['old 1', 'old 2', 'new 1', ' unsaid']) {
+    const answer = await desk.verify('k', token);
+    keys.push(answer.kind === 'found' ? answer.session.key : 'none');
+  }
+  desk.endByKeys('another', new Set(['old']));
+  assert.deepEqual(ended, []);
+  desk.endByKeys('k', new Set(['old']));
+  assert.deepEqual(ended, [[keys[0], keys[1], keys[3]]]);
+  desk.endByKeys('k', new Set(['old']));
+  assert.equal(ended.length, 1, 'once');
+  during = () => {
+    during = () => undefined;
+    gone = new Set(['new']);
+    desk.endByKeys('k', gone);
+  };
+  assert.equal((await desk.verify('k', 'new 2')).kind, 'absent');
 });
 
 test("createBearerDesk() knows whoever comes with a token by the name that is theirs, and by nobody else's", async () => {
@@ -67,10 +111,16 @@ test("createBearerDesk() knows whoever comes with a token by the name that is th
   };
   const ask = async (subject: string, name: string, pinsNames = true): Promise<string> => {
     const person = { provider: 'git', subject, name } as Person;
-    const verifyBearer = async (): Promise<VerifiedBearer> => ({ kind: 'bearer', person, expiresAt: 9_000 });
+    const verifyBearer = async (): Promise<VerifiedBearer> => ({ kind: 'bearer', person, expiresAt: 9_000, kid: null });
     const provider = { id: 'git', authority: 'https://git.example', pinsNames, verifyBearer };
     const providers = { find: () => provider, list: () => [] };
-    const verify = createBearerDesk({ providers: providers as never, recognise: createRecognition(names), clock, log });
+    const { verify } = createBearerDesk({
+      providers: providers as never,
+      recognise: createRecognition(names),
+      clock,
+      log,
+      onEnded,
+    });
     const answer = await verify('git', 'token');
     if (answer.kind !== 'found') return answer.kind;
     return answer.session.identity.kind === 'person' ? answer.session.identity.person.name : '';

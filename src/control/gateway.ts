@@ -149,6 +149,13 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     clock: systemClock,
     warn: (message, facts) => log.warn(facts, message),
   });
+  const bearers = createBearerDesk({
+    providers: { find: (id) => desk.providers.find(id) },
+    recognise: createRecognition(sessions),
+    clock: systemClock,
+    log,
+    onEnded: (keys) => void pool.sessionsChanged([{ kind: 'revoked', keys }]),
+  });
   const desk = createSignInDesk({
     sessions,
     accounts,
@@ -162,6 +169,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     jwks: () => assertionKeys.published(),
     hasEndedTokens: tokenDesk.hasEnded,
     onPasswordSet: () => forgetFirstLink(dataDir),
+    onKeysGone: bearers.endByKeys,
   });
 
   const sockets = inheritedSockets();
@@ -191,12 +199,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     control: {
       findSession: (key) => sessions.find(key),
       findToken: (key) => tokens.find(key),
-      verifyBearer: createBearerDesk({
-        providers: desk.providers,
-        recognise: createRecognition(sessions),
-        clock: systemClock,
-        log,
-      }),
+      verifyBearer: bearers.verify,
       findTokens: tokenDesk.find,
       verifyPassword: createServicePasswords({ pool: hashPool, services }),
       handleInternal: desk.handle,

@@ -46,6 +46,8 @@ export interface DeskDeps {
   readonly log: Logger;
   readonly prepared: () => Prepared;
   readonly onPasswordSet: () => void;
+  /** Keys that a provider signed with and lists no more. */
+  readonly onKeysGone: (provider: string, kids: ReadonlySet<string>) => void;
   /** Whether a sign-in's tokens have ended for good. */
   readonly hasEndedTokens: (parent: string, tokens: readonly TokenKind[]) => Promise<boolean>;
   /** Public keys of assertions. */
@@ -74,6 +76,7 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     clock: systemClock,
     log: say,
     turn: () => strangers.turn(),
+    onKeysGone: deps.onKeysGone,
     namedOrganisations: (provider) => namedIn(deps.prepared().table, `${provider}:org:`),
     namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });

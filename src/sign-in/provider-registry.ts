@@ -14,6 +14,8 @@ export interface RegistryDeps {
   /** Groups that rules name, likewise. */
   readonly namedGroups: (provider: string) => readonly string[];
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** Keys that a provider signed with and lists no more, by their names. */
+  readonly onKeysGone?: (provider: string, kids: ReadonlySet<string>) => void;
   /** Resolves when a provider's answer is to be dealt with; left out: at once. */
   readonly turn?: () => Promise<void>;
 }

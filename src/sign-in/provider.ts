@@ -125,7 +125,8 @@ export type LogoutToken =
   | { readonly kind: 'unavailable'; readonly message: string };
 
 export type VerifiedBearer =
-  | { readonly kind: 'bearer'; readonly person: Person; readonly expiresAt: number }
+  /** `kid`: of the key that signed it; null: it does not say. */
+  | { readonly kind: 'bearer'; readonly person: Person; readonly expiresAt: number; readonly kid: string | null }
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unavailable'; readonly message: string };
 

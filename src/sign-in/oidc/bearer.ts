@@ -36,7 +36,8 @@ export async function verifyBearer(
     if (problem !== null) return { kind: 'refused', message: problem };
     const { person: known } = personFrom(provider, String(claims.sub), [claims]);
     const person = { ...known, ...proofIn(claims) };
-    return { kind: 'bearer', person, expiresAt: Number(claims.exp) * 1_000 + clockToleranceMs };
+    const expiresAt = Number(claims.exp) * 1_000 + clockToleranceMs;
+    return { kind: 'bearer', person, expiresAt, kid: header.kid ?? null };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // What jose says is about the token; everything else is about getting at the keys.

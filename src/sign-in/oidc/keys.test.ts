@@ -12,6 +12,7 @@ interface Rig {
   readonly keys: ProviderKeys;
   now: number;
   fetches: number;
+  readonly gone: string[][];
   wait: (ms: number) => Promise<unknown>;
   /** What the provider answers next. */
   answer: () => Promise<JSONWebKeySet>;
@@ -23,6 +24,7 @@ function createRig(): Rig {
       issuer: ISSUER,
       clock: { now: () => rig.now },
       wait: (ms) => rig.wait(ms),
+      onGone: (kids) => rig.gone.push([...kids]),
       fetchKeys() {
         rig.fetches++;
         return rig.answer();
@@ -30,6 +32,7 @@ function createRig(): Rig {
     }),
     now: 1_800_000_000_000,
     fetches: 0,
+    gone: [],
     wait: () => Promise.reject(new Error('nobody waits')),
     answer: () => Promise.resolve({ keys: [jwkOf(KNOWN)] } as unknown as JSONWebKeySet),
   };
@@ -201,3 +204,23 @@ function makeKeyOnce(n: number): TwinKey {
   others.set(index, made);
   return made;
 }
+
+test('verify() tells which keys the provider lists no more, be it that another has the name', async () => {
+  const rig = createRig();
+  const [stays, anew] = [makeKey('stays'), makeKey('known')];
+  const list = (...keys: TwinKey[]): void => {
+    rig.answer = () => Promise.resolve({ keys: keys.map(jwkOf) } as unknown as JSONWebKeySet);
+    rig.now += 11 * 60_000;
+  };
+  list(KNOWN, stays);
+  await ask(rig, KNOWN, false);
+  list(stays, KNOWN);
+  await ask(rig, stays, false);
+  assert.deepEqual(rig.gone, [], 'their order says nothing');
+  list(stays, anew);
+  await ask(rig, anew, false);
+  assert.deepEqual(rig.gone, [['known']]);
+  list(anew);
+  await ask(rig, anew, false);
+  assert.deepEqual(rig.gone, [['known'], ['stays']]);
+});

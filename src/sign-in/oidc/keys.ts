@@ -65,6 +65,8 @@ export interface KeysDeps {
   readonly issuer: string;
   /** Reads `jwks_uri`. */
   readonly fetchKeys: () => Promise<JSONWebKeySet>;
+  /** Told by which names keys were known that are not listed any more. */
+  readonly onGone?: ((kids: ReadonlySet<string>) => void) | undefined;
   readonly clock: Clock;
   /** Sleeps for so many milliseconds. */
   readonly wait?: (ms: number) => Promise<unknown>;
@@ -82,7 +84,8 @@ type FindKey = (header: JWSHeaderParameters, token: FlattenedJWSInput) => Promis
 
 interface Held {
   readonly find: FindKey;
-  /** The keys, to be compared. */
+  readonly keys: JSONWebKeySet['keys'];
+  /** The same, to be compared. */
   readonly text: string;
   readonly fetchedAt: number;
 }
@@ -192,7 +195,7 @@ interface Stock {
 }
 
 /** What is fetched, and for how long it serves. */
-function createStock({ issuer, clock, fetchKeys, wait = sleep }: KeysDeps): Stock {
+function createStock({ issuer, clock, fetchKeys, onGone, wait = sleep }: KeysDeps): Stock {
   let held: Held | null = null;
   let fetching: Promise<Held> | null = null;
   let failedAt = Number.NEGATIVE_INFINITY;
@@ -200,7 +203,14 @@ function createStock({ issuer, clock, fetchKeys, wait = sleep }: KeysDeps): Stoc
 
   const fetchAgain = (): Promise<Held> => {
     fetching ??= fetchKeys()
-      .then((keys) => (held = { find: createLocalJWKSet(keys), text: JSON.stringify(keys), fetchedAt: clock.now() }))
+      .then((set) => {
+        const { keys } = set;
+        const before = held?.keys ?? [];
+        held = { find: createLocalJWKSet(set), keys, text: JSON.stringify(set), fetchedAt: clock.now() };
+        const gone = goneOf(before, keys);
+        if (gone.size > 0) onGone?.(gone);
+        return held;
+      })
       .catch((error: unknown) => {
         failedAt = clock.now();
         throw error;
@@ -249,4 +259,14 @@ function createStock({ issuer, clock, fetchKeys, wait = sleep }: KeysDeps): Stoc
 
   const fetchBy: Stock['fetchBy'] = (isOfStranger, known) => (isOfStranger ? fetchForStranger(known) : fetchFor(known));
   return { held: () => held, current, fetchBy };
+}
+
+/** Names of keys that are not there any more, or are another's now. */
+function goneOf(before: JSONWebKeySet['keys'], now: JSONWebKeySet['keys']): ReadonlySet<string> {
+  const there = new Set(now.map(partsOf));
+  return new Set(before.flatMap((key) => (there.has(partsOf(key)) ? [] : [key.kid ?? ''])));
+}
+
+function partsOf({ kid = '', kty, n, e, crv, x, y }: JSONWebKeySet['keys'][number]): string {
+  return JSON.stringify([kid, kty, n, e, crv, x, y]);
 }

@@ -44,6 +44,8 @@ const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
 export interface OidcDeps {
   readonly clock: Clock;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** Keys that the provider lists no more, by their names. */
+  readonly onKeysGone?: ((provider: string, kids: ReadonlySet<string>) => void) | undefined;
   /** Groups that rules name, for a directory that has to be asked about each. */
   readonly namedGroups?: (provider: string) => readonly string[];
   readonly turn?: () => Promise<void>;
@@ -77,7 +79,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     clock: deps.clock,
     ...reportTo(provider, deps),
   });
-  const keys = createKeys(provider, http, discovery, deps.clock);
+  const keys = createKeys(provider, http, discovery, deps);
   const googleGroups = googleGroupsOf(provider, http, deps);
   const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, clockWatch, googleGroups };
   const withRenewalNote = createRenewalNote(provider);
@@ -152,11 +154,17 @@ function reportTo(
   };
 }
 
-function createKeys(provider: OidcProvider, http: ProviderHttp, discovery: Discovery, clock: Clock): ProviderKeys {
+function createKeys(
+  provider: OidcProvider,
+  http: ProviderHttp,
+  discovery: Discovery,
+  { clock, onKeysGone }: OidcDeps,
+): ProviderKeys {
   const make = (issuer: string): ProviderKeys =>
     createProviderKeys({
       issuer,
       clock,
+      onGone: (kids) => onKeysGone?.(provider.id, kids),
       async fetchKeys() {
         const { jwks_uri: uri } = (await discovery.get()).serverMetadata();
         if (uri === undefined) throw new Error('the discovery document has no "jwks_uri"');

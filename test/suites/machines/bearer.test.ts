@@ -160,6 +160,25 @@ hosts:
     },
   );
 
+  test('a token ends with the key that signed it, also where workers know it, once the provider is seen to have another', async () => {
+    const known = token({ sub: 's-known' });
+    // More than there are workers: whoever knows it believes it without asking.
+    for (let times = 0; times < 8; times++) assert.equal((await ask('/push/', known)).status, 200);
+    twin.rotateKeys();
+    // Keys are asked for once a second at most, because of one that nobody knows; what was refused a moment ago is not read.
+    let fresh = 0;
+    for (const deadline = Date.now() + 60_000; fresh !== 200 && Date.now() < deadline;) {
+      fresh = (await ask('/push/', token({ sub: 's-fresh', jti: String(Date.now()) }))).status;
+      if (fresh !== 200) await new Promise((done) => setTimeout(done, 300));
+    }
+    assert.equal(fresh, 200);
+    for (let times = 0; times < 8; times++) {
+      const answer = await ask('/push/', known);
+      assert.equal(answer.status, 401, `the key is gone, asked ${times + 1} times`);
+    }
+    assert.equal((await ask('/push/', token())).status, 200);
+  });
+
   test('a document that takes the tokens of another client refuses those of this one at once, however busy it is', async () => {
     const own = token();
     const visitor = createVisitor();
