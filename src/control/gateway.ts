@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { LINK_PROVIDER } from '../core/person.ts';
-import { assertOpenFiles } from '../core/open-files.ts';
+import { assertMoreOpenFiles, assertOpenFiles } from '../core/open-files.ts';
 import { PosternError } from '../core/errors.ts';
 import { createLogger, logFormatFor } from '../core/log.ts';
+import type { Document } from '../config/document.ts';
 import { createCertificateKeeper } from '../certs/certificate-keeper.ts';
 import { Deployer } from '../certs/deploy.ts';
 import { Uploads } from '../certs/upload/uploads.ts';
@@ -178,11 +179,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     Object.keys(sockets).length > 0 ? 1 : wanted || availableParallelism();
   const storeWatch = watchStore({ sessions, clock: systemClock });
   closers.push(storeWatch.stop);
-  if (loaded !== null)
-    assertOpenFiles({
-      count: workersOf(loaded.workers),
-      addresses: loaded.listen.http.length + loaded.listen.https.length,
-    });
+  if (loaded !== null) assertOpenFiles({ count: workersOf(loaded.workers), addresses: addressesOf(loaded) });
   // They load their modules while the document is being prepared.
   const pool = startWorkerPool({
     count: workersOf(loaded?.workers ?? 0),
@@ -288,6 +285,11 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const goLive = async (next: Prepared, revision: string): Promise<void> => {
     const { document, certificates } = next;
     const before = live;
+    if (before !== null) {
+      const count = Math.max(pool.count, Math.min(workersOf(document.workers), pool.most));
+      const running = { count: pool.count, addresses: addressesOf(before.prepared.document) };
+      assertMoreOpenFiles(running, { count, addresses: addressesOf(document) });
+    }
     await assertAddressesFree(document.listen, before?.prepared.document.listen ?? null, sockets);
     const providers = await desk.providers.prepare(document.providers);
     const move = await health.move(document.listen.health);
@@ -394,4 +396,8 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
 async function closeAll(closers: (() => Promise<unknown> | void)[], setDraining: () => void): Promise<void> {
   setDraining();
   for (const close of closers.toReversed()) await close();
+}
+
+function addressesOf({ listen }: Pick<Document, 'listen'>): number {
+  return listen.http.length + listen.https.length;
 }

@@ -2,7 +2,7 @@
  * How many files this process may have open. Where there are too few, whatever opens one next fails: a module,
  * the database, a thread, each with words of its own that name something else.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { PosternError } from './errors.ts';
 
 export const MORE_OPEN_FILES = 'raise LimitNOFILE= of the unit, or "ulimit -n"';
@@ -38,6 +38,24 @@ export function assertOpenFiles(workers: Workers | null, limit: number | null = 
   );
 }
 
+/** Before a reload begins more workers or listens at more addresses: what cannot be had would end the process. */
+export function assertMoreOpenFiles(before: Workers, next: Workers, has: OpenFiles | null = openFiles()): void {
+  const added = openFilesNeeded(next) - openFilesNeeded(before);
+  if (has === null || added <= 0) return;
+  const { limit, open } = has;
+  if (open + added + SPARE <= limit) return;
+  const fewer = next.count > before.count ? ', or set fewer "workers:"' : '';
+  throw new PosternError(
+    'OPERATION_REFUSED',
+    `Cannot reload: ${limit} open files are allowed here, ${open} are open, and the document needs ${added} more; ${MORE_OPEN_FILES}${fewer}`,
+  );
+}
+
+export interface OpenFiles {
+  readonly limit: number;
+  readonly open: number;
+}
+
 export function isOutOfFiles(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   return code === 'EMFILE' || code === 'ENFILE';
@@ -50,5 +68,16 @@ function openFilesLimit(): number | null {
     return soft === undefined ? null : Number(soft);
   } catch (error) {
     return isOutOfFiles(error) ? 0 : null;
+  }
+}
+
+/** Null as above. */
+function openFiles(): OpenFiles | null {
+  const limit = openFilesLimit();
+  if (limit === null) return null;
+  try {
+    return { limit, open: readdirSync('/proc/self/fd').length };
+  } catch (error) {
+    return isOutOfFiles(error) ? { limit, open: limit } : null;
   }
 }

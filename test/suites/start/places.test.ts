@@ -242,6 +242,30 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
     );
   });
 
+  test('a reload to more workers than the limit of open files allows is refused with the remedy, and it serves on', async () => {
+    const document = ({ http, health }: { http: number; health: number }, workers: number): string => `version: 1
+workers: ${workers}
+listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
+hosts:
+  app.test: { tls: off, respond: fixed, allow: [public] }
+`;
+    const wrap = ['sh', '-c', 'ulimit -n 50 && exec "$0" "$@"'];
+    const postern = await startPostern({ document: (ports) => document(ports, 1), wrap });
+    try {
+      postern.writeConfig(document(postern, 4));
+      const { code, stderr } = await postern.cli('reload');
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /Cannot reload: 50 open files are allowed here, \d+ are open, and .*, or set fewer "workers:"/,
+      );
+      const { statuses } = await sendRaw(postern.http, 'GET / HTTP/1.1\r\nHost: app.test\r\n\r\n');
+      assert.deepEqual(statuses, [200]);
+    } finally {
+      await postern.close();
+    }
+  });
+
   test('a data folder that is made under any umask can be used by whoever made it', async (t) => {
     const dir = folder(t);
     for (const umask of ['0777', '0177', '0277']) {
