@@ -1,10 +1,9 @@
 /**
  * The apps of proxy mode and which path leads to which: a path that ends in "/" is a prefix, any other one
- * exact; the longest wins, and a rewrite comes before all. What a rewrite makes is canonical again before
- * anybody uses it (CVE-2026-40912).
+ * exact; the longest wins, and a rewrite comes before all.
  */
-import { canonicalPath } from '../../wire/canonical-path.ts';
 import { parseTarget } from './app-target.ts';
+import { isRewritten } from './rewrite.ts';
 import type { ProxyAction } from '../../config/document/actions.ts';
 import type { RouteLimits } from '../../config/document/limits.ts';
 import type { UpstreamSettings } from '../settings.ts';
@@ -51,49 +50,8 @@ function byPrecedence({ settings: one }: App, { settings: other }: App): number 
 }
 
 function isOnPath({ path: own, rewrite }: UpstreamSettings, path: string): boolean {
-  if (rewrite !== null) return rewrite.pattern.matches(path);
+  if (rewrite !== null) return isRewritten(rewrite, path);
   return own.endsWith('/') ? path.startsWith(own) : path === own;
-}
-
-export interface Rewritten {
-  readonly path: string;
-  /** With its "?", or "". */
-  readonly query: string;
-}
-
-/** Throws HttpSyntaxError where the rewritten path is none that may be sent. */
-export function rewriteFor({ rewrite }: UpstreamSettings, path: string, query: string): Rewritten {
-  if (rewrite === null) return { path, query };
-  const text = rewrite.pattern.replaceAll(path, rewrite.target);
-  const question = text.indexOf('?');
-  const end = question === -1 ? text.length : question;
-  const rooted = text.startsWith('/') ? text : `/${text}`;
-  const shift = rooted.length - text.length;
-  const found = canonicalPath(rooted, 0, end + shift);
-  const added = question === -1 ? '' : text.slice(question + 1);
-  return { path: found.path, query: joinQueries(added, query) };
-}
-
-/**
- * In the order of the original: by name, and of one name what the visitor wrote before what the rewrite adds, so
- * that apps which take the last one take that. Byte for byte otherwise.
- */
-function joinQueries(added: string, query: string): string {
-  if (added === '') return query;
-  if (query.length < 2) return `?${added}`;
-  const pairs = [...query.slice(1).split('&'), ...added.split('&')];
-  return `?${pairs.toSorted(byName).join('&')}`;
-}
-
-function byName(one: string, other: string): number {
-  const [name, otherName] = [nameOf(one), nameOf(other)];
-  if (name === otherName) return 0;
-  return name < otherName ? -1 : 1;
-}
-
-function nameOf(pair: string): string {
-  const end = pair.indexOf('=');
-  return end === -1 ? pair : pair.slice(0, end);
 }
 
 /** The path within the folder of a file upstream, whose own prefix does not count. */
