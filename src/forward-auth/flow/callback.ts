@@ -10,7 +10,7 @@ import { sendRedirect } from './answer.ts';
 import { callbackUrl } from './callback-url.ts';
 import { hostOf, placeOf, type FlowContext } from './context.ts';
 import { codeVerifier, nonceOf, type FoundPending, type Pending } from './csrf-cookie.ts';
-import { readForm } from './form.ts';
+import { readFormAndQuery } from './form.ts';
 import { sendProblem, type Problem } from './problems.ts';
 import { readState } from './state.ts';
 
@@ -22,14 +22,12 @@ interface Return {
 }
 
 export async function callback(context: FlowContext, request: FrontRequest): Promise<void> {
-  const form = await readForm(request.exchange);
+  const form = await readFormAndQuery(request.exchange);
   if (form.kind !== 'form') {
     const cause = 'Cannot read the form of the callback';
     return sendProblem(context, request, { status: form.status, words: 'unreadable', cause, redirect: '/' });
   }
-  const isPost = request.exchange.request.method === 'POST';
-  const parameters = isPost ? form.fields : new URLSearchParams(request.exchange.request.query);
-  await compareState(context, request, parameters);
+  await compareState(context, request, form.fields);
 }
 
 async function compareState(context: FlowContext, request: FrontRequest, parameters: URLSearchParams): Promise<void> {

@@ -12,15 +12,25 @@ export type Form =
 const MAX_BYTES = 64 * 1024;
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 const BAD_ESCAPE = /%(?![0-9a-f]{2})/i;
+/** Whose body is a form, as Go's ParseForm has it. */
+const WITH_FORM: readonly string[] = ['POST', 'PUT', 'PATCH'];
 
 /** The sent form; an empty one where none was sent. */
 export async function readForm(exchange: Exchange): Promise<Form> {
   const type = exchange.request.headers.get('content-type') ?? '';
-  if (exchange.request.method !== 'POST' || !FORM_TYPE.test(type))
+  if (!WITH_FORM.includes(exchange.request.method) || !FORM_TYPE.test(type))
     return { kind: 'form', fields: new URLSearchParams() };
   const text = await readText(exchange);
   if (text === null) return { kind: 'unreadable', status: 413 };
   return parseForm(text);
+}
+
+/** What was sent before what the query has: of one name the first counts. No secret of a person is read this way. */
+export async function readFormAndQuery(exchange: Exchange): Promise<Form> {
+  const form = await readForm(exchange);
+  if (form.kind !== 'form') return form;
+  for (const [name, value] of new URLSearchParams(exchange.request.query)) form.fields.append(name, value);
+  return form;
 }
 
 export function parseForm(text: string): Form {

@@ -193,15 +193,46 @@ test('start() works with encode-state, and asks for no nonce and no PKCE where t
   assert.deepEqual([rig.redeemed[0]?.nonce, rig.redeemed[0]?.codeVerifier], [null, null]);
 });
 
-test('callback() takes a form_post, hands iss on, and is read by its own method alone', async () => {
+test('callback() takes a form_post and hands iss on', async () => {
   const rig = createRig();
   const browser = rig.browser();
   const away = await browser.open(`${APP}/oauth2/start?rd=%2Fx`);
   const back = new URL(answerOfProvider(rig, away.location ?? '', ALICE));
   back.searchParams.set('iss', 'https://id.example.net');
-  const landed = await browser.open(`${APP}/oauth2/callback?state=a&error=b`, { body: back.searchParams.toString() });
+  const landed = await browser.open(`${APP}/oauth2/callback?state=a`, { body: back.searchParams.toString() });
   assert.deepEqual([landed.status, landed.location], [302, '/x']);
   assert.equal(rig.redeemed[0]?.issuer, 'https://id.example.net');
+});
+
+test('callback() reads form and query as oauth2-proxy does, the form first', async () => {
+  const rig = createRig();
+  const land = async (query: (code: string) => string, form: (code: string) => string, method = 'POST') => {
+    const browser = rig.browser();
+    const away = await browser.open(`${APP}/oauth2/start?rd=%2Fx`);
+    const { searchParams } = new URL(answerOfProvider(rig, away.location ?? '', ALICE));
+    const [code, state] = [
+      searchParams.get('code') ?? '',
+      `state=${encodeURIComponent(searchParams.get('state') ?? '')}`,
+    ];
+    const body = form(`code=${code}`).replace('STATE', state);
+    return browser.open(`${APP}/oauth2/callback?${query(`code=${code}`).replace('STATE', state)}`, { method, body });
+  };
+  const code = (pair: string): string => pair;
+  const both = (pair: string): string => `${pair}&STATE`;
+  for (const [query, form, method] of [
+    [both, () => ''],
+    [code, () => 'STATE'],
+    [() => 'STATE', code],
+    [() => 'code=other&state=a', both],
+    [() => '', both, 'PUT'],
+    [both, () => 'code=x', 'DELETE'],
+  ] as const) {
+    const landed = await land(query, form, method);
+    assert.deepEqual([landed.status, landed.location], [302, '/x']);
+  }
+  assert.equal((await land(() => 'error=access_denied', both)).status, 403);
+  const long = await rig.browser().open(`${APP}/oauth2/sign_in`, { body: `rd=%2Fx&a=${'x'.repeat(70_000)}` });
+  assert.equal(long.status, 413);
 });
 
 test('callback() answers as oauth2-proxy does where something is missing', async () => {

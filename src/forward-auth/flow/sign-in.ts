@@ -16,9 +16,10 @@ export async function signIn(context: FlowContext, request: FrontRequest): Promi
   if (settings.skip.providerButton) return start(context, request);
   const form = await readForm(request.exchange);
   const redirect = form.kind === 'form' ? targetOf(context, request, form.fields) : null;
-  if (redirect === null) {
-    const cause = 'Cannot read "rd": an escape is broken';
-    return sendProblem(context, request, { status: 400, words: 'unreadable', cause, redirect: '/' });
+  if (form.kind !== 'form' || redirect === null) {
+    const status = form.kind === 'form' ? 400 : form.status;
+    const cause = 'Cannot read "rd": an escape is broken, or the form is too large';
+    return sendProblem(context, request, { status, words: 'unreadable', cause, redirect: '/' });
   }
   sendPage(context, request, { status: 200, redirect });
 }
