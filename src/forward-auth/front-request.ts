@@ -15,6 +15,8 @@ export interface FrontRequest {
   readonly saidScheme: 'http' | 'https' | null;
   /** With its port, where it has one; as the visitor's browser has it. */
   readonly authority: string;
+  /** What a trusted proxy says of the host, without the dot that its name ends in; null: it says no such name. */
+  readonly dotless: string | null;
   /** Path and query as the visitor's browser has them, as far as they are known. */
   readonly uri: string;
   /** Of the request itself, byte for byte: path and query. */

@@ -239,13 +239,16 @@ function ask(rig: Served, url: string, cookies: readonly string[], wish: Wish): 
       resolve,
     );
     const uri = headers.get('x-forwarded-uri') ?? target;
+    const said = wish.isForwarded === true ? headers.get('x-forwarded-host') : undefined;
+    const isDotted = said?.endsWith('.') === true;
     const request: FrontRequest = {
       exchange,
       id: 'req-1234567',
       isForwarded: wish.isForwarded ?? false,
       scheme,
       saidScheme: wish.isForwarded === true && headers.get('x-forwarded-proto') === scheme ? scheme : null,
-      authority: wish.isForwarded === true ? (headers.get('x-forwarded-host') ?? host) : host,
+      authority: isDotted ? host : (said ?? host),
+      dotless: isDotted ? said.slice(0, -1) : null,
       uri: wish.isForwarded === true ? uri : target,
       ownUri: target,
       clientIp: '203.0.113.7',

@@ -21,10 +21,34 @@ export function startWithoutDot(
   // Where a front names the host, it is that one which the browser has.
   const isOwn = request.authority === printAuthority(host, port);
   if (!isOwn || query.get(LED) === '0' || !/\.(?::\d*)?$/.test(headers.get('host') ?? '')) return null;
+  return startAt(settings, request, request.authority, { redirect, query });
+}
+
+/**
+ * In place of an app, of which a front asks under an address of its own: where the sign-in begins instead, if the
+ * name that the front says ends in a dot. The endpoints themselves take such a name for none, and are asked by the
+ * browser under theirs.
+ */
+export function startAtDotless(
+  { settings }: Pick<FlowContext, 'settings'>,
+  request: FrontRequest,
+  redirect: string,
+): string | null {
+  const { dotless } = request;
+  return dotless === null ? null : startAt(settings, request, dotless, { redirect, query: new URLSearchParams() });
+}
+
+// oxlint-disable-next-line max-params -- the parts of an address
+function startAt(
+  { cookie, paths }: FlowContext['settings'],
+  request: FrontRequest,
+  authority: string,
+  { redirect, query }: { readonly redirect: string; readonly query: URLSearchParams },
+): string {
   const rest = new URLSearchParams(query);
   rest.set('rd', redirect);
   rest.set(LED, '0');
   // As the address of the callback has it.
-  const scheme = settings.cookie.secure ? 'https' : request.scheme;
-  return `${scheme}://${request.authority}${settings.paths.prefix}/start?${rest}`;
+  const scheme = cookie.secure ? 'https' : request.scheme;
+  return `${scheme}://${authority}${paths.prefix}/start?${rest}`;
 }

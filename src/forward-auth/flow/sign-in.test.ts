@@ -51,6 +51,17 @@ test('start() leads from a name with a trailing dot to the one without before an
   assert.match(about.location ?? '', /redirect_uri=https%3A%2F%2Fwiki\.example\.com%2F/);
 });
 
+test('askToSignIn() begins at the name without the dot where a front names one with it', async () => {
+  const rig = createRig({ settings: { skip: { providerButton: true } } });
+  const asks = { asks: true, isForwarded: true } as const;
+  const headers = { 'x-forwarded-host': 'wiki.example.com.', 'x-forwarded-uri': '/a?b=1' };
+  const led = await rig.browser().open('https://127.0.0.1:4180/', { ...asks, headers });
+  assert.equal(led.location, 'https://wiki.example.com/oauth2/start?rd=%2Fa%3Fb%3D1&dot=0');
+  // The endpoint itself heeds it as oauth2-proxy's does: the Host field counts.
+  const start = await rig.browser().open(`${APP}/oauth2/start`, { isForwarded: true, headers });
+  assert.match(start.location ?? '', /redirect_uri=https%3A%2F%2Fapp\.example\.com%2F/);
+});
+
 test('start() lets several tabs sign in, in any order, without cookie-csrf-per-request', async () => {
   const rig = createRig();
   const browser = rig.browser();

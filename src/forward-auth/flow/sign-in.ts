@@ -4,6 +4,7 @@ import type { FrontRequest } from '../front-request.ts';
 import { sendAnswer, sendRedirect } from './answer.ts';
 import { placeOf, targetOf, type FlowContext } from './context.ts';
 import type { PasswordFile } from './deps.ts';
+import { startAtDotless } from './dotted-host.ts';
 import { readForm } from './form.ts';
 import { isFromTrustedPage } from './form-origin.ts';
 import { sendProblem } from './problems.ts';
@@ -28,7 +29,12 @@ export async function signIn(context: FlowContext, request: FrontRequest): Promi
 export async function askToSignIn(context: FlowContext, request: FrontRequest): Promise<void> {
   // The app's own parameters are none of ours: its `rd` does not decide where a sign-in ends.
   const redirect = returnTarget(context.targets, request, null);
-  if (context.settings.skip.providerButton) return goToProvider(context, request, redirect, new URLSearchParams());
+  if (context.settings.skip.providerButton) {
+    const led = startAtDotless(context, request, redirect);
+    return led === null
+      ? goToProvider(context, request, redirect, new URLSearchParams())
+      : sendRedirect(request, led, []);
+  }
   sendPage(context, request, { status: 403, redirect });
 }
 

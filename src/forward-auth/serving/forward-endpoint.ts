@@ -7,7 +7,7 @@
  */
 import { HeaderBlock } from '../../wire/header-block.ts';
 import { classifyRequest } from '../../sign-in/request-kind.ts';
-import { visitorOrigin } from '../front-request.ts';
+import { visitorScheme } from '../front-request.ts';
 import { clearLines } from './clear-lines.ts';
 import { acceptsJson } from './machine.ts';
 import {
@@ -114,9 +114,12 @@ function isPage({ exchange, front }: ServedRequest): boolean {
   return classifyRequest(front.method ?? method, headers) === 'navigation';
 }
 
-/** Whole, since Traefik takes a path for one of ours. On the sign-in host, where `redirect-url` names one. */
+/**
+ * Whole, since Traefik takes a path for one of ours. On the sign-in host, where `redirect-url` names one. Whoever came
+ * by a name with a dot at its end signs in at the one without, which rules and the provider know, and stays there.
+ */
 function signInUrl({ paths, redirects, cookie }: ForwardEndpointDeps['settings'], request: ServedRequest): string {
-  const own = visitorOrigin(request, cookie.secure);
+  const own = `${visitorScheme(request, cookie.secure)}://${request.dotless ?? request.authority}`;
   const host = /^https?:\/\/[^/?#]+/i.exec(redirects.callbackUrl ?? '')?.[0] ?? own;
   const uri = request.uri.startsWith(`${paths.prefix}/`) ? '/' : request.uri;
   return `${host}${paths.prefix}/sign_in?rd=${encodeURIComponent(own + uri)}`;

@@ -15,6 +15,8 @@ export interface FrontSays {
   readonly scheme: 'http' | 'https' | null;
   /** "host" or "host:port", lower-case. */
   readonly authority: string | null;
+  /** Where the host ends in a dot (`https://app.example.com./`), which no rule and no provider knows: without it. */
+  readonly dotless: string | null;
   /** Two said different things of host, scheme, method or path, or something that cannot be. */
   readonly isContradictory: boolean;
 }
@@ -26,10 +28,12 @@ export const FRONT_SAYS_NOTHING: FrontSays = {
   saysMethod: false,
   scheme: null,
   authority: null,
+  dotless: null,
   isContradictory: false,
 };
 
 const AUTHORITY = /^(?:[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
+const DOT_AT_END = /\.(?=(?::\d{1,5})?$)/;
 const URI = /^\/[\x21-\x7e]{0,8191}$/;
 const ABSOLUTE = /^(https?):\/\/([^/?#\\@]{1,260})(\/[\x21-\x7e]{0,8191})?$/i;
 const METHOD = /^[A-Z]{1,32}$/;
@@ -65,19 +69,26 @@ export function readFront(headers: HeaderBlock, behind: string | null = null): F
     differs(authority, original?.[2]);
   scheme ??= original?.[1]?.toLowerCase() ?? null;
   authority ??= original?.[2]?.toLowerCase() ?? null;
+  const isHost = authority !== null && AUTHORITY.test(authority);
   return {
     uri: uri.value,
     saysUri: uri.isSaid,
     method: method.value,
     saysMethod: method.isSaid,
     scheme: scheme === 'http' || scheme === 'https' ? scheme : null,
-    authority: authority !== null && AUTHORITY.test(authority) ? authority : null,
+    authority: isHost ? authority : null,
+    dotless: isHost ? null : withoutDot(authority),
     isContradictory,
   };
 }
 
 const X = 0x78;
 const DASH = 0x2d;
+
+function withoutDot(authority: string | null): string | null {
+  const text = authority?.replace(DOT_AT_END, '') ?? '';
+  return AUTHORITY.test(text) ? text : null;
+}
 
 function uriOrNull(text: string): string | null {
   return URI.test(text) ? text : null;

@@ -72,6 +72,10 @@ export class ServedRequest implements FrontRequest {
     return this.front.authority ?? printAuthority(host, port);
   }
 
+  get dotless(): string | null {
+    return this.front.dotless;
+  }
+
   get uri(): string {
     return this.front.uri ?? this.ownUri;
   }

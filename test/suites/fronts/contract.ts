@@ -44,6 +44,14 @@ export function frontContract(dialect: Dialect, getWorld: () => World): void {
       );
     });
 
+    test('a sign-in that begins at a name with a trailing dot ends at the one without', async (t) => {
+      if (IS_ORIGINAL || dialect.leadsFromDot !== true)
+        return t.skip('the front has no such name, or does not tell it');
+      const dotted = front.url('app', DEEP).replace('.example.com', '.example.com.');
+      const back = await signIn(createVisitor(), dotted, 'alice');
+      assert.deepEqual([back.status, back.url], [200, front.url('app', DEEP)], brief(back));
+    });
+
     test('the app learns who it is, and nothing that the client claims', async () => {
       app().seen.length = 0;
       const spoofed = IDENTITY.flatMap((name) => aliases(`X-Auth-Request-${name}`));

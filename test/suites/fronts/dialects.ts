@@ -123,6 +123,7 @@ function envoy(isPrefixed: boolean): Dialect {
   return {
     name: isPrefixed ? 'Envoy: With a path prefix' : 'Envoy: Postern answers for itself',
     peers: ['envoy'],
+    leadsFromDot: true,
     env: STATIC_FOR_ORIGINAL,
     command(place) {
       const { dir, port, auth, world } = place;
@@ -233,14 +234,14 @@ const IN_PLACE = 'As it stands: the sign-in page in place';
 const STATIC_UPSTREAM = 'As it stands: a static upstream';
 
 export const DIALECTS: readonly Dialect[] = [
-  ...(IS_ORIGINAL ? [] : [nginx('Postern answers for itself')]),
+  ...(IS_ORIGINAL ? [] : [nginx('Postern answers for itself', { leadsFromDot: true })]),
   nginx('As it stands: the sign-in page in place', IS_ORIGINAL ? { jsonStatus: 200 } : {}),
-  nginx('As it stands: straight to the provider', { pastesAddress: true }),
+  nginx('As it stands: straight to the provider', { pastesAddress: true, leadsFromDot: true }),
   NGINX_OF_ORIGINAL,
-  traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
+  traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL, leadsFromDot: true }),
   traefik(IN_PLACE, { refusesByPage: true }),
   traefik(IN_PLACE, { refusesByPage: true, name: "Traefik: oauth2-proxy's own form" }, { '&status={status}': '' }),
-  traefik(STATIC_UPSTREAM, { env: parseEnv(blockOf('traefik.md', STATIC_UPSTREAM, 'sh')) }),
+  traefik(STATIC_UPSTREAM, { env: parseEnv(blockOf('traefik.md', STATIC_UPSTREAM, 'sh')), leadsFromDot: true }),
   caddy('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
   caddy('As it stands: a redirect', { pastesAddress: true }),
   HAPROXY,

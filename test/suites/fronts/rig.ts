@@ -83,6 +83,8 @@ export interface Dialect {
   readonly keepsFragment?: boolean;
   /** Whose /oauth2/ it is, where the app's own host has none. */
   readonly signOutHost?: string;
+  /** It says whatever name the visitor came by, also `app.example.com.`. */
+  readonly leadsFromDot?: boolean;
   /** Writes the configuration and answers the command. */
   readonly command: (place: Place) => readonly [program: string, ...args: string[]];
 }
