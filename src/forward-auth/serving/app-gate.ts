@@ -151,7 +151,7 @@ function enter(gate: Gate, request: ServedRequest, app: App | null, who: Who): v
     exchange.respondWhole({ status: 404, headers }, '404 page not found\n');
   } else if (app.kind === 'static') {
     request.upstream = 'static';
-    const headers = HeaderBlock.from({ 'Content-Type': 'text/plain; charset=utf-8' });
+    const headers = HeaderBlock.from(app.status === 204 ? {} : { 'Content-Type': 'text/plain; charset=utf-8' });
     compileEdits(gate.headers.responseEdits(session)).apply(headers);
     exchange.respondWhole({ status: app.status, headers }, 'Authenticated');
   } else if (app.kind === 'file') {

@@ -49,6 +49,11 @@ function describe({ user, email, groups, preferredUsername, claims }: AuthSessio
     email,
     ...(groups.length > 0 && { groups }),
     ...(preferredUsername !== '' && { preferredUsername }),
-    ...(Object.keys(claims).length > 0 && { additionalClaims: claims }),
+    ...(Object.keys(claims).length > 0 && { additionalClaims: byName(claims) }),
   };
+}
+
+/** As Go writes a map. */
+function byName(claims: AuthSession['claims']): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(claims).toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -2,6 +2,10 @@
 import type { Configuration } from './configuration.ts';
 import { alpha, alphaMore } from './configurations/alpha.ts';
 import { COMBINED } from './configurations/combined.ts';
+import { formsOfCallback, placesOfRd } from './configurations/forms.ts';
+import { forwardedFields } from './configurations/forwarded.ts';
+import { oddRequests, upgrades } from './configurations/requests.ts';
+import { rewritten } from './configurations/rewrites.ts';
 import { bearerOff, bearerOnly, bearerTokens } from './configurations/bearer.ts';
 import {
   cookieHostPrefix,
@@ -144,5 +148,11 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   hosts,
   alphaMore,
   ...COMBINED,
+  placesOfRd,
+  formsOfCallback,
+  ...rewritten,
+  ...forwardedFields,
+  oddRequests,
+  upgrades,
 ];
 export { KEYCLOAK_CONFIGURATIONS } from './configurations/keycloak.ts';

@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 export interface RawRequest {
-  /** `GET /path`: the version is added. */
+  /** `GET /path`: the version is added, where it has none. */
   readonly line: string;
   readonly fields: readonly Field[];
   readonly body?: string;
@@ -34,7 +34,8 @@ const NO_ANSWER: Answer = { status: 0, fields: [], body: '', interim: [], tunnel
 
 export function bytesOf({ line, fields, body = '' }: RawRequest): Buffer {
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return Buffer.from(`${line} HTTP/1.1\r\n${lines}\r\n${body}`, 'latin1');
+  const version = / HTTP\/\d\.\d$/.test(line) ? '' : ' HTTP/1.1';
+  return Buffer.from(`${line}${version}\r\n${lines}\r\n${body}`, 'latin1');
 }
 
 export function sendExactly(port: number, request: RawRequest): Promise<Answer> {

@@ -112,7 +112,7 @@ providers:
   clientSecretFile: {dir}/client-secret
   scope: openid email profile
   allowedGroups: [/developers, single]
-  additionalClaims: [name]
+  additionalClaims: [name, email_verified]
   code_challenge_method: S256
   loginURLParameters:
   - name: prompt

@@ -106,13 +106,32 @@ export const KINDER: readonly Difference[] = [
   },
   {
     id: 'faults-by-whose-they-are',
-    original: 'parameters that cannot be read, and a person whom the provider’s own claims keep out, are 500',
-    postern: '400 and 403',
+    original:
+      'parameters that cannot be read, and a person whom the provider’s own claims keep out, are 500; a form may have 10 MB',
+    postern: '400 and 403; 64 kB, above which 413 is the answer',
     reason: 'a 5xx wakes somebody up',
     where: [
       answer(/^(?:minimal\/sign-in-rd-broken|htpasswd(?:-groups)?\/broken-form)$/, 500, 400),
+      answer(/^(?:places-of-rd\/broken-sign_in-GET|forms-of-callback\/broken-form · callback)$/, 500, 400),
+      answer(/^odd-requests\/long-form-sign_in$/, 200, 413),
+      answer(/^odd-requests\/long-form-start$/, 302, 413),
+      answer(/^odd-requests\/long-form-callback$/, 500, 413),
       answer(/^minimal\/callback-broken$|^callbacks\/state-changed · callback$/, 500, 403),
       answer(/\/(?:login-)?unverified · sign-in callback$/, 500, 403),
+    ],
+  },
+  {
+    id: 'queries-in-pieces',
+    original:
+      'a semicolon anywhere in a query, or a broken escape in one of its parameters, is 400 or 500 for the request',
+    postern: 'what is needed is read, and signing out works all the same',
+    reason: 'front proxies paste addresses into `rd` as they came, and providers and trackers add parameters',
+    where: [
+      answer(/^places-of-rd\/(?:semicolon|semicolon-after|broken-other)-sign_in-GET$/, 500, 200),
+      answer(/^places-of-rd\/(?:semicolon|semicolon-after|broken-other)-start-GET$/, 400, 302),
+      answer(/^places-of-rd\/(?:semicolon|semicolon-after|broken-other)-start-GET · lands$/, '(none)', /^302 at \//),
+      answer(/^places-of-rd\/(?:semicolon|semicolon-after|broken-other|broken)-sign_out-GET$/, 500, 302),
+      answer(/^forms-of-callback\/(?:semicolon|broken-other) · callback$/, 500, 302),
     ],
   },
   {
@@ -245,10 +264,15 @@ export const KINDER: readonly Difference[] = [
   },
   {
     id: 'each-group-of-a-rewrite',
-    original: 'every group that a `rewriteTarget` of the structured file names, such as `$2`, is the first one',
-    postern: 'it is the one that is named',
-    reason: 'it is a fault of the original',
-    where: [facet(/^alpha-forms\/swap$/, /^application$/, { original: /^GET \/a\/a\?/, postern: /^GET \/b\/a\?/ })],
+    original:
+      'every group that a `rewriteTarget` of the structured file names, such as `$2` or `$0`, is the first one; one that begins with no slash is 400',
+    postern: 'it is the one that is named; the slash is added',
+    reason: 'both are faults of the original',
+    where: [
+      facet(/^alpha-forms\/swap$/, /^application$/, { original: /^GET \/a\/a\?/, postern: /^GET \/b\/a\?/ }),
+      facet(/^rewrites(?:-raw)?\/whole\/a\/b$/, /^application$/, { postern: /^GET \/pre\/whole\/a\/b$/ }),
+      answer(/^rewrites(?:-raw)?\/rel\/a$/, 400, 200),
+    ],
   },
   {
     id: 'proto-of-the-nearest',
@@ -261,7 +285,24 @@ export const KINDER: readonly Difference[] = [
       facet(/^front-forms\/proto-(?:HTTPS|https,http|wss|ftp|)-sign-in$/, /^body$/, {
         postern: /, then https?:\/\/wiki\.example\.com\/$/,
       }),
+      facet(/^forwarded-on\/X-Forwarded-Host-(?:sign-in|app)$/, /^body$/, {
+        postern: /, then https:\/\/wiki\.example\.com\/(?:own)?$/,
+      }),
     ],
+  },
+  {
+    id: 'original-url-too',
+    original: 'X-Original-URL and X-Original-URI are not read',
+    postern: 'they say of a trusted proxy what X-Forwarded-Uri says',
+    reason: 'ingress-nginx and the documentation of nginx know no other',
+    where: [facet(/^forwarded-on\/X-Original-UR[IL]-(?:sign-in|app)$/, /^body$/, { postern: /, then \/orig$/ })],
+  },
+  {
+    id: 'addresses-in-brackets',
+    original: 'an IPv6 address of the client in brackets is one with a port alone',
+    postern: 'without a port as well',
+    reason: 'it is the same address',
+    where: [answer(/^client-ip-[^/]+\/[^/]+-\[2001:db8::1\]$/, 401, 202)],
   },
   {
     id: 'basic-as-the-rfc-has-it',

@@ -131,7 +131,7 @@ export const SAFER: readonly Difference[] = [
     original: 'in front of an application, X-Forwarded-Uri of a skip rule opens every path of the application',
     postern: 'the path that the application gets is the one that is judged',
     reason: 'CVE-2026-40575',
-    where: [answer(/^front(?:-anybody)?\/root-uri-stranger$/, 200, 403)],
+    where: [answer(/^front(?:-anybody)?\/root-uri-stranger$/, 200, 403), answer(/^forwarded-on\/all-open$/, 403, 200)],
   },
   {
     id: 'skip-rules-not-for-checks',
@@ -215,11 +215,16 @@ export const SAFER: readonly Difference[] = [
     reason: 'an application must be able to believe them',
     where: [
       facet(ANY, WRITTEN, { original: NONE }),
-      facet(/^(?:front-untrusted\/|headers\/app-forwarded-fields)/, WRITTEN, {
-        postern: /^(?:127\.0\.0\.1|http|app\.example\.com)$/,
+      facet(/^(?:front-untrusted\/|headers\/app-forwarded-fields|forwarded-off\/)/, WRITTEN, {
+        postern: /^(?:127\.0\.0\.1|http|80|app\.example\.com)$/,
       }),
       facet(/\/(?:x-)?request-id$/, /^application x-request-id$/, { postern: /^<id>$/ }),
       facet(/^(?:front|headers)/, /^application (?:x-forwarded-uri|x-forwarded-method|forwarded)$/, { postern: NONE }),
+      facet(
+        /^forwarded-/,
+        /^application (?:forwarded|x-forwarded-(?:uri|prefix|server|ssl)|x-original-(?:ur[il]|method)|x-rewrite-url)$/,
+        { postern: NONE },
+      ),
       facet(/^client-ip-cf\/app$/, /^application cf-connecting-ip$/, { postern: NONE }),
     ],
   },
@@ -249,6 +254,32 @@ export const SAFER: readonly Difference[] = [
     where: [
       facet(/\/smuggle-connection$/, /^application x-forwarded-(?:user|email)$/, { original: NONE, postern: /alice/ }),
     ],
+  },
+  {
+    id: 'rewrites-write-no-parameters',
+    original: 'a rewrite of the structured file undoes every escape: `%3F` begins a query, `%26` another parameter',
+    postern: 'those stay escaped; `%2F` is a slash',
+    reason: 'whoever comes would write parameters of the application',
+    where: [
+      facet(/^rewrites(?:-raw)?\/(?:r\/a%3Fb|q\/a%26b)$/, /^application$/, {
+        original: /^GET \/(?:new\/a\?b=|s\?b=&lit=a\+b&name=a)$/,
+        postern: /^GET \/(?:new\/a%3Fb|s\?lit=a%20b&name=a%26b)$/,
+      }),
+    ],
+  },
+  {
+    id: 'pages-of-other-sites-open-nothing',
+    original: 'a WebSocket that a page of another site opens in a visitor’s browser is that of the visitor',
+    postern: '403, unless Origin is of the host itself, the redirect URL, `whitelist_domains` or `cookie_domains`',
+    reason: 'no other rule of browsers keeps that page from reading along (cross-site WebSocket hijacking)',
+    where: [answer(/^upgrades\/origin-(?:other|null)$/, 101, 403)],
+  },
+  {
+    id: 'the-issuer-answers-itself',
+    original: '`iss` of a callback is not looked at',
+    postern: 'another issuer than the one that was asked ends the sign-in',
+    reason: 'RFC 9207 section 2.4: a provider that is not the one may have got the code (mix-up)',
+    where: [answer(/^forms-of-callback\/other-issuer · callback$/, 302, 500)],
   },
   {
     id: 'passwords-end-here',
@@ -283,6 +314,9 @@ export const SAFER: readonly Difference[] = [
             /^(?:sign-in page: provider at \/oauth2\/start, then )?(?:https:\/\/foo\.bar(?::443)?)?\/(?![/\\])[!-~]*\s*$/i,
         },
       ),
+      facet(/^places-of-rd\/(?:plus-space|utf8|latin1|nul)-/, /^(?:location|body|fact)$/, {
+        postern: /^(?:sign-in page: provider at \/oauth2\/start, then |302 at )?\/(?:q%20a|%C3%A4|%E4)?$/,
+      }),
       facet(/^hosts\/(?:start|login)-8(?: |$)/, /^(?:location|body)$/, { postern: /https:\/\/plain\.test:443\/$/ }),
       answer(
         /^redirects\/lines-\d+ · \/(?:%68%74|\?url=|ReceiveAuto|redirect\?url=|https:\/%5c|[a-z.]+\/%2f%2e%2e)/,
@@ -334,14 +368,15 @@ export const SAFER: readonly Difference[] = [
   },
   {
     id: 'files-to-show',
-    original: '`file://` lists folders, shows hidden files, and answers every method',
-    postern: 'no lists, no hidden files, GET and HEAD alone; ETag, and 308 to the folder',
+    original: '`file://` lists folders, shows hidden files, takes `%2F` for a slash, and answers every method',
+    postern: 'no lists, no hidden files, a path as it stands, GET and HEAD alone; ETag, and 308 to the folder',
     reason: 'what nobody meant to publish stays where it is',
     where: [
       answer(/^upstreams\/file-(?:hidden|list)$/, 200, 404),
       answer(/^upstreams\/file-post$/, 200, 405),
       answer(/^upstreams\/file-folder-no-slash$/, 301, 308),
-      facet(/^(?:upstreams|alpha-more)\/file/, /^etag$/, { original: NONE }),
+      answer(/^rewrites(?:-raw)?\/fs\/sub%2Fp\.txt$/, 200, 404),
+      facet(/^(?:(?:upstreams|alpha-more)\/file|rewrites(?:-raw)?\/fs\/)/, /^etag$/, { original: NONE }),
       facet(/^upstreams\/file-missing$/, /^(?:gap-auth|x-content-type-options|body)$/),
     ],
   },
