@@ -4,7 +4,7 @@
  * sign-in is seen again, so that nobody's session with a provider is kept alive for nothing.
  */
 import type { SessionStore } from '../core/session-store.ts';
-import { read, signInOf, SIGN_IN_COLUMNS } from './rows.ts';
+import { LIMIT, read, signInOf, SIGN_IN_COLUMNS } from './rows.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync } from 'node:sqlite';
 
@@ -30,7 +30,7 @@ export function createGrantTable(db: DatabaseSync, writer: Writer): GrantTable {
   const find = db.prepare('SELECT grant_value FROM sign_ins WHERE key = ?');
   const due = db.prepare(
     `SELECT ${SIGN_IN_COLUMNS}, s.grant_value, s.refreshed_at FROM sign_ins s
-     WHERE s.provider = ? AND s.refresh_at <= ? AND s.grant_value IS NOT NULL ORDER BY s.refresh_at LIMIT ?`,
+     WHERE s.provider = ? AND s.refresh_at <= ? AND s.grant_value IS NOT NULL ORDER BY s.refresh_at ${LIMIT}`,
   );
   const put = db.prepare('UPDATE sign_ins SET grant_value = ?, refresh_at = ?, refreshed_at = ? WHERE key = ?');
   const defer = db.prepare('UPDATE sign_ins SET refresh_at = ? WHERE key = ? AND grant_value IS NOT NULL');

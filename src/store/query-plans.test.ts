@@ -8,7 +8,7 @@ import { createSessionTables } from './session-tables.ts';
 
 /** Those that are about all rows, and are asked for at a start, by an operator, or when a clock was set back. */
 const ABOUT_ALL = [
-  /^SELECT s\.key, .* FROM sign_ins s WHERE 1 ORDER BY \+s\.created_at DESC, s\.key LIMIT :limit$/,
+  /^SELECT s\.key, .* FROM sign_ins s WHERE 1 ORDER BY \+s\.created_at DESC, s\.key LIMIT :limit \+ 0$/,
   /^SELECT c\.key FROM .* WHERE 1 ORDER BY c\.parent, c\.ordinal$/,
   /^DELETE FROM sign_ins AS s WHERE 1$/,
   /^UPDATE sign_ins SET refresh_at = max\(0, refresh_at - \?\)/,
@@ -29,6 +29,11 @@ test('Sessions are found, ended and swept by an index, however many there are', 
     createSessionTables(db, writer);
     createRevocationTable(db, writer);
     assert.ok(statements.length > 40);
+    assert.deepEqual(
+      statements.filter((sql) => /\bLIMIT (?:\?|:\w+)(?!\w| \+ 0)/.test(sql)),
+      [],
+      'is planned anew at each call',
+    );
     const walking = statements.filter((sql) => {
       const plan = prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
       return plan.some(({ detail }) => String(detail).startsWith('SCAN'));

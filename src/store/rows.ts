@@ -8,6 +8,9 @@ export type Row = Record<string, SQLOutputValue>;
 export const SIGN_IN_COLUMNS =
   's.key, s.provider, s.subject, s.authority, s.provider_session, s.value, s.created_at, s.expires_at, s.last_seen_at';
 
+/** SQLite plans a statement with a bare `LIMIT ?` anew at each call: it wants to know how many these are. */
+export const LIMIT = 'LIMIT ? + 0';
+
 /** Reads, with the store's own failures named. */
 export function read<T>(work: () => T): Promise<T> {
   try {

@@ -13,7 +13,7 @@ import type {
   StoredGrant,
   StoredSignIn,
 } from '../core/session-store.ts';
-import { read, signInOf, SIGN_IN_COLUMNS, type Row } from './rows.ts';
+import { LIMIT, read, signInOf, SIGN_IN_COLUMNS, type Row } from './rows.ts';
 import type { Writer } from './group-commit.ts';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
@@ -52,9 +52,9 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
        ${SIGN_IN_COLUMNS} FROM cookies c JOIN sign_ins s ON s.key = c.parent WHERE c.key = ?`,
   );
   const page = db.prepare(
-    `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.provider = ? AND s.subject = ? AND s.key > ? ORDER BY s.key LIMIT ?`,
+    `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.provider = ? AND s.subject = ? AND s.key > ? ORDER BY s.key ${LIMIT}`,
   );
-  const pageOfAll = db.prepare(`SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.key > ? ORDER BY s.key LIMIT ?`);
+  const pageOfAll = db.prepare(`SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE s.key > ? ORDER BY s.key ${LIMIT}`);
   const replaceValue = db.prepare('UPDATE sign_ins SET value = ? WHERE key = ?');
   // A grant that nobody used was put off until somebody does.
   const touch = db.prepare(
@@ -105,9 +105,9 @@ export function createSessionTables(db: DatabaseSync, writer: Writer): SessionSt
 
 function prepareSelections(db: DatabaseSync): Readonly<Record<SignInSelector['by'], Selection>> {
   const prepare = (condition: string): Selection => ({
-    // The plus: found by the condition's index, and sorted then. For the order SQLite may walk through all by their age instead.
+    // Plus 0: as in LIMIT. The plus in front: found by the condition's index, and sorted then. For the order SQLite may walk through all by their age instead.
     trees: db.prepare(
-      `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY +s.created_at DESC, s.key LIMIT :limit`,
+      `SELECT ${SIGN_IN_COLUMNS} FROM sign_ins s WHERE ${condition} ORDER BY +s.created_at DESC, s.key LIMIT :limit + 0`,
     ),
     // CROSS JOIN: the sign-ins first, by their index. For the order SQLite may walk through all cookies there are instead.
     keys: db.prepare(
