@@ -116,6 +116,7 @@ async function fill(dataDir: string, control: TwinControl, { issuer }: TwinState
 }
 
 function personOf({ name, subject, groups }: Member): Person {
-  const none = { email: null, emailVerified: false, roles: [], amr: [] };
+  // As a sign-in by this provider leaves it: what it says again is no news.
+  const none = { email: null, emailVerified: false, roles: [], unsaid: ['roles'], amr: [] } as const;
   return { provider: 'twin', subject, name, displayName: `The ${name}`, groups, ...none };
 }
