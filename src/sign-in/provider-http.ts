@@ -7,6 +7,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type 
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { Outage } from './oauth/failures.ts';
+import { ProviderAnswer } from './provider-answer.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Under way at once. Others wait: a thousand who sign in together are not answered in one second, and the clock of a request starts when it is sent. */
@@ -20,8 +21,6 @@ const SPARE_SOCKETS = 4;
 const PATIENCE_MS = 60_000;
 const MAX_BYTES = 1_000_000;
 const REFRESHES = /(?:^|&)grant_type=refresh_token(?:&|$)/;
-/** Such answers have no body (RFC 9110 section 6.4.1), and Response insists on it. */
-const WITHOUT_BODY = new Set([204, 205, 304]);
 
 export interface ProviderHttpOptions {
   /** Origin that `internalUrl` stands for. */
@@ -48,9 +47,9 @@ export interface FetchInit {
 }
 
 export interface ProviderHttp {
-  readonly fetch: (url: string, init?: FetchInit) => Promise<Response>;
+  readonly fetch: (url: string, init?: FetchInit) => Promise<ProviderAnswer>;
   /** Overtakes whoever waits: for what is asked once for all of them. */
-  readonly fetchFirst: (url: string, init?: FetchInit) => Promise<Response>;
+  readonly fetchFirst: (url: string, init?: FetchInit) => Promise<ProviderAnswer>;
   readonly close: () => void;
 }
 
@@ -125,7 +124,7 @@ async function send(
   agents: { readonly http: HttpAgent; readonly https: HttpsAgent },
   address: string,
   init: FetchInit,
-): Promise<Response> {
+): Promise<ProviderAnswer> {
   const url = new URL(address);
   const { internalUrl, publicOrigin } = options;
   const headers: Record<string, string> = Object.fromEntries(new Headers(init.headers as HeadersInit).entries());
@@ -139,26 +138,28 @@ async function send(
   }
   const text = init.body === undefined || init.body === null ? null : bodyText(init.body);
   const body = text === null ? null : Buffer.from(text);
-  const { isPatient = false, timeoutMs = TIMEOUT_MS } = options;
-  const isRefresh = isPatient && text !== null && REFRESHES.test(text);
+  const { timeoutMs = TIMEOUT_MS } = options;
   if (body !== null) headers['content-length'] = String(body.length);
+  const timeout = AbortSignal.timeout(isRefresh(options, init) ? PATIENCE_MS : timeoutMs);
   const isSecure = target.protocol === 'https:';
   const settings: RequestOptions = {
     method: init.method ?? 'GET',
     headers,
     agent: isSecure ? agents.https : agents.http,
-    signal: AbortSignal.any([
-      AbortSignal.timeout(isRefresh ? PATIENCE_MS : timeoutMs),
-      ...(init.signal === undefined ? [] : [init.signal]),
-    ]),
+    signal: init.signal === undefined ? timeout : AbortSignal.any([timeout, init.signal]),
   };
-  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const { promise, resolve, reject } = Promise.withResolvers<ProviderAnswer>();
   const request = (isSecure ? httpsRequest : httpRequest)(target, settings, (response) => {
     collect(response).then(resolve, reject);
   });
   request.on('error', reject);
   request.end(body ?? undefined);
   return promise;
+}
+
+/** Of whoever is signed in already. */
+function isRefresh({ isPatient = false }: ProviderHttpOptions, { body }: FetchInit): boolean {
+  return isPatient && body !== undefined && body !== null && REFRESHES.test(bodyText(body));
 }
 
 /** openid-client sends forms, and nothing else with a body. */
@@ -168,7 +169,7 @@ function bodyText(body: unknown): string {
   throw new TypeError('Cannot send to provider: the body is no form');
 }
 
-async function collect(response: IncomingMessage): Promise<Response> {
+async function collect(response: IncomingMessage): Promise<ProviderAnswer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -184,5 +185,5 @@ async function collect(response: IncomingMessage): Promise<Response> {
   for (const [name, value] of Object.entries(response.headers)) {
     for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) headers.append(name, one);
   }
-  return new Response(WITHOUT_BODY.has(status) ? null : Buffer.concat(chunks), { status, headers });
+  return new ProviderAnswer(Buffer.concat(chunks), status, headers);
 }

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { ProviderAnswer } from '../../sign-in/provider-answer.ts';
 import type { ProviderHttp } from '../../sign-in/provider-http.ts';
 import { compileRegExp } from '../regular-expression.ts';
 import { CALLBACK, providerSettings, signIn, withProvider } from './_rig.ts';
@@ -112,7 +113,7 @@ test('fuzz: a token endpoint that answers anything gives tokens, or a failure th
       fc.constantFrom(200, 201, 302, 400, 401, 403, 404, 429, 500, 503),
       async (body, status) => {
         const http: ProviderHttp = {
-          fetch: () => Promise.resolve(new Response(body, { status })),
+          fetch: () => Promise.resolve(new ProviderAnswer(Buffer.from(body), status, new Headers())),
           fetchFirst: () => Promise.reject(new Error('nothing is asked first')),
           close: () => undefined,
         };

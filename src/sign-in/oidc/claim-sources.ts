@@ -7,6 +7,7 @@ import type { OidcProvider } from '../../config/document/providers.ts';
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import type { GoogleGroups } from '../google/groups.ts';
 import type { Claims } from './claims.ts';
+import { metadataOf } from './discovery.ts';
 import { readOverage } from './overage.ts';
 import type { Parts } from './parts.ts';
 import { firstNames, isOverage, rolesUnknown } from './person.ts';
@@ -40,7 +41,7 @@ export async function gather(
   }
   // First, so that no claim of a token passes for a group of the directory.
   if (parts.googleGroups !== null) sources.unshift(await directoryGroups(parts.googleGroups, address));
-  const hasUserinfo = configuration.serverMetadata().userinfo_endpoint !== undefined;
+  const hasUserinfo = metadataOf(configuration).userinfo_endpoint !== undefined;
   const missing = hasUserinfo ? missingIn(provider, sources) : [];
   if (missing.length === 0) return sources;
   try {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ProviderAnswer } from '../provider-answer.ts';
 import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 
 const NOON = Date.parse('2026-11-26T12:00:00Z');
@@ -14,7 +15,7 @@ interface Rig {
     age?: number;
     tookMs?: number;
     body?: string;
-  }) => Promise<Response>;
+  }) => Promise<ProviderAnswer>;
 }
 
 function createRig(clockToleranceMs = 60_000): Rig {
@@ -34,7 +35,7 @@ function createRig(clockToleranceMs = 60_000): Rig {
       const text = body ?? (iat === undefined ? '{}' : JSON.stringify({ id_token: idToken(iat / 1_000) }));
       return watch.over(() => {
         now += tookMs;
-        return Promise.resolve(new Response(text, { headers }));
+        return Promise.resolve(new ProviderAnswer(Buffer.from(text), 200, headers));
       })('https://id.example.com/token', { method: iat === undefined && body === undefined ? 'GET' : 'POST' });
     },
   };
@@ -92,6 +93,8 @@ test('createClockWatch() hands answers on unread, and learns nothing of those th
     assert.equal(await (await hear({ body })).text(), body);
   assert.equal(watch.hasHeard(), false);
   const odd = createRig();
-  await odd.watch.over(() => Promise.resolve(new Response('', { headers: { date: 'yesterday', age: 'x' } })))('x');
+  await odd.watch.over(() =>
+    Promise.resolve(new ProviderAnswer(Buffer.alloc(0), 200, new Headers({ date: 'yesterday', age: 'x' }))),
+  )('x');
   assert.equal(odd.watch.hasHeard(), false);
 });

@@ -6,9 +6,10 @@
 import { decodeJwt } from 'jose';
 import type { Clock } from '../../core/clock.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
+import type { ProviderAnswer } from '../provider-answer.ts';
 import type { FetchInit } from '../provider-http.ts';
 
-type Fetch = (url: string, init?: FetchInit) => Promise<Response>;
+type Fetch = (url: string, init?: FetchInit) => Promise<ProviderAnswer>;
 
 export interface ClockWatch {
   /** The same, with an eye on what time the answers say. */
@@ -60,7 +61,7 @@ export function createClockWatch({ provider, clock, log }: ClockWatchDeps): Cloc
     over: (fetch) => async (url, init) => {
       const sentAt = clock.now();
       const response = await fetch(url, init);
-      const issuedAt = init?.method === 'POST' ? await issuedAtOf(response) : null;
+      const issuedAt = init?.method === 'POST' ? issuedAtOf(response) : null;
       if (issuedAt !== null) hasToken = true;
       const theirs = issuedAt ?? (hasToken ? null : dateOf(response.headers));
       if (theirs !== null) learn(theirs, sentAt);
@@ -77,10 +78,10 @@ function differenceOf(theirs: number, sentAt: number, receivedAt: number): numbe
 }
 
 /** Of an ID token in the answer. Nothing is verified: it came from the provider by its own connection. */
-async function issuedAtOf(response: Response): Promise<number | null> {
+function issuedAtOf(response: ProviderAnswer): number | null {
   if (response.status !== 200 || Number(response.headers.get('content-length') ?? 0) > MAX_ANSWER) return null;
   try {
-    const { id_token: token } = (await response.clone().json()) as { id_token?: unknown };
+    const { id_token: token } = JSON.parse(response.read) as { id_token?: unknown };
     const { iat } = decodeJwt(String(token));
     return typeof iat === 'number' ? iat * 1_000 : null;
   } catch {

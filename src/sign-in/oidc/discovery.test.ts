@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OidcProvider } from '../../config/document/providers.ts';
+import { ProviderAnswer } from '../provider-answer.ts';
 import { settingsFor } from './_rig.ts';
 import { startTwin } from './_twin.ts';
 import { createDiscovery } from './discovery.ts';
@@ -22,7 +23,9 @@ async function discover(provider: OidcProvider, keys: string): Promise<string> {
     token_endpoint: `${ISSUER}/token`,
     jwks_uri: keys,
   };
-  const fetch = (): Promise<Response> => Promise.resolve(Response.json(metadata));
+  const headers = new Headers({ 'content-type': 'application/json' });
+  const fetch = (): Promise<ProviderAnswer> =>
+    Promise.resolve(new ProviderAnswer(Buffer.from(JSON.stringify(metadata)), 200, headers));
   const http = { fetch, fetchFirst: fetch, close: () => undefined };
   const on = { onFailure: () => undefined, onSuccess: () => undefined };
   const discovery = createDiscovery({ provider, http, clock: { now: () => Date.now() }, ...on });

@@ -42,6 +42,15 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   return createKept({ ...deps, fetch: () => discover(deps) });
 }
 
+const described = new WeakMap<client.Configuration, Readonly<client.ServerMetadata>>();
+
+/** What the provider says of itself. openid-client makes a deep copy each time it is asked. */
+export function metadataOf(configuration: client.Configuration): Readonly<client.ServerMetadata> {
+  const known = described.get(configuration) ?? configuration.serverMetadata();
+  described.set(configuration, known);
+  return known;
+}
+
 async function discover({ provider, http }: DiscoveryDeps): Promise<client.Configuration> {
   const issuer = new URL(provider.issuer);
   const found = await client

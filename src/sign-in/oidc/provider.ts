@@ -28,7 +28,7 @@ import { verifyBearer } from './bearer.ts';
 import { addressIn, directoryGroups, gather } from './claim-sources.ts';
 import type { Claims } from './claims.ts';
 import { createClockWatch, type ClockWatch } from './clock-watch.ts';
-import { createDiscovery, type Discovery } from './discovery.ts';
+import { createDiscovery, metadataOf, type Discovery } from './discovery.ts';
 import { createRenewalNote, grantOf, refreshAtOf } from './grants.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
@@ -166,7 +166,7 @@ function createKeys(
       clock,
       onGone: (kids) => onKeysGone?.(provider.id, kids),
       async fetchKeys() {
-        const { jwks_uri: uri } = (await discovery.get()).serverMetadata();
+        const { jwks_uri: uri } = metadataOf(await discovery.get());
         if (uri === undefined) throw new Error('the discovery document has no "jwks_uri"');
         const response = await http.fetchFirst(uri, { headers: { accept: 'application/json' } });
         if (response.status !== 200) throw new Error(`"${uri}" answered ${response.status}`);
@@ -178,7 +178,7 @@ function createKeys(
   return {
     issuer: provider.issuer,
     async verify(token, options) {
-      made ??= make((await discovery.get()).serverMetadata().issuer);
+      made ??= make(metadataOf(await discovery.get()).issuer);
       return made.verify(token, options);
     },
   };
@@ -190,7 +190,7 @@ async function begin({ provider, discovery }: Parts, wish: BeginWish): Promise<B
     const acrValues = levelsFor(provider, wish);
     const maxAge = maxAgeFor(provider, wish);
     // To those who say that they know it; others guess by themselves.
-    const hasLocales = configuration.serverMetadata()['ui_locales_supported'] !== undefined;
+    const hasLocales = metadataOf(configuration)['ui_locales_supported'] !== undefined;
     const prompt = promptFor(provider, wish);
     const url = client.buildAuthorizationUrl(configuration, {
       ...provider.parameters,
@@ -386,8 +386,8 @@ const LONGEST_HINT = 4_000;
 /** OpenID Connect RP-Initiated Logout 1.0. Never waits for a provider that is not known yet. */
 function logoutUrl({ provider, discovery }: Parts, grant: ProviderGrant, returnTo: string): Promise<string | null> {
   const configuration = discovery.known();
-  const hasEnd = configuration?.serverMetadata().end_session_endpoint !== undefined;
-  if (!provider.logout || configuration === null || !hasEnd) return Promise.resolve(null);
+  if (!provider.logout || configuration === null) return Promise.resolve(null);
+  if (metadataOf(configuration).end_session_endpoint === undefined) return Promise.resolve(null);
   const url = client.buildEndSessionUrl(configuration, {
     post_logout_redirect_uri: returnTo,
     ...(grant.idToken === null || grant.idToken.length > LONGEST_HINT ? {} : { id_token_hint: grant.idToken }),
