@@ -72,16 +72,17 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
   const strangers = new TurnPace({ budgetMs: STRANGERS_MS_A_TURN, rest: letOthersRun });
   const say = (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>): void =>
     deps.log[level](level === 'warn' ? { code: 'PROVIDER_UNAVAILABLE', ...facts } : facts, message);
+  const pace = new RefreshPace({ rest: (ms) => sleep(ms, undefined, { ref: false }), cpuMs: threadCpuMs });
   const providers = createProviderRegistry({
     clock: systemClock,
     log: say,
     turn: () => strangers.turn(),
     onKeysGone: deps.onKeysGone,
+    breathe: () => pace.breathe(),
     namedOrganisations: (provider) => namedIn(deps.prepared().table, `${provider}:org:`),
     namedGroups: (provider) => namedIn(deps.prepared().table, `${provider}:group:`),
   });
   const admit = createAdmission(sessions, () => deps.prepared().table.namedUsers);
-  const pace = new RefreshPace({ rest: (ms) => sleep(ms, undefined, { ref: false }), cpuMs: threadCpuMs });
   const refresher = createRefresher({ sessions, providers, clock: systemClock, admit, log: say, pace });
   const signIn = createSignIn({
     providers,

@@ -6,20 +6,20 @@ import { sealJson, unsealJson, type SealKey } from './seal.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { SessionStore, StoredGrant, StoredSignIn } from '../core/session-store.ts';
-import type { DueGrant, Grant } from './record.ts';
+import type { DueGrant, Grant, OpenedGrant } from './record.ts';
 import type { Touches } from './touches.ts';
 
 export interface Grants {
   /** The grant of a sign-in, undefined where there is none. */
   findGrant(key: string): Promise<unknown>;
-  /** The same with whom it is of, to renew it now; null where there is none. */
+  /** With whom it is of, to renew it now; null where there is none. */
   openGrant(key: string): Promise<DueGrant | null>;
   /** Grants of the provider to be renewed now, at most `limit`, without those that are being renewed. What nobody used since it was renewed is put off until somebody does. */
   dueGrants(provider: string, limit: number, except?: ReadonlySet<string>): Promise<readonly DueGrant[]>;
   /** Keeps a renewed grant; false where the sign-in is gone. */
   renewGrant(key: string, grant: Grant): Promise<boolean>;
-  /** Looks at the grant again later. */
-  deferGrant(key: string, refreshAt: number): Promise<void>;
+  /** Looks at the grant again later; null: when the sign-in is used again. */
+  deferGrant(key: string, refreshAt: number | null): Promise<void>;
   /** The clock was set back by so much: what was to be looked at later is not put off by it. */
   setGrantsBack(ms: number): Promise<void>;
   /** The subject that the name is pinned to from now on: whoever came first. */
@@ -60,6 +60,14 @@ export function createGrants(
   touches: Pick<Touches, 'lastSeen' | 'awaitUse'>,
 ): Grants {
   const { store, clock, grantKey: sealKey = deps.sealKey } = deps;
+  const dueOf = (signIn: StoredSignIn, value: string): DueGrant => {
+    const { key, provider, subject, authority } = signIn;
+    const open = (): OpenedGrant | null => {
+      const person = personOf(signIn);
+      return person === null ? null : { person, value: unsealJson(sealKey, purposeOf(key), value) };
+    };
+    return { key, provider, subject, authority, open };
+  };
   return {
     async findGrant(key) {
       const value = await store.findGrant(key);
@@ -68,9 +76,7 @@ export function createGrants(
     async openGrant(key) {
       const value = await store.findGrant(key);
       const found = value === null ? null : await store.findSession(key);
-      const person = found === null ? null : personOf(found.signIn);
-      if (value === null || found === null || person === null) return null;
-      return { key, person, authority: found.signIn.authority, value: unsealJson(sealKey, purposeOf(key), value) };
+      return value === null || found === null ? null : dueOf(found.signIn, value);
     },
     async dueGrants(provider, limit, except = NONE) {
       const due = await store.listDueGrants(provider, clock.now(), limit + except.size);
@@ -78,13 +84,9 @@ export function createGrants(
       const found: DueGrant[] = [];
       for (const { signIn, value, refreshedAt } of due) {
         if (except.has(signIn.key) || found.length >= limit) continue;
-        const person = personOf(signIn);
         const usedAt = Math.max(signIn.lastSeenAt, touches.lastSeen(signIn.key));
-        if (usedAt <= refreshedAt || person === null) asleep.push([signIn.key, null]);
-        else {
-          const opened = unsealJson(sealKey, purposeOf(signIn.key), value);
-          found.push({ key: signIn.key, person, authority: signIn.authority, value: opened });
-        }
+        if (usedAt <= refreshedAt) asleep.push([signIn.key, null]);
+        else found.push(dueOf(signIn, value));
       }
       if (asleep.length > 0) {
         await store.deferGrants(asleep);

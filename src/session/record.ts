@@ -111,7 +111,14 @@ export interface SignInRenewal {
 /** A sign-in whose grant is to be renewed. */
 export interface DueGrant {
   readonly key: string;
-  readonly person: Person;
+  readonly provider: string;
+  readonly subject: string;
   readonly authority: string;
+  /** When it is its turn: unsealing is dear where many are due. Null where the person is none of ours. */
+  readonly open: () => OpenedGrant | null;
+}
+
+export interface OpenedGrant {
+  readonly person: Person;
   readonly value: unknown;
 }

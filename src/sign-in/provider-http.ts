@@ -35,6 +35,8 @@ export interface ProviderHttpOptions {
   readonly longestWaitMs?: number;
   /** Waits longer for the answer to a refresh token; nobody waits for this one meanwhile. */
   readonly isPatient?: boolean;
+  /** Between the answer to a refresh token and what is made of it: others have the core meanwhile. */
+  readonly breathe?: (() => Promise<unknown>) | undefined;
   /** Resolves when it is an answer's turn to be dealt with: those that came together are not dealt with together. */
   readonly turn?: (() => Promise<void>) | undefined;
 }
@@ -66,7 +68,7 @@ export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
         return await send(options, { http, https }, url, init);
       } finally {
         seats.leave();
-        await options.turn?.();
+        await (isRefresh(options, init) ? (options.breathe ?? options.turn) : options.turn)?.();
       }
     },
     close() {

@@ -18,6 +18,8 @@ export interface RegistryDeps {
   readonly onKeysGone?: (provider: string, kids: ReadonlySet<string>) => void;
   /** Resolves when a provider's answer is to be dealt with; left out: at once. */
   readonly turn?: () => Promise<void>;
+  /** Between the pieces of what nobody waits for; left out: one piece. */
+  readonly breathe?: (() => Promise<unknown>) | undefined;
 }
 
 export interface ProviderRegistry extends Providers {

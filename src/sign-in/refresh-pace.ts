@@ -13,6 +13,8 @@ const SHORT_PAUSE_MS = 150;
 const LONG_BEHIND_MS = 60_000;
 /** and one that lasts for so long as fast as it goes. */
 const LONGEST_BEHIND_MS = 1_200_000;
+/** Between the pieces of a question: the shortest that lets whoever shares the core have it in between. */
+const BREATH_MS = 1;
 /** Of CPU, of a question where these were found: twenty a second are then a thirtieth of a core. */
 const USUAL_COST_MS = 1.7;
 /** A question that takes longer than this was held up by something else. */
@@ -38,6 +40,11 @@ export class RefreshPace {
     this.rest = rest;
     this.#cpuNow = cpuMs;
     this.#cpuMs = cpuMs();
+  }
+
+  /** Between two pieces of a question that nobody waits for. */
+  breathe(): Promise<unknown> {
+    return this.rest(BREATH_MS);
   }
 
   /** A question is settled. What the thread does for visitors meanwhile counts too: the more it is, the longer the pauses. */

@@ -23,7 +23,7 @@ function dueOf(provider: string, count: number): DueGrant[] {
       roles: [],
       amr: [],
     };
-    return { key, person, authority: provider, value: GRANT };
+    return { key, provider, subject: key, authority: provider, open: () => ({ person, value: GRANT }) };
   });
 }
 
@@ -70,7 +70,7 @@ test('a provider that is down costs nothing while it is, and what is due of othe
       },
       deferGrant(key, at) {
         counts.deferred++;
-        deferred.set(key, at);
+        deferred.set(key, at ?? Number.POSITIVE_INFINITY);
         return Promise.resolve();
       },
       setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
@@ -110,6 +110,7 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   const renewed = new Set<string>();
   const rests: (() => void)[] = [];
   const pauses = new Set<number>();
+  let breaths = 0;
   const provider = {
     id: 'there',
     authority: 'there',
@@ -125,6 +126,10 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
     pace: new RefreshPace({
       cpuMs: () => 0,
       rest(ms) {
+        if (ms === 1) {
+          breaths++;
+          return Promise.resolve();
+        }
         pauses.add(ms);
         return new Promise<void>((resolve) => rests.push(resolve));
       },
@@ -153,10 +158,11 @@ test('createRefresher() pauses between questions that nobody waits for, not befo
   await refresher.tick();
   await settle();
   assert.deepEqual([asked.length, rests.length], [16, 16], 'as many as there are seats, and each pauses');
+  assert.equal(breaths, 3 * 16, 'between its pieces, too');
   const last = due.at(-1);
   assert.equal(await refresher.renew(last?.key ?? ''), 'renewed');
-  assert.equal(asked.at(-1), last?.person.subject, 'whoever waits is overtaken by no pause');
-  assert.deepEqual([asked.length, rests.length], [17, 16], 'and makes none');
+  assert.equal(asked.at(-1), last?.subject, 'whoever waits is overtaken by no pause');
+  assert.deepEqual([asked.length, rests.length, breaths], [17, 16, 3 * 16], 'and makes none');
   for (const go of rests.splice(0, 3)) go();
   await settle();
   assert.deepEqual([asked.length, rests.length], [20, 16], 'a seat whose pause is over takes the next');
@@ -211,7 +217,7 @@ test('a session that an app asks for while the store reads what is due is asked 
   for (let turns = 0; turns < 5; turns++) await turn();
   answers.resolve();
   assert.deepEqual(await Promise.all(renewals), ['renewed', 'renewed']);
-  assert.deepEqual(asked, [one.person.subject]);
+  assert.deepEqual(asked, [one.subject]);
   assert.equal(refresher.inFlight(), 0);
 });
 
@@ -244,7 +250,7 @@ test('a provider that fails for one person alone pauses once for it; one that fa
       openGrant: (key) => Promise.resolve([ann, bob, eve].find((one) => one.key === key) ?? null),
       dueGrants: () => Promise.resolve([]),
       renewGrant: () => Promise.resolve(true),
-      deferGrant: (_, at) => Promise.resolve(void deferred.push(at - clock.at)),
+      deferGrant: (_, at) => Promise.resolve(void deferred.push((at ?? 0) - clock.at)),
       setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
       refreshPerson: () => Promise.resolve(),
       revoke: () => Promise.reject(new Error('nobody is signed out')),
@@ -272,7 +278,7 @@ test('a provider that fails for one person alone pauses once for it; one that fa
   );
   assert.deepEqual(logged, [
     'it answered 500; people who are signed in go on {"provider":"there"}',
-    `it answered 500; people who are signed in go on {"provider":"there","user":"${ann.person.name}"}`,
+    `it answered 500; people who are signed in go on {"provider":"there","user":"${ann.key}"}`,
   ]);
   failing.add(bob.key);
   assert.deepEqual([await ask(bob), await ask(eve)], ['unavailable', 'unavailable'], 'nobody is asked about');

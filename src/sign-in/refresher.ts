@@ -28,7 +28,7 @@ export interface RefreshedSessions {
     key: string,
     grant: { readonly value: ProviderGrant; readonly refreshAt: number | null },
   ) => Promise<boolean>;
-  readonly deferGrant: (key: string, refreshAt: number) => Promise<void>;
+  readonly deferGrant: (key: string, refreshAt: number | null) => Promise<void>;
   readonly setGrantsBack: (ms: number) => Promise<void>;
   readonly refreshPerson: (person: Person, authority: string) => Promise<void>;
   readonly revoke: (key: string) => Promise<unknown>;
@@ -36,8 +36,15 @@ export interface RefreshedSessions {
 
 export interface DueGrant {
   readonly key: string;
-  readonly person: Person;
+  readonly provider: string;
+  readonly subject: string;
   readonly authority: string;
+  /** Null where the person is none of ours. */
+  readonly open: () => OpenedGrant | null;
+}
+
+interface OpenedGrant {
+  readonly person: Person;
   readonly value: unknown;
 }
 
@@ -47,9 +54,16 @@ export interface RefresherDeps {
   readonly clock: Clock;
   readonly admit: Admit;
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
-  /** A seat pauses behind each question that nobody waits for. Without it there are no pauses. */
+  /** A seat pauses behind each question that nobody waits for, and between its pieces. Without it there are no pauses. */
   readonly pace?: RefreshPace;
 }
+
+interface AskDeps extends RefresherDeps {
+  /** Gives the core to others for a moment. */
+  readonly breathe: () => Promise<unknown>;
+}
+
+const DO_NOT_BREATHE = (): Promise<void> => Promise.resolve();
 
 /** `unavailable`: nothing new was learned. `ended`: there is no such session, or no more. */
 export type Renewal = 'renewed' | 'ended' | 'unavailable';
@@ -130,13 +144,12 @@ class Lanes {
     if (!this.#taken.has(key)) {
       const due = await this.#deps.sessions.openGrant(key);
       if (due === null) return 'ended';
-      if (this.#lane(due.person.provider).troubles.isResting(askedOf(due), this.#deps.clock.now()))
-        return 'unavailable';
+      if (this.#lane(due.provider).troubles.isResting(due, this.#deps.clock.now())) return 'unavailable';
       if (!this.#taken.has(key)) this.#take(due, (lane, waiting) => lane.waiting.unshift(waiting));
     }
     const waiting = this.#taken.get(key) as Waiting;
     waiting.isAwaited = true;
-    const lane = this.#lane(waiting.due.person.provider);
+    const lane = this.#lane(waiting.due.provider);
     const at = lane.waiting.indexOf(waiting);
     if (at > 0) lane.waiting.unshift(...lane.waiting.splice(at, 1));
     this.#pump(lane);
@@ -181,7 +194,7 @@ class Lanes {
   }
 
   #take(due: DueGrant, queue: (lane: Lane, waiting: Waiting) => void): void {
-    const lane = this.#lane(due.person.provider);
+    const lane = this.#lane(due.provider);
     const waiting = { due, isAwaited: false, settled: Promise.withResolvers<Renewal>() };
     this.#taken.set(due.key, waiting);
     lane.taken.add(due.key);
@@ -216,7 +229,10 @@ class Lanes {
   }
 
   async #settle(waiting: Waiting, lane: Lane): Promise<void> {
-    const renewal = await settle(this.#deps, waiting.due, lane).catch((error: unknown): Renewal => {
+    const { pace } = this.#deps;
+    // Somebody may begin to wait for it meanwhile.
+    const breathe = pace === undefined ? DO_NOT_BREATHE : () => (waiting.isAwaited ? DO_NOT_BREATHE() : pace.breathe());
+    const renewal = await settle({ ...this.#deps, breathe }, waiting.due, lane).catch((error: unknown): Renewal => {
       this.#deps.log('warn', 'Cannot keep what a provider answered', { err: error });
       return 'unavailable';
     });
@@ -239,8 +255,8 @@ class Lanes {
   }
 }
 
-async function settle(deps: RefresherDeps, due: DueGrant, lane: Lane): Promise<Renewal> {
-  const provider = deps.providers.find(due.person.provider);
+async function settle(deps: AskDeps, due: DueGrant, lane: Lane): Promise<Renewal> {
+  const provider = deps.providers.find(due.provider);
   if (provider !== null && provider.authority === due.authority) return refreshOne(deps, due, provider, lane);
   await deps.sessions.deferGrant(due.key, deps.clock.now() + LAST_PAUSE_MS);
   return 'unavailable';
@@ -251,53 +267,60 @@ function spreadOf(key: string): number {
   return Number.parseInt(key.slice(0, 4), 16) / 0x1_0000 || 0;
 }
 
-async function refreshOne(deps: RefresherDeps, due: DueGrant, provider: Provider, lane: Lane): Promise<Renewal> {
-  const { sessions, log } = deps;
-  const facts = { provider: provider.id, user: due.person.name };
-  const grant = readGrant(due.value);
+async function refreshOne(deps: AskDeps, due: DueGrant, provider: Provider, lane: Lane): Promise<Renewal> {
+  const { sessions, log, breathe } = deps;
+  const opened = due.open();
+  if (opened === null) {
+    await sessions.deferGrant(due.key, null);
+    return 'ended';
+  }
+  const facts = { provider: provider.id, user: opened.person.name };
+  const grant = readGrant(opened.value);
   if (grant === null) {
     await sessions.revoke(due.key);
     return 'ended';
   }
-  const answer = await provider.refresh(due.person, grant);
-  if (answer.kind === 'unavailable') return putOff(deps, due, lane, answer);
+  await breathe();
+  const answer = await provider.refresh(opened.person, grant);
+  if (answer.kind === 'unavailable') return putOff(deps, due, lane, { answer, user: opened.person.name });
   lane.pauseMs = FIRST_PAUSE_MS;
   lane.downUntil = 0;
-  lane.troubles.answered(askedOf(due));
+  lane.troubles.answered(due);
   if (answer.kind === 'ended') {
     log('info', answer.message, facts);
     await sessions.revoke(due.key);
     return 'ended';
   }
+  await breathe();
+  // The grant first: a refresh token that was rotated must not be lost.
+  await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
+  await breathe();
   const admitted = await deps.admit(provider, answer.person, answer.organisations);
   if (admitted.kind === 'refused') {
     log('info', admitted.message, facts);
     await sessions.revoke(due.key);
     return 'ended';
   }
-  // The grant first: a refresh token that was rotated must not be lost.
-  await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
   await sessions.refreshPerson(admitted.person, due.authority);
   return 'renewed';
 }
 
-function askedOf({ key, person }: DueGrant): { readonly key: string; readonly subject: string } {
-  return { key, subject: person.subject };
+interface Unavailable {
+  readonly answer: Extract<Refreshed, { kind: 'unavailable' }>;
+  /** Name for the log. */
+  readonly user: string;
 }
 
-type Unavailable = Extract<Refreshed, { kind: 'unavailable' }>;
-
 // oxlint-disable-next-line max-params -- who was asked about, where, and what came of it
-async function putOff(deps: RefresherDeps, due: DueGrant, lane: Lane, answer: Unavailable): Promise<Renewal> {
+async function putOff(deps: AskDeps, due: DueGrant, lane: Lane, { answer, user }: Unavailable): Promise<Renewal> {
   const { sessions, clock, log } = deps;
-  const asked = askedOf(due);
-  const isAlone = lane.troubles.failed(asked, clock.now());
+  const isAlone = lane.troubles.failed(due, clock.now());
   const ownRetryAt = answer.retryAt ?? (isAlone ? clock.now() + LAST_PAUSE_MS : null);
   if (ownRetryAt === null) pause(deps, lane, answer.message);
   else {
-    lane.troubles.rest(asked, clock.now());
-    if (lane.troubles.isNews(asked, answer.message))
-      log('warn', `${answer.message}; people who are signed in go on`, { provider: lane.id, user: due.person.name });
+    lane.troubles.rest(due, clock.now());
+    if (lane.troubles.isNews(due, answer.message))
+      log('warn', `${answer.message}; people who are signed in go on`, { provider: lane.id, user });
   }
   const retryAt = (ownRetryAt ?? lane.downUntil) + Math.floor(spreadOf(due.key) * SPREAD_MS);
   if (answer.grant === undefined) await sessions.deferGrant(due.key, retryAt);

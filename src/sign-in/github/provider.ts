@@ -31,6 +31,7 @@ const AHEAD_MS = 5 * 60_000;
 export interface GithubDeps {
   readonly clock: Clock;
   readonly turn?: () => Promise<void>;
+  readonly breathe?: (() => Promise<unknown>) | undefined;
   /** Organisations that rules name, in lower case. */
   readonly namedOrganisations: (provider: string) => readonly string[];
 }
@@ -51,7 +52,14 @@ interface TokenAnswer {
 
 export function createGithubProvider(provider: GithubProvider, deps: GithubDeps): Provider {
   const { url, caPem } = provider;
-  const http = createProviderHttp({ publicOrigin: url, internalUrl: null, caPem, isPatient: true, turn: deps.turn });
+  const http = createProviderHttp({
+    publicOrigin: url,
+    internalUrl: null,
+    caPem,
+    isPatient: true,
+    turn: deps.turn,
+    breathe: deps.breathe,
+  });
   const parts: Parts = { ...deps, provider, http, api: createGithubApi(http, apiBaseOf(url)) };
   return {
     id: provider.id,

@@ -49,6 +49,7 @@ export interface OidcDeps {
   /** Groups that rules name, for a directory that has to be asked about each. */
   readonly namedGroups?: (provider: string) => readonly string[];
   readonly turn?: () => Promise<void>;
+  readonly breathe?: (() => Promise<unknown>) | undefined;
   /** Where Google's APIs are, for tests. */
   readonly googleAddresses?: GoogleAddresses;
 }
@@ -66,6 +67,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     caPem,
     isPatient: true,
     turn: deps.turn,
+    breathe: deps.breathe,
   });
   const clockWatch = createClockWatch({
     provider,
