@@ -105,8 +105,12 @@ test('the stale keep-alive race: an idempotent request is sent again on a fresh 
   assert.equal(app.sockets.length, 2);
 });
 
+/** What is used from now on counts as used a moment ago, however long the test takes. */
+const haveJustUsed = (): void => passes(600_000);
+
 test('the stale keep-alive race: an idempotent request is sent again with its body, whole or still on its way', async () => {
   const stale = async (): Promise<Awaited<ReturnType<typeof rig>>> => {
+    haveJustUsed();
     const made = await rig((socket, head, connection) => {
       if (connection === 0 && !head.startsWith('GET')) socket.destroy();
       else if (head.startsWith('GET')) socket.write(OK);
@@ -139,6 +143,7 @@ test('the stale keep-alive race: an idempotent request is sent again with its bo
 });
 
 test('the stale keep-alive race: no body is kept that is large', async () => {
+  haveJustUsed();
   const { app, forward } = await rig((socket, head, connection) => {
     if (head.startsWith('GET')) socket.write(OK);
     else if (connection === 0) setImmediate(() => socket.destroy());
@@ -302,6 +307,20 @@ test('an app that does not answer in time is UPSTREAM_TIMEOUT', async () => {
   passes(LIMITS.firstByteMs + 1_000);
   await exchange.done;
   assert.equal(exchange.failure?.code, 'UPSTREAM_TIMEOUT');
+});
+
+test('an app that says that it is at work (102, 103) is waited for anew from then on', async () => {
+  const { app, forward } = await rig(() => {});
+  const exchange = forward();
+  await until(() => app.received[0]?.includes('\r\n\r\n') === true, 'the request arrives');
+  for (let i = 1; i <= 3; i++) {
+    passes(LIMITS.firstByteMs - 1_000);
+    app.sockets[0]?.write('HTTP/1.1 102 Processing\r\n\r\n');
+    await until(() => exchange.informed.length === i, 'it is passed on');
+  }
+  assert.equal(exchange.failure, null);
+  passes(LIMITS.firstByteMs + 1_000);
+  assert.equal((await exchange.done).failure?.code, 'UPSTREAM_TIMEOUT');
 });
 
 test('an app that falls silent breaks the exchange, an event stream does not', async () => {

@@ -156,8 +156,11 @@ export class Http2Client implements AppConnection, BodySink {
       const text = "Cannot relay the app's response: it sent too many informational answers";
       return this.#fail(new PosternError('UPSTREAM_BAD_RESPONSE', text), 'no');
     }
+    const call = this.#call as AppCall;
+    // It is at work; how often it may say so is bounded.
+    if (!this.#isBodyOpen) this.deadline = this.#session.now + call.firstByteMs;
     if (status === 100 || status === 101) return;
-    this.#call?.onInform(new AppResponseHead(status, toBlock(raw), true));
+    call.onInform(new AppResponseHead(status, toBlock(raw), true));
   }
 
   #onHead(status: number, flags: number, raw: string[]): void {

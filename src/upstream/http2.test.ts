@@ -430,6 +430,23 @@ test('an h2c app that does not answer is UPSTREAM_TIMEOUT, and others get a new 
   assert.equal(app.sessions.length, 2);
 });
 
+test('an h2c app that says that it is at work (102) is waited for anew from then on', async () => {
+  let offset = 0;
+  const ticker = new IntervalTicker({ now: () => performance.now() + offset, intervalMs: 1_000_000, leadMs: 0 });
+  let stream: ServerHttp2Stream | null = null;
+  const app = await http2App((one) => (stream = one));
+  const exchange = forwarder(app.port, {}, ticker)();
+  await until(() => stream !== null, 'it arrives');
+  for (let i = 1; i <= 2; i++) {
+    offset += LIMITS.firstByteMs - 1_000;
+    ticker.tick();
+    (stream as ServerHttp2Stream | null)?.additionalHeaders({ ':status': 102 });
+    await until(() => exchange.informed.length === i, 'it is passed on');
+  }
+  assert.equal(exchange.failure, null);
+  exchange.leave();
+});
+
 test('an h2c app that began to answer is not silent while it is sent the body, and is behind its end', async () => {
   let offset = 0;
   const ticker = new IntervalTicker({ now: () => performance.now() + offset, intervalMs: 1_000_000, leadMs: 0 });

@@ -210,6 +210,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
       return -1;
     }
     if (++this.#informs > MAX_INFORMS) throw badResponse('it sent too many informational answers');
+    // It is at work (RFC 4918 section 10.1); how often it may say so is bounded.
+    if (!this.#body.isOpen && !this.#isDeaf) this.deadline = this.#owner.now + call.firstByteMs;
     if (head.status !== 100) call.onInform(head);
     return next;
   }

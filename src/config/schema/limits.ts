@@ -43,9 +43,13 @@ export const routeLimitKeys: ShapeOf<RouteLimitsInput> = {
   ),
   write_timeout: key(duration(), 'Longest time in which a visitor may take no byte of an answer.', { default: '1m' }),
   connect_timeout: key(duration(), 'Longest wait for a connection to the app.', { default: '5s' }),
-  first_byte_timeout: key(duration(), "Longest wait for the first byte of the app's answer; then 504.", {
-    default: '1m',
-  }),
+  first_byte_timeout: key(
+    duration(),
+    "Longest wait for the first byte of the app's answer, counted anew from each informational one (102, 103); then 504.",
+    {
+      default: '1m',
+    },
+  ),
   upstream_idle_timeout: key(
     duration(),
     'Longest silence of the app in the middle of an answer. Event streams and gRPC are exempt unless it is set.',
