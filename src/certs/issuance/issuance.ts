@@ -4,7 +4,6 @@
  * until a better one is; a failed renewal is told louder the nearer the end is.
  */
 import { AcmeFailure } from '../acme/failure.ts';
-import { revokeCertificate } from '../acme/chain.ts';
 import type { OrderProgress } from '../acme/order.ts';
 import { describeFailedOrder, describeLack, pauseAskedBy } from './failed-order.ts';
 import { AskedBy } from './asked-by.ts';
@@ -17,6 +16,7 @@ import { NEW_ORDER, stateFor } from './order-state.ts';
 import { readStored } from './read-stored.ts';
 import { rehearseOrder } from './rehearse.ts';
 import { RenewalAdvisor } from './renewal-advisor.ts';
+import { revokeAtCa } from './revoke.ts';
 import { brakeUntil, renewalTime } from './schedule.ts';
 import { sleepFor } from './sleep.ts';
 import type { RevocationReason } from '../acme/revocation-reasons.ts';
@@ -167,20 +167,12 @@ export class Issuance {
     await rehearseOrder({ wanted, ca, email: this.#email }, { ...deps, report }, this.#ended.signal);
   }
 
-  /** Tells the CA, which by the account's key believes it; then another one is ordered at once. */
+  /** Tells the CA; then another one is ordered at once. */
   async revoke(subject: string, reason: RevocationReason): Promise<void> {
     const issued = this.#index.get(subject);
     if (issued === null) return;
     const { store, clock } = this.#options;
-    const session = await this.#sessions.known(this.#caOf(issued));
-    if (session === null)
-      throw new AcmeFailure({
-        kind: 'refused',
-        step: `revoke the certificate for "${subject}"`,
-        because: 'its account is not in this data folder any more',
-      });
-    const { client, signer } = session;
-    await revokeCertificate(client, { certificatePem: issued.stored.chain, reason, signer }, this.#ended.signal);
+    await revokeAtCa({ issued, ca: this.#caOf(issued), reason }, this.#sessions, this.#ended.signal);
     const revokedAt = clock.now();
     await store.markRevoked(issued.stored.id, revokedAt);
     this.#index.put({ ...issued, stored: { ...issued.stored, revokedAt } });
