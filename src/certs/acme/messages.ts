@@ -158,5 +158,6 @@ export const authorizationShape: z.ZodType<Authorization> = z.object({
 
 export const renewalInfoShape: z.ZodType<RenewalInfo> = z.object({
   suggestedWindow: z.object({ start: time, end: time }),
-  explanationURL: text.optional(),
+  // The window counts, whatever is odd in what is said about it.
+  explanationURL: text.optional().catch(undefined),
 });

@@ -15,7 +15,7 @@ import { isOfKind, newKeyPem } from './key-type.ts';
 import { profileFor } from './profile.ts';
 import { certificateId, KEY_PURPOSE, openIssued, suits, type Issued, type RenewalState, type Seal } from './issued.ts';
 import { parseOrderState, stateFor, type OrderState } from './order-state.ts';
-import { askAgainTime, retryTime } from './schedule.ts';
+import { retryTime } from './schedule.ts';
 import type { CaSession, CaSessions } from './ca-sessions.ts';
 import type { AcmeCa, AcmePolicy, KeyType, Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -201,8 +201,15 @@ function storedFrom(
   { clock, seal }: OrderRunDeps,
 ): StoredCertificate {
   const now = clock.now();
-  const askAgainAt = askAgainTime(now, null);
-  const renewal: RenewalState = { advice: null, askAgainAt, challenge, caName: ca.name, profile, isImported: false };
+  // RFC 9773 section 4.3: the first question comes right after the certificate.
+  const renewal: RenewalState = {
+    advice: null,
+    askAgainAt: now,
+    challenge,
+    caName: ca.name,
+    profile,
+    isImported: false,
+  };
   return {
     id: certificateId(chain),
     subject: wanted.subject,

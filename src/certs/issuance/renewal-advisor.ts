@@ -47,15 +47,18 @@ export class RenewalAdvisor {
     await this.#asking;
   }
 
+  /** Never again once it has ended (section 4.3). */
   #askTime(subject: string): number {
-    return this.#deps.index.get(subject)?.renewal.askAgainAt ?? Number.POSITIVE_INFINITY;
+    const issued = this.#deps.index.get(subject);
+    if (issued === null || issued.entry.notAfter <= this.#deps.clock.now()) return Number.POSITIVE_INFINITY;
+    return issued.renewal.askAgainAt;
   }
 
   async #askAll(isForced: boolean): Promise<void> {
     const { clock, index, signal, subjects } = this.#deps;
     const now = clock.now();
     const due = subjects()
-      .filter((subject) => isForced || this.#askTime(subject) <= now)
+      .filter((subject) => this.#askTime(subject) <= (isForced ? Number.MAX_VALUE : now))
       .flatMap((subject) => index.get(subject) ?? []);
     const worker = async (): Promise<void> => {
       for (let one = due.shift(); one !== undefined && !signal.aborted; one = due.shift()) await this.#askOne(one);
