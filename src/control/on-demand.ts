@@ -1,10 +1,12 @@
 /** Joins certificates on demand to the orders, the document and the workers. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AcmeFailure } from '../certs/acme/failure.ts';
 import { askUrl } from '../certs/issuance/ask-url.ts';
 import { OnDemand, type Demand } from '../certs/issuance/on-demand.ts';
 import { nameSetOf, type OnDemandSettings } from '../certs/issuance/wanted.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
+import type { OrderOutcome } from '../certs/issuance/order-run.ts';
 import type { Logger } from '../core/log.ts';
 
 export interface OnDemandPlace {
@@ -19,6 +21,12 @@ export interface OnDemandJoined {
   readonly names: () => readonly string[];
   readonly demand: (name: string) => Promise<boolean>;
   readonly close: () => void;
+}
+
+/** Null: it was not its time, or its CA is away. */
+function isUntried(outcome: OrderOutcome | null): boolean {
+  if (outcome?.kind !== 'failed') return outcome === null;
+  return outcome.error instanceof AcmeFailure && outcome.error.kind === 'unreachable';
 }
 
 const isOneName = (names: string): boolean => !names.includes(' ');
@@ -40,11 +48,13 @@ export function joinOnDemand(issuance: Issuance, place: OnDemandPlace): OnDemand
       await place.onChange();
       // One that failed a moment ago is left to its schedule. Of two kinds of key whoever waits may need either.
       const orders = issuance.subjectsOf(name).map((subject) => issuance.order(subject, false));
-      await Promise.race([Promise.all(orders), sleep(LONGEST_MS, undefined, { ref: false })]);
+      const outcomes = await Promise.race([Promise.all(orders), sleep(LONGEST_MS, null, { ref: false })]);
       await place.onChange();
-      return issuance.issued.some(
+      const isThere = issuance.issued.some(
         ({ stored, entry }) => nameSetOf(stored.subject) === name && entry.notAfter > Date.now(),
       );
+      if (isThere) return 'there';
+      return outcomes !== null && outcomes.every(isUntried) ? 'untried' : 'failed';
     },
   });
   const recheck = async (): Promise<void> => {

@@ -13,6 +13,7 @@ export interface FailedOrder {
 }
 
 const DAY_MS = 86_400_000;
+const UNNAMED_PAUSE_MS = 60_000;
 /** A failing renewal is an error of the first order with this part of the life left. */
 const ALARM = 1 / 4;
 
@@ -41,11 +42,15 @@ export function describeLack(subject: string, ca: string, issuer: string): strin
   return `The certificate of ${ca} for "${nameSetOf(subject)}" came without that of its issuer ${quoteWords(issuer)}: visitors that do not have it get a TLS error (${remedy})`;
 }
 
-/** A limit that is about the account and not about these names holds for all orders: until when; null for none. */
-export function pauseAskedBy(error: Error): number | null {
+/**
+ * A limit that is about the account and not about these names holds for all orders: until when; null for none. One
+ * without a time holds for a minute: the others would only be told the same.
+ */
+export function pauseAskedBy(error: Error, now: number): number | null {
   if (!(error instanceof AcmeFailure)) return null;
   if (error.kind !== 'rate-limited' && error.kind !== 'unreachable') return null;
   const isAboutNames =
     error.problem !== null && /exact set|certificates|failed authorizations/i.test(error.problem.detail);
-  return isAboutNames ? null : error.retryAt;
+  if (isAboutNames) return null;
+  return error.retryAt ?? (error.kind === 'rate-limited' ? now + UNNAMED_PAUSE_MS : null);
 }

@@ -150,7 +150,7 @@ export class Issuance {
 
   /**
    * Orders now; resolves with how it went. Null where nobody wants such a certificate, or, unless `hurries`, where
-   * the schedule does not want it yet.
+   * the schedule does not want it yet, or its CA is away.
    */
   async order(subject: string, hurries = true): Promise<OrderOutcome | null> {
     return this.#queue.order(subject, hurries);
@@ -356,7 +356,7 @@ export class Issuance {
   }
 
   #pauseWhereAsked({ error, ca }: Extract<OrderOutcome, { kind: 'failed' }>): void {
-    const until = pauseAskedBy(error);
+    const until = pauseAskedBy(error, this.#options.clock.now());
     if (until !== null) this.#queue.pause(ca.directory, until);
   }
 

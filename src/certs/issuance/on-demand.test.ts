@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OnDemand, type AskAnswer, type Demand } from './on-demand.ts';
+import { OnDemand, type AskAnswer, type Demand, type Obtained } from './on-demand.ts';
 
 interface World {
   now: number;
   answer: AskAnswer['kind'];
-  obtains: boolean;
+  obtains: Obtained;
   readonly asked: string[];
   readonly obtained: string[];
   issued: string[];
@@ -18,7 +18,7 @@ function open(more: Partial<World> = {}): { world: World; demand: OnDemand } {
   const world: World = {
     now: 1_000_000,
     answer: 'yes',
-    obtains: true,
+    obtains: 'there',
     asked: [],
     obtained: [],
     issued: [],
@@ -50,7 +50,7 @@ function open(more: Partial<World> = {}): { world: World; demand: OnDemand } {
       world.obtained.push(name);
       assert.ok(demand.names().includes(name), 'it is provisioned while it is ordered');
       await world.release;
-      if (world.obtains) world.issued.push(name);
+      if (world.obtains === 'there') world.issued.push(name);
       return world.obtains;
     },
     issued: () => world.issued,
@@ -162,4 +162,19 @@ test('recheck() ends the renewal of a name that is not wanted any more, until it
   world.answer = 'yes';
   await demand.recheck();
   assert.deepEqual(demand.names(), ['a.shops.example.com', 'listed.example.com']);
+});
+
+test('OnDemand takes nothing from the names of an hour where no CA was asked, and tries again soon', async () => {
+  const { world, demand } = open({ obtains: 'untried', perHour: 2 });
+  for (let visit = 0; visit < 50; visit += 1) {
+    assert.equal(await demand.demand('a.shops.example.com'), false);
+    world.now += 2_000;
+  }
+  assert.ok(world.obtained.length <= 10, 'a flood asks every ten seconds');
+  assert.deepEqual(world.warnings, []);
+  world.obtains = 'there';
+  world.now += 10_000;
+  assert.equal(await demand.demand('a.shops.example.com'), true);
+  assert.equal(await demand.demand('b.shops.example.com'), true);
+  assert.equal(await demand.demand('c.shops.example.com'), false, 'two in an hour');
 });

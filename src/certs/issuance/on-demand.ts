@@ -24,14 +24,21 @@ export type Demand =
   | { readonly kind: 'ask' }
   | { readonly kind: 'none' };
 
+export type Obtained =
+  /** In use on every worker. */
+  | 'there'
+  | 'failed'
+  /** No CA was asked, or none answered: what was tried a moment ago waits for its time, as does a CA that is away. */
+  | 'untried';
+
 export interface OnDemandDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ask: Ask;
   readonly demandFor: (name: string) => Demand;
   readonly settings: () => OnDemandSettings;
-  /** Orders, or finds what is there; true when it is in use on every worker. */
-  readonly obtain: (name: string) => Promise<boolean>;
+  /** Orders, or finds what is there. */
+  readonly obtain: (name: string) => Promise<Obtained>;
   /** Names that certificates are there for. */
   readonly issued: () => readonly string[];
 }
@@ -40,6 +47,8 @@ const HOUR_MS = 3_600_000;
 const NO_FOR_MS = 60_000;
 /** Who was not asked, or did not answer, is asked again soon: the program may just start anew. */
 const UNKNOWN_FOR_MS = 3_000;
+/** A CA that is away may be back soon, and a visitor is there now. */
+const UNTRIED_FOR_MS = 10_000;
 const TELL_EVERY_MS = 60_000;
 const REMEMBERED = 1_000;
 const AT_ONCE = 8;
@@ -118,9 +127,15 @@ export class OnDemand {
     }
     this.#dropped.delete(name);
     this.#wanted.add(name);
-    this.#orderedAt.push(clock.now());
+    const at = clock.now();
+    this.#orderedAt.push(at);
     try {
-      return (await this.#deps.obtain(name)) || this.#refuse(name);
+      const obtained = await this.#deps.obtain(name);
+      if (obtained === 'there') return true;
+      if (obtained === 'failed') return this.#refuse(name);
+      // No CA has heard of it: it takes nothing from the names that can be ordered.
+      this.#orderedAt.splice(this.#orderedAt.indexOf(at), 1);
+      return this.#refuse(name, UNTRIED_FOR_MS);
     } finally {
       this.#wanted.delete(name);
     }

@@ -99,12 +99,11 @@ export class OrderQueue {
   /** As `Issuance.order`. */
   async order(subject: string, hurries: boolean): Promise<OrderOutcome | null> {
     const job = this.#jobs.get(subject);
-    if (job === undefined || (!hurries && !job.isOrdering && job.nextAt > this.#options.clock.now())) return null;
+    if (job === undefined || (!hurries && !job.isOrdering && !this.#mayStart(job))) return null;
     const done = new Promise<OrderOutcome>((resolve) => job.waiters.push(resolve));
     if (hurries && !job.isOrdering) {
       job.isForced = true;
       job.nextAt = 0;
-      this.#paused.clear();
     }
     this.look();
     return done;
@@ -214,6 +213,12 @@ export class OrderQueue {
     const directory = directoryOf(job);
     if (probing.has(directory)) return false;
     probing.add(directory);
+  /** True where it is due, and its CA neither wants to be left alone nor is away. */
+  #mayStart(job: Job): boolean {
+    const now = this.#options.clock.now();
+    return Math.max(job.nextAt, this.#pausedUntil(job)) <= now && this.#mayAsk(job, this.#probing());
+  }
+
     return true;
   }
 

@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { skipWithout } from '../../support/peers.ts';
-import { openAcmeRig, visit } from './rig.ts';
+import { withProxy } from './_faulty.ts';
+import { openAcmeRig, untilTrusted, visit } from './rig.ts';
 
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
 
@@ -74,3 +75,25 @@ default: { tls: { acme: { on_demand: true } }, ${respond('anybody')} }`,
     assert.match((await rig.postern.cli('cert', 'list')).stdout, /a\.shops\.example\.com +acme +in use/);
   },
 );
+
+test('a CA that is away costs visitors seconds, and takes nothing from the names of an hour', { skip }, async () => {
+  const respond = 'respond: { status: 200, body: hello }, allow: [public]';
+  const names = Array.from({ length: 8 }, (_, at) => `n${at}.example.com`);
+  const hosts = names.map((name) => `  ${name}: { tls: { acme: { on_demand: true } }, ${respond} }`).join('\n');
+  await withProxy(
+    () => ({ kind: 'reset' }),
+    async ({ rig, proxy, ca }) => {
+      for (const name of names.slice(0, 3)) assert.notEqual((await visit(rig.https, name, ca)).error, null);
+      // By now it is known to be away: an alert in place of a handshake that hangs until its limit.
+      const asked = proxy.log.length;
+      for (const name of names.slice(3, 7))
+        assert.equal((await visit(rig.https, name, ca)).error, 'ERR_SSL_TLSV1_UNRECOGNIZED_NAME');
+      assert.equal(proxy.log.length, asked, 'nobody asks it for these');
+      proxy.fault = () => null;
+      await untilTrusted(rig.https, names[7] ?? '', ca, 150_000);
+      await untilTrusted(rig.https, names[6] ?? '', ca);
+      assert.doesNotMatch(rig.postern.output(), /per_hour is reached/);
+    },
+    { hosts, acme: ', on_demand: { per_hour: 2 }' },
+  );
+});
