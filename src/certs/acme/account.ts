@@ -35,11 +35,12 @@ export async function createAccount(client: AcmeClient, request: AccountRequest,
     };
     throw new AcmeFailure({ kind: 'refused', step, problem });
   }
-  const binding = eab === null ? {} : { externalAccountBinding: await signBinding(eab, key, directory.newAccount) };
   // Writing an `acme` section is the operator's agreement: the reference and the log say so.
-  const payload = { termsOfServiceAgreed: true, ...contactsOf(email), ...binding };
+  const payload = { termsOfServiceAgreed: true, ...contactsOf(email) };
+  const bound = async (url: string): Promise<object> =>
+    eab === null ? payload : { ...payload, externalAccountBinding: await signBinding(eab, key, url) };
   try {
-    return await askForAccount(client, { key, payload, step }, signal);
+    return await askForAccount(client, { key, payload, payloadFor: bound, step }, signal);
   } catch (error) {
     throw eab === null ? error : withBinding(error, eab);
   }
@@ -62,14 +63,15 @@ export async function findAccount(client: AcmeClient, key: AccountKey, signal: A
 interface AccountQuestion {
   readonly key: AccountKey;
   readonly payload: object;
+  readonly payloadFor?: (url: string) => Promise<object>;
   readonly step: string;
 }
 
 async function askForAccount(client: AcmeClient, asked: AccountQuestion, signal: AbortSignal): Promise<string> {
-  const { key, payload, step } = asked;
+  const { key, step, ...payload } = asked;
   const { newAccount: url } = await client.directory(signal);
   const { value, response } = await client.post(
-    { url, payload, signer: { key, kid: null }, step },
+    { url, ...payload, signer: { key, kid: null }, step },
     accountShape,
     signal,
   );
@@ -106,8 +108,9 @@ export async function changeAccountKey(
 ): Promise<void> {
   const { keyChange: url } = await client.directory(signal);
   const account = accountUrl(signer);
-  const payload = await signKeyChange(account, { from: signer.key, to: newKey }, url);
-  await client.postRaw({ url, payload, signer, step: `change the account key at ${client.name}` }, signal);
+  const payloadFor = (to: string): Promise<object> => signKeyChange(account, { from: signer.key, to: newKey }, to);
+  const step = `change the account key at ${client.name}`;
+  await client.postRaw({ url, payload: null, payloadFor, signer, step }, signal);
 }
 
 async function postToAccount(

@@ -57,7 +57,8 @@ interface ReadChain {
 
 async function readChain(client: AcmeClient, { url, signer }: ChainRequest, signal: AbortSignal): Promise<ReadChain> {
   const step = `download the certificate from ${client.name}`;
-  const { body: pem, headers } = await client.postRaw({ url, payload: null, signer, step, accept: PEM }, signal);
+  const ask = { url, payload: null, signer, step, accept: PEM, isNew: true };
+  const { body: pem, headers } = await client.postRaw(ask, signal);
   return { pem, chain: checkedChain(pem, client, step), link: headers.link };
 }
 

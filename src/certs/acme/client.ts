@@ -98,12 +98,16 @@ export class AcmeClient {
 
   /** The answer of a signed request as it came, with a status below 400. */
   async postRaw(message: SignedMessage, signal: AbortSignal): Promise<HttpsAnswer> {
-    const { payload, signer, step, accept } = message;
+    const { payload, payloadFor, signer, step, accept, isNew = false } = message;
     let { url } = message;
     const tries = untried();
     for (;;) {
       const nonce = await this.#takeNonce(signal);
-      const body = await signRequest(signer, { url, nonce }, payload);
+      const body = await signRequest(
+        signer,
+        { url, nonce },
+        payloadFor === undefined ? payload : await payloadFor(url),
+      );
       const headers = { 'content-type': 'application/jose+json', ...(accept === undefined ? {} : { accept }) };
       const response = await this.#tryAsk({ method: 'POST', url, headers, body }, step, signal);
       if (response instanceof AcmeFailure) {
@@ -118,7 +122,7 @@ export class AcmeClient {
       const problem = readProblem(response);
       const moved = await this.#movedTo(url, response, tries, signal);
       url = moved ?? url;
-      const wait = moved === null ? this.#waitBefore(response, problem, tries) : 0;
+      const wait = moved === null ? this.#waitBefore(response, problem, tries, isNew) : 0;
       if (wait === null) throw this.#failure(response, problem, step);
       // The CA may have forgotten all of them, as after a restart; the answer brought a good one.
       if (problem?.type === 'badNonce') this.#nonces = this.#nonces.slice(-1);
@@ -131,7 +135,8 @@ export class AcmeClient {
    * refuses many would leave no patience for a connection that breaks once. A limit is waited for where the CA says
    * how long, and that is not long; never asked against by guess.
    */
-  #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: Tries): number | null {
+  // oxlint-disable-next-line max-params -- the answer, and what it was to
+  #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: Tries, isNew = false): number | null {
     if (problem?.type === 'badNonce') return this.#nonceWait((tries.nonces += 1));
     tries.busy += 1;
     const isLimited = response.status === 429 || problem?.type === 'rateLimited';
@@ -139,6 +144,7 @@ export class AcmeClient {
     const now = this.clock.now();
     const retryAt = parseRetryAfter(response.headers['retry-after'], now);
     if (retryAt !== null) return retryAt - now <= SHORT_WAIT_MS ? retryAt - now : null;
+    if (isNew && response.status === 404 && tries.busy < BUSY_TRIES) return this.#backoff(tries.busy);
     return isLimited ? null : this.#backoff(tries.busy);
   }
 
@@ -279,6 +285,10 @@ export interface SignedMessage {
   readonly accept?: string;
 }
 
+  /** In its place, where it is signed for the very URL, which may move. */
+  readonly payloadFor?: (url: string) => Promise<object>;
+  /** The CA has told of this place itself a moment ago: of its machines, one that says 404 has not heard of it yet. */
+  readonly isNew?: boolean;
 function kindOf(status: number, problem: Problem | null): FailureKind {
   if (problem?.type === 'rateLimited' || status === 429) return 'rate-limited';
   if (status >= 500) return 'unreachable';

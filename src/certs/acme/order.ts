@@ -59,6 +59,9 @@ const POLL_FIRST_MS = 250;
 /** A CA that needs no longer is done by then; one that does says when to ask again. Once for each thing that it does. */
 const FIRST_LOOK_MS = 100;
 const POLL_MOST_MS = 10_000;
+/** Longer than this is no interval between two looks. */
+const LONGEST_INTERVAL_MS = 3_600_000;
+const SLOW_LOOK_MS = 30_000;
 const AUTHORIZATIONS_AT_ONCE = 10;
 const NOT_READY_FIRST_MS = 500;
 const NOT_READY_MOST_MS = 4_000;
@@ -68,9 +71,10 @@ const STEPS_MAX = 8;
 
 /** PEM of the chain, leaf first. */
 export async function runOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<string> {
-  let { url, order } = await openOrder(request, deps, signal);
+  const { url, ...opened } = await openOrder(request, deps, signal);
+  let { order, lookAt } = opened;
   for (let steps = 0; steps < STEPS_MAX && !isAtEnd(order); steps += 1)
-    order = await nextState({ url, order }, request, deps, signal);
+    ({ order, lookAt } = await nextState({ url, order, lookAt }, request, deps, signal));
   if (order.status !== 'valid' || order.certificate === undefined) throw await lostOrder(order, request, deps);
   deps.report({ kind: 'downloading' });
   return downloadChain(
@@ -82,19 +86,29 @@ export async function runOrder(request: OrderRequest, deps: OrderDeps, signal: A
 
 /** RFC 8555 section 7.1.6. */
 async function nextState(
-  { url, order }: OpenOrder,
+  { url, order, lookAt }: OpenOrder,
   request: OrderRequest,
   deps: OrderDeps,
   signal: AbortSignal,
-): Promise<Order> {
+): Promise<OrderState> {
   const { status } = order;
   if (status === 'ready') {
     deps.report({ kind: 'finalizing' });
     return finalize(url, order, request, deps, signal);
   }
   if (status === 'pending') await authorizeAll(order, request, deps, signal);
-  else await deps.client.sleep(FIRST_LOOK_MS, signal);
-  return pollOrder(url, (one) => one.status !== status || isAtEnd(one), deps, signal);
+  else await waitForLook(lookAt, deps, signal);
+  const ended = await pollOrder(url, (one) => one.status !== status || isAtEnd(one), deps, signal);
+  return { order: ended, lookAt: null };
+}
+
+/** Section 7.4: not before the time that the CA named when it began. */
+async function waitForLook(lookAt: number | null, { client, report }: OrderDeps, signal: AbortSignal): Promise<void> {
+  const now = client.clock.now();
+  const wait = lookWait(lookAt, FIRST_LOOK_MS, now);
+  if (wait > PATIENCE_MS) throw notInTime(client, lookAt);
+  if (wait > POLL_MOST_MS) report({ kind: 'waiting', until: now + wait });
+  await client.sleep(wait, signal);
 }
 
 /** One that is valid and does not say yet where its certificate is has been issued: another would be one too many. */
@@ -102,9 +116,14 @@ function isAtEnd({ status, certificate }: Order): boolean {
   return status === 'invalid' || (status === 'valid' && certificate !== undefined);
 }
 
-interface OpenOrder {
-  readonly url: string;
+interface OrderState {
   readonly order: Order;
+  /** Not before this time, as the CA says. */
+  readonly lookAt: number | null;
+}
+
+interface OpenOrder extends OrderState {
+  readonly url: string;
 }
 
 async function openOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<OpenOrder> {
@@ -130,7 +149,7 @@ async function openOrder(request: OrderRequest, deps: OrderDeps, signal: AbortSi
     throw new AcmeFailure({ kind: 'malformed', step, because: `${client.name} gives the order no URL` });
   await deps.saveUrl(url);
   deps.report({ kind: 'ordered', url });
-  return { url, order: answer.value };
+  return { url, order: answer.value, lookAt: answer.retryAt };
 }
 
 interface NewOrder {
@@ -162,12 +181,12 @@ async function reopen(request: OrderRequest, deps: OrderDeps, signal: AbortSigna
   const url = deps.begun;
   if (url === null) return null;
   try {
-    const order = await readOrder(url, deps, signal);
+    const order = await readOrder(url, deps, signal, false);
     const names = order.value.identifiers.map((one) => one.value).toSorted();
     const isSame = names.join(' ') === request.names.toSorted().join(' ');
     if (isSame && order.value.status !== 'invalid') {
       deps.report({ kind: 'resumed', url });
-      return { url, order: order.value };
+      return { url, order: order.value, lookAt: order.retryAt };
     }
   } catch (error) {
     // Gone, or another account's: a new one takes its place.
@@ -178,8 +197,15 @@ async function reopen(request: OrderRequest, deps: OrderDeps, signal: AbortSigna
   return null;
 }
 
-function readOrder(url: string, { client, signer }: OrderDeps, signal: AbortSignal): Promise<Answer<Order>> {
-  return client.post({ url, payload: null, signer, step: `read the order at ${client.name}` }, orderShape, signal);
+// oxlint-disable-next-line max-params -- the order, and whether it is one of now
+function readOrder(
+  url: string,
+  { client, signer }: OrderDeps,
+  signal: AbortSignal,
+  isNew = true,
+): Promise<Answer<Order>> {
+  const step = `read the order at ${client.name}`;
+  return client.post({ url, payload: null, signer, step, isNew }, orderShape, signal);
 }
 
 async function authorizeAll(order: Order, request: OrderRequest, deps: OrderDeps, signal: AbortSignal): Promise<void> {
@@ -247,7 +273,7 @@ async function respond(
   const step = `ask ${client.name} to validate "${name}" by ${type}`;
   try {
     // Section 7.5.1: an empty object says that the answer can be seen.
-    await client.post({ url: challengeUrl, payload: {}, signer, step }, challengeShape, signal);
+    await client.post({ url: challengeUrl, payload: {}, signer, step, isNew: true }, challengeShape, signal);
   } catch (error) {
     // Said twice, since the first answer was lost on the way: the authorisation tells how it went.
     if (!(error instanceof AcmeFailure) || error.kind !== 'refused') throw error;
@@ -263,7 +289,7 @@ function readAuthorization(
   signal: AbortSignal,
 ): Promise<Answer<Authorization>> {
   const step = `read an authorisation at ${client.name}`;
-  return client.post({ url, payload: null, signer, step }, authorizationShape, signal);
+  return client.post({ url, payload: null, signer, step, isNew: true }, authorizationShape, signal);
 }
 
 async function pollAuthorization(url: string, deps: OrderDeps, signal: AbortSignal): Promise<void> {
@@ -297,17 +323,26 @@ async function poll<T>(
     const { value, retryAt } = await read();
     if (isDone(value)) return value;
     const now = clock.now();
-    const wait = Math.max(retryAt === null ? pause : retryAt - now, POLL_FIRST_MS);
-    if (now + wait > deadline)
-      throw new AcmeFailure({
-        kind: 'timeout',
-        step: `finish the order at ${client.name}`,
-        because: `${client.name} has not come to an end in five minutes`,
-        retryAt,
-      });
+    const wait = lookWait(retryAt, pause, now);
+    if (now + wait > deadline) throw notInTime(client, wait === SLOW_LOOK_MS ? null : retryAt);
     if (wait > POLL_MOST_MS) report({ kind: 'waiting', until: now + wait });
     await sleep(wait, signal);
   }
+}
+
+function notInTime(client: AcmeClient, retryAt: number | null): AcmeFailure {
+  const because = `${client.name} has not come to an end in five minutes`;
+  return new AcmeFailure({ kind: 'timeout', step: `finish the order at ${client.name}`, because, retryAt });
+}
+
+/**
+ * Until the next look: as the CA says, else as usual. ZeroSSL says "in a day" of what takes it seconds or minutes: who
+ * names a time so far away names none.
+ */
+function lookWait(retryAt: number | null, usual: number, now: number): number {
+  const asked = retryAt === null ? 0 : retryAt - now;
+  if (asked > LONGEST_INTERVAL_MS) return SLOW_LOOK_MS;
+  return asked > 0 ? Math.max(asked, FIRST_LOOK_MS) : usual;
 }
 
 // oxlint-disable-next-line max-params -- the order and what it needs
@@ -317,18 +352,20 @@ async function finalize(
   request: OrderRequest,
   deps: OrderDeps,
   signal: AbortSignal,
-): Promise<Order> {
+): Promise<OrderState> {
   const { client, signer } = deps;
   const step = `finalise the order for ${listNames(request.names)} at ${client.name}`;
   const payload = { csr: request.csr.toString('base64url') };
   for (let pause = NOT_READY_FIRST_MS; ; pause *= 2) {
     try {
-      return (await client.post({ url: order.finalize, payload, signer, step }, orderShape, signal)).value;
+      const ask = { url: order.finalize, payload, signer, step, isNew: true };
+      const { value, retryAt } = await client.post(ask, orderShape, signal);
+      return { order: value, lookAt: retryAt };
     } catch (error) {
       if (!(error instanceof AcmeFailure) || error.problem?.type !== 'orderNotReady') throw error;
       // Said twice, since the first answer was lost on the way: the order tells how it went.
-      const { value } = await readOrder(url, deps, signal);
-      if (value.status !== 'ready') return value;
+      const { value, retryAt } = await readOrder(url, deps, signal);
+      if (value.status !== 'ready') return { order: value, lookAt: retryAt };
       // Not all machines of the CA know yet what the one knows that was asked about the order.
       if (pause > NOT_READY_MOST_MS) throw error;
     }

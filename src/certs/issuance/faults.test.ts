@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import type { FakeCa } from './_fake-ca.ts';
-import { rigOf, untilNext, wantedOf, type Rig } from './_issuance-rig.ts';
+import { GONE, rigOf, untilNext, wantedOf, type Rig } from './_issuance-rig.ts';
 import type { AcmePolicy } from './wanted.ts';
 import type { HttpsAnswer } from '../acme/https.ts';
 
@@ -196,6 +196,84 @@ test('Issuance does not take a CA to be away that cannot cope with one certifica
   await issuance.review();
   assert.equal(ca.issued.length, 30, 'the others are ordered at once');
   assert.equal(asked, before, 'and it waits as long as it would');
+});
+
+test('Issuance tells who asks on demand at once that a CA is away, and tries for who asks when it may be back', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  ca.trouble = GONE;
+  const names = ['a', 'b', 'c', 'd'].map((one) => `${one}.example.com`);
+  issuance.want(null, wantedOf(names.slice(0, 3), policy));
+  await issuance.review();
+  issuance.want(null, wantedOf(names, policy));
+  assert.equal(await issuance.order('d.example.com', false), null);
+  ca.trouble = null;
+  rig.now += 61_000;
+  issuance.want(null, wantedOf(['d.example.com'], policy));
+  assert.equal((await issuance.order('d.example.com', false))?.kind, 'issued');
+});
+
+test('Issuance leaves a CA alone that is at its limit, though the operator orders for one name', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  let asked = 0;
+  const limited = problem(429, 'rateLimited');
+  for (const headers of [{ 'retry-after': '7200' }, {}]) {
+    ca.onRequest = ({ url }) => {
+      const isOrder = url.endsWith('/order');
+      asked += isOrder ? 1 : 0;
+      ca.trouble = isOrder ? { ...limited, headers } : null;
+    };
+    issuance.want(null, wantedOf(['first.example.com'], policy));
+    await issuance.review();
+    const names = Array.from({ length: 30 }, (_, at) => `n${at}.example.com`);
+    issuance.want(null, wantedOf(['first.example.com', ...names], policy));
+    await issuance.review();
+    assert.equal(asked, 1, `nobody asks before the time is up (${JSON.stringify(headers)})`);
+    assert.equal((await issuance.order('n7.example.com'))?.kind, 'failed');
+    await issuance.review();
+    assert.equal(asked, 2, 'one was ordered by hand');
+    rig.now += 8_000_000;
+    asked = 0;
+    issuance.want(null, []);
+  }
+});
+
+test('Issuance does not wait for a day where a CA says so of a validation that takes it minutes', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const issuance = await rig.start();
+  let looks = 0;
+  let nonces = 0;
+  ca.onRequest = ({ url }) => {
+    ca.trouble = null;
+    if (!url.includes('/authz/') || (looks += 1) === 1) return;
+    rig.now += 20_000;
+    const challenge = {
+      type: 'http-01',
+      url: 'https://one.ca/challenge/0',
+      status: 'processing',
+      token: 'a'.repeat(22),
+    };
+    const identifier = { type: 'dns', value: 'a.example.com' };
+    nonces += 1;
+    ca.trouble = {
+      status: 200,
+      headers: { 'retry-after': '86400', 'replay-nonce': `none${nonces}` },
+      body: JSON.stringify({ status: 'pending', identifier, challenges: [challenge] }),
+    };
+  };
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  await issuance.review();
+  assert.match(rig.lines.join('\n'), /has not come to an end in five minutes(?!; not again)/);
+  const [line] = issuance.status();
+  assert.ok((line?.nextAt ?? 0) - rig.now < 2 * 60_000, 'it is taken up again soon');
+  ca.onRequest = null;
+  ca.trouble = null;
+  await untilNext(rig, issuance);
+  assert.deepEqual([ca.issued, ca.orders()], [['a.example.com'], 1]);
 });
 
 const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;
