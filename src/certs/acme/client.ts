@@ -76,7 +76,12 @@ export class AcmeClient {
 
   /** One request for all who ask at once; asked again after an hour, or after a failure. */
   async directory(signal: AbortSignal): Promise<Directory> {
-    if (this.#directory !== null && this.#directory.until > this.clock.now()) return this.#directory.value;
+    if (this.#directory !== null && this.#directory.until > this.clock.now())
+      return this.#directory.value.catch((error: unknown) => {
+        // Whoever asked has given up, which is nothing to others.
+        if (error instanceof AcmeFailure || signal.aborted) throw error;
+        return this.directory(signal);
+      });
     const asked = { value: this.#readDirectory(signal), until: this.clock.now() + DIRECTORY_FOR_MS };
     this.#directory = asked;
     asked.value.catch(() => {
@@ -139,12 +144,12 @@ export class AcmeClient {
   #waitBefore(response: HttpsAnswer, problem: Problem | null, tries: Tries, isNew = false): number | null {
     if (problem?.type === 'badNonce') return this.#nonceWait((tries.nonces += 1));
     tries.busy += 1;
+    if (isNew && response.status === 404 && tries.busy < BUSY_TRIES) return this.#backoff(tries.busy);
     const isLimited = response.status === 429 || problem?.type === 'rateLimited';
     if ((response.status < 500 && !isLimited) || tries.busy >= BUSY_TRIES) return null;
     const now = this.clock.now();
     const retryAt = parseRetryAfter(response.headers['retry-after'], now);
     if (retryAt !== null) return retryAt - now <= SHORT_WAIT_MS ? retryAt - now : null;
-    if (isNew && response.status === 404 && tries.busy < BUSY_TRIES) return this.#backoff(tries.busy);
     return isLimited ? null : this.#backoff(tries.busy);
   }
 
@@ -280,15 +285,15 @@ export interface SignedMessage {
   readonly url: string;
   /** Null: POST-as-GET. */
   readonly payload: object | null;
+  /** In its place, where it is signed for the very URL, which may move. */
+  readonly payloadFor?: (url: string) => Promise<object>;
+  /** The CA has told of this place itself a moment ago: of its machines, one that says 404 has not heard of it yet. */
+  readonly isNew?: boolean;
   readonly signer: Signer;
   readonly step: string;
   readonly accept?: string;
 }
 
-  /** In its place, where it is signed for the very URL, which may move. */
-  readonly payloadFor?: (url: string) => Promise<object>;
-  /** The CA has told of this place itself a moment ago: of its machines, one that says 404 has not heard of it yet. */
-  readonly isNew?: boolean;
 function kindOf(status: number, problem: Problem | null): FailureKind {
   if (problem?.type === 'rateLimited' || status === 429) return 'rate-limited';
   if (status >= 500) return 'unreachable';

@@ -64,18 +64,27 @@ export class CaSessions {
   async open(ca: AcmeCa, email: string | null, signal: AbortSignal): Promise<CaSession> {
     const client = this.clientOf(ca);
     const key = accountKeyFor(ca);
-    let signer = this.#accounts.get(key);
-    if (signer === undefined) {
-      const opened = this.#openAccount(client, ca, email, signal);
-      signer = opened;
-      this.#accounts.set(key, opened);
-      opened.catch(() => {
-        if (this.#accounts.get(key) === opened) this.#accounts.delete(key);
-      });
-    }
-    const session = { client, signer: await signer };
+    const session = { client, signer: await this.#shareAccount(client, ca, email, signal) };
     await this.#tellContact(session, key, email, signal);
     return session;
+  }
+
+  // oxlint-disable-next-line max-params -- what `#openAccount` takes
+  async #shareAccount(client: AcmeClient, ca: AcmeCa, email: string | null, signal: AbortSignal): Promise<Signer> {
+    const key = accountKeyFor(ca);
+    const known = this.#accounts.get(key);
+    if (known !== undefined)
+      return known.catch((error: unknown) => {
+        // Whoever opened it has given up, which is nothing to others.
+        if (error instanceof AcmeFailure || signal.aborted) throw error;
+        return this.#shareAccount(client, ca, email, signal);
+      });
+    const opened = this.#openAccount(client, ca, email, signal);
+    this.#accounts.set(key, opened);
+    opened.catch(() => {
+      if (this.#accounts.get(key) === opened) this.#accounts.delete(key);
+    });
+    return opened;
   }
 
   /** The account that is there already; null where none was ever made. */

@@ -271,12 +271,16 @@ export class Issuance {
     const before = this.#toBeReplaced(job.wanted);
     const isForced = job.isForced;
     job.isForced = false;
+    const stop = new AbortController();
+    job.stop = stop;
     const attempt = {
       wanted: job.wanted,
       email: this.#email,
       before,
       isForced,
       asked: this.#askedBy(job.wanted),
+      stop: stop.signal,
+      onCa: (ca: AcmeCa): void => void (job.ca = ca),
       report: (progress: OrderProgress): void => {
         job.progress = progress;
         this.#tell({ subject, progress });
@@ -296,6 +300,11 @@ export class Issuance {
     const held = before ?? this.#index.holding(job.wanted);
     if (outcome.kind === 'issued' && !isForced) job.renewedAt = [...job.renewedAt.slice(-2), this.#options.clock.now()];
     if (!this.#ended.signal.aborted) this.#settle(job, outcome, held);
+    if (outcome.kind === 'stopped' && job.isWanted && !this.#ended.signal.aborted) {
+      // Who waits for it gets what comes of the next one.
+      job.isForced = isForced;
+      return;
+    }
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
   }
 
@@ -317,6 +326,11 @@ export class Issuance {
     switch (outcome.kind) {
       case 'locked':
         job.nextAt = clock.now() + LOCKED_RETRY_MS;
+        return;
+      case 'stopped':
+        job.state = stateFor(outcome.state, this.#askedBy(job.wanted), caFor(job.wanted.policy, 0).directory);
+        job.nextAt = this.#dueAt(job);
+        logger.info({ names: subject }, 'Certificate order given up: the document names another CA by now');
         return;
       case 'failed':
         this.counts.failed += 1;

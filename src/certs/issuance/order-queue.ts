@@ -7,7 +7,7 @@ import type { OrderProgress } from '../acme/order.ts';
 import { CaOutages } from './ca-outages.ts';
 import { caFor, type OrderOutcome } from './order-run.ts';
 import { NEW_ORDER, type OrderState } from './order-state.ts';
-import { nameSetOf, type Wanted } from './wanted.ts';
+import { nameSetOf, type AcmeCa, type Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
 
 export interface Job {
@@ -18,6 +18,10 @@ export interface Job {
   nextAt: number;
   isOrdering: boolean;
   isForced: boolean;
+  /** The CA that the order which runs is at, once that is known. */
+  ca: AcmeCa | null;
+  /** Gives that order up. */
+  stop: AbortController | null;
   progress: OrderProgress | null;
   /** When the schedule got one, the last few. */
   renewedAt: number[];
@@ -40,6 +44,14 @@ export interface OrderQueueOptions {
 const ORDERS_AT_ONCE = 16;
 /** Timers are kept short: the clock may jump, and a machine may sleep. */
 const LONGEST_WAIT_MS = 10 * 60_000;
+
+const NAMED_NO_MORE = 'Cannot go on with the order: the document names another CA by now';
+
+/** With the same settings, as far as they say how it is spoken to. */
+function isSameCa(one: AcmeCa): (other: AcmeCa) => boolean {
+  const key = ({ directory, eab, rootsPem }: AcmeCa): string => JSON.stringify([directory, eab, rootsPem]);
+  return (other) => key(one) === key(other);
+}
 
 /** Of the CA whose turn it is. */
 function directoryOf({ wanted, state }: Job): string {
@@ -82,7 +94,11 @@ export class OrderQueue {
     for (const one of wanted) {
       const job = this.#jobs.get(one.subject) ?? this.#newJob(one);
       job.wanted = one;
-      if (job.isOrdering) continue;
+      if (job.isOrdering) {
+        // It may go on for minutes at a CA that does not come to an end, and that nobody wants any more.
+        if (job.ca !== null && !one.policy.cas.some(isSameCa(job.ca))) job.stop?.abort(new Error(NAMED_NO_MORE));
+        continue;
+      }
       const state = this.#options.stateOf(job.state, one);
       // That nobody was found says nothing of what the document asks for by now.
       if (state !== job.state) this.#outages.forget(directoryOf(job));
@@ -187,12 +203,20 @@ export class OrderQueue {
       nextAt: 0,
       isOrdering: false,
       isForced: false,
+      ca: null,
+      stop: null,
       progress: null,
       renewedAt: [],
       waiters: [],
     };
     this.#jobs.set(wanted.subject, job);
     return job;
+  }
+
+  /** True where it is due, and its CA neither wants to be left alone nor is away. */
+  #mayStart(job: Job): boolean {
+    const now = this.#options.clock.now();
+    return Math.max(job.nextAt, this.#pausedUntil(job)) <= now && this.#mayAsk(job, this.#probing());
   }
 
   /** Of the CA whose turn it is: another one may step in meanwhile. */
@@ -213,12 +237,6 @@ export class OrderQueue {
     const directory = directoryOf(job);
     if (probing.has(directory)) return false;
     probing.add(directory);
-  /** True where it is due, and its CA neither wants to be left alone nor is away. */
-  #mayStart(job: Job): boolean {
-    const now = this.#options.clock.now();
-    return Math.max(job.nextAt, this.#pausedUntil(job)) <= now && this.#mayAsk(job, this.#probing());
-  }
-
     return true;
   }
 
@@ -236,6 +254,8 @@ export class OrderQueue {
       this.#busy.delete(names);
       job.isOrdering = false;
       job.progress = null;
+      job.ca = null;
+      job.stop = null;
       if (!job.isWanted) this.#drop(job);
       this.look();
     });

@@ -42,6 +42,10 @@ export interface OrderAttempt {
   /** Orders even where what is stored suits still. */
   readonly isForced: boolean;
   readonly report: (progress: OrderProgress) => void;
+  /** The CA that it is tried at. */
+  readonly onCa: (ca: AcmeCa) => void;
+  /** Aborted where the document does not want it from that CA any more. */
+  readonly stop: AbortSignal;
 }
 
 export type OrderOutcome =
@@ -49,6 +53,8 @@ export type OrderOutcome =
   /** Somebody else was faster. */
   | { readonly kind: 'found'; readonly issued: Issued }
   | { readonly kind: 'locked' }
+  /** Given up for the document that there is by now. */
+  | { readonly kind: 'stopped'; readonly state: OrderState }
   | { readonly kind: 'failed'; readonly error: Error; readonly state: OrderState; readonly ca: AcmeCa };
 
 const AGAIN_MS = 1_000;
@@ -73,16 +79,18 @@ export async function runOrderOnce(
   const before = stateFor(parseOrderState(locked.state), attempt.asked, caFor(policy, 0).directory);
   const journal = new Journal(deps, locked, before);
   const ca = caFor(policy, before.failures);
+  attempt.onCa(ca);
   try {
     const found = attempt.isForced ? null : await findNewer(attempt, deps);
     if (found !== null) {
       await deps.store.deleteOrder(subject);
       return { kind: 'found', issued: found };
     }
-    const obtained = await order(attempt, { ca, journal }, deps, AbortSignal.any([signal, journal.lost]));
+    const obtained = await order(attempt, { ca, journal }, deps, AbortSignal.any([signal, attempt.stop, journal.lost]));
     return { kind: 'issued', ...obtained };
   } catch (error) {
     const state = await fail(error as Error, attempt, { ca, journal }, deps, signal);
+    if (attempt.stop.aborted) return { kind: 'stopped', state };
     return { kind: 'failed', error: error as Error, state, ca };
   } finally {
     journal.stop();
@@ -256,15 +264,15 @@ async function replacedBy(
 // oxlint-disable-next-line max-params -- what failed, and what it needs to be tried again
 async function fail(
   cause: Error,
-  { wanted, asked }: OrderAttempt,
+  { wanted, asked, stop }: OrderAttempt,
   { ca, journal }: At,
   deps: OrderRunDeps,
   signal: AbortSignal,
 ): Promise<OrderState> {
   const { clock, random } = deps;
   const before = journal.state;
-  if (signal.aborted) {
-    // The process ends: nothing has failed, and the next start goes on from here.
+  if (signal.aborted || stop.aborted) {
+    // The process ends, or another CA is wanted: nothing has failed, and the next start goes on from here.
     await journal.release({});
     return before;
   }

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../support/programs.ts';
 import { untilTrusted } from './rig.ts';
 import { skip, NAME, withProxy, first, problem } from './_faulty.ts';
 import type { Faults } from './_faulty.ts';
@@ -110,5 +111,37 @@ test(
       },
       { acme: `, eab: { key_id: kid-1, hmac_key: ${hmac} }`, pebble: { eab: { 'kid-1': hmac } } },
     );
+  },
+);
+
+test(
+  'an order that does not come to an end is given up for the CA that a reload names in place of its own',
+  { skip },
+  async () => {
+    const endless: Faults = ({ path }) =>
+      path.startsWith('/my-order')
+        ? {
+            kind: 'change',
+            change: ({ headers, body }) => ({
+              headers: { ...headers, 'retry-after': '3' },
+              body: body
+                .replace(/"status": "\w+"/, '"status": "processing"')
+                .replace(/,?\s*"certificate": "[^"]*"/, ''),
+            }),
+          }
+        : null;
+    await withProxy(endless, async ({ rig, proxy, ca }) => {
+      await until(
+        () => proxy.log.filter(({ path }) => path.startsWith('/my-order')).length > 1,
+        'the order is waited for',
+      );
+      const waits = rig.postern.cli('cert', 'renew', NAME);
+      rig.postern.writeConfig(rig.document.replace(/ca: "[^"]*"/, `ca: "${rig.pebble.directory}"`));
+      assert.equal((await rig.postern.cli('reload')).code, 0);
+      await untilTrusted(rig.https, NAME, ca);
+      const { code, stdout, stderr } = await waits;
+      assert.equal(code, 0, stdout + stderr);
+      assert.doesNotMatch(rig.postern.output(), /ACME_FAILED/);
+    });
   },
 );
