@@ -3,6 +3,8 @@
  * and uploaded ones, with what is wrong with them and what happens next.
  */
 import { X509Certificate } from 'node:crypto';
+import { lackIn } from '../certs/issuance/arrange-chain.ts';
+import { describeLack } from '../certs/issuance/failed-order.ts';
 import { bareHost, coversName } from '../certs/names.ts';
 import { describeProgress } from './order-progress.ts';
 import { refusal } from './refusal.ts';
@@ -45,10 +47,11 @@ export function listCertificates({ issuance, set, uploads }: ListDeps): Certific
   const statuses = current?.status() ?? [];
   const wanted = statuses.map(lineOfStatus);
   const known = new Set(statuses.map((one) => one.issued?.entry.id));
-  const unused = (current?.issued ?? []).filter(({ entry }) => !known.has(entry.id)).map(lineOfUnused);
   const entries = (set()?.certificates ?? []).filter(({ source }) => source === 'file' || source === 'local');
   const others = entries.map(lineOfEntry);
-  const served = new Set([...(set()?.hosts.values() ?? [])].flat());
+  const served = servedIn(set());
+  const unwanted = (current?.issued ?? []).filter(({ entry }) => !known.has(entry.id));
+  const unused = unwanted.map((issued) => lineOfUnwanted(issued, served));
   const waiting = [...(set()?.onVisit ?? [])].filter((host) => set()?.hosts.get(host)?.length === 0).map(lineOnVisit);
   const uploaded = uploads.entries.map((entry) => lineOfUpload(entry, uploads, served));
   return [...wanted, ...others, ...waiting, ...uploaded, ...unused].toSorted((a, b) =>
@@ -82,10 +85,19 @@ function lineOfStatus(status: IssuanceStatus): CertificateLine {
     names: wanted.names,
     state: stateOf(status),
     failures,
-    problem: problem?.message ?? null,
+    problem: problem?.message ?? lackOf(status),
     progress: !isOrdering || progress === null ? null : describeProgress(progress),
     nextAt,
   };
+}
+
+/** It is in use all the same, and some visitors cannot verify it: the log says so once, when it comes. */
+function lackOf({ wanted, issued }: IssuanceStatus): string | null {
+  if (issued === null) return null;
+  const { stored, renewal } = issued;
+  const ca = wanted.policy.cas.find(({ directory }) => directory === stored.directory);
+  const issuer = lackIn(stored.chain, ca?.rootsPem ?? null);
+  return issuer === null ? null : describeLack(wanted.subject, renewal.caName, issuer);
 }
 
 function stateOf({ issued, isOrdering, failures }: IssuanceStatus): string {
@@ -96,10 +108,17 @@ function stateOf({ issued, isOrdering, failures }: IssuanceStatus): string {
   return issued.entry.notAfter <= Date.now() ? 'expired' : 'in use';
 }
 
-function lineOfUnused(issued: Issued): CertificateLine {
-  const unused = issued.entry.notAfter <= Date.now() ? 'expired' : 'unused';
-  const state = issued.stored.revokedAt === null ? unused : 'revoked';
-  return { ...NOTHING, ...factsOf(issued), names: issued.entry.names, state };
+/** Ids of what hosts are served with now. */
+export function servedIn(set: CertificateSet | null): ReadonlySet<string> {
+  return new Set([...(set?.hosts.values() ?? [])].flat());
+}
+
+/** One of another kind of key, say, is served until the one that the document wants has come. */
+function lineOfUnwanted(issued: Issued, served: ReadonlySet<string>): CertificateLine {
+  const good = served.has(issued.entry.id) ? 'in use' : 'unused';
+  const state = issued.entry.notAfter <= Date.now() ? 'expired' : good;
+  const told = issued.stored.revokedAt === null ? state : 'revoked';
+  return { ...NOTHING, ...factsOf(issued), names: issued.entry.names, state: told };
 }
 
 function factsOf(

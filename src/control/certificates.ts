@@ -7,7 +7,7 @@ import { bareHost } from '../certs/names.ts';
 import { LIMIT_WINDOW_MS } from '../certs/issuance/ca-limits.ts';
 import { serialOf } from '../certs/upload/uploads.ts';
 import { createAccountOperations, type AccountOperations } from './certificate-accounts.ts';
-import { findLines, listCertificates, type CertificateLine } from './certificate-lines.ts';
+import { findLines, listCertificates, servedIn, type CertificateLine } from './certificate-lines.ts';
 import { renew, type OrderAnswer, type RenewInput, type Report } from './certificate-orders.ts';
 import { createImportOperations, type ImportDeps, type ImportOperations } from './imported-certificates.ts';
 import { refusal } from './refusal.ts';
@@ -91,6 +91,10 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       if (isWanted)
         throw refusal(
           `Cannot remove the certificate for "${name}": the document wants it, so another one would be ordered; remove the host first, or use "postern cert renew ${name}"`,
+        );
+      if (servedIn(deps.set()).has(issued.entry.id))
+        throw refusal(
+          `Cannot remove the certificate for "${name}": visitors are served with it until the one that the document wants is there ("postern cert list" says what it waits for)`,
         );
       await issuance.remove(issued.stored.subject);
       return { names: issued.entry.names };

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createFixture } from '../_openssl-fixture.ts';
-import { arrangeChain, type ArrangedChain, type ChainSources } from './arrange-chain.ts';
+import { arrangeChain, lackIn, type ArrangedChain, type ChainSources } from './arrange-chain.ts';
 
 const fixture = createFixture();
 after(() => fixture.remove());
@@ -63,4 +67,30 @@ test('arrangeChain() lacks nothing where a root that the document gives is the i
   assert.equal((await arrange(direct, { key: 'direct', roots: stranger + root }))?.lacks, null);
   assert.equal((await arrange(leaf, { roots: root }))?.lacks, 'middle');
   assert.equal((await arrange(leaf, { roots: middle }))?.lacks, 'middle', 'no root');
+});
+
+test('lackIn() says of a chain in use whose certificate it lacks', () => {
+  assert.equal(lackIn(leaf, null), 'middle');
+  assert.equal(lackIn(leaf, root), 'middle');
+  for (const pem of [leaf + middle, root]) assert.equal(lackIn(pem, null), null);
+  assert.equal(lackIn(direct, null), 'root');
+  assert.equal(lackIn(direct, stranger + root), null);
+});
+
+test('a chain lacks nothing whose root the store of this machine has', () => {
+  const script = `
+    const { lackIn } = await import(${JSON.stringify(import.meta.resolve('./arrange-chain.ts'))});
+    process.stdout.write(String(lackIn(process.env.LEAF, null)));`;
+  const look = (more: Record<string, string>): string =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, LEAF: direct, ...more },
+    }).toString();
+  assert.equal(look({}), 'root');
+  const folder = mkdtempSync(join(tmpdir(), 'postern-roots-'));
+  try {
+    writeFileSync(join(folder, 'roots.pem'), root);
+    assert.equal(look({ SSL_CERT_FILE: join(folder, 'roots.pem') }), 'null');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -5,7 +5,7 @@
  */
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
-import { chainFor, chainPem, parseCertificates, type Chain } from '../_certificate-chain.ts';
+import { chainFor, chainPem, parseCertificates } from '../_certificate-chain.ts';
 
 const END = '-----END CERTIFICATE-----';
 
@@ -29,7 +29,7 @@ export async function arrangeChain(pem: string, key: KeyObject, sources: ChainSo
   const chain = chainFor(key, all);
   if (chain === null) return null;
   const sent = all[0] === chain.leaf ? pem : chainPem(chain);
-  if (leadsToRoot(chain, sources.roots)) return { pem: sent, lacks: null };
+  if (chain.certificates.length > 1 || isOfRoot(chain.leaf, sources.roots)) return { pem: sent, lacks: null };
   for (const issuers of new Set((await sources.earlier()).map(withoutLeaf))) {
     const completed = chainFor(key, [chain.leaf, ...certificatesIn(issuers)]);
     const issuer = completed?.certificates[1];
@@ -39,14 +39,29 @@ export async function arrangeChain(pem: string, key: KeyObject, sources: ChainSo
   return { pem: sent, lacks: issuerOf(chain.leaf) };
 }
 
+/** As `lacks` of a chain that is in use. */
+export function lackIn(pem: string, roots: string | null): string | null {
+  if (pem.indexOf(END) !== pem.lastIndexOf(END)) return null;
+  const [leaf] = certificatesIn(pem);
+  return leaf === undefined || isOfRoot(leaf, roots) ? null : issuerOf(leaf);
+}
+
 /** One that has an issuer with it may leave the root out, as usual; one that stands alone has to be a root's own. */
-function leadsToRoot({ leaf, certificates }: Chain, roots: string | null): boolean {
-  if (certificates.length > 1 || isIssuedBy(leaf, leaf)) return true;
-  const known = [
-    ...(roots === null ? [] : certificatesIn(roots)),
-    ...getCACertificates('default').flatMap(certificatesIn),
-  ];
-  return known.some((root) => isIssuedBy(root, root) && isIssuedBy(leaf, root));
+function isOfRoot(leaf: X509Certificate, roots: string | null): boolean {
+  const given = roots === null ? [] : certificatesIn(roots);
+  const isIssuer = (root: X509Certificate): boolean => isIssuedBy(leaf, root) && isIssuedBy(root, root);
+  return isIssuedBy(leaf, leaf) || given.some(isIssuer) || rootsOfMachine().some(isIssuer);
+}
+
+/** Some hundred and fifty, read once, and only where a CA issues by its root. */
+const machine: { roots: readonly X509Certificate[] | null } = { roots: null };
+
+/** Of Node's own list, and of the system's store, where a private root usually is. */
+function rootsOfMachine(): readonly X509Certificate[] {
+  machine.roots ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])].flatMap(
+    certificatesIn,
+  );
+  return machine.roots;
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

@@ -24,7 +24,7 @@ import type { Https } from '../acme/https.ts';
 import type { IssuanceStatus, ProgressEvent } from './status.ts';
 import type { AnswerSource } from '../acme/challenge.ts';
 import type { CertificateEntry } from '../certificate-set.ts';
-import { nameSetOf, type AcmeCa, type AcmePolicy, type Wanted } from './wanted.ts';
+import { nameSetOf, subjectOf, type AcmeCa, type AcmePolicy, type Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { IssuanceStore, StoredCertificate } from '../../core/issuance-store.ts';
 import type { Logger } from '../../core/log.ts';
@@ -380,7 +380,8 @@ export class Issuance {
     this.#tell({ subject, progress: { kind: 'failed', message: error.message } });
     const again = new Date(job.nextAt).toISOString().slice(0, 19);
     const facts = { code: 'ACME_FAILED', names: subject, failures: state.failures, nextTry: `${again}Z` };
-    const beside = this.subjectsOf(nameSetOf(subject)).flatMap((one) => this.#index.get(one) ?? []);
+    const names = nameSetOf(subject).split(' ');
+    const beside = [false, true].flatMap((isOfRsa) => this.#index.get(subjectOf(names, isOfRsa)) ?? []);
     const { isUrgent, message } = describeFailedOrder({ error, subject, before, beside }, clock.now());
     if (isUrgent) logger.error(facts, message);
     else logger.warn(facts, message);

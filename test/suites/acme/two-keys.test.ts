@@ -13,7 +13,8 @@ import { connect, type ConnectionOptions } from 'node:tls';
 import { skipWithout } from '../../support/peers.ts';
 import { assertReplacements } from '../../support/pebble.ts';
 import { until } from '../../support/programs.ts';
-import { openAcmeRig, type AcmeRig, type AcmeRigOptions } from './rig.ts';
+import { openAcmeRig, untilTrusted, visit, type AcmeRig, type AcmeRigOptions } from './rig.ts';
+import { NAME, withProxy } from './_faulty.ts';
 
 const skip = skipWithout('pebble', 'pebble-challtestsrv');
 const FAULTS = { PEBBLE_WFE_NONCEREJECT: '15', PEBBLE_VA_NOSLEEP: '1' };
@@ -214,5 +215,34 @@ test(
         'no series twice',
       );
     });
+  },
+);
+
+test(
+  'a certificate of another kind of key is served, called so and kept until the wanted one is there',
+  { skip },
+  async () => {
+    await withProxy(
+      () => null,
+      async ({ rig, proxy, ca, renew }) => {
+        const { serial } = await untilTrusted(rig.https, NAME, ca);
+        proxy.fault = () => ({ kind: 'answer', answer: { status: 403, body: 'closed' } });
+        rig.postern.writeConfig(rig.document.replace('acme: {', 'acme: { key_type: rsa2048,'));
+        assert.equal((await rig.postern.cli('reload')).code, 0);
+        await rig.postern.waitFor(/Visitors of \\"a\.example\.com\\" are served the ECDSA certificate meanwhile/);
+        const list = await rig.postern.cli('cert', 'list');
+        assert.match(list.stdout, /a\.example\.com +none +(?:failing|ordering) +- +rsa2048/);
+        assert.match(list.stdout, /a\.example\.com +acme +in use +\S.* p256/);
+        const removed = await rig.postern.cli('cert', 'remove', serial);
+        assert.equal(removed.code, 1);
+        assert.match(removed.stderr, /visitors are served with it until the one that the document wants is there/);
+        assert.equal((await visit(rig.https, NAME, ca)).serial, serial);
+        proxy.fault = () => null;
+        assert.equal((await renew()).code, 0);
+        await until(async () => (await visit(rig.https, NAME, ca)).serial !== serial, 'the RSA one is served');
+        assert.equal((await rig.postern.cli('cert', 'remove', serial)).code, 0);
+        await untilTrusted(rig.https, NAME, ca);
+      },
+    );
   },
 );
