@@ -23,9 +23,9 @@ export interface OnDemandJoined {
   readonly close: () => void;
 }
 
-/** Null: it was not its time, or its CA is away. */
+/** Null: it was not its time, or its CA is away. `locked`: another node of the same store orders it now. */
 function isUntried(outcome: OrderOutcome | null): boolean {
-  if (outcome?.kind !== 'failed') return outcome === null;
+  if (outcome?.kind !== 'failed') return outcome === null || outcome.kind === 'locked';
   return outcome.error instanceof AcmeFailure && outcome.error.kind === 'unreachable';
 }
 

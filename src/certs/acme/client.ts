@@ -76,7 +76,9 @@ export class AcmeClient {
 
   /** One request for all who ask at once; asked again after an hour, or after a failure. */
   async directory(signal: AbortSignal): Promise<Directory> {
-    if (this.#directory !== null && this.#directory.until > this.clock.now())
+    const left = (this.#directory?.until ?? 0) - this.clock.now();
+    // More than an hour is left where the clock has been set back.
+    if (this.#directory !== null && left > 0 && left <= DIRECTORY_FOR_MS)
       return this.#directory.value.catch((error: unknown) => {
         // Whoever asked has given up, which is nothing to others.
         if (error instanceof AcmeFailure || signal.aborted) throw error;

@@ -25,10 +25,10 @@ export class CaOutages {
     return (this.#silent.get(directory)?.subjects.size ?? 0) >= SEVERAL;
   }
 
-  /** When to look whether it is back; 0 where it is not away. */
-  lookAgainAt(directory: string): number {
+  /** When to look whether it is back; 0 where it is not away, or the clock has been set back since. */
+  lookAgainAt(directory: string, now: number): number {
     const { since = 0 } = this.#silent.get(directory) ?? {};
-    return this.isAway(directory) ? since + PAUSE_MS : 0;
+    return this.isAway(directory) && since <= now ? since + PAUSE_MS : 0;
   }
 
   noteSilence(directory: string, subject: string, now: number): void {

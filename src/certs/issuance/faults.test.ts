@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import type { FakeCa } from './_fake-ca.ts';
-import { GONE, rigOf, untilNext, wantedOf, type Rig } from './_issuance-rig.ts';
+import { GONE, HOUR, rigOf, untilNext, wantedOf, type Rig } from './_issuance-rig.ts';
 import type { AcmePolicy } from './wanted.ts';
 import type { HttpsAnswer } from '../acme/https.ts';
 
@@ -274,6 +274,32 @@ test('Issuance does not wait for a day where a CA says so of a validation that t
   ca.trouble = null;
   await untilNext(rig, issuance);
   assert.deepEqual([ca.issued, ca.orders()], [['a.example.com'], 1]);
+});
+
+test('Issuance does not wait until a clock that ran ahead is caught up with, nor after a restart', async (t) => {
+  const limited = { ...problem(429, 'rateLimited'), headers: { 'retry-after': '600' } };
+  for (const trouble of [GONE, { status: 503, headers: {}, body: 'maintenance' }, limited]) {
+    const rig = rigOf(t);
+    const { ca, policy } = oneCa(rig);
+    const names = ['a', 'b', 'c', 'd'].map((one) => `${one}.example.com`);
+    const issuance = await rig.start();
+    // As where a machine starts nine hours ahead, and without a network.
+    ca.trouble = trouble;
+    issuance.want(null, wantedOf(names, policy));
+    await issuance.review();
+    rig.now -= 9 * HOUR;
+    ca.trouble = null;
+    const other = await rig.start('another');
+    for (const one of [issuance, other]) {
+      one.want(null, wantedOf(names, policy));
+      for (const end = rig.now + 11 * 60_000; rig.now < end; rig.now += 30_000) await one.review();
+      assert.deepEqual(
+        one.status().filter(({ issued }) => issued === null),
+        [],
+      );
+    }
+    assert.equal(ca.issued.length, 4);
+  }
 });
 
 const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;

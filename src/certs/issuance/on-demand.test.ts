@@ -178,3 +178,13 @@ test('OnDemand takes nothing from the names of an hour where no CA was asked, an
   assert.equal(await demand.demand('b.shops.example.com'), true);
   assert.equal(await demand.demand('c.shops.example.com'), false, 'two in an hour');
 });
+
+test('OnDemand refuses nobody until a clock that was set back has caught up', async () => {
+  const { world, demand } = open({ answer: 'no', perHour: 1 });
+  world.now += 9 * 3_600_000;
+  assert.equal(await demand.demand('a.shops.example.com'), false);
+  world.answer = 'yes';
+  assert.equal(await demand.demand('b.shops.example.com'), true);
+  world.now -= 9 * 3_600_000;
+  assert.equal(await demand.demand('a.shops.example.com'), true);
+});

@@ -111,7 +111,8 @@ export class OnDemand {
     if (!HOST_NAME.test(name) || isIP(name) !== 0 || !isPublicName(name)) return false;
     const now = this.#deps.clock.now();
     const until = this.#refused.get(name);
-    if (until !== undefined && until > now) return false;
+    // One that is further away is of a clock that was set back.
+    if (until !== undefined && until > now && until <= now + NO_FOR_MS) return false;
     return this.#running.size < AT_ONCE;
   }
 
@@ -165,7 +166,7 @@ export class OnDemand {
 
   #mayOrder(): boolean {
     const now = this.#deps.clock.now();
-    this.#orderedAt = this.#orderedAt.filter((at) => now - at < HOUR_MS);
+    this.#orderedAt = this.#orderedAt.filter((at) => Math.abs(now - at) < HOUR_MS);
     return this.#orderedAt.length < this.#deps.settings().perHour;
   }
 

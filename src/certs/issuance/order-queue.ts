@@ -6,7 +6,7 @@
 import type { OrderProgress } from '../acme/order.ts';
 import { CaOutages } from './ca-outages.ts';
 import { caFor, type OrderOutcome } from './order-run.ts';
-import { NEW_ORDER, type OrderState } from './order-state.ts';
+import { NEW_ORDER, atClock, type OrderState } from './order-state.ts';
 import { nameSetOf, type AcmeCa, type Wanted } from './wanted.ts';
 import type { Clock } from '../../core/clock.ts';
 
@@ -65,7 +65,7 @@ export class OrderQueue {
   /** Names that an order runs for. */
   readonly #busy = new Set<string>();
   /** CAs that want no orders from this account for a while. */
-  readonly #paused = new Map<string, number>();
+  readonly #paused = new Map<string, { readonly at: number; readonly until: number }>();
   readonly #outages = new CaOutages();
   #states = new Map<string, OrderState>();
   #timer: NodeJS.Timeout | null = null;
@@ -131,7 +131,7 @@ export class OrderQueue {
   }
 
   pause(directory: string, until: number): void {
-    this.#paused.set(directory, until);
+    this.#paused.set(directory, { at: this.#options.clock.now(), until });
   }
 
   /** An order found nobody at the CA. */
@@ -166,6 +166,7 @@ export class OrderQueue {
     let nextAt = now + LONGEST_WAIT_MS;
     const probing = this.#probing();
     for (const job of this.#jobs.values()) {
+      if (!job.isOrdering) this.#heedClock(job, now);
       // One order for the same names at a time: a CA may answer the second with the first, as Let's Encrypt does.
       if (job.isOrdering || this.#busy.has(nameSetOf(job.wanted.subject))) continue;
       const dueAt = Math.max(job.nextAt, this.#pausedUntil(job));
@@ -174,6 +175,14 @@ export class OrderQueue {
     }
     this.#options.onLook(now);
     this.#timer = setTimeout(() => this.look(), Math.max(nextAt - now, 50)).unref();
+  }
+
+  /** The clock may have been set back since, and nobody waits for hours until it has caught up. */
+  #heedClock(job: Job, now: number): void {
+    const state = atClock(job.state, now);
+    if (state === job.state) return;
+    job.state = state;
+    job.nextAt = this.#options.dueAt(job);
   }
 
   /** Resolves when nothing runs any more. */
@@ -223,8 +232,10 @@ export class OrderQueue {
   #pausedUntil(job: Job): number {
     if (job.isForced || (this.#paused.size === 0 && this.#outages.isQuiet)) return 0;
     const directory = directoryOf(job);
-    const away = this.#waitsFor(job) ? this.#outages.lookAgainAt(directory) : 0;
-    return Math.max(this.#paused.get(directory) ?? 0, away);
+    const now = this.#options.clock.now();
+    const away = this.#waitsFor(job) ? this.#outages.lookAgainAt(directory, now) : 0;
+    const paused = this.#paused.get(directory);
+    return Math.max(paused === undefined || paused.at > now ? 0 : paused.until, away);
   }
 
   /** CAs that somebody asks at the moment; null where that does not matter, since none is away. */

@@ -55,6 +55,17 @@ export function stateFor(state: OrderState, asked: string, directory: string): O
   return { ...state, asked, failures: 0, turns: 0, nextAt: state.directory === directory ? state.heldUntil : 0 };
 }
 
+/**
+ * The same for a clock that ran ahead when it was written, as where a machine starts before it knows the time: what
+ * was to pass by that clock passes by this one.
+ */
+export function atClock(state: OrderState, now: number): OrderState {
+  const ahead = (state.problem?.at ?? 0) - now;
+  if (state.problem === null || ahead <= 0) return state;
+  const { nextAt, heldUntil, problem } = state;
+  return { ...state, nextAt: nextAt - ahead, heldUntil: heldUntil - ahead, problem: { ...problem, at: now } };
+}
+
 export function parseOrderState(text: string): OrderState {
   try {
     const parsed = shape.safeParse(JSON.parse(text));
