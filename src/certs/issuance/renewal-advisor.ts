@@ -24,6 +24,7 @@ export interface RenewalAdvisorDeps {
 }
 
 const AT_ONCE = 4;
+const SHORTEST_LIFE_MS = 3_600_000;
 
 export class RenewalAdvisor {
   readonly #deps: RenewalAdvisorDeps;
@@ -47,10 +48,11 @@ export class RenewalAdvisor {
     await this.#asking;
   }
 
-  /** Never again once it has ended (section 4.3). */
+  /** Never again once it has ended (section 4.3), nor where it lives for less than an answer is good for. */
   #askTime(subject: string): number {
     const issued = this.#deps.index.get(subject);
     if (issued === null || issued.entry.notAfter <= this.#deps.clock.now()) return Number.POSITIVE_INFINITY;
+    if (issued.entry.notAfter - issued.notBefore < SHORTEST_LIFE_MS) return Number.POSITIVE_INFINITY;
     return issued.renewal.askAgainAt;
   }
 
