@@ -34,6 +34,10 @@ export async function withProxy(
       proxy.fault = faults;
       return `https://${proxy.host}/dir`;
     },
+  }).catch(async (error: unknown) => {
+    // Open, it would keep the run from its end.
+    await proxy?.stop();
+    throw error;
   });
   assert.ok(proxy !== null);
   try {
