@@ -37,7 +37,7 @@ type PersonPredicate = (person: Person, value: string) => boolean;
  */
 export const PERSON_TESTS: Readonly<Record<'allow' | 'deny', Readonly<Record<PersonKind, PersonPredicate>>>> = {
   allow: {
-    user: (person, value) => person.name === value,
+    user: (person, value) => person.name === value && isNamed(person),
     group: (person, value) => person.groups.includes(value),
     role: (person, value) => person.roles.includes(value),
     org: (person, value) => person.groups.includes(value),
@@ -55,6 +55,11 @@ export const PERSON_TESTS: Readonly<Record<'allow' | 'deny', Readonly<Record<Per
     'email-domain': (person, value) => isDeniedEmail(person, (address) => address.domain === value),
   },
 };
+
+/** A subject that stands in for a name that the provider does not say is nobody's name: it may read as somebody else's. */
+export function isNamed({ unsaid }: Person): boolean {
+  return unsaid?.includes('name') !== true;
+}
 
 /** What they have besides is not known. */
 function isCut({ cut }: Person, what: Unsaid): boolean {
@@ -90,7 +95,7 @@ function isDeniedEmail(person: Person, isMeant: (address: { text: string; domain
 export function whyPerson(test: PersonTest, person: Person): string {
   if (person.provider !== test.provider) return `signed in by "${person.provider}", wanted "${test.provider}"`;
   if (test.kind === 'user') {
-    const why = person.unsaid?.includes('name') === true ? `"${person.provider}" did not say the name, so ` : '';
+    const why = isNamed(person) ? '' : `"${person.provider}" did not say the name, so `;
     return `${why}user is "${person.name}", wanted "${test.value}"`;
   }
   if (test.kind === 'group' || test.kind === 'role') {

@@ -56,6 +56,14 @@ test('decide() says of rules about names and addresses what the provider did not
   assert.equal(several.reason, 'none of 2 allow rules matches; "kc" did not say the groups of the person');
 });
 
+test('user: lets nobody in by a subject that stands in for a name, and keeps out whom it reads as', () => {
+  const allow = policyOf(['kc:user:bob']);
+  assert.equal(allow.decide(factsOf(bob({}))).kind, 'allow');
+  const nameless = bob({ subject: 'bob', unsaid: ['name'] });
+  assert.match(refusalOf(allow, nameless).reason, /"kc" did not say the name, so user is "bob", wanted "bob"/);
+  assert.equal(refusalOf(policyOf(['kc:signed-in'], ['kc:user:bob']), nameless).rule, 'kc:user:bob');
+});
+
 test('A deny refuses whom it may mean, where the provider is known to keep that to itself', () => {
   const may = (deny: RuleText, changes: Partial<Person>, type = 'oidc'): string =>
     policyOf(['kc:signed-in'], [deny], type).decide(factsOf(bob(changes))).kind;

@@ -113,6 +113,13 @@ test('a map is asked by the person first, then by groups and roles in the order 
   assert.equal(render(contextOf({ kind: 'anonymous' })), null);
 });
 
+test('a map knows nobody as a user by a subject that stands in for a name', () => {
+  const render = compile('{map.port}', { port: { 'user:ada': '9001', 'local:user:ada': '9001', 'group:ops': '9002' } });
+  assert.equal(render(contextOf(person({}))), '9001');
+  assert.equal(render(contextOf(person({ unsaid: ['name'], groups: [] }))), null);
+  assert.equal(render(contextOf(person({ unsaid: ['name'], groups: ['ops'] }))), '9002');
+});
+
 test('a map with capitals is for header fields; an address refuses it by name', () => {
   const role = { 'group:ops': 'Admin', 'group:staff': 'Viewer' };
   const header = compileTemplate('{map.role}', 'header', { role });

@@ -5,6 +5,7 @@
  * (null), never a shortened or quoted value. In headers, braces around anything else are literal (JSON).
  */
 import type { Identity, Person } from '../core/person.ts';
+import { isNamed } from '../policy/person-match.ts';
 
 export interface TemplateContext {
   readonly identity: Identity;
@@ -127,8 +128,9 @@ function mapReader(map: ReadonlyMap<string, string>): Template {
     if (identity.kind === 'anonymous') return null;
     if (identity.kind !== 'person') return map.get(`${identity.kind}:${identity.name}`) ?? null;
     const { person } = identity;
-    const own = map.get(`${person.provider}:user:${person.name}`) ?? map.get(`user:${person.name}`);
-    return own ?? ofSets.find((one) => one.has(person))?.value ?? null;
+    const ofName = (): string | undefined =>
+      map.get(`${person.provider}:user:${person.name}`) ?? map.get(`user:${person.name}`);
+    return (isNamed(person) ? ofName() : undefined) ?? ofSets.find((one) => one.has(person))?.value ?? null;
   };
 }
 
