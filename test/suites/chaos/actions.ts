@@ -13,6 +13,8 @@ import {
 import { enterAgain, visit, leave, openLink, changePassword, changeFactor, listen } from './people.ts';
 import { backChannel, changeGroups, settleGroups, stopOrStart, rotateKeys } from './providers.ts';
 import type { Stage } from './stage.ts';
+import { forge, takeToken } from './bearers.ts';
+import { stepUp } from './step-up.ts';
 import { replay, steal } from './thieves.ts';
 import type { Sockets } from './sockets.ts';
 
@@ -46,6 +48,9 @@ export const ACTIONS: readonly (readonly [Action, number])[] = [
   [reload, 8],
   [replay, 6],
   [changeGroups, 6],
+  [takeToken, 8],
+  [forge, 6],
+  [stepUp, 8],
   [leave, 5],
   [backChannel, 5],
   [stopOrStart, 4],

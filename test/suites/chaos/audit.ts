@@ -35,8 +35,8 @@ async function compareExplanations(stage: Stage): Promise<void> {
   if (sure.length === 0 || doc === undefined) return;
   const session = stage.dice.pick(sure);
   for (const [host, rules] of doc.hosts) {
-    if (rules.needsFactor) continue;
-    const facts = { groups: model.groups.get(session.who)?.[0] ?? [], hasFactor: false };
+    if (rules.needsFactor || rules.acr !== null || rules.maxAgeMs !== null) continue;
+    const facts = { groups: model.groups.get(session.who)?.[0] ?? [], hasFactor: false, isFresh: true };
     const expected = admits(rules, session, facts) ? 'allow' : 'refused';
     const told = await gateway.explain(gateway.url(host), nameOf(session));
     if ((told === 'allow' ? 'allow' : 'refused') !== expected)

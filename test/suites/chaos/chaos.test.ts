@@ -1,7 +1,7 @@
 /**
- * The whole gateway under everything at once: people of four providers, machines and links; sign-outs, revocations, groups
- * and documents that change, workers and the process killed in between, credentials stolen and tried again. A small model
- * knows what may be answered, and each answer is held against it. Known seeds where POSTERN_FUZZ_SEED is set, as on CI, and
+ * The whole gateway under everything at once: people of four providers, machines, access tokens and links, by HTTP/1.1 and
+ * HTTP/2; sign-outs, revocations, groups, keys and documents that change, routes that ask for more than a session, workers
+ * and the process killed in between, credentials stolen, made up and tried again. A small model knows what may be answered, and each answer is held against it. Known seeds where POSTERN_FUZZ_SEED is set, as on CI, and
  * others elsewhere; POSTERN_CHAOS_SEED=… tries one again, POSTERN_CHAOS_SECONDS sets how long each run lasts.
  */
 import assert from 'node:assert/strict';

@@ -5,7 +5,7 @@ import { EVIL, type Told } from './world.ts';
 import type { Outcome } from './model.ts';
 
 /** What only Postern may say, in spellings that many an app takes for the same. */
-const FORGED: Readonly<Record<string, string>> = {
+export const FORGED: Readonly<Record<string, string>> = {
   'x-forwarded-user': `${EVIL}-user`,
   x_forwarded_user: `${EVIL}-user`,
   'x-forwarded-groups': `${EVIL}-groups`,
@@ -101,11 +101,15 @@ export interface OpenSocket {
 }
 
 /** Null where it is refused. */
-export function openSocket({ port, host, path, cookie }: Asking): Promise<OpenSocket | null> {
+export function openSocket({ port, host, path, cookie, bearer = null }: Asking): Promise<OpenSocket | null> {
   return new Promise((resolve) => {
     const name: object = { servername: host };
     const socket = new WebSocket(`wss://127.0.0.1:${port}${path}`, {
-      headers: { host: `${host}:${port}`, cookie, ...FORGED },
+      headers: {
+        host: `${host}:${port}`,
+        ...FORGED,
+        ...(bearer === null ? { cookie } : { authorization: `Bearer ${bearer}` }),
+      },
       origin: `https://${host}:${port}`,
       rejectUnauthorized: false,
       ...name,

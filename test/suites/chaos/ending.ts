@@ -9,7 +9,8 @@ export async function ending(
   order: () => Promise<boolean>,
 ): Promise<void> {
   const { model } = stage;
-  const ended = model.sessions.filter((one) => one.alive !== 'no' && whom(one));
+  // No session ends an access token: its provider does, its key, and its time.
+  const ended = model.sessions.filter((one) => one.alive !== 'no' && one.jwt === null && whom(one));
   model.change(() => {
     for (const one of ended) one.alive = 'maybe';
   });

@@ -19,6 +19,19 @@ export interface HostRules {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly needsFactor: boolean;
+  /** A level that the provider has to say; null: none. */
+  readonly acr: string | null;
+  /** How old a sign-in may be. */
+  readonly maxAgeMs: number | null;
+}
+
+/** What an access token says of itself. */
+export interface Jwt {
+  readonly groups: readonly string[];
+  readonly endsAt: number;
+  readonly kid: string;
+  /** Whether the provider still has its key, as far as the gateway must have seen. */
+  isKeyThere: Truth;
 }
 
 export interface Doc {
@@ -46,8 +59,14 @@ export interface Session {
   /** Cookies by host, as they were when the host was entered: of those that have ended, too. */
   readonly cookies: Map<string, string>;
   readonly entered: Map<string, Truth>;
+  /** Level that the provider said; local accounts have none. */
+  acr: string | null;
+  /** When they signed in: not before, not after; null: the provider does not say. */
+  signedInAt: readonly [number, number] | null;
   /** What a machine sends instead. */
   readonly bearer: string | null;
+  /** Where that is an access token of a provider. */
+  readonly jwt: Jwt | null;
   /** The only host that a link opens, and all that its cookie is good for. */
   readonly place: string | null;
 }
@@ -80,14 +99,20 @@ export class Model {
     for (const watch of this.#watches) for (const one of watch.now()) watch.seen.add(one);
   }
 
-  /** Answers all outcomes that were possible until it is called. */
+  /** Answers all outcomes that were possible until it is called: by changes, and by the time that goes by. */
   watch(now: () => ReadonlySet<Outcome>): () => ReadonlySet<Outcome> {
     const watch = { now, seen: new Set(now()) };
     this.#watches.add(watch);
     return () => {
       this.#watches.delete(watch);
+      for (const one of now()) watch.seen.add(one);
       return watch.seen;
     };
+  }
+
+  /** Everybody may come there without a name. */
+  isOpen(host: string): boolean {
+    return this.docs.some((doc) => doc.hosts.get(host)?.allow.includes('public') === true);
   }
 
   isShared(host: string): boolean {
@@ -103,8 +128,10 @@ export class Model {
     const found = new Set<Outcome>(this.isShaken ? ['failed'] : []);
     for (const doc of this.docs) {
       const rules = doc.hosts.get(host);
+      // To a document without its provider an access token is the app's own.
+      const isForeign = session?.jwt != null && !doc.providers.has(session.member?.provider ?? '');
       if (rules === undefined) found.add('gone');
-      else for (const one of this.#judge(session, rules, { host, ...how })) found.add(one);
+      else for (const one of this.#judge(isForeign ? null : session, rules, { host, ...how })) found.add(one);
     }
     return found;
   }
@@ -118,16 +145,24 @@ export class Model {
     const known = session === null ? 'no' : this.#isKnown(session, { host, of, isPage: isPage && !isPublic(rules) });
     if (known !== 'yes') found.push(...namelessAt(rules, session));
     if (session === null || known === 'no') return found;
-    for (const groups of this.groups.get(session.who) ?? [[]])
+    const now = Date.now();
+    for (const groups of this.groupsOf(session))
       for (const hasFactor of truths(session.hasFactor))
-        found.push(admits(rules, session, { groups, hasFactor }) ? 'in' : 'refused');
+        for (const isFresh of truths(freshness(rules, session, now)))
+          found.push(admits(rules, session, { groups, hasFactor, isFresh }) ? 'in' : 'refused');
     return found;
+  }
+
+  /** An access token says which of its own; those of a session follow the provider's. */
+  groupsOf({ who, jwt }: Session): readonly (readonly string[])[] {
+    return jwt === null ? (this.groups.get(who) ?? [[]]) : [jwt.groups];
   }
 
   #isKnown(
     session: Session,
     { host, of, isPage }: { readonly host: string; readonly of: string; readonly isPage: boolean },
   ): Truth {
+    if (session.jwt !== null) return Date.now() < session.jwt.endsAt ? session.jwt.isKeyThere : 'no';
     if (session.bearer !== null) return session.alive;
     if (session.place !== null && session.place !== host) return 'no';
     if (this.isShared(host) && this.isShared(of)) return session.alive;
@@ -155,15 +190,31 @@ function truths(one: Truth): readonly boolean[] {
   return one === 'maybe' ? [true, false] : [one === 'yes'];
 }
 
+/** The gateway judges at some moment of the request: whoever asks looks before it and behind it. */
+function freshness({ maxAgeMs }: HostRules, { signedInAt }: Session, now: number): Truth {
+  if (maxAgeMs === null) return 'yes';
+  if (signedInAt === null) return 'no';
+  const [from, to] = signedInAt;
+  if (now < from + maxAgeMs) return 'yes';
+  return now < to + maxAgeMs ? 'maybe' : 'no';
+}
+
 interface Facts {
   readonly groups: readonly string[];
   readonly hasFactor: boolean;
+  readonly isFresh: boolean;
 }
 
 export function admits(rules: HostRules, session: Session, facts: Facts): boolean {
   if (rules.deny.some((rule) => matches(rule, session, facts))) return false;
-  if (session.member !== null && rules.needsFactor && !facts.hasFactor) return false;
+  if (session.member !== null && !hasShown(rules, session, facts)) return false;
   return rules.allow.some((rule) => matches(rule, session, facts));
+}
+
+/** Of a local account a second factor stands for any level. */
+function hasShown(rules: HostRules, { member, acr }: Session, { hasFactor, isFresh }: Facts): boolean {
+  const isLevelHigh = member?.provider === 'local' ? hasFactor : acr === rules.acr;
+  return (hasFactor || !rules.needsFactor) && (isLevelHigh || rules.acr === null) && isFresh;
 }
 
 function matches(rule: string, { member, who }: Session, { groups }: Facts): boolean {

@@ -11,7 +11,7 @@ export async function reload(stage: Stage): Promise<void> {
   if (before === undefined || model.docs.length > 1) return;
   const next = nextDoc(dice, before);
   const rules = [...next.hosts]
-    .slice(4)
+    .slice(6)
     .map(([host, { allow, deny }]) => `${host} ${allow.join('+')}${deny.length > 0 ? `-${deny.join()}` : ''}`);
   stage.note(`reload: ${[...next.providers].join()}; ${rules.join('; ')}`);
   model.change(() => (model.docs = [before, next]));
@@ -35,7 +35,7 @@ export async function expire(stage: Stage): Promise<void> {
   if (doc === undefined || model.docs.length > 1) return;
   stage.note('sessions last one second, for a moment');
   const isPerson = ({ member, place }: Session): boolean => member !== null || place !== null;
-  const young = model.sessions.filter((one) => one.alive !== 'no' && isPerson(one));
+  const young = model.sessions.filter((one) => one.alive !== 'no' && one.jwt === null && isPerson(one));
   const youngest = Math.max(0, ...young.map((one) => one.bornAt));
   await new Promise((done) => setTimeout(done, Math.max(0, youngest + 1_500 - Date.now())));
   await ending(stage, isPerson, async () => {
@@ -74,6 +74,7 @@ export async function kill(stage: Stage): Promise<void> {
   await new Promise((done) => setTimeout(done, 1_000));
   model.change(() => (model.isShaken = true));
   stage.kills.push(Date.now());
+  for (const provider of ['kc', 'corp']) stage.cameBack(provider);
   await gateway.kill();
   stage.kills.push(Date.now());
   // A refresh token that was used and not kept: the provider ends that one at the next.

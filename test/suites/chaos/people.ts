@@ -7,7 +7,7 @@ import type { Member, Session } from './model.ts';
 import { signIn, signOut, titleOf } from './sign-in.ts';
 import type { Sockets } from './sockets.ts';
 import type { Browser, Stage } from './stage.ts';
-import { AUTH, DOCS, HOME, HOSTS } from './world.ts';
+import { AUTH, DOCS, HOME, HOSTS, STEPS } from './world.ts';
 
 export async function enterAgain(stage: Stage): Promise<void> {
   const { dice, model, away, world } = stage;
@@ -161,20 +161,30 @@ export async function changeFactor(stage: Stage): Promise<void> {
   model.change(() => (session.alive = 'no'));
   const next = stage.addSession({ member, who: session.who, subject: session.subject });
   next.hasFactor = 'yes';
+  next.signedInAt = session.signedInAt;
   browser.session = next;
   stage.keepCookies(next, browser, HOME);
   await stage.open(browser, HOME);
 }
 
 export async function listen(stage: Stage, sockets: Sockets): Promise<void> {
-  const found = stage.alive().filter((one) => one.bearer === null);
+  const now = Date.now();
+  const programs = stage.model.sessions.filter(({ jwt }) => jwt?.isKeyThere === 'yes' && now < jwt.endsAt);
+  const found = [...stage.alive().filter((one) => one.bearer === null), ...programs.slice(-4)];
   if (found.length === 0) return;
   const session = stage.dice.pick(found);
-  const host = session.place ?? stage.dice.pick([...session.entered.keys()]);
+  const ofProgram = session.jwt === null ? [...session.entered.keys()] : [HOME, ...STEPS];
+  const host = session.place ?? stage.dice.pick(ofProgram);
   stage.note(`${session.who} opens a WebSocket at ${host}`);
   const path = session.place === null ? `/ws/${stage.asked++}` : `/shared/${stage.asked++}`;
   const possible = stage.model.watch(() => stage.model.outcomes(session, host));
-  const socket = await openSocket({ port: stage.gateway.port, host, path, cookie: session.cookies.get(host) ?? '' });
+  const socket = await openSocket({
+    port: stage.gateway.port,
+    host,
+    path,
+    cookie: session.cookies.get(host) ?? '',
+    bearer: session.bearer,
+  });
   const outcomes = possible();
   if (socket === null) {
     if (outcomes.size === 1 && outcomes.has('in')) stage.wrong(`${session.who} cannot open a WebSocket at ${host}`);

@@ -1,4 +1,5 @@
 /** What providers do: they end sessions, know other groups, have other keys, go away and come back. */
+import { showNewKey } from './bearers.ts';
 import { ending } from './ending.ts';
 import type { Member } from './model.ts';
 import { logOut, tellProviders, accountOf, twinOf } from './sign-in.ts';
@@ -66,7 +67,7 @@ export async function settleGroups(stage: Stage): Promise<void> {
     const wanted = sorted(world.groupsOf.get(who) ?? []);
     const deadline = Date.now() + SETTLED_MS;
     for (;;) {
-      const sessions = model.sessions.filter((one) => one.member === member && one.alive !== 'no');
+      const sessions = model.sessions.filter((one) => one.member === member && one.alive !== 'no' && one.jwt === null);
       const seen = await Promise.all(sessions.map((one) => stage.ask(one, HOME)));
       const isDone = seen.every(
         ({ outcome, told }) => outcome !== 'in' || (told !== null && groupsIn(told.groups, member) === wanted),
@@ -89,6 +90,7 @@ export async function stopOrStart(stage: Stage): Promise<void> {
   if (away.has(provider)) {
     await twinOf(world, provider).start();
     away.delete(provider);
+    stage.cameBack(provider);
     return;
   }
   away.add(provider);
@@ -97,8 +99,22 @@ export async function stopOrStart(stage: Stage): Promise<void> {
 
 export async function rotateKeys(stage: Stage): Promise<void> {
   const provider = stage.dice.pick(['kc', 'corp']);
+  const { model } = stage;
   stage.note(`${provider} has other keys`);
+  const gone = stage.keyOf(provider);
+  const old = model.sessions.filter(({ member, jwt }) => member?.provider === provider && jwt?.kid === gone.kid);
+  model.change(() => {
+    for (const { jwt } of old) if (jwt?.isKeyThere === 'yes') jwt.isKeyThere = 'maybe';
+  });
   twinOf(stage.world, provider).rotateKeys();
   // Keys are asked for once a second at most: a token by one that is newer than that is not known.
   await new Promise((done) => setTimeout(done, 1_100));
+  if (!(await showNewKey(stage, provider))) return;
+  stage.note(`${provider} is seen to have other keys`);
+  // Every worker has been told by then.
+  await new Promise((done) => setTimeout(done, 1_000));
+  stage.goneKeys.set(provider, gone);
+  model.change(() => {
+    for (const { jwt } of old) if (jwt !== null) jwt.isKeyThere = 'no';
+  });
 }

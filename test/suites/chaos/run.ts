@@ -12,7 +12,7 @@ import { Model } from './model.ts';
 import { tellProviders } from './sign-in.ts';
 import { Sockets } from './sockets.ts';
 import { Stage } from './stage.ts';
-import { HOME, HOSTS, firstDoc, openWorld } from './world.ts';
+import { HOME, HOSTS, STEPS, firstDoc, openWorld } from './world.ts';
 
 /** A machine on which each takes seconds is asked as much, for longer. */
 const LEAST_STEPS = 10;
@@ -131,7 +131,7 @@ async function knock(stage: Stage, signal: AbortSignal, dice: Dice): Promise<voi
     const recent = dice.roll(3) === 0 ? sessions : sessions.slice(-12);
     const session = recent.length === 0 ? null : dice.pick(recent);
     const known = session === null ? [] : [...session.cookies.keys()];
-    const host = known.length === 0 || dice.roll(4) === 0 ? dice.pick(HOSTS) : dice.pick(known);
+    const host = known.length === 0 || dice.roll(4) === 0 ? dice.pick([...HOSTS, ...STEPS]) : dice.pick(known);
     const seen = await stage.ask(session, host);
     await sleep(seen.outcome === 'failed' ? 100 : 15);
   }

@@ -43,12 +43,19 @@ const nextIn = (page: Visit): string | null => {
   return next === null ? null : new URL(next, page.url).href;
 };
 
+const WAY = { sid: '', factor: false, acr: null, saysWhen: false };
+
 interface Entering {
   readonly stage: Stage;
   readonly browser: Browser;
   readonly member: Member;
+  /** What they would show of a level that is asked for. */
+  readonly granted: string;
   sid: string;
   factor: boolean;
+  /** What the provider said of the last sign-in. */
+  acr: string | null;
+  saysWhen: boolean;
 }
 
 /** Null where the way ends before the app: with the page that it ended at in the violation of whoever expected more. */
@@ -57,7 +64,8 @@ export async function signIn(stage: Stage, browser: Browser, member: Member): Pr
   const { visitor } = browser;
   // What a link opened is beside all that.
   const old = browser.session?.place === null ? browser.session : null;
-  const entering: Entering = { stage, browser, member, sid: '', factor: false };
+  const entering: Entering = { ...WAY, stage, browser, member, granted: 'silver' };
+  const from = Date.now();
   if (old !== null) model.change(() => (old.alive = old.alive === 'yes' ? 'maybe' : old.alive));
   let last: Visit;
   try {
@@ -79,11 +87,40 @@ export async function signIn(stage: Stage, browser: Browser, member: Member): Pr
     sid: entering.sid,
   });
   session.hasFactor = entering.factor ? 'yes' : 'no';
+  if (entering.saysWhen) session.signedInAt = [from - 1_000, Date.now()];
   session.entered.set(HOME, 'yes');
   stage.keepCookies(session, browser, HOME);
   if (old !== null) model.change(() => (old.alive = 'no'));
   browser.session = session;
   return session;
+}
+
+export interface Came {
+  readonly isIn: boolean;
+  /** By another sign-in on the way. */
+  readonly isAnew: boolean;
+  readonly sid: string;
+  readonly factor: boolean;
+  readonly acr: string | null;
+  readonly saysWhen: boolean;
+}
+
+/** Somebody who is signed in goes where more is asked for; what it is they come to where that is no answer to it. */
+export async function comeIn(
+  stage: Stage,
+  browser: Browser,
+  { host, member, granted }: { readonly host: string; readonly member: Member; readonly granted: string },
+): Promise<Came | string> {
+  const entering: Entering = { ...WAY, stage, browser, member, granted };
+  const url = stage.gateway.url(host, `/n/${stage.asked++}`);
+  const first = await patiently(() => go(browser.visitor, url));
+  let page = await byProvider(entering, first);
+  const isAsked = /name="password"/.test(page.body);
+  if (isAsked) page = await byPassword(entering, page);
+  const isIn = page.status === 200 && new URL(page.url).hostname === host && readTold(page.body) !== null;
+  if (!isIn && page.status !== 403) return `ended at ${page.url.split('?')[0]} with ${page.status}: ${titleOf(page)}`;
+  const { sid, factor, acr, saysWhen } = entering;
+  return { isIn, isAnew: isAsked || sid !== '', sid, factor, acr, saysWhen };
 }
 
 export function titleOf(page: Visit): string {
@@ -92,6 +129,7 @@ export function titleOf(page: Visit): string {
 
 async function byPassword(entering: Entering, form: Visit): Promise<Visit> {
   const { stage, browser, member } = entering;
+  entering.saysWhen = true;
   const local = stage.locals.get(member.name);
   if (local === undefined) throw new Error(`no account "${member.name}"`);
   const page = await browser.visitor.submit(form, { name: member.name, password: local.password }, 'sign-in');
@@ -133,7 +171,15 @@ function visitProvider(entering: Entering, url: string): string {
   }
   entering.sid = randomUUID();
   const twin = twinOf(world, member.provider);
-  twin.claims = { ...claimsOf(world, member), sid: entering.sid };
+  const query = new URL(url).searchParams;
+  entering.acr = (query.get('acr_values') ?? '').includes('gold') ? entering.granted : null;
+  entering.saysWhen = query.has('max_age') || stage.dice.roll(2) === 0;
+  twin.claims = {
+    ...claimsOf(world, member),
+    sid: entering.sid,
+    ...(entering.saysWhen ? { auth_time: Math.floor(Date.now() / 1_000) } : {}),
+    ...(entering.acr === null ? {} : { acr: entering.acr }),
+  };
   return twin.visit(url);
 }
 

@@ -2,12 +2,14 @@
 import type { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyOfToken } from '../../../src/session/token.ts';
+import type { TwinKey } from '../../../src/sign-in/oidc/_twin-keys.ts';
 import type { Dice } from '../../support/dice.ts';
 import { createVisitor, type Visit, type Visitor } from '../../support/visitor.ts';
-import { ask, brokenBy, createAgent, seenOf, type Seen } from './client.ts';
+import { ask, brokenBy, createAgent, seenOf, type Asking, type Seen } from './client.ts';
+import { Http2Clients } from './client-h2.ts';
 import type { Gateway } from './gateway.ts';
 import type { Member, Model, Outcome, Session } from './model.ts';
-import { AUTH, HOME, HOSTS, type World } from './world.ts';
+import { AUTH, HOME, HOSTS, STEPS, type World } from './world.ts';
 
 export const NAVIGATION = {
   accept: 'text/html',
@@ -19,6 +21,10 @@ const STALL_MS = 5_000;
 const STALL_COUNTS_MS = 70_000;
 const RETRY_MS = 500;
 const MOST_TRIES = 20;
+/** Of an access token while its provider may be away: nobody knows whether it is good. */
+const MOST_TRIES_OF_A_TOKEN = 2;
+/** A provider that failed is not asked about strangers' tokens for ten seconds, and its description later yet. */
+const AWAY_COUNTS_MS = 90_000;
 const SESSION_COOKIE = /^__(?:Host|Secure)-postern-[a-z0-9]+$/;
 
 export interface Browser {
@@ -50,7 +56,8 @@ export class Stage {
   readonly model: Model;
   readonly dice: Dice;
   readonly browsers: Browser[];
-  readonly agents: readonly Agent[] = [createAgent(), createAgent()];
+  readonly agents: readonly [Agent, Agent] = [createAgent(), createAgent()];
+  readonly http2: Http2Clients = new Http2Clients();
   readonly violations: string[] = [];
   readonly secrets: Set<string> = new Set();
   readonly entries: Entry[] = [];
@@ -60,11 +67,14 @@ export class Stage {
   readonly away: Set<string> = new Set();
   /** Used-up callbacks, landings and links. */
   readonly used: { readonly url: string; readonly kind: string }[] = [];
+  /** The last that the gateway must have seen to be gone, by provider. */
+  readonly goneKeys: Map<string, TwinKey> = new Map();
   readonly history: string[] = [];
   asked = 0;
   /** Two things happen at once: what an order came to is not known. */
   isCrossing = false;
   #sessions = 0;
+  readonly #backAt = new Map<string, number>();
   #beatAt = Date.now();
   #stalledAt = 0;
   readonly #pulse: NodeJS.Timeout = setInterval(() => this.#beat(), 100);
@@ -83,8 +93,22 @@ export class Stage {
     return Date.now() - this.#stalledAt < STALL_COUNTS_MS;
   }
 
+  /** A moment ago it did not answer, or the gateway did not know it yet. */
+  wasAway(provider: string): boolean {
+    return this.away.has(provider) || Date.now() - (this.#backAt.get(provider) ?? 0) < AWAY_COUNTS_MS;
+  }
+
+  cameBack(provider: string): void {
+    this.#backAt.set(provider, Date.now());
+  }
+
+  keyOf(provider: string): TwinKey {
+    return (provider === 'kc' ? this.world.kc : this.world.corp).key();
+  }
+
   close(): void {
     clearInterval(this.#pulse);
+    this.http2.close();
     for (const agent of this.agents) agent.destroy();
   }
 
@@ -103,7 +127,13 @@ export class Stage {
   }
 
   addSession(facts: Partial<Session> & Pick<Session, 'member' | 'who' | 'subject'>): Session {
-    const session: Session = {
+    const session = this.newSession(facts);
+    this.model.change(() => this.model.sessions.push(session));
+    return session;
+  }
+
+  newSession(facts: Partial<Session> & Pick<Session, 'member' | 'who' | 'subject'>): Session {
+    return {
       number: this.#sessions++,
       bornAt: Date.now(),
       sid: '',
@@ -113,12 +143,13 @@ export class Stage {
       hasFactor: 'no',
       cookies: new Map(),
       entered: new Map(),
+      acr: null,
+      signedInAt: null,
       bearer: null,
+      jwt: null,
       place: null,
       ...facts,
     };
-    this.model.change(() => this.model.sessions.push(session));
-    return session;
   }
 
   /** Not known of who comes in while a reload takes the provider away: it ends them, and may have done so. */
@@ -129,7 +160,7 @@ export class Stage {
   /** Keeps the cookies as they are now, for as long as there is anybody to try them. */
   keepCookies(session: Session, browser: Browser, host: string): void {
     const { visitor } = browser;
-    const hosts = [host, ...HOSTS.filter((one) => this.model.isShared(one))];
+    const hosts = [host, ...[...HOSTS, ...STEPS].filter((one) => this.model.isShared(one))];
     for (const one of hosts) session.cookies.set(one, visitor.cookieHeader(this.gateway.url(one)));
     for (const { name, value, domain } of visitor.cookies) {
       if (!SESSION_COOKIE.test(name) || value === '') continue;
@@ -151,10 +182,21 @@ export class Stage {
       bearer: session?.bearer ?? null,
     };
     const possible = model.watch(() => model.outcomes(session, host, { of }));
-    const seen = await patiently(() => ask(this.agents[this.asked % this.agents.length] as Agent, how));
+    const isVague = session?.jwt != null && this.wasAway(session.member?.provider ?? '');
+    const mostTries = isVague ? MOST_TRIES_OF_A_TOKEN : MOST_TRIES;
+    const seen = await patiently(() => this.#send(how), mostTries);
     const outcomes = possible();
+    // Of a token that nobody can look at nothing is known: whoever needs no name comes in, and others come again.
+    if (isVague && seen.status === 503) return { ...seen, outcome: 'failed' };
+    if (isVague && seen.outcome === 'nobody' && model.isOpen(host)) return seen;
     this.hold({ session, host, path, seen, outcomes });
     return seen;
+  }
+
+  /** By HTTP/2 as often as not. */
+  #send(how: Asking): Promise<Seen> {
+    const turn = this.asked % 4;
+    return turn < 2 ? ask(this.agents[turn] as Agent, how) : this.http2.ask(how);
   }
 
   #pathFor(session: Session | null): string {
@@ -194,7 +236,7 @@ export class Stage {
   #holdIdentity(session: Session, told: { subject: string; user: string; groups: string }, about: string): void {
     const subject = session.subject();
     if (told.subject !== subject) this.wrong(`${about}: the app was told "${told.subject}" in place of "${subject}"`);
-    const known = this.model.groups.get(session.who) ?? [[]];
+    const known = this.model.groupsOf(session);
     const { member } = session;
     if (member !== null && !known.some((groups) => sorted(groups) === groupsIn(told.groups, member)))
       this.wrong(`${about}: groups "${told.groups}", possible: ${JSON.stringify(known)}`);
@@ -228,8 +270,9 @@ export class Stage {
     this.model.change(() => (session.alive = seen.outcome === 'in' ? 'yes' : 'no'));
   }
 
+  /** Access tokens aside: nobody ends those. */
   alive(): Session[] {
-    return this.model.sessions.filter((one) => one.alive === 'yes');
+    return this.model.sessions.filter((one) => one.alive === 'yes' && one.jwt === null);
   }
 
   freeOf(session: Session): void {
@@ -250,10 +293,13 @@ export class Stage {
  * Nobody is let in or thrown out where the store does not answer within a second and a half (503, `Retry-After`), as on a
  * machine that stood still for as long: whoever gets that comes back. One that does not end is an answer.
  */
-export async function patiently<T extends { readonly status: number }>(send: () => Promise<T>): Promise<T> {
+export async function patiently<T extends { readonly status: number }>(
+  send: () => Promise<T>,
+  mostTries: number = MOST_TRIES,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     const answer = await send();
-    if (answer.status !== 503 || tries === MOST_TRIES) return answer;
+    if (answer.status !== 503 || tries === mostTries) return answer;
     await sleep(RETRY_MS);
   }
 }

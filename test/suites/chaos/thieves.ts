@@ -3,7 +3,7 @@ import { createVisitor } from '../../support/visitor.ts';
 import { readTold } from './client.ts';
 import { titleOf } from './sign-in.ts';
 import type { Stage } from './stage.ts';
-import { HOSTS } from './world.ts';
+import { HOSTS, STEPS } from './world.ts';
 
 /** What worked once is tried again, by somebody else and by whoever had it. */
 export async function replay(stage: Stage): Promise<void> {
@@ -29,7 +29,7 @@ export async function steal(stage: Stage): Promise<void> {
   if (found.length === 0) return;
   const session = stage.dice.pick(found);
   const of = stage.dice.pick([...session.cookies.keys()]);
-  const host = stage.dice.pick(HOSTS);
+  const host = stage.dice.pick([...HOSTS, ...STEPS]);
   stage.note(`a cookie of ${session.who} for ${of} is sent to ${host}`);
   await stage.ask(session, host, of);
 }

@@ -14,6 +14,17 @@ export const HOME = 'home.corp.test';
 export const OPEN = 'open.fifth.test';
 export const VAULT = 'vault.fourth.test';
 export const DOCS = 'docs.third.test';
+/** Asks for a level of authentication. */
+export const GOLD = 'gold.corp.test';
+/** Asks for a recent sign-in. */
+export const FRESH = 'fresh.eighth.test';
+export const STEPS: readonly string[] = [GOLD, FRESH];
+/** Of access tokens: whom they are for, and which program has asked for them. */
+export const AUDIENCE = 'chaos-api';
+export const PARTY = 'runner';
+export const TOLERANCE_S = 1;
+/** The least there is. */
+const MAX_AGE_S = 10;
 /** Their rules change. */
 const CHANGING = ['wiki.corp.test', 'git.corp.test', 'shop.other.test', 'lab.sixth.test'];
 export const HOSTS: readonly string[] = [HOME, OPEN, VAULT, DOCS, ...CHANGING];
@@ -41,6 +52,8 @@ export const GROUPS: Readonly<Record<string, readonly string[]>> = {
 /** In front of all that clients send in names that are ours. */
 export const EVIL = 'evil';
 
+const PLAIN: HostRules = { allow: [], deny: [], needsFactor: false, acr: null, maxAgeMs: null };
+
 export function firstDoc(dice: Dice): Doc {
   return nextDoc(dice, { hosts: new Map(), providers: new Set(['kc', 'corp', 'github', 'local']), lifetime: '12h' });
 }
@@ -50,10 +63,12 @@ export function nextDoc(dice: Dice, before: Doc): Doc {
   const providers = new Set(['kc', 'corp', 'github', 'local']);
   if (before.hosts.size > 0 && dice.roll(6) === 0) providers.delete(dice.pick(['kc', 'corp', 'github']));
   const hosts = new Map<string, HostRules>([
-    [HOME, { allow: ['signed-in'], deny: [], needsFactor: false }],
-    [OPEN, { allow: ['public'], deny: [], needsFactor: false }],
-    [VAULT, { allow: ['signed-in'], deny: [], needsFactor: true }],
-    [DOCS, { allow: ['signed-in', 'link'], deny: [], needsFactor: false }],
+    [HOME, { ...PLAIN, allow: ['signed-in'] }],
+    [OPEN, { ...PLAIN, allow: ['public'] }],
+    [VAULT, { ...PLAIN, allow: ['signed-in'], needsFactor: true }],
+    [DOCS, { ...PLAIN, allow: ['signed-in', 'link'] }],
+    [GOLD, { ...PLAIN, allow: ['signed-in'], acr: 'gold' }],
+    [FRESH, { ...PLAIN, allow: ['signed-in'], maxAgeMs: MAX_AGE_S * 1_000 }],
   ]);
   const known = (rules: readonly string[]): string[] =>
     rules.filter((rule) => !/^(?:kc|corp|github):/.test(rule) || providers.has(rule.split(':')[0] ?? ''));
@@ -63,7 +78,7 @@ export function nextDoc(dice: Dice, before: Doc): Doc {
     const isSame = old !== undefined && dice.roll(3) === 0;
     const allow = known(isSame ? old.allow : dice.pick(ALLOW));
     const deny = known(isSame ? old.deny : dice.pick(DENY));
-    hosts.set(host, { allow: allow.length === 0 ? ['signed-in'] : allow, deny, needsFactor: false });
+    hosts.set(host, { ...PLAIN, allow: allow.length === 0 ? ['signed-in'] : allow, deny });
   }
   return { hosts, providers, lifetime: '12h' };
 }
@@ -120,15 +135,16 @@ export interface Ports {
 export function writeDocument(world: World, doc: Doc, { https, health }: Ports, domain: string | null): string {
   const { kc, corp, github } = world;
   const oidc = ({ issuer, clientId, clientSecret }: Twin): string =>
-    `{ type: oidc, issuer: "${issuer}", client_id: "${clientId}", client_secret: "${clientSecret}", recheck: 10s }`;
+    `{ type: oidc, issuer: "${issuer}", client_id: "${clientId}", client_secret: "${clientSecret}", recheck: 10s, clock_tolerance: ${TOLERANCE_S}s, bearer: { audience: ${AUDIENCE}, azp: [${PARTY}] } }`;
   const providers: Readonly<Record<string, string>> = {
     kc: oidc(kc),
     corp: oidc(corp),
     github: `{ type: github, url: "${github.url}", client_id: ${github.clientId}, client_secret: ${github.clientSecret}, recheck: 10s }`,
     local: '{ type: local }',
   };
-  const hosts = [...doc.hosts].map(([name, { allow, deny, needsFactor }]) => {
-    const require = needsFactor ? ', require: second-factor' : '';
+  const hosts = [...doc.hosts].map(([name, rules]) => {
+    const { allow, deny } = rules;
+    const require = requireOf(rules);
     const refused = deny.length === 0 ? '' : `, deny: ${JSON.stringify(deny)}`;
     return `  ${name}: { tls: local, to: "http://127.0.0.1:${world.app.port}", allow: ${JSON.stringify(allow)}${refused}${require}, identity_headers: [forwarded, { subject: X-Subject }] }`;
   });
@@ -143,6 +159,12 @@ session: { lifetime: ${doc.lifetime}${domain === null ? '' : `, cookie_domain: $
 hosts:
 ${hosts.join('\n')}
 `;
+}
+
+function requireOf({ needsFactor, acr, maxAgeMs }: HostRules): string {
+  if (needsFactor) return ', require: second-factor';
+  if (acr !== null) return `, require: { acr: [${acr}] }`;
+  return maxAgeMs === null ? '' : `, require: { max_age: ${maxAgeMs / 1_000}s }`;
 }
 
 export interface App {
