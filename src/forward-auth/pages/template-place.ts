@@ -5,8 +5,11 @@
  */
 import { TemplateProblem } from './template-problem.ts';
 
-/** `url`: in an attribute that is an address; `code`: in a script, as a string of its own; `string`: inside of one. */
-export type Place = 'text' | 'attribute' | 'url' | 'code' | 'string';
+/**
+ * `url`: in an attribute that is an address; `query`: behind the "?" or "#" of one; `code`: in a script, as a string of
+ * its own; `string`: inside of one.
+ */
+export type Place = 'text' | 'attribute' | 'url' | 'query' | 'code' | 'string';
 
 export interface PlaceReader {
   /** Goes on over the operator's text, and gives it back. */
@@ -21,12 +24,14 @@ interface State {
   element: string;
   attribute: string;
   quote: string;
+  /** The operator's text in this value has a "?" or "#". */
+  isQuery: boolean;
   /** Of a string in a script. */
   scriptQuote: string;
 }
 
 export function createPlaceReader(): PlaceReader {
-  const state: State = { in: 'text', element: '', attribute: '', quote: '', scriptQuote: '' };
+  const state: State = { in: 'text', element: '', attribute: '', quote: '', isQuery: false, scriptQuote: '' };
   return {
     read(text) {
       let at = 0;
@@ -35,7 +40,7 @@ export function createPlaceReader(): PlaceReader {
     },
     at(line) {
       if (state.in === 'text') return 'text';
-      if (state.in === 'value' && !isCode(state)) return ADDRESSES.has(state.attribute) ? 'url' : 'attribute';
+      if (state.in === 'value' && !isCode(state)) return placeInValue(state);
       if (state.in === 'script') return state.scriptQuote === '' ? 'code' : 'string';
       throw new TemplateProblem(
         `line ${line}: a value stands in ${nameOf(state)}`,
@@ -46,6 +51,11 @@ export function createPlaceReader(): PlaceReader {
 }
 
 const ADDRESSES: ReadonlySet<string> = new Set(['href', 'src', 'action', 'formaction', 'data', 'poster', 'xlink:href']);
+
+function placeInValue({ attribute, isQuery }: State): Place {
+  if (!ADDRESSES.has(attribute)) return 'attribute';
+  return isQuery ? 'query' : 'url';
+}
 
 function isCode({ attribute }: State): boolean {
   return attribute.startsWith('on') || attribute === 'style' || attribute === 'srcdoc' || attribute === 'srcset';
@@ -98,16 +108,18 @@ function inTag(state: State, text: string, at: number): number {
   part.lastIndex = at;
   const [whole = ' ', name, quote, other] = part.exec(text) ?? [];
   if (name !== undefined) state.attribute = name.toLowerCase();
-  else if (quote !== undefined && quote !== '') Object.assign(state, { in: 'value', quote });
+  else if (quote !== undefined && quote !== '') Object.assign(state, { in: 'value', quote, isQuery: false });
   else if (other === '>') {
     state.in = state.element === 'script' || state.element === 'style' ? state.element : 'text';
     state.scriptQuote = '';
-  } else if (other !== undefined) Object.assign(state, { in: 'value', quote: other });
+  } else if (other !== undefined) Object.assign(state, { in: 'value', quote: other, isQuery: false });
   return at + whole.length;
 }
 
 function inValue(state: State, text: string, at: number): number {
   const end = text.indexOf(state.quote, at);
+  // "&#38;" is no fragment.
+  state.isQuery ||= /\?|(?<!&)#/.test(text.slice(at, end === -1 ? undefined : end));
   if (end === -1) return text.length;
   state.in = 'tag';
   return end + 1;

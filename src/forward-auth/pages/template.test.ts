@@ -29,7 +29,12 @@ test('renderTemplate() fills fields, each escaped for where it stands', () => {
       '<input value="a&lt;b&gt;&quot;c&quot;" title=\'&lt;b&gt;x&lt;/b&gt;\'>',
     ],
     ['<a href="{{.U}}">', '<a href="#">'],
-    ['<a href = "/x?{{.A}}">', '<a href = "/x?a&lt;b&gt;&quot;c&quot;">'],
+    ['<a href = "/x?{{.A}}">', '<a href = "/x?a%3Cb%3E%22c%22">'],
+    ['<a href="/x#{{.A}}" title="?{{.A}}">', '<a href="/x#a%3Cb%3E%22c%22" title="?a&lt;b&gt;&quot;c&quot;">'],
+    [
+      '<a href="/&#120;{{.A}}"><a href="{{.A}}?{{.A}}">',
+      '<a href="/&#120;a&lt;b&gt;&quot;c&quot;"><a href="a&lt;b&gt;&quot;c&quot;?a%3Cb%3E%22c%22">',
+    ],
     [
       '<script>var a = {{.A}}, n = {{.N}};</script>{{.N}}',
       '<script>var a = "a\\u003cb\\u003e\\u0022c\\u0022", n = 400;</script>400',

@@ -24,6 +24,8 @@ function escapeFor(place: Place, value: TemplateValue): string {
   if (place === 'text') return value instanceof Html ? value.toString() : escapeHtml(String(value));
   if (place === 'attribute') return escapeHtml(String(value));
   if (place === 'url') return escapeHtml(SCRIPT_ADDRESS.test(String(value)) ? '#' : String(value));
+  // As in the original: whatever is in it, it is one value of the query.
+  if (place === 'query') return escapeHtml(encodeURIComponent(String(value).toWellFormed()));
   if (place === 'code' && (typeof value === 'number' || typeof value === 'boolean')) return String(value);
   const text = escapeScript(String(value));
   return place === 'code' ? `"${text}"` : text;

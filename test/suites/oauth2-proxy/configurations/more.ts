@@ -1,7 +1,9 @@
 /** Settings that few have, each with what it changes. */
 import { flow, login, one } from '../configuration.ts';
 import { members, WITH_SESSION } from './members.ts';
+import { valueOf } from '../side.ts';
 import type { Configuration } from '../configuration.ts';
+import type { Jar } from '../side.ts';
 import type { Field } from '../raw-client.ts';
 
 /** Claims by other names. */
@@ -195,7 +197,7 @@ export const pages: Configuration = {
   },
   files: {
     'templates/sign_in.html':
-      '{{define "sign_in.html"}}<!doctype html><form method="GET" action="{{.ProxyPrefix}}/start"><input type="hidden" name="rd" value="{{.Redirect}}"></form>{{end}}',
+      '{{define "sign_in.html"}}<!doctype html><form method="GET" action="{{.ProxyPrefix}}/start"><input type="hidden" name="rd" value="{{.Redirect}}"></form><a href="{{.ProxyPrefix}}/start?rd={{.Redirect}}">sign in</a>{{end}}',
     'templates/error.html': '{{define "error.html"}}<!doctype html><h1>{{.StatusCode}} {{.Title}}</h1>{{end}}',
     'templates/robots.txt': 'User-agent: nice\nAllow: /\n',
   },
@@ -205,6 +207,14 @@ export const pages: Configuration = {
     one('callback-error', 'GET /oauth2/callback?error=access_denied'),
     one('robots', 'GET /robots.txt'),
     one('gone', 'GET /resets', { as: 'alice' }),
+    flow('link', async (side) => {
+      const { body } = await side.ask('GET /a%3Fb');
+      const link = /href="([^"]*)"/.exec(body)?.[1] ?? '';
+      const jar: Jar = new Map();
+      const start = await side.ask(`GET ${link.replaceAll('&amp;', '&')}`, { jar });
+      const { callback } = await side.finish(valueOf(start, 'location') ?? '', 'alice', { jar });
+      side.noteFact('lands', `${callback.status} at ${valueOf(callback, 'location')}`);
+    }),
   ],
 };
 
