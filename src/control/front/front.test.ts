@@ -78,7 +78,14 @@ void suite('compileLineTemplate()', () => {
   });
 
   test('refuses what it does not know, with the fields that it does', () => {
-    for (const text of ['{{.Nobody}}', '{{if .Client}}x{{end}}', '{{.Client | printf "%s"}}', '{{}}'])
+    for (const text of [
+      '{{.Nobody}}',
+      '{{.Client',
+      'x {{.Client}} {{',
+      '{{if .Client}}x{{end}}',
+      '{{.Client | printf "%s"}}',
+      '{{}}',
+    ])
       assert.throws(
         () => compileLineTemplate(text, ['Client'], 'auth-logging-format'),
         { code: 'CONFIG_INVALID', message: /the fields are {{\.Client}}$/ },

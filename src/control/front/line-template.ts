@@ -16,10 +16,14 @@ export function compileLineTemplate<F extends string>(
 ): LineTemplate<F> {
   const known: ReadonlySet<string> = new Set(fields);
   const parts = text.split(/\{\{-?\s*(.*?)\s*-?\}\}/s).map((part, at) => {
-    if (at % 2 === 0) return part;
+    const remedy = `the fields are ${fields.map((one) => `{{.${one}}}`).join(', ')}`;
+    if (at % 2 === 0) {
+      if (!part.includes('{{')) return part;
+      const open = part.slice(part.lastIndexOf('{{'));
+      throw new PosternError('CONFIG_INVALID', `Cannot use ${option}: "${open}" is not closed by "}}"; ${remedy}`);
+    }
     const field = /^\.(\w+)$/.exec(part)?.[1] ?? '';
     if (known.has(field)) return { field: field as F };
-    const remedy = `the fields are ${fields.map((one) => `{{.${one}}}`).join(', ')}`;
     throw new PosternError('CONFIG_INVALID', `Cannot use ${option}: "{{${part}}}" is not known; ${remedy}`);
   });
   return (values) => parts.map((part) => (typeof part === 'string' ? part : visible(values[part.field]))).join('');

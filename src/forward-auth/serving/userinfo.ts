@@ -1,7 +1,7 @@
 /** `/oauth2/userinfo`: what is known of who is signed in, without tokens. */
 import { HeaderBlock } from '../../wire/header-block.ts';
 import { clearLines } from './clear-lines.ts';
-import { FixedAnswer, FORBIDDEN, NO_CACHE, UNAVAILABLE } from './plain-answer.ts';
+import { FixedAnswer, NO_CACHE } from './plain-answer.ts';
 import type { AuthSession } from '../auth-session.ts';
 import type { SessionKeeper } from '../ports.ts';
 import type { Admission } from './admission.ts';
@@ -16,11 +16,15 @@ export interface UserinfoDeps {
   readonly skipRules: SkipRules;
 }
 
-const UNAUTHORIZED = new FixedAnswer(401, 'Unauthorized\n', [
+/** It is about one person, whatever it says. */
+const FRESH = [
   ['Content-Type', 'text/plain; charset=utf-8'],
   ['X-Content-Type-Options', 'nosniff'],
   ...NO_CACHE,
-]);
+] as const;
+const UNAUTHORIZED = new FixedAnswer(401, 'Unauthorized\n', FRESH);
+const FORBIDDEN = new FixedAnswer(403, 'Forbidden\n', FRESH);
+const UNAVAILABLE = new FixedAnswer(503, 'Sessions cannot be looked up right now\n', [...FRESH, ['Retry-After', '2']]);
 
 export function createUserinfo(deps: UserinfoDeps): AnswerWho {
   return (request, who) => {

@@ -85,5 +85,6 @@ export const STARTS: readonly Start[] = [
   start('google-health-checks', { GCP_HEALTHCHECKS: 'true' }),
   start('alpha-missing', {}, { args: ['--alpha-config={dir}/none.yaml'] }),
   start('templates-missing', { CUSTOM_TEMPLATES_DIR: '{dir}/none' }),
+  start('log-format-open', { AUTH_LOGGING_FORMAT: '{{.Client' }),
   start('ca-file-missing', { PROVIDER_CA_FILES: '{dir}/none.pem' }),
 ];

@@ -54,6 +54,9 @@ const cases: readonly Case[] = [
   flow('good-userinfo', async (side) => {
     await side.ask('GET /oauth2/userinfo', { headers: [['Authorization', bearer()(side)]] }, 'userinfo');
   }),
+  flow('bad-userinfo', async (side) => {
+    await side.ask('GET /oauth2/userinfo', { headers: [['Authorization', bearer({ exp: 1 })(side)]] }, 'userinfo');
+  }),
   flow('good-group', async (side) => {
     const headers: readonly Field[] = [['Authorization', bearer()(side)]];
     await side.ask('GET /oauth2/auth?allowed_groups=/developers', { headers }, 'member');
