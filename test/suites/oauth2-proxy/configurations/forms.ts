@@ -34,6 +34,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'twice-escaped': { query: 'rd=%252Fq' },
   'header-absolute': { said: ['https://app.example.com/h'] },
   'header-twice': { said: ['/h1', '/h2'] },
+  'header-own': { said: ['/oauth2/sign_out'] },
   'header-relative': { said: ['h'] },
   nul: { query: 'rd=%2Fa%00b' },
   utf8: { query: 'rd=%2F%C3%A4' },

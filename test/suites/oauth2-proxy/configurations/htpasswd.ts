@@ -43,6 +43,18 @@ const cases: readonly Case[] = [
   post('outside-slashes', 'username=admin&password=pw-admin&rd=%2F%2Fevil.test'),
   post('query-password', '', '/oauth2/sign_in?username=admin&password=pw-admin'),
   post('broken-form', 'username=%zz'),
+  ...['https://app.example.com', 'https://evil.test', 'null'].map((origin) =>
+    one(`origin-${origin}`, 'POST /oauth2/sign_in', {
+      body: 'username=admin&password=pw-admin&rd=%2Fx',
+      headers: [...FORM, ['Origin', origin]],
+    }),
+  ),
+  ...['PUT', 'PATCH'].map((method) =>
+    one(`method-${method}`, `${method} /oauth2/sign_in`, {
+      body: 'username=admin&password=pw-admin&rd=%2Fx',
+      headers: FORM,
+    }),
+  ),
   one('get-password', 'GET /oauth2/sign_in?username=admin&password=pw-admin'),
   one('json-form', 'POST /oauth2/sign_in', {
     body: '{"username":"admin"}',

@@ -255,6 +255,18 @@ export const KINDER: readonly Difference[] = [
     ],
   },
   {
+    id: 'no-way-in-circles',
+    original: 'X-Auth-Request-Redirect may name an endpoint below `/oauth2`, and the sign-in ends there',
+    postern: 'it ends at `/`',
+    reason: 'nginx, as it is documented, names whatever was asked for, and signing in would sign out again',
+    where: [
+      facet(/^places-of-rd\/header-own-(?:sign_in|sign_out|start)-GET(?: · lands)?$/, /^(?:location|body|fact)$/, {
+        original: /\/oauth2\/sign_out$/,
+        postern: /^(?:sign-in page: provider at \/oauth2\/start, then |302 at )?\/$/,
+      }),
+    ],
+  },
+  {
     id: 'parameters-of-the-application',
     original:
       'a page of the application that needs a sign-in leads, after it, to its own parameter `rd`, where it has one',

@@ -275,6 +275,13 @@ export const SAFER: readonly Difference[] = [
     where: [answer(/^upgrades\/origin-(?:other|null)$/, 101, 403)],
   },
   {
+    id: 'forms-of-other-sites',
+    original: 'a page of another site can sign a visitor in, by a form with a password of its own',
+    postern: '403: Origin is of the host itself or within `whitelist_domains`, or nothing says that a browser sends it',
+    reason: 'somebody would work in the account of somebody else (login CSRF)',
+    where: [answer(/^htpasswd(?:-groups)?\/origin-(?:https:\/\/evil\.test|null)$/, 302, 403)],
+  },
+  {
     id: 'the-issuer-answers-itself',
     original: '`iss` of a callback is not looked at',
     postern: 'another issuer than the one that was asked ends the sign-in',
