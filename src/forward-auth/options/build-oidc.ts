@@ -1,7 +1,6 @@
 /** OpenID Connect: issuer, keys, claims. */
 import { createPublicKey } from 'node:crypto';
-import { readAtMost } from '../../core/read-at-most.ts';
-import { isOfReading, unreadable } from './build-secret.ts';
+import { isOfReading, readMoreThanOnce, unreadable } from './build-secret.ts';
 import type { BuildContext } from './context.ts';
 import type { OidcSettings, ProviderKind } from '../settings.ts';
 import type { Told } from './told.ts';
@@ -84,7 +83,7 @@ function checkKeys(told: Told, skipsDiscovery: boolean): void {
 function checkPublicKey(told: Told, file: string): void {
   const key = 'oidc_public_key_files';
   try {
-    createPublicKey(readAtMost(file));
+    createPublicKey(readMoreThanOnce(file));
   } catch (error) {
     const what = isOfReading(error) ? unreadable(error) : 'holds no public key';
     told.fault(key, `holds "${file}", which ${what}`, 'give public keys in PEM form');

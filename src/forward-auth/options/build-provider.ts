@@ -1,9 +1,8 @@
 /** The provider: its kind, client, endpoints and restrictions. */
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readAtMost } from '../../core/read-at-most.ts';
 import { suggest } from '../../config/did-you-mean.ts';
 import { buildOidc } from './build-oidc.ts';
-import { openFileSecret, isOfReading, unreadable } from './build-secret.ts';
+import { isOfReading, openFileSecret, readMoreThanOnce, unreadable } from './build-secret.ts';
 import { expression } from './build-people.ts';
 import { OPTIONS } from './option-table.ts';
 import { fixedSecret } from './secret.ts';
@@ -116,7 +115,7 @@ function trustOf(told: Told): Pick<ProviderSettings, 'caFiles' | 'useSystemTrust
 
 function checkCertificates(told: Told, file: string): void {
   try {
-    void new X509Certificate(readAtMost(file));
+    void new X509Certificate(readMoreThanOnce(file));
   } catch (error) {
     const what = isOfReading(error) ? unreadable(error) : 'holds no certificate';
     const message = `holds "${file}", which ${what}`;
@@ -261,7 +260,7 @@ function checkGoogle(told: Told, groupsKey: string): void {
     told.fault('google_service_account_json', 'is given beside google_use_application_default_credentials', 'keep one');
   if (file === null) return;
   try {
-    JSON.parse(readAtMost(file).toString('utf8'));
+    JSON.parse(readMoreThanOnce(file).toString('utf8'));
   } catch (error) {
     const what = error instanceof SyntaxError ? 'is no JSON' : unreadable(error);
     told.fault('google_service_account_json', `is "${file}", which ${what}`, 'give the key file as Google made it');
@@ -278,7 +277,7 @@ function federatedToken({ told, variables }: BuildContext, kind: ProviderKind): 
     return isOn;
   }
   try {
-    readAtMost(file);
+    readMoreThanOnce(file);
   } catch (error) {
     told.fault(key, `needs the file "${file}", which ${unreadable(error)}`, 'check the workload identity of the pod');
   }

@@ -1,4 +1,5 @@
 /** Secrets of options: a value, a file, or the structured form of either. */
+import { statSync } from 'node:fs';
 import { FileTooLargeError, readAtMost } from '../../core/read-at-most.ts';
 import { fileSecret, fixedSecret } from './secret.ts';
 import type { Secret } from '../settings.ts';
@@ -14,10 +15,21 @@ export function openFileSecret(context: BuildContext, file: string, said: Said):
   return null;
 }
 
+class PipeError extends Error {}
+
+/**
+ * Of a file that is read here, and again when it is used or has changed. A pipe gives what it holds once: the second
+ * time it would be empty, or be waited for while everybody waits.
+ */
+export function readMoreThanOnce(file: string): Buffer {
+  if (statSync(file).isFIFO()) throw new PipeError('a pipe');
+  return readAtMost(file);
+}
+
 /** Why a file cannot be used; null where it can. */
 export function fileProblem(file: string): string | null {
   try {
-    return readAtMost(file).length === 0 ? 'is empty' : null;
+    return readMoreThanOnce(file).length === 0 ? 'is empty' : null;
   } catch (error) {
     return unreadable(error);
   }
@@ -25,11 +37,17 @@ export function fileProblem(file: string): string | null {
 
 /** Whether the file could not be read, rather than used. */
 export function isOfReading(error: unknown): boolean {
-  return error instanceof FileTooLargeError || (error as NodeJS.ErrnoException).syscall !== undefined;
+  return (
+    error instanceof FileTooLargeError ||
+    error instanceof PipeError ||
+    (error as NodeJS.ErrnoException).syscall !== undefined
+  );
 }
 
 export function unreadable(error: unknown): string {
   if (error instanceof FileTooLargeError) return error.message.replace('it ', '');
+  if (error instanceof PipeError)
+    return 'is a pipe: it can be read only once, and nobody may ever write; name a regular file';
   const code = (error as NodeJS.ErrnoException).code ?? 'an unknown reason';
   if (code === 'ENOENT') return 'does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read';

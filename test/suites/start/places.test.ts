@@ -168,6 +168,27 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
     assert.equal(piped.code, 0, piped.output);
   });
 
+  test('a key, a secret or an authority that is a pipe is refused at once: it would be read again', async (t) => {
+    const dir = folder(t);
+    const pipe = join(dir, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const secretless = FORWARD_AUTH.filter((one) => !one.startsWith('--client-secret'));
+    for (const [args, under] of [
+      [[...FORWARD_AUTH, `--provider-ca-file=${pipe}`], []],
+      [[...FORWARD_AUTH, `--oidc-public-key-file=${pipe}`], []],
+      [[...FORWARD_AUTH, '--https-address=127.0.0.1:0', `--tls-cert-file=${pipe}`, `--tls-key-file=${pipe}`], []],
+      [
+        [...secretless, '--client-secret-file=/dev/stdin'],
+        ['sh', '-c', 'echo secret | "$0" "$@"'],
+      ],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const { code, output } = await start([...args, '--data', join(dir, 'data'), '--http-address=127.0.0.1:0'], under);
+      assert.equal(code, 1, output);
+      assert.match(output, /which is a pipe: it can be read only once, .*; name a regular file/, output);
+    }
+  });
+
   test('a device without end, or a file that nobody meant, is read no further than documents go', async (t) => {
     const dir = folder(t);
     const file = await writeDocument(dir);
