@@ -127,3 +127,26 @@ test('Issuance takes a reload into account that comes while the order of before 
   await issuance.review();
   assert.equal(ca.issued.length, 1, rig.lines.join('\n'));
 });
+
+test('Issuance goes on with a renewal that somebody waits for where the document changes its CA meanwhile', async (t) => {
+  const rig = rigOf(t);
+  const [ca] = rig.cas as [FakeCa, FakeCa];
+  const issuance = await rig.start();
+  issuance.want(null, wanted(rig, 'one'));
+  await issuance.review();
+  assert.equal(ca.issued.length, 1);
+  ca.onRequest = ({ url }) => {
+    if (!url.endsWith('/order')) return;
+    issuance.want(null, wanted(rig, 'two'));
+    ca.onRequest = null;
+    // As of a request that is given up.
+    throw new Error('aborted');
+  };
+  // Its certificate is good for weeks: but for whoever asked, nothing is due.
+  const outcome = issuance.order('a.example.com');
+  await issuance.review();
+  assert.match(rig.lines.join('\n'), /given up/);
+  const late = new Promise((done) => setTimeout(done, 2_000, { kind: 'nothing came of it' }));
+  const { kind } = (await Promise.race([outcome, late])) as { kind: string };
+  assert.equal(kind, 'issued', rig.lines.join('\n'));
+});

@@ -247,8 +247,10 @@ export class Issuance {
     return found ?? { name: renewal.caName, directory: stored.directory, ...unknown };
   }
 
-  #dueAt({ wanted, state, renewedAt }: Job): number {
+  #dueAt({ wanted, state, renewedAt, isForced }: Job): number {
     const now = this.#options.clock.now();
+    // Somebody waits for it, whatever has changed meanwhile.
+    if (isForced) return now;
     const issued = this.#index.holding(wanted);
     // After a failure its own time counts; a clock that was set back must not make that last for ever.
     const retryAt = Math.min(state.nextAt, now + 31 * 86_400_000);
@@ -299,12 +301,10 @@ export class Issuance {
     // One that stands in for it is replaced without `replaces`: other names have it too.
     const held = before ?? this.#index.holding(job.wanted);
     if (outcome.kind === 'issued' && !isForced) job.renewedAt = [...job.renewedAt.slice(-2), this.#options.clock.now()];
+    if (outcome.kind === 'stopped') job.isForced = isForced;
     if (!this.#ended.signal.aborted) this.#settle(job, outcome, held);
-    if (outcome.kind === 'stopped' && job.isWanted && !this.#ended.signal.aborted) {
-      // Who waits for it gets what comes of the next one.
-      job.isForced = isForced;
-      return;
-    }
+    // Who waits for it gets what comes of the next one.
+    if (outcome.kind === 'stopped' && job.isWanted && !this.#ended.signal.aborted) return;
     for (const waiter of job.waiters.splice(0)) waiter(outcome);
   }
 
