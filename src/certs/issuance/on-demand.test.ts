@@ -188,3 +188,15 @@ test('OnDemand refuses nobody until a clock that was set back has caught up', as
   world.now -= 9 * 3_600_000;
   assert.equal(await demand.demand('a.shops.example.com'), true);
 });
+
+test('OnDemand bounds how many names are tried in vain while their CA is away', async () => {
+  const { world, demand } = open({ obtains: 'untried', perHour: 2 });
+  for (let visit = 0; visit < 600; visit += 1) {
+    assert.equal(await demand.demand(`n${visit}.shops.example.com`), false);
+    world.now += 100;
+  }
+  assert.ok(world.obtained.length <= 60, `in a minute: ${world.obtained.length}`);
+  world.obtains = 'there';
+  world.now += 60_000;
+  assert.equal(await demand.demand('late.shops.example.com'), true);
+});

@@ -49,6 +49,9 @@ const NO_FOR_MS = 60_000;
 const UNKNOWN_FOR_MS = 3_000;
 /** A CA that is away may be back soon, and a visitor is there now. */
 const UNTRIED_FOR_MS = 10_000;
+/** Each has all certificates looked at twice, and while a CA is away an hour's names do not bound how many there are. */
+const UNTRIED_A_MINUTE = 60;
+const MINUTE_MS = 60_000;
 const TELL_EVERY_MS = 60_000;
 const REMEMBERED = 1_000;
 const AT_ONCE = 8;
@@ -64,6 +67,7 @@ export class OnDemand {
   readonly #dropped = new Set<string>();
   readonly #wanted = new Set<string>();
   #orderedAt: number[] = [];
+  #untriedAt: number[] = [];
   #asked = { second: 0, count: 0 };
   #toldAt = Number.NEGATIVE_INFINITY;
 
@@ -122,6 +126,7 @@ export class OnDemand {
     if (demand.kind === 'none') return false;
     const answer = demand.kind === 'ask' ? await this.#ask(name) : 'yes';
     if (answer !== 'yes') return this.#refuse(name, answer === 'no' ? NO_FOR_MS : UNKNOWN_FOR_MS);
+    if (!this.#mayTryInVain()) return this.#refuse(name, UNTRIED_FOR_MS);
     if (!this.#mayOrder()) {
       logger.warn({ code: 'ACME_FAILED', name }, 'Certificate not ordered: acme.on_demand.per_hour is reached');
       return this.#refuse(name);
@@ -135,7 +140,9 @@ export class OnDemand {
       if (obtained === 'there') return true;
       if (obtained === 'failed') return this.#refuse(name);
       // No CA has heard of it: it takes nothing from the names that can be ordered.
-      this.#orderedAt.splice(this.#orderedAt.indexOf(at), 1);
+      const own = this.#orderedAt.indexOf(at);
+      if (own !== -1) this.#orderedAt.splice(own, 1);
+      this.#untriedAt.push(at);
       return this.#refuse(name, UNTRIED_FOR_MS);
     } finally {
       this.#wanted.delete(name);
@@ -168,6 +175,12 @@ export class OnDemand {
     const now = this.#deps.clock.now();
     this.#orderedAt = this.#orderedAt.filter((at) => Math.abs(now - at) < HOUR_MS);
     return this.#orderedAt.length < this.#deps.settings().perHour;
+  }
+
+  #mayTryInVain(): boolean {
+    const now = this.#deps.clock.now();
+    this.#untriedAt = this.#untriedAt.filter((at) => Math.abs(now - at) < MINUTE_MS);
+    return this.#untriedAt.length < UNTRIED_A_MINUTE;
   }
 
   #refuse(name: string, forMs = NO_FOR_MS): false {
