@@ -286,3 +286,36 @@ test('a provider that fails for one person alone pauses once for it; one that fa
   failing.clear();
   assert.deepEqual([await ask(eve), await ask(ann), await ask(bob)], ['renewed', 'renewed', 'renewed']);
 });
+
+test('who could not be admitted anew keeps the new grant, and is asked about again in a minute', async () => {
+  const [one] = dueOf('there', 1) as [DueGrant];
+  const calls: string[] = [];
+  let isBroken = true;
+  const provider = {
+    id: 'there',
+    authority: 'there',
+    refresh: (person: Person) =>
+      Promise.resolve({ kind: 'known', person, grant: GRANT, refreshAt: 1_000_000 + 3_600_000, notes: [] }),
+  } as unknown as Provider;
+  const refresher = createRefresher({
+    clock: { now: () => 1_000_000 },
+    log: (_, message) => void calls.push(message),
+    providers: { list: () => [provider], find: () => provider },
+    admit: (_, person) =>
+      isBroken ? Promise.reject(new Error('the disk')) : Promise.resolve({ kind: 'person', person, notes: [] }),
+    sessions: {
+      openGrant: () => Promise.resolve(one),
+      dueGrants: () => Promise.resolve([]),
+      renewGrant: (_, { refreshAt }) =>
+        Promise.resolve(calls.push(`grant, due in ${(refreshAt ?? 0) - 1_000_000}`) > 0),
+      deferGrant: (_, at) => Promise.resolve(void calls.push(`due in ${(at ?? 0) - 1_000_000}`)),
+      setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
+      refreshPerson: () => Promise.resolve(),
+      revoke: () => Promise.reject(new Error('nobody is signed out')),
+    },
+  });
+  assert.equal(await refresher.renew(one.key), 'unavailable');
+  assert.deepEqual(calls, ['grant, due in 3600000', 'due in 60000', 'Cannot keep what a provider answered']);
+  isBroken = false;
+  assert.equal(await refresher.renew(one.key), 'renewed');
+});

@@ -295,6 +295,25 @@ async function refreshOne(deps: AskDeps, due: DueGrant, provider: Provider, lane
   // The grant first: a refresh token that was rotated must not be lost.
   await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
   await breathe();
+  try {
+    return await keepPerson(deps, due, { provider, answer, facts });
+  } catch (error) {
+    // What is known of the person would stay as it was until the new grant is due: that may be hours.
+    const soon = deps.clock.now() + LAST_PAUSE_MS;
+    if ((answer.refreshAt ?? 0) > soon) await sessions.deferGrant(due.key, soon);
+    throw error;
+  }
+}
+
+interface Answered {
+  readonly provider: Provider;
+  readonly answer: Extract<Refreshed, { kind: 'known' }>;
+  /** For the log. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+async function keepPerson(deps: AskDeps, due: DueGrant, { provider, answer, facts }: Answered): Promise<Renewal> {
+  const { sessions, log } = deps;
   const admitted = await deps.admit(provider, answer.person, answer.organisations);
   if (admitted.kind === 'refused') {
     log('info', admitted.message, facts);
