@@ -88,3 +88,32 @@ test('fetch() hands an answer over when it is its turn, and takes no seat for th
     server.close();
   }
 });
+
+test('close() lets a question by a refresh token come to its end: its answer has the next one', async () => {
+  const arrived = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const server = createServer((_, res) => {
+    arrived.resolve();
+    void goOn.promise.then(() => res.end('the next token'));
+  });
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const http = createProviderHttp({ publicOrigin: origin, internalUrl: null, caPem: null, isPatient: true });
+  try {
+    const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: 'r' });
+    const answer = http.fetch(`${origin}/token`, { method: 'POST', body });
+    await arrived.promise;
+    http.close();
+    goOn.resolve();
+    assert.equal(await (await answer).text(), 'the next token');
+    await new Promise<void>((done) => {
+      server.close(() => done());
+    });
+  } finally {
+    goOn.resolve();
+    server.closeAllConnections();
+    server.close();
+  }
+});

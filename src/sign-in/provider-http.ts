@@ -60,20 +60,35 @@ export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
   const http = new HttpAgent(limits);
   const https = new HttpsAgent({ ...limits, ...trustOf(options) });
   const seats = createSeats(MOST_AT_ONCE, options.longestWaitMs ?? LONGEST_WAIT_MS);
+  let refreshing = 0;
+  let isClosed = false;
+  // A provider that has taken a refresh token has told the next one to nobody else.
+  const destroyWhenFree = (): void => {
+    if (!isClosed || refreshing > 0) return;
+    http.destroy();
+    https.destroy();
+  };
   return {
     fetchFirst: (url, init = {}) => send(options, { http, https }, url, init),
     async fetch(url, init = {}) {
-      await seats.take();
+      const isOfRefresh = isRefresh(options, init);
+      if (isOfRefresh) refreshing++;
       try {
-        return await send(options, { http, https }, url, init);
+        await seats.take();
+        try {
+          return await send(options, { http, https }, url, init);
+        } finally {
+          seats.leave();
+        }
       } finally {
-        seats.leave();
-        await (isRefresh(options, init) ? (options.breathe ?? options.turn) : options.turn)?.();
+        if (isOfRefresh) refreshing--;
+        destroyWhenFree();
+        await (isOfRefresh ? (options.breathe ?? options.turn) : options.turn)?.();
       }
     },
     close() {
-      http.destroy();
-      https.destroy();
+      isClosed = true;
+      destroyWhenFree();
     },
   };
 }
