@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { LINK_PROVIDER } from '../core/person.ts';
@@ -55,6 +56,9 @@ import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
 import type { PrepareCertificates, Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
+
+/** At the end, for what providers answer to questions by refresh tokens. */
+const LAST_ANSWERS_MS = 3_000;
 
 export interface GatewayOptions {
   readonly source: DocumentSource;
@@ -171,6 +175,11 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     hasEndedTokens: tokenDesk.hasEnded,
     onPasswordSet: () => forgetFirstLink(dataDir),
     onKeysGone: bearers.endByKeys,
+  });
+  // Behind whoever signs in, and before the store: what a provider answered meanwhile is kept.
+  closers.push(async () => {
+    await Promise.race([desk.refresher.end(), sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+    desk.providers.close();
   });
 
   const sockets = inheritedSockets();
@@ -371,7 +380,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   const stopWork = startPeriodicWork({ log, sessions, refresher: desk.refresher, assertionKeys, pool });
   closers.push(() => {
     stopWork();
-    desk.providers.close();
+    void desk.refresher.end();
   });
   await accounts.reconcile();
   const unsigned = await unsignedLinksWarning(links, systemClock.now());

@@ -319,3 +319,46 @@ test('who could not be admitted anew keeps the new grant, and is asked about aga
   isBroken = false;
   assert.equal(await refresher.renew(one.key), 'renewed');
 });
+
+test('end() waits for the answers to what was asked, and asks about nobody more', async () => {
+  const due = dueOf('there', 20);
+  const answers = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const kept: string[] = [];
+  const provider = {
+    id: 'there',
+    authority: 'there',
+    async refresh(person: Person) {
+      asked.push(person.subject);
+      await answers.promise;
+      return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
+    },
+  } as unknown as Provider;
+  const refresher = createRefresher({
+    clock: { now: () => 1_000_000 },
+    log: () => undefined,
+    providers: { list: () => [provider], find: () => provider },
+    admit: (_, person) => Promise.resolve({ kind: 'person', person, notes: [] }),
+    sessions: {
+      openGrant: (key) => Promise.resolve(due.find((one) => one.key === key) ?? null),
+      dueGrants: (_, limit, except) => Promise.resolve(due.filter(({ key }) => !except.has(key)).slice(0, limit)),
+      renewGrant: (key) => Promise.resolve(kept.push(key) > 0),
+      deferGrant: () => Promise.reject(new Error('it answers')),
+      setGrantsBack: () => Promise.reject(new Error('the clock goes on')),
+      refreshPerson: () => Promise.resolve(),
+      revoke: () => Promise.reject(new Error('nobody is signed out')),
+    },
+  });
+  await refresher.tick();
+  const waits = refresher.renew('there-19');
+  let hasEnded = false;
+  const ended = refresher.end().then(() => (hasEnded = true));
+  for (let turns = 0; turns < 5; turns++) await turn();
+  assert.equal(hasEnded, false);
+  assert.equal(await waits, 'unavailable', 'what was not asked is let go');
+  answers.resolve();
+  await ended;
+  assert.deepEqual([asked.length, kept.length], [16, 16]);
+  await refresher.tick();
+  assert.deepEqual([await refresher.renew('there-18'), asked.length], ['unavailable', 16]);
+});

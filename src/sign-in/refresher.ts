@@ -75,6 +75,8 @@ export interface Refresher {
   readonly renew: (key: string) => Promise<Renewal>;
   /** Sign-ins that are being asked about, or wait for it. */
   readonly inFlight: () => number;
+  /** Asks no more; resolves when what was asked is answered and kept. */
+  readonly end: () => Promise<void>;
 }
 
 /**
@@ -107,7 +109,12 @@ interface Waiting {
 
 export function createRefresher(deps: RefresherDeps): Refresher {
   const lanes = new Lanes(deps);
-  return { tick: () => lanes.ask(), renew: (key) => lanes.renew(key), inFlight: () => lanes.size };
+  return {
+    tick: () => lanes.ask(),
+    renew: (key) => lanes.renew(key),
+    inFlight: () => lanes.size,
+    end: () => lanes.end(),
+  };
 }
 
 class Lanes {
@@ -116,6 +123,7 @@ class Lanes {
   readonly #taken = new Map<string, Waiting>();
   readonly #lanes = new Map<string, Lane>();
   #askedAt = 0;
+  #hasEnded = false;
 
   constructor(deps: RefresherDeps) {
     this.#deps = deps;
@@ -207,8 +215,15 @@ class Lanes {
     settled.resolve(renewal);
   }
 
+  /** A refresh token that a provider has taken is worth nothing any more: what it says in return is waited for. */
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    for (const lane of this.#lanes.values()) this.#pump(lane);
+    await Promise.all([...this.#taken.values()].map(({ settled }) => settled.promise));
+  }
+
   #isDown(lane: Lane): boolean {
-    return this.#deps.clock.now() < lane.downUntil;
+    return this.#hasEnded || this.#deps.clock.now() < lane.downUntil;
   }
 
   #pump(lane: Lane): void {
