@@ -89,7 +89,7 @@ test('fetch() hands an answer over when it is its turn, and takes no seat for th
   }
 });
 
-test('close() lets a question by a refresh token come to its end: its answer has the next one', async () => {
+test('close() lets what is under way come to its end: a refresh token is taken once, and the answer has the next one', async () => {
   const arrived = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   const server = createServer((_, res) => {

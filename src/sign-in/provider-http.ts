@@ -60,30 +60,32 @@ export function createProviderHttp(options: ProviderHttpOptions): ProviderHttp {
   const http = new HttpAgent(limits);
   const https = new HttpsAgent({ ...limits, ...trustOf(options) });
   const seats = createSeats(MOST_AT_ONCE, options.longestWaitMs ?? LONGEST_WAIT_MS);
-  let refreshing = 0;
+  let underWay = 0;
   let isClosed = false;
-  // A provider that has taken a refresh token has told the next one to nobody else.
   const destroyWhenFree = (): void => {
-    if (!isClosed || refreshing > 0) return;
+    if (!isClosed || underWay > 0) return;
     http.destroy();
     https.destroy();
   };
+  // Codes and refresh tokens are taken once: a provider that has one tells its answer to nobody else.
+  const ask = async (url: string, init: FetchInit): Promise<ProviderAnswer> => {
+    underWay++;
+    try {
+      return await send(options, { http, https }, url, init);
+    } finally {
+      underWay--;
+      destroyWhenFree();
+    }
+  };
   return {
-    fetchFirst: (url, init = {}) => send(options, { http, https }, url, init),
+    fetchFirst: (url, init = {}) => ask(url, init),
     async fetch(url, init = {}) {
-      const isOfRefresh = isRefresh(options, init);
-      if (isOfRefresh) refreshing++;
+      await seats.take();
       try {
-        await seats.take();
-        try {
-          return await send(options, { http, https }, url, init);
-        } finally {
-          seats.leave();
-        }
+        return await ask(url, init);
       } finally {
-        if (isOfRefresh) refreshing--;
-        destroyWhenFree();
-        await (isOfRefresh ? (options.breathe ?? options.turn) : options.turn)?.();
+        seats.leave();
+        await (isRefresh(options, init) ? (options.breathe ?? options.turn) : options.turn)?.();
       }
     },
     close() {
