@@ -239,7 +239,8 @@ export class Http2Client implements AppConnection, BodySink {
     const id = this.#stream?.id;
     // RFC 9113 section 6.8: what is above the last stream of its GOAWAY was not looked at.
     if (id === undefined || id > this.#session.lastSeenId) return 'never-seen';
-    if (!this.#session.isGone) return 'no';
+    // One that has said that it is at work has begun.
+    if (!this.#session.isGone || this.#informs > 0) return 'no';
     // A body to HEAD or of a 204, or a longer one than announced, is malformed (section 8.1.1), of one stream alone; the
     // runtime ends the connection over it. Whoever waited beside it has not caused it.
     if (isOfProtocol(cause)) return this.#session.brokeInAnswer ? 'stale' : 'no';
