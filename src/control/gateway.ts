@@ -178,7 +178,10 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
   });
   // Behind whoever signs in, and before the store: what a provider answered meanwhile is kept.
   closers.push(async () => {
-    await Promise.race([desk.refresher.end(), sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+    // It holds the process meanwhile: pauses between the pieces of a question do not.
+    const atLast = new AbortController();
+    await Promise.race([desk.refresher.end(), sleep(LAST_ANSWERS_MS, undefined, { signal: atLast.signal })]);
+    atLast.abort();
     desk.providers.close();
   });
 
