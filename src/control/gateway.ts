@@ -6,7 +6,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { LINK_PROVIDER } from '../core/person.ts';
@@ -56,9 +55,6 @@ import type { DocumentSource } from './document-source.ts';
 import type { FirstLink } from './first-administrator.ts';
 import type { PrepareCertificates, Prepared } from './prepare.ts';
 import type { ReloadAnswer } from './reload.ts';
-
-/** At the end, for what providers answer to questions by refresh tokens. */
-const LAST_ANSWERS_MS = 3_000;
 
 export interface GatewayOptions {
   readonly source: DocumentSource;
@@ -177,13 +173,7 @@ async function start(options: GatewayOptions, closers: (() => Promise<unknown> |
     onKeysGone: bearers.endByKeys,
   });
   // Behind whoever signs in, and before the store: what a provider answered meanwhile is kept.
-  closers.push(async () => {
-    // It holds the process meanwhile: pauses between the pieces of a question do not.
-    const atLast = new AbortController();
-    await Promise.race([desk.refresher.end(), sleep(LAST_ANSWERS_MS, undefined, { signal: atLast.signal })]);
-    atLast.abort();
-    desk.providers.close();
-  });
+  closers.push(() => desk.close());
 
   const sockets = inheritedSockets();
   // Each inherited socket can be in one worker only.

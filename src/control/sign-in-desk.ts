@@ -59,7 +59,11 @@ export interface SignInDesk {
   readonly refresher: Refresher;
   readonly handle: (request: InternalRequest) => Promise<InternalResponse>;
   readonly begin: (request: InternalRequest) => Promise<InternalResponse>;
+  /** Waits for what providers answer to refresh tokens, which are taken once; for three seconds. */
+  readonly close: () => Promise<void>;
 }
+
+const LAST_ANSWERS_MS = 3_000;
 
 function threadCpuMs(): number {
   const { user, system } = process.threadCpuUsage();
@@ -124,7 +128,16 @@ export function createSignInDesk(deps: DeskDeps): SignInDesk {
     refresher,
     handle: (request) => strangers.turn().then(async () => toInternal(await signIn.handle(request))),
     begin: (request) => strangers.turn().then(async () => toInternal(await signIn.beginSignIn(request))),
+    close: () => close(providers, refresher),
   };
+}
+
+async function close(providers: ProviderRegistry, refresher: Refresher): Promise<void> {
+  // It holds the process meanwhile: pauses between the pieces of a question do not.
+  const atLast = new AbortController();
+  await Promise.race([refresher.end(), sleep(LAST_ANSWERS_MS, undefined, { signal: atLast.signal })]);
+  atLast.abort();
+  providers.close();
 }
 
 function settingsOf({ document }: Prepared): SignInSettings {
