@@ -27,6 +27,19 @@ function dueOf(provider: string, count: number): DueGrant[] {
   });
 }
 
+/** Answers when it is told to. */
+function lateProvider(asked: string[], answers: Promise<void>): Provider {
+  return {
+    id: 'there',
+    authority: 'there',
+    async refresh(person: Person) {
+      asked.push(person.subject);
+      await answers;
+      return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
+    },
+  } as unknown as Provider;
+}
+
 test('a provider that is down costs nothing while it is, and what is due of others is not behind it', async () => {
   const clock = { at: 1_000_000, now: () => clock.at };
   const store = new Map([
@@ -184,15 +197,7 @@ test('a session that an app asks for while the store reads what is due is asked 
   const asked: string[] = [];
   const answers = Promise.withResolvers<void>();
   const reading = Promise.withResolvers<void>();
-  const provider = {
-    id: 'there',
-    authority: 'there',
-    async refresh(person: Person) {
-      asked.push(person.subject);
-      await answers.promise;
-      return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
-    },
-  } as unknown as Provider;
+  const provider = lateProvider(asked, answers.promise);
   const refresher = createRefresher({
     clock: { now: () => 1_000_000 },
     log: () => undefined,
@@ -325,15 +330,7 @@ test('end() waits for the answers to what was asked, and asks about nobody more'
   const answers = Promise.withResolvers<void>();
   const asked: string[] = [];
   const kept: string[] = [];
-  const provider = {
-    id: 'there',
-    authority: 'there',
-    async refresh(person: Person) {
-      asked.push(person.subject);
-      await answers.promise;
-      return { kind: 'known', person, grant: GRANT, refreshAt: null, notes: [] };
-    },
-  } as unknown as Provider;
+  const provider = lateProvider(asked, answers.promise);
   const refresher = createRefresher({
     clock: { now: () => 1_000_000 },
     log: () => undefined,
