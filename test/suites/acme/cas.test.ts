@@ -114,26 +114,6 @@ test('a hundred names stand in one certificate', { skip }, async () => {
   }
 });
 
-test('six-day certificates are renewed at half their life, or when the CA says', { skip }, async () => {
-  const rig = await openAcmeRig({
-    hosts: '  a.example.com: { tls: { acme: { profile: shortlived } }, respond: 200, allow: [public] }',
-    pebble: { env: { PEBBLE_VA_NOSLEEP: '1' } },
-  });
-  try {
-    const { validTo } = await untilTrusted(rig.https, 'a.example.com', await rig.pebble.issuerPem());
-    const days = (ms: number): number => (ms - Date.now()) / 86_400_000;
-    assert.ok(days(validTo) > 5 && days(validTo) < 6.1);
-    const next = async (): Promise<number> => {
-      const shown = await rig.postern.cli('cert', 'show', 'a.example.com', '--json');
-      return days((JSON.parse(shown.stdout) as { nextAt: number }).nextAt);
-    };
-    await until(async () => (await next()) > 0, 'a renewal is planned');
-    assert.ok((await next()) < 4.1, `in ${await next()} days`);
-  } finally {
-    await rig.close();
-  }
-});
-
 test('certificates of a minute are renewed by themselves, again and again, without a gap', { skip }, async () => {
   const brief = { description: 'For tests', validityPeriod: 40 };
   const rig = await openAcmeRig({

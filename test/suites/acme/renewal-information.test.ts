@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { until } from '../../support/programs.ts';
 import { untilTrusted, visit } from './rig.ts';
 import { skip, NAME, withProxy, first, only, problem, says, html } from './_faulty.ts';
+import type { CertificateDetails } from '../../../src/control/certificates.ts';
 import type { Faults } from './_faulty.ts';
 
 const HOUR = 3_600_000;
@@ -68,5 +69,33 @@ test('a window that is past renews, whatever else the CA says with it or of "rep
       assert.match(replaced[0] ?? '', /^[\w-]+\.[\w-]+$/, 'the first names what it replaces');
       assert.equal(replaced.at(-1), undefined);
     },
+  );
+});
+
+test('six-day certificates are renewed at half their life, or in the window that the CA names', { skip }, async () => {
+  await withProxy(
+    says(PATH, 404, problem('malformed', 'no such certificate')),
+    async ({ rig, proxy, ca }) => {
+      const { validTo } = await untilTrusted(rig.https, NAME, ca);
+      const days = (ms: number): number => (validTo - ms) / 86_400_000;
+      assert.ok(days(Date.now()) > 5 && days(Date.now()) < 6.1);
+      const shown = async (): Promise<Pick<CertificateDetails, 'nextAt' | 'window'>> =>
+        JSON.parse((await rig.postern.cli('cert', 'show', NAME, '--json')).stdout) as CertificateDetails;
+      await until(async () => (await shown()).nextAt !== null, 'a renewal is planned');
+      const alone = await shown();
+      assert.equal(alone.window, null);
+      // Half of six days, less the spread of a twentieth.
+      assert.ok(
+        days(alone.nextAt ?? 0) > 2.9 && days(alone.nextAt ?? 0) < 3.4,
+        `${days(alone.nextAt ?? 0)} days before`,
+      );
+      proxy.fault = () => null;
+      await rig.postern.cli('cert', 'renew');
+      await until(async () => (await shown()).window !== null, 'the CA names a window');
+      const { nextAt, window } = await shown();
+      assert.ok(nextAt !== null && window !== null);
+      assert.ok(nextAt >= window.start && nextAt <= window.end, `at ${nextAt}, of ${window.start} to ${window.end}`);
+    },
+    { hosts: `  ${NAME}: { tls: { acme: { profile: shortlived } }, respond: 200, allow: [public] }` },
   );
 });
