@@ -34,9 +34,9 @@ export function bearerIssuersOf(providers: readonly Provider[]): readonly Bearer
 }
 
 function settingsOf(provider: OidcProvider): string {
-  const { bearer, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, hostedDomain } = provider;
+  const { preset, bearer, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, hostedDomain } = provider;
   const { secondFactor, clockToleranceMs } = provider;
-  const person = [userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, secondFactor];
+  const person = [preset, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, secondFactor];
   return JSON.stringify([bearer, hostedDomain, clockToleranceMs, person]);
 }
 

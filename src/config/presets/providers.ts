@@ -26,6 +26,8 @@ export interface ProviderPreset {
   readonly parameters: Readonly<Record<string, string>>;
   /** People rename themselves, and somebody else may take the old name: it stays with whoever came with it first. */
   readonly pinsNames: boolean;
+  /** `email_verified` says that somebody has seen the address; else anybody may have written it. */
+  readonly verifiesEmail: boolean;
   /** What makes the provider say the groups, in its own words; null: in ours. */
   readonly groupsRemedy: string | null;
   /** For docs/reference/providers.md. */
@@ -46,6 +48,7 @@ const PLAIN: ProviderPreset = {
   overageUrl: null,
   parameters: {},
   pinsNames: false,
+  verifiesEmail: true,
   groupsRemedy: null,
   quirks: [
     'The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.',
@@ -105,8 +108,9 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     quirks: [
       'The issuer names one tenant: `common` and `organizations` would let in every tenant and are refused.',
       'Groups are object ids, and come only with "Token configuration", "Add groups claim".',
-      'Whoever is in more than 200 groups gets none in the token ("overage"): Postern then asks Microsoft Graph, which needs the delegated permission `User.Read`. Where Graph refuses, nobody is in any group and the log says so: choose "Groups assigned to the application", or use app roles and `role:`.',
+      'Whoever is in more than 200 groups gets none in the token ("overage"): Postern then asks Microsoft Graph (the one of its own cloud), which needs the delegated permission `User.Read` and consent to it: "Grant admin consent", or `User.Read` among `scopes`, for each person to consent. Where Graph refuses, nobody is in any group and the log says so: let Graph answer, choose "Groups assigned to the application", or use app roles and `role:`.',
       'There is no `email_verified`: e-mail rules need `trust_email: true`, and that the tenant controls the addresses.',
+      'The address after signing out is registered as one more redirect URI.',
     ],
   },
   okta: {
@@ -130,6 +134,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     scopes: ['openid', 'profile', 'email', 'offline_access'],
     quirks: [
       'The issuer ends with "/".',
+      'Signing out there needs "RP-Initiated Logout End Session Endpoint Discovery" of the tenant, off in those from before November 2023.',
       'Groups and roles come by an Action, in a claim whose name is a URL: `roles_claim: https://example.com/roles`.',
       'People can choose their `nickname` themselves where sign-up is open, so `user:` is the verified e-mail address.',
     ],
@@ -143,6 +148,8 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     quirks: [
       'The issuer ends with "/" and holds the slug of the application.',
       'Groups come with the scope `profile`. Since 2025.10 `email_verified` is false unless a property mapping says otherwise.',
+      'A refresh token comes only where the provider of the application has the scope mapping "offline_access".',
+      '"Issuer mode" has to be the one of each provider: the same issuer for all describes itself at another address than it names.',
     ],
   },
   zitadel: {
@@ -180,10 +187,11 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     rolesClaims: [],
     scopes: ['openid', 'profile', 'email', 'groups'],
     pinsNames: true,
+    verifiesEmail: false,
     quirks: [
       RENAMES,
       'The issuer ends with "/". Groups are `org` and `org:team`, by the scope `groups`.',
-      'The provider says nothing of verified addresses: e-mail rules need `trust_email: true`.',
+      '`email_verified` is true of every active account, also where people may write any address (`REGISTER_EMAIL_CONFIRM` is off by default), so it does not count: e-mail rules need `trust_email: true`, and that Gitea confirms addresses or an administrator sets them.',
     ],
   },
   forgejo: {
@@ -193,6 +201,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     rolesClaims: [],
     scopes: ['openid', 'profile', 'email', 'groups'],
     pinsNames: true,
+    verifiesEmail: false,
     quirks: [RENAMES, 'As Gitea.'],
   },
   'pocket-id': {
@@ -200,7 +209,12 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     title: 'Pocket ID',
     scopes: ['openid', 'profile', 'email', 'groups'],
     rolesClaims: [],
-    quirks: ['Groups come by the scope `groups`, as the names that Pocket ID calls "name", not "friendly name".'],
+    // "Enable self-account editing", which is on by default.
+    pinsNames: true,
+    quirks: [
+      'Groups come by the scope `groups`, as the names that Pocket ID calls "name", not "friendly name".',
+      RENAMES,
+    ],
   },
   dex: {
     ...PLAIN,
@@ -208,9 +222,11 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://dex.example.com',
     rolesClaims: [],
     scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+    // Names of the services behind it (a GitHub login), of which two may give the same.
+    pinsNames: true,
     quirks: [
-      'What `groups` hold depends on the connector. There is no end-session address before 2.45.',
-      'The subject holds the connector: a person of two connectors is two people.',
+      'What `groups` hold depends on the connector. There is an end-session address only after 2.45, where sessions are enabled (`DEX_SESSIONS_ENABLED=true`).',
+      'The subject holds the connector: a person of two connectors is two people, and so are two who are called the same by two connectors. A name stays with the account that came with it first, and another who comes with it is not let in, until `postern user unpin ID:NAME`. So it is with a login that somebody gave up at the service behind a connector.',
     ],
   },
 };

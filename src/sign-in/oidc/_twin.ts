@@ -222,7 +222,7 @@ class TwinServer implements Twin {
     else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
     else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
-    else if (path === '/graph') this.#graph(new URL(request.url ?? '/', this.issuer), send);
+    else if (path === '/graph') this.#graph(request, send);
     else if (path === '/userinfo') this.#userinfo(request, response, send);
     else this.#api({ request, path, body }, send);
   }
@@ -256,7 +256,13 @@ class TwinServer implements Twin {
     response.writeHead(200, { 'content-type': 'application/jwt' }).end(signed);
   }
 
-  #graph(url: URL, send: (status: number, json: unknown) => void): void {
+  /** Groups alone of all that somebody is in are an advanced query to it: it wants to be told so twice. */
+  #graph({ url: target, headers }: IncomingMessage, send: (status: number, json: unknown) => void): void {
+    const url = new URL(target ?? '/', this.issuer);
+    if (url.searchParams.get('$count') !== 'true' || headers['consistencylevel'] !== 'eventual') {
+      send(400, { error: { code: 'Request_UnsupportedQuery' } });
+      return;
+    }
     const page = Number(url.searchParams.get('$skiptoken') ?? 0);
     const pages = this.graphPages;
     if (pages === null) {

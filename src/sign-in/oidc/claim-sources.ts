@@ -36,7 +36,7 @@ export async function gather(
     if (own !== null) sources.push(own);
   }
   if (provider.overageUrl !== null && sources.some(isOverage)) {
-    const groups = await readOverage(parts.http, provider.overageUrl, accessToken);
+    const groups = await readOverage(parts.http, graphOf(provider.overageUrl, configuration), accessToken);
     if (groups !== null) sources.push(groups);
   }
   // First, so that no claim of a token passes for a group of the directory.
@@ -53,6 +53,14 @@ export async function gather(
     sources.push(rolesUnknown(`userinfo does not say them, ${whatFailed(provider, error)}`));
   }
   return sources;
+}
+
+/** Entra ID's national clouds have a Graph of their own, and say where: at another one their tokens count for nothing. */
+function graphOf(address: string, configuration: client.Configuration): string {
+  const host = metadataOf(configuration)['msgraph_host'];
+  const url = new URL(address);
+  if (typeof host === 'string' && /^[a-z0-9.-]+(?::\d+)?$/.test(host)) url.host = host;
+  return url.href;
 }
 
 /** What is not right (another person's claims, no JSON) is no silence. */

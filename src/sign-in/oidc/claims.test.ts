@@ -134,6 +134,23 @@ test('personFrom() never takes the word of one source for the address of another
   assert.deepEqual(from({ email: '' }, own), ['mallory@example.com', true]);
 });
 
+test('personFrom() takes no word for an address of who says it of every account, unless the document trusts it', async () => {
+  const twin = await startTwin();
+  const settings = { ...settingsFor(twin), userClaims: ['preferred_username', 'email'] };
+  await twin.stop();
+  // As Gitea and Forgejo write it: of every active account, whatever address its owner has typed.
+  const claims = { sub: '7', email: 'root@example.com', email_verified: true };
+  const of = (preset: string, trustEmail = false): [name: string, isVerified: boolean] => {
+    const { person } = personFrom({ ...settings, preset, trustEmail }, '7', [claims]);
+    return [person.name, person.emailVerified];
+  };
+  for (const preset of ['gitea', 'forgejo']) {
+    assert.deepEqual(of(preset), ['7', false], preset);
+    assert.deepEqual(of(preset, true), ['root@example.com', true], preset);
+  }
+  for (const preset of ['oidc', 'keycloak', 'gitlab']) assert.deepEqual(of(preset), ['root@example.com', true], preset);
+});
+
 test('personFrom() names nobody by an address that is not verified', async () => {
   const twin = await startTwin();
   const settings = { ...settingsFor(twin), userClaims: ['email'] };

@@ -28,8 +28,9 @@ export async function readOverage(
   start.search = new URLSearchParams({
     $select: field,
     $top: String(PER_PAGE),
-    // A filter needs a count, whoever wants it or not.
-    ...(isSecurityOnly ? { $filter: 'securityEnabled eq true', $count: 'true' } : {}),
+    // Groups alone, and a filter, need a count, whoever wants it or not (advanced queries of Graph).
+    $count: 'true',
+    ...(isSecurityOnly ? { $filter: 'securityEnabled eq true' } : {}),
   }).toString();
   const groups: string[] = [];
   let next: URL | null = start;

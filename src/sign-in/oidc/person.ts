@@ -83,7 +83,7 @@ const TOO_MANY = `A person has more than ${MOST_NAMES} groups or roles: the rest
 
 /** Of two sources that say different addresses, what one says of its own proves nothing of the other's. */
 function emailFrom(
-  { trustEmail }: OidcProvider,
+  { trustEmail, preset }: OidcProvider,
   sources: readonly Claims[],
 ): { readonly email: string | null; readonly isVerified: boolean } {
   const emails = sources.map(({ email }) => (typeof email === 'string' && isName(email) ? email : null));
@@ -92,7 +92,8 @@ function emailFrom(
     .filter((_, index) => email !== null && emails[index] === email)
     .map((one) => one['email_verified'])
     .find((one) => one !== undefined);
-  return { email, isVerified: trustEmail || isTrue(said) };
+  const isMeant = PROVIDER_PRESETS[preset]?.verifiesEmail ?? true;
+  return { email, isVerified: trustEmail || (isMeant && isTrue(said)) };
 }
 
 /**
@@ -159,8 +160,11 @@ function notesOnGroups(
       ? [`Groups of a person are not all known: every "deny" by a group of "${provider.id}" refuses this person`]
       : [];
   if (sources.some(isOverage)) {
+    const isAsked = provider.overageUrl !== null;
+    const consent =
+      'Microsoft Graph does not say them; have an administrator consent to its permission "User.Read", or';
     return [
-      `Groups of a person are missing: "${provider.id}" leaves them out because there are too many (overage); choose "Groups assigned to the application" for the groups claim, or use app roles`,
+      `Groups of a person are missing: "${provider.id}" leaves them out because there are too many (overage)${isAsked ? `, and ${consent}` : ';'} choose "Groups assigned to the application" for the groups claim, or use app roles`,
     ];
   }
   const what = `Claim ${namesOf(provider)} is missing, so "group:" does not match this person, who may be in no group`;

@@ -457,7 +457,7 @@ test('A name stays with the account that came with it first where people rename 
         rig: { admit: (sessions) => createAdmission(sessions, () => new Set(['keycloak:user:alice'])) },
       },
     );
-  for (const preset of ['gitlab', 'gitea', 'forgejo'])
+  for (const preset of ['gitlab', 'gitea', 'forgejo', 'pocket-id', 'dex'])
     await comesAs(preset, (names) => assert.deepEqual(names, ['app for alice', 'app for alice', null], preset));
   // Whoever administers accounts gives names away: a new account is who they say.
   for (const preset of ['keycloak', 'oidc', 'entra-id'])
@@ -511,7 +511,21 @@ test("Entra's overage is asked of Graph, at sign-in and at each refresh; what Gr
       await signInBy(browser(), twin, `${APP}/`);
       assert.deepEqual(entries.at(-1)?.person.groups, []);
       const last = events.findLast((event) => event.kind === 'signed-in');
-      assert.match(JSON.stringify(last), /overage/);
+      assert.match(JSON.stringify(last), /overage.*consent to its permission.*User\.Read/);
     },
     { graph: true },
+  ));
+
+test("A cloud of its own (China, US government) has a Graph of its own, where its people's tokens count", () =>
+  withOidc(
+    async ({ browser, twin, entries }) => {
+      twin.claims = { ...twin.claims, _claim_names: { groups: 'src1' } };
+      twin.graphPages = [['id-1']];
+      await signInBy(browser(), twin, `${APP}/`);
+      assert.deepEqual(entries.at(-1)?.person.groups, ['id-1']);
+    },
+    {
+      settings: { overageUrl: 'http://graph.invalid/graph' },
+      prepare: (twin) => (twin.describe = (own) => ({ ...own, msgraph_host: new URL(twin.issuer).host })),
+    },
   ));
