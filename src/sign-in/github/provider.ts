@@ -277,7 +277,14 @@ async function probe(parts: Parts, redirectUri: string): Promise<readonly Findin
   try {
     const answer = await askForToken(parts, { code: 'postern-check', redirect_uri: redirectUri });
     if (answer.error === 'bad_verification_code')
-      return [{ ok: true, message: `"${provider.url}" answers, and knows the client and its secret` }];
+      return [
+        { ok: true, message: `"${provider.url}" answers, and knows the client and its secret` },
+        // It looks at the address when somebody has signed in there.
+        {
+          ok: true,
+          message: `the app there must have the callback URL "${redirectUri}": that shows at a sign-in only`,
+        },
+      ];
     return [{ ok: false, message: explainAnswer(provider, String(answer.error)).message }];
   } catch (error) {
     return [{ ok: false, message: explainError(provider, error).message }];

@@ -54,6 +54,8 @@ export interface Twin {
   refreshesSilently: boolean;
   /** The one that is registered, as far as `/authorize` looks at it. */
   redirectUri: string;
+  /** What `/authorize` shows before it has looked at anything: an address that it leads to, or null. */
+  firstStep: (query: URLSearchParams) => string | null;
   /** Scopes that are known; others get invalid_scope. */
   scopes: readonly string[];
   /** People by `sub`: `/authorize` with `&as=SUB` signs one in, and a refresh says this. Others are `claims`. */
@@ -125,6 +127,7 @@ class TwinServer implements Twin {
   givesRefreshToken = true;
   refreshesSilently = false;
   redirectUri = 'https://auth.example.com/.postern/callback/keycloak';
+  firstStep: Twin['firstStep'] = () => null;
   scopes: readonly string[] = ['openid', 'profile', 'email', 'offline_access'];
   people: Twin['people'] = new Map();
   readonly requests: string[] = [];
@@ -278,6 +281,11 @@ class TwinServer implements Twin {
   /** What a browser sees before anybody has typed anything. */
   #authorize(url: string, response: ServerResponse): void {
     const query = new URL(url).searchParams;
+    const location = this.firstStep(query);
+    if (location !== null) {
+      response.writeHead(302, { location }).end();
+      return;
+    }
     if (query.get('client_id') !== this.clientId || query.get('redirect_uri') !== this.redirectUri) {
       response.writeHead(400, { 'content-type': 'text/html' }).end('Invalid parameter: redirect_uri');
       return;

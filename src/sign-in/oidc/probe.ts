@@ -9,7 +9,8 @@ import type { Finding } from '../provider.ts';
 import type { OidcProvider } from '../../config/document/providers.ts';
 import { groupsRemedy, namesOf } from './person.ts';
 import type { Parts } from './parts.ts';
-import { explainProblem, printable, remedyOfRequest } from './problems.ts';
+import { probeRequest } from './probe-request.ts';
+import { explainProblem } from './problems.ts';
 
 export async function probeProvider(parts: Parts, redirectUri: string): Promise<readonly Finding[]> {
   const { provider, discovery } = parts;
@@ -90,54 +91,4 @@ async function probeClient(
     if (problem.reason === 'invalid') return { ok: true, message: 'knows the client and its secret' };
     return { ok: false, message: problem.message };
   }
-}
-
-interface RequestFinding {
-  readonly finding: Finding;
-  /** Whether the provider says what is wrong, or that nothing is. */
-  readonly isClear: boolean;
-}
-
-/** As a browser would begin: a provider that does not know the redirect URI must not send anybody there. */
-async function probeRequest(
-  { provider, http }: Parts,
-  configuration: client.Configuration,
-  redirectUri: string,
-): Promise<RequestFinding> {
-  const url = client.buildAuthorizationUrl(configuration, {
-    redirect_uri: redirectUri,
-    scope: provider.scopes.join(' '),
-    state: 'postern-check',
-    nonce: 'postern-check',
-    code_challenge: await client.calculatePKCECodeChallenge(client.randomPKCECodeVerifier()),
-    code_challenge_method: 'S256',
-  });
-  try {
-    const response = await http.fetch(url.href, { headers: { accept: 'text/html' } });
-    return readAnswer(provider, redirectUri, response);
-  } catch (error) {
-    return { finding: { ok: false, message: explainProblem(provider, error).message }, isClear: true };
-  }
-}
-
-function readAnswer(provider: OidcProvider, redirectUri: string, { status, headers }: Response): RequestFinding {
-  const to = headers.get('location');
-  const query = to !== null && to.startsWith(redirectUri) ? new URL(to).searchParams : null;
-  const error = query?.get('error') ?? null;
-  const told = (message: string): RequestFinding => ({ finding: { ok: false, message }, isClear: true });
-  if (error === 'invalid_scope') {
-    const remedy = `define the scope there, or leave it out of "scopes" of "providers.${provider.id}"`;
-    return told(`Provider "${provider.id}" refuses a scope of "${provider.scopes.join(' ')}"; ${remedy}`);
-  }
-  if (error !== null) {
-    const words = query?.get('error_description') ?? '';
-    const said = `"${printable(error).slice(0, 60)}"${words === '' ? '' : ` (${printable(words)})`}`;
-    const remedy = remedyOfRequest(provider, error) ?? `look at the client "${provider.clientId}" there`;
-    return told(`Provider "${provider.id}" answered ${said} to the first step of a sign-in; ${remedy}`);
-  }
-  if (status < 400) return { finding: { ok: true, message: 'takes the redirect URI and the scopes' }, isClear: true };
-  // On a page of its own: it sends nobody to an address that is not registered (RFC 6749 section 4.1.2.1).
-  const remedy = `register the redirect URI "${redirectUri}" with the client "${provider.clientId}"`;
-  const message = `Provider "${provider.id}" answered ${status} to the first step of a sign-in; ${remedy}`;
-  return { finding: { ok: false, message }, isClear: false };
 }
