@@ -15,7 +15,10 @@ const PAGE_SCRIPT = `(() => {
     }
   }
 
-  if (!window.PublicKeyCredential) return;
+  if (!window.PublicKeyCredential) {
+    for (const note of document.querySelectorAll('[data-no-passkey]')) note.hidden = false;
+    return;
+  }
   const toBytes = (text) =>
     Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (char) => char.charCodeAt(0));
   const toText = (buffer) =>

@@ -59,6 +59,17 @@ test('a passkey signs in by itself, and comes to the page that was wanted', () =
     assert.deepEqual(shown, ['hwk user mfa', 'pwd hwk mfa'], 'the session that added it has shown the same key');
   }).then(assert.ok));
 
+test('whose only factor is a passkey reads why there is no button for it: no script, or a browser that knows none', () =>
+  withPasskey(async (rig) => {
+    const browser = rig.browser();
+    const step = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    assert.match(step.text, /<noscript><p class="note">Your passkey cannot be used in this browser/);
+    assert.match(step.text, /<p class="note" data-no-passkey hidden>Your passkey cannot/);
+    assert.match(step.text, /<label for="recovery-code">/);
+    const script = await browser.open(`${AUTH}/.postern/page.js`);
+    assert.match(script.text, /!window\.PublicKeyCredential\) \{[^}]*\[data-no-passkey\]/);
+  }).then(assert.ok));
+
 test('A reload that takes local accounts away while a passkey is shown leaves no session of one', () =>
   withPasskey(async (rig, device) => {
     const browser = rig.browser();

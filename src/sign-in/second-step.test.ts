@@ -73,6 +73,36 @@ test('a recovery code stands in once, and the start page says so', async () => {
   });
 });
 
+test('a wrong code while an app is added keeps the secret and what the person has called it', async () => {
+  await withRig({}, async (rig) => {
+    const browser = rig.browser();
+    await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const page = await browser.open(`${AUTH}/.postern/security?add=totp`);
+    const wrong = await browser.submit(page, { code: '000000', name: '<b>"Phone"' });
+    assert.deepEqual([wrong.status, secretOn(wrong)], [403, secretOn(page)]);
+    assert.match(wrong.text, /<input id="name"[^>]*value="&lt;b&gt;&quot;Phone&quot;"/);
+  });
+});
+
+test('a recovery code has a field of its own, which a phone shows letters for, and it works without script', async () => {
+  await withRig({}, async (rig) => {
+    const { codes } = await enrol(rig, rig.browser());
+    const browser = rig.browser();
+    const step = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    const [app = '', recovery = ''] = [...step.text.matchAll(/<input\s+id="(?:recovery-)?code"[^>]*>/g)].map(
+      ([it]) => it,
+    );
+    assert.match(app, /inputmode="numeric"[^>]*autofocus/);
+    assert.match(codes[0] ?? '', /[0-9a-f]{5}-/);
+    assert.match(recovery, /name="code"[^>]*inputmode="text"/);
+    assert.doesNotMatch(recovery, /autofocus|numeric/);
+    const folded = /<details>[\s\S]*?<\/details>/.exec(step.text)?.[0] ?? '';
+    assert.match(folded, /<form method="post" action="\/\.postern\/second-step">/);
+    for (const hidden of ['form', 'pending']) assert.match(folded, new RegExp(`name="${hidden}" value="[^"]+"`));
+    assert.equal((await browser.submit(step, { code: codes[0] ?? '' })).status, 303);
+  });
+});
+
 test('what the password has proved is good for one browser, one password, a short while', async () => {
   await withRig({}, async (rig) => {
     const { secret } = await enrol(rig, rig.browser());

@@ -109,7 +109,7 @@ async function addTotp(context: Context, visit: Visit, form: URLSearchParams): P
   const id = await deps.factors.addTotp(person.subject, wish, secret, form.get('code') ?? '');
   if (id !== null) return added(context, visit, { id, amr: ['pwd', 'otp', 'mfa'] });
   if (!(await mayChange(context, visit.session))) return showConfirm(context, visit, 403, null);
-  return showAddTotp(context, visit, { status: 403, problem: texts.secondStep.wrong, secret });
+  return showAddTotp(context, visit, { status: 403, problem: texts.secondStep.wrong, secret, name: nameOf(form, '') });
 }
 
 async function addPasskey(context: Context, visit: Visit, form: URLSearchParams): Promise<Response> {
@@ -195,6 +195,8 @@ interface State {
   readonly status: number;
   readonly problem: string | null;
   readonly secret?: string;
+  /** What the person has called it. */
+  readonly name?: string;
 }
 
 async function showOverview(context: Context, visit: Visit, state: State): Promise<Response> {
@@ -225,6 +227,7 @@ async function showAddTotp(context: Context, visit: Visit, state: State): Promis
     secret,
     sealedSecret: deps.seal.seal(totpPurpose(visit.session), secret),
     code: encode(uri, { ecc: 'M', border: 0 }).data,
+    name: state.name ?? '',
     problem: state.problem,
   });
   return answerPage(context, state.status, { title: texts.security.addTotp, main });

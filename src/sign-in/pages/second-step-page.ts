@@ -3,6 +3,8 @@ import type { Texts } from '../texts/texts.ts';
 import { personLine } from './denied-page.ts';
 import { html, type Html } from './html.ts';
 
+const ACTION = '/.postern/second-step';
+
 export interface SecondStepForm {
   readonly texts: Texts;
   readonly account: { readonly name: string; readonly displayName: string };
@@ -18,46 +20,68 @@ export interface SecondStepForm {
 
 export function secondStepForm(form: SecondStepForm): Html {
   const texts = form.texts.secondStep;
-  const described = form.problem !== null && html` aria-describedby="problem" aria-invalid="true"`;
   const hidden = html`<input type="hidden" name="form" value="${form.formToken}" />
     ${form.pending !== null && html`<input type="hidden" name="pending" value="${form.pending}" />`}
     ${form.ticket !== null && html`<input type="hidden" name="ticket" value="${form.ticket}" />`}`;
+  const problem = form.problem !== null;
   return html`<h1>${texts.title}</h1>
     ${personLine(form.texts.setPassword.forAccount, form.account)}
-    <div aria-live="polite">
-      ${form.problem !== null && html`<p class="note bad" id="problem" role="alert">${form.problem}</p>`}
-    </div>
+    <div aria-live="polite">${problem && html`<p class="note bad" id="problem" role="alert">${form.problem}</p>`}</div>
     ${
       form.passkey !== null &&
-      passkeyForm({
-        action: '/.postern/second-step',
-        wish: form.passkey,
-        hidden,
-        label: texts.usePasskey,
-        failed: texts.passkeyFailed,
-        isQuiet: form.takesCodes,
-      })
+      html`${passkeyForm({
+          action: ACTION,
+          wish: form.passkey,
+          hidden,
+          label: texts.usePasskey,
+          failed: texts.passkeyFailed,
+          isQuiet: form.takesCodes,
+        })}
+        <noscript><p class="note">${texts.noPasskey}</p></noscript>
+        <p class="note" data-no-passkey hidden>${texts.noPasskey}</p>`
     }
-    <form method="post" action="/.postern/second-step">
-      ${hidden}
-      <div class="field">
-        <label for="code">${form.takesCodes ? texts.code : texts.recoveryCode}</label>
-        <input
-          id="code"
-          name="code"
-          type="text"
-          inputmode="${form.takesCodes ? 'numeric' : 'text'}"
-          autocomplete="one-time-code"
-          autocapitalize="none"
-          spellcheck="false"
-          maxlength="40"
-          required
-          autofocus${described}
-        />
-        ${form.takesCodes && html`<p class="hint">${texts.hint}</p>`}
-      </div>
-      <button type="submit" ${!form.takesCodes && html` class="quiet"`}>${texts.submit}</button>
-    </form>`;
+    ${form.takesCodes && codeForm(form.texts, { kind: 'app', hidden, problem, isFirst: true })}
+    ${
+      form.takesCodes
+        ? html`<details>
+            <summary>${texts.useRecovery}</summary>
+            ${codeForm(form.texts, { kind: 'recovery', hidden, problem: false, isFirst: false })}
+          </details>`
+        : codeForm(form.texts, { kind: 'recovery', hidden, problem, isFirst: true })
+    }`;
+}
+
+interface CodeForm {
+  /** Keys of digits alone, as phones show them for a number, cannot type a recovery code. */
+  readonly kind: 'app' | 'recovery';
+  readonly hidden: Html;
+  readonly problem: boolean;
+  readonly isFirst: boolean;
+}
+
+function codeForm({ secondStep: texts }: Texts, { kind, hidden, problem, isFirst }: CodeForm): Html {
+  const id = kind === 'app' ? 'code' : 'recovery-code';
+  const isApp = kind === 'app';
+  return html`<form method="post" action="${ACTION}">
+    ${hidden}
+    <div class="field">
+      <label for="${id}">${isApp ? texts.code : texts.recoveryCode}</label>
+      <input
+        id="${id}"
+        name="code"
+        type="text"
+        inputmode="${isApp ? 'numeric' : 'text'}"
+        autocomplete="${isApp ? 'one-time-code' : 'off'}"
+        autocapitalize="none"
+        spellcheck="false"
+        maxlength="40"
+        required
+        ${isFirst && html` autofocus`}
+        ${problem && html` aria-describedby="problem" aria-invalid="true"`}
+      />
+    </div>
+    <button type="submit" ${!isApp && html` class="quiet"`}>${texts.submit}</button>
+  </form>`;
 }
 
 export interface PasskeyForm {

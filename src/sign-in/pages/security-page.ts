@@ -100,6 +100,8 @@ export interface TotpFacts extends Frame {
   readonly sealedSecret: string;
   /** The modules of the QR code, row by row; true is dark. */
   readonly code: readonly (readonly boolean[])[];
+  /** As typed before. */
+  readonly name: string;
   readonly problem: string | null;
 }
 
@@ -129,7 +131,7 @@ export function addTotpPage(facts: TotpFacts): Html {
       </div>
       <div class="field">
         <label for="name">${texts.nameLabel}</label>
-        <input id="name" name="name" type="text" maxlength="40" autocomplete="off" />
+        <input id="name" name="name" type="text" value="${facts.name}" maxlength="40" autocomplete="off" />
       </div>
       <button type="submit">${texts.confirm}</button>
     </form>

@@ -70,6 +70,7 @@ summary{cursor:pointer;display:inline-flex;align-items:center;min-height:2.75rem
 summary::after{content:"";width:.45rem;height:.45rem;margin:-.2rem 0 0 .5rem;border:solid;border-width:0 .12rem .12rem 0;transform:rotate(45deg)}
 [open]>summary::after{margin-top:.25rem;transform:rotate(225deg)}
 summary::-webkit-details-marker{display:none}
+form+details{margin-top:.8rem}details form{margin-top:.6rem}
 .or{display:flex;align-items:center;gap:.8rem;margin:1.2rem 0;color:var(--soft)}.or::before,.or::after{content:"";flex:1;border-top:1px solid var(--line)}
 ul.choices{list-style:none;margin:0;padding:0}ul.choices li+li{margin-top:.7rem}ul.choices+.button{margin-top:.7rem}
 ul.apps{list-style:none;margin:0 0 1.5rem;padding:0;border:1px solid var(--line);border-radius:.75rem}

@@ -87,7 +87,7 @@ export const EN: Texts = {
     title: 'One more step',
     code: 'Code from your authenticator app',
     recoveryCode: 'Recovery code',
-    hint: 'No phone at hand? Enter one of your recovery codes instead.',
+    useRecovery: 'Use a recovery code instead',
     submit: 'Continue',
     empty: 'Enter the code.',
     wrong: 'This code is not right, or was used already. Wait for the next one and check the clock of your phone.',
@@ -95,6 +95,7 @@ export const EN: Texts = {
     passkeyFailed: 'The passkey could not be used. Try again, or choose another way.',
     passkeyWrong: 'This passkey was not accepted. Try again, or choose another way.',
     signInWithPasskey: 'Sign in with a passkey',
+    noPasskey: 'Your passkey cannot be used in this browser: it needs JavaScript, and a browser that knows passkeys.',
   },
   security: {
     title: 'Sign-in and security',

@@ -83,7 +83,7 @@ export const KO: Texts = {
     title: '한 단계 더',
     code: '인증 앱의 코드',
     recoveryCode: '복구 코드',
-    hint: '휴대전화가 없으면 복구 코드를 대신 입력하세요.',
+    useRecovery: '대신 복구 코드 사용',
     submit: '계속',
     empty: '코드를 입력해 주세요.',
     wrong: '코드가 올바르지 않거나 이미 사용되었습니다. 다음 코드를 기다리고 휴대전화의 시계를 확인해 주세요.',
@@ -91,6 +91,7 @@ export const KO: Texts = {
     passkeyFailed: '패스키를 사용할 수 없었습니다. 다시 시도하거나 다른 방법을 선택해 주세요.',
     passkeyWrong: '이 패스키는 받아들여지지 않았습니다. 다시 시도하거나 다른 방법을 선택해 주세요.',
     signInWithPasskey: '패스키로 로그인',
+    noPasskey: '이 브라우저에서는 패스키를 사용할 수 없습니다. JavaScript와 패스키를 지원하는 브라우저가 필요합니다.',
   },
   security: {
     title: '로그인 및 보안',

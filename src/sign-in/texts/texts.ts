@@ -86,7 +86,7 @@ export interface Texts {
     readonly title: string;
     readonly code: string;
     readonly recoveryCode: string;
-    readonly hint: string;
+    readonly useRecovery: string;
     readonly submit: string;
     readonly empty: string;
     readonly wrong: string;
@@ -94,6 +94,7 @@ export interface Texts {
     readonly passkeyFailed: string;
     readonly passkeyWrong: string;
     readonly signInWithPasskey: string;
+    readonly noPasskey: string;
   };
   readonly security: {
     readonly title: string;

@@ -82,7 +82,7 @@ export const ZH_HANS: Texts = {
     title: '还差一步',
     code: '身份验证应用中的验证码',
     recoveryCode: '恢复代码',
-    hint: '手机不在身边？可以改为输入一个恢复代码。',
+    useRecovery: '改用恢复代码',
     submit: '继续',
     empty: '请输入验证码。',
     wrong: '验证码不正确或已被使用。请等待下一个验证码，并检查手机的时钟。',
@@ -90,6 +90,7 @@ export const ZH_HANS: Texts = {
     passkeyFailed: '无法使用通行密钥。请重试，或选择其他方式。',
     passkeyWrong: '此通行密钥未被接受。请重试，或选择其他方式。',
     signInWithPasskey: '使用通行密钥登录',
+    noPasskey: '无法在此浏览器中使用您的通行密钥：需要启用 JavaScript，并使用支持通行密钥的浏览器。',
   },
   security: {
     title: '登录与安全',
