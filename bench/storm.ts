@@ -3,18 +3,19 @@
  * sign in, and while a provider that was away is asked about everybody at once. `--only handshakes,sign-ins,refreshes`;
  * `--apart 40`: a person each 40 ms. `--chain`: nginx and oauth2-proxy in Postern's place (they ask about nobody in the
  * background, so there is no wave of refreshes). `--as-installed`: on both cores with the workers that it starts by itself,
- * in place of one worker alone on one core. `bench/storm-due.ts` is the last of them with many more sessions.
+ * in place of one worker alone on one core. `--elsewhere`: the strangers and those who sign in come to another gateway on
+ * the same cores, which says how much of it is the machine's. `bench/storm-due.ts` is the last of them with many more sessions.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startCrowd } from '../test/support/crowd.ts';
 import { startChainSite } from './support/chain-site.ts';
-import { startStormSite } from './support/storm-site.ts';
+import { startStormSite, type StormSite } from './support/storm-site.ts';
 import {
   BEHIND,
   createUnderLoad,
@@ -34,13 +35,14 @@ const { values: flags } = parseArgs({
     only: { type: 'string', default: 'handshakes,sign-ins,refreshes' },
     chain: { type: 'boolean', default: false },
     'as-installed': { type: 'boolean', default: false },
+    elsewhere: { type: 'boolean', default: false },
   },
 });
 const people = Number(flags.people);
 const rate = Number(flags.rate);
 /** Milliseconds from one person to the next. */
 const apart = Number(flags.apart);
-const phases = flags.only.split(',').filter((phase) => phase !== 'refreshes' || !flags.chain);
+const phases = flags.only.split(',').filter((phase) => phase !== 'refreshes' || !(flags.chain || flags.elsewhere));
 /** A session is due so long after it was signed in or renewed: the quiet time fits between. */
 const RECHECK_SECONDS = 120;
 /** Connections that are opened, ask for one thing and are closed, as fast as it goes. */
@@ -52,9 +54,10 @@ const start = flags.chain ? startChainSite : startStormSite;
 const cores = flags['as-installed'] ? `${GATEWAY_CORE},${LOAD_CORE}` : GATEWAY_CORE;
 const site = await start({ dir, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: cores });
 const { twin, origin } = site;
-const crowd = await startCrowd(people, origin, { wrap: BEHIND });
+const other = flags.elsewhere ? await startOther() : site;
+const crowd = await startCrowd(people, other.origin, { wrap: BEHIND });
 // Until the code of a sign-in is compiled.
-const first = await startCrowd(people, origin, { from: people + 1, wrap: BEHIND });
+const first = await startCrowd(people, other.origin, { from: people + 1, wrap: BEHIND });
 await first.enter('/');
 first.close();
 const someone = await startCrowd(1, origin, { from: people, wrap: BEHIND });
@@ -81,17 +84,24 @@ load.close();
 crowd.close();
 someone.close();
 await site.close();
+if (other !== site) await other.close();
 rmSync(dir, { recursive: true, force: true });
 process.exit(0);
 
+function startOther(): Promise<StormSite> {
+  const folder = join(dir, 'other');
+  mkdirSync(folder);
+  return start({ dir: folder, people: 2 * people + 1, recheckSeconds: RECHECK_SECONDS, core: cores });
+}
+
 async function shakeHands(): Promise<void> {
-  const before = await site.handshakes();
+  const before = await other.handshakes();
   const started = Date.now();
   const [command = '', ...rest] = BEHIND;
   const args = [`-c${STRANGERS}`, '-t1', '-d60s', '-H', 'Connection: close', '-H', 'Accept: application/json'];
-  const flood = spawn(command, [...rest, 'wrk', ...args, `${origin}/`], { stdio: 'ignore' });
+  const flood = spawn(command, [...rest, 'wrk', ...args, `${other.origin}/`], { stdio: 'ignore' });
   await load.during('strangers shake hands as fast as it goes', someWindows());
-  const count = (await site.handshakes()) - before;
+  const count = (await other.handshakes()) - before;
   console.log(`  ${(count / seconds(started)).toFixed(0)} handshakes/s, each with a request that is refused`);
   flood.kill();
   await once(flood, 'exit');
