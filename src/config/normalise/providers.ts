@@ -210,6 +210,7 @@ function readGithub(input: ProviderInput, place: Place, context: Context): Githu
   const { id, at } = place;
   const url = readOrigin(input.url, [...at, 'url'], context) ?? 'https://github.com';
   refusePlain(url, [...at, 'url'], place, context);
+  refuseApi(url, [...at, 'url'], context);
   const clientId = readText(input.client_id, [...at, 'client_id'], 'the client id of the OAuth app', context);
   const clientSecret = readSecret(input, place, context);
   if (clientSecret === null && input.client_secret === undefined && !context.isBroken([...at, 'client_secret']))
@@ -310,6 +311,12 @@ function refusePlain(url: string, at: Path, { insecureHttp }: Place, context: Co
     context.report(at, 'is plain HTTP, over which tokens can be read', `write "https://${host}"`);
 }
 
+/** People sign in at the one, and the API is found from there. */
+function refuseApi(url: string, at: Path, context: Context): void {
+  const own = /^https:\/\/(?:api|www)\.(github\.com|[a-z0-9-]+\.ghe\.com)$/.exec(url)?.[1];
+  if (own !== undefined) context.report(at, 'is not where people sign in', `write "https://${own}"`);
+}
+
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || /^127\.\d+\.\d+\.\d+$/.test(host) || host === '[::1]';
 }
@@ -318,7 +325,9 @@ function readOrigin(text: string | undefined, at: Path, context: Context): strin
   if (text === undefined) return null;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && !/[?#@]/.test(text)) return url.origin;
-  context.report(at, 'is not a URL of scheme, host and port alone', 'write a URL such as "http://keycloak:8080"');
+  const isWeb = url !== null && /^https?:$/.test(url.protocol) && url.host !== '';
+  const remedy = isWeb ? `write "${url.origin}"` : 'write a URL such as "http://keycloak:8080"';
+  context.report(at, 'is not a URL of scheme, host and port alone', remedy);
   return null;
 }
 

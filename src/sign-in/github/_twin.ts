@@ -33,6 +33,10 @@ export class GithubTwin {
   restricted: Set<string> = new Set();
   /** Organisations that want their single sign-on first. */
   ssoRequired: Set<string> = new Set();
+  /** Organisations that answer listed addresses alone. */
+  addressListed: Set<string> = new Set();
+  /** Organisations that the GitHub App is not installed in. */
+  withoutApp: Set<string> = new Set();
   /** Every API answer is a used-up limit that ends then, in seconds of the epoch. */
   limitedUntil: number | null = null;
   /** Every API answer is a secondary limit, which may come without a word of when it ends. */
@@ -206,7 +210,7 @@ export class GithubTwin {
 
   #isHidden(organisation: string): boolean {
     const name = organisation.toLowerCase();
-    return this.restricted.has(name) || this.ssoRequired.has(name);
+    return [this.restricted, this.ssoRequired, this.addressListed, this.withoutApp].some((set) => set.has(name));
   }
 
   #organisationsOf(account: TwinAccount): unknown[] {
@@ -232,6 +236,10 @@ export class GithubTwin {
     if (this.ssoRequired.has(name)) {
       const fields = { 'x-github-sso': `required; url=${this.url}/orgs/${name}/sso` };
       send(response, 403, { message: 'Resource protected by organization SAML enforcement.' }, fields);
+    } else if (this.withoutApp.has(name)) send(response, 403, { message: 'Resource not accessible by integration' });
+    else if (this.addressListed.has(name)) {
+      const message = `Although you appear to have the correct authorization credentials, the \`${name}\` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.`;
+      send(response, 403, { message });
     } else if (this.restricted.has(name)) {
       const message = `Although you appear to have the correct authorization credentials, the \`${name}\` organization has enabled OAuth App access restrictions, meaning that data access to third-parties is limited.`;
       send(response, 403, { message });

@@ -37,21 +37,30 @@ export interface Listed<T> {
   readonly isCut: boolean;
 }
 
-/** Why GitHub does not say whether somebody is a member. */
 export type Membership =
   | { readonly kind: 'member'; readonly id: string | null }
-  | { readonly kind: 'none' | 'app-not-approved' | 'sso-required' };
+  | { readonly kind: 'none' }
+  | Withholding;
+
+/** Why GitHub does not say whether somebody is a member. */
+export type Withholding =
+  | { readonly kind: 'app-not-approved' | 'sso-required' | 'address-not-allowed' | 'app-not-installed' }
+  /** Another reason of the organisation, in GitHub's words. */
+  | { readonly kind: 'refused'; readonly said: string };
 
 export class GithubError extends Error {
   readonly kind: 'unauthorised' | 'limited' | 'unavailable' | 'refused' | 'no-permission';
   /** When a limit ends; null: not said. */
   readonly until: number | null;
+  /** GitHub's own words; "" where there are none. */
+  readonly said: string;
 
-  constructor(kind: GithubError['kind'], message: string, until: number | null = null) {
+  constructor(kind: GithubError['kind'], message: string, until: number | null = null, said = '') {
     super(message);
     this.name = 'GithubError';
     this.kind = kind;
     this.until = until;
+    this.said = said;
   }
 }
 
@@ -154,10 +163,16 @@ async function membership(http: ProviderHttp, base: string, token: string, organ
   }
   if (response.status === 404) return { kind: 'none' };
   if (response.status === 403 && response.headers.has('x-github-sso')) return { kind: 'sso-required' };
-  const text = await response.clone().text();
-  if (response.status === 403 && /OAuth App access restrictions|third-party/i.test(text))
-    return { kind: 'app-not-approved' };
-  throw await errorOf(response, '/user/memberships/orgs');
+  const error = await errorOf(response, '/user/memberships/orgs');
+  if (response.status !== 403 || error.kind !== 'refused') throw error;
+  return whyWithheld(error.said);
+}
+
+/** What one organisation keeps from us says nothing of the person, nor of other organisations. */
+function whyWithheld(said: string): Withholding {
+  if (/OAuth App access restrictions|third-party/i.test(said)) return { kind: 'app-not-approved' };
+  if (/IP allow list/i.test(said)) return { kind: 'address-not-allowed' };
+  return /not accessible by integration/i.test(said) ? { kind: 'app-not-installed' } : { kind: 'refused', said };
 }
 
 /** Secondary limits may come as 403 without a field that says so; GitHub asks for a minute then. */
@@ -183,7 +198,7 @@ async function errorOf(response: Response, path: string): Promise<GithubError> {
   const kind = status === 403 && path.endsWith('/user') ? 'unauthorised' : 'refused';
   const what = `"${path}" answered ${status}${said === '' ? '' : `: ${said}`}`;
   const remedy = PERMISSIONS[path.slice(path.lastIndexOf('/user/'))];
-  if (remedy === undefined || (status !== 403 && status !== 404)) return new GithubError(kind, what);
+  if (remedy === undefined || (status !== 403 && status !== 404)) return new GithubError(kind, what, null, said);
   return new GithubError('no-permission', `${what}; ${remedy}`);
 }
 

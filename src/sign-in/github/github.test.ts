@@ -296,6 +296,47 @@ test('An organisation that restricts third-party apps is explained to the person
     },
   ));
 
+test('An organisation that keeps its members from this app or this address is explained, and keeps nobody out elsewhere', () =>
+  withGithub(
+    async (rig) => {
+      for (const [set, remedy] of [
+        [
+          rig.twin.addressListed,
+          /"acme".*add the one of this server to the IP allow list at .*\/acme\/settings\/security/,
+        ],
+        [rig.twin.withoutApp, /"acme".*install it there, with the organisation permission "Members: read"/],
+      ] as const) {
+        set.add('acme');
+        rig.twin.account = { id: 1, login: 'alice', organisations: ['acme'], teams: ['acme/core'] };
+        const alice = rig.browser();
+        assert.equal((await signInBy(alice, rig.twin)).text, 'app for alice', 'no rule of this host looks at it');
+        assert.deepEqual(rig.entries.at(-1)?.person.withheld, ['acme']);
+        assert.deepEqual(rig.entries.at(-1)?.person.groups, []);
+        assert.match(
+          JSON.stringify(rig.events.findLast(({ kind }) => kind === 'signed-in')),
+          new RegExp(remedy.source.replaceAll('"', '\\\\"')),
+        );
+        rig.twin.account = { id: 2, login: 'bob', organisations: ['acme'] };
+        const page = await signInBy(rig.browser(), rig.twin, `${OTHER}/`);
+        assert.equal(page.status, 403);
+        assert.match(page.text, /does not say whether you are in acme/);
+        assert.match(lastMessage(rig), remedy);
+        set.clear();
+        rig.twin.isSecondarilyLimited = true;
+        const busy = await signInBy(rig.browser(), rig.twin, `${OTHER}/`);
+        assert.equal(busy.status, 503, 'a limit is none of it');
+        rig.twin.isSecondarilyLimited = false;
+      }
+    },
+    {
+      orgs: ['acme'],
+      rig: {
+        mayEnter: (facts) =>
+          byRule(facts.host === new URL(OTHER).hostname ? 'github:org:acme' : 'github:user:alice')(facts),
+      },
+    },
+  ));
+
 test('An organisation that wants its single sign-on is explained, and an outsider gets no such word', () =>
   withGithub(
     async (rig) => {

@@ -6,6 +6,7 @@
 import type { GithubProvider } from '../../config/document/providers.ts';
 import type { Clock } from '../../core/clock.ts';
 import { hash } from 'node:crypto';
+import { assertNever } from '../../core/assert-never.ts';
 import type { Person } from '../../core/person.ts';
 import { parseEmailAddress } from '../../policy/email-address.ts';
 import { canonicalGithubName, vouchesFor } from '../../policy/provider-kinds.ts';
@@ -24,7 +25,7 @@ import type {
   ProviderProblem,
   Refreshed,
 } from '../provider.ts';
-import { apiBaseOf, createGithubApi, GithubError, type GithubApi } from './api.ts';
+import { apiBaseOf, createGithubApi, GithubError, type GithubApi, type Withholding } from './api.ts';
 
 const AHEAD_MS = 5 * 60_000;
 
@@ -149,7 +150,7 @@ async function askForToken(parts: Parts, parameters: Readonly<Record<string, str
 
 interface Withheld {
   readonly organisation: string;
-  readonly why: 'app-not-approved' | 'sso-required';
+  readonly why: Withholding;
 }
 
 interface Found {
@@ -182,7 +183,7 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
     if (known.has(organisation)) continue;
     const membership = await api.membership(token, organisation);
     if (membership.kind === 'member') add(organisation, membership.id);
-    else if (membership.kind !== 'none') withheld.push({ organisation, why: membership.kind });
+    else if (membership.kind !== 'none') withheld.push({ organisation, why: membership });
   }
   const login = canonicalGithubName('user', user.login);
   if (login === null) throw new GithubError('refused', `the login "${user.login.slice(0, 60)}" is none`);
@@ -208,10 +209,22 @@ async function personOf(parts: Parts, token: string): Promise<Found> {
 }
 
 function noteOn(provider: GithubProvider, { organisation, why }: Withheld): string {
-  if (why === 'sso-required')
-    return `Organisation "${organisation}" requires its single sign-on: the person has to authorise this app for it at ${provider.url}`;
-  const address = `${provider.url}/organizations/${organisation}/settings/oauth_application_policy`;
-  return `Organisation "${organisation}" restricts third-party apps, so its members cannot be told: an owner has to approve the app of "${provider.id}" at ${address}`;
+  const name = `Organisation "${organisation}"`;
+  const settings = `${provider.url}/organizations/${organisation}/settings`;
+  switch (why.kind) {
+    case 'sso-required':
+      return `${name} requires its single sign-on: the person has to authorise this app for it at ${provider.url}`;
+    case 'app-not-approved':
+      return `${name} restricts third-party apps, so its members cannot be told: an owner has to approve the app of "${provider.id}" at ${settings}/oauth_application_policy`;
+    case 'address-not-allowed':
+      return `${name} answers listed addresses alone, so its members cannot be told: an owner has to add the one of this server to the IP allow list at ${settings}/security`;
+    case 'app-not-installed':
+      return `${name} does not let the GitHub App of "${provider.id}" know its members: an owner has to install it there, with the organisation permission "Members: read"`;
+    case 'refused':
+      return `${name} does not say whether the person is a member: GitHub answered 403: ${why.said}`;
+    default:
+      return assertNever(why);
+  }
 }
 
 function grantOf({ clock }: Parts, answer: TokenAnswer, before: ProviderGrant | null): ProviderGrant {

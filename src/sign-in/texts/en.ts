@@ -186,9 +186,9 @@ export const EN: Texts = {
       withheld: {
         title: () => 'Your membership is not shown to this site',
         text: (label) =>
-          `GitHub does not say whether you are in ${label}: the organisation restricts third-party apps, or wants its own single sign-on first.`,
+          `GitHub does not say whether you are in ${label}: the organisation restricts third-party apps or addresses, or wants its own single sign-on first.`,
         operator:
-          'For an owner of the organisation: approve this app under "Third-party application access policy". Members: authorise the app for the organisation\'s single sign-on, then try again.',
+          'For an owner of the organisation: approve this app under "Third-party application access policy", install it if it is a GitHub App, and where there is an IP allow list, add the address of this server. Members: authorise the app for the organisation\'s single sign-on, then try again.',
       },
     },
     registrations: REGISTRATION_EN,

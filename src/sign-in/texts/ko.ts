@@ -180,9 +180,9 @@ export const KO: Texts = {
       withheld: {
         title: () => '이 사이트에는 소속이 보이지 않습니다',
         text: (label) =>
-          `GitHub가 ${label}의 구성원인지 알려 주지 않습니다. 조직이 외부 앱을 제한하거나 먼저 조직의 통합 로그인을 요구합니다.`,
+          `GitHub가 ${label}의 구성원인지 알려 주지 않습니다. 조직이 외부 앱이나 주소를 제한하거나 먼저 조직의 통합 로그인을 요구합니다.`,
         operator:
-          '조직 소유자에게: “Third-party application access policy”에서 이 앱을 승인해 주세요. 구성원: 조직의 통합 로그인에 이 앱을 허용한 다음 다시 시도해 주세요.',
+          '조직 소유자에게: “Third-party application access policy”에서 이 앱을 승인하고, GitHub App이라면 조직에 설치하고, IP 허용 목록이 있다면 이 서버의 주소를 추가해 주세요. 구성원: 조직의 통합 로그인에 이 앱을 허용한 다음 다시 시도해 주세요.',
       },
     },
     registrations: REGISTRATION_KO,

@@ -174,9 +174,9 @@ export const ZH_HANS: Texts = {
       },
       withheld: {
         title: () => '本站无法得知您的成员身份',
-        text: (label) => `GitHub 没有说明您是否属于 ${label}：该组织限制第三方应用，或要求先通过其单点登录。`,
+        text: (label) => `GitHub 没有说明您是否属于 ${label}：该组织限制第三方应用或来访地址，或要求先通过其单点登录。`,
         operator:
-          '致组织所有者：请在“Third-party application access policy”中批准此应用。成员：请为该组织的单点登录授权此应用，然后再试一次。',
+          '致组织所有者：请在“Third-party application access policy”中批准此应用；如果它是 GitHub App，请在组织中安装；如果启用了 IP 允许列表，请加入本服务器的地址。成员：请为该组织的单点登录授权此应用，然后再试一次。',
       },
     },
     registrations: REGISTRATION_ZH_HANS,
