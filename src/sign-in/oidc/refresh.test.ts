@@ -45,7 +45,7 @@ function turn(ms: number): Promise<void> {
   });
 }
 
-/** The rig's sessions live in another year than the twin's tokens: what is due is said by recheck alone. */
+/** The rig's sessions live weeks ahead of the twin's tokens: what is due is said by recheck alone. */
 const SETTINGS = { recheckMs: 300_000 };
 
 test('A refresh takes group changes over to every session of the person, and live exchanges hear of it', () =>
