@@ -97,6 +97,26 @@ void suite('compileLineTemplate()', () => {
     assert.equal(timestamp(new Date(2026, 10, 6, 4, 5, 9).getTime(), false), '2026/11/06 04:05:09');
     assert.equal(timestamp(Date.UTC(2026, 10, 6, 4, 5, 9), true), '2026/11/06 04:05:09');
   });
+
+  test('timestamp() tells UTC where the clocks of the place are put forward or back', (t) => {
+    const { TZ } = process.env;
+    t.after(() => {
+      if (TZ === undefined) delete process.env['TZ'];
+      else process.env['TZ'] = TZ;
+    });
+    process.env['TZ'] = 'America/New_York';
+    assert.equal(timestamp(Date.UTC(2028, 2, 12, 6, 59, 59), false), '2028/03/12 01:59:59');
+    assert.equal(timestamp(Date.UTC(2028, 2, 12, 7), false), '2028/03/12 03:00:00');
+    const wrong: string[] = [];
+    for (const day of [Date.UTC(2028, 2, 11), Date.UTC(2028, 10, 4)])
+      for (let hour = 0; hour < 72; hour++) {
+        const at = day + hour * 3_600_000;
+        const told = timestamp(at, true);
+        if (Date.parse(`${told.replaceAll('/', '-').replace(' ', 'T')}Z`) !== at)
+          wrong.push(`${new Date(at).toISOString()} as ${told}`);
+      }
+    assert.deepEqual(wrong, []);
+  });
 });
 
 test('openSslNames() translates suites, leaves weak ones out and refuses unknown ones', () => {

@@ -31,8 +31,9 @@ export function compileLineTemplate<F extends string>(
 
 /** As the original writes times: 2006/01/02 15:04:05, in the zone of the process. */
 export function timestamp(ms: number, isUtc: boolean): string {
-  // As a time of this place, what UTC is told as.
-  const date = new Date(isUtc ? ms + new Date(ms).getTimezoneOffset() * 60_000 : ms);
+  const date = new Date(ms);
+  // By the calendar of UTC itself: a time of this place, moved by the offset, may stand where clocks are put forward.
+  if (isUtc) return date.toISOString().slice(0, 19).replaceAll('-', '/').replace('T', ' ');
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())}`;
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
