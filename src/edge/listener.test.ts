@@ -198,6 +198,29 @@ test('PeekQueue gives up the oldest when it is full', () => {
   assert.equal(queue.size, 0);
 });
 
+test('PeekQueue counts no time in which this thread stood still, and gives up all the same', async () => {
+  const expired: string[] = [];
+  const handshakeMs = 2_000;
+  const queue = new PeekQueue({
+    handshakeMs: () => handshakeMs,
+    max: () => 10,
+    now: () => performance.now(),
+    onExpired: (_socket, reason) => expired.push(reason),
+  });
+  const from = performance.now();
+  queue.add(new net.Socket());
+  // By now the event loop turns.
+  await new Promise((done) => setImmediate(done));
+  // As a machine that sleeps, or a program that is paused.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * handshakeMs);
+  queue.add(new net.Socket());
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(expired, [], 'what was sent meanwhile is not read yet');
+  while (queue.size > 0) await new Promise((done) => setTimeout(done, 50));
+  assert.deepEqual(expired, ['timeout', 'timeout']);
+  assert.ok(performance.now() - from >= 3 * handshakeMs - 500);
+});
+
 test('addressKey() counts IPv6 by its /64', () => {
   assert.equal(addressKey('192.0.2.1'), '192.0.2.1');
   for (const one of ['2001:db8::1', '2001:db8:0:0:1::', '2001:db8::ffff:0:0:1']) {

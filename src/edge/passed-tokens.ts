@@ -3,6 +3,7 @@
  * for sessions that are used on such a route, and lets go of them when they are due, when the sign-in
  * ends or is renewed, and when a new document comes. They go into that one request and nowhere else.
  */
+import { startPatience } from '../core/patience.ts';
 import type { Clock } from '../core/clock.ts';
 import type { IdentityHeaders as Naming, TokenField, TokenKind } from '../config/document/identity-headers.ts';
 import type { SessionView, TokenAnswer } from '../gate/ports.ts';
@@ -149,12 +150,12 @@ function put<T>(all: OfSignIn<T>, parent: string, naming: Naming, value: T): voi
 /** The control thread may be stuck: no answer in time is no answer. */
 async function inTime(asked: Promise<TokenAnswer>): Promise<TokenAnswer> {
   const { promise, resolve } = Promise.withResolvers<TokenAnswer>();
-  const timer = setTimeout(() => resolve({ kind: 'unavailable' }), WAIT_MS);
+  const stop = startPatience(WAIT_MS, () => resolve({ kind: 'unavailable' }));
   asked.then(resolve, () => resolve({ kind: 'unavailable' }));
   try {
     return await promise;
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }
 

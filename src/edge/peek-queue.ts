@@ -7,6 +7,8 @@
 import type { Socket } from 'node:net';
 
 const TICK_MS = 250;
+/** A sweep that comes so much later: the machine or this thread stood still, and what came meanwhile is not read yet. */
+const STOOD_STILL_MS = 4 * TICK_MS;
 
 export interface PeekQueueOptions {
   readonly handshakeMs: () => number;
@@ -21,6 +23,9 @@ export class PeekQueue {
   readonly #options: PeekQueueOptions;
   readonly #deadlines: Map<Socket, number> = new Map();
   #timer: NodeJS.Timeout | null = null;
+  #sweptAt = 0;
+  /** In which nothing was read: that time is nobody's to be blamed for. */
+  #lostMs = 0;
 
   constructor(options: PeekQueueOptions) {
     this.#options = options;
@@ -32,8 +37,11 @@ export class PeekQueue {
 
   add(socket: Socket): void {
     if (this.#deadlines.size >= this.#options.max()) this.#expireOldest();
-    this.#deadlines.set(socket, this.#options.now() + this.#options.handshakeMs());
-    this.#timer ??= setInterval(() => this.sweep(), TICK_MS).unref();
+    if (this.#timer === null) {
+      this.#sweptAt = this.#options.now();
+      this.#timer = setInterval(() => this.#sweepInTime(), TICK_MS).unref();
+    }
+    this.#deadlines.set(socket, this.#ranUntil(this.#options.now()) + this.#options.handshakeMs());
   }
 
   /** The connection is past its handshake, or gone. */
@@ -45,10 +53,28 @@ export class PeekQueue {
     return this.#deadlines.has(socket);
   }
 
-  sweep(): void {
+  /** What a deadline is compared with: the clock, without the time in which this thread stood still. */
+  #ranUntil(now: number): number {
+    const lateMs = now - this.#sweptAt - TICK_MS;
+    if (lateMs >= STOOD_STILL_MS) {
+      this.#lostMs += lateMs;
+      this.#sweptAt = now;
+    }
+    return now - this.#lostMs;
+  }
+
+  #sweepInTime(): void {
     const now = this.#options.now();
+    this.#ranUntil(now);
+    this.#sweptAt = now;
+    this.sweep();
+  }
+
+  /** What the interval runs; tests run it by hand. */
+  sweep(): void {
+    const ran = this.#options.now() - this.#lostMs;
     for (const [socket, deadline] of this.#deadlines) {
-      if (deadline > now) break;
+      if (deadline > ran) break;
       this.#expire(socket, 'timeout');
     }
     if (this.#deadlines.size === 0) this.close();

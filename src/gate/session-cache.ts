@@ -4,6 +4,7 @@
  * an entry serves for `staleForMs` at most. Look-ups of one key are one; a change that arrives while
  * one is under way makes it start again.
  */
+import { startPatience } from '../core/patience.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Identity } from '../core/person.ts';
@@ -240,11 +241,11 @@ async function findInTime<V extends CredentialView>(
   key: string,
 ): Promise<Answer<V>> {
   const { promise, resolve } = Promise.withResolvers<Answer<V>>();
-  const timer = setTimeout(() => resolve({ kind: 'unavailable' }), LOOK_UP_TIMEOUT_MS);
+  const stop = startPatience(LOOK_UP_TIMEOUT_MS, () => resolve({ kind: 'unavailable' }));
   find(key).then(resolve, () => resolve({ kind: 'unavailable' }));
   try {
     return await promise;
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
 import { makeStringsFast } from '../../core/fast-strings.ts';
+import { startPatience } from '../../core/patience.ts';
 import { createRedisTrouble } from './redis-trouble.ts';
 import type { Logger } from '../../core/log.ts';
 import type { RedisPlan } from './redis-options.ts';
@@ -167,11 +168,11 @@ class TooLate extends Error {}
 
 async function inTime<T>(answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new TooLate(`no answer within ${COMMAND_MS} ms`)), COMMAND_MS);
+  const stop = startPatience(COMMAND_MS, () => late.reject(new TooLate(`no answer within ${COMMAND_MS} ms`)));
   try {
     return await Promise.race([answer, late.promise]);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }
 
