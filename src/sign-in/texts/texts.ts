@@ -272,14 +272,17 @@ const MOST_LOCALES = 5;
 export function textsFor(acceptLanguage: string | null | undefined): Texts {
   let best: Texts = EN;
   let bestWeight = 0;
-  for (const { tag, weight } of rangesOf(acceptLanguage)) {
+  const ranges = rangesOf(acceptLanguage);
+  for (const { tag, weight } of ranges) {
     const primary = tag.split('-')[0] ?? '';
     if (weight > bestWeight && Object.hasOwn(TABLES, primary)) {
       best = TABLES[primary] ?? EN;
       bestWeight = weight;
     }
   }
-  return best;
+  // "*" stands for whatever is not named: for English, unless that is.
+  const rest = ranges.find(({ tag }) => tag === '*')?.weight ?? 0;
+  return rest > bestWeight && !ranges.some(({ tag }) => /^en(?:-|$)/.test(tag)) ? EN : best;
 }
 
 /** Of an error, a line a language, for whoever's language is not known. */
