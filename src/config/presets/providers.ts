@@ -89,7 +89,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     switchPrompt: 'select_account',
     parameters: { access_type: 'offline' },
     quirks: [
-      'Any Google account can sign in; `hosted_domain` admits those of one Workspace domain only, and lists that domain for e-mail rules.',
+      'Any Google account can sign in; `hosted_domain` admits those of one Workspace domain only, and lists that domain for e-mail rules. Without it, an account that somebody made with an address of yours outlives that address.',
       'Google puts no groups into its tokens: use `email:` and `email-domain:` rules, or let `directory` ask for groups of Workspace: a service account with domain-wide delegation for `https://www.googleapis.com/auth/admin.directory.group.readonly`, in the name of an administrator. A group is its address, `group:dev@example.com`.',
       'There is no end-session address: signing out ends the session with Postern, not the one with Google.',
     ],
@@ -148,6 +148,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     quirks: [
       'The issuer ends with "/" and holds the slug of the application.',
       'Groups come with the scope `profile`. Since 2025.10 `email_verified` is false unless a property mapping says otherwise.',
+      'The provider of the application needs a "Signing Key": without one it signs with the client secret (HS256), which does not count.',
       'A refresh token comes only where the provider of the application has the scope mapping "offline_access".',
       '"Issuer mode" has to be the one of each provider: the same issuer for all describes itself at another address than it names.',
     ],
@@ -192,6 +193,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
       RENAMES,
       'The issuer ends with "/". Groups are `org` and `org:team`, by the scope `groups`.',
       '`email_verified` is true of every active account, also where people may write any address (`REGISTER_EMAIL_CONFIRM` is off by default), so it does not count: e-mail rules need `trust_email: true`, and that Gitea confirms addresses or an administrator sets them.',
+      'It knows no `prompt`: "Use another account" comes back with the same one as long as somebody is signed in there.',
     ],
   },
   forgejo: {

@@ -243,12 +243,23 @@ function ofClient(provider: OidcProvider, error: unknown): Reading {
     const claim = claimOf(one);
     if (claim === 'auth_time')
       return { reason: 'interaction', what: 'the provider did not ask the person again, although "max_age" wants it' };
+    const claims = claimsOf(one);
+    if (claims !== null && claims['auth_time'] === undefined && words.some((word) => word.includes('"auth_time"')))
+      return noAuthTime(provider);
     if (claim !== null && TIMES.has(claim) && codeOf(error) === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED')
       return clock(provider, claim, claimsOf(one)?.[claim]);
     if (claim !== null) words.push(`"${claim}"`);
   }
   const reason = error instanceof ClientError || words.length > 0 ? 'invalid' : 'unavailable';
   return { reason, what: words.slice(0, 4).join(': ') };
+}
+
+/** Core section 2 wants it where `max_age` was asked for; Entra ID leaves it out as it comes, others know neither. */
+function noAuthTime({ id }: OidcProvider): Reading {
+  const what = `the ID token does not say when the person signed in ("auth_time"), which "max_age" of "providers.${id}" needs`;
+  const remedy =
+    'have the provider send that claim (Entra ID: "Token configuration", an optional claim), or leave "max_age" out';
+  return { reason: 'registration', what: `${what}; ${remedy}`, setting: 'auth-time' };
 }
 
 /** No answer of the protocol: a page of a proxy in between, of maintenance, or an address that is none. */

@@ -270,7 +270,13 @@ test('acr_values must come back, hosted domains must be the claim, max_age must 
   );
   const old = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, auth_time: now - 600 }), fresh);
   assert.match(old.log, /interaction: .*max_age/);
-  assert.equal((await outcomeOf(() => undefined, fresh)).status, 400, 'no auth_time at all');
+  const silent = await outcomeOf(() => undefined, fresh);
+  assert.equal(silent.status, 502, 'no auth_time at all');
+  assert.match(
+    silent.log,
+    /registration: .*does not say when the person signed in \("auth_time"\).*"max_age" of "providers.keycloak"/,
+  );
+  assert.match(silent.text, /auth_time.*max_age/);
 });
 
 test('prompt and acr_values are asked for; another account asks the provider to show its own form', () =>

@@ -3,8 +3,8 @@
  * problem, in the words of the setting. What the provider itself said stays in the log.
  */
 
-/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so. */
-export type Registration = 'client' | 'proof' | 'issuer' | 'redirect-uri' | 'flow';
+/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so; `auth-time`: it does not say when they signed in. */
+export type Registration = 'client' | 'proof' | 'issuer' | 'redirect-uri' | 'flow' | 'auth-time';
 
 export type RegistrationTexts = Readonly<Record<Registration, (redirectUri: string) => string>>;
 
@@ -19,6 +19,8 @@ export const REGISTRATION_EN: RegistrationTexts = {
     `For whoever runs this site: register the redirect URI "${redirectUri}" with the client at the provider, letter for letter.`,
   flow: () =>
     'For whoever runs this site: let the client at the provider use the authorization code flow ("code") with PKCE by S256 (Keycloak: "Standard flow"). The log has the cause under the id below.',
+  'auth-time': () =>
+    'For whoever runs this site: the provider does not say when people signed in. Have it send the claim "auth_time", or leave "max_age" of this provider out.',
 };
 
 export const REGISTRATION_KO: RegistrationTexts = {
@@ -32,6 +34,8 @@ export const REGISTRATION_KO: RegistrationTexts = {
     `운영자에게: 제공자의 클라이언트에 다음 리디렉션 URI를 글자 그대로 등록해 주세요: ${redirectUri}`,
   flow: () =>
     '운영자에게: 제공자에서 이 클라이언트가 S256 PKCE를 쓰는 인가 코드 흐름(“code”)을 사용할 수 있게 해 주세요(Keycloak: “Standard flow”). 원인은 아래 ID로 로그에 있습니다.',
+  'auth-time': () =>
+    '운영자에게: 제공자가 사용자가 언제 로그인했는지 알려 주지 않습니다. 제공자가 “auth_time” 클레임을 보내도록 설정하거나, 이 제공자의 “max_age”를 빼 주세요.',
 };
 
 export const REGISTRATION_ZH_HANS: RegistrationTexts = {
@@ -44,4 +48,5 @@ export const REGISTRATION_ZH_HANS: RegistrationTexts = {
   'redirect-uri': (redirectUri) => `致运营者：请在提供方的客户端中逐字登记重定向 URI“${redirectUri}”。`,
   flow: () =>
     '致运营者：请在提供方允许此客户端使用带 S256 PKCE 的授权码流程（“code”；Keycloak：“Standard flow”）。日志中以下面的 ID 记录了原因。',
+  'auth-time': () => '致运营者：提供方没有说明用户何时登录。请让它发送声明“auth_time”，或去掉此提供方的“max_age”。',
 };
