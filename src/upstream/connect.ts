@@ -4,14 +4,13 @@
  * address. Every failure becomes an error with one code; the first TLS failure ends the attempt,
  * since another address of the same name would be the same app.
  */
-import { isIP } from 'node:net';
-import type { NetConnectOpts, Socket } from 'node:net';
+import { connect, isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, createSecureContext, getCACertificates } from 'node:tls';
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
 import type { Target } from './target.ts';
 import { timerMs } from '../core/durations.ts';
 import { PosternError } from '../core/errors.ts';
-import { AppSocket } from '../wire/app-socket.ts';
 
 /** The first bytes of a connection go to nobody: an app speaks after the request. */
 export type ReadInto = (length: number, buffer: Buffer) => boolean;
@@ -145,7 +144,7 @@ function openSocket(request: ConnectRequest, address: string): Socket {
   const { target, read, isTunnel: allowHalfOpen } = request;
   const onread =
     read === null ? {} : { onread: { buffer: SHARED_BUFFER, callback: read as (n: number, b: Uint8Array) => boolean } };
-  if (target.scheme === 'unix') return openPlain({ path: target.host, allowHalfOpen, ...onread });
+  if (target.scheme === 'unix') return connect({ path: target.host, allowHalfOpen, ...onread });
   const place = {
     host: address,
     port: target.port,
@@ -155,17 +154,12 @@ function openSocket(request: ConnectRequest, address: string): Socket {
     keepAliveInitialDelay: 60_000,
     ...onread,
   };
-  if (target.scheme !== 'https') return openPlain(place);
+  if (target.scheme !== 'https') return connect(place);
   const socket = connectTls({ ...place, ...tlsOptions(target), ...alpnOf(request) } as ConnectionOptions);
   socket.on('session', (session) => {
     target.tlsSession = session;
   });
   return socket;
-}
-
-/** As `connect` of node:net, by a socket that can still be read where nothing more can be sent. */
-function openPlain(options: NetConnectOpts): Socket {
-  return new AppSocket(options).connect(options);
 }
 
 function alpnOf(request: ConnectRequest): ConnectionOptions {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { closingApp } from './_closing-app.ts';
 import { createUpstreams } from './forward.ts';
 import type { Upstreams } from './forward.ts';
 import { actionTo, FakeBody, FakeExchange, LIMITS, NO_TLS, planFor, rawApp, serverAt } from './test-rig.ts';
@@ -189,4 +190,25 @@ test('gRPC to an https app uses HTTP/2, other requests HTTP/1.1', async () => {
   assert.equal(call.text, 'ok', call.failure?.message);
   assert.equal((await ask(port, to)).text, 'ok');
   assert.deepEqual(versions, ['2.0', '1.1']);
+});
+
+test('an answer in full reaches the client, though the app closed TLS before it had read the body (RFC 9112 section 9.6)', async () => {
+  for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
+    const app = await closingApp({
+      ...named,
+      version,
+      answer: 'HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig',
+    });
+    closers.push(app.close);
+    const body = new FakeBody(1_000_000);
+    const done = ask(app.port, { host: 'app.internal', tls: { caPem: ca }, request: { method: 'POST' }, body });
+    await app.hasRead;
+    body.sink?.write(Buffer.alloc(1_000, 'a'));
+    body.sink?.flush();
+    app.answerAndClose();
+    for (let i = 0; i < 3; i++) body.sink?.write(Buffer.alloc(1_000, 'b'));
+    body.sink?.flush();
+    const exchange = await done;
+    assert.deepEqual([exchange.text, exchange.failure, body.isCancelled], ['big', null, true], version);
+  }
 });

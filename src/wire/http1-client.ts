@@ -5,10 +5,10 @@
  * a broken peer end the connection: only one that is certainly clean is handed back for reuse.
  */
 import { type AppCall, type AppConnection, MAX_INFORMS, type Repeat } from './app-call.ts';
-import { AppSocket } from './app-socket.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import type { ChunkedOutput } from './chunked-decoder.ts';
 import type { BodySink } from './exchange.ts';
+import { bearFailedWrites } from './failed-writes.ts';
 import type { HeaderBlock } from './header-block.ts';
 import { copyOf, endOfHead, keptPart, requestHead } from './_http1-client-bytes.ts';
 import { badResponse, timedOut, truncated, unanswered, unreadable } from './_http1-client-errors.ts';
@@ -65,7 +65,6 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     end: (): void => this.#onEnd(null),
     error: (error: Error): void => this.#onEnd(error),
   };
-  readonly #onWriteFailed = (error: Error): void => this.#onDeaf(error);
   #state: number = IDLE;
   #call: AppCall | null = null;
   #sink: BodySink | null = null;
@@ -79,6 +78,8 @@ export class Http1Client implements AppConnection, ChunkedOutput {
   #informs = 0;
   #hasSeenBytes = false;
   #isPaused = false;
+  /** A write that fails is asked about: from the first body on. */
+  #bearsFailedWrites = false;
   /** The app takes nothing more; what it said before may still be an answer in full. */
   #isDeaf = false;
   #trailers: HeaderBlock | null = null;
@@ -121,7 +122,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
       return;
     }
     this.deadline = Infinity;
-    if (this.socket instanceof AppSocket) this.socket.onWriteFailed = this.#onWriteFailed;
+    this.#bearFailedWrites();
     this.socket.cork();
     this.#late.put(requestHead(call));
     this.#late.send();
@@ -241,18 +242,27 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     if (this.#call === call) this.#sink = sink;
   }
 
+  #bearFailedWrites(): void {
+    if (this.#bearsFailedWrites) return;
+    this.#bearsFailedWrites = true;
+    bearFailedWrites(this.socket, () => this.#onDeaf());
+  }
+
   /**
    * It closed with bytes of ours unread, so they were answered by a reset: what it answered before is in the kernel, and
-   * its end behind that. Before the first byte of the body there is nothing that it could have refused.
+   * its end behind that. Before the first byte of the body there is nothing that it could have refused. Answers whether
+   * the connection is still to be read.
    */
-  #onDeaf(error: Error): void {
-    if (this.#isDeaf || this.#call === null) return;
-    if (!this.#body.hasBegun) return void this.socket.destroy(error);
+  #onDeaf(): boolean {
+    if (this.#call === null || !this.#body.hasBegun) return false;
+    if (this.#isDeaf) return true;
     this.#isDeaf = true;
     this.deadline = this.#owner.now + DEAF_MS;
-    if (this.#sink !== null) return this.#stopBody();
-    this.#keepAlive = false;
-    this.#body.close();
+    if (this.#sink === null) {
+      this.#keepAlive = false;
+      this.#body.close();
+    } else this.#stopBody();
+    return true;
   }
 
   /** An app that refuses early does not read on: sending more could have it reset what it answered. */
@@ -334,7 +344,7 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     const isClean = this.#keepAlive && !hasExtraBytes && !this.#body.isOpen && this.socket.writable;
     if (this.#body.isOpen) call?.cancelBody();
     if (isClean) {
-      if (this.#body.hasBegun) this.#forgetBody();
+      this.#body.hasBegun = false;
       this.#call = null;
       this.#state = IDLE;
       this.deadline = Infinity;
@@ -347,11 +357,6 @@ export class Http1Client implements AppConnection, ChunkedOutput {
     call?.onDone();
     if (bytes !== null && sink.endWith !== undefined) sink.endWith(bytes, from, to);
     else sink.end(trailers === null || call === null ? null : call.passTrailers(trailers));
-  }
-
-  #forgetBody(): void {
-    this.#body.hasBegun = false;
-    if (this.socket instanceof AppSocket) this.socket.onWriteFailed = null;
   }
 
   #onBodyChange(error: PosternError | null): void {

@@ -1,6 +1,7 @@
-/** An app over raw TCP that does to each request what a test says, by the first segment of its path. */
+/** An app over raw TCP, or TLS, that does to each request what a test says, by the first segment of its path. */
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 
 export interface Visit {
   readonly socket: Socket;
@@ -22,12 +23,13 @@ export interface ScriptedApp {
   readonly close: () => Promise<void>;
 }
 
-export async function startScriptedApp(): Promise<ScriptedApp> {
+/** `tls`: it speaks HTTPS by this certificate. */
+export async function startScriptedApp(tls?: { readonly key: string; readonly cert: string }): Promise<ScriptedApp> {
   const scripts = new Map<string, Script>();
   const sockets = new Set<Socket>();
   const seen: string[] = [];
   const closed: string[] = [];
-  const server = createServer((socket) => {
+  const onConnection = (socket: Socket): void => {
     sockets.add(socket);
     let bytes = '';
     let path = '';
@@ -46,7 +48,11 @@ export async function startScriptedApp(): Promise<ScriptedApp> {
       bytes = '';
       scripts.get(path.split(/[/?]/)[1] ?? '')?.(visit);
     });
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(onConnection)
+      : createTlsServer({ ...tls, noDelay: true, ALPNProtocols: ['http/1.1'] }, onConnection);
   await new Promise<void>((done) => {
     server.listen(0, '127.0.0.1', done);
   });

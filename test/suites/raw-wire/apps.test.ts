@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { TLS_CERTIFICATE, TLS_KEY } from '../../../src/wire/_tls-fixture.ts';
 import { startPostern } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
@@ -57,21 +58,25 @@ const BROKEN_LINES: readonly (readonly [name: string, bytes: string])[] = [
 suite('bytes of an app through the whole gateway', () => {
   let postern: PosternProcess;
   let app: ScriptedApp;
+  let secureApp: ScriptedApp;
   let count = 0;
 
   before(async () => {
     app = await startScriptedApp();
+    secureApp = await startScriptedApp({ key: TLS_KEY, cert: TLS_CERTIFICATE });
     postern = await startPostern({
       document: ({ http, health }) => `version: 1
 listen: { http: { address: "127.0.0.1:${http}", tls: off }, https: off, health: "127.0.0.1:${health}" }
 hosts:
   app.test: { tls: off, to: "http://127.0.0.1:${app.port}", allow: [public], first_byte_timeout: 20s }
+  secure.test: { tls: off, to: "https://127.0.0.1:${secureApp.port}", upstream_tls: { verify: false }, allow: [public] }
 `,
     });
   });
   after(async () => {
     await postern?.close();
     await app?.close();
+    await secureApp?.close();
   });
 
   /** One request to an app that does this. */
@@ -210,14 +215,14 @@ hosts:
         socket.destroy();
       }, 20);
     };
-    for (let round = 0; round < 10; round++) {
-      const answer = await ask(refuse, {
-        method: 'POST',
-        fields: 'Content-Length: 4000000\r\n',
-        body: 'x'.repeat(3_000_000),
-      });
-      assert.deepEqual(answer.statuses, [413]);
-      assert.equal(bodyOf(answer), 'no');
+    app.on('refused', refuse);
+    secureApp.on('refused', refuse);
+    for (const host of ['app.test', 'secure.test']) {
+      const head = `POST /refused HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 4000000\r\n\r\n`;
+      for (let round = 0; round < 10; round++) {
+        const answer = await sendRaw(postern.http, head + 'x'.repeat(3_000_000), { quietMs: 700 });
+        assert.deepEqual([answer.statuses, bodyOf(answer)], [[413], 'no'], host);
+      }
     }
   });
 
