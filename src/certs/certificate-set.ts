@@ -4,6 +4,8 @@
  * Ids are made of the content, so an unchanged certificate keeps its id over reloads.
  */
 
+import { coversName, nearestHost, wildcardFor } from './names.ts';
+
 export interface CertificateEntry {
   /** Hash of the chain and the public key. */
   readonly id: string;
@@ -62,6 +64,23 @@ export const EMPTY_CERTIFICATE_SET: CertificateSet = {
   withoutName: [],
   clientAuth: { policies: [], hosts: new Map(), others: null, withoutName: null },
 };
+
+/** Of what the name's visitors may be served, best first. */
+export function idsFor({ hosts, demanded, others }: CertificateSet, name: string): readonly string[] {
+  const host = nearestHost(name, hosts);
+  const own = host === name ? undefined : demanded.get(name);
+  if (own !== undefined) return own;
+  if (host !== null) return hosts.get(host) ?? [];
+  return others.get(name) ?? others.get(wildcardFor(name) ?? '') ?? [];
+}
+
+/** What visitors of the name are served as long as it is valid; null: nothing that they would take. */
+export function validFor(set: CertificateSet, name: string, now: number): CertificateEntry | null {
+  const ids = idsFor(set, name);
+  const isGood = ({ id, names, notAfter }: CertificateEntry): boolean =>
+    ids.includes(id) && notAfter > now && coversName(names, name);
+  return set.certificates.find(isGood) ?? null;
+}
 
 /** The local certificate of a host that had none until somebody came. */
 export interface LateCertificate {

@@ -6,9 +6,10 @@
  */
 import { constants } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { bareHost, coversName, nearestHost, wildcardFor } from './names.ts';
+import { bareHost, coversName, nearestHost } from './names.ts';
 import {
   growSet,
+  idsFor,
   type CertificateEntry,
   type CertificateSet,
   type ClientAuthPolicy,
@@ -155,18 +156,9 @@ class Lookup {
   }
 
   #entriesFor(serverName: string | null): readonly CertificateEntry[] {
-    const { hosts, others, withoutName } = this.#set;
-    if (serverName === null) return this.#byIds(withoutName);
+    if (serverName === null) return this.#byIds(this.#set.withoutName);
     const name = bareHost(serverName);
-    const host = nearestHost(name, hosts);
-    const own = host === name ? undefined : this.#set.demanded.get(name);
-    if (own !== undefined) return this.#covering(own, name);
-    if (host !== null) return this.#covering(hosts.get(host), name);
-    return this.#covering(others.get(name) ?? others.get(wildcardFor(name) ?? ''), name);
-  }
-
-  #covering(ids: readonly string[] | undefined, name: string): readonly CertificateEntry[] {
-    return this.#byIds(ids ?? []).filter((entry) => coversName(entry.names, name));
+    return this.#byIds(idsFor(this.#set, name)).filter((entry) => coversName(entry.names, name));
   }
 
   #byIds(ids: readonly string[]): CertificateEntry[] {

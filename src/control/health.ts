@@ -78,7 +78,10 @@ export class Health {
       port,
       names: [],
       notReady: this.#why,
-      warnings: () => [...issuanceWarnings(issuance()), ...uploadWarnings(uploads(), Date.now())],
+      warnings: () => [
+        ...issuanceWarnings(issuance(), certificates(), Date.now()),
+        ...uploadWarnings(uploads(), Date.now()),
+      ],
       metrics: async () =>
         metricsText({
           snapshot: mergeSnapshots(await pool.metrics()),

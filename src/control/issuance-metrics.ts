@@ -1,5 +1,7 @@
 /** What monitoring sees of certificates from CAs: what is missing, what fails, when the next order is due. */
-import { kindIn } from '../certs/issuance/wanted.ts';
+import { validFor } from '../certs/certificate-set.ts';
+import { isRsa, kindIn, type Wanted } from '../certs/issuance/wanted.ts';
+import type { CertificateEntry, CertificateSet } from '../certs/certificate-set.ts';
 import type { Issuance } from '../certs/issuance/issuance.ts';
 import type { IssuanceStatus } from '../certs/issuance/status.ts';
 import type { Family } from '../observe/exposition.ts';
@@ -62,14 +64,29 @@ function gauge(name: string, help: string, value: number): Family {
   return { name, type: 'gauge', help, samples: [{ value }] };
 }
 
-/** One line for each certificate that fails; /readyz shows them, and stays ready: what is in use still works. */
-export function issuanceWarnings(issuance: Issuance | null): readonly string[] {
+/**
+ * One line for each certificate that fails; /readyz shows them, and stays ready: what is in use still works. Where the
+ * CA's is not there, its names may have one of another kind of key, of a wildcard or of the operator's: that is said.
+ */
+export function issuanceWarnings(issuance: Issuance | null, set: CertificateSet, now: number): readonly string[] {
   return (issuance?.status() ?? [])
     .filter((one) => one.failures > 0)
     .slice(0, 20)
-    .map(({ wanted, problem, issued }) => {
+    .map((one) => {
+      const { wanted, problem, issued } = one;
       const kind = kindIn(wanted);
-      const state = issued === null ? `has no ${kind}certificate` : `is not renewed${kind && ` (${kind.trim()})`}`;
+      const state = issued === null ? lacking(wanted, set, now) : `is not renewed${kind && ` (${kind.trim()})`}`;
       return `"${wanted.names[0] ?? ''}" ${state}: ${problem?.message ?? 'see the log'}`;
     });
 }
+
+function lacking(wanted: Wanted, set: CertificateSet, now: number): string {
+  const served = wanted.names.map((name) => validFor(set, name, now));
+  const [first] = served.toSorted((a, b) => (a?.notAfter ?? 0) - (b?.notAfter ?? 0));
+  if (first === null || first === undefined) return `has no ${kindIn(wanted)}certificate`;
+  const until = new Date(first.notAfter).toISOString().slice(0, 10);
+  const kind = isRsa(wanted.keyType) ? 'RSA' : 'ECDSA';
+  return `has no ${kind} certificate of its CA yet, and is served the ${KINDS[first.keyType]} one there is (until ${until})`;
+}
+
+const KINDS: Readonly<Record<CertificateEntry['keyType'], string>> = { ec: 'ECDSA', rsa: 'RSA', other: 'other' };
