@@ -2,7 +2,8 @@
 import { PosternError } from '../core/errors.ts';
 import { askControl } from '../control/control-socket.ts';
 import { fileSource } from '../control/document-source.ts';
-import { explain as explainWith, readIdentity } from '../control/operations.ts';
+import { noteOnService, readIdentity } from '../control/explained-identity.ts';
+import { explain as explainWith, withNote } from '../control/operations.ts';
 import { compileTable } from '../route/compile.ts';
 import type { ExplainAnswer, ExplainInput } from '../control/operations.ts';
 import { print } from './terminal.ts';
@@ -64,5 +65,7 @@ function explainByFile(config: string, envFile: string | undefined, input: Expla
     );
   }
   const { table } = compileTable(document);
-  return explainWith(table, readIdentity(input, table), input);
+  const identity = readIdentity(input, table);
+  const note = identity.kind === 'service' ? noteOnService(identity.name, document) : null;
+  return withNote(explainWith(table, identity, input), note);
 }

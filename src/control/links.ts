@@ -143,7 +143,7 @@ function lineOf(link: ListedLink, now: number): LinkLine {
   return { name, place: host + scope, state: stateOf(link, now), createdAt, expiresAt, usesLeft, lastUsedAt };
 }
 
-function stateOf({ expiresAt, usesLeft, isSigned }: ListedLink, now: number): LinkLine['state'] {
+export function stateOf({ expiresAt, usesLeft, isSigned }: ListedLink, now: number): LinkLine['state'] {
   if (!isSigned) return 'unsigned';
   if (now >= expiresAt) return 'expired';
   return usesLeft === 0 ? 'used up' : 'active';

@@ -6,13 +6,12 @@ import type { ClientCertificate } from '../wire/exchange.ts';
 import { isFieldValue, isToken } from '../wire/fields.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
 import { explainRequest, explanationToJson, formatExplanation } from '../route/explain-request.ts';
-import { LOCAL_PROVIDER } from '../session/accounts.ts';
-import { parseIdentity } from '../route/persons.ts';
 import { createCertificateOperations } from './certificates.ts';
+import { explainedIdentity } from './explained-identity.ts';
 import { createPeopleOperations } from './people.ts';
 import { createLinkOperations } from './links.ts';
 import { createTokenOperations } from './tokens.ts';
-import type { Identity, Person } from '../core/person.ts';
+import type { Identity } from '../core/person.ts';
 import type { RoutingTable } from '../route/table.ts';
 import type { CertificateDeps, CertificateOperations } from './certificates.ts';
 import type { PeopleDeps, PeopleOperations } from './people.ts';
@@ -94,11 +93,14 @@ export function createOperations(deps: OperationsDeps): Operations {
       };
     },
     async explain(input) {
-      const { identity, note } = await identityOf(input, deps);
-      const answer = explain(deps.prepared().table, identity, input);
-      return note === null ? answer : { ...answer, text: `${answer.text.trimEnd()}\nNote: ${note}\n` };
+      const { identity, note } = await explainedIdentity(input, deps);
+      return withNote(explain(deps.prepared().table, identity, input), note);
     },
   };
+}
+
+export function withNote(answer: ExplainAnswer, note: string | null): ExplainAnswer {
+  return note === null ? answer : { ...answer, text: `${answer.text.trimEnd()}\nNote: ${note}\n` };
 }
 
 export function explain(table: RoutingTable, identity: Identity, input: ExplainInput): ExplainAnswer {
@@ -138,43 +140,4 @@ function readFields(lines: readonly string[]): HeaderBlock {
     headers.append(name, value);
   }
   return headers;
-}
-
-export function readIdentity(input: ExplainInput, table: RoutingTable): Identity {
-  const read = parseIdentity(input.as, input, table.providers);
-  if (read.kind === 'identity') return read.identity;
-  throw new PosternError('OPERATION_REFUSED', `${read.message}${read.remedy === null ? '' : `. ${read.remedy}`}`);
-}
-
-/** A known account with its own groups; somebody unknown only with the groups that are given. */
-async function identityOf(
-  input: ExplainInput,
-  deps: OperationsDeps,
-): Promise<{ readonly identity: Identity; readonly note: string | null }> {
-  const identity = readIdentity(input, deps.prepared().table);
-  if (identity.kind !== 'person') return { identity, note: null };
-  if (identity.person.provider !== LOCAL_PROVIDER) return signedInAs(identity.person, input, deps);
-  const { name } = identity.person;
-  const account = await deps.accounts.findByName(name);
-  if (account === null) return { identity, note: `there is no account "${name}"; judged as if there were` };
-  const note = account.disabled ? `account "${name}" is disabled and cannot sign in; judged as if it could` : null;
-  if (input.groups.length > 0) return { identity, note };
-  return { identity: { kind: 'person', person: deps.accounts.personOf(account, ['pwd']) }, note };
-}
-
-/** Groups and roles of people of providers are known while they are signed in. */
-async function signedInAs(
-  person: Person,
-  input: ExplainInput,
-  { sessions }: OperationsDeps,
-): Promise<{ readonly identity: Identity; readonly note: string | null }> {
-  const asked: Identity = { kind: 'person', person };
-  if (input.groups.length + (input.roles ?? []).length > 0) return { identity: asked, note: null };
-  const { provider, name } = person;
-  const live = (await sessions.list()).find((one) => one.person.provider === provider && one.person.name === name);
-  if (live !== undefined) return { identity: { kind: 'person', person: live.person }, note: null };
-  return {
-    identity: asked,
-    note: `"${provider}:${name}" is not signed in, so groups and roles are not known; give them`,
-  };
 }

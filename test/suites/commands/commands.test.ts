@@ -20,9 +20,11 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { after, suite, test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
 import { freePorts } from '../../support/free-ports.ts';
 import { runPostern, startPostern } from '../../support/postern.ts';
+import { until } from '../../support/programs.ts';
+import type { PosternProcess } from '../../support/postern.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
 const root = mkdtempSync(join(tmpdir(), 'postern-commands-'));
@@ -319,6 +321,55 @@ hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: ["group:staff"] 
     } finally {
       await postern.close();
     }
+  });
+});
+
+suite('explain knows machines and links as it knows people', () => {
+  let postern: PosternProcess;
+  before(async () => {
+    postern = await startPostern({
+      document: ({ https, health }) => `version: 1
+listen: { http: off, https: "127.0.0.1:${https}", health: "127.0.0.1:${health}" }
+providers: { local: { type: local } }
+sign_in: { url: "https://auth.localhost:${https}" }
+services: { promtail: { password: "$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85RmjNkM8cvC" } }
+hosts: { app.localhost: { to: "http://127.0.0.1:9", allow: [signed-in, link, "token:ci", "service:promtail"] } }
+`,
+    });
+  });
+  after(() => postern?.close());
+
+  const explained = async (path: string, who: string): Promise<string> => {
+    const { code, stdout, stderr } = await postern.cli('explain', `app.localhost${path}`, '--as', who);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+
+  test('a link counts where it leads and nowhere else', async () => {
+    const url = `https://app.localhost:${postern.https}/docs/*`;
+    assert.equal((await postern.cli('link', 'create', url, '--name', 'guest')).code, 0);
+    const note = 'Note: link "guest" leads to "app.localhost/docs/*" and counts nowhere else';
+    assert.ok((await explained('/docs/a', 'link:guest')).endsWith(`Allowed by "link"\n${note}\n`));
+    const elsewhere = await explained('/other', 'link:guest');
+    assert.match(elsewhere, /^Asked to sign in/m);
+    assert.ok(elsewhere.endsWith(`${note}\n`), elsewhere);
+    assert.match(
+      await explained('/docs/a', 'link:gone'),
+      /Allowed by "link"\nNote: there is no link "gone"; judged as if/,
+    );
+  });
+
+  test('a machine that nobody has made is judged as if it were there, and said to be none', async () => {
+    assert.match(await explained('/', 'token:ci'), /Allowed by "token:ci"\nNote: there is no token for "ci"/);
+    assert.equal((await postern.cli('token', 'create', '--for', 'ci', '--expires', '1s')).code, 0);
+    await until(async () => /every token for "ci" has expired/.test(await explained('/', 'token:ci')), 'it expires');
+    assert.equal((await postern.cli('token', 'create', '--for', 'ci')).code, 0);
+    assert.match(await explained('/', 'token:ci'), /Allowed by "token:ci"\n$/);
+    assert.match(await explained('/', 'service:promtail'), /Allowed by "service:promtail"\n$/);
+    const unknown = /^Denied by[\s\S]*Note: the document has no service "promtial"; judged as if it had/m;
+    assert.match(await explained('/', 'service:promtial'), unknown);
+    const byFile = ['explain', 'app.localhost', '--as', 'service:promtial', '--config', postern.configFile];
+    assert.match((await runPostern(byFile)).stdout, unknown);
   });
 });
 
