@@ -39,6 +39,8 @@ export interface Entrance {
   readonly isFreshSignIn: boolean;
   /** How often they were at the provider just now to show what the route asks for. */
   readonly stepUps: number;
+  /** They went to the provider for another account, and it brought them back with this one. */
+  readonly isSameAgain: boolean;
 }
 
 interface Judged {
@@ -161,16 +163,18 @@ function factsOn({ acr = null, authenticatedAt = null, amr }: Person): string {
 }
 
 function refuseEntry(context: Context, entrance: Entrance, { target, decision }: Judged): Response {
-  const { request, settings, headers } = context;
+  const { request, settings, headers, deps } = context;
   const { host } = target;
+  const { isSameAgain, session } = entrance;
   const response = toResponse(
     deniedPage({
       host,
       rule: decision.refusedBy ?? null,
       unsaid: decision.unsaid ?? null,
       requestId: request.requestId,
-      account: entrance.session.person,
+      account: session.person,
       providers: namedProviders(context),
+      sameAgainBy: isSameAgain ? (deps.providers.find(session.person.provider)?.label ?? null) : null,
       switchUrl: `/.postern/sign-in?switch=1&ticket=${entrance.ticketText}`,
       brand: settings.brand,
       acceptLanguage: headers.get('accept-language') ?? null,

@@ -216,7 +216,9 @@ async function open(
   const facts = { requestId: request.requestId, ip: request.ip, provider: provider.id, notes };
   deps.report?.({ kind: 'signed-in', account: person.person.name, ...facts });
   const resumes = RESUMES[flow.stepUps] ?? 'signed-in';
-  const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}&ticket=${ticket}`;
+  // Whoever has a session goes to a provider to come back as somebody else.
+  const same = opened.isSameAgain === true ? '&same=1' : '';
+  const next = ticket === null ? '/' : `/.postern/sign-in?continue=${resumes}${same}&ticket=${ticket}`;
   const label = context.texts.signIn.continueAs(person.person.name);
   return comeBack(context, {
     url: next,
@@ -249,7 +251,7 @@ async function withheldProblem(
 
 type Opened =
   /** The cookie of a session with a new id; null where the one of the same person goes on: a tab that came first has opened it, or only tokens were fetched. */
-  | { readonly kind: 'session'; readonly cookie: string | null }
+  | { readonly kind: 'session'; readonly cookie: string | null; readonly isSameAgain?: boolean }
   /** A reload has taken the provider away, or made it another, or the provider has ended its session: before this one was there to be ended with it. */
   | { readonly kind: 'void'; readonly why: () => string };
 const SAME: Opened = { kind: 'session', cookie: null };
@@ -277,8 +279,9 @@ async function openSession(
   const { authTime = null } = finished;
   const opening = { subject: person.subject, providerSession, startedAt, heardBefore, authTime };
   const isThere = deps.providers.find(provider.id)?.authority === authority;
+  const isOrdinary = flow.stepUps === 0 && flow.renews === null;
   if (isThere && !deps.logouts.cover(provider, opening))
-    return { kind: 'session', cookie: signInCookie(context, opened) };
+    return { kind: 'session', cookie: signInCookie(context, opened), isSameAgain: isSame && isOrdinary };
   await deps.sessions.revoke(opened.view.key);
   return { kind: 'void', why: isThere ? SIGNED_OUT : GONE };
 }

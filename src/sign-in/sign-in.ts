@@ -56,6 +56,7 @@ export async function showSignIn(context: Context): Promise<Response> {
     session,
     isFreshSignIn,
     stepUps,
+    isSameAgain: isFreshSignIn && query.get('same') === '1',
   });
 }
 

@@ -292,6 +292,28 @@ test('prompt and acr_values are asked for; another account asks the provider to 
     { settings: { prompt: 'consent' } },
   ));
 
+test('Another account that turns out to be the same is told so where it is refused: not every provider knows "prompt"', () =>
+  withOidc(
+    async ({ browser, twin, advance }) => {
+      const alice = browser();
+      const refused = await signInBy(alice, twin, `${APP}/`);
+      assert.equal(refused.status, 403);
+      assert.ok(!refused.text.includes('same account'), 'nobody asked for another');
+      const [, link = ''] = /href="([^"]*switch=1[^"]*)"/.exec(refused.text) ?? [];
+      advance(1_000);
+      const another = new URL(link.replaceAll('&amp;', '&'), AUTH).href;
+      const again = await signInBy(alice, twin, another);
+      assert.equal(again.status, 403);
+      assert.match(again.text, /Twin brought you back with the same account.*sign out at Twin first/);
+      twin.claims = { sub: 'sub-bob', preferred_username: 'bob' };
+      const bob = await signInBy(alice, twin, another);
+      assert.deepEqual([bob.status, bob.text.includes('same account')], [403, false]);
+      const forged = await browser().open(`${another}&continue=signed-in&same=1`);
+      assert.ok(!forged.text.includes('same account'), 'whoever is not signed in');
+    },
+    { rig: { mayEnter: () => ({ kind: 'deny' }) } },
+  ));
+
 test('ui_locales says the languages of the person to a provider that knows it, and to no other', async () => {
   for (const supported of [undefined, ['en', 'ko']])
     await withOidc(

@@ -28,6 +28,8 @@ export interface DeniedFacts {
   readonly providers?: readonly NamedProvider[];
   /** Where another account can sign in, e.g. "/.postern/start?switch=1"; null: nowhere. */
   readonly switchUrl: string | null;
+  /** The provider that was asked for another account and knows no way to ask the person; null or left out: it was not. */
+  readonly sameAgainBy?: string | null;
   /** For those who may know; null or left out: nothing is said. */
   readonly rule?: RefusingRule | null;
   /** What the account's provider said nothing of, where that may be why. */
@@ -41,7 +43,7 @@ export interface DeniedFacts {
 
 export function deniedPage(facts: DeniedFacts): PlainAnswer {
   const texts = textsFor(facts.acceptLanguage);
-  const { account, status = 403, rule = null, unsaid = null } = facts;
+  const { account, status = 403, rule = null, unsaid = null, sameAgainBy = null } = facts;
   const isNoApp = facts.reason === 'no-app';
   const words = isNoApp ? texts.noApp : texts.denied;
   const format = formatFor(facts.accept === undefined ? 'text/html' : facts.accept);
@@ -66,6 +68,7 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
       </dl>`
     }
     ${unsaid !== null && unsaidNote(texts, unsaid, facts.mayKnow ?? rule !== null)}
+    ${sameAgainBy !== null && html`<p class="note">${texts.denied.sameAgain(sameAgainBy)}</p>`}
     <p class="soft">${words.ask}</p>
     ${facts.switchUrl !== null && html`<a class="button quiet" href="${facts.switchUrl}">${texts.useAnotherAccount}</a>`}`;
   const brand = facts.brand === undefined ? {} : { brand: facts.brand };

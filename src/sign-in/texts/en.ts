@@ -309,6 +309,8 @@ export const EN: Texts = {
     title: 'No access',
     text: (host) => `This account may not use ${host}.`,
     anonymous: (host) => `The rules of ${host} do not let this request in.`,
+    sameAgain: (label) =>
+      `${label} brought you back with the same account. To use another one, sign out at ${label} first.`,
     rule: 'Rule',
     reason: 'Reason',
     unsaid: {

@@ -300,6 +300,8 @@ export const KO: Texts = {
     title: '접근 권한이 없습니다',
     text: (host) => `이 계정으로는 ${host}을\u2060(를) 사용할 수 없습니다.`,
     anonymous: (host) => `${host}의 규칙에 따라 이 요청은 허용되지 않습니다.`,
+    sameAgain: (label) =>
+      `${label}에서 같은 계정으로 돌아왔습니다. 다른 계정을 사용하려면 먼저 ${label}에서 로그아웃해 주세요.`,
     rule: '규칙',
     reason: '이유',
     unsaid: {

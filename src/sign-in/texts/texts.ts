@@ -200,6 +200,8 @@ export interface Texts {
     readonly title: string;
     readonly text: (host: string) => string;
     readonly anonymous: (host: string) => string;
+    /** The label is the provider's. */
+    readonly sameAgain: (label: string) => string;
     readonly rule: string;
     readonly reason: string;
     /** The provider said nothing of what the rules look at. */

@@ -293,6 +293,7 @@ export const ZH_HANS: Texts = {
     title: '没有访问权限',
     text: (host) => `此账号不能使用 ${host}。`,
     anonymous: (host) => `根据 ${host} 的规则，此请求不被允许。`,
+    sameAgain: (label) => `${label} 让您以同一账号返回。要使用其他账号，请先在 ${label} 退出登录。`,
     rule: '规则',
     reason: '原因',
     unsaid: {
