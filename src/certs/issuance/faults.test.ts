@@ -302,6 +302,33 @@ test('Issuance does not wait until a clock that ran ahead is caught up with, nor
   }
 });
 
+test('Issuance leaves a CA alone for as long as it said, though the machine began in 1970 meanwhile', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  const began = rig.now;
+  let asked = 0;
+  ca.onRequest = ({ url }) => void (asked += url.endsWith('/order') ? 1 : 0);
+  ca.trouble = { ...problem(429, 'rateLimited'), headers: { 'retry-after': '86400' } };
+  const first = await rig.start();
+  first.want(null, wantedOf(['a.example.com'], policy));
+  await first.review();
+  await first.close();
+  ca.trouble = null;
+  asked = 0;
+  // Without a battery, until it has asked what time it is; and again after that.
+  rig.now = 20_000;
+  const issuance = await rig.start();
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  for (const now of [30_000, began + HOUR, 40_000, 50_000, began + 23 * HOUR]) {
+    rig.now = now;
+    await issuance.review();
+    assert.equal(asked, 0, new Date(now).toISOString());
+  }
+  rig.now = began + 24 * HOUR + 60_000;
+  await issuance.review();
+  assert.deepEqual([asked, ca.issued], [1, ['a.example.com']]);
+});
+
 const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;
 
 function csrOf(body: string): string {

@@ -15,6 +15,8 @@ export interface Job {
   /** False: the document wants it no more, and what runs is left to end. */
   isWanted: boolean;
   state: OrderState;
+  /** The state is for a clock that was set back: how a clock ahead of that wrote it. */
+  setBack: { readonly written: OrderState; readonly state: OrderState } | null;
   nextAt: number;
   isOrdering: boolean;
   isForced: boolean;
@@ -177,9 +179,16 @@ export class OrderQueue {
     this.#timer = setTimeout(() => this.look(), Math.max(nextAt - now, 50)).unref();
   }
 
-  /** The clock may have been set back since, and nobody waits for hours until it has caught up. */
+  /**
+   * The clock may have been set back since, and nobody waits for hours until it has caught up. Where it is right again,
+   * as on a machine that began in 1970 and has learned the time, what was written by it counts as it stands.
+   */
   #heedClock(job: Job, now: number): void {
-    const state = atClock(job.state, now);
+    // Whatever has changed the state since says something newer.
+    const written = job.setBack?.state === job.state ? job.setBack.written : job.state;
+    const isAsWritten = now >= (written.problem?.at ?? 0);
+    const state = isAsWritten ? written : atClock(job.state, now);
+    job.setBack = isAsWritten ? null : { written, state };
     if (state === job.state) return;
     job.state = state;
     job.nextAt = this.#options.dueAt(job);
@@ -209,6 +218,7 @@ export class OrderQueue {
       wanted,
       isWanted: true,
       state,
+      setBack: null,
       nextAt: 0,
       isOrdering: false,
       isForced: false,
