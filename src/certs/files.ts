@@ -6,7 +6,7 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { FileTooLargeError, readAtMost } from '../core/read-at-most.ts';
+import { FileTooLargeError, NamedPipeError, readAtMost } from '../core/read-at-most.ts';
 import { problem, warning, type Diagnostic } from '../core/diagnostic.ts';
 import { chainFor, chainPem, parseCertificates, type Chain } from './_certificate-chain.ts';
 import { wantsStapling } from './der-reader.ts';
@@ -272,6 +272,8 @@ export function unreadable(path: string, error: NodeJS.ErrnoException): [message
   if (error.code === 'ENOENT')
     return [`File "${path}" does not exist`, 'check the path; a relative one starts at the folder of the document'];
   if (error.code === 'EISDIR') return [`"${path}" is a folder, not a file`, 'name the file in it'];
+  if (error instanceof NamedPipeError)
+    return [`File "${path}" cannot be read: it is a named pipe`, 'name a regular file'];
   if (error instanceof FileTooLargeError)
     return [`File "${path}" cannot be read: ${error.message}`, 'name a file that holds nothing but PEM'];
   if (error.code !== 'EACCES' && error.code !== 'EPERM')

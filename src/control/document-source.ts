@@ -1,5 +1,4 @@
 /** Where the document comes from: a file with its env file, read anew each time, or the embedded default. */
-import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { PosternError } from '../core/errors.ts';
 import { FileTooLargeError, readAtMost } from '../core/read-at-most.ts';
@@ -101,32 +100,18 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; let the user that runs Postern read it, and every folder above it',
   EISDIR: 'it is a folder; name the file in it',
   ENOTDIR: 'a part of the path is not a folder',
+  NAMED_PIPE: 'it is a named pipe, which can be read only once and where nobody may ever write; name a regular file',
   ELOOP: 'its symbolic links lead in a circle',
 };
 
-const NAMED_PIPE =
-  'it is a named pipe, which can be read only once and where nobody may ever write; name a regular file';
-
-/** Not what a shell makes for `<(command)` or `command |`: there somebody writes, and it has no name. */
-function isNamedPipe(path: string): boolean {
-  if (!statSync(path).isFIFO()) return false;
-  try {
-    return realpathSync.native(path) !== '';
-  } catch {
-    return false;
-  }
-}
-
 function readText(path: string, what: string): string {
   try {
-    if (isNamedPipe(path)) throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${path}": ${NAMED_PIPE}`);
     return readUtf8File(path);
   } catch (error) {
     if (error instanceof NotUtf8Error) {
       const place = `${path}:${error.line}:${error.column}`;
       throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${place}": ${error.reason}`, { path }, error);
     }
-    if (error instanceof PosternError) throw error;
     if (error instanceof FileTooLargeError) {
       const reason = `${error.message}, so it is no ${what}; name another file`;
       throw new PosternError('CONFIG_UNREADABLE', `Cannot read ${what} "${path}": ${reason}`, { path }, error);

@@ -1,8 +1,8 @@
 /**
- * Reads a file of which nobody says how long it is: a device goes on for ever, and what is gigabytes large
- * was named by mistake.
+ * Reads a file of which nobody says how long it is: a device goes on for ever, what is gigabytes large was named by
+ * mistake, and at a named pipe the whole process would wait for somebody to write.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 
 /** Documents, env files, and what they name. */
 export const MOST_BYTES: number = 32 * 1024 * 1024;
@@ -20,8 +20,28 @@ export class FileTooLargeError extends Error {
   }
 }
 
-/** All of the file, or an error of the file system, or FileTooLargeError after one byte more than `mostBytes`. */
+export class NamedPipeError extends Error {
+  readonly code = 'NAMED_PIPE';
+
+  constructor() {
+    super('it is a named pipe, which can be read only once and where nobody may ever write; name a regular file');
+    this.name = 'NamedPipeError';
+  }
+}
+
+/** Not what a shell makes for `<(command)` or `command |`: there somebody writes, and it has no name. */
+function isNamedPipe(path: string): boolean {
+  if (!statSync(path).isFIFO()) return false;
+  try {
+    return realpathSync.native(path) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** All of the file, or an error of the file system, or NamedPipeError, or FileTooLargeError after one byte more than `mostBytes`. */
 export function readAtMost(path: string, mostBytes: number = MOST_BYTES): Buffer {
+  if (isNamedPipe(path)) throw new NamedPipeError();
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);

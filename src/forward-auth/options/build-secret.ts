@@ -1,6 +1,6 @@
 /** Secrets of options: a value, a file, or the structured form of either. */
 import { statSync } from 'node:fs';
-import { FileTooLargeError, readAtMost } from '../../core/read-at-most.ts';
+import { FileTooLargeError, NamedPipeError, readAtMost } from '../../core/read-at-most.ts';
 import { fileSecret, fixedSecret } from './secret.ts';
 import type { Secret } from '../settings.ts';
 import type { BuildContext } from './context.ts';
@@ -45,7 +45,7 @@ export function isOfReading(error: unknown): boolean {
 }
 
 export function unreadable(error: unknown): string {
-  if (error instanceof FileTooLargeError) return error.message.replace('it ', '');
+  if (error instanceof FileTooLargeError || error instanceof NamedPipeError) return error.message.replace('it ', '');
   if (error instanceof PipeError)
     return 'is a pipe: it can be read only once, and nobody may ever write; name a regular file';
   const code = (error as NodeJS.ErrnoException).code ?? 'an unknown reason';

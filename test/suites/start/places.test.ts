@@ -68,7 +68,7 @@ function folder(t: TestContext): string {
   return dir;
 }
 
-async function writeDocument(dir: string): Promise<string> {
+async function writeDocument(dir: string, more = ''): Promise<string> {
   const [port = 0] = await freePorts(1);
   const file = join(dir, 'postern.yaml');
   writeFileSync(
@@ -76,7 +76,7 @@ async function writeDocument(dir: string): Promise<string> {
     `version: 1
 listen: { http: { address: "127.0.0.1:${port}", tls: off }, https: off }
 hosts: { app.test: { tls: off, to: "http://127.0.0.1:9", allow: [public] } }
-`,
+${more}`,
   );
   return file;
 }
@@ -163,6 +163,14 @@ hosts: { app.test: { tls: off, respond: { status: 200, body: here }, allow: [pub
       const { code, output } = await start([command, '--config', pipe]);
       assert.deepEqual([code, /it is a named pipe, .*; name a regular file/.test(output)], [1, true], output);
     }
+    for (const flag of ['--config', '--alpha-config', '--env-file']) {
+      // oxlint-disable-next-line no-await-in-loop -- one program at a time
+      const { code, output } = await start(['forward-auth', flag, pipe]);
+      assert.deepEqual([code, /which is a named pipe, .*; name a regular file/.test(output)], [1, true], output);
+    }
+    const pair = await writeDocument(dir, `tls: { certificates: [{ certificate: ${pipe}, key: ${pipe} }] }\n`);
+    const checked = await start(['check', '--config', pair]);
+    assert.match(checked.output, /File ".*pipe" cannot be read: it is a named pipe/);
     const file = await writeDocument(dir);
     const piped = await start(['check', '--config', '/dev/stdin'], ['sh', '-c', `cat ${file} | "$0" "$@"`]);
     assert.equal(piped.code, 0, piped.output);
