@@ -21,3 +21,23 @@ test('loadSettings() reads the pages of custom_templates_dir, and says where one
     rmSync(folder, { recursive: true });
   }
 });
+
+test('loadSettings() warns of a page that was made from one of oauth2-proxy, and takes its style sheet', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-pages-'));
+  const warnings = (link: string): readonly string[] => {
+    writeFileSync(
+      join(folder, 'sign_in.html'),
+      `<link rel="stylesheet" href="${link}"><a href="/x/static/css/a.css">x</a>`,
+    );
+    const loaded = load({ args: [...ENOUGH, `--custom-templates-dir=${folder}`] });
+    return loaded.findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message);
+  };
+  try {
+    for (const link of ['{{.ProxyPrefix}}/static/css/bulma.min.css', '/oauth2/static/css/bulma.min.css'])
+      assert.match(warnings(link).join(), /^has a page that takes "static\/css\/bulma\.min\.css" .* not there/);
+    for (const link of ['{{.ProxyPrefix}}/static/postern.css', 'https://cdn.example.com/static/css/bulma.min.css'])
+      assert.deepEqual(warnings(link), []);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -30,11 +30,25 @@ function templatesFolder(told: Told): string | null {
     told.fault('custom_templates_dir', `is ${told.quoted('custom_templates_dir')}, which ${what}`, 'give a folder');
     return folder;
   }
-  const loaded = loadTemplates(folder, readIfThere);
+  const missing = new Set<string>();
+  const loaded = loadTemplates(folder, (path) => {
+    const text = readIfThere(path);
+    for (const [, name = ''] of (text ?? '').matchAll(STATIC_FILE)) missing.add(name);
+    return text;
+  });
   if (loaded.kind === 'problem')
     told.fault('custom_templates_dir', `has a page that does not work: ${loaded.message}`, loaded.remedy);
+  for (const name of missing) {
+    const what = `has a page that takes "static/${name}" from below the prefix, which is not there: oauth2-proxy keeps it for its own pages`;
+    told.warn('custom_templates_dir', what, STYLE_REMEDY);
+  }
   return folder;
 }
+
+/** What a page takes from below the prefix, but for the sheet that is there. */
+const STATIC_FILE = /(?:\{\{-?\s*\.ProxyPrefix\s*-?\}\}|\/oauth2)\/static\/(?!postern\.css\b)([\w./-]+)/g;
+const STYLE_REMEDY =
+  'write the style into the page, link a sheet of yours by its URL, or "{{.ProxyPrefix}}/static/postern.css"';
 
 function logoOf(told: Told): string | null {
   const logo = told.text('custom_sign_in_logo');

@@ -141,7 +141,7 @@ export const WIRE: readonly Difference[] = [
   {
     id: 'own-files',
     original: '`/oauth2/static/` has a style sheet and fonts, and lists its folder',
-    postern: 'what its own pages need',
+    postern: 'what its own pages need; a template that takes the others is named by a warning, with what to link',
     reason: 'the pages are others',
     where: [
       answer(/^minimal\/static(?:-folder)?$/, 200, 404),
