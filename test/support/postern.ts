@@ -5,6 +5,7 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePorts } from './free-ports.ts';
+import { createTimeLimit } from './time-limit.ts';
 import { createVisitor } from './visitor.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -118,10 +119,10 @@ function matches(text: string, wanted: string | RegExp): boolean {
 }
 
 async function waitUntil(isDone: () => boolean, child: ChildProcess, output: () => string): Promise<void> {
-  const deadline = Date.now() + 40_000;
+  const isOver = createTimeLimit(40_000);
   while (!isDone()) {
     const ended = child.exitCode !== null || child.signalCode !== null;
-    if (ended || Date.now() > deadline)
+    if (ended || isOver())
       throw new Error(`Cannot wait for Postern: ${ended ? 'it ended' : '40 s passed'}. It printed:\n${output()}`);
     await new Promise((done) => setTimeout(done, 20));
   }

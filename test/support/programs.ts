@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
 import { findPeer } from './peers.ts';
+import { createTimeLimit } from './time-limit.ts';
 
 export interface Program {
   readonly child: ChildProcess;
@@ -73,9 +74,9 @@ export async function whileAlive({ child, output }: Program, isSo: Condition, wh
 
 /** Asks again and again until it is so. The limit is for what never comes, so that a failing test ends. */
 export async function until(isSo: Condition, what: What, mostMs = 40_000): Promise<void> {
-  const deadline = Date.now() + mostMs;
+  const isOver = createTimeLimit(mostMs);
   while (!(await isSo())) {
-    if (Date.now() > deadline)
+    if (isOver())
       throw new Error([`Cannot go on: ${named(what)} did not happen within ${mostMs} ms`, ...fallen].join('\n'));
     await new Promise((done) => {
       setTimeout(done, 100);
