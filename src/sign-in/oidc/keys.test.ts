@@ -46,6 +46,8 @@ function ask({ keys, now }: Rig, key: TwinKey, isOfStranger: boolean, comesOnce 
   return keys.verify(token, { audience: 'postern', clockToleranceMs: 0, isOfStranger, comesOnce });
 }
 
+/** The provider answers, or fails, first. */
+const never = (): Promise<never> => new Promise(() => undefined);
 const isUnavailable = (error: unknown): boolean => error instanceof KeysUnavailableError;
 
 test('verify() waits for the next look at the keys with a token of a key that came just behind the last', async () => {
@@ -136,6 +138,7 @@ test('verify() goes on by the keys that it holds while the provider is away, wit
   const rig = createRig();
   await ask(rig, KNOWN, false);
   rig.answer = () => Promise.reject(new Error('away'));
+  rig.wait = never;
   rig.now += 11 * 60_000;
   for (let n = 0; n < 20; n++) await ask(rig, KNOWN, false);
   assert.equal(rig.fetches, 2);
@@ -143,16 +146,42 @@ test('verify() goes on by the keys that it holds while the provider is away, wit
   await assert.rejects(ask(rig, KNOWN, false), isUnavailable);
 });
 
+test('verify() goes on by the keys that it holds while the provider is slow, and takes those that it says at last', async () => {
+  const rig = createRig();
+  await ask(rig, KNOWN, false);
+  const fresh = makeKeyOnce(0);
+  const { promise, resolve: answerNow } = Promise.withResolvers<JSONWebKeySet>();
+  rig.answer = () => promise;
+  const waits: number[] = [];
+  rig.wait = async (ms) => {
+    waits.push(ms);
+    rig.now += ms;
+  };
+  rig.now += 11 * 60_000;
+  for (let n = 0; n < 20; n++) await ask(rig, KNOWN, true);
+  assert.deepEqual([rig.fetches, waits], [2, [1_000]], 'one has waited, and less than the workers do');
+  answerNow({ keys: [jwkOf(fresh)] } as unknown as JSONWebKeySet);
+  await ask(rig, fresh, false);
+  await assert.rejects(ask(rig, KNOWN, false));
+  rig.answer = () => new Promise(() => undefined);
+  rig.wait = never;
+  rig.now += 61 * 60_000;
+  const late = ask(rig, fresh, false).then(() => 'taken');
+  assert.equal(await Promise.race([late, new Promise((done) => setTimeout(done, 100, 'waits'))]), 'waits');
+});
+
 test('verify() under a clock that is set back finds new keys, and gives up those that are gone, as before', async () => {
   const rig = createRig();
   await ask(rig, KNOWN, false);
+  rig.wait = never;
   // Three hours ahead at the start, and put right since.
   rig.now -= 3 * 3_600_000;
   const fresh = makeKeyOnce(0);
   rig.answer = () => Promise.resolve({ keys: [jwkOf(fresh)] } as unknown as JSONWebKeySet);
   await ask(rig, fresh, false);
-  await assert.rejects(ask(rig, KNOWN, false));
+  await assert.rejects(ask(rig, KNOWN, false, false));
   const away = createRig();
+  away.wait = never;
   await ask(away, KNOWN, false);
   away.now -= 3 * 3_600_000;
   away.answer = () => Promise.reject(new Error('away'));
@@ -207,6 +236,7 @@ function makeKeyOnce(n: number): TwinKey {
 
 test('verify() tells which keys the provider lists no more, be it that another has the name', async () => {
   const rig = createRig();
+  rig.wait = never;
   const [stays, anew] = [makeKey('stays'), makeKey('known')];
   const list = (...keys: TwinKey[]): void => {
     rig.answer = () => Promise.resolve({ keys: keys.map(jwkOf) } as unknown as JSONWebKeySet);

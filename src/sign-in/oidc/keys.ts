@@ -22,6 +22,8 @@ export const SIGNING_ALGORITHMS: readonly string[] =
 const FRESH_MS = 10 * 60_000;
 /** While the issuer does not answer, the keys that were there last. */
 const STALE_MS = 60 * 60_000;
+/** Who waits for an answer waits less than twice that long: while the issuer is slower, the keys that were there last serve. */
+const SLOW_MS = 1_000;
 /** Between two fetches because of an unknown key: tokens of strangers must not make us hammer. */
 const UNKNOWN_KEY_MS = 1_000;
 /** After a failure what is held serves, and strangers' tokens are not asked about. */
@@ -198,10 +200,12 @@ interface Stock {
 function createStock({ issuer, clock, fetchKeys, onGone, wait = sleep }: KeysDeps): Stock {
   let held: Held | null = null;
   let fetching: Promise<Held> | null = null;
+  let askedAt = Number.NEGATIVE_INFINITY;
   let failedAt = Number.NEGATIVE_INFINITY;
   let strangers = 0;
 
   const fetchAgain = (): Promise<Held> => {
+    if (fetching === null) askedAt = clock.now();
     fetching ??= fetchKeys()
       .then((set) => {
         const { keys } = set;
@@ -221,19 +225,21 @@ function createStock({ issuer, clock, fetchKeys, onGone, wait = sleep }: KeysDep
 
   const hasJustFailed = (): boolean => fetching === null && Math.abs(clock.now() - failedAt) < FAILED_MS;
 
+  const isSlow = (): boolean => fetching !== null && Math.abs(clock.now() - askedAt) >= SLOW_MS;
+
   const current = async (): Promise<Held> => {
     // A clock that was set back makes nothing fresher than it is: the keys are due to be looked at.
     if (held !== null && clock.now() < held.fetchedAt) held = { ...held, fetchedAt: clock.now() - FRESH_MS };
     const age = held === null ? Number.POSITIVE_INFINITY : clock.now() - held.fetchedAt;
     if (held !== null && age < FRESH_MS) return held;
+    const known = held !== null && age < STALE_MS ? held : null;
     // Not each by itself waits for a provider that does not answer.
-    if (held !== null && age < STALE_MS && hasJustFailed()) return held;
-    try {
-      return await fetchAgain();
-    } catch (error) {
-      if (held !== null && age < STALE_MS) return held;
+    if (known !== null && (hasJustFailed() || isSlow())) return known;
+    const asked = fetchAgain();
+    if (known !== null) return Promise.race([asked.catch(() => known), wait(SLOW_MS).then(() => known)]);
+    return asked.catch((error: unknown) => {
       throw new KeysUnavailableError(issuer, error);
-    }
+    });
   };
 
   /** What is not known yet: it may be a new one. */
