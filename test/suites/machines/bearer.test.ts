@@ -11,6 +11,7 @@ import { after, before, suite, test } from 'node:test';
 import { startTwin } from '../../../src/sign-in/oidc/_twin.ts';
 import type { Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { startPostern } from '../../support/postern.ts';
+import { until } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { Visit } from '../../support/visitor.ts';
@@ -67,7 +68,9 @@ hosts:
     });
 
   test('roles of the token decide; the app gets who it is, and not the token', async () => {
-    const right = await ask('/push/', token());
+    // The keys are asked for at the first token, and so slow may a busy machine be that they come behind its answer.
+    let right = await ask('/push/', token());
+    await until(async () => right.status !== 503 || (right = await ask('/push/', token())).status !== 503, 'keys come');
     assert.equal(right.status, 200, right.body);
     const seen = JSON.parse(right.body) as Record<string, string>;
     assert.deepEqual([seen['x-forwarded-user'], seen['authorization']], ['runner-1', undefined]);
@@ -130,9 +133,13 @@ hosts:
       let wake = (): void => undefined;
       socket.on('data', (chunk: Buffer) => {
         bytes += chunk.toString('latin1');
-        const parts = bytes.split(/(?=HTTP\/1\.1 \d{3})/);
-        bytes = parts.at(-1)?.includes('\r\n\r\n') === true ? '' : (parts.pop() ?? '');
-        for (const part of parts) statuses.push(Number(/^HTTP\/1\.1 (\d{3})/.exec(part)?.[1] ?? statuses.at(-1)));
+        let end = 0;
+        for (const head of bytes.matchAll(/HTTP\/1\.1 (\d{3})/g)) {
+          statuses.push(Number(head[1]));
+          end = head.index + head[0].length;
+        }
+        // A status line may be cut, and a body that comes in two pieces is no second answer.
+        bytes = bytes.slice(Math.max(end, bytes.length - 'HTTP/1.1 20'.length));
         wake();
       });
       socket.on('close', () => wake());
@@ -153,6 +160,7 @@ hosts:
         assert.ok(!socket.destroyed, `closed after ${statuses.length} answers`);
       }
       socket.destroy();
+      assert.equal(statuses.length, Math.ceil(FLOOD / BATCH) * BATCH);
       const seen = new Set(statuses);
       assert.deepEqual([...seen], [401]);
       assert.doesNotMatch(postern.output(), /"code":"INTERNAL"/);
