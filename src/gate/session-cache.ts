@@ -16,7 +16,10 @@ import type { Answer, CredentialView, SessionChange, SessionView } from './ports
 const RECONFIRM_MS = 300_000;
 /** After `unavailable` the next look-up of that key waits so long. */
 const RETRY_MS = 500;
-const LOOK_UP_TIMEOUT_MS = 1_500;
+/** For the answer about an entry, which serves until it comes. */
+const DOUBT_MS = 1_500;
+/** For that about whom nothing is known here: they would be told to come again, which a machine that is busy answers no sooner. */
+const UNKNOWN_MS = 5_000;
 const MAX_ENTRIES = 100_000;
 const MAX_FLIGHTS = 2_000;
 
@@ -155,7 +158,8 @@ export class SessionCache<V extends CredentialView = SessionView> {
   async #ask(key: string, flight: Flight<V>): Promise<CacheAnswer<V>> {
     for (;;) {
       flight.isTainted = false;
-      const answer = await findInTime(this.#deps.find, key);
+      const mostMs = this.#entries.has(key) ? DOUBT_MS : UNKNOWN_MS;
+      const answer = await inTime(this.#deps.find(key), mostMs);
       // It may be older than the change: ask again.
       if (flight.isTainted && answer.kind === 'found') continue;
       return this.#settle(key, answer);
@@ -236,13 +240,10 @@ function withIdentity<V extends CredentialView>(view: V, identity: Identity): V 
 }
 
 /** The control thread may be stuck: no answer in time is no answer. */
-async function findInTime<V extends CredentialView>(
-  find: SessionCacheDeps<V>['find'],
-  key: string,
-): Promise<Answer<V>> {
+async function inTime<V extends CredentialView>(asked: Promise<Answer<V>>, mostMs: number): Promise<Answer<V>> {
   const { promise, resolve } = Promise.withResolvers<Answer<V>>();
-  const stop = startPatience(LOOK_UP_TIMEOUT_MS, () => resolve({ kind: 'unavailable' }));
-  find(key).then(resolve, () => resolve({ kind: 'unavailable' }));
+  const stop = startPatience(mostMs, () => resolve({ kind: 'unavailable' }));
+  asked.then(resolve, () => resolve({ kind: 'unavailable' }));
   try {
     return await promise;
   } finally {
