@@ -3,7 +3,8 @@
  * each gateway on core 0, load and app on core 1. All of them are up and take short turns, there and back, so
  * that a machine that slows down slows everybody; of the windows of all turns the half counts in which the
  * gateway waited least for its core. Prints CPU per request and ratios; absolute figures drift from machine
- * to machine, ratios of one run count. `--smoke`: seconds instead of minutes.
+ * to machine, ratios of one run count. `--smoke`: seconds instead of minutes. A whole run ends with what each kind of
+ * credential costs: see identities.ts.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -252,6 +253,16 @@ function write(contests: readonly Contest[], rows: readonly Row[]): void {
   console.log(`\nWritten: bench/results/${name}`);
 }
 
+/** A bench of its own, with programs of its own: what is left out by a flag here has no place there. */
+function runIdentities(): void {
+  const isPart = flags.smoke || flags.only !== undefined || flags.kind !== undefined;
+  if (isPart || findPeer('nginx') === null) return;
+  const same = ['seconds', 'rounds'] as const;
+  const args = same.flatMap((name) => (flags[name] === undefined ? [] : [`--${name}`, flags[name]]));
+  console.log('');
+  execFileSync(process.execPath, [join(import.meta.dirname, 'identities.ts'), ...args], { stdio: 'inherit' });
+}
+
 async function main(): Promise<void> {
   // What counts requests and reads /proc must not stand in the gateway's way.
   execFileSync('taskset', ['-acp', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' });
@@ -271,6 +282,7 @@ async function main(): Promise<void> {
   await stop(app);
   rmSync(dir, { recursive: true, force: true });
   if (rows.some((row) => row.gateway === 'postern' && row.failed > 0)) process.exitCode = 1;
+  runIdentities();
 }
 
 await main();
