@@ -1,7 +1,8 @@
 /**
  * The control socket: `DATA/control.sock`, mode 600. Whoever may open it is an operator, so it asks
  * nobody to sign in. `POST /OPERATION` with a JSON object; answers lines of JSON: `{ progress }` for each step of
- * what takes its time, at last `{ value }` or `{ code, message }`. It never listens on TCP.
+ * what takes its time, at last `{ value }` or `{ code, message }`. It never listens on TCP. The gateway may open it, too,
+ * and be led here by a link where it looks for an app: whatever it passes on is refused.
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
@@ -88,6 +89,10 @@ function removeStale(path: string): void {
 async function answer(operations: Operations, req: IncomingMessage, res: ServerResponse): Promise<void> {
   try {
     const name = (req.url ?? '/').slice(1);
+    // A gateway says so of each request (RFC 9110 section 7.6.3), and no visitor can take it away.
+    if (req.headers.via !== undefined) {
+      throw new PosternError('OPERATION_REFUSED', `Cannot run "${name}": it came through a proxy, as no operator does`);
+    }
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
     if (req.method !== 'POST' || operation === undefined) {
       throw new PosternError('OPERATION_REFUSED', `Cannot run "${name}": this version does not know it`);
