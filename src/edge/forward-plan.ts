@@ -3,6 +3,7 @@ import type { ProxyAction, UpstreamServer } from '../config/document/actions.ts'
 import type { HeaderEdits } from '../config/document/hosts.ts';
 import type { CompiledHeader, CompiledRoute } from '../route/table.ts';
 import type { TemplateContext } from '../route/template.ts';
+import { folderOf } from '../upstream/own-socket.ts';
 import type { ForwardPlan } from '../upstream/plan.ts';
 import { templateContextOf } from './place.ts';
 import type { IdentityHeaders, MakeIdentityHeaders } from './identity-headers.ts';
@@ -99,7 +100,9 @@ function resolveServers(route: CompiledRoute, action: ProxyAction, context: Requ
     const address = server.resolve(facts);
     if (address === null) return null;
     servers ??= [];
-    servers.push({ ...server.config, host: address.host, port: address.port, isTemplate: false });
+    const { config } = server;
+    const own = config.scheme === 'unix' ? { ownBelow: folderOf(config.host) } : {};
+    servers.push({ ...config, host: address.host, port: address.port, isTemplate: false, ...own });
   }
   if (servers === null) return action;
   const fixed = route.servers.filter((server) => server.fixed !== null).map((server) => server.config);

@@ -8,6 +8,7 @@ import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, createSecureContext, getCACertificates } from 'node:tls';
 import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls';
+import { connectOwn } from './own-socket.ts';
 import type { Target } from './target.ts';
 import { timerMs } from '../core/durations.ts';
 import { PosternError } from '../core/errors.ts';
@@ -144,7 +145,10 @@ function openSocket(request: ConnectRequest, address: string): Socket {
   const { target, read, isTunnel: allowHalfOpen } = request;
   const onread =
     read === null ? {} : { onread: { buffer: SHARED_BUFFER, callback: read as (n: number, b: Uint8Array) => boolean } };
-  if (target.scheme === 'unix') return connect({ path: target.host, allowHalfOpen, ...onread });
+  if (target.scheme === 'unix') {
+    const place = { path: target.host, allowHalfOpen, ...onread };
+    return target.ownBelow === null ? connect(place) : connectOwn(place, target.ownBelow);
+  }
   const place = {
     host: address,
     port: target.port,

@@ -4,7 +4,7 @@ import { createServer as createHttp, request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -156,6 +156,38 @@ test('an app on a unix socket is reached by its path', async () => {
   assert.equal((await ask(await gateway(action), '/')).body.toString(), 'app.example.com');
   const missing = actionTo([serverAt(0, { scheme: 'unix', host: join(folder, 'none.sock') })]);
   assert.match((await ask(await gateway(missing), '/')).body.toString(), /the socket does not exist/);
+});
+
+test('a link below the folder of a path with values of users leads nowhere', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-own-'));
+  const base = join(folder, 'run');
+  for (const name of ['alice', 'bob']) mkdirSync(join(folder, 'real', name), { recursive: true });
+  // The folder itself may be one: the operator has made it.
+  symlinkSync('real', base);
+  const secret = join(folder, 'real', 'bob', 'app.sock');
+  const own = join(folder, 'real', 'alice', 'app.sock');
+  const server = createHttp((_req, res) => res.end('bob'));
+  const other = createHttp((_req, res) => res.end('alice'));
+  await new Promise<void>((resolve) => server.listen(secret, resolve));
+  await new Promise<void>((resolve) => other.listen(own, resolve));
+  closers.push(() => {
+    for (const one of [server, other]) {
+      one.closeAllConnections();
+      one.close();
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const open = async (path: string): Promise<string> => {
+    const at = serverAt(0, { scheme: 'unix', host: join(base, path), ownBelow: `${base}/` });
+    return (await ask(await gateway(actionTo([at])), '/')).body.toString();
+  };
+  assert.deepEqual([await open('alice/app.sock'), await open('bob/app.sock')], ['alice', 'bob']);
+  assert.match(await open('alice/none.sock'), /the socket does not exist/);
+  symlinkSync(secret, join(folder, 'real', 'alice', 'link.sock'));
+  assert.match(await open('alice/link.sock'), /a link leads from there to ".*bob\/app\.sock"/);
+  symlinkSync('../bob', join(folder, 'real', 'alice', 'sub'));
+  assert.match(await open('alice/sub/app.sock'), /a link leads from there/);
+  assert.match(await open('alice/../alice/sub/app.sock'), /a link leads from there/);
 });
 
 test('300 requests of 20 clients get each their own answer', async () => {

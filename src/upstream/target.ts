@@ -21,6 +21,8 @@ export interface Target {
   readonly tls: UpstreamTls;
   /** A connection serves one request. */
   readonly servesOnce: boolean;
+  /** As of the server; null: links are followed. */
+  readonly ownBelow: string | null;
   readonly passive: PassiveHealth;
   /** Requests under way, over all routes. */
   inFlight: number;
@@ -49,6 +51,7 @@ export function createTarget(server: UpstreamServer, tls: UpstreamTls): Target {
     authority,
     tls,
     servesOnce: server.servesOnce === true,
+    ownBelow: server.ownBelow ?? null,
     passive,
     inFlight: 0,
     secureContext: null,
@@ -67,7 +70,9 @@ const tlsKeys = new WeakMap<UpstreamTls, string>();
 
 /** Equal keys share connections, so everything that changes whom we talk to is in it. */
 export function targetKey(server: UpstreamServer, tls: UpstreamTls): string {
-  const at = server.scheme === 'unix' ? `unix:${server.host}` : `${server.scheme}://${server.host}:${server.port}`;
+  const own = server.ownBelow === undefined ? '' : ` below ${server.ownBelow}`;
+  const at =
+    server.scheme === 'unix' ? `unix:${server.host}${own}` : `${server.scheme}://${server.host}:${server.port}`;
   const place = server.servesOnce === true ? `${at} once` : at;
   if (server.scheme !== 'https') return place;
   let key = tlsKeys.get(tls);

@@ -50,6 +50,11 @@ export interface UpstreamServer {
   readonly weight: number;
   /** A connection serves one request; left out: as many as come. No document says it. */
   readonly servesOnce?: true;
+  /**
+   * Of a socket whose path had values of users: the folder before the first of them. What is below may be theirs, and no
+   * link there is followed. No document says it.
+   */
+  readonly ownBelow?: string;
   readonly at: Path;
 }
 

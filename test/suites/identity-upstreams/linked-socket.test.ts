@@ -11,7 +11,7 @@ import { addUser, signIn, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
-suite('a socket of one person that is a link to the control socket', () => {
+suite('a link to the control socket in place of an app', () => {
   const dir = mkdtempSync(join(tmpdir(), 'postern-link-'));
   let postern: PosternProcess;
   let alice: Visitor;
@@ -25,31 +25,37 @@ providers: { local: { type: local } }
 sign_in: { url: "https://auth.localhost:${https}" }
 hosts:
   ide.localhost: { to: "unix:${dir}/{user.name}/code.sock", allow: [signed-in] }
+  one.localhost: { to: "unix:${dir}/one.sock", allow: [signed-in] }
 `,
     });
     const password = await addUser(postern, 'alice');
     const folder = join(dir, 'alice');
     mkdirSync(folder, { recursive: true });
-    symlinkSync(join(postern.dataDir, 'control.sock'), join(folder, 'code.sock'));
+    for (const link of [join(folder, 'code.sock'), join(dir, 'one.sock')])
+      symlinkSync(join(postern.dataDir, 'control.sock'), link);
     alice = await signIn(url('auth'), 'alice', password);
-    await alice.open(url('ide'));
+    for (const host of ['ide', 'one']) await alice.open(url(host));
   });
   after(async () => {
     await postern?.close();
     rmSync(dir, { recursive: true });
   });
 
-  test('answers nothing that an operator may ask, and does nothing', async () => {
-    const headers = { origin: url('ide', ''), 'content-type': 'application/json' };
-    const body = JSON.stringify({ name: 'mine', description: '', lifetimeMs: 3_600_000 });
-    for (const [path, more] of [
-      ['/token.create', {}],
-      ['/token.create', { connection: 'via', via: '' }],
-      ['/status', {}],
+  test('is not opened where it lies in a folder of theirs, and answers nothing where the document leads there', async () => {
+    for (const [host, path, more] of [
+      ['ide', '/token.create', {}],
+      ['one', '/token.create', {}],
+      ['one', '/token.create', { connection: 'via', via: '' }],
+      ['one', '/status', {}],
     ] as const) {
-      const asked = await alice.send(url('ide', path), { method: 'POST', headers: { ...headers, ...more }, body });
-      assert.match(asked.body, /came through a proxy/, path);
+      const asked = await alice.send(url(host, path), {
+        method: 'POST',
+        headers: { origin: url(host, ''), 'content-type': 'application/json', ...more },
+        body: JSON.stringify({ name: 'mine', description: '', lifetimeMs: 3_600_000 }),
+      });
+      assert.match(asked.body, host === 'one' ? /came through a proxy/ : /^503 No app of yours/, `${host} ${path}`);
     }
+    assert.match(postern.output(), /a link leads from there to \S+control\.sock/);
     const { stdout } = await postern.cli('token', 'list');
     assert.doesNotMatch(stdout, /mine/);
   });
