@@ -5,7 +5,7 @@
  */
 import { assertNever } from '../core/assert-never.ts';
 import { createIpSet } from '../core/ip-address.ts';
-import { isInPlace, type LinkPlace, type Unsaid } from '../core/person.ts';
+import { isInPlace, type LinkPlace, type Person, type Unsaid } from '../core/person.ts';
 import { foldPath } from '../wire/folded-path.ts';
 import { compileCel, type CelProgram, type CelVariables } from './cel.ts';
 import { isCertificateMeant } from './certificate-match.ts';
@@ -251,13 +251,14 @@ const OF_PROVIDER = ['user.name', 'user.groups', 'user.roles'] as const;
 
 function when(text: string, program: CelProgram, list: List): Matcher {
   const isIdentityOnly = !['ip', 'method', 'host', 'path'].some((name) => program.reads.has(name));
+  const expression = { program, text };
   const core: Core = {
     matches: (facts) => {
-      const answer = evaluate(program, facts);
+      const answer = evaluate(expression, facts);
       return typeof answer === 'string' ? list === 'deny' : answer;
     },
     why: (facts) => {
-      const answer = evaluate(program, facts);
+      const answer = evaluate(expression, facts);
       return typeof answer === 'string' ? `the expression cannot be decided: ${answer}` : `the expression is ${answer}`;
     },
     judge: (who, facts) => judgeExpression(program, { who, facts, list }),
@@ -271,11 +272,32 @@ function when(text: string, program: CelProgram, list: List): Matcher {
 }
 
 /** That somebody is in no such group cannot be said of whom not all are known. */
-function evaluate(program: CelProgram, facts: Facts): boolean | string {
-  const { identity } = facts;
-  const cut = identity.kind === 'person' ? (identity.person.cut ?? []) : [];
+function evaluate({ program, text }: Expression, facts: Facts): boolean | string {
+  const { cut = [], withheld = [] } = facts.identity.kind === 'person' ? facts.identity.person : NOBODY;
   const what = cut.find((one) => program.reads.has(`user.${one}`));
-  return what === undefined ? program.evaluate(variablesOf(facts)) : `the ${what} of the user are not all known`;
+  if (what !== undefined) return `the ${what} of the user are not all known`;
+  const { user, ...others } = variablesOf(facts);
+  const answer = program.evaluate(user === undefined ? others : { ...others, user });
+  if (withheld.length === 0 || user === undefined || !program.reads.has('user.groups')) return answer;
+  // Each organisation alone as well: an expression may want one of two.
+  const maybe = [withheld, ...withheld.map((one) => [one])].map((some) => some.flatMap((one) => groupsOf(one, text)));
+  const isSame = maybe.every(
+    (more) => program.evaluate({ ...others, user: { ...user, groups: [...user.groups, ...more] } }) === answer,
+  );
+  return isSame ? answer : `whether the user is in ${withheld.map((one) => `"${one}"`).join(' or ')} is not known`;
+}
+
+interface Expression {
+  readonly program: CelProgram;
+  readonly text: string;
+}
+
+const NOBODY: Pick<Person, 'cut' | 'withheld'> = {};
+
+/** The organisation, and whatever of it the expression may mean by its words, such as "acme/platform" or "acme/". */
+function groupsOf(organisation: string, text: string): readonly string[] {
+  const words = [...text.matchAll(/(["'])(.*?)\1/g)].map(([, , word = '']) => word);
+  return [organisation, ...words.filter((word) => word.startsWith(`${organisation}/`))];
 }
 
 const FIELDS: Partial<Record<Unsaid, 'name' | 'groups' | 'roles' | 'email'>> = {

@@ -100,3 +100,34 @@ test('namedUsers of a policy are those of deny rules too: who is not asked about
     assert.ok(namedUsers.includes(one), one);
   assert.ok(policyOf(['public'], ['kc:team:acme/core'], 'github').namedUsers.includes('kc:org:acme'));
 });
+
+test('decide() decides no expression by an organisation that keeps to itself whether the person is in it', () => {
+  const when = (expression: string): RuleText => ({ when: `user.provider == "kc" && ${expression}` });
+  const kept = bob({ groups: ['beta', 'beta/core'], withheld: ['acme', 'other'] });
+  const decides = (list: 'allow' | 'deny', expression: string): string => {
+    const rule = when(expression);
+    const policy = list === 'allow' ? policyOf([rule], [], 'github') : policyOf(['kc:user:bob'], [rule], 'github');
+    return policy.decide(factsOf(kept)).kind;
+  };
+  for (const expression of [
+    '"acme" in user.groups',
+    '"acme/platform" in user.groups',
+    'user.groups.exists(g, g.startsWith("acme/"))',
+    '!("acme" in user.groups)',
+    '("acme" in user.groups) != ("other" in user.groups)',
+  ]) {
+    assert.equal(decides('deny', expression), 'deny', expression);
+    assert.equal(decides('allow', expression), 'deny', expression);
+  }
+  // Decided by what is known.
+  for (const expression of [
+    '"beta" in user.groups',
+    'user.groups.exists(g, g.startsWith("beta/"))',
+    'user.name == "bob"',
+  ])
+    assert.deepEqual([decides('allow', expression), decides('deny', expression)], ['allow', 'deny'], expression);
+  for (const expression of ['"gamma" in user.groups', '"acme" in user.groups && "gamma" in user.groups'])
+    assert.deepEqual([decides('allow', expression), decides('deny', expression)], ['deny', 'allow'], expression);
+  const { reason } = refusalOf(policyOf([when('"acme" in user.groups')], [], 'github'), kept);
+  assert.match(reason, /whether the user is in "acme" or "other" is not known/);
+});
