@@ -329,6 +329,21 @@ test('Issuance leaves a CA alone for as long as it said, though the machine bega
   assert.deepEqual([asked, ca.issued], [1, ['a.example.com']]);
 });
 
+test('Issuance leaves a CA alone no longer than it said where the clock was ahead once, and runs to that moment', async (t) => {
+  const rig = rigOf(t);
+  const { ca, policy } = oneCa(rig);
+  ca.trouble = { ...problem(429, 'rateLimited'), headers: { 'retry-after': '86400' } };
+  const issuance = await rig.start();
+  issuance.want(null, wantedOf(['a.example.com'], policy));
+  await issuance.review();
+  rig.now -= 9 * HOUR;
+  const began = rig.now;
+  ca.trouble = null;
+  for (; ca.issued.length === 0 && rig.now < began + 40 * HOUR; rig.now += 10 * 60_000) await issuance.review();
+  const hours = (rig.now - began) / HOUR;
+  assert.ok(hours >= 24 && hours < 25, `${hours} hours`);
+});
+
 const blocksOf = (pem = ''): number => pem.split('BEGIN CERTIFICATE').length - 1;
 
 function csrOf(body: string): string {

@@ -16,7 +16,7 @@ export interface Job {
   isWanted: boolean;
   state: OrderState;
   /** The state is for a clock that was set back: how a clock ahead of that wrote it. */
-  setBack: { readonly written: OrderState; readonly state: OrderState } | null;
+  setBack: { readonly written: OrderState; readonly state: OrderState; readonly lookedAt: number } | null;
   nextAt: number;
   isOrdering: boolean;
   isForced: boolean;
@@ -46,6 +46,8 @@ export interface OrderQueueOptions {
 const ORDERS_AT_ONCE = 16;
 /** Timers are kept short: the clock may jump, and a machine may sleep. */
 const LONGEST_WAIT_MS = 10 * 60_000;
+/** A clock that is so much further at the next look was put there: by running it is looked at more often. */
+const LEAP_MS = 2 * LONGEST_WAIT_MS;
 
 const NAMED_NO_MORE = 'Cannot go on with the order: the document names another CA by now';
 
@@ -181,14 +183,17 @@ export class OrderQueue {
 
   /**
    * The clock may have been set back since, and nobody waits for hours until it has caught up. Where it is right again,
-   * as on a machine that began in 1970 and has learned the time, what was written by it counts as it stands.
+   * as on a machine that began in 1970 and has learned the time, what was written by it counts as it stands. A clock
+   * that was ahead once comes there by running, and waits no longer for that.
    */
   #heedClock(job: Job, now: number): void {
     // Whatever has changed the state since says something newer.
-    const written = job.setBack?.state === job.state ? job.setBack.written : job.state;
-    const isAsWritten = now >= (written.problem?.at ?? 0);
+    const back = job.setBack?.state === job.state ? job.setBack : null;
+    const written = back?.written ?? job.state;
+    const isPast = now >= (written.problem?.at ?? 0);
+    const isAsWritten = isPast && (back === null || now - back.lookedAt > LEAP_MS);
     const state = isAsWritten ? written : atClock(job.state, now);
-    job.setBack = isAsWritten ? null : { written, state };
+    job.setBack = isPast ? null : { written, state, lookedAt: now };
     if (state === job.state) return;
     job.state = state;
     job.nextAt = this.#options.dueAt(job);
@@ -244,8 +249,17 @@ export class OrderQueue {
     const directory = directoryOf(job);
     const now = this.#options.clock.now();
     const away = this.#waitsFor(job) ? this.#outages.lookAgainAt(directory, now) : 0;
+    return Math.max(this.#pauseOf(directory, now), away);
+  }
+
+  /** By a clock that was set back since it lasts as long as before. */
+  #pauseOf(directory: string, now: number): number {
     const paused = this.#paused.get(directory);
-    return Math.max(paused === undefined || paused.at > now ? 0 : paused.until, away);
+    if (paused === undefined) return 0;
+    const { at, until } = paused;
+    if (at <= now) return until;
+    this.#paused.set(directory, { at: now, until: until - (at - now) });
+    return until - (at - now);
   }
 
   /** CAs that somebody asks at the moment; null where that does not matter, since none is away. */
