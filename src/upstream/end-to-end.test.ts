@@ -4,7 +4,7 @@ import { createServer as createHttp, request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -188,6 +188,8 @@ test('a link below the folder of a path with values of users leads nowhere', asy
   symlinkSync('../bob', join(folder, 'real', 'alice', 'sub'));
   assert.match(await open('alice/sub/app.sock'), /a link leads from there/);
   assert.match(await open('alice/../alice/sub/app.sock'), /a link leads from there/);
+  linkSync(secret, join(folder, 'real', 'alice', 'hard.sock'));
+  assert.match(await open('alice/hard.sock'), /it has another name/);
 });
 
 test('300 requests of 20 clients get each their own answer', async () => {

@@ -3,7 +3,8 @@
  * that the document names may be that person's own, and a link there would lead to whatever the gateway may open: to
  * another's app, to Docker, to the gateway itself. So what is opened has to be what its path says.
  */
-import { closeSync, existsSync, openSync, readlinkSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import type { IpcNetConnectOpts } from 'node:net';
 import { join } from 'node:path';
@@ -19,13 +20,13 @@ export function connectOwn(options: IpcNetConnectOpts, folder: string): Socket {
   try {
     const own = join(realpathSync(folder), path.slice(folder.length));
     if (process.platform !== 'linux' || !existsSync(OPEN_FILES)) {
-      refuseOther(own, realpathSync(path));
+      refuseOther(own, realpathSync(path), statSync(path));
       return connect(options);
     }
     file = openSync(path, O_PATH);
     // What is named so stays what it is, whatever comes in the place of the path meanwhile.
     const open = `${OPEN_FILES}/${file}`;
-    refuseOther(own, readlinkSync(open));
+    refuseOther(own, readlinkSync(open), fstatSync(file));
     return connect({ ...options, path: open });
   } catch (error) {
     return new Socket().destroy(error as Error);
@@ -41,8 +42,10 @@ export function folderOf(template: string): string {
   return fixed.slice(0, fixed.lastIndexOf('/') + 1);
 }
 
-function refuseOther(own: string, found: string): void {
-  if (found === own) return;
-  const error = new Error(`a link leads from there to "${found}", which may be another's: have the app listen there`);
+function refuseOther(own: string, found: string, { nlink }: Stats): void {
+  // A hard link has the name that it is opened by; whether others may make one is a setting of the machine.
+  if (found === own && nlink === 1) return;
+  const what = found === own ? 'it has another name' : `a link leads from there to "${found}"`;
+  const error = new Error(`${what}, so it may be another's: have the app listen there`);
   throw Object.assign(error, { code: 'ELOOP' });
 }
