@@ -90,6 +90,7 @@ test('create() refuses a name that no rule could name, and an odd description or
     { description: 'x'.repeat(201) },
     { lifetimeMs: 0 },
     { lifetimeMs: NaN },
+    { lifetimeMs: 36_500 * DAY + 1 },
   ]) {
     const wish = { name: 'ci', description: '', lifetimeMs: DAY, ...over };
     assert.equal((await rig.tokens.create(wish, 'cli')).kind, 'invalid', JSON.stringify(over));

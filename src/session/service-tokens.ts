@@ -12,6 +12,9 @@ import type { BearerAnswer, BearerView } from './record.ts';
 
 /** Last use is for people to read: to the minute is enough, and spares the disk. */
 const TOUCH_EVERY_MS = 60_000;
+const SHORTEST_MS = 1_000;
+/** A century: longer is a slip of the pen, and no table shows it whole. What is meant to stay is "never". */
+const LONGEST_MS = 36_500 * 86_400_000;
 const MOST_DESCRIPTION = 200;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
 
@@ -112,8 +115,8 @@ function refusalOf({ name, description, lifetimeMs }: NewToken): string | null {
     return `Cannot create token for ${quoted}: write 1 to 64 of a-z, 0-9, ".", "_" and "-", beginning with a letter or digit`;
   if (description.length > MOST_DESCRIPTION || CONTROL.test(description))
     return `Cannot create token for ${quoted}: the description has control characters or more than ${MOST_DESCRIPTION} characters`;
-  if (lifetimeMs !== null && !(lifetimeMs >= 1_000 && lifetimeMs <= Number.MAX_SAFE_INTEGER / 2))
-    return `Cannot create token for ${quoted}: it would expire at once or in an age to come`;
+  if (lifetimeMs !== null && !(lifetimeMs >= SHORTEST_MS && lifetimeMs <= LONGEST_MS))
+    return `Cannot create token for ${quoted}: it may live for a second to 36500 days; write for example "90d", or "never"`;
   return null;
 }
 
