@@ -67,12 +67,14 @@ async function create(options: CreateOptions): Promise<void> {
   const created = await runOperation(options.data, 'token.create', input);
   if (options.json === true) {
     print(JSON.stringify({ token: created.token, ...created.line }, null, 2));
+    if (created.remark !== null) printError(created.remark);
     return;
   }
   const until =
     created.line.expiresAt === null ? 'does not expire' : `expires ${formatTime(created.line.expiresAt)} UTC`;
   printError(`Token for "token:${created.line.name}", id ${created.line.id}, ${until}. It is shown this once:`);
   print(created.token);
+  if (created.remark !== null) printError(created.remark);
 }
 
 function row(line: TokenLine): string[] {

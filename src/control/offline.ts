@@ -66,7 +66,7 @@ export async function openOffline(dataDir: string, options: OfflineOptions): Pro
   return {
     operations: {
       ...createPeopleOperations({ accounts, factors, sessions, linkUrl: (token) => setPasswordUrl(origin, token) }),
-      ...createTokenOperations(tokens),
+      ...createTokenOperations(tokens, () => null),
       ...createLinkOperations(links, () => null),
       ...certificates.operations,
     },

@@ -74,7 +74,7 @@ export interface OperationsDeps extends PeopleDeps {
 export function createOperations(deps: OperationsDeps): Operations {
   return {
     ...createPeopleOperations(deps),
-    ...createTokenOperations(deps.tokens),
+    ...createTokenOperations(deps.tokens, deps.prepared),
     ...createLinkOperations(deps.links, deps.prepared),
     ...createCertificateOperations(deps.certificates),
     reload: deps.reload,

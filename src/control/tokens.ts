@@ -1,6 +1,8 @@
 /** What an operator does with machines' tokens, as plain calls with plain answers. */
 import { refusal } from './refusal.ts';
+import type { RuleText } from '../config/document/rules.ts';
 import type { StoredToken } from '../core/token-store.ts';
+import type { RoutingTable } from '../route/table.ts';
 import { shortTokenId } from '../session/service-tokens.ts';
 import type { ServiceTokens } from '../session/service-tokens.ts';
 
@@ -18,11 +20,12 @@ export interface TokenLine {
 
 export type TokenOperations = {
   /** The only answer that ever holds the token. A lifetime of null: it does not expire. */
-  'token.create': (input: {
-    name: string;
-    description?: string;
-    lifetimeMs: number | null;
-  }) => Promise<{ readonly token: string; readonly line: TokenLine }>;
+  'token.create': (input: { name: string; description?: string; lifetimeMs: number | null }) => Promise<{
+    readonly token: string;
+    readonly line: TokenLine;
+    /** Of the rules in force: what is still to be done until it opens anything; null: nothing, or no Postern runs. */
+    readonly remark: string | null;
+  }>;
   'token.list': () => Promise<readonly TokenLine[]>;
   'token.revoke': (input: { id?: string; name?: string }) => Promise<{ readonly revoked: number }>;
 };
@@ -30,12 +33,16 @@ export type TokenOperations = {
 const ACTOR = 'cli';
 const SHORTEST_PREFIX = 4;
 
-export function createTokenOperations(tokens: ServiceTokens): TokenOperations {
+/** `running` null: no Postern runs, so no rule can be looked at. */
+export function createTokenOperations(
+  tokens: ServiceTokens,
+  running: () => { readonly table: Pick<RoutingTable, 'hosts' | 'fallback'> } | null,
+): TokenOperations {
   return {
     async 'token.create'({ name, description, lifetimeMs }) {
       const created = await tokens.create({ name, description: description ?? '', lifetimeMs }, ACTOR);
       if (created.kind === 'invalid') throw refusal(created.message);
-      return { token: created.token, line: lineOf(created.stored, Date.now()) };
+      return { token: created.token, line: lineOf(created.stored, Date.now()), remark: remarkOn(name, running()) };
     },
     'token.list': async () => (await tokens.list()).map((one) => lineOf(one, Date.now())),
     async 'token.revoke'(input) {
@@ -47,6 +54,20 @@ export function createTokenOperations(tokens: ServiceTokens): TokenOperations {
       return { revoked: gone.length };
     },
   };
+}
+
+function remarkOn(name: string, running: ReturnType<Parameters<typeof createTokenOperations>[1]>): string | null {
+  if (running === null) return null;
+  const { hosts, fallback } = running.table;
+  const routes = [...hosts, ...(fallback === null ? [] : [fallback])].flatMap((host) => host.routes);
+  const isNamed = routes.some(({ config }) => config.allow.some(({ rule }) => mayName(rule, name)));
+  return isNamed ? null : `No rule names "token:${name}" yet: it opens nothing until one does, in "allow" of its route`;
+}
+
+/** A condition may be about any token: nobody can tell from its text. */
+function mayName(rule: RuleText, name: string): boolean {
+  if (typeof rule === 'string') return rule === `token:${name}`;
+  return 'when' in rule || rule.all.some((part) => mayName(part, name));
 }
 
 function chosen(all: readonly StoredToken[], input: { id?: string; name?: string }): readonly StoredToken[] {
