@@ -90,8 +90,16 @@ async function takeCode(context: Context, basis: Basis, ticketText: string | nul
     }
     default:
       report(context, 'refused', basis.account.name);
-      return showForm(context, basis, ticketText, { status: 403, problem: texts.secondStep.wrong });
+      return showForm(context, basis, ticketText, {
+        status: 403,
+        problem: isOfApp(typed) ? texts.secondStep.wrong : texts.secondStep.wrongRecovery,
+      });
   }
+}
+
+/** What an app shows are digits, which people part by blanks; a recovery code needs no clock. */
+function isOfApp(typed: string): boolean {
+  return /^[\d\s]*$/.test(typed);
 }
 
 async function takePasskey(

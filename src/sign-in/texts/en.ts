@@ -91,6 +91,7 @@ export const EN: Texts = {
     submit: 'Continue',
     empty: 'Enter the code.',
     wrong: 'This code is not right, or was used already. Wait for the next one and check the clock of your phone.',
+    wrongRecovery: 'This recovery code is not right, or was used already: each works once.',
     usePasskey: 'Use a passkey',
     passkeyFailed: 'The passkey could not be used. Try again, or choose another way.',
     passkeyWrong: 'This passkey was not accepted. Try again, or choose another way.',

@@ -90,6 +90,8 @@ export interface Texts {
     readonly submit: string;
     readonly empty: string;
     readonly wrong: string;
+    /** Of what cannot be a code of an app. */
+    readonly wrongRecovery: string;
     readonly usePasskey: string;
     readonly passkeyFailed: string;
     readonly passkeyWrong: string;

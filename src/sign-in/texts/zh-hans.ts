@@ -86,6 +86,7 @@ export const ZH_HANS: Texts = {
     submit: '继续',
     empty: '请输入验证码。',
     wrong: '验证码不正确或已被使用。请等待下一个验证码，并检查手机的时钟。',
+    wrongRecovery: '恢复代码不正确或已被使用。每个恢复代码只能使用一次。',
     usePasskey: '使用通行密钥',
     passkeyFailed: '无法使用通行密钥。请重试，或选择其他方式。',
     passkeyWrong: '此通行密钥未被接受。请重试，或选择其他方式。',
