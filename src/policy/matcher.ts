@@ -276,13 +276,15 @@ function evaluate({ program, text }: Expression, facts: Facts): boolean | string
   const { cut = [], withheld = [] } = facts.identity.kind === 'person' ? facts.identity.person : NOBODY;
   const what = cut.find((one) => program.reads.has(`user.${one}`));
   if (what !== undefined) return `the ${what} of the user are not all known`;
-  const { user, ...others } = variablesOf(facts);
-  const answer = program.evaluate(user === undefined ? others : { ...others, user });
+  const variables = variablesOf(facts);
+  const answer = program.evaluate(variables);
+  const { user } = variables;
   if (withheld.length === 0 || user === undefined || !program.reads.has('user.groups')) return answer;
+  const { groups = [] } = user;
   // Each organisation alone as well: an expression may want one of two.
   const maybe = [withheld, ...withheld.map((one) => [one])].map((some) => some.flatMap((one) => groupsOf(one, text)));
   const isSame = maybe.every(
-    (more) => program.evaluate({ ...others, user: { ...user, groups: [...user.groups, ...more] } }) === answer,
+    (more) => program.evaluate({ ...variables, user: { ...user, groups: [...groups, ...more] } }) === answer,
   );
   return isSame ? answer : `whether the user is in ${withheld.map((one) => `"${one}"`).join(' or ')} is not known`;
 }
