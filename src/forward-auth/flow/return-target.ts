@@ -18,14 +18,11 @@ export interface TargetRules {
   readonly report: (event: FlowEvent) => void;
 }
 
-/** A front that tells the address by the Host field names the root's dot, too: no cookie of the domain comes there. */
-const DOTTED_HOST = /^(https?:\/\/[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.(?=[:/?#]|$)/i;
-
 /** `rd` is as it was read from query or form; null: there was none. */
 export function returnTarget(rules: TargetRules, request: FrontRequest, rd: string | null): string {
   for (const [source, text] of candidates(rules, request, rd)) {
     if (text === undefined || text === '') continue;
-    const target = safeHere(rules, request, text) ?? safeHere(rules, request, text.replace(DOTTED_HOST, '$1'));
+    const target = safeHere(rules, request, text);
     if (target !== null) return target;
     rules.report({ kind: 'redirect-refused', request, source, target: text.slice(0, MAX_SHOWN) });
   }

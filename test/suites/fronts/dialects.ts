@@ -213,7 +213,6 @@ const NGINX_OF_ORIGINAL: Dialect = {
 const INGRESS_NGINX: Dialect = {
   name: 'ingress-nginx',
   pastesAddress: true,
-  leadsFromDot: true,
   originalFailsOpen: true,
   handsHostOn: true,
   peers: ['nginx'],
@@ -240,12 +239,8 @@ export const DIALECTS: readonly Dialect[] = [
   nginx('As it stands: straight to the provider', { pastesAddress: true, leadsFromDot: true }),
   NGINX_OF_ORIGINAL,
   traefik('Postern answers for itself', { env: STATIC_FOR_ORIGINAL, leadsFromDot: true }),
-  traefik(IN_PLACE, { refusesByPage: true, leadsFromDot: true }),
-  traefik(
-    IN_PLACE,
-    { refusesByPage: true, leadsFromDot: true, name: "Traefik: oauth2-proxy's own form" },
-    { '&status={status}': '' },
-  ),
+  traefik(IN_PLACE, { refusesByPage: true }),
+  traefik(IN_PLACE, { refusesByPage: true, name: "Traefik: oauth2-proxy's own form" }, { '&status={status}': '' }),
   traefik(STATIC_UPSTREAM, { env: parseEnv(blockOf('traefik.md', STATIC_UPSTREAM, 'sh')), leadsFromDot: true }),
   caddy('Postern answers for itself', { env: STATIC_FOR_ORIGINAL }),
   caddy('As it stands: a redirect', { pastesAddress: true }),
