@@ -141,6 +141,12 @@ hosts:
   test('a health check takes a server out that answers, and back in', { timeout: 300_000 }, async () => {
     const [first] = apps;
     if (first === undefined) throw new Error('no app');
+    // The last look may have been while it was dead: what is down already goes down no more.
+    forget();
+    await until(async () => {
+      only(await askMany(3, () => ask(postern.http, 'active')), 200);
+      return first.requests > 0;
+    }, 'the health checks have seen it back');
     // Deaths of before have lines of their own.
     let from = postern.output().length;
     first.isWell = false;
