@@ -1,8 +1,7 @@
 /** English. Plain words, no blame, always a next step. */
+import { FORWARD_AUTH_EN, LATER_EN as later } from './forward-auth.ts';
 import { REGISTRATION_EN } from './registration.ts';
 import type { Texts } from './texts.ts';
-
-const later = 'Please try again in a moment.';
 
 export const EN: Texts = {
   language: 'en',
@@ -194,75 +193,7 @@ export const EN: Texts = {
     },
     registrations: REGISTRATION_EN,
   },
-  forwardAuth: {
-    domains: (domains) => `Use an account of ${domains}.`,
-    or: 'or',
-    emptyName: 'Enter your name.',
-    back: 'Go back',
-    problems: {
-      'cookie-missing': {
-        title: 'This sign-in could not be finished',
-        text: () =>
-          'The browser did not send back the cookie that belongs to it: it was started in another browser, took too long, or cookies are blocked. Nothing was opened; just start again.',
-        operator:
-          'For whoever runs this site, if it happens each time: start and callback must be on hosts that share the cookie (cookie_domains), over HTTPS where the cookie is Secure, and cookie_samesite must not be "strict".',
-      },
-      'cookie-twice': {
-        title: 'This sign-in could not be finished',
-        text: () =>
-          'The browser sent two different cookies of the same name, and neither can be trusted. They have been removed; just start again.',
-        operator:
-          'For whoever runs this site, if it happens each time: another host of this domain sets a cookie of this name. Choose another cookie_name, best one that begins with "__Host-".',
-      },
-      'cookie-expired': {
-        title: 'This sign-in took too long',
-        text: () => 'Nothing was opened; just start again.',
-      },
-      'state-forged': {
-        title: 'This sign-in could not be finished',
-        text: () =>
-          'Its address was not made by this server, or was changed on the way. Nothing was opened; just start again.',
-      },
-      incomplete: {
-        title: 'Nothing to finish here',
-        text: () => 'This address only works on the way back from signing in. Start again from the app.',
-      },
-      refused: {
-        title: 'You were not signed in',
-        text: (label) => `${label} did not sign you in: it was cancelled, or this account may not use it.`,
-      },
-      redeem: {
-        title: 'This sign-in could not be finished',
-        text: (label) =>
-          `${label} did not confirm it, or its answer does not fit. Nothing was opened; just start again.`,
-        operator:
-          'For whoever runs this site, if it happens each time: check the client id, the client secret and the redirect URL. The log has the cause under the id below.',
-      },
-      'signed-out': {
-        title: 'You were signed out meanwhile',
-        text: (label) =>
-          `${label} has ended your session while you came back from it. Nothing was opened; just start again.`,
-      },
-      unavailable: {
-        title: 'Sign-in is not available right now',
-        text: (label) => `${label} does not answer at the moment. Nobody has been signed out. ${later}`,
-      },
-      'not-admitted': {
-        title: 'This account is not let in here',
-        text: (label) => `You signed in with ${label}, but with an account that this site does not accept.`,
-      },
-      unreadable: { title: 'This request cannot be read', text: () => 'The address or the form is not valid.' },
-      'foreign-form': {
-        title: 'This form was not accepted',
-        text: () => 'It did not come from a page of this site. Start again here if you sent it yourself.',
-      },
-      'foreign-sign-out': {
-        title: 'You are still signed in',
-        text: () => 'Another site tried to sign you out without asking you. Nothing has been ended.',
-      },
-      store: { title: 'Sign-in is not available right now', text: () => `Nobody has been signed out. ${later}` },
-    },
-  },
+  forwardAuth: FORWARD_AUTH_EN,
   setPassword: {
     title: 'Choose a password',
     forAccount: 'For the account',

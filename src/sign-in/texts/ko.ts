@@ -1,8 +1,7 @@
 /** Korean. Polite, plain, short sentences, no blame, always a next step. */
+import { FORWARD_AUTH_KO, LATER_KO as later } from './forward-auth.ts';
 import { REGISTRATION_KO } from './registration.ts';
 import type { Texts } from './texts.ts';
-
-const later = '잠시 후 다시 시도해 주세요.';
 
 export const KO: Texts = {
   language: 'ko',
@@ -188,72 +187,7 @@ export const KO: Texts = {
     },
     registrations: REGISTRATION_KO,
   },
-  forwardAuth: {
-    domains: (domains) => `${domains} 계정을 사용하세요.`,
-    or: '또는',
-    emptyName: '이름을 입력하세요.',
-    back: '뒤로 가기',
-    problems: {
-      'cookie-missing': {
-        title: '로그인을 마칠 수 없습니다',
-        text: () =>
-          '브라우저가 이 로그인에 필요한 쿠키를 보내지 않았습니다. 다른 브라우저에서 시작했거나, 시간이 너무 오래 걸렸거나, 쿠키가 차단되어 있습니다. 변경된 것은 없습니다. 다시 시작하세요.',
-        operator:
-          '사이트 운영자에게: 매번 발생한다면 시작 주소와 콜백 주소의 호스트가 쿠키를 공유해야 하고(cookie_domains), 쿠키가 Secure이면 HTTPS여야 하며, cookie_samesite가 "strict"이면 안 됩니다.',
-      },
-      'cookie-twice': {
-        title: '로그인을 마칠 수 없습니다',
-        text: () =>
-          '브라우저가 이름이 같은 서로 다른 쿠키를 두 개 보내서 어느 쪽도 믿을 수 없습니다. 두 쿠키를 지웠습니다. 다시 시작하세요.',
-        operator:
-          '사이트 운영자에게: 매번 발생한다면 이 도메인의 다른 호스트가 같은 이름의 쿠키를 설정하고 있습니다. cookie_name을 바꾸세요. "__Host-"로 시작하는 이름이 가장 좋습니다.',
-      },
-      'cookie-expired': {
-        title: '로그인에 시간이 너무 오래 걸렸습니다',
-        text: () => '변경된 것은 없습니다. 다시 시작하세요.',
-      },
-      'state-forged': {
-        title: '로그인을 마칠 수 없습니다',
-        text: () => '이 서버가 만든 주소가 아니거나 도중에 바뀌었습니다. 변경된 것은 없습니다. 다시 시작하세요.',
-      },
-      incomplete: {
-        title: '여기서 마칠 로그인이 없습니다',
-        text: () => '이 주소는 로그인하고 돌아오는 길에만 쓰입니다. 앱에서 다시 시작하세요.',
-      },
-      refused: {
-        title: '로그인하지 못했습니다',
-        text: (label) => `${label}에서 로그인되지 않았습니다. 취소되었거나 이 계정으로는 사용할 수 없습니다.`,
-      },
-      redeem: {
-        title: '로그인을 마칠 수 없습니다',
-        text: (label) => `${label}에서 확인하지 않았거나 응답이 맞지 않습니다. 변경된 것은 없습니다. 다시 시작하세요.`,
-        operator:
-          '사이트 운영자에게: 매번 발생한다면 클라이언트 ID, 클라이언트 시크릿, 리디렉션 URL을 확인하세요. 원인은 아래 ID로 로그에 남아 있습니다.',
-      },
-      'signed-out': {
-        title: '그 사이에 로그아웃되었습니다',
-        text: (label) => `돌아오는 동안 ${label}에서 세션을 종료했습니다. 변경된 것은 없습니다. 다시 시작하세요.`,
-      },
-      unavailable: {
-        title: '지금은 로그인할 수 없습니다',
-        text: (label) => `지금 ${label}에서 응답이 없습니다. 로그아웃된 사람은 없습니다. ${later}`,
-      },
-      'not-admitted': {
-        title: '이 계정으로는 들어올 수 없습니다',
-        text: (label) => `${label}\u2060(으)로 로그인했지만 이 사이트에서 받지 않는 계정입니다.`,
-      },
-      unreadable: { title: '요청을 읽을 수 없습니다', text: () => '주소 또는 양식이 올바르지 않습니다.' },
-      'foreign-form': {
-        title: '양식을 받을 수 없습니다',
-        text: () => '이 사이트의 페이지에서 보낸 양식이 아닙니다. 직접 보냈다면 여기서 다시 시작하세요.',
-      },
-      'foreign-sign-out': {
-        title: '아직 로그인되어 있습니다',
-        text: () => '다른 사이트가 묻지 않고 로그아웃하려고 했습니다. 종료된 것은 없습니다.',
-      },
-      store: { title: '지금은 로그인할 수 없습니다', text: () => `로그아웃된 사람은 없습니다. ${later}` },
-    },
-  },
+  forwardAuth: FORWARD_AUTH_KO,
   setPassword: {
     title: '비밀번호 정하기',
     forAccount: '계정',

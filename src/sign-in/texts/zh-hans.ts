@@ -1,8 +1,7 @@
 /** Simplified Chinese. Plain words, no blame, always a next step. */
+import { FORWARD_AUTH_ZH_HANS, LATER_ZH_HANS as later } from './forward-auth.ts';
 import { REGISTRATION_ZH_HANS } from './registration.ts';
 import type { Texts } from './texts.ts';
-
-const later = '请稍后再试。';
 
 export const ZH_HANS: Texts = {
   language: 'zh-Hans',
@@ -182,71 +181,7 @@ export const ZH_HANS: Texts = {
     },
     registrations: REGISTRATION_ZH_HANS,
   },
-  forwardAuth: {
-    domains: (domains) => `请使用 ${domains} 的账号。`,
-    or: '或',
-    emptyName: '请输入名称。',
-    back: '返回',
-    problems: {
-      'cookie-missing': {
-        title: '无法完成此次登录',
-        text: () =>
-          '浏览器没有送回此次登录所需的 Cookie：登录是在另一个浏览器中开始的、用时过长，或者 Cookie 被阻止。没有任何更改，请重新开始。',
-        operator:
-          '致网站管理员：如果每次都这样，开始地址和回调地址的主机必须共享该 Cookie（cookie_domains）；Cookie 为 Secure 时必须使用 HTTPS；cookie_samesite 不能为 "strict"。',
-      },
-      'cookie-twice': {
-        title: '无法完成此次登录',
-        text: () => '浏览器送来了两个同名但不同的 Cookie，两个都不可信。它们已被删除，请重新开始。',
-        operator:
-          '致网站管理员：如果每次都这样，说明此域名下的另一台主机设置了同名的 Cookie。请更换 cookie_name，最好以 "__Host-" 开头。',
-      },
-      'cookie-expired': {
-        title: '此次登录用时过长',
-        text: () => '没有任何更改，请重新开始。',
-      },
-      'state-forged': {
-        title: '无法完成此次登录',
-        text: () => '该地址不是由本服务器生成的，或者中途被更改。没有任何更改，请重新开始。',
-      },
-      incomplete: {
-        title: '这里没有需要完成的登录',
-        text: () => '此地址只在登录返回时使用。请从应用重新开始。',
-      },
-      refused: {
-        title: '您未能登录',
-        text: (label) => `${label} 没有让您登录：登录被取消，或者此账号不能使用它。`,
-      },
-      redeem: {
-        title: '无法完成此次登录',
-        text: (label) => `${label} 没有确认此次登录，或者其答复不相符。没有任何更改，请重新开始。`,
-        operator:
-          '致网站管理员：如果每次都这样，请检查客户端 ID、客户端密钥和重定向 URL。原因可在日志中按下面的编号查到。',
-      },
-      'signed-out': {
-        title: '您在此期间已被退出登录',
-        text: (label) => `在您返回的途中，${label} 结束了您的会话。没有任何更改，请重新开始。`,
-      },
-      unavailable: {
-        title: '暂时无法登录',
-        text: (label) => `${label} 目前没有响应。没有人被退出登录。${later}`,
-      },
-      'not-admitted': {
-        title: '此账号不能进入',
-        text: (label) => `您已通过 ${label} 登录，但本网站不接受此账号。`,
-      },
-      unreadable: { title: '无法读取此请求', text: () => '地址或表单无效。' },
-      'foreign-form': {
-        title: '此表单未被接受',
-        text: () => '它不是从本网站的页面发送的。如果是您自己发送的，请在这里重新开始。',
-      },
-      'foreign-sign-out': {
-        title: '您仍处于登录状态',
-        text: () => '另一个网站试图在不询问您的情况下让您退出登录。没有结束任何会话。',
-      },
-      store: { title: '暂时无法登录', text: () => `没有人被退出登录。${later}` },
-    },
-  },
+  forwardAuth: FORWARD_AUTH_ZH_HANS,
   setPassword: {
     title: '设置密码',
     forAccount: '账号',
