@@ -20,3 +20,15 @@ export function startPatience(ms: number, isOver: () => void): () => void {
     clearImmediate(last);
   };
 }
+
+/** What was asked for, or `otherwise` where it fails or so long has passed. */
+export async function inTime<T>(asked: Promise<T>, ms: number, otherwise: T): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  const stop = startPatience(ms, () => resolve(otherwise));
+  asked.then(resolve, () => resolve(otherwise));
+  try {
+    return await promise;
+  } finally {
+    stop();
+  }
+}

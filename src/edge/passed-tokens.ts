@@ -3,7 +3,7 @@
  * for sessions that are used on such a route, and lets go of them when they are due, when the sign-in
  * ends or is renewed, and when a new document comes. They go into that one request and nowhere else.
  */
-import { startPatience } from '../core/patience.ts';
+import { inTime } from '../core/patience.ts';
 import type { Clock } from '../core/clock.ts';
 import type { IdentityHeaders as Naming, TokenField, TokenKind } from '../config/document/identity-headers.ts';
 import type { SessionView, TokenAnswer } from '../gate/ports.ts';
@@ -122,7 +122,9 @@ export class PassedTokens {
     { host, flight }: { readonly host: string; readonly flight: Flight },
   ): Promise<Passed> {
     const tokens = [...new Set(naming.tokens.map(({ token }) => token))];
-    const ask = (): Promise<TokenAnswer> => inTime(this.#deps.find({ key, host, tokens }));
+    // The control thread may be stuck: no answer in time is no answer.
+    const ask = (): Promise<TokenAnswer> =>
+      inTime<TokenAnswer>(this.#deps.find({ key, host, tokens }), WAIT_MS, { kind: 'unavailable' });
     let answer = await ask();
     // It may be older than the change.
     if (flight.isTainted && answer.kind === 'found') {
@@ -145,18 +147,6 @@ function put<T>(all: OfSignIn<T>, parent: string, naming: Naming, value: T): voi
   let ofNaming = all.get(parent);
   if (ofNaming === undefined) all.set(parent, (ofNaming = new Map()));
   ofNaming.set(naming, value);
-}
-
-/** The control thread may be stuck: no answer in time is no answer. */
-async function inTime(asked: Promise<TokenAnswer>): Promise<TokenAnswer> {
-  const { promise, resolve } = Promise.withResolvers<TokenAnswer>();
-  const stop = startPatience(WAIT_MS, () => resolve({ kind: 'unavailable' }));
-  asked.then(resolve, () => resolve({ kind: 'unavailable' }));
-  try {
-    return await promise;
-  } finally {
-    stop();
-  }
 }
 
 function passedOf(naming: Naming, answer: TokenAnswer): Passed {

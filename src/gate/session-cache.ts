@@ -4,7 +4,7 @@
  * an entry serves for `staleForMs` at most. Look-ups of one key are one; a change that arrives while
  * one is under way makes it start again.
  */
-import { startPatience } from '../core/patience.ts';
+import { inTime } from '../core/patience.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Decision } from '../policy/facts.ts';
 import type { Identity } from '../core/person.ts';
@@ -159,7 +159,8 @@ export class SessionCache<V extends CredentialView = SessionView> {
     for (;;) {
       flight.isTainted = false;
       const mostMs = this.#entries.has(key) ? DOUBT_MS : UNKNOWN_MS;
-      const answer = await inTime(this.#deps.find(key), mostMs);
+      // The control thread may be stuck: no answer in time is no answer.
+      const answer = await inTime<Answer<V>>(this.#deps.find(key), mostMs, { kind: 'unavailable' });
       // It may be older than the change: ask again.
       if (flight.isTainted && answer.kind === 'found') continue;
       return this.#settle(key, answer);
@@ -237,16 +238,4 @@ function createEntry<V extends CredentialView>(view: V, known: KnownIdentity): C
 function withIdentity<V extends CredentialView>(view: V, identity: Identity): V {
   if ('person' in view) return identity.kind === 'person' ? { ...view, person: identity.person } : view;
   return { ...view, identity };
-}
-
-/** The control thread may be stuck: no answer in time is no answer. */
-async function inTime<V extends CredentialView>(asked: Promise<Answer<V>>, mostMs: number): Promise<Answer<V>> {
-  const { promise, resolve } = Promise.withResolvers<Answer<V>>();
-  const stop = startPatience(mostMs, () => resolve({ kind: 'unavailable' }));
-  asked.then(resolve, () => resolve({ kind: 'unavailable' }));
-  try {
-    return await promise;
-  } finally {
-    stop();
-  }
 }
