@@ -120,6 +120,16 @@ test('a map knows nobody as a user by a subject that stands in for a name', () =
   assert.equal(render(contextOf(person({ unsaid: ['name'], groups: ['ops'] }))), '9002');
 });
 
+test('{user.name} is nothing where a subject stands in for a name, in addresses and in header fields', () => {
+  const header = compileTemplate('{user.name}', 'header', {});
+  assert.ok(header.kind === 'template');
+  for (const render of [compile('/run/ide/{user.name}.sock'), header.render]) {
+    assert.match(String(render(contextOf(person({})))), /ada/);
+    assert.equal(render(contextOf(person({ unsaid: ['name'] }))), null);
+    assert.match(String(render(contextOf(person({ unsaid: ['groups'] })))), /ada/);
+  }
+});
+
 test('a map with capitals is for header fields; an address refuses it by name', () => {
   const role = { 'group:ops': 'Admin', 'group:staff': 'Viewer' };
   const header = compileTemplate('{map.role}', 'header', { role });

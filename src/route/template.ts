@@ -101,7 +101,8 @@ function compileValue(name: string, use: TemplateUse, maps: Maps): Template {
 function readerOf(name: string, maps: Maps): Template {
   switch (name) {
     case 'user.name':
-      return ({ identity }) => (identity.kind === 'person' ? identity.person.name : null);
+      // A subject in the place of a name that is not said may read as somebody else's name.
+      return ({ identity }) => (identity.kind === 'person' && isNamed(identity.person) ? identity.person.name : null);
     case 'user.provider':
       return ({ identity }) => (identity.kind === 'person' ? identity.person.provider : null);
     case 'service.name':
