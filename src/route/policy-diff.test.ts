@@ -35,6 +35,26 @@ function diff(before: RoutingTable, after: RoutingTable, lines: readonly string[
   return differ.result();
 }
 
+test('whoever came by a link and asks for more than it leads to is replayed as they were, and guessed about nowhere', () => {
+  const before = table({ '/*': ['group:ops', 'link', 'ip:192.0.2.0/24'] });
+  const outside = { path: '/favicon.ico', ip: '198.51.100.1' };
+  const lines = [line('link:doc', 'allow', { ip: '198.51.100.1' }), line('link:doc', 'sign-in', outside)];
+  const closed = diff(before, table({ '/*': ['group:ops'] }), lines);
+  assert.deepEqual([closed.requests, closed.unclear], [2, []]);
+  assert.deepEqual(
+    closed.changes.map((one) => [one.who, one.before.outcome, one.after.outcome, one.requests]),
+    [['link:doc', 'allow', 'sign-in', 1]],
+  );
+  const open = diff(before, table({ '/*': ['public'] }), lines);
+  assert.deepEqual(
+    open.changes.map((one) => [one.before.outcome, one.after.outcome, one.example]),
+    [['sign-in', 'allow', 'GET app.example.com/favicon.ico']],
+  );
+  // By the address: whether the link alone would do is not in the log.
+  const known = diff(before, table({ '/*': ['group:ops', 'link'] }), [line('link:doc', 'allow')]);
+  assert.deepEqual([known.changes, known.unclear], [[], [{ who: 'link:doc', requests: 1 }]]);
+});
+
 test('a replayed log shows whose access changes, how often, and by which rules', () => {
   const before = table({ '/*': ['signed-in', 'token:ci'] });
   const after = table({ '/*': ['group:ops', 'ip:192.0.2.0/24'], '/y/*': ['user:bob'] });

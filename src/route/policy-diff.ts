@@ -66,6 +66,7 @@ export interface PolicyDiff {
 /** Beyond so many different requests the oldest answers are forgotten, not the counts. */
 const MOST_REMEMBERED = 50_000;
 const DECIDED: ReadonlySet<string> = new Set(['allow', 'deny', 'sign-in', 'challenge']);
+const NOWHERE = { host: '', scope: '' } as const;
 const MACHINE = /^(service|token|link):(.+)$/s;
 
 /** `other`: no rule decided it (own pages, redirects), or it is another kind of line. `damaged`: no whole line of a log in JSON. */
@@ -114,7 +115,7 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
     const key = JSON.stringify([who, ip, method, host, path, decision, route]);
     let answer = answers.get(key);
     if (answer === undefined) {
-      answer = judgeAll(tables, request, identityOf(request, known));
+      answer = judgeAll(tables, request, identitiesOf(request, known));
       if (answers.size >= MOST_REMEMBERED) answers.clear();
       answers.set(key, answer);
     }
@@ -145,14 +146,19 @@ export function createPolicyDiffer(tables: DiffTables, people: readonly KnownPer
 
 type Judged = readonly [before: Verdict, after: Verdict, route: string];
 
-/** Null: unclear. What headers chose the route is not in the log: whatever fits the line has to come to the same. */
-function judgeAll(tables: DiffTables, request: LoggedRequest, identity: Identity): Judged | null {
+/**
+ * Null: unclear. What headers chose the route, and where a link led, is not in the log: whatever fits the line has to
+ * come to the same.
+ */
+function judgeAll(tables: DiffTables, request: LoggedRequest, identities: readonly Identity[]): Judged | null {
   let found: Judged | null = null;
   for (const headers of headersThatFit(tables, request)) {
-    const judged = judgeBoth(tables, { ...request, headers }, identity);
-    if (judged[0].outcome !== request.decision) continue;
-    if (found !== null && found[1].outcome !== judged[1].outcome) return null;
-    found ??= judged;
+    for (const identity of identities) {
+      const judged = judgeBoth(tables, { ...request, headers }, identity);
+      if (judged[0].outcome !== request.decision) continue;
+      if (found !== null && found[1].outcome !== judged[1].outcome) return null;
+      found ??= judged;
+    }
   }
   return found;
 }
@@ -185,14 +191,21 @@ function proofOf({ secondFactor, acr, maxAgeMs }: StepUp): Partial<Person> {
   };
 }
 
-function identityOf({ who }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): Identity {
-  if (who === '-') return ANONYMOUS;
+/** Browsers that came by a link ask for more than it leads to (`/favicon.ico`): one asked within its place or outside. */
+function identitiesOf({ who }: LoggedRequest, known: ReadonlyMap<string, KnownPerson>): readonly Identity[] {
+  if (who === '-') return [ANONYMOUS];
   const machine = MACHINE.exec(who);
-  if (machine?.[1] === 'link') return { kind: 'link', name: machine[2] ?? '', place: 'anywhere' };
-  if (machine !== null) return { kind: machine[1] as 'service' | 'token', name: machine[2] ?? '' };
+  if (machine?.[1] === 'link') {
+    const link = { kind: 'link', name: machine[2] ?? '' } as const;
+    return [
+      { ...link, place: 'anywhere' },
+      { ...link, place: NOWHERE },
+    ];
+  }
+  if (machine !== null) return [{ kind: machine[1] as 'service' | 'token', name: machine[2] ?? '' }];
   const colon = who.indexOf(':');
   const [provider, name] = [who.slice(0, colon), who.slice(colon + 1)];
-  return { kind: 'person', person: personFrom(known.get(who) ?? { provider, name, groups: [] }) };
+  return [{ kind: 'person', person: personFrom(known.get(who) ?? { provider, name, groups: [] }) }];
 }
 
 function personFrom({ provider, name, groups, roles = [], email = null }: KnownPerson): Person {
