@@ -82,7 +82,7 @@ hosts:
       sent.end(frame(0, message));
     });
   const credentials = (): Record<string, string> => ({
-    authorization: `Bearer ${OWN_TOKEN}`,
+    token: OWN_TOKEN,
     'postern-authorization': `Bearer ${token}`,
   });
 
@@ -103,12 +103,23 @@ hosts:
   });
 
   test("Postern's token alone is nobody to Argo CD, Argo CD's alone does not come in, and neither is sent to a page", async () => {
-    const { authorization, ...ours } = credentials();
+    const { token: theirs = '', ...ours } = credentials();
     const nobody = await call(ours, Buffer.from('x'));
     assert.ok(nobody.body.equals(frame(0x80, Buffer.from('grpc-status: 16\r\n'))));
-    const outside = await call({ authorization: authorization ?? '' }, Buffer.from('x'));
-    assert.equal(outside.status, 401);
-    assert.doesNotMatch(outside.body.toString(), /grpc-status: 0|<html/);
+    for (const alone of [{ token: theirs }, { authorization: `Bearer ${theirs}` }]) {
+      const outside = await call(alone, Buffer.from('x'));
+      assert.equal(outside.status, 401);
+      assert.doesNotMatch(outside.body.toString(), /grpc-status: 0|<html/);
+    }
+  });
+
+  test('a script brings Argo CD\'s token in Authorization; one that needs that field for Postern brings it as "token"', async () => {
+    const asked = async (headers: Record<string, string>): Promise<string> =>
+      (await createVisitor().send(`${url}/api/v1/session/userinfo`, { headers })).body;
+    const own = await asked({ authorization: `Bearer ${OWN_TOKEN}`, 'postern-authorization': `Bearer ${token}` });
+    assert.match(own, /"loggedIn":true,"username":"ci"/);
+    assert.match(await asked({ authorization: `Bearer ${token}`, token: OWN_TOKEN }), /"username":"ci"/);
+    assert.match(await asked({ authorization: `Bearer ${token}` }), /"loggedIn":false/);
   });
 
   test('an event stream comes as it is sent, and ends with the session', async () => {

@@ -1,6 +1,7 @@
 /**
  * A stand-in for Argo CD's server, which no registry installs here: its own sign-in by OpenID Connect with its cookie, its
- * tokens in Authorization, gRPC-Web with the trailers inside the body, an event stream, and the terminal over WebSocket.
+ * tokens (the field `token` of its command line, Authorization of others), gRPC-Web with the trailers inside the body, an
+ * event stream, and the terminal over WebSocket.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -39,8 +40,10 @@ export async function startArgoTwin(rootUrl: () => string): Promise<ArgoTwin> {
   };
 }
 
-/** By its token in Authorization, or by the cookie of its own sign-in. */
+/** In its own order: the field of its command line, which counts alone where it is there, then Authorization, then its cookie. */
 function userOf(req: IncomingMessage): string | null {
+  const { token } = req.headers;
+  if (token !== undefined) return token === OWN_TOKEN ? 'ci' : null;
   if (req.headers.authorization === `Bearer ${OWN_TOKEN}`) return 'ci';
   return req.headers.cookie?.split('; ').includes('argocd.token=of-argo') === true ? 'ada' : null;
 }
