@@ -14,7 +14,7 @@ export interface ProviderPreset {
   readonly userClaims: readonly string[];
   readonly groupsClaims: readonly string[];
   readonly rolesClaims: readonly string[];
-  /** Roles stand in the access token only, which is then a JWT of the same issuer. */
+  /** Roles stand in the access token, too, which is then a JWT of the same issuer; what one does not say another may. */
   readonly readsAccessToken: boolean;
   /** Where an ID token lacks the roles of the preset, userinfo may have them: worth asking. */
   readonly userinfoHasRoles: boolean;
@@ -30,6 +30,8 @@ export interface ProviderPreset {
   readonly verifiesEmail: boolean;
   /** What makes the provider say the groups, in its own words; null: in ours. */
   readonly groupsRemedy: string | null;
+  /** The same of roles, where the provider says some of everybody as it comes; null: many have none. */
+  readonly rolesRemedy: string | null;
   /** For docs/reference/providers.md. */
   readonly quirks: readonly string[];
 }
@@ -50,6 +52,7 @@ const PLAIN: ProviderPreset = {
   pinsNames: false,
   verifiesEmail: true,
   groupsRemedy: null,
+  rolesRemedy: null,
   quirks: [
     'The scope `groups` is not asked for: a provider that does not define it refuses the whole sign-in.',
     'Roles that stand in userinfo alone (`roles_claim`) are asked of it. Where it refuses or fails and nothing else is to be had there, people come in without roles: no rule by a role lets them in, every `deny` by one refuses them, and the log says so. It is asked again half a minute later, where there is a refresh token. If more is missing, the sign-in fails.',
@@ -67,12 +70,13 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     issuerExample: 'https://id.example.com/realms/main',
     rolesClaims: ['realm_access.roles', 'resource_access.*.roles'],
     readsAccessToken: true,
-    userinfoHasRoles: false,
     groupsRemedy:
       'add a mapper "Group Membership" with the claim name "groups" to the client ("Client scopes", its dedicated scope)',
+    rolesRemedy:
+      'give the client the client scope "roles", and have its mappers "realm roles" and "client roles" add to the access token (a lightweight one has none), the ID token or userinfo',
     quirks: [
       'Groups come only with a mapper: client, "Client scopes", its dedicated scope, "Add mapper", "Group Membership", claim `groups`; with "Full group path" they are written `/developers`.',
-      'Realm roles are `role:NAME`, roles of a client are `role:CLIENT:NAME`; they are read from the access token, so no mapper is needed.',
+      'Realm roles are `role:NAME`, roles of a client are `role:CLIENT:NAME`; they are read from the access token, where Keycloak puts them, so no mapper is needed. What stands in the ID token counts besides, and userinfo is asked where one of the two kinds is in neither.',
       'The scope `groups` is refused (`invalid_scope`) unless the realm defines it; the mapper works without it.',
       'Signing out needs "Valid post logout redirect URIs"; `+` stands for the redirect URIs.',
       'Back-channel logout: "Backchannel logout URL" of the client is the one of Postern, with "session required" on.',

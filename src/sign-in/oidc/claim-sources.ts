@@ -10,7 +10,7 @@ import type { Claims } from './claims.ts';
 import { metadataOf } from './discovery.ts';
 import { readOverage } from './overage.ts';
 import type { Parts } from './parts.ts';
-import { firstNames, isOverage, rolesUnknown } from './person.ts';
+import { firstNames, isOverage, lacksRoles, rolesUnknown } from './person.ts';
 import { explainProblem, UserinfoRefusal, userinfoRefusalOf, whatFailed } from './problems.ts';
 import type { Unsaid } from '../../core/person.ts';
 
@@ -21,7 +21,7 @@ export interface GatherOptions {
   readonly step: 'sign-in' | 'refresh';
 }
 
-/** ID token first; userinfo only for what is missing there; the access token where a preset says that roles stand in it. */
+/** ID token first; the access token where a preset says that roles stand in it; userinfo only for what is missing in both. */
 export async function gather(
   parts: Parts,
   configuration: client.Configuration,
@@ -30,8 +30,8 @@ export async function gather(
 ): Promise<readonly Claims[]> {
   const { provider } = parts;
   const sources: Claims[] = [claims];
-  const areRolesMissing = firstNames(sources, provider.rolesClaims) === null;
-  if (provider.readsAccessToken && provider.rolesClaims.length > 0 && areRolesMissing) {
+  // Also where the ID token says some: its mappers may say those of the realm there, and those of clients here.
+  if (provider.readsAccessToken && provider.rolesClaims.length > 0) {
     const own = await readAccessToken(parts, accessToken, claims['sub']);
     if (own !== null) sources.push(own);
   }
@@ -98,7 +98,7 @@ function missingIn(provider: OidcProvider, sources: readonly Claims[]): readonly
   if (provider.userClaims.length > 0 && !has(provider.userClaims[0] as string)) missing.push('name');
   if (provider.scopes.includes('email') && !has('email')) missing.push('email');
   if (lacks(provider.groupsClaims)) missing.push('groups');
-  if (mayHaveRoles(provider) && lacks(provider.rolesClaims)) missing.push('roles');
+  if (mayHaveRoles(provider) && lacksRoles(provider, sources)) missing.push('roles');
   return missing;
 }
 

@@ -51,11 +51,12 @@ export function personFrom(
   const said = nameOf(provider, merged, isVerified);
   const name = said ?? subject;
   const groups = firstNames(sources, provider.groupsClaims);
-  const roles = firstNames(sources, provider.rolesClaims);
+  const roles = rolesIn(provider, sources);
   const unsaid: Unsaid[] = said === null && provider.userClaims.length > 0 ? ['name'] : [];
   if (groups === null && provider.groupsClaims.length > 0) unsaid.push('groups');
   if (roles === null && provider.rolesClaims.length > 0) unsaid.push('roles');
   notes.push(...notesOnName(provider, said), ...notesOnGroups(provider, sources, groups));
+  if (roles === null) notes.push(...notesOnMissingRoles(provider));
   const isCut = (names: readonly string[] | null): boolean => (names?.length ?? 0) >= MOST_NAMES;
   const cut: Unsaid[] = [];
   if (isCut(groups) || areKeptBack(provider, sources)) cut.push('groups');
@@ -134,6 +135,26 @@ export function firstNames(sources: readonly Claims[], paths: readonly string[])
   return null;
 }
 
+/**
+ * Where the access token counts, roles stand apart as the provider's mappers have it: those of the realm in the one, those
+ * of clients in the other. They are of one answer, so all of them count: a deny may mean any.
+ */
+function rolesIn(
+  { readsAccessToken, rolesClaims }: OidcProvider,
+  sources: readonly Claims[],
+): readonly string[] | null {
+  if (!readsAccessToken) return firstNames(sources, rolesClaims);
+  if (firstNames(sources, rolesClaims) === null) return null;
+  const all = sources.flatMap((one) => readNames(one, rolesClaims) ?? []);
+  return [...new Set(all)].slice(0, MOST_NAMES);
+}
+
+/** Of several places each has roles of its own, where the access token counts; else any says them all. */
+export function lacksRoles({ readsAccessToken, rolesClaims }: OidcProvider, sources: readonly Claims[]): boolean {
+  if (!readsAccessToken) return rolesClaims.length > 0 && firstNames(sources, rolesClaims) === null;
+  return rolesClaims.some((path) => firstNames(sources, [path]) === null);
+}
+
 /** There are groups that nobody told: a deny may mean any of them. */
 function areKeptBack({ groupsClaims }: OidcProvider, sources: readonly Claims[]): boolean {
   if (groupsClaims.length === 0) return false;
@@ -178,6 +199,17 @@ export function notesOnRoles({ id }: OidcProvider, sources: readonly Claims[]): 
     (why) =>
       `Roles of a person are not known: ${why}; no rule by a role of "${id}" lets this person in, and every "deny" by one refuses`,
   );
+}
+
+/** A claim that the document names, or that the provider sends of everybody as it comes, is missed; others may have none. */
+function notesOnMissingRoles({ id, preset, rolesClaims }: OidcProvider): readonly string[] {
+  const known = PROVIDER_PRESETS[preset];
+  const isOwn = rolesClaims.join() !== known?.rolesClaims.join();
+  const remedy = known?.rolesRemedy ?? null;
+  if (rolesClaims.length === 0 || (!isOwn && remedy === null)) return [];
+  const what = `Claim ${quoted(rolesClaims)} is missing, so "role:" does not match this person, who may have none`;
+  const said = isOwn || remedy === null ? `have "${id}" send it` : remedy;
+  return [`${what}; where others lack it too, ${said}, or name the claim by "roles_claim" of "providers.${id}"`];
 }
 
 /** What to change for the provider to say the groups, or for us to find them. */

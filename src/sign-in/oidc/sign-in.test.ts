@@ -187,7 +187,8 @@ test('Userinfo is asked only for what is missing, and only believed for the same
       assert.deepEqual(entries[0]?.person.groups, ['/from-userinfo']);
       assert.ok(twin.requests.includes('GET /userinfo'));
       twin.requests.length = 0;
-      twin.claims = { ...twin.claims, groups: [], realm_access: { roles: [] } };
+      const roles = { realm_access: { roles: [] }, resource_access: { wiki: { roles: [] } } };
+      twin.claims = { ...twin.claims, groups: [], ...roles };
       await signInBy(browser(), twin, `${APP}/`);
       assert.deepEqual(entries.at(-1)?.person.groups, [], 'an empty claim is there');
       assert.ok(!twin.requests.includes('GET /userinfo'));
@@ -245,6 +246,52 @@ test("Keycloak's roles come from the access token, if the issuer signed it for t
       assert.deepEqual(entries.at(-1)?.person.roles, [], JSON.stringify(over));
     }
   }));
+
+test("Keycloak's roles count wherever its mappers put them: those of the realm in one place, those of clients in another", () =>
+  withOidc(
+    async ({ browser, twin, entries, events }) => {
+      const ofRealm = { realm_access: { roles: ['admin'] } };
+      const ofClients = { resource_access: { wiki: { roles: ['editor'] } } };
+      const rolesBy = async (idToken: object, accessToken: object, userinfo: object): Promise<readonly string[]> => {
+        twin.claims = { sub: 'sub-alice', preferred_username: 'alice', email: 'a@example.com', groups: [], ...idToken };
+        twin.accessClaims = { ...accessToken };
+        twin.userinfo = { ...userinfo };
+        twin.requests.length = 0;
+        await signInBy(browser(), twin, `${APP}/`);
+        const asked = twin.requests.includes('GET /userinfo') ? ['(asked)'] : [];
+        return [...(entries.at(-1)?.person.roles ?? []), ...asked];
+      };
+      assert.deepEqual(await rolesBy({}, { ...ofRealm, ...ofClients }, {}), ['admin', 'wiki:editor']);
+      assert.deepEqual(await rolesBy(ofRealm, ofClients, {}), ['admin', 'wiki:editor']);
+      assert.deepEqual(await rolesBy(ofClients, ofRealm, {}), ['wiki:editor', 'admin']);
+      const other = { resource_access: { shop: { roles: ['clerk'] } } };
+      assert.deepEqual(await rolesBy({ ...ofRealm, ...other }, ofClients, {}), ['admin', 'shop:clerk', 'wiki:editor']);
+      assert.deepEqual(await rolesBy({}, ofRealm, ofClients), ['admin', 'wiki:editor', '(asked)']);
+      assert.deepEqual(await rolesBy({}, {}, { ...ofRealm, ...ofClients }), ['admin', 'wiki:editor', '(asked)']);
+      assert.deepEqual(await rolesBy({}, {}, {}), ['(asked)']);
+      const last = JSON.stringify(events.findLast((event) => event.kind === 'signed-in'));
+      assert.match(last, /realm_access.roles.* is missing.*client scope .*roles.*add to the access token/);
+    },
+    { settings: { preset: 'keycloak' }, prepare: (twin) => (twin.userinfo = {}) },
+  ));
+
+test('A claim of roles that the document names is missed in the log; who has none by a preset is not', async () => {
+  const notesBy = async (settings: Partial<OidcProvider>): Promise<string> => {
+    let found = '';
+    await withOidc(
+      async ({ browser, twin, events }) => {
+        await signInBy(browser(), twin, `${APP}/`);
+        found = JSON.stringify(events.findLast((event) => event.kind === 'signed-in'));
+      },
+      { settings: { readsAccessToken: false, ...settings } },
+    );
+    return found;
+  };
+  const named = await notesBy({ preset: 'auth0', rolesClaims: ['https://example.com/roles'] });
+  assert.match(named, /example.com\/roles.* is missing.*have .*keycloak.* send it, or name the claim by .*roles_claim/);
+  assert.doesNotMatch(await notesBy({ preset: 'entra-id', rolesClaims: ['roles'] }), /role/);
+  assert.doesNotMatch(await notesBy({ preset: 'auth0', rolesClaims: [] }), /role/);
+});
 
 test('acr_values must come back, hosted domains must be the claim, max_age must be kept', async () => {
   const acr = { settings: { acrValues: ['phr', 'phrh'] } };

@@ -51,6 +51,8 @@ hosts:
   wiki.localhost: { to: "http://127.0.0.1:${app.port}", allow: ["group:/developers"], tls: local }
   code.other.test: { to: "http://127.0.0.1:${app.port}", allow: ["keycloak:email-domain:example.com"], tls: local }
   roles.localhost: { to: "http://127.0.0.1:${app.port}", allow: ["role:reviewer"] }
+  library.localhost: { to: "http://127.0.0.1:${app.port}", allow: ["role:library:reader"] }
+  no-readers.localhost: { to: "http://127.0.0.1:${app.port}", deny: ["role:library:reader"], allow: [signed-in] }
 `;
 
   before(async () => {
@@ -301,6 +303,46 @@ hosts:
     const entered = await enter(await tokenOf('ci'));
     assert.deepEqual([entered.status, entered.body], [200, 'app for service-account-ci']);
     assert.equal((await enter(await tokenOf('web'))).status, 401, 'a client that may not ask');
+  });
+
+  test('roles of the realm in the ID token and those of a client in the access token, or in userinfo, as mappers have it', async () => {
+    const { admin } = keycloak;
+    type Mapper = { id: string; name: string; config: Record<string, string> };
+    const scopes = (await admin('GET', '/client-scopes')) as { id: string; name: string; protocolMappers: Mapper[] }[];
+    const scope = scopes.find(({ name }) => name === 'roles');
+    const put = async (mapper: string, place: 'id' | 'access' | 'userinfo'): Promise<void> => {
+      const found = scope?.protocolMappers.find(({ name }) => name === mapper);
+      const places = ['id', 'access', 'userinfo'].map((one) => [`${one}.token.claim`, String(one === place)] as const);
+      const changed = { ...found, config: { ...found?.config, ...Object.fromEntries(places) } };
+      await admin('PUT', `/client-scopes/${scope?.id ?? ''}/protocol-mappers/models/${found?.id ?? ''}`, changed);
+    };
+    await admin('POST', '/clients', { clientId: 'library', publicClient: true });
+    const [library] = (await admin('GET', '/clients?clientId=library')) as { id: string }[];
+    const role = `/clients/${library?.id ?? ''}/roles`;
+    await admin('POST', role, { name: 'reader' });
+    const [alice] = (await admin('GET', '/users?username=alice&exact=true')) as { id: string }[];
+    await admin('POST', `/users/${alice?.id ?? ''}/role-mappings/clients/${library?.id ?? ''}`, [
+      await admin('GET', `${role}/reader`),
+    ]);
+    try {
+      for (const [ofRealm, ofClients] of [
+        ['access', 'access'],
+        ['id', 'access'],
+        ['access', 'id'],
+        ['access', 'userinfo'],
+        ['userinfo', 'userinfo'],
+      ] as const) {
+        await put('realm roles', ofRealm);
+        await put('client roles', ofClients);
+        const visitor = createVisitor();
+        assert.equal((await signIn(visitor, `${url('roles.localhost')}/`, 'alice')).status, 200, ofRealm);
+        assert.equal((await visitor.open(`${url('library.localhost')}/`)).status, 200, `${ofRealm}, ${ofClients}`);
+        assert.equal((await visitor.open(`${url('no-readers.localhost')}/`)).status, 403, 'a deny holds as well');
+      }
+    } finally {
+      await put('realm roles', 'access');
+      await put('client roles', 'access');
+    }
   });
 
   test('new keys: nobody notices', async () => {
