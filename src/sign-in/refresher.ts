@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
+import { createNoteTeller, type TellNotes } from './note-teller.ts';
 import type { Admit } from './ports.ts';
 import { readGrant, type Provider, type ProviderGrant, type Providers, type Refreshed } from './provider.ts';
 import type { RefreshPace } from './refresh-pace.ts';
@@ -98,6 +99,7 @@ interface Lane {
   pauseMs: number;
   downUntil: number;
   readonly troubles: RefreshTroubles;
+  readonly tellNotes: TellNotes;
 }
 
 interface Waiting {
@@ -195,7 +197,9 @@ class Lanes {
         hasMore: false,
         behindSince: 0,
       };
-      lane = { id, ...empty, pauseMs: FIRST_PAUSE_MS, downUntil: 0, troubles: new RefreshTroubles() };
+      const { clock, log } = this.#deps;
+      const tellNotes = createNoteTeller(clock, (note) => log('warn', note, { provider: id }));
+      lane = { id, ...empty, pauseMs: FIRST_PAUSE_MS, downUntil: 0, troubles: new RefreshTroubles(), tellNotes };
       this.#lanes.set(id, lane);
     }
     return lane;
@@ -311,7 +315,7 @@ async function refreshOne(deps: AskDeps, due: DueGrant, provider: Provider, lane
   await sessions.renewGrant(due.key, { value: answer.grant, refreshAt: answer.refreshAt });
   await breathe();
   try {
-    return await keepPerson(deps, due, { provider, answer, facts });
+    return await keepPerson(deps, due, { provider, answer, facts, tellNotes: lane.tellNotes });
   } catch (error) {
     // What is known of the person would stay as it was until the new grant is due: that may be hours.
     const soon = deps.clock.now() + LAST_PAUSE_MS;
@@ -325,9 +329,11 @@ interface Answered {
   readonly answer: Extract<Refreshed, { kind: 'known' }>;
   /** For the log. */
   readonly facts: Readonly<Record<string, unknown>>;
+  readonly tellNotes: TellNotes;
 }
 
-async function keepPerson(deps: AskDeps, due: DueGrant, { provider, answer, facts }: Answered): Promise<Renewal> {
+async function keepPerson(deps: AskDeps, due: DueGrant, answered: Answered): Promise<Renewal> {
+  const { provider, answer, facts, tellNotes } = answered;
   const { sessions, log } = deps;
   const admitted = await deps.admit(provider, answer.person, answer.organisations);
   if (admitted.kind === 'refused') {
@@ -335,6 +341,7 @@ async function keepPerson(deps: AskDeps, due: DueGrant, { provider, answer, fact
     await sessions.revoke(due.key);
     return 'ended';
   }
+  tellNotes(answer.person.subject, admitted.notes);
   await sessions.refreshPerson(admitted.person, due.authority);
   return 'renewed';
 }

@@ -49,6 +49,7 @@ async function withGithub(
   const provider = createGithubProvider(settingsFor(twin, options.settings), {
     clock,
     namedOrganisations: () => options.orgs ?? [],
+    log: () => undefined,
   });
   const providers = { find: (id: string) => (id === 'github' ? provider : null), list: () => [provider] };
   const named = new Set<string>();

@@ -12,6 +12,7 @@ import { parseEmailAddress } from '../../policy/email-address.ts';
 import { canonicalGithubName, vouchesFor } from '../../policy/provider-kinds.ts';
 import { isName } from '../oidc/claims.ts';
 import { TLS_CODES } from '../oidc/problems.ts';
+import { createNoteTeller } from '../note-teller.ts';
 import { createProviderHttp, type ProviderHttp } from '../provider-http.ts';
 import type { Registration } from '../texts/registration.ts';
 import type {
@@ -35,6 +36,7 @@ export interface GithubDeps {
   readonly breathe?: (() => Promise<unknown>) | undefined;
   /** Organisations that rules name, in lower case. */
   readonly namedOrganisations: (provider: string) => readonly string[];
+  readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void;
 }
 
 interface Parts extends GithubDeps {
@@ -62,6 +64,7 @@ export function createGithubProvider(provider: GithubProvider, deps: GithubDeps)
     breathe: deps.breathe,
   });
   const parts: Parts = { ...deps, provider, http, api: createGithubApi(http, apiBaseOf(url)) };
+  const tellNotes = createNoteTeller(deps.clock, (note) => deps.log('warn', note, { provider: provider.id }));
   return {
     id: provider.id,
     label: provider.label,
@@ -71,7 +74,11 @@ export function createGithubProvider(provider: GithubProvider, deps: GithubDeps)
     warm: () => undefined,
     begin: (wish) => Promise.resolve(begin(parts, wish)),
     finish: (callback) => finish(parts, callback),
-    refresh: (person, grant) => refresh(parts, person, grant),
+    async refresh(person, grant) {
+      const refreshed = await refresh(parts, person, grant);
+      if (refreshed.kind === 'known') tellNotes(person.subject, refreshed.notes);
+      return refreshed;
+    },
     // GitHub has no address for it: signing out ends the session here.
     logoutUrl: () => Promise.resolve(null),
     probe: (redirectUri) => probe(parts, redirectUri),
@@ -254,8 +261,9 @@ async function refresh(parts: Parts, person: Person, before: ProviderGrant): Pro
     if (grant === null || grant.accessToken === null) return ended('the token cannot be renewed');
     const found = await personOf(parts, grant.accessToken);
     if (found.person.subject !== person.subject) return ended('the token is of another person');
-    const { person: fresh, organisations } = found;
-    return { kind: 'known', person: fresh, organisations, grant, refreshAt: refreshAtOf(parts, grant), notes: [] };
+    const { person: fresh, organisations, withheld } = found;
+    const notes = withheld.map((one) => noteOn(provider, one));
+    return { kind: 'known', person: fresh, organisations, grant, refreshAt: refreshAtOf(parts, grant), notes };
   } catch (error) {
     if (error instanceof GithubError && error.kind === 'unauthorised') return ended(error.message);
     const until = error instanceof GithubError ? (error.until ?? ownRetryAt(parts, error, grant)) : null;

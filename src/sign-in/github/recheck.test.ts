@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { APP, createRig, type Browser, type Rig } from '../_rig.ts';
+import { APP, createRig, type Browser, type Rig, type RigOptions } from '../_rig.ts';
+import { createAdmission } from '../admission.ts';
 import { createRefresher, type Refresher } from '../refresher.ts';
 import { createGithubProvider } from './provider.ts';
 import { GithubTwin, type TwinAccount } from './_twin.ts';
@@ -19,7 +20,10 @@ interface RecheckRig extends Rig {
   readonly groupsOf: (login: string) => Promise<readonly string[] | null>;
 }
 
-async function withRecheck(work: (rig: RecheckRig) => Promise<void>): Promise<void> {
+async function withRecheck(
+  work: (rig: RecheckRig) => Promise<void>,
+  options: { readonly orgs?: readonly string[]; readonly rig?: RigOptions } = {},
+): Promise<void> {
   const twin = new GithubTwin();
   await twin.start();
   const clock = { now: () => rig.deps.clock.now() };
@@ -36,12 +40,12 @@ async function withRecheck(work: (rig: RecheckRig) => Promise<void>): Promise<vo
     caPem: null,
     at: [],
   } as const;
-  const provider = createGithubProvider(settings, { clock, namedOrganisations: () => [] });
-  const providers = { find: (id: string) => (id === 'github' ? provider : null), list: () => [provider] };
-  const rig = createRig({ hasLocalAccounts: false, providers: () => providers });
   const logged: string[] = [];
-  const { sessions, deps } = rig;
   const log = (_: string, message: string): unknown => logged.push(message);
+  const provider = createGithubProvider(settings, { clock, namedOrganisations: () => options.orgs ?? [], log });
+  const providers = { find: (id: string) => (id === 'github' ? provider : null), list: () => [provider] };
+  const rig = createRig({ hasLocalAccounts: false, providers: () => providers, ...options.rig });
+  const { sessions, deps } = rig;
   const refresher = createRefresher({ sessions, providers, clock, admit: deps.admit, log });
   const enter = async (account: TwinAccount): Promise<Browser> => {
     twin.account = account;
@@ -225,3 +229,52 @@ test('what GitHub refuses about one person puts off the question about no other'
     assert.equal(await refresher.renew(await keyOf('bob')), 'renewed');
     assert.equal((await sessions.list()).length, 2);
   }));
+
+test('an organisation that begins to keep its members back takes the group away, and the log says what to change, once', () =>
+  withRecheck(
+    async (rig) => {
+      const { twin, refresher, enter, groupsOf, logged } = rig;
+      await enter(fresh(ALICE));
+      await enter(fresh(BOB));
+      const recheck = async (): Promise<readonly string[]> => {
+        const from = logged.length;
+        await use(rig, RECHECK_MS + 60_000);
+        await refresher.tick();
+        await settled(refresher);
+        return logged.slice(from);
+      };
+      assert.deepEqual(await recheck(), []);
+      twin.restricted.add('acme');
+      const [said = '', ...more] = await recheck();
+      assert.match(said, /"acme" restricts third-party apps.*acme\/settings\/oauth_application_policy/);
+      assert.deepEqual(more, [], 'not of everybody');
+      assert.deepEqual([await groupsOf('alice'), await groupsOf('bob')], [[], []]);
+      assert.deepEqual(await recheck(), [], 'nor each time');
+      twin.restricted.clear();
+      assert.deepEqual(await recheck(), []);
+      assert.deepEqual(await groupsOf('alice'), ['acme']);
+      twin.addressListed.add('acme');
+      assert.match((await recheck()).join('\n'), /^[^\n]*"acme".*IP allow list at [^\n]*$/);
+      twin.addressListed.clear();
+      await recheck();
+      twin.restricted.add('acme');
+      assert.match((await recheck()).join('\n'), /^[^\n]*restricts third-party apps[^\n]*$/, 'it was over in between');
+    },
+    { orgs: ['acme'] },
+  ));
+
+test('an organisation whose name another has taken up while people are in lets nobody in by it, and the log says so', () =>
+  withRecheck(
+    async (rig) => {
+      const { twin, refresher, enter, groupsOf, logged } = rig;
+      twin.numbers['acme'] = 1;
+      await enter(fresh(ALICE));
+      twin.numbers['acme'] = 2;
+      await use(rig, RECHECK_MS);
+      await refresher.tick();
+      await settled(refresher);
+      assert.deepEqual(await groupsOf('alice'), []);
+      assert.match(logged.join('\n'), /^Organisation "acme" does not count: .*postern user unpin github:org:acme"$/);
+    },
+    { orgs: ['acme'], rig: { admit: (sessions) => createAdmission(sessions, () => new Set(['github:org:acme'])) } },
+  ));

@@ -4,7 +4,7 @@
  * on top of that, by keys that follow the provider's rotation.
  */
 import * as client from 'openid-client';
-import { createNoteTeller } from './note-teller.ts';
+import { createNoteTeller } from '../note-teller.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { BearerSettings, OidcProvider } from '../../config/document/providers.ts';
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
@@ -85,7 +85,7 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
   const googleGroups = googleGroupsOf(provider, http, deps);
   const parts: Parts = { provider, http, discovery, keys, clock: deps.clock, clockWatch, googleGroups };
   const withRenewalNote = createRenewalNote(provider);
-  const tellNotes = createNoteTeller((message) => deps.log('warn', message, { provider: provider.id }));
+  const tellNotes = createNoteTeller(deps.clock, (note) => deps.log('warn', note, { provider: provider.id }));
   return {
     id: provider.id,
     label: provider.label,
@@ -97,7 +97,11 @@ export function createOidcProvider(provider: OidcProvider, deps: OidcDeps): Open
     warm: () => void discovery.get().catch(() => undefined),
     begin: (wish) => begin(parts, wish),
     finish: async (callback) => withRenewalNote(await finish(parts, callback)),
-    refresh: async (person, grant) => tellNotes(await refresh(parts, person, grant)),
+    async refresh(person, grant) {
+      const refreshed = await refresh(parts, person, grant);
+      if (refreshed.kind === 'known') tellNotes(person.subject, refreshed.notes);
+      return refreshed;
+    },
     logoutUrl: (grant, returnTo) => logoutUrl(parts, grant, returnTo),
     isMeantBy: (token) => isMeantBy(provider, token),
     readLogoutToken: (token): Promise<LogoutToken> =>
