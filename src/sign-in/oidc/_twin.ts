@@ -54,8 +54,8 @@ export interface Twin {
   refreshesSilently: boolean;
   /** The one that is registered, as far as `/authorize` looks at it. */
   redirectUri: string;
-  /** What `/authorize` shows before it has looked at anything: an address that it leads to, or null. */
-  firstStep: (query: URLSearchParams) => string | null;
+  /** What `/authorize` shows before it has looked at anything: an address that it leads to, a status (0: it hangs up), or null. */
+  firstStep: (query: URLSearchParams) => string | number | null;
   /** Scopes that are known; others get invalid_scope. */
   scopes: readonly string[];
   /** People by `sub`: `/authorize` with `&as=SUB` signs one in, and a refresh says this. Others are `claims`. */
@@ -281,9 +281,11 @@ class TwinServer implements Twin {
   /** What a browser sees before anybody has typed anything. */
   #authorize(url: string, response: ServerResponse): void {
     const query = new URL(url).searchParams;
-    const location = this.firstStep(query);
-    if (location !== null) {
-      response.writeHead(302, { location }).end();
+    const first = this.firstStep(query);
+    if (first !== null) {
+      if (first === 0) response.destroy();
+      else if (typeof first === 'number') response.writeHead(first, { 'content-type': 'text/html' }).end();
+      else response.writeHead(302, { location: first }).end();
       return;
     }
     if (query.get('client_id') !== this.clientId || query.get('redirect_uri') !== this.redirectUri) {

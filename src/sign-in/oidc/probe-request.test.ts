@@ -62,6 +62,24 @@ suite('the first step of a sign-in, tried without a person', () => {
     assert.match(said.find((one) => one.startsWith('false')) ?? '', /"unauthorized".*register the redirect URI/);
   });
 
+  test('a provider that does not answer one of the two questions is said to, and no setting is blamed', async () => {
+    const isOurs = (query: URLSearchParams): boolean => query.get('redirect_uri') === CALLBACK;
+    for (const [status, why] of [
+      [0, /cannot reach "http:.*": (?:ECONNRESET|UND_ERR)/],
+      [429, /authorize" answered 429/],
+      [503, /authorize" answered 503/],
+    ] as const)
+      for (const first of [true, false]) {
+        const said = await findings((twin) => (twin.firstStep = (query) => (isOurs(query) === first ? status : null)));
+        const wrong = said.filter((one) => one.startsWith('false'));
+        assert.equal(wrong.length, 1, said.join('\n'));
+        assert.match(wrong[0] ?? '', /^false Cannot tell whether "keycloak" takes the redirect URI "https:.*callback/);
+        assert.match(wrong[0] ?? '', why);
+        assert.match(wrong[0] ?? '', /nothing is known to be wrong with it, so check once more/);
+        assert.doesNotMatch(said.join('\n'), /register|check "|takes the redirect URI and/);
+      }
+  });
+
   test('whatever is packed there is no crash', async () => {
     for (const bad of ['%00%ff', 'x'.repeat(9_000), '!!!!', 'AAAA'])
       assert.ok(

@@ -5,9 +5,10 @@
  */
 import * as client from 'openid-client';
 import type { OidcProvider } from '../../config/document/providers.ts';
+import { Outage } from '../oauth/failures.ts';
 import type { Finding } from '../provider.ts';
 import type { Parts } from './parts.ts';
-import { explainProblem, printable, remedyOfRequest } from './problems.ts';
+import { printable, remedyOfRequest, whatFailed } from './problems.ts';
 
 export interface RequestFinding {
   readonly finding: Finding;
@@ -17,6 +18,8 @@ export interface RequestFinding {
 
 /** Nobody can have registered it: the name does not exist (RFC 6761). */
 const UNREGISTERED = 'https://postern-check.invalid/callback';
+/** In a crowd, or down: no word about what was asked. */
+const NOT_NOW: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Errors of a provider's own page that are about the client, not about where it leads to. */
 const OF_CLIENT = /client/;
 const ERROR_WORD = /[a-z]{2,40}(?:_[a-z]{1,40}){1,6}/;
@@ -39,7 +42,10 @@ export async function probeRequest(
         : 'takes the redirect URI and the scopes';
     return { finding: { ok: true, message }, isClear: true };
   } catch (error) {
-    return { finding: { ok: false, message: explainProblem(provider, error).message }, isClear: true };
+    // Nothing was learned of the document, be it right or wrong.
+    const why = whatFailed(provider, error);
+    const message = `Cannot tell whether "${provider.id}" takes the redirect URI "${redirectUri}": ${why}; nothing is known to be wrong with it, so check once more`;
+    return { finding: { ok: false, message }, isClear: true };
   }
 }
 
@@ -63,6 +69,7 @@ async function ask(
     code_challenge_method: 'S256',
   });
   const { status, headers } = await http.fetch(url.href, { headers: { accept: 'text/html' } });
+  if (NOT_NOW.has(status)) throw new Outage(`"${url.origin}${url.pathname}" answered ${status}`);
   return { status, location: URL.parse(headers.get('location') ?? '', url) };
 }
 
