@@ -152,7 +152,7 @@ test('a document that takes the tokens of fewer, or reads another person in them
     rolesClaims: [],
     emailDomains: ['*'],
     trustEmail: false,
-    hostedDomain: null,
+    hostedDomains: [],
     secondFactor: { acr: [], amr: ['mfa'] },
     clockToleranceMs: 60_000,
   } as unknown as OidcProvider;
@@ -171,7 +171,7 @@ test('a document that takes the tokens of fewer, or reads another person in them
     { bearer, groupsClaims: [] },
     { bearer, userClaims: ['sub'] },
     { bearer, emailDomains: ['example.com'] },
-    { bearer, hostedDomain: 'example.com' },
+    { bearer, hostedDomains: ['example.com'] },
   ];
   for (const over of stricter) {
     rig.answers.set(token, found(token, rig.clock.at + 60_000));

@@ -34,10 +34,10 @@ export function bearerIssuersOf(providers: readonly Provider[]): readonly Bearer
 }
 
 function settingsOf(provider: OidcProvider): string {
-  const { preset, bearer, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, hostedDomain } = provider;
+  const { preset, bearer, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, hostedDomains } = provider;
   const { secondFactor, clockToleranceMs } = provider;
   const person = [preset, userClaims, groupsClaims, rolesClaims, emailDomains, trustEmail, secondFactor];
-  return JSON.stringify([bearer, hostedDomain, clockToleranceMs, person]);
+  return JSON.stringify([bearer, hostedDomains, clockToleranceMs, person]);
 }
 
 export function createBearerIssuers(list: readonly BearerIssuer[]): BearerIssuers {

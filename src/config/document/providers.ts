@@ -33,7 +33,8 @@ export interface OidcProvider extends AnyProvider {
   /** Where groups are asked for that did not fit into a token; null: nowhere. */
   readonly overageUrl: string | null;
   readonly trustEmail: boolean;
-  readonly hostedDomain: string | null;
+  /** Of which an account has to be (`hd`); none: of any, or of no Workspace at all. */
+  readonly hostedDomains: readonly string[];
   /** Google's directory, for groups; null: it is not asked. */
   readonly directory: DirectorySettings | null;
   readonly prompt: string | null;

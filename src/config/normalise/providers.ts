@@ -121,8 +121,8 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
   const issuer = readIssuer(input.issuer ?? preset.issuer ?? undefined, preset, place, context);
   const clientId = readText(input.client_id, [...at, 'client_id'], 'the id of the client at the provider', context);
   const clientSecret = readSecret(input, place, context);
-  const hostedDomain = readHostedDomain(input.hosted_domain, at, context);
-  const emailDomains = readEmailDomains(input, place, context);
+  const hostedDomains = readDomains(input, 'hosted_domain', place, context);
+  const emailDomains = readDomains(input, 'email_domains', place, context);
   if (issuer === null || clientId === null) return null;
   const { switchPrompt, parameters, readsAccessToken, overageUrl } = preset;
   const directory = readDirectory(input, place, context);
@@ -141,16 +141,16 @@ function readOidc(input: ProviderInput, type: string, place: Place, context: Con
     rolesClaims: listOf(input.roles_claim, preset.rolesClaims),
     readsAccessToken,
     overageUrl,
-    emailDomains: hostedDomain !== null && input.email_domains === undefined ? [hostedDomain] : emailDomains,
+    emailDomains: input.email_domains === undefined ? hostedDomains : emailDomains,
     trustEmail: input.trust_email ?? false,
-    hostedDomain,
+    hostedDomains,
     directory,
     prompt: readPrompt(input.prompt, at, context),
     switchPrompt,
     acrValues: listOf(input.acr_values, []),
     secondFactor: { acr: listOf(input.second_factor?.acr, []), amr: listOf(input.second_factor?.amr, ['mfa']) },
     maxAgeSeconds: readSeconds(input, place, context),
-    parameters: hostedDomain === null ? parameters : { ...parameters, hd: hostedDomain },
+    parameters: { ...parameters, ...hostedParameter(hostedDomains) },
     clockToleranceMs: readTolerance(input, place, context),
     recheckMs: readRecheck(input, place, context),
     logout: input.logout ?? true,
@@ -224,7 +224,7 @@ function readGithub(input: ProviderInput, place: Place, context: Context): Githu
     clientId,
     clientSecret,
     scopes: listOf(input.scopes, ['read:user', 'user:email', 'read:org']),
-    emailDomains: readEmailDomains(input, place, context),
+    emailDomains: readDomains(input, 'email_domains', place, context),
     recheckMs: readRecheck(input, place, context),
     caPem: input.ca === undefined ? null : context.readNamedFile(input.ca, [...at, 'ca']),
     at,
@@ -331,23 +331,34 @@ function readOrigin(text: string | undefined, at: Path, context: Context): strin
   return null;
 }
 
-function readEmailDomains(input: ProviderInput, { at }: Place, context: Context): readonly string[] {
+function readDomains(
+  input: ProviderInput,
+  key: 'email_domains' | 'hosted_domain',
+  { at }: Place,
+  context: Context,
+): readonly string[] {
   const found: string[] = [];
-  for (const [text, place] of entriesOf<string>(input.email_domains, [...at, 'email_domains'])) {
+  const takesAll = key === 'email_domains';
+  // Read as no wish it would let in every account of Google.
+  if (!takesAll && Array.isArray(input[key]) && input[key].length === 0)
+    context.report([...at, key], 'is empty', 'write a domain such as "example.com", or remove the key');
+  for (const [text, place] of entriesOf<string>(input[key], [...at, key])) {
     const name = parseDnsName(text);
-    if (text === '*') found.push(text);
+    if (takesAll && text === '*') found.push(text);
     else if (name.ok && name.value.includes('.')) found.push(name.value);
-    else context.report(place, 'is not a domain', 'write a domain such as "example.com", or "*" for all');
+    else
+      context.report(
+        place,
+        'is not a domain',
+        `write a domain such as "example.com"${takesAll ? ', or "*" for all' : ''}`,
+      );
   }
   return found;
 }
 
-function readHostedDomain(text: string | undefined, at: Path, context: Context): string | null {
-  if (text === undefined) return null;
-  const name = parseDnsName(text);
-  if (name.ok && name.value.includes('.')) return name.value;
-  context.report([...at, 'hosted_domain'], 'is not a domain', 'write a domain such as "example.com"');
-  return null;
+/** Google takes one domain to choose accounts by, or any Workspace; the claim is what counts. */
+function hostedParameter([domain, ...others]: readonly string[]): Readonly<Record<string, string>> {
+  return domain === undefined ? {} : { hd: others.length === 0 ? domain : '*' };
 }
 
 function readSeconds(input: ProviderInput, { at }: Place, context: Context): number | null {

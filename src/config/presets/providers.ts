@@ -93,7 +93,7 @@ export const PROVIDER_PRESETS: Readonly<Record<string, ProviderPreset>> = {
     switchPrompt: 'select_account',
     parameters: { access_type: 'offline' },
     quirks: [
-      'Any Google account can sign in; `hosted_domain` admits those of one Workspace domain only, and lists that domain for e-mail rules. Without it, an account that somebody made with an address of yours outlives that address.',
+      'Any Google account can sign in; `hosted_domain` admits those of one Workspace domain only, or of a list of them, and lists them for e-mail rules. Without it, an account that somebody made with an address of yours outlives that address.',
       'Google puts no groups into its tokens: use `email:` and `email-domain:` rules, or let `directory` ask for groups of Workspace: a service account with domain-wide delegation for `https://www.googleapis.com/auth/admin.directory.group.readonly`, in the name of an administrator. A group is its address, `group:dev@example.com`.',
       'There is no end-session address: signing out ends the session with Postern, not the one with Google.',
     ],

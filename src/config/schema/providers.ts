@@ -21,7 +21,7 @@ export interface ProviderInput {
   readonly roles_claim?: string | readonly string[] | undefined;
   readonly email_domains?: string | readonly string[] | undefined;
   readonly trust_email?: boolean | undefined;
-  readonly hosted_domain?: string | undefined;
+  readonly hosted_domain?: string | readonly string[] | undefined;
   readonly directory?: DirectoryInput | undefined;
   readonly prompt?: string | undefined;
   readonly acr_values?: string | readonly string[] | undefined;
@@ -111,7 +111,11 @@ export const providerShape: z.ZodType<ProviderInput> = section(
     trust_email: key(flag(), '`true`: addresses count as verified although the provider does not say so.', {
       default: false,
     }),
-    hosted_domain: key(text('a domain such as "example.com"'), '`google`: only accounts of this Workspace domain.'),
+    hosted_domain: key(
+      oneOrMore(text('a domain such as "example.com"'), 'a list of domains'),
+      '`google`: only accounts of this Workspace domain, or of one of these.',
+      { examples: [['example.com', 'example.org']] },
+    ),
     directory: key(
       section(
         {

@@ -37,7 +37,7 @@ export function shownProvider(provider: Provider): Shown {
     groups_claim: provider.groupsClaims,
     roles_claim: provider.rolesClaims,
     trust_email: provider.trustEmail,
-    hosted_domain: provider.hostedDomain ?? undefined,
+    hosted_domain: provider.hostedDomains.length === 0 ? undefined : provider.hostedDomains,
     directory:
       provider.directory === null
         ? undefined

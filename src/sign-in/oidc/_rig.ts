@@ -29,7 +29,7 @@ export function settingsFor(twin: Twin, over: Partial<OidcProvider> = {}): OidcP
     overageUrl: null,
     emailDomains: ['example.com'],
     trustEmail: false,
-    hostedDomain: null,
+    hostedDomains: [],
     directory: null,
     prompt: null,
     switchPrompt: 'login',

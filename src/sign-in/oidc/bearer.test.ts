@@ -22,11 +22,11 @@ interface Rig {
 
 async function withRig(
   work: (rig: Rig) => Promise<void>,
-  over: { readonly parties?: readonly string[]; readonly hostedDomain?: string } = {},
+  over: { readonly parties?: readonly string[]; readonly hostedDomains?: readonly string[] } = {},
 ): Promise<void> {
   const twin = await startTwin();
-  const { parties = null, hostedDomain = null } = over;
-  const settings = settingsFor(twin, { hostedDomain, bearer: { audiences: [AUDIENCE, 'other-api'], parties } });
+  const { parties = null, hostedDomains = [] } = over;
+  const settings = settingsFor(twin, { hostedDomains, bearer: { audiences: [AUDIENCE, 'other-api'], parties } });
   const provider = createOidcProvider(settings, { clock: { now: Date.now }, log: () => undefined });
   const claims = (over: Record<string, unknown> = {}): Record<string, unknown> =>
     Object.fromEntries(
@@ -238,6 +238,6 @@ test("a token of an account outside hosted_domain lets nobody in: anybody's proj
       }
       assert.equal((await verify(twin.sign(claims({ hd: 'example.com' })))).kind, 'bearer');
     },
-    { hostedDomain: 'example.com' },
+    { hostedDomains: ['example.com'] },
   );
 });

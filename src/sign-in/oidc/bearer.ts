@@ -10,7 +10,7 @@ import type { VerifiedBearer } from '../provider.ts';
 import type { Claims } from './claims.ts';
 import type { ProviderKeys } from './keys.ts';
 import type { Person } from '../../core/person.ts';
-import { isSubject, personFrom } from './person.ts';
+import { isHosted, isSubject, notHosted, personFrom } from './person.ts';
 
 /** `typ` of the header (RFC 9068 section 2.1), and of the claims (Keycloak). */
 const HEADER_TYPES: ReadonlySet<string> = new Set(['', 'jwt', 'at+jwt', 'application/at+jwt']);
@@ -58,8 +58,8 @@ function isCanonical(token: string): boolean {
 }
 
 /** Whoever has a project at Google gets tokens of its accounts for any audience: the domain holds for these as at sign-in. */
-function strangerIn({ hostedDomain }: OidcProvider, claims: Claims): string | null {
-  return hostedDomain === null || claims['hd'] === hostedDomain ? null : `the account is not of "${hostedDomain}"`;
+function strangerIn(provider: OidcProvider, claims: Claims): string | null {
+  return isHosted(provider, claims) ? null : notHosted(provider);
 }
 
 function problemOf(bearer: BearerSettings, headerType: string | undefined, claims: Claims): string | null {

@@ -14,6 +14,14 @@ export function isSubject(sub: unknown): sub is string {
   return typeof sub === 'string' && sub !== '' && sub.length <= 255 && !/[\u0000-\u001f\u007f-\u009f]/.test(sub);
 }
 
+export function isHosted({ hostedDomains }: OidcProvider, { hd }: Claims): boolean {
+  return hostedDomains.length === 0 || hostedDomains.some((domain) => domain === hd);
+}
+
+export function notHosted({ hostedDomains }: OidcProvider): string {
+  return `the account is not of ${quoted(hostedDomains)}`;
+}
+
 export interface PersonResult {
   readonly person: Person;
   readonly notes: readonly string[];

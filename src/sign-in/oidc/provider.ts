@@ -34,7 +34,7 @@ import { createProviderKeys, type ProviderKeys } from './keys.ts';
 import { probeProvider } from './probe.ts';
 import { isMeantBy, nameIn, readLogoutToken } from './logout-token.ts';
 import type { Parts } from './parts.ts';
-import { isSubject, notesOnRoles, personFrom, saidBefore } from './person.ts';
+import { isHosted, isSubject, notesOnRoles, notHosted, personFrom, saidBefore } from './person.ts';
 import { endsSession, explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
 import { authTimeOf, proofOf } from './proof.ts';
 
@@ -299,9 +299,9 @@ function refusalOf(
     reason: 'not-admitted',
     message: `Sign-in by "${provider.id}" refused: ${why}`,
   });
-  const { hostedDomain, acrValues } = provider;
+  const { acrValues } = provider;
   // The parameter `hd` is only a wish; the claim counts.
-  if (hostedDomain !== null && claims['hd'] !== hostedDomain) return refuse(`the account is not of "${hostedDomain}"`);
+  if (!isHosted(provider, claims)) return refuse(notHosted(provider));
   if (acrValues.length > 0 && !acrValues.some((one) => one === claims['acr']))
     return refuse(`"acr" of the token is none of "acr_values": ${acrValues.join(', ')}`);
   return null;

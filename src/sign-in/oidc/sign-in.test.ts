@@ -300,7 +300,7 @@ test('acr_values must come back, hosted domains must be the claim, max_age must 
     const weak = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, acr: value }), acr);
     assert.deepEqual([weak.status, /not-admitted: .*acr/.test(weak.log)], [403, true], String(value));
   }
-  const hosted = { settings: { hostedDomain: 'example.com', parameters: { hd: 'example.com' } } };
+  const hosted = { settings: { hostedDomains: ['example.com'], parameters: { hd: 'example.com' } } };
   assert.equal(
     (await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, hd: 'example.com' }), hosted)).status,
     200,
@@ -308,6 +308,17 @@ test('acr_values must come back, hosted domains must be the claim, max_age must 
   for (const hd of [undefined, 'evil.test', ['example.com']]) {
     const other = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, hd }), hosted);
     assert.match(other.log, /not-admitted: .*not of "example.com"/);
+  }
+  const several = { settings: { hostedDomains: ['example.com', 'example.org'] } };
+  for (const [hd, status] of [
+    ['example.com', 200],
+    ['example.org', 200],
+    ['example.net', 403],
+    [undefined, 403],
+  ] as const) {
+    const one = await outcomeOf(({ twin }) => (twin.claims = { ...twin.claims, hd }), several);
+    assert.equal(one.status, status, hd);
+    if (status === 403) assert.match(one.log, /not-admitted: .*not of "example.com" or "example.org"/);
   }
   const fresh = { settings: { maxAgeSeconds: 60 } };
   const now = Math.floor(Date.now() / 1_000);
