@@ -73,8 +73,11 @@ async function replay(file: string, differ: PolicyDiffer, damaged: Damaged, cut:
       number++;
       last = readLogLine(line);
       if (typeof last === 'object') differ.add(last);
+      // Left out, it would read as if nothing changed for whoever came in there.
+      if (last === 'settings') throw ofForwardAuth(`${log}:${number}`);
     }
   } catch (error) {
+    if (error instanceof PosternError) throw error;
     throw refusal(`"${file}" cannot be read: ${(error as Error).message}`);
   }
   // The line in which it is cut is half a line, and no damaged one.
@@ -138,6 +141,11 @@ function show({ requests, changes, unclear }: PolicyDiff, damaged: Damaged): voi
 
 function text({ outcome, by }: Verdict): string {
   return `${outcome} (${by})`;
+}
+
+function ofForwardAuth(place: string): PosternError {
+  const what = 'a line of "postern forward-auth" or "guard", whose settings are no document';
+  return refusal(`${place} is ${what}; give the log of "postern run"`);
 }
 
 function refusal(message: string): PosternError {

@@ -149,6 +149,7 @@ test('readLogLine() tells a damaged line from one that is about something else',
   assert.equal(readLogLine(line('local:bob', 'allow', { path: 5 })), 'damaged');
   for (const text of ['', '  ', '{"level":30,"msg":"Serving"}', '{}', line('local:bob', '-', {})])
     assert.equal(readLogLine(text), 'other', text);
+  for (const decision of ['enter', 'pass', 'forbid']) assert.equal(readLogLine(line('ada', decision)), 'settings');
 });
 
 const tableFor = (route: Route): RoutingTable => compileTable(documentOf([hostOf('app.example.com', [route])])).table;

@@ -66,11 +66,16 @@ export interface PolicyDiff {
 /** Beyond so many different requests the oldest answers are forgotten, not the counts. */
 const MOST_REMEMBERED = 50_000;
 const DECIDED: ReadonlySet<string> = new Set(['allow', 'deny', 'sign-in', 'challenge']);
+/** Of `postern forward-auth` and `guard`, which call them otherwise. */
+const DECIDED_BY_SETTINGS: ReadonlySet<string> = new Set(['enter', 'pass', 'forbid']);
 const NOWHERE = { host: '', scope: '' } as const;
 const MACHINE = /^(service|token|link):(.+)$/s;
 
-/** `other`: no rule decided it (own pages, redirects), or it is another kind of line. `damaged`: no whole line of a log in JSON. */
-export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
+/**
+ * `other`: no rule decided it (own pages, redirects), or it is another kind of line. `damaged`: no whole line of a log in
+ * JSON. `settings`: a request that no rules of a document decided, but settings of `postern forward-auth`.
+ */
+export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' | 'settings' {
   let line: Record<string, unknown>;
   try {
     line = JSON.parse(text) as Record<string, unknown>;
@@ -85,7 +90,8 @@ export function readLogLine(text: string): LoggedRequest | 'other' | 'damaged' {
   const { host, path } = isOnTheWay ? { host: line['wantedHost'], path: line['wantedPath'] } : line;
   if (typeof method !== 'string' || typeof host !== 'string' || typeof path !== 'string') return 'damaged';
   if (typeof who !== 'string') return 'damaged';
-  if (typeof decision !== 'string' || !DECIDED.has(decision)) return 'other';
+  if (typeof decision !== 'string') return 'other';
+  if (!DECIDED.has(decision)) return DECIDED_BY_SETTINGS.has(decision) ? 'settings' : 'other';
   // Whose credential was wrong, and who may not sign in, no rule says.
   if (reason === 'credential-refused' || reason === 'not-admitted') return 'other';
   const address = typeof ip === 'string' ? normaliseIp(ip) : null;

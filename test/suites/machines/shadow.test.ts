@@ -179,6 +179,11 @@ hosts:
     const nothing = await postern.cli('policy', 'diff', files.old, files.next, '--log', cut);
     assert.equal(nothing.code, 1, 'what cannot be read proves nothing');
     assert.match(nothing.stderr, /no line of the log can be read, the first is .*cut\.jsonl:1; .*format: json/);
+    const front = { kind: 'request', method: 'GET', host: 'app.localhost', path: '/', who: 'ada', decision: 'enter' };
+    writeFileSync(cut, `${whole}\n${JSON.stringify(front)}\n`);
+    const mixed = await postern.cli('policy', 'diff', files.old, files.old, '--log', cut);
+    assert.equal(mixed.code, 1, 'who came in by settings has no rules to compare');
+    assert.match(mixed.stderr, /cut\.jsonl:\d+ is a line of "postern forward-auth".*give the log of "postern run"/);
     const missing = await postern.cli('policy', 'diff', files.old, files.next, '--log', '/nowhere');
     assert.match(missing.stderr, /Cannot compare: "\/nowhere" cannot be read/);
   });
