@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { APP, AUTH, createRig, OTHER, type Browser, type Rig, type RigOptions } from './_rig.ts';
+import { APP, AUTH, createRig, OTHER, type Browser, type Page, type Rig, type RigOptions } from './_rig.ts';
 import type { Person } from '../core/person.ts';
 import type { Finished, Provider, Providers } from './provider.ts';
 
@@ -69,6 +69,12 @@ async function wayFrom(browser: Browser, url: string): Promise<string> {
   return 'nowhere';
 }
 
+/** An address of this host that a link on the page names. */
+function linkOn(page: Page, wanted: RegExp): string {
+  const links = [...page.text.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => href.replaceAll('&amp;', '&'));
+  return new URL(links.find((href) => wanted.test(href)) ?? assert.fail(`no link ${String(wanted)}`), page.url).href;
+}
+
 async function signInBy(
   browser: Browser,
   id: string,
@@ -107,6 +113,29 @@ test('The page remembers the choice, and "use another account" brings it back', 
     alice.plant('auth.example.com', `__Host-postern-${rig.instance}-provider`, 'keycloak');
     assert.equal(await wayFrom(alice, `${APP}/`), 'page', 'of two cookies of one name none counts');
   }));
+
+test('Other ways lead whoever is signed in on to another account, and never back to where they are refused', async () => {
+  const [keycloak] = ONE as [Provider];
+  const down = { kind: 'problem', problem: { reason: 'unavailable', message: 'down' } } as const;
+  const away: Provider = { ...fakeProvider('github', 'GitHub'), begin: () => Promise.resolve(down) };
+  await withRig([keycloak, away], { mayEnter: () => ({ kind: 'deny' }) }, async (rig) => {
+    const alice = rig.browser();
+    await signInBy(alice, 'keycloak');
+    const refused = await alice.open(`${APP}/`);
+    assert.equal(refused.status, 403);
+    const chooser = await alice.open(linkOn(refused, /switch=1/));
+    for (const way of ['local', 'github']) {
+      const page = await alice.open(linkOn(chooser, new RegExp(`provider=${way}&`)));
+      const others = await alice.open(linkOn(page, /choose=1/));
+      assert.match(others.text, /Continue with GitHub[\s\S]*Continue with a local account/, way);
+      assert.match(others.text, /Continue as alice \(Company account\)/, way);
+      assert.match(linkOn(others, /provider=keycloak/), /switch=1/, way);
+    }
+    const problem = await alice.open(linkOn(chooser, /provider=github&/));
+    const again = await alice.open(linkOn(problem, /provider=github&/));
+    assert.equal(again.status, 503, 'asked again, in place of refusing the account from before');
+  });
+});
 
 test('A local account is a way that is remembered, too, and a provider chosen later takes its place', () =>
   withRig(BOTH, {}, async (rig) => {

@@ -7,6 +7,7 @@ import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import type { NamedProvider } from './pages/account-provider.ts';
 import { rememberedWay, rememberWay } from './remembered.ts';
 import { splitUrl } from './return-path.ts';
+import { signInSession } from './sign-in-session.ts';
 import type { Context } from './context.ts';
 import type { Ticket } from './ticket.ts';
 
@@ -54,6 +55,12 @@ export function namedProviders({ deps, settings }: Context): readonly NamedProvi
 /** For the answer that signs a local account in; null where there is no other way anyway. */
 export function rememberLocal(context: Context): string | null {
   return waysOf(context).length > 1 ? rememberWay(context, LOCAL_WAY) : null;
+}
+
+/** The page to choose on, whatever is remembered. Whoever is signed in and looks for another way in wants another account. */
+export function othersUrl(context: Context, ticketText: string | null): string {
+  const other = signInSession(context) === null ? '' : '&switch=1';
+  return `/.postern/sign-in?choose=1${other}${ticketText === null ? '' : `&ticket=${ticketText}`}`;
 }
 
 function wayOf(id: string): Way {

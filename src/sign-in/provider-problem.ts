@@ -3,10 +3,12 @@
  * by something that is wrong, has a decision in the log besides.
  */
 import { redirectUriOf } from './callback-path.ts';
+import { othersUrl, waysOf } from './choose.ts';
 import { answerPage, type Context } from './context.ts';
 import { problemPage } from './pages/provider-pages.ts';
 import { noteRefused } from './refused-entries.ts';
 import { splitUrl } from './return-path.ts';
+import { signInSession } from './sign-in-session.ts';
 import { openTicket } from './ticket.ts';
 import type { Person } from '../core/person.ts';
 import type { JudgedEntry, RefusedEntry } from './ports.ts';
@@ -44,10 +46,12 @@ export function explainProblem(
   problem: ProviderProblem,
   explained: Explained,
 ): Response {
-  const { texts, deps, settings } = context;
+  const { texts, settings } = context;
   const { ticket, cookies = [], notes = [] } = explained;
   reportProblem(context, provider, problem, notes);
-  const others = deps.providers.list().length + (settings.hasLocalAccounts ? 1 : 0) > 1;
+  const session = signInSession(context);
+  // Else whoever is signed in comes to where they are refused, not to the provider.
+  const isSwitch = problem.reason === 'not-admitted' || (session !== null && session.person.provider !== provider.id);
   const ticketPart = ticket === null ? '' : `&ticket=${ticket}`;
   const words = texts.provider.problems[problem.reason];
   const { setting } = problem;
@@ -57,8 +61,8 @@ export function explainProblem(
     label: problem.about ?? provider.label,
     words,
     operator: setting === undefined ? words.operator : texts.provider.registrations[setting](redirectUri),
-    againUrl: `/.postern/sign-in?provider=${provider.id}${problem.reason === 'not-admitted' ? '&switch=1' : ''}${ticketPart}`,
-    otherUrl: others ? `/.postern/sign-in?choose=1${ticketPart}` : null,
+    againUrl: `/.postern/sign-in?provider=${provider.id}${isSwitch ? '&switch=1' : ''}${ticketPart}`,
+    otherUrl: waysOf(context).length > 1 ? othersUrl(context, ticket) : null,
   });
   const retry = problem.reason === 'unavailable' ? { retryAfter: RETRY_SECONDS } : {};
   const title = words.title(problem.about ?? provider.label);

@@ -5,7 +5,7 @@
 import { assertNever } from '../core/assert-never.ts';
 import { LOCAL_PROVIDER } from '../session/accounts.ts';
 import { answerPage, answerRedirect, readForm, type Context, type PageOptions } from './context.ts';
-import { chooseWay, LOCAL_WAY, namedProviders, rememberLocal, waysOf, type Way } from './choose.ts';
+import { chooseWay, LOCAL_WAY, namedProviders, othersUrl, rememberLocal, waysOf, type Way } from './choose.ts';
 import { enter } from './enter.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { PAGE_SCRIPT_PATH } from './page-script.ts';
@@ -251,7 +251,7 @@ async function showForm(context: Context, visit: Visit, state: FormState): Promi
     notice: state.notice ?? null,
     passkey: hasPasskeys ? askForPasskey(context, preSession.token, []) : null,
     current: session === null || state.notice !== undefined ? null : currentOf(context, session.person, visit),
-    othersUrl: waysOf(context).length > 1 ? `/.postern/sign-in?choose=1${ticketPart(visit)}` : null,
+    othersUrl: waysOf(context).length > 1 ? othersUrl(context, visit.ticketText) : null,
   });
   // Chromium applies form-action to every redirect after the form, the app's own to its login included.
   const isPlain = !url.isSecure || visit.ticket?.origin.startsWith('http:') === true;
