@@ -24,6 +24,9 @@ async function withRig(options: RigOptions, run: (rig: Rig) => Promise<void>): P
 const codeOf = (rig: Rig, secret: string): string => new TOTP({ secret }).generate({ timestamp: rig.deps.clock.now() });
 const secretOn = (page: Page): string =>
   (/<code class="secret">([^<]+)</.exec(page.text)?.[1] ?? '').replaceAll(' ', '');
+/** Of the app, and for recovery. */
+const fieldsOf = (page: Page): string[] =>
+  [...page.text.matchAll(/<input\s+id="(?:recovery-)?code"[^>]*>/g)].map(([it]) => it);
 const amrOf = async (rig: Rig): Promise<string[][]> => (await rig.sessions.list()).map(({ person }) => [...person.amr]);
 
 /** Signs in and sets up an authenticator app; ends on the page with the recovery codes. */
@@ -92,9 +95,7 @@ test('a recovery code has a field of its own, which a phone shows letters for, a
     const { codes } = await enrol(rig, rig.browser());
     const browser = rig.browser();
     const step = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
-    const [app = '', recovery = ''] = [...step.text.matchAll(/<input\s+id="(?:recovery-)?code"[^>]*>/g)].map(
-      ([it]) => it,
-    );
+    const [app = '', recovery = ''] = fieldsOf(step);
     assert.match(app, /inputmode="numeric"[^>]*autofocus/);
     assert.match(codes[0] ?? '', /[0-9a-f]{5}-/);
     assert.match(recovery, /name="code"[^>]*inputmode="text"/);
@@ -103,6 +104,27 @@ test('a recovery code has a field of its own, which a phone shows letters for, a
     assert.match(folded, /<form method="post" action="\/\.postern\/second-step">/);
     for (const hidden of ['form', 'pending']) assert.match(folded, new RegExp(`name="${hidden}" value="[^"]+"`));
     assert.equal((await browser.submit(step, { code: codes[0] ?? '' })).status, 303);
+  });
+});
+
+test('a wrong recovery code leaves its field in sight, with what is wrong, and a wrong code of the app its own', async () => {
+  await withRig({}, async (rig) => {
+    await enrol(rig, rig.browser());
+    const browser = rig.browser();
+    const step = await browser.signInOn(await browser.open(`${AUTH}/.postern/sign-in`), 'ann', 'right password');
+    assert.match(step.text, /<details>/, 'folded at first');
+    for (const code of ['abcde-fghij', '   ']) {
+      const refused = await browser.submit(step, { code, field: 'recovery' });
+      assert.match(refused.text, /<details open>/);
+      const [app = '', recovery = ''] = fieldsOf(refused);
+      assert.match(recovery, /autofocus[^>]*aria-describedby="problem" aria-invalid="true"/);
+      assert.doesNotMatch(app, /autofocus|aria-invalid/);
+    }
+    const wrong = await browser.submit(step, { code: '000000', field: 'app' });
+    assert.match(wrong.text, /<details>/);
+    const [app = '', recovery = ''] = fieldsOf(wrong);
+    assert.match(app, /autofocus[^>]*aria-describedby="problem" aria-invalid="true"/);
+    assert.doesNotMatch(recovery, /autofocus|aria-invalid/);
   });
 });
 

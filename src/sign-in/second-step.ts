@@ -10,7 +10,7 @@ import { rememberLocal } from './choose.ts';
 import { ensurePreSession, isFromOwnPage, mintFormToken, readFormToken, readPreSession } from './form-guard.ts';
 import { askForPasskey, checkPasskey, passkeyAmr } from './passkeys.ts';
 import { PAGE_SCRIPT_PATH } from './page-script.ts';
-import { secondStepForm } from './pages/second-step-page.ts';
+import { secondStepForm, type CodeField } from './pages/second-step-page.ts';
 import { isNotTopLevel } from './request-kind.ts';
 import { refuseForm } from './refusals.ts';
 import { signInCookie, signInSession } from './sign-in-session.ts';
@@ -67,13 +67,25 @@ export async function postSecondStep(context: Context): Promise<Response> {
     return showForm(context, basis, ticketText, { status: 403, problem: texts.signIn.expired });
   const answer = form.get('answer') ?? '';
   if (answer !== '') return takePasskey(context, basis, ticketText, { answer, preSession });
-  return takeCode(context, basis, ticketText, form.get('code') ?? '');
+  const field = form.get('field') === 'recovery' ? 'recovery' : 'app';
+  return takeCode(context, basis, ticketText, { typed: form.get('code') ?? '', field });
 }
 
-async function takeCode(context: Context, basis: Basis, ticketText: string | null, typed: string): Promise<Response> {
+interface Code {
+  readonly typed: string;
+  /** Where it was typed: what is wrong with it is said there. */
+  readonly field: CodeField;
+}
+
+async function takeCode(
+  context: Context,
+  basis: Basis,
+  ticketText: string | null,
+  { typed, field }: Code,
+): Promise<Response> {
   const { deps, texts } = context;
   if (typed.trim() === '')
-    return showForm(context, basis, ticketText, { status: 400, problem: texts.secondStep.empty });
+    return showForm(context, basis, ticketText, { status: 400, problem: texts.secondStep.empty, field });
   const checked = await deps.factors.checkCode(basis.account.subject, typed.slice(0, 64));
   switch (checked.kind) {
     case 'totp':
@@ -86,13 +98,14 @@ async function takeCode(context: Context, basis: Basis, ticketText: string | nul
       report(context, 'limited', basis.account.name);
       const seconds = Math.max(1, Math.ceil(checked.retryAfterMs / 1_000));
       const problem = texts.signIn.wait(texts.seconds(seconds));
-      return showForm(context, basis, ticketText, { status: 429, problem, retryAfter: seconds });
+      return showForm(context, basis, ticketText, { status: 429, problem, field, retryAfter: seconds });
     }
     default:
       report(context, 'refused', basis.account.name);
       return showForm(context, basis, ticketText, {
         status: 403,
         problem: isOfApp(typed) ? texts.secondStep.wrong : texts.secondStep.wrongRecovery,
+        field,
       });
   }
 }
@@ -200,6 +213,8 @@ function report(context: Context, kind: 'signed-in' | 'refused' | 'limited', acc
 interface FormState {
   readonly status: number;
   readonly problem: string | null;
+  /** Which code it is about; left out: neither. */
+  readonly field?: CodeField;
   readonly retryAfter?: number;
 }
 
@@ -222,6 +237,7 @@ async function showForm(
     takesCodes: factors.some(({ kind }) => kind === 'totp'),
     passkey: passkeys.length === 0 ? null : askForPasskey(context, preSession.token, passkeys),
     problem: state.problem,
+    field: state.field ?? null,
   });
   const retry = state.retryAfter === undefined ? {} : { retryAfter: state.retryAfter };
   const options = { cookies: [preSession.setCookie], hasScript: true, formAction: ['https:'], ...retry };

@@ -5,6 +5,9 @@ import { html, type Html } from './html.ts';
 
 const ACTION = '/.postern/second-step';
 
+/** Keys of digits alone, as phones show them for a number, cannot type a recovery code: each has a field. */
+export type CodeField = 'app' | 'recovery';
+
 export interface SecondStepForm {
   readonly texts: Texts;
   readonly account: { readonly name: string; readonly displayName: string };
@@ -16,6 +19,8 @@ export interface SecondStepForm {
   /** What the page asks the browser for; null without passkeys. */
   readonly passkey: unknown;
   readonly problem: string | null;
+  /** The field that the problem is about; null: neither. */
+  readonly field: CodeField | null;
 }
 
 export function secondStepForm(form: SecondStepForm): Html {
@@ -23,10 +28,18 @@ export function secondStepForm(form: SecondStepForm): Html {
   const hidden = html`<input type="hidden" name="form" value="${form.formToken}" />
     ${form.pending !== null && html`<input type="hidden" name="pending" value="${form.pending}" />`}
     ${form.ticket !== null && html`<input type="hidden" name="ticket" value="${form.ticket}" />`}`;
-  const problem = form.problem !== null;
+  const hasProblem = form.problem !== null;
+  // Folded, the field would be out of sight that the person has just typed into.
+  const isRecovery = !form.takesCodes || (hasProblem && form.field === 'recovery');
+  const fieldOf = (kind: CodeField): Html => {
+    const isFirst = isRecovery === (kind === 'recovery');
+    return codeForm(form.texts, { kind, hidden, isWrong: isFirst && hasProblem && form.field !== null, isFirst });
+  };
   return html`<h1>${texts.title}</h1>
     ${personLine(form.texts.setPassword.forAccount, form.account)}
-    <div aria-live="polite">${problem && html`<p class="note bad" id="problem" role="alert">${form.problem}</p>`}</div>
+    <div aria-live="polite">
+      ${hasProblem && html`<p class="note bad" id="problem" role="alert">${form.problem}</p>`}
+    </div>
     ${
       form.passkey !== null &&
       html`${passkeyForm({
@@ -40,30 +53,31 @@ export function secondStepForm(form: SecondStepForm): Html {
         <noscript><p class="note">${texts.noPasskey}</p></noscript>
         <p class="note" data-no-passkey hidden>${texts.noPasskey}</p>`
     }
-    ${form.takesCodes && codeForm(form.texts, { kind: 'app', hidden, problem, isFirst: true })}
+    ${form.takesCodes && fieldOf('app')}
     ${
       form.takesCodes
-        ? html`<details>
+        ? html`<details${isRecovery && html` open`}>
             <summary>${texts.useRecovery}</summary>
-            ${codeForm(form.texts, { kind: 'recovery', hidden, problem: false, isFirst: false })}
+            ${fieldOf('recovery')}
           </details>`
-        : codeForm(form.texts, { kind: 'recovery', hidden, problem, isFirst: true })
+        : fieldOf('recovery')
     }`;
 }
 
 interface CodeForm {
-  /** Keys of digits alone, as phones show them for a number, cannot type a recovery code. */
-  readonly kind: 'app' | 'recovery';
+  readonly kind: CodeField;
   readonly hidden: Html;
-  readonly problem: boolean;
+  /** What is said above is about this one. */
+  readonly isWrong: boolean;
   readonly isFirst: boolean;
 }
 
-function codeForm({ secondStep: texts }: Texts, { kind, hidden, problem, isFirst }: CodeForm): Html {
+function codeForm({ secondStep: texts }: Texts, { kind, hidden, isWrong, isFirst }: CodeForm): Html {
   const id = kind === 'app' ? 'code' : 'recovery-code';
   const isApp = kind === 'app';
   return html`<form method="post" action="${ACTION}">
     ${hidden}
+    <input type="hidden" name="field" value="${kind}" />
     <div class="field">
       <label for="${id}">${isApp ? texts.code : texts.recoveryCode}</label>
       <input
@@ -77,7 +91,7 @@ function codeForm({ secondStep: texts }: Texts, { kind, hidden, problem, isFirst
         maxlength="40"
         required
         ${isFirst && html` autofocus`}
-        ${problem && html` aria-describedby="problem" aria-invalid="true"`}
+        ${isWrong && html` aria-describedby="problem" aria-invalid="true"`}
       />
     </div>
     <button type="submit" ${!isApp && html` class="quiet"`}>${texts.submit}</button>
