@@ -10,6 +10,7 @@ import { createProviderRegistry, type ProviderRegistry } from '../sign-in/provid
 import { refusedEntryOf } from '../sign-in/refused-entries.ts';
 import { RefreshPace } from '../sign-in/refresh-pace.ts';
 import { createRefresher, type Refresher } from '../sign-in/refresher.ts';
+import { refusingRule } from '../policy/refusing-rule.ts';
 import { unsaidClaims } from '../sign-in/pages/unsaid.ts';
 import { createSignIn } from '../sign-in/router.ts';
 import type { Provider } from '../config/document/providers.ts';
@@ -200,8 +201,8 @@ export function mayEnter(table: RoutingTable, facts: EntryFacts, providers: read
   const judged = { route: route.label, rule: decision.rule, shadow: trial };
   if (decision.kind !== 'deny') return { ...decision, judged };
   const unsaid = unsaidClaims(providers, facts.person, decision);
-  const { rule, reason } = decision;
-  return { kind: 'deny', unsaid, judged, ...(mayKnow ? { refusedBy: { rule, reason } } : {}) };
+  const refusedBy = mayKnow ? { refusedBy: refusingRule(decision, () => explanation.traces) } : {};
+  return { kind: 'deny', unsaid, judged, ...refusedBy };
 }
 
 /** Only the app host sees its connection: the client certificate, the address it comes from there, the fields that choose a route. It decides anyway. */

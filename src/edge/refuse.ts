@@ -6,11 +6,12 @@
 import { PosternError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { HeaderBlock } from '../wire/header-block.ts';
-import { deniedPage, type DeniedFacts, type RefusingRule } from '../sign-in/pages/denied-page.ts';
+import { deniedPage, type DeniedFacts } from '../sign-in/pages/denied-page.ts';
 import { errorPage } from '../sign-in/pages/error-page.ts';
 import { classifyRequest } from '../sign-in/request-kind.ts';
 import { expiredTokenJson, stepUpParameters, unauthorizedJson } from '../sign-in/unauthorized.ts';
 import type { StepUp } from '../policy/facts.ts';
+import { refusingRule, type RefusingRule } from '../policy/refusing-rule.ts';
 import type { PlainAnswer } from '../sign-in/pages/page.ts';
 import { sendInternal, toInternalRequest } from './internal.ts';
 import type { InternalRequest, InternalResponse } from './control-port.ts';
@@ -71,8 +72,9 @@ export function sendNoApp(context: RequestContext, status: 403 | 503): void {
 
 /** Which rule refused, for those whom the document lets know. */
 function ruleFor(context: RequestContext): RefusingRule | null {
-  const { judged } = context;
-  return judged?.decision.kind === 'deny' && mayKnow(context) ? judged.decision : null;
+  const { judged, route } = context;
+  if (judged?.decision.kind !== 'deny' || !mayKnow(context)) return null;
+  return refusingRule(judged.decision, () => route?.policy.explain(factsOf(context, judged.identity)) ?? []);
 }
 
 function mayKnow(context: RequestContext): boolean {

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Person } from '../core/person.ts';
 import type { StepUp } from '../policy/facts.ts';
+import type { RefusingRule } from '../policy/refusing-rule.ts';
 import type { CallbackLimit } from './callback-limit.ts';
 import type { HeardLogouts } from './heard-logouts.ts';
 import type { Brand } from './pages/brand.ts';
@@ -260,7 +261,7 @@ export interface EntryDecision {
   readonly kind: string;
   readonly needs?: StepUp;
   /** Of a refusal, for somebody who may know. */
-  readonly refusedBy?: { readonly rule: string; readonly reason: string };
+  readonly refusedBy?: RefusingRule;
   /** What the person's provider said nothing of, where that may be why they are refused. */
   readonly unsaid?: UnsaidClaims | null;
   /** Of a refusal, and of what is missing, for the log. */

@@ -9,11 +9,7 @@ import type { Brand } from './brand.ts';
 import { html } from './html.ts';
 import { pageAnswer, type PlainAnswer } from './page.ts';
 import { unsaidNote, type UnsaidClaims } from './unsaid.ts';
-
-export interface RefusingRule {
-  readonly rule: string;
-  readonly reason: string;
-}
+import type { RefusingRule } from '../../policy/refusing-rule.ts';
 
 export interface DeniedFacts {
   /** Left out: 403. */
@@ -50,7 +46,7 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
   if (format !== 'html') {
     const isJson = format === 'json';
     const body = isJson
-      ? `${JSON.stringify({ error: isNoApp ? 'no_app' : 'access_denied', status, message: words.title, ...(rule !== null && { rule: rule.rule, reason: rule.reason }), request_id: facts.requestId })}\n`
+      ? `${JSON.stringify({ error: isNoApp ? 'no_app' : 'access_denied', status, message: words.title, ...rule, request_id: facts.requestId })}\n`
       : `${status} ${words.title}\n${texts.requestId} ${facts.requestId}\n`;
     return { status, headers: plainHeaders(isJson), body };
   }
@@ -61,10 +57,13 @@ export function deniedPage(facts: DeniedFacts): PlainAnswer {
     ${
       rule !== null &&
       html`<dl>
-        <dt>${texts.denied.rule}</dt>
-        <dd class="mono">${rule.rule}</dd>
-        <dt>${texts.denied.reason}</dt>
-        <dd>${rule.reason}</dd>
+        ${(rule.tried ?? [rule]).map(
+          (one) =>
+            html`<dt>${texts.denied.rule}</dt>
+              <dd class="mono">${one.rule}</dd>
+              <dt>${texts.denied.reason}</dt>
+              <dd>${one.reason}</dd> `,
+        )}
       </dl>`
     }
     ${unsaid !== null && unsaidNote(texts, unsaid, facts.mayKnow ?? rule !== null)}

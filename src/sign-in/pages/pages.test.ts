@@ -131,6 +131,26 @@ test('deniedPage() says which rule only where it is handed one', () => {
   assert.ok(!deniedPage(facts).body.includes('<dl>'));
 });
 
+test('deniedPage() names each rule that could have let somebody in, where none did', () => {
+  const tried = [
+    { rule: 'kc:group:<staff>', reason: 'groups are none, wanted "<staff>"' },
+    { rule: 'local:user:bob', reason: 'user is "ann", wanted "bob"' },
+  ];
+  const rule = { rule: '(no rule)', reason: 'none of 2 allow rules matches', tried };
+  const facts = { host: 'a', requestId: 'r1', account: null, switchUrl: null, rule };
+  for (const acceptLanguage of ['en', 'ko', 'zh']) {
+    const { body } = deniedPage({ ...facts, acceptLanguage });
+    const list = /<dl>([\s\S]*)<\/dl>/.exec(body)?.[1] ?? '';
+    assert.match(
+      list,
+      /kc:group:&lt;staff&gt;<[\s\S]*groups are none[\s\S]*local:user:bob<[\s\S]*wanted &quot;bob&quot;/,
+    );
+    assert.doesNotMatch(list, /no rule|none of 2/, 'what says nothing to a reader of this language');
+  }
+  const told = JSON.parse(deniedPage({ ...facts, accept: 'application/json' }).body) as Record<string, unknown>;
+  assert.deepEqual(told['tried'], tried);
+});
+
 test('deniedPage() says what a provider did not say, and only beside a rule what to change there', () => {
   const claims = {
     label: 'Acme <ID>',

@@ -8,6 +8,7 @@ import { startTwin } from '../../../src/sign-in/oidc/_twin.ts';
 import type { Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { addUser, signIn, startPostern } from '../../support/postern.ts';
 import type { PosternProcess } from '../../support/postern.ts';
+import { createVisitor } from '../../support/visitor.ts';
 import type { Visitor } from '../../support/visitor.ts';
 
 const LANGUAGES: Readonly<Record<string, RegExp>> = {
@@ -20,6 +21,7 @@ suite('refused on the host of an app', () => {
   let twin: Twin;
   let postern: PosternProcess;
   const people = new Map<string, Visitor>();
+  const passwords = new Map<string, string>();
   const url = (path: string): string => `https://app.localhost:${postern.https}${path}`;
 
   before(async () => {
@@ -35,6 +37,7 @@ hosts:
   app.localhost:
     paths:
       /staff/*: { to: "app:whoami", allow: ["local:group:payroll"] }
+      /lab/*: { to: "app:whoami", allow: ["local:group:lab", "company:group:/lab"] }
       /*: { to: "app:whoami", allow: [signed-in] }
 `,
     });
@@ -42,22 +45,27 @@ hosts:
       ['ada', ['admins']],
       ['bob', []],
     ] as const)
-      people.set(name, await signIn(url('/'), name, await addUser(postern, name, [...groups])));
+      passwords.set(name, await addUser(postern, name, [...groups]));
+    for (const [name, password] of passwords) people.set(name, await signIn(url('/'), name, password));
   });
   after(async () => {
     await postern?.close();
     await twin?.stop();
   });
 
-  const ask = async (name: string, accept: string, language = 'en'): Promise<{ status: number; body: string }> => {
+  const ask = async (
+    name: string,
+    accept: string,
+    { language = 'en', path = '/staff/x' } = {},
+  ): Promise<{ status: number; body: string }> => {
     const visitor = people.get(name) as Visitor;
     assert.equal((await visitor.send(url('/'))).status, 200, 'signed in here');
-    return visitor.send(url('/staff/x'), { headers: { accept, 'accept-language': language } });
+    return visitor.send(url(path), { headers: { accept, 'accept-language': language } });
   };
 
   test('the page names the account, whose it is, another way and the id, in the language of the visitor', async () => {
     for (const [language, words] of Object.entries(LANGUAGES)) {
-      const { status, body } = await ask('bob', 'text/html', language);
+      const { status, body } = await ask('bob', 'text/html', { language });
       assert.equal(status, 403);
       assert.match(body, words);
       assert.match(body, /<bdi class="name">bob<\/bdi\s*>/);
@@ -77,5 +85,19 @@ hosts:
     assert.match(page.body, /local:group:payroll[\s\S]*groups are &quot;admins&quot;/);
     const json = JSON.parse((await ask('ada', 'application/json')).body) as Record<string, unknown>;
     assert.match(String(json['reason']), /groups are "admins", wanted "payroll"/);
+  });
+
+  test('of several rules that could have let them in each is told, by the app host and by the sign-in host', async () => {
+    const here = await ask('ada', 'text/html', { path: '/lab/x' });
+    const stranger = createVisitor();
+    const form = await stranger.open(url('/lab/x'));
+    const there = await stranger.submit(form, { name: 'ada', password: passwords.get('ada') ?? '' }, 'sign-in');
+    assert.match(there.url, /^https:\/\/auth\.localhost/);
+    for (const { status, body } of [here, there]) {
+      assert.equal(status, 403);
+      assert.match(body, /local:group:lab<[\s\S]*groups are &quot;admins&quot;[\s\S]*company:group:\/lab</);
+      assert.doesNotMatch(body, /no rule/);
+    }
+    assert.doesNotMatch((await ask('bob', 'text/html', { path: '/lab/x' })).body, /group:/);
   });
 });
