@@ -12,6 +12,7 @@ import { loadSettings } from '../forward-auth/options/load-settings.ts';
 import type { ForwardAuth } from '../control/forward-auth.ts';
 import type { Loaded } from '../forward-auth/options/load-settings.ts';
 import type { Settings } from '../forward-auth/settings.ts';
+import { endProcess } from './end-process.ts';
 import { catchSignals } from './signals.ts';
 import { failWith, isTerminal, print, printError } from './terminal.ts';
 import { assertWorkingFolder } from './working-folder.ts';
@@ -70,7 +71,7 @@ export async function serve({ settings, load, dataDir, version }: ServeOptions):
   const running = await startForwardAuth({ settings, dataDir, version, isTerminal: isTerminal(), onFatal: failWith });
   const end = (signal: string): void => {
     running.log.info({ signal }, 'Ending: open requests are answered first');
-    running.close().then(() => process.exit(0), failWith);
+    running.close().then(() => endProcess(0), failWith);
   };
   signals.handTo({ end, reload: () => void reload(running, load) });
 }

@@ -17,6 +17,7 @@ import type { OwnedLogger } from '../core/log.ts';
 import { assertAddressFree } from '../edge/address-free.ts';
 import type { HostAndPort } from '../config/listen-address.ts';
 import type { Fault } from '../config/reading.ts';
+import { endProcess } from './end-process.ts';
 import { catchSignals } from './signals.ts';
 import { failWith, isTerminal, print, printError } from './terminal.ts';
 
@@ -42,13 +43,13 @@ export async function run(options: RunOptions, firstThread: Worker): Promise<voi
     firstThread,
     onFatal: failWith,
   });
-  defects.start(gateway.log, () => gateway.close().then(() => process.exit(1), failWith));
+  defects.start(gateway.log, () => gateway.close().then(() => endProcess(1), failWith));
   const isWatching = (): boolean => options.watch === true || gateway.prepared().document.watch;
   watcher.start(isWatching, () => gateway.reload());
   const end = (signal: string): void => {
     watcher.close();
     gateway.log.info({ signal }, 'Ending: open requests are answered first');
-    gateway.close().then(() => process.exit(0), failWith);
+    gateway.close().then(() => endProcess(0), failWith);
   };
   signals.handTo({
     end,
@@ -72,10 +73,13 @@ const DEFECT_WINDOW_MS = 60_000;
  */
 function watchDefects(): { readonly start: (log: OwnedLogger, end: () => void) => void } {
   let told: OwnedLogger | null = null;
-  let giveUp = (): void => process.exit(1);
+  let giveUp = (): void => endProcess(1);
   let times: number[] = [];
   process.on('uncaughtException', (error) => {
-    if (told === null) failWith(error);
+    if (told === null) {
+      failWith(error);
+      return;
+    }
     told.error({ code: 'INTERNAL', err: error }, 'A defect was met outside of requests: Postern goes on');
     const now = performance.now();
     times = [...times.filter((at) => now - at < DEFECT_WINDOW_MS), now];

@@ -4,6 +4,7 @@ import { PosternError } from '../core/errors.ts';
 import { fileTrouble } from '../core/file-trouble.ts';
 import { isOutOfFiles, MORE_OPEN_FILES } from '../core/open-files.ts';
 import { printable } from '../policy/explain.ts';
+import { endProcess } from './end-process.ts';
 import { folderGone, isFolderGone } from './working-folder.ts';
 
 const PAUSE_MS = 5;
@@ -63,11 +64,15 @@ export function formatTime(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
 }
 
-/** One clear line, and an exit code that scripts can see. */
-export function failWith(error: unknown): never {
+let hasFailed = false;
+
+/** One clear line, and an exit code that scripts can see. What fails after that, because of it, is not told. */
+export function failWith(error: unknown): void {
+  if (hasFailed) return;
+  hasFailed = true;
   printError(`postern: ${lineOf(isFolderGone(error) ? folderGone(error) : error)}`);
   if (process.env['POSTERN_DEBUG'] === '1' && error instanceof Error) printError(error.stack ?? '');
-  process.exit(1);
+  endProcess(1);
 }
 
 function lineOf(error: unknown): string {
