@@ -223,7 +223,10 @@ export class RouteCompiler {
     const asked = { use: 'address' as const, label: 'Address of the app', at: server.at };
     const host = this.#template(server.host, asked, names);
     const port = scheme === 'unix' ? null : this.#template(`${server.port}`, asked, names);
-    if (scheme !== 'unix') this.#warnOfWholeHost(server);
+    if (scheme !== 'unix') {
+      this.#warnOfWholeHost(server);
+      this.#checkMappedPort(server);
+    }
     const isElsewhere = scheme === 'unix' ? NEVER : elsewhereTest(server.host);
     const resolve: CompiledServer['resolve'] = (context) => {
       const name = host.render(context);
@@ -233,6 +236,17 @@ export class RouteCompiler {
       return digits === null ? null : addressOf(scheme, name, digits);
     };
     return { config: server, fixed: null, resolve };
+  }
+
+  /** A wrong one would lead whoever it is mapped for to the page that there is no app for them, and nothing would say why. */
+  #checkMappedPort({ scheme, port, at }: UpstreamServer): void {
+    const map = /^\{map\.([^{}]+)\}$/.exec(`${port}`)?.[1];
+    const values = Object.entries(map === undefined ? {} : (this.#document.maps[map] ?? {}));
+    const wrong = values.find(([, value]) => addressOf(scheme, '', value) === null);
+    if (wrong === undefined) return;
+    const message = `Port of the app "${port}" may be "${wrong[1]}" (of "${wrong[0]}"), which is not a number from 1 to 65535`;
+    const remedy = `Give "${wrong[0]}" another port in "maps": it leads to no app`;
+    this.#diagnostics.push(warning(at, message, remedy));
   }
 
   #template(text: string, asked: { use: TemplateUse; label: string; at: Route['at'] }, names: Set<string>): Rendering {

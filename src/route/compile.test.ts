@@ -257,9 +257,16 @@ test('addresses are filled from administrator-assigned values or not at all', ()
     assert.equal(socket?.resolve(contextOf({ identity: named(name) })), null, name);
   }
   assert.equal(socket?.resolve(contextOf({ identity: { kind: 'anonymous' } })), null);
-  const byPort = oneRoute(routeOf('/*', ['signed-in'], { action: proxyTo(serverOf('127.0.0.1', '{map.port}')) }), {
-    maps,
-  });
+  const byMap = routeOf('/*', ['signed-in'], { action: proxyTo(serverOf('127.0.0.1', '{map.port}')) });
+  const { table, diagnostics } = compileTable(documentOf([hostOf('a.example.com', [byMap])], { maps }));
+  const [byPort] = table.hosts[0]?.routes ?? [];
+  assert.ok(byPort);
+  const told =
+    'Port of the app "{map.port}" may be "70000" (of "local:user:bob"), which is not a number from 1 to 65535';
+  assert.deepEqual(
+    diagnostics.map(({ severity, message }) => [severity, message]),
+    [['warning', told]],
+  );
   const [mapped] = byPort.servers;
   assert.deepEqual(mapped?.resolve(contextOf()), { scheme: 'http', host: '127.0.0.1', port: 9101 });
   assert.equal(mapped?.resolve(contextOf({ identity: named('bob') })), null);
