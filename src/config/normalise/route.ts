@@ -112,7 +112,8 @@ function readShadow(
   const allow = readRules(shadow.allow, [...at, 'allow'], context);
   const deny = readRules(shadow.deny, [...at, 'deny'], context);
   if (allow === null && deny === null) context.report(at, 'is empty', 'add "allow" or "deny"');
-  return { allow, deny: deny ?? [] };
+  // As of the rules in force: a path's "allow" stands in for its host's, and its host's "deny" holds besides.
+  return { allow, deny: [...(base?.deny ?? []), ...(deny ?? [])] };
 }
 
 export interface RoutePlace {

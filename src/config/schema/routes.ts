@@ -240,7 +240,7 @@ const ruleKeys = {
     section(
       {
         allow: key(rulesShape, 'In place of `allow`.'),
-        deny: key(rulesShape, 'Besides `deny`.'),
+        deny: key(rulesShape, "Besides `deny`. A host's is tried on its paths that have a `shadow` of their own, too."),
       },
       'a map with "allow" and "deny"',
     ) as z.ZodType<ShadowInput>,
