@@ -7,6 +7,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Identity } from '../core/person.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
+import { isNamed } from '../policy/person-match.ts';
 import { subjectOf } from './identity-headers.ts';
 import type { AssertionWish, SignAssertion } from './identity-headers.ts';
 
@@ -60,11 +61,12 @@ function claimsOf(wish: AssertionWish, issuer: string, { now, expiresAt }: Times
 function attributesOf(identity: Exclude<Identity, { kind: 'anonymous' }>): Readonly<Record<string, unknown>> {
   if (identity.kind === 'link') return { kind: identity.kind };
   if (identity.kind !== 'person') return { kind: identity.kind, preferred_username: identity.name };
-  const { provider, name, displayName, email, emailVerified, groups, roles, amr } = identity.person;
+  const { person } = identity;
+  const { provider, name, displayName, email, emailVerified, groups, roles, amr } = person;
   return {
     kind: 'person',
     provider,
-    preferred_username: name,
+    preferred_username: isNamed(person) ? name : subjectOf(identity),
     name: displayName,
     ...(email !== null && emailVerified ? { email, email_verified: true } : {}),
     groups,

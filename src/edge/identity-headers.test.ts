@@ -110,6 +110,22 @@ test('people of two providers with one name are two to every header made for the
   ]);
 });
 
+test('a subject in the place of a name that the provider does not say is not told as a name: it may be somebody else’s', async () => {
+  const rig = createSigner();
+  const fields = naming({ user: 'X-U', preferred_username: 'X-P' });
+  const nameless = person({ name: 'ada', subject: 'ada', unsaid: ['name'] });
+  assert.deepEqual(rig.make(fields, seen(nameless)), [
+    ['X-U', 'keycloak:ada'],
+    ['X-P', 'keycloak:ada'],
+  ]);
+  // Whoever takes that for a name has the provider before it.
+  assert.deepEqual(rig.make(naming({ user: 'X-U' }), seen(person({ name: 'keycloak:ada' }))), [
+    ['X-U', 'keycloak:keycloak:ada'],
+  ]);
+  const claims = await rig.verify(tokenOf(rig.make(ASSERTED, seen(nameless))), ORIGIN);
+  assert.deepEqual([claims['sub'], claims['preferred_username']], ['keycloak:ada', 'keycloak:ada']);
+});
+
 function createSigner(): {
   make: MakeIdentityHeaders;
   clock: { at: number };

@@ -6,6 +6,7 @@
  */
 import type { IdentityField, IdentityHeaders as Naming } from '../config/document/identity-headers.ts';
 import type { Identity, Person } from '../core/person.ts';
+import { isNamed } from '../policy/person-match.ts';
 
 export type IdentityHeaders = readonly (readonly [name: string, value: string])[];
 
@@ -133,7 +134,7 @@ function valuesOf(
   switch (value) {
     case 'user':
     case 'preferred_username':
-      return [named(person.name)];
+      return [isNamed(person) ? named(person.name) : subjectOf(identity)];
     case 'name':
       return [person.displayName];
     case 'email':
