@@ -4,6 +4,7 @@ import { NAME, PRESENT } from '../../../src/forward-auth/keepers/_keeper-rig.ts'
 import { keyOfToken } from '../../../src/session/token.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { startRedis } from '../../support/redis.ts';
+import { Stopwatch } from '../../support/stopwatch.ts';
 import { createReplicas } from './_replicas.ts';
 import type { Browser } from '../../../src/forward-auth/keepers/_keeper-rig.ts';
 import type { RedisServer } from '../../support/redis.ts';
@@ -39,9 +40,9 @@ export function withRedis(title: string, body: (rig: Rig) => Promise<void>, args
 }
 
 export async function timed<T>(work: () => Promise<T> | T): Promise<{ readonly value: T; readonly ms: number }> {
-  const before = performance.now();
+  const watch = new Stopwatch();
   const value = await work();
-  return { value, ms: performance.now() - before };
+  return { value, ms: watch.stop() };
 }
 
 export function never(): never {

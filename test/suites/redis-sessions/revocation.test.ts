@@ -10,6 +10,7 @@ import { endsWithinASecond } from '../../support/one-second.ts';
 import { skipWithout } from '../../support/peers.ts';
 import { runPostern } from '../../support/postern.ts';
 import { AT_ONCE_MS, until } from '../../support/programs.ts';
+import { Stopwatch } from '../../support/stopwatch.ts';
 import { startCluster, startRedis } from '../../support/redis.ts';
 import { startProvider } from '../oauth2-proxy/provider.ts';
 import { holdWebSocket, startDoor } from './_programs.ts';
@@ -78,10 +79,10 @@ function logOut({ side }: Door, token: string): Promise<Answer> {
 /** It was open until now, and is closed at once. */
 async function closesAtOnce(held: Held, what: string, work: () => Promise<unknown>): Promise<void> {
   assert.equal(held.closedAt(), null, `${what} was open`);
-  const from = Date.now();
+  const watch = new Stopwatch();
   await work();
   await until(() => held.closedAt() !== null, what);
-  const ms = (held.closedAt() ?? 0) - from;
+  const ms = watch.stop();
   assert.ok(ms <= AT_ONCE_MS, `${what} was closed after ${ms} ms`);
 }
 
