@@ -149,14 +149,15 @@ test('loadDocument() reads 0 and off without quotes', () => {
 test('loadDocument() refuses a bomb of aliases and deep nesting', () => {
   let bomb = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
   for (let i = 1; i < 9; i++) bomb += `a${i}: &a${i} [${`*a${i - 1}, `.repeat(9)}*a${i - 1}]\n`;
-  const started = performance.now();
+  const started = process.cpuUsage();
   assert.match(
     load(bomb)
       .diagnostics.map(({ message }) => message)
       .join('\n'),
     /too many aliases/,
   );
-  assert.ok(performance.now() - started < 5000);
+  const spent = process.cpuUsage(started);
+  assert.ok(spent.user + spent.system < 5_000_000);
   assert.match(load(`a: ${'['.repeat(50_000)}`).diagnostics[0]?.message ?? '', /nested too deeply|Cannot read YAML/);
   const nested = load(`a: ${'['.repeat(100)}${']'.repeat(100)}`).diagnostics.map(({ message }) => message);
   assert.match(nested.join('\n'), /nested too deeply/);
