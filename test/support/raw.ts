@@ -1,6 +1,8 @@
 /** Raw bytes to a port, and whatever comes back until the peer closes or is silent. */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startPatience } from '../../src/core/patience.ts';
+import { createTimeLimit } from './time-limit.ts';
 
 /** For the first byte: a busy machine may take its time, and where nothing comes the peer mostly closes. */
 const FIRST_BYTE_MS = 20_000;
@@ -32,16 +34,17 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: fin });
     let text = '';
     let error: string | null = null;
-    let timer: NodeJS.Timeout | null = null;
+    let stop = (): void => undefined;
     const finish = (closed: boolean): void => {
-      if (timer !== null) clearTimeout(timer);
+      stop();
       socket.destroy();
       const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
       resolve({ text, statuses, closed, error });
     };
     const wait = (): void => {
-      if (timer !== null) clearTimeout(timer);
-      timer = setTimeout(() => finish(false), text === '' ? Math.max(quietMs, FIRST_BYTE_MS) : quietMs);
+      stop();
+      // Not by a timer alone: behind a stop of this process it would come before what has come meanwhile is read.
+      stop = startPatience(text === '' ? Math.max(quietMs, FIRST_BYTE_MS) : quietMs, () => finish(false));
     };
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
@@ -53,8 +56,8 @@ export function sendRaw(port: number, bytes: string | readonly string[], options
     socket.on('connect', () => {
       void (async () => {
         for (const [at, part] of parts.entries()) {
-          const mayWaitUntil = at === 0 ? 0 : Date.now() + FIRST_BYTE_MS;
-          while (!text.includes(first) && !socket.destroyed && Date.now() < mayWaitUntil) await sleep(5);
+          const isOver = createTimeLimit(at === 0 ? 0 : FIRST_BYTE_MS);
+          while (!text.includes(first) && !socket.destroyed && !isOver()) await sleep(5);
           socket.write(part, 'latin1');
           await sleep(pauseMs);
         }

@@ -10,6 +10,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { inTime } from '../../../src/core/patience.ts';
 import { addUser, signIn, startPostern } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
@@ -225,8 +226,7 @@ hosts: { app.localhost: { to: "http://127.0.0.1:${app.port}", allow: [${allow}],
         postern,
         write: (allow) => postern.writeConfig(document(allow)),
         download(name, awaited) {
-          const patience = awaited === 'closed' ? new Promise((done) => setTimeout(done, 20_000).unref()) : null;
-          return Promise.race([ends.get(name) ?? 'none', Promise.resolve(patience).then(() => 'goes on')]);
+          return inTime(ends.get(name) ?? Promise.resolve('none'), awaited === 'closed' ? 20_000 : 0, 'goes on');
         },
       });
     } finally {
