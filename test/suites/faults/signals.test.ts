@@ -73,7 +73,8 @@ hosts: { app.test: { tls: off, to: "http://127.0.0.1:${(app.address() as Address
     assert.doesNotMatch(postern.output(), /"level":"error"/);
   });
 
-  test('a SIGHUP during the start is kept until it is ready', async () => {
+  /** False where it was ready before this process came to it. */
+  async function hearsDuringStart(): Promise<boolean> {
     const dir = mkdtempSync(join(tmpdir(), 'postern-early-'));
     const [http = 0, health = 0] = await freePorts(2);
     const file = join(dir, 'postern.yaml');
@@ -89,15 +90,20 @@ hosts: { app.test: { tls: off, to: "http://127.0.0.1:${(app.address() as Address
     try {
       // It has begun, and opens its store; the document is read again once it is ready.
       while (!existsSync(join(dir, 'data')) && child.exitCode === null) await sleep(1);
-      assert.doesNotMatch(output, /ready/);
+      if (output.includes('ready')) return false;
       child.kill('SIGHUP');
       await until(() => /Postern is ready/.test(output), 'it is ready');
       await until(() => /Document reloaded/.test(output), 'the early SIGHUP counts');
       assert.deepEqual((await sendRaw(http, GET('/'))).statuses, [200]);
+      return true;
     } finally {
       child.kill('SIGTERM');
       assert.equal(await ended, 0, output);
       rmSync(dir, { recursive: true, force: true });
     }
+  }
+
+  test('a SIGHUP during the start is kept until it is ready', async () => {
+    for (let tries = 1; !(await hearsDuringStart()); tries++) assert.ok(tries < 5, 'it has a start');
   });
 });

@@ -179,9 +179,11 @@ hosts:
     const done = await visitor.submit(page, { code: code(Date.now() - STEP_MS), name: 'Phone' }, 'security');
     const recovery = /<li><code>([^<]+)<\/code>/.exec(done.body)?.[1] ?? '';
     assert.notEqual(recovery, '', done.body);
-    for (const used of [code(Date.now()), recovery]) {
+    for (const isOfApp of [true, false]) {
       const first = createVisitor();
-      const entered = await first.submit(await signIn(first), { code: used }, 'second-step');
+      const form = await signIn(first);
+      const used = isOfApp ? code(Date.now()) : recovery;
+      const entered = await first.submit(form, { code: used }, 'second-step');
       assert.equal(entered.status, 200, entered.body);
       await crash();
       const second = createVisitor();
