@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { until } from '../../test/support/programs.ts';
 import { compileRegExp } from '../forward-auth/regular-expression.ts';
 import { settingsWith, type DeepPartial } from '../forward-auth/settings-fixture.ts';
 import { startForwardAuth } from './forward-auth.ts';
@@ -255,8 +256,7 @@ test('/oauth2/forward is logged as the request that it is about', async (t) => {
   const { ask, lines } = await startRig(t);
   await ask('/oauth2/forward?allowed_groups=ops', ABOUT);
   await ask('/oauth2/forward/a/b?x=1', { 'x-forwarded-proto': 'https' });
-  const deadline = Date.now() + 30_000;
-  while (lines().length < 2 && Date.now() < deadline) await new Promise((done) => setTimeout(done, 20));
+  await until(() => lines().length >= 2, 'both lines');
   assert.deepEqual(
     lines().map(({ route, path, host, status }) => [route, path, host, status]),
     [

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { FACTS } from '../../test/support/connection-facts.ts';
+import { createTimeLimit } from '../../test/support/time-limit.ts';
 import type { PosternError } from '../core/errors.ts';
 import type { BodySink, ExchangeOutcome } from './exchange.ts';
 import { HeaderBlock } from './header-block.ts';
@@ -191,9 +192,9 @@ export function statusesOf(text: string): number[] {
 
 /** Waits until the check holds. The limit is for what never comes, so that a failing test ends. */
 export async function eventually(check: () => boolean): Promise<void> {
-  const limit = performance.now() + 30_000;
+  const isOver = createTimeLimit(30_000);
   while (!check()) {
-    assert.ok(performance.now() < limit, `Waited in vain for ${String(check)}`);
+    assert.ok(!isOver(), `Waited in vain for ${String(check)}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

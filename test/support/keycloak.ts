@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { freePorts } from './free-ports.ts';
 import { findPeer } from './peers.ts';
+import { createTimeLimit } from './time-limit.ts';
 
 export const CLIENT_SECRET = 's3cret-of-postern';
 const REALM = 'main';
@@ -272,7 +273,7 @@ async function call(
 }
 
 async function answers(url: string, endedWith: () => string | null): Promise<void> {
-  const deadline = Date.now() + START_MS;
+  const isOver = createTimeLimit(START_MS);
   for (;;) {
     const ok = await fetch(url).then(
       (response) => response.ok,
@@ -280,7 +281,7 @@ async function answers(url: string, endedWith: () => string | null): Promise<voi
     );
     if (ok) return;
     const output = endedWith();
-    if (output !== null || Date.now() > deadline)
+    if (output !== null || isOver())
       throw new Error(`Cannot start Keycloak: ${output ?? `${START_MS} ms passed`}`);
     await new Promise((done) => {
       setTimeout(done, 300);

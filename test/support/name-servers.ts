@@ -10,6 +10,7 @@ import { createAskServer } from '../../src/certs/dns/transport.ts';
 import { TYPE } from '../../src/certs/dns/message.ts';
 import { freePorts } from './free-ports.ts';
 import { findPeer } from './peers.ts';
+import { createTimeLimit } from './time-limit.ts';
 
 export interface NameServerProcess {
   readonly address: string;
@@ -197,14 +198,14 @@ async function started(child: ChildProcess, { address, port, folder, zone }: Sta
 }
 
 async function untilTrue(check: () => Promise<boolean>): Promise<void> {
-  const until = Date.now() + 40_000;
+  const isOver = createTimeLimit(40_000);
   for (;;) {
     const isTrue = await check().catch((error: unknown) => {
-      if (error instanceof AggregateError || Date.now() > until) throw error;
+      if (error instanceof AggregateError || isOver()) throw error;
       return false;
     });
     if (isTrue) return;
-    if (Date.now() > until) throw new Error('it did not come up within 40 s');
+    if (isOver()) throw new Error('it did not come up within 40 s');
     await new Promise((resolve) => void setTimeout(resolve, 50));
   }
 }

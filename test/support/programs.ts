@@ -47,6 +47,15 @@ export async function endProgram(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
+/** So that a failing test ends. Call what it answers once the program has ended. */
+export function killLate(child: ChildProcess, mostMs = 60_000): () => void {
+  const isOver = createTimeLimit(mostMs);
+  const timer = setInterval(() => {
+    if (isOver()) child.kill('SIGKILL');
+  }, 500);
+  return () => clearInterval(timer);
+}
+
 /**
  * What is promised within a second, as the end of a connection after its session's, is within this on a machine that
  * runs other suites beside. Who is not told, but has to find out, takes ten seconds and more.

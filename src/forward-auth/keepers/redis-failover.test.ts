@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { createTimeLimit } from '../../../test/support/time-limit.ts';
 import { silentLogger } from '../../core/log.ts';
 import { redisSettings } from './_keeper-rig.ts';
 import { startMasterTwin, startSentinelTwin } from './_sentinel-twin.ts';
@@ -34,9 +35,9 @@ test('RedisLink comes back when a failover is told while a sentinel is asked who
 });
 
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + LIMIT_MS;
+  const isOver = createTimeLimit(LIMIT_MS);
   while (!(await isSo())) {
-    assert.ok(performance.now() < deadline, `${what} within ${LIMIT_MS} ms`);
+    assert.ok(!isOver(), `${what} within ${LIMIT_MS} ms`);
     await wait(20);
   }
 }

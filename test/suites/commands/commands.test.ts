@@ -23,7 +23,7 @@ import { join, resolve } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { freePorts } from '../../support/free-ports.ts';
 import { runPostern, startPostern } from '../../support/postern.ts';
-import { until } from '../../support/programs.ts';
+import { killLate, until } from '../../support/programs.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
@@ -52,9 +52,9 @@ function command(args: readonly string[], how: Circumstances = {}): Promise<Ende
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     child.stdin.on('error', () => undefined);
     child.stdin.end(how.input ?? '');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const spare = killLate(child);
     child.on('close', (code) => {
-      clearTimeout(timer);
+      spare();
       done({ code, stdout, stderr });
     });
   });

@@ -12,6 +12,7 @@ import { startTwin } from '../../../src/sign-in/oidc/_twin.ts';
 import type { Twin } from '../../../src/sign-in/oidc/_twin.ts';
 import { startPostern } from '../../support/postern.ts';
 import { until } from '../../support/programs.ts';
+import { createTimeLimit } from '../../support/time-limit.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import type { PosternProcess } from '../../support/postern.ts';
 import type { Visit } from '../../support/visitor.ts';
@@ -175,7 +176,7 @@ hosts:
     twin.rotateKeys();
     // Keys are asked for once a second at most, because of one that nobody knows; what was refused a moment ago is not read.
     let fresh = 0;
-    for (const deadline = Date.now() + 60_000; fresh !== 200 && Date.now() < deadline;) {
+    for (const isOver = createTimeLimit(60_000); fresh !== 200 && !isOver();) {
       fresh = (await ask('/push/', token({ sub: 's-fresh', jti: String(Date.now()) }))).status;
       if (fresh !== 200) await new Promise((done) => setTimeout(done, 300));
     }

@@ -102,9 +102,13 @@ hosts:
     assert.match((await cli('revoke', 'gone')).stderr, /there is none of this name/);
 
     // Long enough that it can be opened on a busy machine.
-    const short = await create(site('/short/*'), '--expires', '10s');
-    const guest = createVisitor();
-    assert.equal((await openLink(guest, short)).status, 200);
+    let short = '';
+    let guest = createVisitor();
+    await until(async () => {
+      short = await create(site('/short/*'), '--expires', '10s');
+      guest = createVisitor();
+      return (await openLink(guest, short)).status === 200;
+    }, 'it is opened in its time');
     await until(async () => (await guest.send(site('/short/x'))).status !== 200, 'what it opened is over too');
     assert.equal((await createVisitor().open(short)).status, 404);
   });

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { findPeer } from '../../support/peers.ts';
 import { accepts } from '../../support/programs.ts';
+import { createTimeLimit } from '../../support/time-limit.ts';
 
 export type ProgramName = 'oauth2-proxy' | 'postern';
 
@@ -54,14 +55,14 @@ export async function startIn(
   });
   const killer = (): unknown => child.kill('SIGKILL');
   process.once('exit', killer);
-  const deadline = Date.now() + START_MS;
+  const isOver = createTimeLimit(START_MS);
   while (!(await accepts(settings.port))) {
     if (child.exitCode !== null || child.signalCode !== null) {
       process.removeListener('exit', killer);
       await ended;
       return { refused: output };
     }
-    if (Date.now() > deadline) {
+    if (isOver()) {
       child.kill('SIGKILL');
       throw new Error(`Cannot start ${name} within ${START_MS} ms. It printed:\n${output}`);
     }

@@ -14,6 +14,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { skipWithout } from '../../support/peers.ts';
 import { freePorts } from '../../support/free-ports.ts';
 import { addUser, runPostern, signIn, startPostern } from '../../support/postern.ts';
+import { killLate, until } from '../../support/programs.ts';
 import { createVisitor } from '../../support/visitor.ts';
 import { makeCertificate } from '../../transport-rig.ts';
 
@@ -45,9 +46,9 @@ function startWith(dir: string, document: string, env: Readonly<Record<string, s
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const spare = killLate(child);
     child.on('close', (code) => {
-      clearTimeout(timer);
+      spare();
       done({ code, output });
     });
   });
@@ -339,12 +340,7 @@ hosts:
       let output = '';
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
       child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      const deadline = Date.now() + 40_000;
-      while (!output.includes('First administrator') && Date.now() < deadline && child.exitCode === null) {
-        await new Promise((done) => {
-          setTimeout(done, 20);
-        });
-      }
+      await until(() => output.includes('First administrator') || child.exitCode !== null, 'it is ready');
       assert.match(output, /Postern is ready: https:\/\/whoami\.localhost/);
       const file = / by the link in (\S+) /.exec(output)?.[1] ?? '';
       assert.equal(statSync(file).mode & 0o777, 0o600);

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../../../test/support/programs.ts';
 import { compileRegExp } from '../../regular-expression.ts';
 import { CALLBACK, depart, enter, secretOf, signIn, withProvider } from '../_rig.ts';
 
@@ -283,9 +283,7 @@ test('isReady() is false until discovery succeeds, which is tried again without 
       assert.equal(provider.isReady(), false);
       assert.equal(logged.length, 1, 'said once');
       await twin.start();
-      const deadline = Date.now() + 30_000;
-      while (!provider.isReady() && Date.now() < deadline) await sleep(50);
-      assert.equal(provider.isReady(), true);
+      await until(() => provider.isReady(), 'the provider is found again');
       assert.equal((await signIn(provider, twin)).kind, 'ok');
       assert.match(logged.at(-1) ?? '', /OpenID Connect answers/);
     },
