@@ -72,6 +72,22 @@ test('close() answers what waits and ends the threads', async () => {
   assert.equal(await closing.verify(null, 'x', 'p'), 'busy');
 });
 
+test('an address pays for the work of a thread, not for the time in which the machine stood still', async () => {
+  const spent: number[] = [];
+  const ceiling = { enter: () => true, leave: (_: string, ms: number) => void spent.push(ms) };
+  const own = createHashPool({ threads: 1, ceiling });
+  try {
+    const answer = own.verify(null, 'x', 'p');
+    // As a machine that sleeps, or a program that is paused: nothing of this thread runs.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_000);
+    assert.equal(await answer, 'wrong');
+    assert.equal(spent.length, 1);
+    assert.ok((spent[0] ?? 0) > 5 && (spent[0] ?? 0) < 3_000, `${spent[0]} ms`);
+  } finally {
+    await own.close();
+  }
+});
+
 test('a cost ceiling is per address, refills with time and bounds its memory', () => {
   let now = 0;
   const ceiling = createCostCeiling(() => now);

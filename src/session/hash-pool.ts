@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { createCostCeiling } from './cost-ceiling.ts';
+import { createCostCeiling, type CostCeiling } from './cost-ceiling.ts';
 import type { HashDone, HashJob } from './hash-thread.ts';
 
 /** A job waits at most for this many others. */
@@ -29,6 +29,7 @@ export interface HashPool {
 export interface HashPoolOptions {
   readonly threads?: number;
   readonly queueLength?: number;
+  readonly ceiling?: CostCeiling;
 }
 
 type Work =
@@ -53,6 +54,7 @@ export function createHashPool(options: HashPoolOptions = {}): HashPool {
   const crew = new Crew(
     options.threads ?? Math.min(2, Math.max(1, availableParallelism() - 1)),
     options.queueLength ?? QUEUE_LENGTH,
+    options.ceiling ?? createCostCeiling(() => performance.now()),
   );
   return {
     async verify(hash, password, peer) {
@@ -75,15 +77,16 @@ export function createHashPool(options: HashPoolOptions = {}): HashPool {
 class Crew {
   readonly #most: number;
   readonly #queueLength: number;
-  readonly #ceiling = createCostCeiling(() => performance.now());
+  readonly #ceiling: CostCeiling;
   readonly #threads = new Set<Thread>();
   readonly #queue: Waiting[] = [];
   #closed = false;
   #lastId = 0;
 
-  constructor(most: number, queueLength: number) {
+  constructor(most: number, queueLength: number, ceiling: CostCeiling) {
     this.#most = most;
     this.#queueLength = queueLength;
+    this.#ceiling = ceiling;
   }
 
   submit(work: Work, peer: string): Promise<Result> {
@@ -128,27 +131,28 @@ class Crew {
     const thread: Thread = { worker, current: null, startedAt: 0 };
     this.#threads.add(thread);
     worker.on('message', (done: HashDone) => {
-      this.#finish(thread, done.result);
+      this.#finish(thread, done.result, done.spentMs);
       this.#dispatch();
     });
     // A thread that dies takes its job with it, undecided; the next job starts another.
     worker.on('error', () => this.#threads.delete(thread));
     worker.on('exit', () => {
       this.#threads.delete(thread);
-      this.#finish(thread, null);
+      // It could not say what it took.
+      this.#finish(thread, null, performance.now() - thread.startedAt);
       if (!this.#closed) this.#dispatch();
     });
     worker.unref();
     return thread;
   }
 
-  #finish(thread: Thread, result: Result): void {
+  #finish(thread: Thread, result: Result, spentMs: number): void {
     const { current } = thread;
     if (current === null) return;
     thread.current = null;
     // An idle thread keeps no process alive.
     thread.worker.unref();
-    this.#ceiling.leave(current.peer, performance.now() - thread.startedAt);
+    this.#ceiling.leave(current.peer, spentMs);
     current.resolve(result);
   }
 }

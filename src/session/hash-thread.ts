@@ -10,6 +10,8 @@ export interface HashDone {
   readonly id: number;
   /** The new hash, or whether the password fits; null where the job failed. */
   readonly result: string | boolean | null;
+  /** Of the processor: a machine that stood still meanwhile, or was busy, is nobody's doing. */
+  readonly spentMs: number;
 }
 
 async function run(job: HashJob): Promise<HashDone['result']> {
@@ -22,8 +24,10 @@ async function run(job: HashJob): Promise<HashDone['result']> {
 }
 
 parentPort?.on('message', (job: HashJob) => {
+  const before = process.threadCpuUsage();
   void run(job).then((result) => {
+    const { user, system } = process.threadCpuUsage(before);
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    parentPort?.postMessage({ id: job.id, result } satisfies HashDone);
+    parentPort?.postMessage({ id: job.id, result, spentMs: (user + system) / 1_000 } satisfies HashDone);
   });
 });
