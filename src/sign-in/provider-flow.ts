@@ -101,11 +101,15 @@ export async function handleCallback(context: Context): Promise<Response> {
   const provider = deps.providers.find(id);
   if (provider === null) return explainCallback(context, []);
   // A prefetch or a frame must not use up the code.
-  if (isNotTopLevel(context.headers)) return explainCallback(context, []);
+  if (isNotTopLevel(context.headers)) return refuseCallback(context, provider, { why: NO_NAVIGATION, cookies: [] });
   const states = query.getAll('state');
   const found = findFlow(context, states.length === 1 ? (states[0] ?? '') : '');
-  if (found.kind === 'missing') return finishedBefore(context) ?? explainCallback(context, dropOf(context, states[0]));
-  if (found.kind === 'stale') return beginAgain(context, found.flow);
+  if (found.kind === 'missing')
+    return (
+      finishedBefore(context) ??
+      refuseCallback(context, provider, { why: NOT_BEGUN, cookies: dropOf(context, states[0]) })
+    );
+  if (found.kind === 'stale') return beginAgain(context, provider, found.flow);
   const { flow } = found;
   if (flow.provider !== provider.id) return refuseFlow(context, provider, flow, MIXED_UP);
   if (flow.authority !== provider.authority) return refuseFlow(context, provider, flow, MOVED);
@@ -152,6 +156,10 @@ async function finishFlow(context: Context, provider: Provider, flow: Flow): Pro
 
 /** What comes of a code that somebody made up, whatever words the provider has for it. */
 const OF_STRANGERS: ReadonlySet<ProviderProblem['reason']> = new Set(['invalid', 'registration', 'denied']);
+const NO_NAVIGATION = 'a frame, a prefetch or a script asked for it, and no tab';
+const NOT_BEGUN =
+  'this browser began no sign-in with its state: it was begun in another one, its cookie is gone or blocked, or the state was changed';
+const TOO_LATE = `its state is older than ${FLOW_LIFETIME_MS / 60_000} minutes`;
 const USED = (): string => 'its state was used before';
 const GONE = (): string => 'the document has no such provider any more';
 const MOVED = (flow: Flow): string =>
@@ -167,9 +175,23 @@ function refuseFlow(
   why: (flow: Flow) => string,
   ticket: string | null = null,
 ): Response {
-  const message = `Callback of "${provider.id}" refused: ${why(flow)}`;
+  return refuseCallback(context, provider, { why: why(flow), cookies: [dropFlow(context, flow.id)], ticket });
+}
+
+interface RefusedCallback {
+  readonly why: string;
+  readonly cookies: readonly string[];
+  readonly ticket?: string | null;
+}
+
+function refuseCallback(
+  context: Context,
+  provider: Provider,
+  { why, cookies, ticket = null }: RefusedCallback,
+): Response {
+  const message = `Callback of "${provider.id}" refused: ${why}`;
   reportProblem(context, provider, { reason: 'invalid', message });
-  return explainCallback(context, [dropFlow(context, flow.id)], ticket);
+  return explainCallback(context, cookies, ticket);
 }
 
 /** The flow is left as it is: the same address may be opened again. */
@@ -297,11 +319,11 @@ function dropOf(context: Context, state: string | undefined): readonly string[] 
 }
 
 /** Setting up a second factor at the provider took longer than a state lives: on to where the person wanted to go. */
-async function beginAgain(context: Context, flow: Flow): Promise<Response> {
+async function beginAgain(context: Context, provider: Provider, flow: Flow): Promise<Response> {
   const ticket = await unfitTicket(context, flow.ticket);
   const cookies = [dropFlow(context, flow.id)];
-  const isSignedIn = signInSession(context) !== null;
-  return isSignedIn ? answerRedirect(303, againUrl(ticket), cookies) : explainCallback(context, cookies, ticket);
+  if (signInSession(context) !== null) return answerRedirect(303, againUrl(ticket), cookies);
+  return refuseCallback(context, provider, { why: TOO_LATE, cookies, ticket });
 }
 
 function againUrl(ticket: string | null): string {

@@ -232,6 +232,14 @@ function clock(provider: OidcProvider, claim: string, value: unknown): Reading {
   return { reason: 'clock', what: `by this machine's clock the token is not valid now ("${claim}"${time}); ${remedy}` };
 }
 
+/** What such a claim would have to be; what it was may be about somebody. */
+const WANTED: Readonly<Record<string, (provider: OidcProvider) => string>> = {
+  iss: ({ issuer }) => `"iss" has to be "${issuer}"`,
+  aud: ({ clientId }) => `"aud" has to be "${clientId}", the client of this gateway`,
+  azp: ({ clientId }) => `"azp" has to be "${clientId}", the client of this gateway`,
+  nonce: () => '"nonce" has to be the one of this sign-in: the token was made for another one',
+};
+
 /** openid-client wraps what it finds: the words that help are in the causes. */
 function ofClient(provider: OidcProvider, error: unknown): Reading {
   const words: string[] = [];
@@ -248,7 +256,7 @@ function ofClient(provider: OidcProvider, error: unknown): Reading {
       return noAuthTime(provider);
     if (claim !== null && TIMES.has(claim) && codeOf(error) === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED')
       return clock(provider, claim, claimsOf(one)?.[claim]);
-    if (claim !== null) words.push(`"${claim}"`);
+    if (claim !== null) words.push(WANTED[claim]?.(provider) ?? `"${claim}"`);
   }
   const reason = error instanceof ClientError || words.length > 0 ? 'invalid' : 'unavailable';
   return { reason, what: words.slice(0, 4).join(': ') };
