@@ -88,6 +88,7 @@ const CLASSES: Readonly<Record<string, AdvisoryClass>> = {
     tests: [
       ['src/forward-auth/serving/skip-rules.test.ts', 'contradictory words of the front are as good as none'],
       ['src/forward-auth/serving/skip-rules.test.ts', 'take no contradiction for the own path'],
+      ['src/control/forward-endpoint.test.ts', 'is 400 where the front says nothing, or two things (tinyauth #1125)'],
     ],
   },
   H: {
