@@ -281,8 +281,7 @@ async function answers(url: string, endedWith: () => string | null): Promise<voi
     );
     if (ok) return;
     const output = endedWith();
-    if (output !== null || isOver())
-      throw new Error(`Cannot start Keycloak: ${output ?? `${START_MS} ms passed`}`);
+    if (output !== null || isOver()) throw new Error(`Cannot start Keycloak: ${output ?? `${START_MS} ms passed`}`);
     await new Promise((done) => {
       setTimeout(done, 300);
     });

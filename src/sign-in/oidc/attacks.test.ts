@@ -69,7 +69,10 @@ suite('An ID token is refused', () => {
       /invalid: .*"iss" has to be "http:\/\/127\.0\.0\.1:\d+/,
     ],
     'of the issuer with a slash more': [({ twin }) => withClaims({ iss: `${twin.issuer}/` }), /invalid: .*iss/],
-    'for another client': [() => withClaims({ aud: 'another-client' }), /invalid: .*"aud" has to be "[^"]+", the client/],
+    'for another client': [
+      () => withClaims({ aud: 'another-client' }),
+      /invalid: .*"aud" has to be "[^"]+", the client/,
+    ],
     'for a list without us': [() => withClaims({ aud: ['a', 'b'] }), /invalid: .*aud/],
     'for a list with us but without azp': [
       ({ twin }) => withClaims({ aud: [twin.clientId, 'other'] }),
@@ -349,7 +352,10 @@ test('Login CSRF: a callback that another browser began opens nothing', () =>
     const back = rig.twin.visit(await departure(mallory, `${APP}/`));
     const tokens = rig.twin.requests.filter((one) => one.includes('/token')).length;
     assertRefused(rig, await victim.open(back), victim);
-    assert.match(reasonOf(rig), /invalid: Callback of "keycloak" refused: this browser began no sign-in with its state/);
+    assert.match(
+      reasonOf(rig),
+      /invalid: Callback of "keycloak" refused: this browser began no sign-in with its state/,
+    );
     rig.events.length = 0;
     await departure(victim, `${APP}/`);
     assertRefused(rig, await victim.open(back), victim);
