@@ -144,6 +144,10 @@ const CLASSES: Readonly<Record<string, AdvisoryClass>> = {
     name: 'trust in e-mail',
     invariant: 'an address counts if it is verified, by a provider of its domain, and plainly an address',
     tests: [
+      [
+        'src/policy/email-address.test.ts',
+        'parseEmailAddress() takes nothing that only some read as an address of a domain',
+      ],
       ['src/policy/email-address.test.ts', 'parseEmailAddress() never answers a domain that is not what follows'],
       ['src/policy/compile.test.ts', 'an e-mail admits only if it is verified and plainly an address'],
       ['src/sign-in/oidc/claims.test.ts', 'personFrom() takes e-mail only if it is verified'],

@@ -11,10 +11,56 @@ test('parseEmailAddress() gives an address in lower case with its domain', () =>
   assert.equal(parseEmailAddress('a@localhost')?.domain, 'localhost');
 });
 
+/** What has passed for an address of corp.example somewhere (the class of CVE-2026-40574). */
+const NONE_OF_CORP: readonly string[] = [
+  'attacker@evil.example@corp.example',
+  'attacker@corp.example@evil.example',
+  '@attacker@corp.example',
+  'attacker@@corp.example',
+  'attacker@evil.example%40corp.example@corp.example',
+  '"attacker@evil.example"@corp.example',
+  '"attacker"@corp.example',
+  'attacker(@evil.example)@corp.example',
+  '<attacker@evil.example>@corp.example',
+  'attacker@evil.example,a@corp.example',
+  'attacker@evil.example a@corp.example',
+  'attacker@evil.example\n@corp.example',
+  'attacker@evil.example\r\na@corp.example',
+  'attacker@evil.example\u0000@corp.example',
+  'attacker\uff20evil.example@corp.example\uff20',
+  'attacker@evil.example\uff20corp.example',
+  'attacker\ufe6bcorp.example',
+  'attacker@corp.example.',
+  'attacker@.corp.example',
+  'attacker@corp..example',
+  'attacker@c\u043erp.example',
+  '\u0430ttacker@corp.example',
+  'attac\u212aer@corp.example',
+  'attacker@[192.0.2.1]',
+  'attacker@corp.example/evil.example',
+  'attacker@corp.example?evil.example',
+  'attacker@corp.example:25',
+  '.attacker@corp.example',
+  'attacker.@corp.example',
+  'at..tacker@corp.example',
+  ' attacker@corp.example',
+  'attacker@corp.example ',
+  'attacker',
+  '@corp.example',
+  'attacker@',
+  '@',
+  '',
+];
+
+test('parseEmailAddress() takes nothing that only some read as an address of a domain', () => {
+  for (const text of NONE_OF_CORP) assert.equal(parseEmailAddress(text), null, JSON.stringify(text));
+});
+
 test('parseEmailAddress() never answers a domain that is not what follows the only "@"', () => {
   const piece = fc.constantFrom(
     'a',
-    '@',
+    // Often, so that there are two of them in many.
+    ...Array.from({ length: 8 }, () => '@'),
     '.',
     '"',
     ' ',
