@@ -30,11 +30,14 @@ suite('login CSRF and mix-up', () => {
   });
 
   test('a callback of another browser is refused where this one has begun a sign-in of its own', async () => {
-    const rig = createRig();
-    const victim = rig.browser();
-    await victim.open(START);
-    const away = await rig.browser().open(START);
-    assertRefused(rig, await victim.open(answerOfProvider(rig, away.location ?? '', MALLORY)));
+    // With a domain the cookie of the last begin has one name for all of them.
+    for (const domains of [[], ['.example.com']]) {
+      const rig = createRig({ settings: { cookie: { domains } } });
+      const victim = rig.browser();
+      await victim.open(START);
+      const away = await rig.browser().open(START);
+      assertRefused(rig, await victim.open(answerOfProvider(rig, away.location ?? '', MALLORY)));
+    }
   });
 
   test('a code of another sign-in does not fit: its PKCE challenge and nonce are another’s (code injection)', async () => {
@@ -72,10 +75,14 @@ suite('login CSRF and mix-up', () => {
     const browser = rig.browser();
     const callback = answerOfProvider(rig, (await browser.open(START)).location ?? '', ALICE);
     const jar = browser.cookies('auth.example.com');
+    const code = new URL(callback).searchParams.get('code') ?? '';
+    const held = rig.codes.get(code);
+    assert.ok(held !== undefined);
     assert.equal((await browser.open(callback)).status, 302);
     const again = rig.browser();
     for (const cookie of jar) again.plant(`${cookie}; Path=/`, 'auth.example.com');
-    rig.codes.set(new URL(callback).searchParams.get('code') ?? '', { ...ALICE, claims: {} });
+    // Also of a provider that takes a code twice.
+    rig.codes.set(code, held);
     const answer = await again.open(callback);
     assert.notEqual(answer.status, 302);
     assert.equal(rig.sessions.size, 1);
