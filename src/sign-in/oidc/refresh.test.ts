@@ -168,7 +168,7 @@ test('A userinfo that does not repeat the name at a refresh renames nobody; grou
   ));
 
 test('The refresh storm after a pause makes one refresh a session', () =>
-  withRefresher(async ({ rig, refresher }) => {
+  withRefresher(async ({ rig, refresher, logged }) => {
     const { sessions, twin } = rig;
     const person = (await signInBy(rig.browser(), twin, `${APP}/`), (await sessions.list())[0]?.person);
     assert.ok(person !== undefined);
@@ -188,10 +188,12 @@ test('The refresh storm after a pause makes one refresh a session', () =>
     for (let i = 0; i < 6_000 && twin.refreshes() - before <= COUNT; i++) {
       await refresher.tick();
       await turn(10);
+      // On a machine that is busy, or stood still, one may have had no answer in time: it is asked again later.
+      if (i % 500 === 499) rig.advance(60_000);
     }
     for (let i = 0; i < 4_000 && refresher.inFlight() > 0; i++) await turn(5);
     for (let i = 0; i < 20; i++) await refresher.tick();
-    assert.equal(twin.refreshes() - before, COUNT + 1);
+    assert.equal(twin.refreshes() - before, COUNT + 1, logged.join('\n'));
     assert.equal((await sessions.list()).length, COUNT + 1, 'nobody lost a rotated token');
   }));
 
