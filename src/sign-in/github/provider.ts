@@ -358,8 +358,10 @@ function explainError(provider: GithubProvider, error: unknown): ProviderProblem
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (TLS_CODES.test(code) || code.startsWith('ERR_SSL')) {
     const remedy = `name its CA by "ca" of "providers.${provider.id}"`;
-    return { reason: 'unavailable', message: message(`cannot trust "${provider.url}": ${code}; ${remedy}`) };
+    const what = `cannot trust "${provider.url}": ${code}; ${remedy}`;
+    return { reason: 'unavailable', message: message(what), setting: 'address' };
   }
   const what = code === '' ? String(error) : code;
-  return { reason: 'unavailable', message: message(`cannot reach "${provider.url}": ${what}`) };
+  const setting = code === 'ENOTFOUND' ? ({ setting: 'address' } as const) : {};
+  return { reason: 'unavailable', message: message(`cannot reach "${provider.url}": ${what}`), ...setting };
 }

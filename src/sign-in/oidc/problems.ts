@@ -209,18 +209,25 @@ function outageOf(error: unknown, provider: OidcProvider): Reading | null {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (error.name === 'TimeoutError' || error.name === 'AbortError' || UNREACHED.test(code)) {
     const what = code === '' || code.startsWith('OAUTH') ? 'no answer in time' : code;
-    return { reason: 'unavailable', what: `cannot reach "${provider.internalUrl ?? provider.issuer}": ${what}` };
+    const reading = {
+      reason: 'unavailable',
+      what: `cannot reach "${provider.internalUrl ?? provider.issuer}": ${what}`,
+    } as const;
+    // No such name: it may be down, and is more often written otherwise.
+    return code === 'ENOTFOUND' ? { ...reading, setting: 'address' } : reading;
   }
   if (code.startsWith('HPE_') || (code === 'EPROTO' && NO_TLS.test(error.message))) {
     const what = `"${provider.internalUrl ?? provider.issuer}" speaks otherwise: "http" and "https" do not fit its port`;
     const key = provider.internalUrl === null ? 'issuer' : 'internal_url';
-    return { reason: 'unavailable', what: `${what}; check scheme and port of "${key}" of "providers.${provider.id}"` };
+    const remedy = `check scheme and port of "${key}" of "providers.${provider.id}"`;
+    return { reason: 'unavailable', what: `${what}; ${remedy}`, setting: 'address' };
   }
   if (TLS_CODES.test(code) || code.startsWith('ERR_SSL')) {
     const remedy = `name its CA by "ca" of "providers.${provider.id}"`;
     return {
       reason: 'unavailable',
       what: `cannot trust "${provider.internalUrl ?? provider.issuer}": ${code}; ${remedy}`,
+      setting: 'address',
     };
   }
   return null;
@@ -276,7 +283,9 @@ function ofResponse(provider: OidcProvider, { status, headers }: Response): Read
   const isRefusal = status >= 400 && status < 500 && status !== 404 && status !== 429;
   const what = `"${provider.issuer}" answered ${status} (${type}), which the protocol does not know there`;
   const remedy = `check "issuer" of "providers.${provider.id}": its description is below it at "/.well-known/openid-configuration"`;
-  return { reason: isRefusal ? 'registration' : 'unavailable', what: status === 404 ? `${what}; ${remedy}` : what };
+  // A proxy before it says so as well while it is down: whoever comes is told to come again.
+  if (status === 404) return { reason: 'unavailable', what: `${what}; ${remedy}`, setting: 'address' };
+  return { reason: isRefusal ? 'registration' : 'unavailable', what };
 }
 
 function codeOf(error: unknown): string {

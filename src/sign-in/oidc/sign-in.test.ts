@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import { PROVIDER_PRESETS } from '../../config/presets/providers.ts';
 import { createAdmission } from '../admission.ts';
@@ -138,6 +140,38 @@ suite(
         },
         { prepare: (twin) => (twin.describe = (metadata) => ({ ...metadata, issuer: 'https://other.example' })) },
       ));
+
+    test('an address where no provider is, or which speaks otherwise, is no outage alone', async () => {
+      const server = createServer((_, response) => response.writeHead(404).end('no such realm'));
+      await new Promise<void>((done) => {
+        server.listen(0, '127.0.0.1', done);
+      });
+      const other = `http://127.0.0.1:${(server.address() as AddressInfo).port}/realms/none`;
+      try {
+        for (const namesIssuer of [() => other, (twin: Twin) => twin.issuer.replace('http:', 'https:')])
+          await withOidc(
+            async ({ browser, events, twin }) => {
+              const page = await browser().open(`${APP}/`);
+              assert.equal(page.status, 503);
+              assert.match(page.text, /Check name, scheme, port and path of &quot;issuer&quot;/);
+              assert.ok(!page.text.includes(namesIssuer(twin)), 'which one it is stays in the log');
+              const event = events.at(-1);
+              assert.match(event?.kind === 'provider-problem' ? event.message : '', /"issuer" of "providers.keycloak"/);
+            },
+            { namesIssuer },
+          );
+      } finally {
+        server.close();
+      }
+      await withOidc(
+        async ({ browser }) => {
+          const page = await browser().open(`${APP}/`);
+          assert.equal(page.status, 503);
+          assert.doesNotMatch(page.text, /whoever runs this site/, 'one that is down is told as that');
+        },
+        { isDown: true },
+      );
+    });
   },
 );
 

@@ -3,8 +3,8 @@
  * problem, in the words of the setting. What the provider itself said stays in the log.
  */
 
-/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so; `auth-time`: it does not say when they signed in. */
-export type Registration = 'client' | 'proof' | 'issuer' | 'redirect-uri' | 'flow' | 'auth-time';
+/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so; `auth-time`: it does not say when they signed in; `address`: what is there is no provider, or not to be trusted. */
+export type Registration = 'client' | 'proof' | 'issuer' | 'redirect-uri' | 'flow' | 'auth-time' | 'address';
 
 export type RegistrationTexts = Readonly<Record<Registration, (redirectUri: string) => string>>;
 
@@ -21,6 +21,8 @@ export const REGISTRATION_EN: RegistrationTexts = {
     'For whoever runs this site: let the client at the provider use the authorization code flow ("code") with PKCE by S256 (Keycloak: "Standard flow"). The log has the cause under the id below.',
   'auth-time': () =>
     'For whoever runs this site: the provider does not say when people signed in. Have it send the claim "auth_time", or leave "max_age" of this provider out.',
+  address: () =>
+    'For whoever runs this site: at the address of this provider is nothing that Postern can use, or that it may trust. Check name, scheme, port and path of "issuer" and "internal_url" (of "url" for GitHub); where the certificate there is of a CA of your own, name that by "ca". The log has the cause under the id below.',
 };
 
 export const REGISTRATION_KO: RegistrationTexts = {
@@ -36,6 +38,8 @@ export const REGISTRATION_KO: RegistrationTexts = {
     '운영자에게: 제공자에서 이 클라이언트가 S256 PKCE를 쓰는 인가 코드 흐름(“code”)을 사용할 수 있게 해 주세요(Keycloak: “Standard flow”). 원인은 아래 ID로 로그에 있습니다.',
   'auth-time': () =>
     '운영자에게: 제공자가 사용자가 언제 로그인했는지 알려 주지 않습니다. 제공자가 “auth_time” 클레임을 보내도록 설정하거나, 이 제공자의 “max_age”를 빼 주세요.',
+  address: () =>
+    '운영자에게: 이 제공자의 주소에서 Postern이 쓸 수 있거나 신뢰할 수 있는 것을 찾지 못했습니다. “issuer”와 “internal_url”(GitHub는 “url”)의 이름, 스킴, 포트, 경로를 확인하고, 그곳의 인증서가 자체 CA의 것이면 “ca”로 지정해 주세요. 원인은 아래 ID로 로그에 있습니다.',
 };
 
 export const REGISTRATION_ZH_HANS: RegistrationTexts = {
@@ -49,4 +53,6 @@ export const REGISTRATION_ZH_HANS: RegistrationTexts = {
   flow: () =>
     '致运营者：请在提供方允许此客户端使用带 S256 PKCE 的授权码流程（“code”；Keycloak：“Standard flow”）。日志中以下面的 ID 记录了原因。',
   'auth-time': () => '致运营者：提供方没有说明用户何时登录。请让它发送声明“auth_time”，或去掉此提供方的“max_age”。',
+  address: () =>
+    '致运营者：在此提供方的地址处没有 Postern 可以使用或可以信任的服务。请检查“issuer”和“internal_url”（GitHub 为“url”）的名称、协议、端口和路径；如果那里的证书由自有 CA 签发，请用“ca”指定该 CA。日志中以下面的 ID 记录了原因。',
 };

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, createServer, type Server } from 'node:net';
 import { WebSocket } from 'ws';
 import { startGreetingApp } from '../../support/greeting-app.ts';
 import type { GreetingApp } from '../../support/greeting-app.ts';
@@ -446,6 +447,8 @@ hosts:
 
   test('Keycloak as one of the hosts: by its public name through the gateway, and by internal_url; start in any order', async () => {
     const target = `http://127.0.0.1:${app.port}`;
+    // Where Keycloak is once it has come up: the gateway before it is there first.
+    const [later = 0] = await freePorts(1);
     const documentOf = (host: string, how: string) => (ports: { https: number; health: number }) =>
       `version: 1
 listen: { http: off, https: "127.0.0.1:${ports.https}", health: "127.0.0.1:${ports.health}" }
@@ -458,14 +461,20 @@ providers:
     ${how}
 sign_in: { url: "https://auth.localhost:${ports.https}" }
 hosts:
-  ${host}: { to: "http://127.0.0.1:${keycloak.port}", allow: [public], tls: local }
+  ${host}: { to: "http://127.0.0.1:${later}", allow: [public], tls: local }
   app.localhost: { to: "${target}", allow: ["group:/developers"] }
 `;
     for (const way of ['public', 'internal'] as const) {
       const host = way === 'public' ? 'localhost' : 'id.localhost';
-      const internal = `internal_url: http://127.0.0.1:${keycloak.port}`;
+      const internal = `internal_url: http://127.0.0.1:${later}`;
       const own = await startPostern({ document: documentOf(host, way === 'public' ? 'recheck: 5m' : internal) });
+      const address = `https://app.localhost:${own.https}/`;
+      let relay: Server | null = null;
       try {
+        const early = await createVisitor().open(address);
+        assert.equal(early.status, 503, `Keycloak comes up later, ${way}`);
+        assert.match(early.body, /not available right now/);
+        relay = await startRelay(later, keycloak.port);
         if (way === 'public') {
           await own.waitFor(/cannot trust \\?"https:\/\/localhost.*name its CA by \\?"ca/);
           writeFileSync(join(own.dir, 'ca.pem'), (await own.cli('ca', 'export')).stdout);
@@ -474,7 +483,6 @@ hosts:
         }
         await registerCallback(`https://auth.localhost:${own.https}/.postern/callback/keycloak`);
         const visitor = createVisitor();
-        const address = `https://app.localhost:${own.https}/`;
         await until(async () => (await createVisitor().open(address)).status === 200, `discovery by ${way}`);
         const page = await visitor.open(address);
         assert.ok(page.url.startsWith(`https://${host}:${own.https}/realms/main`), page.url);
@@ -482,6 +490,7 @@ hosts:
         assert.deepEqual([after.status, after.body], [200, 'app for alice'], own.output().slice(-2_000));
       } finally {
         await own.close();
+        relay?.close();
       }
     }
   });
@@ -506,3 +515,16 @@ hosts:
     assert.ok(socket.isOpen());
   });
 });
+
+/** What comes to the one port goes to the other. */
+function startRelay(from: number, to: number): Promise<Server> {
+  const server = createServer((socket) => {
+    const onward = connect(to, '127.0.0.1');
+    socket.pipe(onward).pipe(socket);
+    socket.on('error', () => onward.destroy());
+    onward.on('error', () => socket.destroy());
+  });
+  return new Promise((done) => {
+    server.listen(from, '127.0.0.1', () => done(server));
+  });
+}
