@@ -31,6 +31,8 @@ export interface Twin {
   api: (request: ApiRequest) => ApiAnswer | null;
   /** What Graph says of the groups, a page each; null: it refuses. */
   graphPages: readonly (readonly string[])[] | null;
+  /** What Graph answers everybody instead: 0 hangs up. */
+  graphStatus: number | null;
   /** Where Graph's next page is said to be instead. */
   graphLink: string | null;
   /** Claims of the access token, which is a JWT then. */
@@ -116,6 +118,7 @@ class TwinServer implements Twin {
   api: Twin['api'] = () => null;
   accessClaims: Claims | null = null;
   graphPages: readonly (readonly string[])[] | null = null;
+  graphStatus: number | null = null;
   graphLink: string | null = null;
   tamper: Twin['tamper'] = (parts) => parts;
   answer: Record<string, string> = {};
@@ -225,6 +228,7 @@ class TwinServer implements Twin {
     else if (path === '/keys') send(200, { keys: this.#keys.map(jwkOf) });
     else if (path === '/token') this.#token(request, new URLSearchParams(body), send);
     else if (path === '/authorize') this.#authorize(new URL(request.url ?? '/', this.issuer).href, response);
+    else if (path === '/graph' && this.graphStatus === 0) response.destroy();
     else if (path === '/graph') this.#graph(request, send);
     else if (path === '/userinfo') this.#userinfo(request, response, send);
     else this.#api({ request, path, body }, send);
@@ -262,6 +266,10 @@ class TwinServer implements Twin {
   /** Groups alone of all that somebody is in are an advanced query to it: it wants to be told so twice. */
   #graph({ url: target, headers }: IncomingMessage, send: (status: number, json: unknown) => void): void {
     const url = new URL(target ?? '/', this.issuer);
+    if (this.graphStatus !== null) {
+      send(this.graphStatus, { error: { code: 'TooManyRequests' } });
+      return;
+    }
     if (url.searchParams.get('$count') !== 'true' || headers['consistencylevel'] !== 'eventual') {
       send(400, { error: { code: 'Request_UnsupportedQuery' } });
       return;

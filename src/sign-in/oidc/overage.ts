@@ -1,8 +1,9 @@
 /**
  * Groups of a person who is in too many for a token: Entra ID leaves them out and Microsoft Graph is asked
  * instead, with the person's own access token. Read to the end, never beyond the API's own origin. What
- * cannot be had is no group: rules then match nobody more.
+ * it refuses is no group: rules then match nobody more. One that does not answer, or limits us, says nothing, and is asked again.
  */
+import { Outage } from '../oauth/failures.ts';
 import type { ProviderHttp } from '../provider-http.ts';
 import type { Claims } from './claims.ts';
 
@@ -41,7 +42,12 @@ export async function readOverage(
       accept: 'application/json',
       consistencylevel: 'eventual',
     };
-    const response: Response = await http.fetch(next.href, { headers });
+    const response: Response = await http.fetch(next.href, { headers }).catch((error: unknown) => {
+      const remedy = 'let this machine reach it, or choose "Groups assigned to the application" for the groups claim';
+      throw new Outage(`${silent(start)}: ${codeOf(error)}; ${remedy}`, error);
+    });
+    if (response.status === 429 || response.status >= 500)
+      throw new Outage(`${silent(start)}: it answered ${response.status}`);
     if (response.status !== 200) return null;
     const body: unknown = await response.json();
     if (!isMap(body) || !Array.isArray(body['value'])) return null;
@@ -54,6 +60,15 @@ export async function readOverage(
   }
   // Where it goes on, or leads elsewhere, the rest is not known.
   return { groups, ...(hasMore ? { hasgroups: true } : {}) };
+}
+
+/** It is no word about the provider, which has answered. */
+function silent({ origin }: URL): string {
+  return `"${origin}" does not say the groups of a person who is in too many for a token (overage)`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no answer in time';
 }
 
 /** A link to elsewhere would send the token there. */
