@@ -222,7 +222,7 @@ async function open(
   const drop = dropFlow(context, flow.id);
   const person = await deps.admit(provider, finished.person, finished.organisations);
   if (person.kind === 'refused') {
-    const problem = { reason: 'not-admitted', message: person.message } as const;
+    const problem = { reason: 'not-admitted', message: person.message, setting: 'name' } as const;
     return explainProblem(context, provider, problem, { ticket, cookies: [drop], notes: finished.notes });
   }
   const notes = [...finished.notes, ...person.notes];

@@ -206,6 +206,8 @@ test('A login that a rule names belongs to the id that first came with it', () =
     const refused = await signInBy(stranger, twin);
     assert.equal(refused.status, 403);
     assert.equal(stranger.sessionToken(AUTH), undefined);
+    assert.match(refused.text, /belongs to another one, which came with it first[\s\S]*postern user unpin/);
+    assert.doesNotMatch(refused.text, /alice/i, 'whose it is, and the whole command, stand in the log');
     assert.match(
       lastMessage(rig),
       /not-admitted: .*"alice" belongs to id 1, but id 2 has it now; .*postern user unpin github:alice/,
@@ -455,6 +457,14 @@ suite('Whatever GitHub answers has a page and a reason in the log', () => {
       const { text } = await signInBy(rig.browser(), rig.twin);
       assert.ok(text.includes(`register the redirect URI &quot;${AUTH}/.postern/callback/github&quot;`), text);
     }));
+  test('a permission that the app has not is not taken for a scope that nobody knows', () =>
+    withGithub(async (rig) => {
+      rig.twin.forbidden = '/user/emails';
+      const page = await signInBy(rig.browser(), rig.twin);
+      assert.match(page.text, /give the app at the provider the permission that the log names/);
+      assert.doesNotMatch(page.text, /leave it out/);
+    }));
+
   test('a wrong secret', () =>
     withGithub(
       async (rig) => {

@@ -353,7 +353,8 @@ const REASONS: Readonly<Record<GithubError['kind'], ProviderProblem['reason']>> 
 function explainError(provider: GithubProvider, error: unknown): ProviderProblem {
   const message = (what: string): string => `Sign-in by "${provider.id}" failed: ${what}`;
   if (error instanceof GithubError) {
-    return { reason: REASONS[error.kind], message: message(error.message) };
+    const setting = error.kind === 'no-permission' ? ({ setting: 'permission' } as const) : {};
+    return { reason: REASONS[error.kind], message: message(error.message), ...setting };
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (TLS_CODES.test(code) || code.startsWith('ERR_SSL')) {

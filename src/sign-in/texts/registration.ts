@@ -3,8 +3,17 @@
  * problem, in the words of the setting. What the provider itself said stays in the log.
  */
 
-/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so; `auth-time`: it does not say when they signed in; `address`: what is there is no provider, or not to be trusted. */
-export type Registration = 'client' | 'proof' | 'issuer' | 'redirect-uri' | 'flow' | 'auth-time' | 'address';
+/** `client`: unknown, or another secret; `proof`: it has to show its secret in another way; `flow`: it may not sign people in so; `auth-time`: it does not say when they signed in; `address`: what is there is no provider, or not to be trusted; `permission`: the app there may not ask something; `name`: it belongs to another account. */
+export type Registration =
+  | 'client'
+  | 'proof'
+  | 'issuer'
+  | 'redirect-uri'
+  | 'flow'
+  | 'auth-time'
+  | 'address'
+  | 'permission'
+  | 'name';
 
 export type RegistrationTexts = Readonly<Record<Registration, (redirectUri: string) => string>>;
 
@@ -23,6 +32,10 @@ export const REGISTRATION_EN: RegistrationTexts = {
     'For whoever runs this site: the provider does not say when people signed in. Have it send the claim "auth_time", or leave "max_age" of this provider out.',
   address: () =>
     'For whoever runs this site: at the address of this provider is nothing that Postern can use, or that it may trust. Check name, scheme, port and path of "issuer" and "internal_url" (of "url" for GitHub); where the certificate there is of a CA of your own, name that by "ca". The log has the cause under the id below.',
+  permission: () =>
+    'For whoever runs this site: give the app at the provider the permission that the log names under the id below, or add the scope to "scopes" of this provider.',
+  name: () =>
+    'For whoever runs this site: the name of this account belongs to another one, which came with it first. If both are of one person, or that one is gone, "postern user unpin" lets the name go; the log has the command under the id below.',
 };
 
 export const REGISTRATION_KO: RegistrationTexts = {
@@ -40,6 +53,10 @@ export const REGISTRATION_KO: RegistrationTexts = {
     '운영자에게: 제공자가 사용자가 언제 로그인했는지 알려 주지 않습니다. 제공자가 “auth_time” 클레임을 보내도록 설정하거나, 이 제공자의 “max_age”를 빼 주세요.',
   address: () =>
     '운영자에게: 이 제공자의 주소에서 Postern이 쓸 수 있거나 신뢰할 수 있는 것을 찾지 못했습니다. “issuer”와 “internal_url”(GitHub는 “url”)의 이름, 스킴, 포트, 경로를 확인하고, 그곳의 인증서가 자체 CA의 것이면 “ca”로 지정해 주세요. 원인은 아래 ID로 로그에 있습니다.',
+  permission: () =>
+    '운영자에게: 아래 ID로 로그에 적힌 권한을 제공자의 앱에 주거나, 그 범위를 이 제공자의 “scopes”에 추가해 주세요.',
+  name: () =>
+    '운영자에게: 이 계정의 이름은 먼저 그 이름으로 로그인한 다른 계정의 것입니다. 둘이 같은 사람이거나 그 계정이 더 이상 없으면 “postern user unpin”으로 이름을 풀 수 있습니다. 명령은 아래 ID로 로그에 있습니다.',
 };
 
 export const REGISTRATION_ZH_HANS: RegistrationTexts = {
@@ -55,4 +72,8 @@ export const REGISTRATION_ZH_HANS: RegistrationTexts = {
   'auth-time': () => '致运营者：提供方没有说明用户何时登录。请让它发送声明“auth_time”，或去掉此提供方的“max_age”。',
   address: () =>
     '致运营者：在此提供方的地址处没有 Postern 可以使用或可以信任的服务。请检查“issuer”和“internal_url”（GitHub 为“url”）的名称、协议、端口和路径；如果那里的证书由自有 CA 签发，请用“ca”指定该 CA。日志中以下面的 ID 记录了原因。',
+  permission: () =>
+    '致运营者：请在提供方为此应用授予日志中以下面的 ID 记录的权限，或在此提供方的“scopes”中加入该范围。',
+  name: () =>
+    '致运营者：此账号的名称属于先以该名称登录的另一个账号。如果两者是同一个人，或那个账号已不存在，可用“postern user unpin”释放该名称；命令在日志中以下面的 ID 记录。',
 };
