@@ -62,7 +62,7 @@ they would decide otherwise the line says so, \`postern_shadow_decisions_total\`
 that and goes on as it came, its line does.
 
 **Against what happened.** \`postern policy diff old.yaml new.yaml --log access.jsonl\` replays the lines of a log and prints whose access would change, by which rules and how often; it exits 1
-where some would. A line names people, not their groups: those are what Postern knows now, or \`--people FILE\`. Where the old document then decides otherwise than the log says (a group
+where some would. A line names people, not their groups: those are what Postern knows now, or \`--people FILE\` (\`[{ "provider": "local", "name": "alice", "groups": ["ops"] }]\`, with \`"roles"\` and \`"email"\` where rules ask; also for machines that came by a provider's access token, of whom nothing is known between requests). Where the old document then decides otherwise than the log says (a group
 of then, a certificate, a header), the request is counted as unclear; so is one where it depends on header fields what the new one says, and the route in its line does not tell whether they were there. Whom the rules let in and \`{user.name}\`, a map or \`routes\` lead to no app is shown as \`no-app\`; what a route asks for by \`require\` was shown by whom it let in, and is a change where only the new
 document asks for it. Logs may be packed by gzip or zstd, as rotated ones are, and \`--log\` may stand there several times. Damaged lines are
 counted and the first is named; a log of which no line can be read is an error, not "no change", and so is one of \`postern forward-auth\` or \`guard\`, whose settings are no document. Of a packed log that ends in its middle (a rotation that is still packing) what is whole is replayed; the place

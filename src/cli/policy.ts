@@ -98,16 +98,27 @@ async function peopleOf({ people, data }: PolicyDiffOptions): Promise<readonly K
 }
 
 function readPeople(file: string): readonly KnownPerson[] {
-  const list: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (!Array.isArray(list) || !list.every(isPerson))
-    throw refusal(`"${file}" is not a list such as [{ "provider": "local", "name": "alice", "groups": ["ops"] }]`);
-  return list;
+  let list: unknown;
+  try {
+    list = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw refusal(`"${file}" cannot be read as JSON: ${(error as Error).message}`);
+  }
+  if (Array.isArray(list) && list.every(isPerson)) return list;
+  const example =
+    '[{ "provider": "local", "name": "alice", "groups": ["ops"] }], with "roles" and "email" where rules ask';
+  throw refusal(`"${file}" is not a list such as ${example}`);
 }
 
 function isPerson(value: unknown): value is KnownPerson {
   if (typeof value !== 'object' || value === null) return false;
-  const { provider, name, groups } = value as Record<string, unknown>;
-  return typeof provider === 'string' && typeof name === 'string' && Array.isArray(groups);
+  const { provider, name, groups, roles = [], email = null } = value as Record<string, unknown>;
+  if (typeof provider !== 'string' || typeof name !== 'string') return false;
+  return isTexts(groups) && isTexts(roles) && (email === null || typeof email === 'string');
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function show({ requests, changes, unclear }: PolicyDiff, damaged: Damaged): void {

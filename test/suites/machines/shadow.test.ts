@@ -184,10 +184,28 @@ hosts:
     const mixed = await postern.cli('policy', 'diff', files.old, files.old, '--log', cut);
     assert.equal(mixed.code, 1, 'who came in by settings has no rules to compare');
     assert.match(mixed.stderr, /cut\.jsonl:\d+ is a line of "postern forward-auth".*give the log of "postern run"/);
+    await refusesOtherPeople(postern, files);
     const missing = await postern.cli('policy', 'diff', files.old, files.next, '--log', '/nowhere');
     assert.match(missing.stderr, /Cannot compare: "\/nowhere" cannot be read/);
   });
 });
+
+/** The file that says who is who is named, not the log, and nobody is left out of it without a word. */
+async function refusesOtherPeople(
+  postern: PosternProcess,
+  files: { readonly old: string; readonly next: string; readonly log: string },
+): Promise<void> {
+  const people = join(postern.dir, 'people.json');
+  const bob = { provider: 'local', name: 'bob', groups: ['ops'] };
+  const wrong = [{ roles: 'pusher' }, { roles: null }, { groups: [5] }, { groups: 'ops' }, { email: 5 }];
+  for (const text of ['not JSON', ...wrong.map((over) => JSON.stringify([bob, { ...bob, ...over }]))]) {
+    writeFileSync(people, text);
+    const from = ['--log', files.log, '--people', people];
+    const { code, stderr } = await postern.cli('policy', 'diff', files.old, files.next, ...from);
+    assert.equal(code, 1, text);
+    assert.match(stderr, /Cannot compare: ".*people\.json" (?:is not a list such as|cannot be read as JSON)/, text);
+  }
+}
 
 /** bcrypt, as "htpasswd -B" makes it, of "s3cret-promtail". */
 const HASH = '$2a$05$WnISqYUMNkFN6z8o2QglZOaCDtbsdunXCFe/8yDlm85RmjNkM8cvC';
