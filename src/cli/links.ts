@@ -73,6 +73,10 @@ async function create(url: string, options: CreateOptions): Promise<void> {
   printError(
     `link:${line.name} opens ${line.place} ${often}, until ${formatTime(line.expiresAt)} UTC. It is shown this once:`,
   );
+  if (new URL(url).search !== '')
+    printError(
+      `It opens ${line.place} with any query, not only the one given: an app that tells pages apart by it shows them all.`,
+    );
   print(created.url);
 }
 

@@ -66,6 +66,14 @@ hosts:
     const opened = await visitor.submit(page, {}, '/.postern/link');
     assert.deepEqual(JSON.parse(opened.body), { url: '/report.pdf?page=2', user: 'link:report' });
     assert.equal((await visitor.send(site('/report.pdf'))).status, 200, 'and again');
+    assert.equal(
+      (await visitor.send(site('/report.pdf?page=9'))).status,
+      200,
+      'a query is no boundary, and that is said',
+    );
+    const isSaid = async (path: string): Promise<boolean> =>
+      / with any query/.test((await cli('create', site(path))).stderr);
+    assert.deepEqual([await isSaid('/report.pdf?page=2'), await isSaid('/report.pdf')], [true, false]);
     for (const path of ['/', '/report.pdf/x', '/report', '/REPORT.PDF', '/inside/x', '/named/x'])
       assert.notEqual((await visitor.send(site(path))).status, 200, path);
     assert.notEqual((await visitor.send(`https://other.localhost:${postern.https}/report.pdf`)).status, 200);
