@@ -64,15 +64,9 @@ suite('An ID token is refused', () => {
   const cases: Readonly<Record<string, readonly [tamper: (rig: OidcRig) => Tamper, expected: RegExp]>> = {
     'with alg none': [() => withHeader({ alg: 'none' }), /invalid: .*(alg|Algorithm|signature)/i],
     'with HS256 and the public key as secret': [() => withHeader({ alg: 'HS256' }), /invalid: .*(alg|Unsupported)/i],
-    'of another issuer': [
-      () => withClaims({ iss: 'https://evil.example' }),
-      /invalid: .*"iss" has to be "http:\/\/127\.0\.0\.1:\d+/,
-    ],
+    'of another issuer': [() => withClaims({ iss: 'https://evil.example' }), /invalid: .*"iss" has to be "http:/],
     'of the issuer with a slash more': [({ twin }) => withClaims({ iss: `${twin.issuer}/` }), /invalid: .*iss/],
-    'for another client': [
-      () => withClaims({ aud: 'another-client' }),
-      /invalid: .*"aud" has to be "[^"]+", the client/,
-    ],
+    'for another client': [() => withClaims({ aud: 'another-client' }), /invalid: .*"aud" has to be "[^"]+"/],
     'for a list without us': [() => withClaims({ aud: ['a', 'b'] }), /invalid: .*aud/],
     'for a list with us but without azp': [
       ({ twin }) => withClaims({ aud: [twin.clientId, 'other'] }),
@@ -266,6 +260,16 @@ test('Two callbacks with one state at once open one session, and the provider se
     );
     assert.equal(rig.twin.requests.filter((one) => one === 'POST /token').length, 1);
     assert.equal((await rig.sessions.list()).length, 1);
+  }));
+
+test('A state that was used up elsewhere in the very moment, or that there is no room for, opens no session', () =>
+  withOidc(async (rig) => {
+    const alice = rig.browser();
+    const back = rig.twin.visit(await departure(alice, `${APP}/`));
+    rig.sessions.spend = () => Promise.resolve(false);
+    assertRefused(rig, await alice.open(back), alice);
+    assert.match(reasonOf(rig), /its state was used before/);
+    assert.deepEqual(await rig.sessions.list(), []);
   }));
 
 test('A state is used up by a code that fails, too: the right one comes too late', () =>

@@ -16,9 +16,9 @@ async function settings(over: Partial<OidcProvider>): Promise<OidcProvider> {
 }
 
 /** What becomes of a discovery document that names its keys so. */
-async function discover(provider: OidcProvider, keys: string): Promise<string> {
+async function discover(provider: OidcProvider, keys: string, issuer = provider.issuer): Promise<string> {
   const metadata = {
-    issuer: provider.issuer,
+    issuer,
     authorization_endpoint: `${ISSUER}/authorize`,
     token_endpoint: `${ISSUER}/token`,
     jwks_uri: keys,
@@ -51,4 +51,15 @@ test('keys are fetched as safely as the discovery document was, or not at all', 
   assert.match(await discover(inside, plain), /^registration: /);
   const onLoopback = await settings({ issuer: 'http://127.0.0.1:8080/realms/main' });
   assert.equal(await discover(onLoopback, 'http://127.0.0.1:8080/keys'), 'http://127.0.0.1:8080/keys');
+});
+
+test('whoever names itself otherwise is another issuer, also where openid-client knows the host and bears it', async () => {
+  const own = await settings({});
+  assert.match(
+    await discover(own, `${ISSUER}/keys`, 'https://evil.example'),
+    /^registration: .*"https:\/\/evil\.example"/,
+  );
+  const many = await settings({ issuer: 'https://login.microsoftonline.com/common/v2.0' });
+  const answer = await discover(many, `${ISSUER}/keys`, 'https://login.microsoftonline.com/{tenantid}/v2.0');
+  assert.match(answer, /^registration: Sign-in by "keycloak" failed: Provider names itself .*but the document says/);
 });
