@@ -8,6 +8,7 @@ import type { Carrier } from './backends.ts';
 import type { HealthCheck } from '../config/document/actions.ts';
 import { timerMs } from '../core/durations.ts';
 import type { PosternError } from '../core/errors.ts';
+import { startPatience } from '../core/patience.ts';
 import type { BodySink } from '../wire/exchange.ts';
 import type { AppCall, AppConnection, Repeat } from '../wire/app-call.ts';
 import { RequestLines } from '../wire/request-lines.ts';
@@ -64,7 +65,7 @@ export class ActiveCheck {
 
 const LINES = new RequestLines('User-Agent: postern-health\r\n');
 
-/** One question. Its timer is exact, as the answer decides about a server. */
+/** One question. Its time is that in which this thread ran, as the answer decides about a server. */
 class Probe implements PoolWaiter, AppCall, BodySink {
   readonly method = 'GET';
   readonly head: string;
@@ -81,7 +82,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
   readonly idleMs: number = Infinity;
   readonly #deps: ActiveCheckDeps;
   readonly #done: (error: string | null) => void;
-  #timer: NodeJS.Timeout | null = null;
+  #stopWaiting: (() => void) | null = null;
   #connection: AppConnection | null = null;
   #isOver = false;
 
@@ -94,8 +95,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
 
   start(): void {
     const { timeoutMs } = this.#deps.settings;
-    this.#timer = setTimeout(() => this.#finish(`no answer within ${timeoutMs} ms`), timerMs(timeoutMs));
-    this.#timer.unref();
+    this.#stopWaiting = startPatience(timerMs(timeoutMs), () => this.#finish(`no answer within ${timeoutMs} ms`));
     this.#deps.carrier.acquire(this);
   }
 
@@ -156,7 +156,7 @@ class Probe implements PoolWaiter, AppCall, BodySink {
   }
 
   #release(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#stopWaiting?.();
     if (this.#connection === null) this.#deps.carrier.cancel(this);
     // Not in the middle of its own callback: the connection reads on behind `onHead`.
     else setImmediate(() => this.#connection?.destroy());

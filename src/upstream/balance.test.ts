@@ -142,3 +142,30 @@ test('active checks take a sick server out and in again, and all sick is UPSTREA
   assert.deepEqual(changes, ['Server is down', 'Server is down', 'Server is up', 'Server is up']);
   assert.equal((await ask()).response?.status, 200);
 });
+
+test('an active check does not judge a server by a time in which this thread stood still', async () => {
+  const stillness = new Int32Array(new SharedArrayBuffer(4));
+  const asked: string[] = [];
+  const app = await rawApp((socket, head) => {
+    asked.push(head);
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    // As the next question is under way, and its time would be over before anything is read.
+    setTimeout(() => Atomics.wait(stillness, 0, 0, 300), 30);
+  });
+  closers.push(app.close);
+  const changes: string[] = [];
+  const log = { warn: (text: string) => changes.push(text), info: (text: string) => changes.push(text) };
+  const upstreams = createUpstreams({ clock: { now: () => Date.now() }, log });
+  closers.push(() => upstreams.close());
+  const health: HealthCheck = {
+    path: '/healthz',
+    intervalMs: 20,
+    timeoutMs: 200,
+    expect: [200, 399],
+    passes: 1,
+    fails: 1,
+  };
+  closers.push(upstreams.retain([actionTo([serverAt(app.port)], { health })]));
+  await until(() => asked.length >= 5, 'it is asked again and again');
+  assert.deepEqual(changes, []);
+});

@@ -12,6 +12,7 @@ import { connectOwn } from './own-socket.ts';
 import type { Target } from './target.ts';
 import { timerMs } from '../core/durations.ts';
 import { PosternError } from '../core/errors.ts';
+import { startPatience } from '../core/patience.ts';
 
 /** The first bytes of a connection go to nobody: an app speaks after the request. */
 export type ReadInto = (length: number, buffer: Buffer) => boolean;
@@ -38,7 +39,7 @@ export class ConnectAttempt {
   readonly #request: ConnectRequest;
   /** Those that are tried, each with how to stop listening to it. */
   readonly #sockets = new Map<Socket, () => void>();
-  readonly #deadline: NodeJS.Timeout;
+  readonly #stopWaiting: () => void;
   #nextTimer: NodeJS.Timeout | null = null;
   #nextAddress = 0;
   #lastError: Error | null = null;
@@ -46,7 +47,8 @@ export class ConnectAttempt {
 
   constructor(request: ConnectRequest) {
     this.#request = request;
-    this.#deadline = setTimeout(() => this.#fail(timeoutError(request)), timerMs(request.timeoutMs));
+    // By a machine that stood still meanwhile the app is not judged.
+    this.#stopWaiting = startPatience(timerMs(request.timeoutMs), () => this.#fail(timeoutError(request)));
     this.#tryNext();
   }
 
@@ -129,7 +131,7 @@ export class ConnectAttempt {
 
   #end(winner: Socket | null): void {
     this.#isOver = true;
-    clearTimeout(this.#deadline);
+    this.#stopWaiting();
     if (this.#nextTimer !== null) clearTimeout(this.#nextTimer);
     for (const socket of this.#sockets.keys()) if (socket !== winner) discard(socket);
     this.#sockets.clear();

@@ -6,7 +6,7 @@ import { createUpstreams } from './forward.ts';
 import { Resolver } from './resolve.ts';
 import type { ForwardPlan } from './plan.ts';
 import type { Lookup } from './resolve.ts';
-import { actionTo, FakeBody, FakeExchange, planFor, rawApp, serverAt, until } from './test-rig.ts';
+import { actionTo, FakeBody, FakeExchange, LIMITS, planFor, rawApp, serverAt, until } from './test-rig.ts';
 import type { ProxyAction } from '../config/document/actions.ts';
 import { createTicker } from '../wire/ticker.ts';
 import type { BodySink, ConnectionFacts } from '../wire/exchange.ts';
@@ -18,6 +18,10 @@ const closers: (() => unknown)[] = [];
 after(async () => {
   for (const close of closers.toReversed()) await close();
 });
+
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 function asker(lookup: Lookup): (action: ProxyAction) => Promise<FakeExchange> {
   const upstreams = createUpstreams({ clock, log, lookup });
@@ -300,3 +304,16 @@ test(
 );
 
 const STANDING = createTicker({ intervalMs: 1_000_000, leadMs: 0, now: () => 1_000 });
+
+test('an app that has answered while this thread stood still was not too slow to connect', async () => {
+  const app = await rawApp((socket) => socket.write(OK));
+  closers.push(app.close);
+  const upstreams = createUpstreams({ clock, log });
+  closers.push(() => upstreams.close());
+  const exchange = new FakeExchange();
+  const action = actionTo([serverAt(app.port)]);
+  upstreams.forward(exchange, planFor(action, { limits: { ...LIMITS, connectMs: 200 } }), exchange.report);
+  standStill(500);
+  await exchange.done;
+  assert.equal(exchange.text, 'ok', exchange.failure?.message);
+});
