@@ -17,6 +17,7 @@ import { join, resolve } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { freePorts } from '../../support/free-ports.ts';
 import { startPostern } from '../../support/postern.ts';
+import { killLate } from '../../support/programs.ts';
 import { sendRaw } from '../../support/raw.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../../bin/postern');
@@ -47,9 +48,9 @@ function start(args: readonly string[], under: readonly string[] = []): Promise<
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const spare = killLate(child);
     child.on('close', (code) => {
-      clearTimeout(timer);
+      spare();
       done({ code, output });
     });
   });
