@@ -88,6 +88,28 @@ test('an address pays for the work of a thread, not for the time in which the ma
   }
 });
 
+test('an address pays for the lanes of a hash that are worked on in other threads, too', async () => {
+  const spent: number[] = [];
+  const ceiling = { enter: () => true, leave: (_: string, ms: number) => void spent.push(ms) };
+  const own = createHashPool({ threads: 1, ceiling });
+  const costOf = async (lanes: number): Promise<number> => {
+    const before = process.cpuUsage();
+    await own.verify(`$argon2id$v=19$m=16384,t=24,p=${lanes}$${'A'.repeat(22)}$${'A'.repeat(43)}`, 'x', 'p');
+    const { user, system } = process.cpuUsage(before);
+    // Of all threads of this process, of which no other does anything.
+    return (spent.at(-1) ?? 0) / ((user + system) / 1_000 / lanes);
+  };
+  try {
+    await own.verify(null, 'x', 'p');
+    for (const lanes of [1, 4, 8]) {
+      const share = await costOf(lanes);
+      assert.ok(share > 0.5, `${lanes} lanes: ${share} of the time of one`);
+    }
+  } finally {
+    await own.close();
+  }
+});
+
 test('a cost ceiling is per address, refills with time and bounds its memory', () => {
   let now = 0;
   const ceiling = createCostCeiling(() => now);

@@ -58,6 +58,11 @@ export async function verifyPassword(hash: string, password: string): Promise<bo
   return timingSafeEqual(tag, parsed.tag);
 }
 
+/** Of more than one lane, as other programs make them (`p=4`), OpenSSL works in threads of its own. */
+export function isOfSeveralLanes(hash: string): boolean {
+  return (parseArgon2(hash)?.lanes ?? 1) > 1;
+}
+
 function parseArgon2(text: string): Argon2Hash | null {
   const match = ARGON2.exec(text);
   if (match === null) return null;
