@@ -7,7 +7,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Identity } from '../core/person.ts';
 import type { SigningKey } from '../session/assertion-keys.ts';
-import { isNamed } from '../policy/person-match.ts';
+import { toldName } from '../policy/person-match.ts';
 import { subjectOf } from './identity-headers.ts';
 import type { AssertionWish, SignAssertion } from './identity-headers.ts';
 
@@ -62,11 +62,11 @@ function attributesOf(identity: Exclude<Identity, { kind: 'anonymous' }>): Reado
   if (identity.kind === 'link') return { kind: identity.kind };
   if (identity.kind !== 'person') return { kind: identity.kind, preferred_username: identity.name };
   const { person } = identity;
-  const { provider, name, displayName, email, emailVerified, groups, roles, amr } = person;
+  const { provider, displayName, email, emailVerified, groups, roles, amr } = person;
   return {
     kind: 'person',
     provider,
-    preferred_username: isNamed(person) ? name : subjectOf(identity),
+    preferred_username: toldName(person),
     name: displayName,
     ...(email !== null && emailVerified ? { email, email_verified: true } : {}),
     groups,

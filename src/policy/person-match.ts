@@ -61,6 +61,16 @@ export function isNamed({ unsaid }: Person): boolean {
   return unsaid?.includes('name') !== true;
 }
 
+/**
+ * The name as apps are told it where nothing else stands before it: somebody of whom the provider says none is
+ * "keycloak:9f3c", and whoever calls themselves that is not to be taken for them.
+ */
+export function toldName(person: Person): string {
+  const { provider, name, subject } = person;
+  if (!isNamed(person)) return `${provider}:${subject}`;
+  return name.startsWith(`${provider}:`) ? `${provider}:${name}` : name;
+}
+
 /** What they have besides is not known. */
 function isCut({ cut }: Person, what: Unsaid): boolean {
   return cut?.includes(what) === true;

@@ -3,6 +3,7 @@
  * session. Never a token, never a session key.
  */
 import { LINK_PROVIDER } from '../core/person.ts';
+import { toldName } from '../policy/person-match.ts';
 import { toResponse, type Context } from './context.ts';
 import { plainHeaders } from './pages/error-page.ts';
 import { unauthorizedJson } from './unauthorized.ts';
@@ -19,7 +20,7 @@ export function showUserinfo(context: Context): Response {
   const body = {
     provider: person.provider,
     sub: isLink ? person.displayName : person.subject,
-    name: isLink ? person.displayName : person.name,
+    name: isLink ? person.displayName : toldName(person),
     display_name: person.displayName,
     email: person.email,
     email_verified: person.emailVerified,
