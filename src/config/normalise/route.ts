@@ -102,7 +102,7 @@ export function readSettings(input: RouteInput, path: Path, base: Settings, cont
 }
 
 function readShadow(
-  { shadow }: RouteInput,
+  { shadow, allow: own }: RouteInput,
   path: Path,
   base: ShadowRules | null,
   context: Context,
@@ -112,8 +112,9 @@ function readShadow(
   const allow = readRules(shadow.allow, [...at, 'allow'], context);
   const deny = readRules(shadow.deny, [...at, 'deny'], context);
   if (allow === null && deny === null) context.report(at, 'is empty', 'add "allow" or "deny"');
-  // As of the rules in force: a path's "allow" stands in for its host's, and its host's "deny" holds besides.
-  return { allow, deny: [...(base?.deny ?? []), ...(deny ?? [])] };
+  // As of the rules in force: a path's "allow" stands in for its host's, which it has else, and its host's "deny" holds besides.
+  const inherited = own === undefined ? (base?.allow ?? null) : null;
+  return { allow: allow ?? inherited, deny: [...(base?.deny ?? []), ...(deny ?? [])] };
 }
 
 export interface RoutePlace {

@@ -9,10 +9,12 @@ sign_in: { url: "https://auth.example.com" }
 hosts:
   a.example.com:
     tls: local
+    allow: ["group:all"]
     shadow: { allow: ["group:staff"], deny: ["user:bob"] }
     paths:
       /allow: { to: "http://app", allow: [signed-in], shadow: { allow: ["group:ops"] } }
       /deny: { to: "http://app", allow: [signed-in], shadow: { deny: ["user:eve"] } }
+      /inherited: { to: "http://app", shadow: { deny: ["user:eve"] } }
       /*: { to: "http://app", allow: [signed-in] }
 `;
   const { document, diagnostics } = loadDocument({ text, file: 'postern.yaml', env: {}, readFile: () => '' });
@@ -25,6 +27,8 @@ hosts:
   assert.deepEqual(tried, [
     ['/allow', ['group:ops'], ['user:bob']],
     ['/deny', null, ['user:bob', 'user:eve']],
+    // Without an "allow" of its own it has its host's.
+    ['/inherited', ['group:staff'], ['user:bob', 'user:eve']],
     ['/*', ['group:staff'], ['user:bob']],
   ]);
 });
