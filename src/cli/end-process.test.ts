@@ -50,3 +50,13 @@ test('endProcess() does not wait for what keeps the process alive', async () => 
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' });
   assert.deepEqual([await isEnded(child), child.exitCode], [true, EXIT_CODE]);
 });
+
+test('endProcess() keeps the exit code of what failed first, whatever ends well behind it', async () => {
+  const url = JSON.stringify(new URL('end-process.ts', import.meta.url).href);
+  for (const held of ['', 'setInterval(() => {}, 1000);']) {
+    const program = `${held} const { endProcess } = await import(${url}); endProcess(${EXIT_CODE}); endProcess(0);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' });
+    // oxlint-disable-next-line no-await-in-loop -- one process after another
+    assert.deepEqual([await isEnded(child), child.exitCode], [true, EXIT_CODE]);
+  }
+});

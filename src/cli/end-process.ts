@@ -9,6 +9,7 @@
 const HELD_MS = 250;
 
 export function endProcess(exitCode: number): void {
-  process.exitCode = exitCode;
-  setTimeout(() => process.exit(exitCode), HELD_MS).unref();
+  // The first word counts: what has failed, and is closed then in good order, has failed.
+  process.exitCode ??= exitCode;
+  setTimeout(() => process.exit(), HELD_MS).unref();
 }
