@@ -201,11 +201,15 @@ function notesOnGroups(
 }
 
 /** None: what is not said of roles is not there. */
-export function notesOnRoles({ id }: OidcProvider, sources: readonly Claims[]): readonly string[] {
+export function notesOnRoles(provider: OidcProvider, sources: readonly Claims[]): readonly string[] {
   const whys = sources.flatMap((one) => unknownRoles.get(one) ?? []);
+  // Those of the realm, where the ones of clients are missing (Keycloak).
+  const hasSome = rolesIn(provider, sources) !== null;
+  const what = hasSome ? 'not all known' : 'not known';
+  const which = hasSome ? 'another role' : 'a role';
   return whys.map(
     (why) =>
-      `Roles of a person are not known: ${why}; no rule by a role of "${id}" lets this person in, and every "deny" by one refuses`,
+      `Roles of a person are ${what}: ${why}; no rule by ${which} of "${provider.id}" lets this person in, and every "deny" by one refuses`,
   );
 }
 

@@ -60,6 +60,24 @@ test('Where userinfo refuses or fails and roles alone are missing, who needs non
     { settings: BY_USERINFO, prepare: (twin) => (twin.userinfo = { access: { roles: ['admin'] } }) },
   ));
 
+test('What Keycloak said of the roles before userinfo refuses the rest counts, and the log does not deny it', () =>
+  withOidc(
+    async ({ browser, twin, entries, events }) => {
+      twin.claims = { ...twin.claims, groups: ['/dev'] };
+      twin.accessClaims = { realm_access: { roles: ['admin'] } };
+      twin.userinfoError = () => ({ status: 403 });
+      await signInBy(browser(), twin, `${APP}/`);
+      const person = entries.at(-1)?.person;
+      assert.ok(person !== undefined);
+      assert.deepEqual([person.roles, person.cut], [['admin'], ['roles']]);
+      assert.equal(byRoles(['role:admin'], [])(person), 'allow');
+      assert.equal(byRoles(['signed-in'], ['role:wiki:editor'])(person), 'deny');
+      const last = JSON.stringify(events.findLast((event) => event.kind === 'signed-in'));
+      assert.match(last, /Roles of a person are not all known: .*userinfo.*no rule by another role/);
+    },
+    { settings: { preset: 'keycloak' }, prepare: (twin) => (twin.userinfo = {}) },
+  ));
+
 test('Where userinfo refuses or fails and more than roles is missing, or it speaks of somebody else, nobody is in', async () => {
   const statusWith = async (prepare: (twin: Twin) => void): Promise<number> => {
     let status = 0;
