@@ -70,13 +70,13 @@ async function create(url: string, options: CreateOptions): Promise<void> {
   const { line } = created;
   const often =
     line.usesLeft === null ? 'as often as wanted' : `${line.usesLeft} ${line.usesLeft === 1 ? 'time' : 'times'}`;
+  if (new URL(url).search !== '')
+    printError(
+      `The link opens ${line.place} with any query, not only the one given: an app that tells pages apart by it shows them all.`,
+    );
   printError(
     `link:${line.name} opens ${line.place} ${often}, until ${formatTime(line.expiresAt)} UTC. It is shown this once:`,
   );
-  if (new URL(url).search !== '')
-    printError(
-      `It opens ${line.place} with any query, not only the one given: an app that tells pages apart by it shows them all.`,
-    );
   print(created.url);
 }
 
