@@ -3,13 +3,14 @@
  * what was waited for: it could not have been seen earlier. So between two looks little counts, however long it was.
  */
 const LOOK_MS = 50;
-/** A busy process looks late as well, and that counts. */
+/** Beyond the processor's time of this process: one that is busy looks late as well, and that counts. */
 const MOST_BETWEEN_LOOKS_MS = 250;
 
 export class Stopwatch {
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
   #lookedAt: number;
+  #spentMs = processorMs();
   #ms = 0;
 
   constructor(now: () => number = () => performance.now()) {
@@ -32,7 +33,15 @@ export class Stopwatch {
 
   #look(): void {
     const now = this.#now();
-    this.#ms += Math.min(now - this.#lookedAt, MOST_BETWEEN_LOOKS_MS);
+    const spentMs = processorMs();
+    const most = MOST_BETWEEN_LOOKS_MS + spentMs - this.#spentMs;
+    this.#ms += Math.min(now - this.#lookedAt, most);
     this.#lookedAt = now;
+    this.#spentMs = spentMs;
   }
+}
+
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
