@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mayEnter } from './sign-in-desk.ts';
+import { mayEnter, report } from './sign-in-desk.ts';
 import { compileTable } from '../route/compile.ts';
 import { documentOf, hostOf, routeOf } from '../route/document-fixture.ts';
 import type { OidcProvider } from '../config/document/providers.ts';
@@ -90,4 +90,20 @@ test('mayEnter() says what a provider did not say, and the rule only to whoever 
   const known = of('olga', ['groups']);
   assert.deepEqual(known.unsaid, claims);
   assert.match(known.refusedBy?.reason ?? '', /"kc" did not say the groups/);
+});
+
+test('report() warns of what stands behind a sign-in, and not of what any stranger can bring about', () => {
+  const said: unknown[] = [];
+  const tell = (level: string) => (facts: object, message: string) => void said.push([level, message, facts]);
+  const log = { info: tell('info'), warn: tell('warn'), error: tell('error') } as unknown as Parameters<
+    typeof report
+  >[0];
+  const event = { kind: 'provider-problem', requestId: 'r1', ip: null, provider: 'kc', reason: 'invalid' } as const;
+  report(log, { ...event, message: 'made up', isAnybodys: true });
+  report(log, { ...event, message: 'of another issuer' });
+  const facts = { code: 'SIGN_IN_REFUSED', event: 'provider-problem', reason: 'invalid', requestId: 'r1', ip: null };
+  assert.deepEqual(said, [
+    ['info', 'made up', { ...facts, provider: 'kc' }],
+    ['warn', 'of another issuer', { ...facts, provider: 'kc' }],
+  ]);
 });

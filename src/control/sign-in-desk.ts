@@ -245,15 +245,16 @@ function appsFor({ document, table }: Prepared, person: EntryFacts['person'], ip
   return links;
 }
 
-function report(log: Logger, event: SignInEvent): void {
+export function report(log: Pick<Logger, 'info' | 'warn' | 'error'>, event: SignInEvent): void {
   if (event.kind === 'failed') {
     log.error({ code: 'INTERNAL', requestId: event.requestId, err: event.error }, 'Own page failed');
     return;
   }
   if (event.kind === 'provider-problem') {
-    const { kind, reason, message, ...facts } = event;
+    const { kind, reason, message, isAnybodys, ...facts } = event;
     const code = reason === 'unavailable' ? 'PROVIDER_UNAVAILABLE' : 'SIGN_IN_REFUSED';
-    log.warn({ code, event: kind, reason, ...facts }, message);
+    // Nothing that an operator is to be woken for.
+    log[isAnybodys === true ? 'info' : 'warn']({ code, event: kind, reason, ...facts }, message);
     return;
   }
   if (event.kind === 'back-channel-logout') {

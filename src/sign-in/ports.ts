@@ -366,6 +366,8 @@ export type SignInEvent =
       readonly reason: string;
       readonly message: string;
       readonly notes?: readonly string[];
+      /** Whoever likes can have as many of these as he likes, and no provider had a part in it. */
+      readonly isAnybodys?: boolean;
     }
   | {
       readonly kind: 'back-channel-logout';

@@ -101,13 +101,14 @@ export async function handleCallback(context: Context): Promise<Response> {
   const provider = deps.providers.find(id);
   if (provider === null) return explainCallback(context, []);
   // A prefetch or a frame must not use up the code.
-  if (isNotTopLevel(context.headers)) return refuseCallback(context, provider, { why: NO_NAVIGATION, cookies: [] });
+  if (isNotTopLevel(context.headers))
+    return refuseCallback(context, provider, { why: NO_NAVIGATION, cookies: [], isAnybodys: true });
   const states = query.getAll('state');
   const found = findFlow(context, states.length === 1 ? (states[0] ?? '') : '');
   if (found.kind === 'missing')
     return (
       finishedBefore(context) ??
-      refuseCallback(context, provider, { why: NOT_BEGUN, cookies: dropOf(context, states[0]) })
+      refuseCallback(context, provider, { why: NOT_BEGUN, cookies: dropOf(context, states[0]), isAnybodys: true })
     );
   if (found.kind === 'stale') return beginAgain(context, provider, found.flow);
   const { flow } = found;
@@ -182,15 +183,17 @@ interface RefusedCallback {
   readonly why: string;
   readonly cookies: readonly string[];
   readonly ticket?: string | null;
+  /** No sign-in of ours stands behind it. */
+  readonly isAnybodys?: boolean;
 }
 
 function refuseCallback(
   context: Context,
   provider: Provider,
-  { why, cookies, ticket = null }: RefusedCallback,
+  { why, cookies, ticket = null, isAnybodys = false }: RefusedCallback,
 ): Response {
   const message = `Callback of "${provider.id}" refused: ${why}`;
-  reportProblem(context, provider, { reason: 'invalid', message });
+  reportProblem(context, provider, { reason: 'invalid', message, isAnybodys });
   return explainCallback(context, cookies, ticket);
 }
 

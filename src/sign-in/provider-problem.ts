@@ -89,7 +89,7 @@ function refusedEntry({ deps }: Context, { ticket: text, refused = null }: Expla
 export function reportProblem(
   { request, deps }: Context,
   provider: Provider,
-  problem: ProviderProblem,
+  problem: ProviderProblem & { readonly isAnybodys?: boolean },
   notes: readonly string[] = [],
 ): void {
   deps.report?.({
@@ -99,6 +99,7 @@ export function reportProblem(
     provider: provider.id,
     reason: problem.reason,
     message: problem.message,
+    ...(problem.isAnybodys === true ? { isAnybodys: true } : {}),
     ...(notes.length === 0 ? {} : { notes }),
   });
 }

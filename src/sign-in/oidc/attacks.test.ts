@@ -360,6 +360,8 @@ test('Login CSRF: a callback that another browser began opens nothing', () =>
       reasonOf(rig),
       /invalid: Callback of "keycloak" refused: this browser began no sign-in with its state/,
     );
+    const told = rig.events.at(-1);
+    assert.ok(told?.kind === 'provider-problem' && told.isAnybodys === true, 'as many as a stranger likes');
     rig.events.length = 0;
     await departure(victim, `${APP}/`);
     assertRefused(rig, await victim.open(back), victim);
