@@ -107,3 +107,13 @@ function about(ms: number): string {
   if (ms < 100_000) return `${Math.round(ms / 1_000)} s`;
   return ms < 100 * 60_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
 }
+
+/** A refusal that a clock may be the reason of. */
+const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
+
+/** Times of a token are looked at by our clock: where it is off, that is what the log has to say. */
+export function withClocks<T extends object>(watch: ClockWatch, answer: T): T {
+  const apart = watch.problem();
+  const message = 'message' in answer ? String(answer.message) : '';
+  return apart === null || !TIMES_SAID.test(message) ? answer : { ...answer, message: `${message}; ${apart}` };
+}

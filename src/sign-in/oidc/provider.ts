@@ -27,7 +27,7 @@ import type { GoogleAddresses } from '../google/credentials.ts';
 import { verifyBearer } from './bearer.ts';
 import { addressIn, directoryGroups, gather } from './claim-sources.ts';
 import type { Claims } from './claims.ts';
-import { createClockWatch, type ClockWatch } from './clock-watch.ts';
+import { createClockWatch, withClocks } from './clock-watch.ts';
 import { createDiscovery, metadataOf, type Discovery } from './discovery.ts';
 import { createRenewalNote, grantOf, refreshAtOf } from './grants.ts';
 import { createProviderKeys, type ProviderKeys } from './keys.ts';
@@ -37,9 +37,6 @@ import type { Parts } from './parts.ts';
 import { isHosted, isSubject, notesOnRoles, notHosted, personFrom, saidBefore } from './person.ts';
 import { endsSession, explainProblem, IdTokenError, isOfOnePerson } from './problems.ts';
 import { authTimeOf, proofOf } from './proof.ts';
-
-/** A refusal that a clock may be the reason of. */
-const TIMES_SAID = /"(?:exp|nbf|iat)"|too old/;
 
 export interface OidcDeps {
   readonly clock: Clock;
@@ -131,13 +128,6 @@ function verifierOf(
   bearer: BearerSettings,
 ): (token: string) => Promise<VerifiedBearer> {
   return async (token) => withClocks(clockWatch, await verifyBearer(provider, bearer, keys, token));
-}
-
-/** Times of a token are looked at by our clock: where it is off, that is what the log has to say. */
-function withClocks<T extends object>(watch: ClockWatch, answer: T): T {
-  const apart = watch.problem();
-  const message = 'message' in answer ? String(answer.message) : '';
-  return apart === null || !TIMES_SAID.test(message) ? answer : { ...answer, message: `${message}; ${apart}` };
 }
 
 /** A provider that stays down is said once for each reason, and once more when it is back. */
