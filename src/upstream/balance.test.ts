@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import { areAllDown, chooseMember } from './balance.ts';
 import type { Member } from './balance.ts';
 import { createUpstreams } from './forward.ts';
+import type { Upstreams } from './forward.ts';
 import { PassiveHealth } from './health.ts';
 import { createTarget } from './target.ts';
 import { actionTo, FakeExchange, NO_TLS, planFor, rawApp, serverAt, until } from './test-rig.ts';
@@ -98,6 +99,26 @@ test('an active check that says all are down ends it; tried ones are not taken a
   assert.equal(chooseMember(actionTo([]), [one], { now: 0, tried: [one], clientIp: null }), null);
 });
 
+type Check = Pick<HealthCheck, 'timeoutMs' | 'passes' | 'fails'>;
+
+/** Those apps, each asked every 20 ms; the changes are what the log says. */
+function checked(
+  apps: readonly RawApp[],
+  check: Check,
+): { upstreams: Upstreams; action: ProxyAction; changes: string[] } {
+  const changes: string[] = [];
+  const log = { warn: (text: string) => changes.push(text), info: (text: string) => changes.push(text) };
+  const upstreams = createUpstreams({ clock: { now: () => Date.now() }, log });
+  closers.push(() => upstreams.close());
+  const health: HealthCheck = { path: '/healthz', intervalMs: 20, expect: [200, 399], ...check };
+  const action = actionTo(
+    apps.map((app) => serverAt(app.port)),
+    { health },
+  );
+  closers.push(upstreams.retain([action]));
+  return { upstreams, action, changes };
+}
+
 test('active checks take a sick server out and in again, and all sick is UPSTREAM_UNHEALTHY', async () => {
   const sick = new Set<RawApp>();
   const start = async (): Promise<RawApp> => {
@@ -109,23 +130,7 @@ test('active checks take a sick server out and in again, and all sick is UPSTREA
     return app;
   };
   const apps = [await start(), await start()];
-  const changes: string[] = [];
-  const log = { warn: (text: string) => changes.push(text), info: (text: string) => changes.push(text) };
-  const upstreams = createUpstreams({ clock: { now: () => Date.now() }, log });
-  closers.push(() => upstreams.close());
-  const health: HealthCheck = {
-    path: '/healthz',
-    intervalMs: 20,
-    timeoutMs: 20_000,
-    expect: [200, 399],
-    passes: 2,
-    fails: 2,
-  };
-  const action = actionTo(
-    apps.map((app) => serverAt(app.port)),
-    { health },
-  );
-  closers.push(upstreams.retain([action]));
+  const { upstreams, action, changes } = checked(apps, { timeoutMs: 20_000, passes: 2, fails: 2 });
   const ask = (): Promise<FakeExchange> => {
     const exchange = new FakeExchange();
     upstreams.forward(exchange, planFor(action), exchange.report);
@@ -153,19 +158,7 @@ test('an active check does not judge a server by a time in which this thread sto
     setTimeout(() => Atomics.wait(stillness, 0, 0, 300), 30);
   });
   closers.push(app.close);
-  const changes: string[] = [];
-  const log = { warn: (text: string) => changes.push(text), info: (text: string) => changes.push(text) };
-  const upstreams = createUpstreams({ clock: { now: () => Date.now() }, log });
-  closers.push(() => upstreams.close());
-  const health: HealthCheck = {
-    path: '/healthz',
-    intervalMs: 20,
-    timeoutMs: 200,
-    expect: [200, 399],
-    passes: 1,
-    fails: 1,
-  };
-  closers.push(upstreams.retain([actionTo([serverAt(app.port)], { health })]));
+  const { changes } = checked([app], { timeoutMs: 200, passes: 1, fails: 1 });
   await until(() => asked.length >= 5, 'it is asked again and again');
   assert.deepEqual(changes, []);
 });
